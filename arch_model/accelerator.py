@@ -1,0 +1,382 @@
+"""The Accelerator: one machine, described by one YAML file.
+
+Every number that the mapper, the RTL and the model need of a machine is a field here or a property derived
+from one; the formulas of ``docs/hardware.md`` that turn bytes into words, tiles and pixels are written once,
+in this file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ValidationInfo
+
+from arch_model.errors import AcceleratorError
+
+TAPS = 9
+"""Multipliers of a DPE: the taps of a 3 x 3 window."""
+
+ADDRESS_BITS = 16
+"""Bits of a word address (SB, OB's output side) and of a tile slot (PB, DB) in a command."""
+
+ZSB_ADDRESS_BITS = 10
+"""Bits of a ZSB entry's address in a command."""
+
+DRAM_ADDRESS_BITS = 32
+"""Bits of an AXI address."""
+
+_BYTES = "0 or more bytes, a whole number"
+
+
+class _Section(BaseModel):
+    """A frozen part of the description; an unknown key or a value of another type is an error.
+
+    A field's description completes the sentence "give ..." of the error for a wrong value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Array(_Section):
+    """The array of DPEs: ``kp`` filters by ``cp`` channels."""
+
+    kp: int = Field(ge=1, le=63, description="1 to 63 filters")
+    cp: int = Field(ge=1, le=63, description="1 to 63 channels")
+
+
+class Buffers(_Section):
+    """Sizes in bytes; of DB, SB, OB's output side and ZSB, both halves together."""
+
+    pb_bytes: int = Field(ge=0, description=_BYTES)
+    db_bytes: int = Field(ge=0, description=_BYTES)
+    sb_bytes: int = Field(ge=0, description=_BYTES)
+    ob_bytes: int = Field(ge=0, description=_BYTES)
+    ob_out_bytes: int = Field(ge=0, description=_BYTES)
+    zsb_bytes: int = Field(ge=0, description=_BYTES)
+
+
+class Axi(_Section):
+    """The AXI ports: bits of a beat, and beats of the longest burst."""
+
+    data_bits: int = Field(ge=32, le=1024, description="bits, a power of two in 32..1024")
+    max_burst: int = Field(ge=2, le=256, description="beats, a power of two in 2..256")
+
+
+class Dram(_Section):
+    """DRAM as each port sees it: fixed latency, then one beat every ``cycles_per_beat``."""
+
+    bytes: int = Field(ge=1, le=1 << DRAM_ADDRESS_BITS, description="1 to 2**32 bytes, a whole number")
+    latency_cycles: int = Field(ge=1, description="1 or more clock cycles, a whole number")
+    cycles_per_beat: int = Field(ge=1, description="1 or more clock cycles, a whole number")
+
+
+class Accelerator(_Section):
+    """A SubGraph-Stationary accelerator.
+
+    Build it with :meth:`load` or, from keywords, as ``Accelerator(name=..., array={...}, ...)``; a
+    description that no machine can have raises :class:`AcceleratorError` either way.
+
+    >>> tiny = Accelerator.load("tiny")
+    >>> tiny.multipliers, tiny.tile_bytes, tiny.pb_tiles
+    (108, 108, 455)
+    """
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$",
+            description="a text of letters, digits, space, _.+-, for example my-machine",
+        ),
+    ]
+    array: Array = Field(description="a section with kp, cp")
+    clock_hz: Annotated[float, Field(gt=0, description="hertz, a number above 0 such as 100_000_000")]
+    buffers: Buffers = Field(description=f"a section with {', '.join(Buffers.model_fields)}")
+    axi: Axi = Field(description="a section with data_bits, max_burst")
+    dram: Dram = Field(description="a section with bytes, latency_cycles, cycles_per_beat")
+
+    # ------------------------------------------------------------------ array and words
+
+    @property
+    def kp(self) -> int:
+        """KP: filters worked on at once."""
+        return self.array.kp
+
+    @property
+    def cp(self) -> int:
+        """CP: channels worked on at once, and bytes of an activation word."""
+        return self.array.cp
+
+    @property
+    def multipliers(self) -> int:
+        """Int8 multipliers of the array, 9 * KP * CP."""
+        return TAPS * self.kp * self.cp
+
+    @property
+    def beat_bytes(self) -> int:
+        """B: bytes of a beat on every AXI port."""
+        return self.axi.data_bits // 8
+
+    @property
+    def nb(self) -> int:
+        """NB: the most channel groups one K-tile can touch, and banks of the OB's output side.
+
+        A K-tile starts at a lane that is a multiple of g = gcd(KP, CP), at most CP - g.
+        """
+        return -(-(self.kp + self.cp - math.gcd(self.kp, self.cp)) // self.cp)
+
+    # ------------------------------------------------------------------ weight tiles
+
+    @property
+    def tile_bytes_raw(self) -> int:
+        """Bytes of a weight tile on chip: KP words of 9 * CP."""
+        return TAPS * self.kp * self.cp
+
+    @property
+    def tile_beats(self) -> int:
+        """Beats of a weight tile in DRAM."""
+        return -(-self.tile_bytes_raw // self.beat_bytes)
+
+    @property
+    def tile_bytes(self) -> int:
+        """Bytes of a weight tile in DRAM, where it is padded to whole beats."""
+        return self.tile_beats * self.beat_bytes
+
+    @property
+    def pb_tiles(self) -> int:
+        """Tiles that the PB holds; may be 0."""
+        return self.buffers.pb_bytes // self.tile_bytes_raw
+
+    @property
+    def db_half_tiles(self) -> int:
+        """Tiles that one half of the DB holds; the second half begins at this slot."""
+        return self.buffers.db_bytes // (2 * self.tile_bytes_raw)
+
+    # ------------------------------------------------------------------ activations and sums
+
+    @property
+    def sb_half_words(self) -> int:
+        """Words of CP bytes in one half of each of the SB's nine banks; the second half begins there."""
+        return self.buffers.sb_bytes // (2 * TAPS * self.cp)
+
+    @property
+    def ob_pixels(self) -> int:
+        """Pixels (KP int32 each) that the OB holds."""
+        return self.buffers.ob_bytes // (4 * self.kp)
+
+    @property
+    def out_half_words(self) -> int:
+        """Words of CP bytes in one half of each of the NB banks of the OB's output side."""
+        return self.buffers.ob_out_bytes // (2 * self.nb * self.cp)
+
+    @property
+    def zsb_half_entries(self) -> int:
+        """Entries (8 bytes a filter, KP filters) in one half of the ZSB; the second half begins there."""
+        return self.buffers.zsb_bytes // (2 * 8 * self.kp)
+
+    def groups(self, channels: int) -> int:
+        """Channel groups of a tensor: ``channels`` / CP, rounded up.
+
+        >>> Accelerator.load("zcu104").groups(64)
+        8
+        """
+        return -(-channels // self.cp)
+
+    def pitch(self, cols: int) -> int:
+        """Bytes of a row of ``cols`` pixels of one channel group in DRAM: whole beats.
+
+        >>> Accelerator.load("tiny").pitch(7)   # 21 bytes, in beats of 4
+        24
+        """
+        return -(-cols * self.cp // self.beat_bytes) * self.beat_bytes
+
+    # ------------------------------------------------------------------ identity and change
+
+    def hash(self) -> str:
+        """Twelve hexadecimal digits that identify this description, whatever file it came from."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    def replace(self, **changes: Any) -> Accelerator:
+        """A copy with some fields changed and everything checked again.
+
+        A section takes a mapping of the keys to change. Raises :class:`AcceleratorError`.
+
+        >>> Accelerator.load("tiny").replace(name="no-pb", buffers={"pb_bytes": 0}).pb_tiles
+        0
+        """
+        data = self.model_dump()
+        for key, value in changes.items():
+            old = data.get(key)
+            data[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, Mapping) else value
+        return Accelerator.model_validate(data)
+
+    # ------------------------------------------------------------------ reading
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Accelerator:
+        """Read a preset by its name, or a YAML file by its path.
+
+        Raises :class:`AcceleratorError`, one line that names the file, the key, its value and what would be
+        legal, for a file that is missing, is not YAML or describes no machine.
+
+        >>> Accelerator.load("zcu104").multipliers
+        1296
+        """
+        if isinstance(name_or_path, str) and name_or_path in preset_names():
+            text = (_presets() / f"{name_or_path}.yaml").read_text(encoding="utf-8")
+        else:
+            text = _read(Path(name_or_path))
+        return cls._parse(text, f"accelerator {name_or_path}")
+
+    @classmethod
+    def _parse(cls, text: str, source: str) -> Accelerator:
+        try:
+            data = yaml.load(text, Loader=_UniqueKeyLoader)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise AcceleratorError(f"{source}, line {line}: not YAML: {error.problem}") from None
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: such as the date 2024-13-01
+            raise AcceleratorError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(data, dict):
+            keys = ", ".join(cls.model_fields)
+            raise AcceleratorError(f"{source} holds {_show(data)}; give a mapping with the keys {keys}")
+        return cls.model_validate(data, context={"source": source})
+
+    # ------------------------------------------------------------------ checks
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _checked(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        source = (info.context or {}).get("source")
+        if source is None:
+            name = data.get("name") if isinstance(data, Mapping) else None
+            source = f"accelerator {name}" if isinstance(name, str) and name else "accelerator"
+        try:
+            made = handler(data)
+        except ValidationError as error:
+            raise AcceleratorError(f"{source}: {_explain(error.errors()[0])}") from None
+        for key, value, legal in made._misfits():
+            raise AcceleratorError(f"{source}: {key} is {value}; give {legal}")
+        return made
+
+    def _misfits(self) -> Iterable[tuple[str, int, str]]:
+        """Fields that are legal alone but not together, as (key, value, what would be legal)."""
+        axi, buffers = self.axi, self.buffers
+        for key, value, legal in (
+            ("axi.data_bits", axi.data_bits, "a power of two in 32..1024"),
+            ("axi.max_burst", axi.max_burst, "a power of two in 2..256"),
+        ):
+            if value & (value - 1):
+                yield key, value, legal
+        beat = self.beat_bytes
+        if axi.max_burst * beat > 4096:
+            yield "axi.max_burst", axi.max_burst, f"at most {4096 // beat} beats of {beat} bytes (4 KiB)"
+        if (8 * self.kp) % beat:
+            entry = f"{64 * self.kp} bits, 64 for each of array.kp = {self.kp} filters"
+            yield "axi.data_bits", axi.data_bits, f"bits that divide a ZSB entry ({entry})"
+        burst = axi.max_burst * beat
+        if self.dram.bytes % burst:
+            yield "dram.bytes", self.dram.bytes, f"a multiple of the longest burst, {burst} bytes"
+        words = 1 << ADDRESS_BITS
+        # One pixel of a chunk that ends on a group boundary, lcm(KP, CP) channels: the least STORE can take.
+        chunk = -(-math.lcm(self.kp, self.cp) // self.cp // self.nb)
+        for key, unit, low, high, what in (
+            ("pb_bytes", self.tile_bytes_raw, 0, words, "tile slots"),
+            ("db_bytes", 2 * self.tile_bytes_raw, 1, words // 2, "weight tiles a half"),
+            ("sb_bytes", 2 * TAPS * self.cp, 1, words // 2, "windows of 3 x 3 x CP a half"),
+            ("ob_bytes", 4 * self.kp, 1, words, "pixels of KP int32"),
+            ("ob_out_bytes", 2 * self.nb * self.cp, chunk, words // 2, "words a bank and half"),
+            ("zsb_bytes", 16 * self.kp, 1, 1 << (ZSB_ADDRESS_BITS - 1), "entries a half"),
+        ):
+            value = getattr(buffers, key)
+            if not low * unit <= value < (high + 1) * unit:
+                yield (
+                    f"buffers.{key}",
+                    value,
+                    f"{low * unit} to {high * unit} bytes ({low} to {high} {what}, {unit} bytes each)",
+                )
+
+
+def preset_names() -> tuple[str, ...]:
+    """The names of the machines that ship.
+
+    >>> preset_names()
+    ('tiny', 'zcu104')
+    """
+    files = (Path(entry.name) for entry in _presets().iterdir())
+    return tuple(sorted(file.stem for file in files if file.suffix == ".yaml"))
+
+
+def _presets() -> resources.abc.Traversable:
+    return resources.files("arch_model") / "presets"
+
+
+def _read(path: Path) -> str:
+    presets = ", ".join(preset_names())
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(str(path), preset_names(), 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise AcceleratorError(
+            f"accelerator {path} is neither a file nor a preset{hint}; give a YAML file or one of: {presets}"
+        ) from None
+    except OSError as error:
+        raise AcceleratorError(
+            f"accelerator {path} cannot be read ({error.strerror}); give a YAML file or one of: {presets}"
+        ) from None
+    except UnicodeDecodeError as error:
+        where = f"accelerator {path}: byte {error.start}"
+        raise AcceleratorError(f"{where} is not UTF-8; give a YAML file") from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice; PyYAML itself would keep the last one and say nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value} is given twice; give it once", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _explain(error: ErrorDetails) -> str:
+    """One line for one of pydantic's errors: the key, its value and what would be legal."""
+    path = [str(part) for part in error["loc"]]
+    model: type[BaseModel] = Accelerator
+    for part in path[:-1]:
+        section = model.model_fields[part].annotation
+        assert isinstance(section, type) and issubclass(section, BaseModel)
+        model = section
+    if not path:
+        return f"got {_show(error['input'])}; give a mapping with the keys {', '.join(model.model_fields)}"
+    key, fields = ".".join(path), model.model_fields
+    if path[-1] not in fields:
+        near = difflib.get_close_matches(path[-1], fields, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{key} is not a key; {hint}known here: {', '.join(fields)}"
+    legal = fields[path[-1]].description
+    if error["type"] == "missing":
+        return f"{key} is missing; give {legal}"
+    return f"{key} is {_show(error['input'])}; give {legal}"

@@ -1,0 +1,258 @@
+"""The layer: one operator with its shapes, and tables of layers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from arch_model.errors import LayerError
+
+INPUT = "input"
+"""The name of the image among a layer's ``inputs``."""
+
+
+class Kind(StrEnum):
+    """What a layer computes."""
+
+    CONV = "conv"
+    LINEAR = "linear"
+    ADD = "add"
+    POOL = "pool"
+    """Global average: one value a channel."""
+    MAXPOOL = "maxpool"
+    AVGPOOL = "avgpool"
+    """Average over an R x S window; taps outside the tensor count neither in the sum nor in the divisor."""
+
+    @property
+    def has_weights(self) -> bool:
+        return self in (Kind.CONV, Kind.LINEAR)
+
+
+_SIZES = ("K", "C", "R", "S", "H", "W", "stride", "groups")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator: K output channels, C input channels, an R x S kernel, an H x W input.
+
+    ``inputs`` names the producing layers in the same SubNet, :data:`INPUT` for the image; an ADD has two,
+    the conv that it follows and then the other. LINEAR has H = W = 1, ADD and the pools K = C. ``ceil_mode``
+    (MAXPOOL, AVGPOOL) keeps a last window that overhangs the input. Raises :class:`LayerError`, which names
+    the layer, the field and the value.
+
+    >>> stem = Layer("stem0", Kind.CONV, K=24, C=3, R=3, S=3, H=224, W=224, stride=2, padding=1)
+    >>> stem.P, stem.Q, stem.macs, stem.weight_bytes
+    (112, 112, 8128512, 648)
+    """
+
+    name: str
+    kind: Kind
+    K: int
+    C: int
+    R: int = 1
+    S: int = 1
+    H: int = 1
+    W: int = 1
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    inputs: tuple[str, ...] = ()
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise LayerError(f"layer name is {self.name!r}; give a text that is not empty")
+        if self.kind not in tuple(Kind):
+            raise self._error("kind", f"one of {', '.join(Kind)}")
+        object.__setattr__(self, "kind", Kind(self.kind))
+        for field in (*_SIZES, "padding"):
+            low = 0 if field == "padding" else 1
+            object.__setattr__(self, field, self._whole(field, low))
+        if not isinstance(self.inputs, tuple):  # a lone text would pass for a sequence of letters
+            raise self._error("inputs", "a tuple of layer names")
+        self._check_kind()
+        for size, kernel in (("H", "R"), ("W", "S")):
+            have, need = getattr(self, size), getattr(self, kernel)
+            if have + 2 * self.padding < need:
+                raise self._error(size, f"at least {need - 2 * self.padding}, for {kernel} is {need}")
+
+    def _error(self, field: str, legal: str) -> LayerError:
+        return LayerError(f"layer {self.name}: {field} is {getattr(self, field)!r}; give {legal}")
+
+    def _whole(self, field: str, low: int) -> int:
+        value = getattr(self, field)
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise self._error(field, f"a whole number, at least {low}") from None
+        if isinstance(value, bool) or number < low:
+            raise self._error(field, f"a whole number, at least {low}")
+        return number
+
+    def _check_kind(self) -> None:
+        fixed: dict[str, int] = {}
+        if self.kind is Kind.LINEAR:
+            fixed = dict.fromkeys(("R", "S", "H", "W", "stride", "groups"), 1) | {"padding": 0}
+        elif self.kind in (Kind.ADD, Kind.POOL):
+            fixed = dict.fromkeys(("R", "S", "stride", "groups"), 1) | {"padding": 0}
+        elif self.kind is not Kind.CONV:
+            fixed = {"groups": 1}
+        for field, value in fixed.items():
+            if getattr(self, field) != value:
+                raise self._error(field, f"{value}: a layer of kind {self.kind} has no other")
+        if not self.kind.has_weights and self.K != self.C:
+            raise self._error("K", f"C, which is {self.C}: a layer of kind {self.kind} keeps its channels")
+        for field in ("K", "C"):
+            if getattr(self, field) % self.groups:
+                raise self._error(field, f"a multiple of groups, which is {self.groups}")
+        windowed_pool = self.kind in (Kind.MAXPOOL, Kind.AVGPOOL)
+        if self.ceil_mode and not windowed_pool:
+            raise self._error("ceil_mode", f"False: a layer of kind {self.kind} has no other")
+        if windowed_pool and 2 * self.padding > min(self.R, self.S):
+            raise self._error("padding", "at most half of the window, so that each holds a pixel")
+        arity = 2 if self.kind is Kind.ADD else 1
+        if self.inputs and len(self.inputs) != arity:
+            raise self._error("inputs", f"{arity} for kind {self.kind}")
+
+    def _output(self, size: int, kernel: int) -> int:
+        if self.kind is Kind.POOL:
+            return 1
+        span = size + 2 * self.padding - kernel
+        if not self.ceil_mode:
+            return span // self.stride + 1
+        count = -(-span // self.stride) + 1
+        # A window that would begin beyond the input and its left padding is dropped, as PyTorch and ONNX do.
+        return count - ((count - 1) * self.stride >= size + self.padding)
+
+    @property
+    def P(self) -> int:
+        """Output rows."""
+        return self._output(self.H, self.R)
+
+    @property
+    def Q(self) -> int:
+        """Output columns."""
+        return self._output(self.W, self.S)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates: weights times output pixels, those that meet padding included.
+
+        >>> Layer("dw", Kind.CONV, K=8, C=8, R=3, S=3, H=4, W=4, padding=1, groups=8).macs   # 8*9*16
+        1152
+        """
+        return self.weight_bytes * self.P * self.Q
+
+    @property
+    def weight_bytes(self) -> int:
+        """Int8 weights: K * C / groups * R * S; 0 for adds and pools."""
+        return self.K * (self.C // self.groups) * self.R * self.S if self.kind.has_weights else 0
+
+    @property
+    def input_bytes(self) -> int:
+        """Int8 activations read: C * H * W, twice that for the two operands of an ADD."""
+        return self.C * self.H * self.W * (2 if self.kind is Kind.ADD else 1)
+
+    @property
+    def output_bytes(self) -> int:
+        """Int8 activations written: K * P * Q."""
+        return self.K * self.P * self.Q
+
+
+COLUMNS = (
+    *("network", "layer_index", "supernet_layer_index", "name", "N", "K", "C", "H", "W", "R", "S"),
+    *("stride", "padding", "out_H", "out_W", "macs", "weight_bytes"),
+)
+"""Columns of a layer table."""
+
+_MAY_BE_EMPTY = ("layer_index", "supernet_layer_index")
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One row of a layer table: its layer, and every field of the row as it stood in the file."""
+
+    line: int
+    """Line of the file; the header is line 1."""
+    network: str
+    layer_index: int | None
+    supernet_layer_index: int | None
+    layer: Layer
+    fields: Mapping[str, str]
+
+
+def read_layer_table(path: str | Path) -> tuple[LayerRow, ...]:
+    """Read a CSV of layers with the columns :data:`COLUMNS` in any order; others are kept in ``fields``.
+
+    A row with a 1 x 1 kernel, input and output is LINEAR, any other CONV. ``out_H``, ``out_W``, ``macs`` and
+    ``weight_bytes`` must be what the shapes give; ``layer_index`` and ``supernet_layer_index`` may be empty.
+    Raises :class:`LayerError` that names the file, the line, the column and its value.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Path(folder) / "one.csv"
+    ...     row = "0,0,0,stem0,1,24,3,160,160,3,3,2,1,80,80,4147200,648"
+    ...     _ = table.write_text(",".join(COLUMNS) + "\\n" + row)
+    ...     read_layer_table(table)[0].layer.macs
+    4147200
+    """
+    source = f"layer table {path}"
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        columns = ",".join(COLUMNS)
+        raise LayerError(f"{source} does not exist; give a CSV with the columns {columns}") from None
+    except OSError as error:
+        raise LayerError(f"{source} cannot be read ({error.strerror}); give a CSV file") from None
+    except UnicodeDecodeError as error:
+        raise LayerError(f"{source}: byte {error.start} is not UTF-8; give a CSV file") from None
+    reader = csv.reader(io.StringIO(text), strict=True)
+    try:
+        header = next(reader, [])
+        rows = [(reader.line_num, cells) for cells in reader if cells]
+    except csv.Error as error:
+        raise LayerError(f"{source}, line {reader.line_num}: not CSV: {error}") from None
+    for column in COLUMNS:
+        if header.count(column) != 1:
+            what = "is missing" if column not in header else "is there twice"
+            raise LayerError(f"{source}: column {column} {what}; give {','.join(COLUMNS)}")
+    if not rows:
+        raise LayerError(f"{source} has no rows; give at least one layer")
+    return tuple(_read_row(source, line, header, cells) for line, cells in rows)
+
+
+def _read_row(source: str, line: int, header: list[str], cells: list[str]) -> LayerRow:
+    where = f"{source}, line {line}"
+    if len(cells) != len(header):
+        raise LayerError(f"{where}: it has {len(cells)} fields; give {len(header)}, one for each column")
+    fields = dict(zip(header, cells, strict=True))
+
+    def whole(column: str) -> int | None:
+        text = fields[column].strip()
+        if not text and column in _MAY_BE_EMPTY:
+            return None
+        if not (text.isascii() and text.isdigit()):
+            raise LayerError(f"{where}: {column} is {fields[column]!r}; give a whole number, at least 0")
+        return int(text)
+
+    numbers = {column: whole(column) for column in COLUMNS if column not in ("network", "name")}
+    if numbers["N"] != 1:
+        raise LayerError(f"{where}: N is {numbers['N']}; give 1, one image at a time")
+    k, c, r, s, h, w, stride, padding = (numbers[i] or 0 for i in ("K", "C", *"RSHW", "stride", "padding"))
+    kind = Kind.LINEAR if (r, s, h, w, stride, padding) == (1, 1, 1, 1, 1, 0) else Kind.CONV
+    try:
+        layer = Layer(fields["name"].strip(), kind, k, c, r, s, h, w, stride, padding)
+    except LayerError as error:
+        raise LayerError(f"{where}: {error}") from None
+    derived = {"out_H": layer.P, "out_W": layer.Q, "macs": layer.macs, "weight_bytes": layer.weight_bytes}
+    for column, value in derived.items():
+        if numbers[column] != value:
+            raise LayerError(f"{where}: {column} is {numbers[column]}; its shapes give {value}")
+    return LayerRow(
+        line, fields["network"], numbers["layer_index"], numbers["supernet_layer_index"], layer, fields
+    )

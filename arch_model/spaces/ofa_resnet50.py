@@ -1,0 +1,227 @@
+"""``ofa-resnet50``: the OFA-ResNet50 space of Cai et al., "Once-for-All", ICLR 2020.
+
+A ResNet50-D (three 3 x 3 stem convs, average pooling before a projected shortcut) with elastic depth, width
+and bottleneck expansion: github mit-han-lab/once-for-all, ``elastic_nn/networks/ofa_resnets.py``. Some
+10**12 SubNets for each image size; six, those that SUSHI (MLSys 2023) served, have names of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from arch_model.errors import SpaceError
+from arch_model.layer import COLUMNS, INPUT, Kind, Layer
+from arch_model.supernet import SubNet, SuperNet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_N = TypeVar("_N", int, float)
+
+NAME = "ofa-resnet50"
+IMAGES = (128, 144, 160, 176, 192, 224, 240, 256)
+"""Image sizes of the published accuracy predictor."""
+LARGEST_IMAGE = 224
+"""The greatest size trained at; the H and W of the SuperNet's layers."""
+EXTRA_BLOCKS = (0, 1, 2)
+EXPANSIONS = (0.2, 0.25, 0.35)
+WIDTHS = (0.65, 0.8, 1.0)
+BASE_BLOCKS = (2, 2, 4, 2)
+STAGE_WIDTHS = (256, 512, 1024, 2048)
+STAGE_STRIDES = (1, 2, 2, 2)
+STEM_WIDTH = 64
+CLASSES = 1000
+
+_STAGE_BLOCKS = tuple(base + max(EXTRA_BLOCKS) for base in BASE_BLOCKS)
+
+# Image, then for every choice its position in EXTRA_BLOCKS, EXPANSIONS and WIDTHS. Released by once-for-all
+# as resnet50D_MAC@...; top-1 on ImageNet 75.0, 76.3, 78.3, 79.0, 79.7 and 79.8 %.
+PUBLISHED = {
+    "resnet50D_MAC@0.6B": "ofa-resnet50-r160-d00010-e000000000001000100-w000001",
+    "resnet50D_MAC@0.9B": "ofa-resnet50-r160-d00111-e010001000010001110-w020011",
+    "resnet50D_MAC@1.8B": "ofa-resnet50-r192-d02211-e110011100111101110-w020012",
+    "resnet50D_MAC@2.4B": "ofa-resnet50-r192-d22212-e111121100011001210-w020022",
+    "resnet50D_MAC@3.7B": "ofa-resnet50-r224-d22222-e121011111021102211-w020121",
+    "resnet50D_MAC@4.1B": "ofa-resnet50-r224-d22222-e111201021110001120-w020222",
+}
+"""The released SubNets that SUSHI served, and the names that spell their configs."""
+
+_BY_SPELLING = {spelling: name for name, spelling in PUBLISHED.items()}
+
+
+def supernet() -> SuperNet:
+    """The SuperNet ``ofa-resnet50``: 61 convs and the linear layer, for images of 224 x 224."""
+    largest = build(
+        image=LARGEST_IMAGE,
+        depth=(max(EXTRA_BLOCKS),) * (1 + len(BASE_BLOCKS)),
+        expand=(max(EXPANSIONS),) * sum(_STAGE_BLOCKS),
+        width=(len(WIDTHS) - 1,) * (2 + len(BASE_BLOCKS)),
+    )
+    return SuperNet(NAME, _published_order(largest), build, parse, tuple(PUBLISHED))
+
+
+def parse(name: str) -> dict[str, Any]:
+    """The config of a SubNet's name, published or spelled out; :class:`SpaceError` if it is neither.
+
+    >>> parse("resnet50D_MAC@0.6B")["depth"]
+    (0, 0, 0, 1, 0)
+    """
+    match = re.fullmatch(
+        r"ofa-resnet50-r(\d{1,4})-d([012]{5})-e([012]{18})-w([012]{6})", PUBLISHED.get(name, name), re.ASCII
+    )
+    if match is None:
+        raise SpaceError(
+            f"SubNet {name} does not exist in {NAME}; give one of {', '.join(PUBLISHED)}, or "
+            "ofa-resnet50-rIMAGE-dDEPTHS-eEXPANSIONS-wWIDTHS with 5, 18 and 6 positions of 0..2"
+        )
+    return {
+        "image": int(match[1]),
+        "depth": tuple(EXTRA_BLOCKS[int(digit)] for digit in match[2]),
+        "expand": tuple(EXPANSIONS[int(digit)] for digit in match[3]),
+        "width": tuple(map(int, match[4])),
+    }
+
+
+def build(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequence[int]) -> SubNet:
+    """One SubNet, from a config as once-for-all writes it.
+
+    ``image``: rows and columns, one of :data:`IMAGES`. ``depth``: five of 0..2, the first for the stem (only
+    2 keeps its residual conv), the others blocks that a stage has above its base of 2, 2, 4, 2. ``expand``:
+    18 of 0.2, 0.25, 0.35, one for each block that a stage may have; those of absent blocks are ignored.
+    ``width``: six positions in :data:`WIDTHS`, for the stem's inner and outer channels and the four stages.
+    Raises :class:`SpaceError` for any other choice.
+
+    >>> net = build(160, [0, 0, 0, 1, 0], [0.2] * 18, [0, 0, 0, 0, 0, 1])
+    >>> len(net.weight_layers), net.layer("s4b2_conv3").K
+    (40, 1640)
+    """
+    if image not in IMAGES:
+        raise SpaceError(f"SubNet of {NAME}: image is {image!r}; give one of {', '.join(map(str, IMAGES))}")
+    depth = _choice("depth", depth, 1 + len(BASE_BLOCKS), EXTRA_BLOCKS)
+    expand = _choice("expand", expand, sum(_STAGE_BLOCKS), EXPANSIONS)
+    width = _choice("width", width, 2 + len(BASE_BLOCKS), tuple(range(len(WIDTHS))))
+
+    outer = [_divisible(STEM_WIDTH * w) for w in WIDTHS]
+    inner = [_divisible(channels // 2) for channels in outer]
+    layers = _stem(image, inner[width[0]], outer[width[1]], residual=depth[0] == max(EXTRA_BLOCKS))
+    first_block = 0
+    for stage, full in enumerate(STAGE_WIDTHS):
+        k = _divisible(full * WIDTHS[width[2 + stage]])
+        for block in range(BASE_BLOCKS[stage] + depth[1 + stage]):
+            middle = _divisible(round(k * expand[first_block + block]))
+            stride = STAGE_STRIDES[stage] if block == 0 else 1
+            layers += _block(f"s{stage + 1}b{block + 1}", layers[-1], middle, k, stride, first=block == 0)
+        first_block += _STAGE_BLOCKS[stage]
+    last = layers[-1]
+    layers.append(Layer("pool", Kind.POOL, last.K, last.K, H=last.P, W=last.Q, inputs=(last.name,)))
+    layers.append(Layer("linear", Kind.LINEAR, CLASSES, last.K, inputs=("pool",)))
+
+    spelling = _spell(image, depth, expand, width)
+    config = (("image", image), ("depth", depth), ("expand", expand), ("width", width))
+    return SubNet(_BY_SPELLING.get(spelling, spelling), NAME, tuple(layers), config)
+
+
+def _divisible(value: float) -> int:
+    """The multiple of 8 nearest to ``value`` that is not more than a tenth below it (make_divisible)."""
+    near = max(8, int(value + 4) // 8 * 8)
+    return near + 8 if near < 0.9 * value else near
+
+
+def _stem(image: int, inner: int, outer: int, residual: bool) -> list[Layer]:
+    """Conv /2, a residual conv if asked for, conv, max pool 3 x 3 /2."""
+    stem0 = Layer("stem0", Kind.CONV, inner, 3, 3, 3, image, image, stride=2, padding=1, inputs=(INPUT,))
+    h, w = stem0.P, stem0.Q
+    layers = [stem0]
+    if residual:
+        layers += [
+            Layer("stem1_res", Kind.CONV, inner, inner, 3, 3, h, w, padding=1, inputs=("stem0",)),
+            Layer("stem1_add", Kind.ADD, inner, inner, H=h, W=w, inputs=("stem1_res", "stem0")),
+        ]
+    layers += [
+        Layer("stem2", Kind.CONV, outer, inner, 3, 3, h, w, padding=1, inputs=(layers[-1].name,)),
+        Layer("stem_pool", Kind.MAXPOOL, outer, outer, 3, 3, h, w, stride=2, padding=1, inputs=("stem2",)),
+    ]
+    return layers
+
+
+def _block(name: str, before: Layer, middle: int, k: int, stride: int, first: bool) -> list[Layer]:
+    """A bottleneck: 1 x 1, 3 x 3 with the stride, 1 x 1; a stage's first block projects its shortcut.
+
+    The shortcut comes before conv3, so that the add follows the conv whose sums it takes.
+    """
+    c, h, w = before.K, before.P, before.Q
+    conv1 = Layer(f"{name}_conv1", Kind.CONV, middle, c, H=h, W=w, inputs=(before.name,))
+    conv2 = Layer(
+        f"{name}_conv2", Kind.CONV, middle, middle, 3, 3, h, w, stride=stride, padding=1, inputs=(conv1.name,)
+    )
+    layers = [conv1, conv2]
+    shortcut = before
+    if stride > 1:
+        shortcut = Layer(
+            *(f"{name}_avg", Kind.AVGPOOL, c, c, stride, stride, h, w),
+            stride=stride,
+            inputs=(before.name,),
+            ceil_mode=True,
+        )
+        layers.append(shortcut)
+    if first:
+        shortcut = Layer(f"{name}_down", Kind.CONV, k, c, H=shortcut.P, W=shortcut.Q, inputs=(shortcut.name,))
+        layers.append(shortcut)
+    conv3 = Layer(f"{name}_conv3", Kind.CONV, k, middle, H=conv2.P, W=conv2.Q, inputs=(conv2.name,))
+    add = Layer(f"{name}_add", Kind.ADD, k, k, H=conv3.P, W=conv3.Q, inputs=(conv3.name, shortcut.name))
+    return [*layers, conv3, add]
+
+
+def _published_order(subnet: SubNet) -> tuple[Layer, ...]:
+    """The weight layers in the published order, in which a block's shortcut is the last of its convs."""
+    ordered: list[Layer] = []
+    for layer in subnet.weight_layers:
+        late = ordered and ordered[-1].name.endswith("_down")
+        ordered.insert(len(ordered) - 1 if late and layer.name.endswith("_conv3") else len(ordered), layer)
+    return tuple(ordered)
+
+
+def published_table(subnets: Iterable[SubNet]) -> pd.DataFrame:
+    """The convs of SubNets as SUSHI's layer table has them, with :data:`~arch_model.layer.COLUMNS`.
+
+    ``network`` counts the SubNets from 0. That table's ``supernet_layer_index`` is the layer's position in
+    the SuperNet, but for ``stem2`` in a SubNet without the stem's residual conv, whose place 1 it then
+    takes; :meth:`SuperNet.index` says 2 always.
+    """
+    import pandas as pd  # half a second: only those who ask for a table wait for it
+
+    position = {layer.name: i for i, layer in enumerate(supernet().layers)}
+    rows: list[tuple[object, ...]] = []
+    for network, subnet in enumerate(subnets):
+        convs = [layer for layer in _published_order(subnet) if layer.kind is Kind.CONV]
+        for i, layer in enumerate(convs):
+            index = 1 if i == 1 else position[layer.name]
+            shape = (1, layer.K, layer.C, layer.H, layer.W, layer.R, layer.S, layer.stride, layer.padding)
+            cost = (layer.P, layer.Q, layer.macs, layer.weight_bytes)
+            rows.append((network, i, index, layer.name, *shape, *cost))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def parameter_count(subnet: SubNet) -> int:
+    """Parameters as once-for-all counts them: weights, linear biases, two a channel of each batch norm."""
+    norms = sum(2 * layer.K for layer in subnet.weight_layers if layer.kind is Kind.CONV)
+    return subnet.weight_bytes + CLASSES + norms
+
+
+def _spell(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequence[int]) -> str:
+    digits = [
+        "".join(str(choices.index(value)) for value in values)
+        for values, choices in ((depth, EXTRA_BLOCKS), (expand, EXPANSIONS))
+    ]
+    return f"{NAME}-r{image}-d{digits[0]}-e{digits[1]}-w{''.join(map(str, width))}"
+
+
+def _choice(what: str, value: Sequence[_N], count: int, legal: tuple[_N, ...]) -> tuple[_N, ...]:
+    chosen = tuple(value) if isinstance(value, Sequence) else ()
+    if len(chosen) != count or any(v not in legal for v in chosen):
+        raise SpaceError(
+            f"SubNet of {NAME}: {what} is {value!r}; give {count} of {', '.join(map(str, legal))}"
+        )
+    return chosen

@@ -1,0 +1,322 @@
+"""When everything happens: the cycles of a Program as a max-plus recurrence over its commands.
+
+Each unit is a process that spends a fixed number of cycles on each command and waits only for what
+``docs/hardware.md`` names: its queue, a token, the shadow, DRAM. Times are cycles, 0 being that of the start
+pulse; constants are named after the pipeline stage they count and are those that the RTL documents.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from arch_model.accelerator import Accelerator
+
+SLOT_BYTES = 32
+LANE_BYTES = 8  # of a ZSB entry: one filter's bias, multiplier and shift
+
+# FETCH (rtl/fetch.py)
+QUEUE_DEPTH = 4
+FETCH_ADDRESS = 1  # start to AR
+FETCH_DECODE = 1  # a slot's last byte to its dispatch
+FETCH_QUEUE = 2  # dispatch to the queue's output
+FETCH_END = 1  # everything idle to done
+
+# LOAD_ACT, LOAD_WGT (rtl/load_act.py, rtl/load_weights.py)
+LOAD_ADDRESS = 1  # acceptance to AR
+LOAD_WORD = 1  # a beat to the word that it completes
+LOAD_GIVE = 1  # last word to the token, and to the next command's acceptance
+
+# FEED, RUN (rtl/feed.py, rtl/run.py, rtl/compute.py)
+FEED_FULL = 2  # last weight word's read to the shadow being full
+RUN_WRITE = 12  # a pixel issued to its output written
+
+# STORE (rtl/store.py)
+STORE_ADDRESS = 1  # acceptance to AR and AW
+STORE_WORD = 1  # acceptance to the first word's read, or a beat of b to the read of the word it completes
+STORE_BEAT = 10  # a word's read to the offer of the beat it completes
+STORE_FIFO = 16  # words on their way at most
+STORE_GIVE = 1  # last acknowledgement to the token
+STORE_NEXT = 1  # token given to the next command's acceptance
+
+TOKEN = 1  # given to there for the taking
+TOKENS = ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
+UNITS = ("LOAD_ACT", "LOAD_WGT", "FEED", "RUN", "STORE")
+
+
+class _Opcode(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class Command(Protocol):
+    """What the recurrence needs of a command: its opcode's name and its fields by name."""
+
+    @property
+    def opcode(self) -> _Opcode: ...
+
+    def __getitem__(self, name: str, /) -> int: ...
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One command in one unit: accepted in cycle ``start``, done in cycle ``end``."""
+
+    unit: str
+    command: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The result: ``cycles`` from start to done, both counted, and what each unit did.
+
+    ``busy``: cycles a unit had a command in hand. ``waits``: cycles that RUN stood still, by cause (``sb``, ``weights``,
+    ``out``). ``timeline``: every command in every unit that executed it, by start.
+    """
+
+    cycles: int
+    busy: dict[str, int]
+    waits: dict[str, int]
+    passes: int
+    timeline: tuple[Interval, ...]
+
+
+Process = Generator[None, None, None]
+
+
+class _Machine:
+    """What the processes share: queues, tokens, and when things happened."""
+
+    def __init__(self, commands: Sequence[Command], accelerator: Accelerator):
+        self.commands, self.accelerator = commands, accelerator
+        self.latency, self.interval = accelerator.dram.latency_cycles, accelerator.dram.cycles_per_beat
+        self.events = 0  # grows with every fact learnt: a round without one is a deadlock
+        self.tokens: dict[str, list[int]] = {token: [] for token in TOKENS}
+        self.taken: Counter[str] = Counter()
+        self.queues: dict[str, list[tuple[int, int]]] = {unit: [] for unit in UNITS}  # (command, dispatched)
+        self.accepted: dict[str, list[int]] = {unit: [] for unit in UNITS}
+        self.shadow_full: list[int] = []  # a pass's weights are in the shadow
+        self.consumed: list[int] = []  # a pass's first pixel
+        self.fetched = False
+        self.waits: Counter[str] = Counter()
+        self.timeline: list[Interval] = []
+
+    def learn(self, facts: list[int], time: int) -> None:
+        facts.append(time)
+        self.events += 1
+
+    def give(self, wanted: int, token: str, time: int) -> None:
+        if wanted:
+            self.learn(self.tokens[token], time + TOKEN)
+
+    def take(self, wanted: int, token: str) -> Generator[None, None, int]:
+        """When the token is there; 0 if the command does not wait for one."""
+        if not wanted:
+            return 0
+        index = self.taken[token]
+        self.taken[token] += 1
+        return (yield from _fact(self.tokens[token], index))
+
+    def accept(self, unit: str, command: int, time: int) -> None:
+        self.learn(self.accepted[unit], time)
+
+    def work(self, unit: str) -> Generator[None, None, tuple[int, int] | None]:
+        """The unit's next command and when its queue shows it; None at the end of the Program."""
+        queue, index = self.queues[unit], len(self.accepted[unit])
+        while len(queue) <= index:
+            if self.fetched:
+                return None
+            yield
+        command, dispatched = queue[index]
+        return command, dispatched + FETCH_QUEUE
+
+
+def _fact(facts: list[int], index: int) -> Generator[None, None, int]:
+    """The index-th fact, once it is known."""
+    while len(facts) <= index:
+        yield
+    return facts[index]
+
+
+def time_program(commands: Sequence[Command], accelerator: Accelerator) -> Timing:
+    """Cycles of a Program on an accelerator.
+
+    ``commands`` end with END. Raises ValueError if the Program never ends, naming the commands that wait.
+    """
+    m = _Machine(commands, accelerator)
+    processes = [_fetch(m), _load_act(m), _load_wgt(m), _feed(m), _run(m), _store(m)]
+    while processes:
+        before = m.events, len(processes)
+        processes = [process for process in processes if next(process, StopIteration) is None]
+        if processes and (m.events, len(processes)) == before:
+            waiting = {u: q[len(m.accepted[u])][0] for u, q in m.queues.items() if len(q) > len(m.accepted[u])}
+            raise ValueError(f"the Program never ends; commands that wait for ever: {waiting or 'none'}")
+    idle = max((interval.end for interval in m.timeline), default=0) + 1
+    read = _slot_arrivals(m)[-1] + FETCH_DECODE
+    busy = Counter(dict.fromkeys(UNITS, 0))
+    for interval in m.timeline:
+        busy[interval.unit] += interval.end - interval.start
+    return Timing(
+        cycles=max(idle, read) + FETCH_END + 1,
+        busy=dict(busy),
+        waits={cause: m.waits[cause] for cause in ("sb", "weights", "out")},
+        passes=len(m.consumed),
+        timeline=tuple(sorted(m.timeline, key=lambda i: (i.start, i.command))),
+    )
+
+
+def _slots(command: Command) -> int:
+    return 2 if command.opcode.name == "STORE" else 1
+
+
+def _slot_arrivals(m: _Machine) -> list[int]:
+    """When the last byte of each command arrives, DRAM never waiting for FETCH."""
+    first, beat = FETCH_ADDRESS + m.latency, m.accelerator.beat_bytes
+    arrivals, bytes_ = [], 0
+    for command in m.commands:
+        bytes_ += SLOT_BYTES * _slots(command)
+        arrivals.append(first + m.interval * (-(-bytes_ // beat) - 1))
+    return arrivals
+
+
+def _fetch(m: _Machine) -> Process:
+    units = {"LOAD_ACT": ("LOAD_ACT",), "LOAD_WGT": ("LOAD_WGT",), "PASS": ("FEED", "RUN"), "STORE": ("STORE",)}
+    slot_cycles = max(1, SLOT_BYTES // m.accelerator.beat_bytes * m.interval)
+    late, dispatched = 0, -1  # late: how far a full queue has pushed back the beats that follow
+    for index, (command, arrival) in enumerate(zip(m.commands, _slot_arrivals(m), strict=True)):
+        if command.opcode.name == "END":
+            break
+        time = max(arrival + late + FETCH_DECODE, dispatched + _slots(command))
+        for unit in units[command.opcode.name]:
+            room = len(m.queues[unit]) - QUEUE_DEPTH
+            if room >= 0:
+                time = max(time, (yield from _fact(m.accepted[unit], room)) + 1)
+        # Beats wait while a slot cannot leave; the gearbox and the beat at the port hold one slot's worth.
+        late = max(late, time - arrival - FETCH_DECODE - slot_cycles)
+        dispatched = time
+        for unit in units[command.opcode.name]:
+            m.queues[unit].append((index, time))
+            m.events += 1
+    m.fetched = True
+
+
+def _read(m: _Machine, address: int, beats: int, words: int, last_words: int) -> int:
+    """When the last of ``words`` leaves the gearbox: DRAM's rate or a word a cycle, whichever is slower.
+
+    ``last_words``: how many words the last beat completes.
+    """
+    first = address + m.latency
+    return first + LOAD_WORD + max(m.interval * (beats - 1) + last_words - 1, words - 1)
+
+
+def _load_act(m: _Machine) -> Process:
+    free, a = 0, m.accelerator
+    while (work := (yield from m.work("LOAD_ACT"))) is not None:
+        index, there = work
+        c = m.commands[index]
+        sb_free = yield from m.take(c["wait_free"], "sb_free")
+        stored = yield from m.take(c["wait_stored"], "stored")
+        start = max(there, free, sb_free, stored)
+        m.accept("LOAD_ACT", index, start)
+        last_words = max(1, -(-(a.beat_bytes - c["pad"]) // a.cp))
+        words = c["groups"] * c["rows"] * c["cols"]
+        end = _read(m, start + LOAD_ADDRESS, c["groups"] * c["run_beats"], words, last_words) + LOAD_GIVE
+        m.give(c["signal_full"], "sb_full", end)
+        m.timeline.append(Interval("LOAD_ACT", index, start, end - LOAD_GIVE))
+        free = end
+
+
+def _load_wgt(m: _Machine) -> Process:
+    free, a = 0, m.accelerator
+    while (work := (yield from m.work("LOAD_WGT"))) is not None:
+        index, there = work
+        c = m.commands[index]
+        start = max(there, free, (yield from m.take(c["wait_free"], "w_free")))
+        m.accept("LOAD_WGT", index, start)
+        beats = c["runs"] * c["run_beats"]
+        if c["memory"] == 2:  # ZSB entries: one lane a word
+            words, last_words = beats * a.beat_bytes // LANE_BYTES, max(1, a.beat_bytes // LANE_BYTES)
+        else:
+            words, last_words = beats // a.tile_beats * a.kp, max(1, a.beat_bytes // (9 * a.cp))
+        end = _read(m, start + LOAD_ADDRESS, beats, words, last_words) + LOAD_GIVE
+        m.give(c["signal_full"], "w_full", end)
+        m.timeline.append(Interval("LOAD_WGT", index, start, end - LOAD_GIVE))
+        free = end
+
+
+def _feed(m: _Machine) -> Process:
+    free, kp, passes = 0, m.accelerator.kp, 0
+    while (work := (yield from m.work("FEED"))) is not None:
+        index, there = work
+        c = m.commands[index]
+        start = max(there, free, (yield from m.take(c["wait_weights"], "w_full")))
+        m.accept("FEED", index, start)
+        read = start + 1
+        for _ in range(c["reps"]):
+            if passes:
+                read = max(read, (yield from _fact(m.consumed, passes - 1)) + 1)
+            last = read + kp - 1
+            m.learn(m.shadow_full, last + FEED_FULL)
+            read, passes = last + 1, passes + 1
+        m.give(c["signal_weights"], "w_free", last)
+        m.timeline.append(Interval("FEED", index, start, last))
+        free = last + 1
+
+
+def _run(m: _Machine) -> Process:
+    free, passes = 0, 0
+    while (work := (yield from m.work("RUN"))) is not None:
+        index, there = work
+        c = m.commands[index]
+        sb_full = yield from m.take(c["wait_sb"], "sb_full")
+        out_free = yield from m.take(c["wait_out"], "out_free")
+        there = max(there, free)
+        start = max(there, sb_full, out_free)
+        m.waits["sb"] += max(0, sb_full - there)
+        m.waits["out"] += max(0, out_free - max(there, sb_full))
+        m.accept("RUN", index, start)
+        pixel = start + 1
+        for _ in range(c["reps"]):
+            full = yield from _fact(m.shadow_full, passes)
+            m.waits["weights"] += max(0, full - pixel)
+            first = max(pixel, full)
+            m.learn(m.consumed, first)
+            pixel, passes = first + c["out_rows"] * c["out_cols"], passes + 1
+        last = pixel - 1
+        m.give(c["signal_sb"], "sb_free", last)
+        m.give(c["signal_out"], "out_full", last + RUN_WRITE)
+        m.timeline.append(Interval("RUN", index, start, last))
+        free = last
+
+
+def _store(m: _Machine) -> Process:
+    free, a = 0, m.accelerator
+    while (work := (yield from m.work("STORE"))) is not None:
+        index, there = work
+        c = m.commands[index]
+        start = max(there, free, (yield from m.take(c["wait_full"], "out_full")))
+        m.accept("STORE", index, start)
+        words, beats = c["groups"] * c["rows"] * c["cols"], c["groups"] * c["run_beats"]
+        first_word = start + STORE_WORD
+        last_word = first_word + words - 1
+        if c["use_b"]:
+            b_first = start + STORE_ADDRESS + m.latency
+            first_word = b_first + STORE_WORD
+            last_word = max(first_word + words - 1, first_word + m.interval * (c["groups"] * c["b_run_beats"] - 1))
+        if c["pool"]:
+            last_beat = last_word + STORE_BEAT
+        else:
+            first_beat = first_word + min(-(-a.beat_bytes // a.cp), words) - 1 + STORE_BEAT
+            last_beat = max(last_word + STORE_BEAT, first_beat + m.interval * (beats - 1))
+            # Where beats set the pace, the words still on their way when the last one is read are the FIFO's.
+            ahead = m.interval * (STORE_FIFO * a.cp // a.beat_bytes)
+            last_word = max(last_word, last_beat - ahead - STORE_BEAT)
+        m.give(c["signal_free"], "out_free", last_word)
+        end = last_beat + m.latency + STORE_GIVE
+        m.give(c["signal_stored"], "stored", end)
+        m.timeline.append(Interval("STORE", index, start, end))
+        free = end + STORE_NEXT

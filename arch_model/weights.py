@@ -1,0 +1,254 @@
+"""The trained int8 SuperNet ``fashion`` and its SubNets' integers, as shipped with the package.
+
+An elastic residual network for the 28 x 28 grey images of Fashion-MNIST: a stem of 16 channels, three stages
+of one or two residual blocks and three widths each (216 SubNets), average pooling and a linear layer. A
+SubNet's weights are the leading channels of the SuperNet's, so one array a layer serves all; what differs
+between SubNets (folded bias, multipliers, zero points) is stored for a ladder of them.
+
+The arithmetic is that of ``arch_model.quant``; ``examples/train_fashion.py`` makes the file and executes it.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.errors import WeightsError
+
+FORMAT = "fastswitch-weights-1"
+DEFAULT_PATH = Path(__file__).parent / "data" / "fashion.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class ConvQuant:
+    """Requantisation of a convolution or linear layer with K output channels.
+
+    ``y = clamp(round((acc + bias) * multiplier / 2**shift) + z_out, lo, hi)`` with
+    ``acc = sum(w * (x - z_in))``: ``arch_model.quant.requantize``. ``bias`` int32 (K,); ``multiplier`` int32
+    (K,), 0 or in [2**25, 2**26); ``shift`` int32 (K,) in [0, 63]. ReLU is ``lo = z_out``; padding is
+    ``z_in``.
+    """
+
+    bias: npt.NDArray[np.int32]
+    multiplier: npt.NDArray[np.int32]
+    shift: npt.NDArray[np.int32]
+    z_in: int
+    z_out: int
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class AddQuant:
+    """Residual addition, a = the block's second convolution, b = its shortcut.
+
+    ``y = clamp(round(((a - z_a) * m_a + (b - z_b) * m_b) / 2**shift) + z_out, lo, hi)``, m below 2**24.
+    """
+
+    m_a: int
+    m_b: int
+    shift: int
+    z_a: int
+    z_b: int
+    z_out: int
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class PoolQuant:
+    """Global average pooling: ``clamp(round(sum(x - z_in) * m / 2**shift) + z_out, lo, hi)``, m below 2**24.
+
+    The sum runs over all pixels of a channel; ``m`` holds the division by their number.
+    """
+
+    m: int
+    shift: int
+    z_in: int
+    z_out: int
+    lo: int
+    hi: int
+
+
+OpQuant = ConvQuant | AddQuant | PoolQuant
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedSubNet:
+    """One SubNet of the ladder.
+
+    ``depth``: blocks of each stage; ``width``: channels of each stage; ``macs``: products an image.
+    ``top1``, ``top1_subset``: fraction right of the 10,000 test images and of the first 1,000, computed with
+    the integers below (the first of equal logits wins); ``top1_float``: of the 10,000 before quantisation.
+    ``ops``: the integers by operator in the order of execution: ``stem``; ``s{i}b{j}_conv1``, ``_conv2``,
+    ``_down`` (the 1 x 1 shortcut of a stage's first block), ``_add`` for stage i, block j from 1; ``pool``;
+    ``linear``.
+    """
+
+    name: str
+    depth: tuple[int, ...]
+    width: tuple[int, ...]
+    macs: int
+    top1: float
+    top1_subset: float
+    top1_float: float
+    ops: Mapping[str, OpQuant]
+
+
+@dataclass(frozen=True, eq=False)
+class SuperNetWeights:
+    """Everything in a weights file; every array is read-only.
+
+    ``layers``: int8 (K, C, R, S) weights of the whole SuperNet by layer; a SubNet's are ``[:k, :c]``.
+    ``subnets``: by name, in order of MACs. ``images`` uint8 (1000, 28, 28) and ``labels`` uint8 (1000,) from
+    0 to 9: the first test images; the network's input is ``pixel - 128`` as int8. ``metadata``: how the file
+    was made.
+    """
+
+    layers: Mapping[str, npt.NDArray[np.int8]]
+    subnets: Mapping[str, QuantizedSubNet]
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_weights(path: Path | None = None) -> SuperNetWeights:
+    """Read a weights file; without ``path`` the one that ships with the package.
+
+    Raises WeightsError (one line that names the file) if it is missing, cut off, damaged or some other file.
+
+    >>> weights = load_weights()
+    >>> weights.layers["stem"].shape
+    (16, 1, 3, 3)
+    >>> small = weights.subnets["fashion-d111-w222"]
+    >>> small.width, small.macs, small.ops["s1b1_conv1"].bias.shape
+    ((12, 24, 48), 1654944, (12,))
+    """
+    path = DEFAULT_PATH if path is None else Path(path)
+    arrays = _read(path)
+    try:
+        return _unpack(arrays)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise WeightsError(
+            f"{path}: inconsistent weights file ({_one_line(error)}); "
+            "write it anew with examples/train_fashion.py"
+        ) from None
+
+
+def save_weights(path: Path, weights: SuperNetWeights) -> None:
+    """Write what ``load_weights`` reads: a compressed npz without pickles, a few arrays an operator.
+
+    ``layer/<name>``: int8 weights. Row n of the following belongs to SubNet n: ``subnet/*``: its description;
+    ``channels/<op>``: int32 (N, 3, K) bias, multiplier, shift, zero beyond the SubNet's channels;
+    ``scalars/<op>``: int32, the SubNet's channels (0: it has no such operator), then the scalar
+    fields of ConvQuant, AddQuant or PoolQuant (told apart by ``kind/<op>``) in their order.
+    """
+    subnets = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
+    names = max((list(s.ops) for s in subnets), key=len)
+    arrays: dict[str, Any] = {
+        "format": FORMAT,
+        "metadata": json.dumps(dict(weights.metadata), sort_keys=True),
+    }
+    arrays |= {f"layer/{name}": w for name, w in weights.layers.items()}
+    arrays |= {"images": weights.images, "labels": weights.labels, "ops": np.array(names)}
+    for name in _DESCRIPTION:
+        arrays[f"subnet/{name}"] = np.array([getattr(s, name) for s in subnets])
+    for name in names:
+        ops = [s.ops.get(name) for s in subnets]
+        kind = next(type(op) for op in ops if op is not None)
+        fields = _SCALARS[kind.__name__]
+        scalars = np.zeros((len(ops), 1 + len(fields)), np.int32)
+        channels = np.zeros((len(ops), 3, len(weights.layers.get(name, ()))), np.int32)
+        for row, op in enumerate(ops):
+            if op is None:
+                continue
+            k = len(op.bias) if isinstance(op, ConvQuant) else 1
+            scalars[row] = [k, *(getattr(op, f) for f in fields)]
+            if isinstance(op, ConvQuant):
+                channels[row, :, :k] = op.bias, op.multiplier, op.shift
+        arrays |= {f"kind/{name}": kind.__name__, f"scalars/{name}": scalars}
+        if kind is ConvQuant:
+            arrays[f"channels/{name}"] = channels
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+_DESCRIPTION = ("name", "depth", "width", "macs", "top1", "top1_subset", "top1_float")
+_SCALARS = {
+    "ConvQuant": ("z_in", "z_out", "lo", "hi"),
+    "AddQuant": ("m_a", "m_b", "shift", "z_a", "z_b", "z_out", "lo", "hi"),
+    "PoolQuant": ("m", "shift", "z_in", "z_out", "lo", "hi"),
+}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file; give one written by examples/train_fashion.py")
+    foreign = (
+        f"{path}: not a weights file; give an npz of format {FORMAT}, written by examples/train_fashion.py"
+    )
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                raise WeightsError(foreign)
+        with np.load(path, allow_pickle=False) as npz:
+            if "format" not in npz or str(npz["format"]) != FORMAT:
+                raise WeightsError(foreign)
+            arrays = {key: npz[key] for key in npz.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise WeightsError(
+            f"{path}: cut off or damaged ({_one_line(error)}); copy the whole file again"
+        ) from None
+    for array in arrays.values():
+        array.setflags(write=False)
+    return arrays
+
+
+def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> SuperNetWeights:
+    layers = {key.removeprefix("layer/"): a for key, a in arrays.items() if key.startswith("layer/")}
+    for name, w in layers.items():
+        if w.dtype != np.int8 or w.ndim != 4:
+            raise ValueError(f"layer {name} is {w.dtype} {w.shape}, not int8 (K, C, R, S)")
+    if len(arrays["images"]) != len(arrays["labels"]):
+        raise ValueError(f"{len(arrays['images'])} images but {len(arrays['labels'])} labels")
+    columns = [arrays[f"subnet/{name}"].tolist() for name in _DESCRIPTION]
+    subnets = {}
+    for row, (name, depth, width, macs, top1, top1_subset, top1_float) in enumerate(
+        zip(*columns, strict=True)
+    ):
+        ops = {str(op): _unpack_op(arrays, str(op), row) for op in arrays["ops"]}
+        present = {op: quant for op, quant in ops.items() if quant is not None}
+        subnets[name] = QuantizedSubNet(
+            name, tuple(depth), tuple(width), macs, top1, top1_subset, top1_float, present
+        )
+    return SuperNetWeights(
+        layers, subnets, arrays["images"], arrays["labels"], json.loads(str(arrays["metadata"]))
+    )
+
+
+def _unpack_op(arrays: dict[str, npt.NDArray[Any]], name: str, row: int) -> OpQuant | None:
+    k, *scalars = arrays[f"scalars/{name}"][row].tolist()
+    kind = str(arrays[f"kind/{name}"])
+    if len(scalars) != len(_SCALARS[kind]):
+        raise ValueError(f"{name} has {len(scalars)} scalars, not {len(_SCALARS[kind])}")
+    if k == 0:
+        return None
+    if kind == "AddQuant":
+        return AddQuant(*scalars)
+    if kind == "PoolQuant":
+        return PoolQuant(*scalars)
+    if k > len(arrays[f"layer/{name}"]):
+        raise ValueError(f"{name} has {k} channels, its layer {len(arrays[f'layer/{name}'])}")
+    bias, multiplier, shift = arrays[f"channels/{name}"][row, :, :k]
+    return ConvQuant(bias, multiplier, shift, *scalars)

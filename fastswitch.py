@@ -1,0 +1,376 @@
+"""The command line. Thin: it reads options, calls :mod:`sim`, and shows rows as they come."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from arch_model.accelerator import Accelerator
+    from sim.simulators import Simulator
+
+Row = Mapping[str, Any]
+OnRow = Callable[[dict[str, Any]], None]
+
+POLICIES = ("strict-accuracy", "strict-latency")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 done but wrong, 2 bad input, 130 interrupted."""
+    try:
+        status = cli.main(args=argv, prog_name="fastswitch", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        _stop(error.format_message(), 2)
+    except _Interrupted as stop:
+        _stop(f"interrupted{stop}", 130)
+    except BrokenPipeError:  # the reader of our output has left: nothing to say, and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        from arch_model.errors import FastSwitchError
+
+        if not isinstance(error, FastSwitchError):
+            raise
+        _stop(str(error), 2)
+
+
+def _stop(text: str, status: int) -> None:
+    """Say one line on standard error and exit."""
+    print("fastswitch:", " ".join(text.split()), file=sys.stderr)
+    sys.exit(status)
+
+
+class _Interrupted(Exception):
+    """Ctrl-C; its text continues the word "interrupted"."""
+
+
+class _Group(click.Group):
+    """A group whose interrupts reach :func:`main` without the blank line that click prints."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted from None
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    epilog="\b\nExample:  fastswitch run --queries 4",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(package_name="fastswitch", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Model, mapper and RTL of an accelerator that keeps the shared part of a SuperNet on chip."""
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError("no command given; fastswitch --help lists them")
+
+
+_accelerator = click.option(
+    "--accelerator",
+    default="tiny",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A preset or a YAML file.",
+)
+_seed = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all that is random."
+)
+_simulator = click.option(
+    "--simulator",
+    type=click.Choice(["verilator", "icarus"]),
+    help="The simulator; without it the first that is found.",
+)
+
+
+@cli.command(
+    short_help="Serve a stream of queries on the RTL.",
+    epilog="\b\nExample:  fastswitch run --queries 32 --policy strict-latency --seed 7 --out results",
+)
+@_accelerator
+@click.option(
+    "--queries", type=click.IntRange(min=1), default=16, show_default=True, help="How many queries to serve."
+)
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    default=POLICIES[0],
+    show_default=True,
+    help="Which target of a query is never missed; the other is met as well as can be.",
+)
+@_seed
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("fastswitch-out"),
+    show_default=True,
+    help="Folder for the rows and the page.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a query, then one with the summary.")
+@_simulator
+def run(
+    accelerator: str, queries: int, policy: str, seed: int, out: Path, as_json: bool, simulator: str | None
+) -> int:
+    """Serve a stream of queries on the accelerator's RTL and compare it with model and reference."""
+    tool, machine = _tool(simulator), _machine(accelerator)
+    _make_folder(out)
+    from sim.serve import run_stream
+
+    rows: list[dict[str, Any]] = []
+    if not as_json:
+        click.echo(f"accelerator {accelerator}, {policy}, seed {seed}, {tool.describe()}")
+    with _shown(queries, None if as_json else RUN_COLUMNS) as on_row:
+
+        def keep(row: dict[str, Any]) -> None:
+            rows.append(row)
+            on_row(row)
+
+        try:
+            summary = run_stream(
+                machine, queries=queries, policy=policy, seed=seed, out=out, simulator=tool, on_row=keep
+            )
+        except KeyboardInterrupt:
+            raise _Interrupted(f"; {len(rows)} finished queries are in {out}") from None
+    from reports.stream import write_page
+
+    summary = {**summary, "page": write_page(rows, summary, out)}
+    if as_json:
+        click.echo(_json(summary))
+    else:
+        _show_summary(summary)
+    return 0 if summary["bit_exact"] else 1
+
+
+@cli.command(
+    short_help="Simulate the rows of a layer table.",
+    epilog="\b\nExample:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv",
+)
+@_accelerator
+@click.option(
+    "--layers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    metavar="FILE.csv",
+    help="The layer table: name, K, C, H, W, R, S, stride, padding, ... one layer a row.",
+)
+@click.option(
+    "--csv",
+    "csv_out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="OUT.csv",
+    help="Where to write the rows with what was predicted and simulated.",
+)
+@_seed
+@_simulator
+def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: str | None) -> int:
+    """Simulate each row of a layer table on random int8 tensors and compare it with model and reference."""
+    tool, machine = _tool(simulator), _machine(accelerator)
+    _make_folder(csv_out.parent)
+    from sim.cosim import run_layers
+
+    wrong = 0
+    click.echo(f"accelerator {accelerator}, seed {seed}, {tool.describe()}")
+    with _shown(None, COSIM_COLUMNS) as on_row:
+
+        def count(row: dict[str, Any]) -> None:
+            nonlocal wrong
+            wrong += bool(row["mismatches"])
+            on_row(row)
+
+        run_layers(machine, layers, csv_out, seed=seed, simulator=tool, on_row=count)
+    _show_summary({"layers that mismatch": wrong, "table": csv_out})
+    return 1 if wrong else 0
+
+
+def _machine(name_or_path: str) -> Accelerator:
+    from arch_model.accelerator import Accelerator
+
+    return Accelerator.load(name_or_path)
+
+
+def _tool(name: str | None) -> Simulator:
+    from sim.simulators import find_simulator
+
+    return find_simulator(name)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"cannot write to {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise click.UsageError(f"cannot write to {folder}: Permission denied")
+
+
+# ---- how a row looks ----
+
+
+class Column(NamedTuple):
+    """A column of the table on the terminal: a row's key, the heading, the width, how to write a value."""
+
+    key: str
+    title: str
+    width: int
+    text: Callable[[Any], str] = str
+    left: bool = False
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}%"
+
+
+def _signed_percent(value: float) -> str:
+    return f"{100 * value:+.2f}%"
+
+
+def _ms(value: float) -> str:
+    return f"{1000 * value:.3f}"
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _exact(value: object) -> str:
+    return "bit-exact" if value else "DIFFERENT"
+
+
+RUN_COLUMNS = (
+    Column("query", "query", 5),
+    Column("min_accuracy", "accuracy>=", 10, _percent),
+    Column("max_latency_s", "ms<=", 9, _ms),
+    Column("subnet", "SubNet", 12, left=True),
+    Column("cached_subgraph", "SubGraph in PB", 14, left=True),
+    Column("dram_bytes", "DRAM bytes", 11, _count),
+    Column("pb_saved_bytes", "PB saved", 9, _count),
+    Column("predicted_cycles", "predicted", 10, _count),
+    Column("simulated_cycles", "simulated", 10, _count),
+    Column("cycle_error", "diff", 7, _signed_percent),
+    Column("predicted_class", "class", 5),
+    Column("label", "label", 5),
+    Column("bit_exact", "", 9, _exact, left=True),
+)
+
+COSIM_COLUMNS = (
+    Column("name", "layer", 24, left=True),
+    Column("predicted_cycles", "predicted", 11, _count),
+    Column("simulated_cycles", "simulated", 11, _count),
+    Column("predicted_dram_bytes", "DRAM bytes", 11, _count),
+    Column("simulated_dram_bytes", "simulated", 11, _count),
+    Column("utilisation", "used", 7, _percent),
+    Column("mismatches", "mismatches", 10, _count),
+)
+
+
+def _line(columns: Sequence[Column], row: Row | None) -> str:
+    """Return a row, or the headings, as one aligned line.
+
+    >>> _line(COSIM_COLUMNS[:2], {"name": "stem", "predicted_cycles": 1234})
+    'stem                           1,234'
+    """
+    cells = []
+    for column in columns:
+        value = None if row is None else row.get(column.key)
+        text = column.title if row is None else "-" if value is None else column.text(value)
+        cells.append(text.ljust(column.width) if column.left else text.rjust(column.width))
+    return "  ".join(cells).rstrip()
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` as JSON knows it: NumPy scalars and arrays unwrapped, not-a-number as null.
+
+    >>> _plain({"a": (1, float("nan")), "b": Path("x")})
+    {'a': [1, None], 'b': 'x'}
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _json(record: Row) -> str:
+    return json.dumps(_plain(record), allow_nan=False)
+
+
+@contextlib.contextmanager
+def _shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[OnRow]:
+    """Give the function that shows a row: aligned under ``columns``, or as JSON without them.
+
+    A terminal gets a progress bar, on the stream that carries no data.
+    """
+    write: Callable[[str], object] = click.echo
+    bar = None
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        shared = sys.stdout.isatty()  # rows and bar on one terminal: rich must place both
+        console = Console(stderr=not shared)
+        bar = Progress(
+            TextColumn("simulating"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=shared,
+            redirect_stderr=shared,
+        )
+        if shared:
+            write = functools.partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    if columns:
+        write(_line(columns, None))
+    with bar or contextlib.nullcontext():
+        task = bar.add_task("", total=total) if bar else None
+
+        def on_row(row: dict[str, Any]) -> None:
+            write(_line(columns, row) if columns else _json(row))
+            if bar and task is not None:
+                bar.advance(task)
+
+        yield on_row
+
+
+def _show_summary(summary: Row) -> None:
+    """Print a summary, one value a line."""
+    values = _plain(summary)
+    width = max(map(len, values))
+    click.echo()
+    for name, value in values.items():
+        click.echo(f"{name.replace('_', ' '):<{width}}  {_summary_text(name, value)}")
+
+
+def _summary_text(name: str, value: Any) -> str:
+    """Write one value of a summary.
+
+    >>> _summary_text("accuracy", 0.875), _summary_text("bit_exact", True), _summary_text("seconds", 12.3456)
+    ('87.50%', 'yes', '12.35')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return _percent(value) if name.endswith(("accuracy", "error", "fraction")) else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
+
+
+if __name__ == "__main__":
+    main()

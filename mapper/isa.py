@@ -1,0 +1,233 @@
+"""The command set: the one definition of every field of every command.
+
+The mapper encodes with it, the RTL takes its bit positions from it, and ``docs/hardware.md`` shows
+:func:`field_table`. A command is one or two slots of 32 bytes, little-endian, fields packed from bit 0
+upwards in the order given here; unused bits are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+SLOT_BYTES = 32
+SLOT_BITS = 8 * SLOT_BYTES
+
+
+class Opcode(IntEnum):
+    """What a command does; the unit that executes it."""
+
+    END = 0
+    LOAD_ACT = 1
+    LOAD_WGT = 2
+    PASS = 3
+    STORE = 4
+
+
+class Memory(IntEnum):
+    """Destination of LOAD_WGT and source of PASS weights."""
+
+    DB = 0
+    PB = 1
+    ZSB = 2
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: ``bits`` wide, two's complement if ``signed``."""
+
+    name: str
+    bits: int
+    doc: str
+    signed: bool = False
+
+    def check(self, value: int) -> int:
+        """Return ``value`` as an unsigned bit pattern; ValueError if it does not fit.
+
+        >>> Field("pad_top", 4, "", signed=True).check(-1)
+        15
+        """
+        low, high = (-(1 << (self.bits - 1)), 1 << (self.bits - 1)) if self.signed else (0, 1 << self.bits)
+        if not low <= value < high:
+            raise ValueError(f"field {self.name} is {value}; it holds {low}..{high - 1}")
+        return value & ((1 << self.bits) - 1)
+
+
+_OPCODE = Field("opcode", 4, "what to do")
+
+_LOAD_ACT = (
+    Field("wait_free", 1, "wait for `sb_free`: RUN has left this half of the SB"),
+    Field("wait_stored", 1, "wait for `stored`: the tensor is in DRAM"),
+    Field("signal_full", 1, "at the end signal `sb_full`"),
+    Field("pointwise", 1, "SB layout: 0 = windows (bank by y mod 3, x mod 3), 1 = pointwise (bank by group mod 9)"),
+    Field("addr", 32, "DRAM byte address of the first row of the first group, a multiple of the bus width"),
+    Field("groups", 12, "channel groups; each is one contiguous run"),
+    Field("run_beats", 20, "beats of one run (rows times the row pitch)"),
+    Field("run_stride", 28, "bytes from one run's start to the next"),
+    Field("rows", 12, "rows of a group"),
+    Field("cols", 12, "pixels of a row (W)"),
+    Field("pad", 8, "bytes that pad a row to whole beats"),
+    Field("sb_base", 16, "SB word address, the same in all nine banks"),
+    Field("row_step", 16, "SB words between rows of one bank: ceil(W/3) in windows layout, W in pointwise"),
+    Field("group_step", 16, "SB words between groups (windows), between blocks of nine groups (pointwise)"),
+)
+
+_LOAD_WGT = (
+    Field("wait_free", 1, "wait for `w_free`: FEED has left this part of the DB (or of the ZSB)"),
+    Field("signal_full", 1, "at the end signal `w_full`"),
+    Field("memory", 2, "0 DB, 1 PB, 2 ZSB"),
+    Field("addr", 32, "DRAM byte address, a multiple of the bus width"),
+    Field("runs", 12, "contiguous runs"),
+    Field("run_beats", 20, "beats of one run"),
+    Field("run_stride", 28, "bytes from one run's start to the next"),
+    Field("slot", 16, "first tile slot (DB, PB) or first entry (ZSB); runs fill consecutive ones"),
+)
+
+_PASS = (
+    Field("wait_weights", 1, "FEED waits for `w_full`"),
+    Field("signal_weights", 1, "FEED signals `w_free` once the last weight word is read"),
+    Field("wait_sb", 1, "RUN waits for `sb_full`"),
+    Field("signal_sb", 1, "RUN signals `sb_free` once the last SB word is read"),
+    Field("wait_out", 1, "RUN waits for `out_free`"),
+    Field("signal_out", 1, "RUN signals `out_full` once the last output is written"),
+    Field("memory", 1, "weights come from 0 DB, 1 PB"),
+    Field("slot", 16, "tile slot of the first repetition; the next ones follow"),
+    Field("reps", 12, "repetitions: C-tiles accumulated by this command"),
+    Field("pointwise", 1, "SB layout of the input, as in LOAD_ACT"),
+    Field("stride", 2, "1 or 2"),
+    Field("out_rows", 12, "output rows of the tile (P)"),
+    Field("out_cols", 12, "output columns (Q)"),
+    Field("y0", 10, "row of the first window's top tap, counted from the first loaded row", signed=True),
+    Field("x0", 10, "column of the first window's left tap", signed=True),
+    Field("rows", 12, "loaded rows; a tap outside 0..rows-1 reads `fill`"),
+    Field("cols", 12, "input columns; a tap outside 0..cols-1 reads `fill`"),
+    Field("fill", 8, "value outside the tensor: its zero-point", signed=True),
+    Field("sb_base", 16, "SB word address of the first repetition"),
+    Field("row_step", 16, "as in LOAD_ACT"),
+    Field("group_step", 16, "SB words from one repetition to the next"),
+    Field("last_banks", 4, "pointwise: groups present in the last repetition (1..9); absent ones read 0"),
+    Field("start", 1, "first repetition clears the partial sums"),
+    Field("finish", 1, "last repetition sends its sums to the requantiser instead of back to the OB"),
+    Field("zsb", 10, "ZSB entry of this K-tile"),
+    Field("z_out", 8, "output zero-point", signed=True),
+    Field("lo", 8, "lowest output", signed=True),
+    Field("hi", 8, "highest output", signed=True),
+    Field("out_base", 16, "OB output-side word of pixel 0 of the first group that this K-tile touches"),
+    Field("out_bank", 4, "bank of that group (group mod NB)"),
+    Field("out_lane", 6, "lane in that group at which this K-tile starts"),
+    Field("pixels", 16, "words a group takes on the OB's output side (out_rows times out_cols)"),
+)
+
+_STORE = (
+    Field("wait_full", 1, "wait for `out_full`"),
+    Field("signal_free", 1, "signal `out_free` once the last word is read"),
+    Field("signal_stored", 1, "signal `stored` once DRAM has acknowledged every write"),
+    Field("use_a", 1, "operand a: the OB's output side"),
+    Field("use_b", 1, "operand b: a tensor streamed from DRAM"),
+    Field("pool", 1, "sum over the pixels of a group and emit one word a group"),
+    Field("addr", 32, "DRAM byte address of the result's first row"),
+    Field("groups", 12, "channel groups"),
+    Field("run_beats", 20, "beats written a group"),
+    Field("run_stride", 28, "bytes from one group's first row to the next's"),
+    Field("rows", 12, "rows of a group read"),
+    Field("cols", 12, "pixels of a row read"),
+    Field("pad", 8, "bytes that pad a written row to whole beats"),
+    Field("out_base", 16, "OB output-side word of pixel 0 of the first group"),
+    Field("out_bank", 4, "its bank"),
+    Field("pixels", 16, "words a group takes on the OB's output side (rows times cols)"),
+    Field("last_lanes", 6, "channels in the last group; lanes above it are written as 0"),
+    Field("b_addr", 32, "DRAM byte address of operand b"),
+    Field("b_run_beats", 20, "beats a group of b"),
+    Field("b_run_stride", 28, "bytes from one group of b to the next"),
+    Field("b_pad", 8, "bytes that pad a row of b to whole beats"),
+    Field("m_a", 24, "multiplier of a"),
+    Field("m_b", 24, "multiplier of b"),
+    Field("shift", 6, "common right shift, rounding half to even"),
+    Field("z_a", 8, "zero-point of a", signed=True),
+    Field("z_b", 8, "zero-point of b", signed=True),
+    Field("z_out", 8, "output zero-point", signed=True),
+    Field("lo", 8, "lowest output", signed=True),
+    Field("hi", 8, "highest output", signed=True),
+)
+
+FIELDS: Mapping[Opcode, tuple[Field, ...]] = {
+    Opcode.END: (_OPCODE,),
+    Opcode.LOAD_ACT: (_OPCODE, *_LOAD_ACT),
+    Opcode.LOAD_WGT: (_OPCODE, *_LOAD_WGT),
+    Opcode.PASS: (_OPCODE, *_PASS),
+    Opcode.STORE: (_OPCODE, *_STORE),
+}
+
+SLOTS: Mapping[Opcode, int] = {op: -(-sum(f.bits for f in fields) // SLOT_BITS) for op, fields in FIELDS.items()}
+"""Slots of 32 bytes that each command takes."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: an opcode and its fields by name (fields left out are 0).
+
+    >>> c = Command(Opcode.LOAD_WGT, {"addr": 4096, "runs": 1, "run_beats": 28, "memory": Memory.PB})
+    >>> Command.decode(c.encode()).fields["run_beats"], len(c.encode())
+    (28, 32)
+    """
+
+    opcode: Opcode
+    fields: Mapping[str, int]
+
+    def __getitem__(self, name: str) -> int:
+        return self.fields.get(name, 0)
+
+    def encode(self) -> bytes:
+        """The command as bytes: SLOTS[opcode] * 32 of them.
+
+        Raises ValueError for a field that the command does not have, or a value that does not fit.
+        """
+        known = {f.name for f in FIELDS[self.opcode]}
+        for name in self.fields:
+            if name not in known:
+                raise ValueError(f"{self.opcode.name} has no field {name}")
+        word = 0
+        for field, position in layout(self.opcode):
+            value = self.opcode if field.name == "opcode" else self[field.name]
+            word |= field.check(int(value)) << position
+        return word.to_bytes(SLOTS[self.opcode] * SLOT_BYTES, "little")
+
+    @classmethod
+    def decode(cls, data: bytes) -> Command:
+        """The inverse of :meth:`encode`; ValueError for an unknown opcode or too few bytes."""
+        opcode = Opcode(data[0] & 15) if data else Opcode.END
+        need = SLOTS[opcode] * SLOT_BYTES
+        if len(data) < need:
+            raise ValueError(f"{opcode.name} takes {need} bytes; got {len(data)}")
+        word = int.from_bytes(data[:need], "little")
+        fields = {}
+        for field, position in layout(opcode):
+            value = (word >> position) & ((1 << field.bits) - 1)
+            if field.signed and value >> (field.bits - 1):
+                value -= 1 << field.bits
+            if field.name != "opcode":
+                fields[field.name] = value
+        return cls(opcode, fields)
+
+
+def layout(opcode: Opcode) -> Iterator[tuple[Field, int]]:
+    """Every field of a command with the position of its lowest bit."""
+    position = 0
+    for field in FIELDS[opcode]:
+        yield field, position
+        position += field.bits
+
+
+def field_table(opcode: Opcode) -> str:
+    """The fields of a command as a Markdown table (bits, name, meaning).
+
+    >>> print(field_table(Opcode.END).splitlines()[-1])
+    | 3:0 | `opcode` | what to do |
+    """
+    rows = ["| bits | field | meaning |", "|---|---|---|"]
+    for field, position in layout(opcode):
+        span = f"{position + field.bits - 1}:{position}" if field.bits > 1 else str(position)
+        sign = ", signed" if field.signed else ""
+        rows.append(f"| {span} | `{field.name}` | {field.doc}{sign} |")
+    return "\n".join(rows)

@@ -1,0 +1,172 @@
+"""Bytes in DRAM: weight tiles, ZSB entries and activations, packed from NumPy arrays and back.
+
+The layouts are those of ``docs/hardware.md``, "Tensors in DRAM".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.accelerator import TAPS, Accelerator
+from arch_model.errors import MappingError
+from arch_model.layer import Layer
+from arch_model.quant import MULTIPLIER_BITS
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """The weight tiles of a layer: ``kt`` K-tiles by ``windows`` of 3 x 3 taps by ``ct`` C-tiles, in DRAM order.
+
+    A *row* is one (K-tile, window): ``ct`` consecutive tiles. In a pointwise layer (1 x 1) a tile covers 9 CP
+    channels and there is one window.
+    """
+
+    kt: int
+    windows: int
+    ct: int
+
+    @property
+    def rows(self) -> int:
+        """(K-tile, window) pairs."""
+        return self.kt * self.windows
+
+    @property
+    def tiles(self) -> int:
+        return self.rows * self.ct
+
+
+def is_pointwise(layer: Layer) -> bool:
+    """Whether the layer uses the pointwise layout: a 1 x 1 kernel."""
+    return layer.R == 1 and layer.S == 1
+
+
+def window_offsets(layer: Layer) -> list[tuple[int, int]]:
+    """(row, column) of each window's top left tap in the kernel, in the order of the tiles.
+
+    >>> from arch_model.layer import Kind
+    >>> window_offsets(Layer("five", Kind.CONV, K=1, C=1, R=5, S=5, H=8, W=8, padding=2))
+    [(0, 0), (0, 3), (3, 0), (3, 3)]
+    """
+    return [(r, s) for r in range(0, layer.R, 3) for s in range(0, layer.S, 3)]
+
+
+def tile_grid(layer: Layer, accelerator: Accelerator) -> TileGrid:
+    """The tiles that hold a layer's K x C x R x S weights.
+
+    >>> from arch_model.layer import Kind
+    >>> tiny = Accelerator.load("tiny")                      # KP 4, CP 3
+    >>> tile_grid(Layer("a", Kind.CONV, K=10, C=16, R=3, S=3, H=8, W=8, padding=1), tiny)
+    TileGrid(kt=3, windows=1, ct=6)
+    >>> tile_grid(Layer("b", Kind.LINEAR, K=10, C=96), tiny)   # 27 channels a tile
+    TileGrid(kt=3, windows=1, ct=4)
+    """
+    return slice_grid(layer, layer.K, layer.C, accelerator)
+
+
+def slice_grid(layer: Layer, k: int, c: int, accelerator: Accelerator) -> TileGrid:
+    """The tiles that hold the leading ``k`` x ``c`` slice of a layer; none of them if ``k`` or ``c`` is 0."""
+    channels = accelerator.cp * (TAPS if is_pointwise(layer) else 1)
+    return TileGrid(-(-k // accelerator.kp), len(window_offsets(layer)), -(-c // channels))
+
+
+def weight_tiles(weights: npt.NDArray[np.int8], kp: int, cp: int) -> npt.NDArray[np.int8]:
+    """Cut int8 (K, C, R, S) weights into tiles: int8 (K-tiles, windows, C-tiles, KP, 9 CP), zero outside.
+
+    >>> w = np.arange(1, 10, dtype=np.int8).reshape(1, 1, 3, 3)
+    >>> weight_tiles(w, kp=1, cp=2)[0, 0, 0, 0].tolist()      # byte t * CP + c
+    [1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9, 0]
+    """
+    k, c, r, s = weights.shape
+    kt = -(-k // kp)
+    if r == s == 1:
+        ct = -(-c // (TAPS * cp))
+        flat = np.zeros((kt * kp, ct * TAPS * cp), np.int8)
+        flat[:k, :c] = weights[:, :, 0, 0]
+        return flat.reshape(kt, kp, 1, ct, TAPS * cp).transpose(0, 2, 3, 1, 4)
+    ct, wr, ws = -(-c // cp), -(-r // 3), -(-s // 3)
+    whole = np.zeros((kt * kp, ct * cp, wr * 3, ws * 3), np.int8)
+    whole[:k, :c, :r, :s] = weights
+    parts = whole.reshape(kt, kp, ct, cp, wr, 3, ws, 3)  # K-tile, k, C-tile, c, window y, y, window x, x
+    return parts.transpose(0, 4, 6, 2, 1, 5, 7, 3).reshape(kt, wr * ws, ct, kp, TAPS * cp)
+
+
+def pack_weights(weights: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
+    """A layer's int8 (K, C, R, S) weights as DRAM bytes: tiles in order, each padded to whole beats."""
+    tiles = weight_tiles(weights, accelerator.kp, accelerator.cp)
+    raw = np.ascontiguousarray(tiles).reshape(-1, accelerator.tile_bytes_raw)
+    padded = np.zeros((len(raw), accelerator.tile_bytes), np.uint8)
+    padded[:, : raw.shape[1]] = raw.view(np.uint8)
+    return padded.reshape(-1)
+
+
+def fold_zero_point(
+    bias: npt.ArrayLike, weights: npt.NDArray[np.int8], z_in: int, name: str = "conv"
+) -> npt.NDArray[np.int64]:
+    """The bias of raw inputs, ``bias - z_in * sum(w)`` for each filter: sum w (x - z) = sum w x - z sum w.
+
+    Raises :class:`MappingError` if one does not fit int32.
+
+    >>> fold_zero_point([10], np.full((1, 2, 3, 3), 2, np.int8), z_in=-1).tolist()   # 10 + 36
+    [46]
+    """
+    total = np.asarray(bias, np.int64) - z_in * weights.sum(axis=(1, 2, 3), dtype=np.int64)
+    if np.any(np.abs(total) > np.iinfo(np.int32).max):
+        raise MappingError(f"layer {name}: bias {total[np.argmax(np.abs(total))]} does not fit the ZSB's 32 bits")
+    return total
+
+
+def pack_zsb(
+    bias: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike, kp: int
+) -> Bytes:
+    """ZSB entries, one a K-tile: for each filter bias (int32), then multiplier | shift << 26, little-endian.
+
+    ``bias``, ``multiplier``, ``shift``: (K,). Filters that fill up the last K-tile get zeros.
+
+    >>> pack_zsb([-2], [3], [1], kp=1).tolist()
+    [254, 255, 255, 255, 3, 0, 0, 4]
+    """
+    b = np.asarray(bias, np.int64)
+    entries = np.zeros((-(-len(b) // kp) * kp, 2), np.uint32)
+    entries[: len(b), 0] = b.astype(np.int32).view(np.uint32)
+    scale = np.asarray(multiplier, np.int64) | (np.asarray(shift, np.int64) << MULTIPLIER_BITS)
+    entries[: len(b), 1] = scale.astype(np.uint32)
+    return entries.astype("<u4").reshape(-1).view(np.uint8)
+
+
+def pack_activations(tensor: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
+    """An int8 (C, H, W) tensor as DRAM bytes: [group][row][column][CP], rows padded to the pitch.
+
+    >>> tiny = Accelerator.load("tiny")                       # CP 3, beats of 4 bytes
+    >>> pack_activations(np.array([[[1, 2]], [[3, 4]]], np.int8), tiny).tolist()
+    [1, 3, 0, 2, 4, 0, 0, 0]
+    """
+    c, h, w = tensor.shape
+    groups, cp, pitch = accelerator.groups(c), accelerator.cp, accelerator.pitch(w)
+    lanes = np.zeros((groups * cp, h, w), np.int8)
+    lanes[:c] = tensor
+    rows = np.zeros((groups, h, pitch), np.uint8)
+    rows[:, :, : w * cp] = lanes.reshape(groups, cp, h, w).transpose(0, 2, 3, 1).reshape(groups, h, -1).view(np.uint8)
+    return rows.reshape(-1)
+
+
+def activation_bytes(c: int, h: int, w: int, accelerator: Accelerator) -> int:
+    """Bytes that a (C, H, W) tensor takes in DRAM."""
+    return accelerator.groups(c) * h * accelerator.pitch(w)
+
+
+def unpack_activations(
+    data: npt.NDArray[np.uint8] | bytes | bytearray | memoryview,
+    shape: tuple[int, int, int],
+    accelerator: Accelerator,
+) -> npt.NDArray[np.int8]:
+    """The inverse of :func:`pack_activations`: ``data`` begins with the tensor; ``shape`` is (C, H, W)."""
+    c, h, w = shape
+    groups, cp = accelerator.groups(c), accelerator.cp
+    flat = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)
+    rows = flat[: activation_bytes(c, h, w, accelerator)].view(np.int8).reshape(groups, h, -1)[:, :, : w * cp]
+    return rows.reshape(groups, h, w, cp).transpose(0, 3, 1, 2).reshape(groups * cp, h, w)[:c].copy()

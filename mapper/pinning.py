@@ -1,0 +1,55 @@
+"""What to pin: SubGraphs of a SubNet that fit the Persistent Buffer."""
+
+from __future__ import annotations
+
+from arch_model.accelerator import Accelerator
+from arch_model.supernet import SubGraph, SubNet, SuperNet
+from mapper.pack import slice_grid
+from mapper.tiling import choose
+
+
+def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> SubGraph:
+    """The part of a SubNet's weights worth most in the PB, as large as fits.
+
+    Layers are taken in the order of what a pinned tile saves: first those whose weights DRAM brings more slowly than the
+    array uses them up (few pixels a pass), then those whose weights would be fetched again for every spatial tile. The
+    last layer taken is cut to leading K-tiles. An empty PB pins nothing.
+
+    >>> from arch_model.spaces import get_space
+    >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
+    >>> pinned = fit_subgraph(fashion.subnet("fashion-d111-w222"), fashion, tiny)
+    >>> 0 < pinned.bytes(fashion) <= tiny.buffers.pb_bytes
+    True
+    """
+    whole = SubGraph.of(subnet, supernet)
+    free = accelerator.pb_tiles
+    slices = [(0, 0)] * len(supernet.layers)
+
+    def worth(name: str) -> tuple[float, int]:
+        layer = subnet.layer(name)
+        tiling = choose(layer, accelerator)
+        pixels = tiling.rows * layer.Q
+        fetch = accelerator.tile_beats * accelerator.dram.cycles_per_beat
+        stalls = max(0, fetch - pixels)
+        return stalls, -(-layer.P // tiling.rows)
+
+    for name in sorted((layer.name for layer in subnet.weight_layers), key=worth, reverse=True):
+        index = supernet.index(name)
+        k, c = whole.slices[index]
+        grid = slice_grid(supernet.layers[index], k, c, accelerator)
+        rows = min(grid.kt, free // (grid.windows * grid.ct))
+        if rows:
+            slices[index] = (min(k, rows * accelerator.kp), c)
+            free -= rows * grid.windows * grid.ct
+    return SubGraph(supernet.name, tuple(slices))
+
+
+def candidates(subnets: dict[str, SubNet], supernet: SuperNet, accelerator: Accelerator) -> dict[str, SubGraph]:
+    """The SubGraphs that a scheduler may choose from, by name: for each SubNet its own best part.
+
+    SubNets whose parts are equal share one candidate, named after the first.
+    """
+    found: dict[SubGraph, str] = {}
+    for name, subnet in subnets.items():
+        found.setdefault(fit_subgraph(subnet, supernet, accelerator), name)
+    return {name: subgraph for subgraph, name in found.items()}

@@ -1,0 +1,186 @@
+"""How a layer is cut: output rows of a spatial tile, K-tiles of a chunk.
+
+A spatial tile is a full-width range of output rows; its input rows, of all channels, fit one half of the SB. A
+chunk is the K-tiles whose results leave together: it ends on a group boundary and fits one half of the OB's
+output side. All legal cuts are enumerated; the estimate of :func:`estimate` chooses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.accelerator import TAPS, Accelerator
+from arch_model.errors import MappingError
+from arch_model.layer import Layer
+from mapper.isa import SLOT_BYTES
+from mapper.pack import is_pointwise, tile_grid
+
+PASS_OVERHEAD = 5
+"""A pass takes at least KP + 5 cycles (docs/hardware.md)."""
+
+RUN_BEATS_MAX = (1 << 20) - 1
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles`` estimated."""
+
+    rows: int
+    chunk: int
+    cycles: int
+
+
+def input_rows(layer: Layer, first: int, rows: int) -> tuple[int, int]:
+    """First and number of the input rows that output rows ``first`` .. ``first + rows - 1`` read, inside the tensor.
+
+    >>> from arch_model.layer import Kind
+    >>> layer = Layer("a", Kind.CONV, K=1, C=1, R=3, S=3, H=8, W=8, stride=2, padding=1)
+    >>> input_rows(layer, 0, 2), input_rows(layer, 2, 2)     # taps -1..3 and 3..7
+    ((0, 4), (3, 5))
+    """
+    low = max(0, first * layer.stride - layer.padding)
+    high = min(layer.H, (first + rows - 1) * layer.stride - layer.padding + layer.R)
+    return low, high - low
+
+
+def sb_shape(layer: Layer, rows: int, accelerator: Accelerator) -> tuple[int, int, int]:
+    """(row_step, group_step, words a bank) of ``rows`` input rows of all channels in the SB.
+
+    >>> from arch_model.layer import Kind
+    >>> tiny = Accelerator.load("tiny")                      # CP 3
+    >>> sb_shape(Layer("a", Kind.CONV, K=1, C=6, R=3, S=3, H=8, W=8), 4, tiny)   # 2 groups of 2 x 3 cells
+    (3, 6, 12)
+    >>> sb_shape(Layer("b", Kind.CONV, K=1, C=30, H=8, W=8), 4, tiny)            # 2 blocks of 4 x 8 pixels
+    (8, 32, 64)
+    """
+    groups = accelerator.groups(layer.C)
+    if is_pointwise(layer):
+        return layer.W, rows * layer.W, -(-groups // TAPS) * rows * layer.W
+    row_step = -(-layer.W // 3)
+    group_step = -(-rows // 3) * row_step
+    return row_step, group_step, groups * group_step
+
+
+def chunk_unit(accelerator: Accelerator) -> int:
+    """K-tiles from one group boundary to the next: lcm(KP, CP) / KP."""
+    return math.lcm(accelerator.kp, accelerator.cp) // accelerator.kp
+
+
+def out_words(k_tiles: int | Ints, pixels: int | Ints, accelerator: Accelerator) -> int | Ints:
+    """Words a bank of the OB's output side that ``k_tiles`` from a group boundary write, ``pixels`` a group.
+
+    The last K-tile may reach into groups above K: the repacker writes them too.
+    """
+    groups = -(-k_tiles * accelerator.kp // accelerator.cp)
+    return -(-groups // accelerator.nb) * pixels
+
+
+def choose(layer: Layer, accelerator: Accelerator, streamed: int | None = None, add: bool = False) -> Tiling:
+    """The cut with the least estimated cycles.
+
+    ``streamed``: weight tiles that are not in the PB (None: all); ``add``: STORE also reads an operand.
+    Raises :class:`MappingError` if there is no legal cut: it names layer, operand, buffer, bytes needed and there.
+    """
+    grid = tile_grid(layer, accelerator)
+    _check_least(layer, accelerator)
+    counts = np.arange(1, layer.P + 1)
+    rows = np.unique(-(-layer.P // counts))[:, None]  # the least rows for each number of tiles
+    unit = chunk_unit(accelerator)
+    units = -(-grid.kt // unit)
+    chunks = np.unique(-(-units // np.arange(1, units + 1)))[None, :] * unit
+    chunks = np.minimum(chunks, grid.kt)
+    legal = _legal(layer, accelerator, rows, chunks)
+    cycles = estimate(layer, accelerator, rows, chunks, grid.tiles if streamed is None else streamed, add)
+    best = np.unravel_index(int(np.argmin(np.where(legal, cycles, np.iinfo(np.int64).max))), cycles.shape)
+    return Tiling(int(rows[best[0], 0]), int(chunks[0, best[1]]), int(cycles[best]))
+
+
+def _legal(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints) -> npt.NDArray[np.bool_]:
+    inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
+    if is_pointwise(layer):
+        words = -(-accelerator.groups(layer.C) // TAPS) * inside * layer.W
+    else:
+        words = accelerator.groups(layer.C) * -(-inside // 3) * -(-layer.W // 3)
+    pixels = rows * layer.Q
+    legal: npt.NDArray[np.bool_] = (words <= accelerator.sb_half_words) & (
+        out_words(chunks, pixels, accelerator) <= accelerator.out_half_words
+    )
+    if accumulates(layer, accelerator):
+        legal &= pixels <= accelerator.ob_pixels
+    for cols in (layer.W, layer.Q):
+        legal &= np.maximum(inside, rows) * accelerator.pitch(cols) <= RUN_BEATS_MAX * accelerator.beat_bytes
+    return legal
+
+
+def accumulates(layer: Layer, accelerator: Accelerator) -> bool:
+    """Whether partial sums meet in the OB: more than one pass a K-tile."""
+    grid = tile_grid(layer, accelerator)
+    return grid.windows * grid.ct > 1
+
+
+def estimate(
+    layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, streamed: int, add: bool
+) -> Ints:
+    """Cycles of a layer in the steady state: in each tile the slowest unit, plus what cannot hide at both ends.
+
+    ``rows`` (n, 1) and ``chunks`` (1, m) int64 arrays; returns (n, m). Only an order of preference: the model of
+    time is ``arch_model/timing.py``.
+    """
+    grid, dram = tile_grid(layer, accelerator), accelerator.dram
+    latency, beat, kp = dram.latency_cycles, accelerator.beat_bytes, accelerator.kp
+
+    def row_cycles(cols: int) -> int:
+        return max(accelerator.pitch(cols) // beat * dram.cycles_per_beat, cols)
+
+    tiles = -(-layer.P // rows)
+    inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
+    compute = grid.tiles * np.maximum(rows * layer.Q, kp + PASS_OVERHEAD)
+    load = latency + accelerator.groups(layer.C) * inside * row_cycles(layer.W)
+    stores = -(-grid.kt // chunks)
+    stored = accelerator.groups(layer.K) * rows * row_cycles(layer.Q)
+    store = stores * latency * (2 if add else 1) + stored
+    commands = grid.rows + 1 + 2 * stores
+    fetch = commands * SLOT_BYTES * dram.cycles_per_beat // beat
+    weights = streamed * max(accelerator.tile_beats * dram.cycles_per_beat, kp)
+    slowest = np.maximum(np.maximum(compute, load), np.maximum(store, fetch))
+    if streamed <= accelerator.db_half_tiles:
+        steady = np.maximum(tiles * slowest, weights)
+    else:
+        steady = tiles * np.maximum(slowest, weights)
+    cycles: Ints = steady + load + stored // stores + latency
+    return cycles
+
+
+def _check_least(layer: Layer, accelerator: Accelerator) -> None:
+    """Raise MappingError if one output row and the least chunk do not fit some buffer."""
+    a, grid = accelerator, tile_grid(layer, accelerator)
+    inside = min(layer.R, layer.H)
+    words = sb_shape(layer, inside, a)[2]
+    least = int(out_words(min(chunk_unit(a), grid.kt), layer.Q, a))
+    needs = [
+        ("input rows", "a half of the SB", words * TAPS * a.cp, a.sb_half_words * TAPS * a.cp),
+        ("output row", "a half of the OB's output side", least * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
+        ("ZSB entries", "a half of the ZSB", grid.kt * 8 * a.kp, a.zsb_half_entries * 8 * a.kp),
+    ]
+    if accumulates(layer, a):
+        needs.append(("partial sums of a row", "the OB", layer.Q * 4 * a.kp, a.ob_pixels * 4 * a.kp))
+    for operand, buffer, need, there in needs:
+        if need > there:
+            raise MappingError(
+                f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}"
+            )
+    for what, value, most in (
+        ("input columns", layer.W, 4095),
+        ("input rows", layer.H, 4095),
+        ("input channel groups", a.groups(layer.C), 4095),
+        ("output channel groups", a.groups(layer.K), 4095),
+        ("bytes of a channel group", max(layer.H * a.pitch(layer.W), layer.P * a.pitch(layer.Q)), (1 << 28) - 1),
+    ):
+        if value > most:
+            raise MappingError(f"layer {layer.name}: it has {value} {what}; a command holds at most {most}")

@@ -1,0 +1,134 @@
+"""The only place that knows how matplotlib writes files: inline SVG for a page, PNG for a README.
+
+A plot is drawn with the light values of :mod:`reports.colours`; in the SVG they become CSS variables, so that
+the page's stylesheet chooses between light and dark.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from arch_model.errors import FastSwitchError
+from reports.colours import ALL, GRID, INK, MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PAGE_DPI = 96
+"""Pixels an inch on a page; sizes of figures are given in CSS pixels."""
+
+_VARIABLE = {colour.light: f"var(--{colour.name})" for colour in ALL}
+
+
+def require_matplotlib() -> None:
+    """Raise :class:`FastSwitchError`, one line that says how to get it, if matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise FastSwitchError(
+            "plots need matplotlib, which is not installed: pip install 'fastswitch[report]'"
+        ) from None
+
+
+@contextlib.contextmanager
+def drawing(name: str, size: float = 9) -> Iterator[None]:
+    """Within it figures are made and saved: text of ``size`` points, repeatable output.
+
+    ``name`` salts the identifiers in an SVG. The user's own matplotlib settings do not apply and stay as they are.
+    """
+    require_matplotlib()
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "svg.fonttype": "none",
+                "svg.hashsalt": name,
+                "text.parse_math": False,
+                "font.size": size,
+                "axes.titlesize": size,
+                "axes.labelsize": size,
+                "xtick.labelsize": size,
+                "ytick.labelsize": size,
+                "text.color": INK.light,
+                "axes.labelcolor": MUTED.light,
+                "axes.edgecolor": MUTED.light,
+                "axes.linewidth": 0.7,
+                "axes.facecolor": "none",
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+                "axes.axisbelow": True,
+                "grid.color": GRID.light,
+                "grid.linewidth": 0.7,
+                "xtick.color": MUTED.light,
+                "ytick.color": MUTED.light,
+                "xtick.major.size": 3,
+                "ytick.major.size": 0,
+                "figure.facecolor": "none",
+                "hatch.color": "#fefefe",
+                "hatch.linewidth": 1.2,
+            }
+        )
+        yield
+
+
+def new_figure(width_px: float, height_px: float, dpi: float = PAGE_DPI) -> Figure:
+    """An empty figure of a size in pixels at ``dpi``."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_px / dpi, height_px / dpi), dpi=dpi)
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
+    """Axes in a rectangle given in pixels from the figure's top left corner."""
+    wide, high = figure.get_size_inches() * figure.dpi
+    return figure.add_axes((left / wide, 1 - (top + height) / high, width / wide, height / high), **options)
+
+
+def width_px(axes: Axes) -> float:
+    """The width of axes in pixels, for choosing labels that fit."""
+    return float(axes.get_position().width * axes.figure.get_size_inches()[0] * axes.figure.dpi)
+
+
+def text_px(text: str, axes: Axes, size: float) -> float:
+    """Width of ``text`` in pixels, generously: 0.62 em a character."""
+    return float(len(text) * 0.62 * size * axes.figure.dpi / 72)
+
+
+def to_svg(figure: Figure, name: str, description: str, titles: Mapping[str, str] | None = None) -> str:
+    """The figure as an ``<svg>`` element to put in a page: no prologue, no namespace, no address, text as text.
+
+    Identifiers begin with ``name``, so that several may live in one page. ``titles`` gives artists, by their gid,
+    a text that shows when the pointer rests on them. Equal figures give equal text.
+    """
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(buffer, format="svg", metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.S)  # its * is the whole page
+    view = re.search(r'viewBox="([^"]+)"', svg)
+    if view is None:
+        raise AssertionError("matplotlib wrote an SVG without a viewBox")
+    head = f'<svg viewBox="{view[1]}" role="img" aria-label="{escape(description)}">'
+    svg = head + svg[svg.index(">") + 1 :]
+    svg = svg.replace("xlink:href=", "href=")
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r'style="([^"]*)"', lambda style: f'style="{_restyled(style[1])}"', svg)
+    for gid, text in (titles or {}).items():
+        mark = f'<g id="{name}-{gid}">'
+        svg = svg.replace(mark, f"{mark}<title>{escape(text)}</title>")
+    return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+def _restyled(style: str) -> str:
+    style = re.sub(r"\s*font-family:[^;]*;?", "", style)  # the page's
+    style = re.sub(r"(?<=font: )([\d.]+px)[^;]*", r"\1 sans-serif", style)
+    return re.sub(r"#[0-9a-f]{6}\b", lambda colour: _VARIABLE.get(colour[0], colour[0]), style)

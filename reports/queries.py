@@ -1,0 +1,130 @@
+"""One served query, as the reports see it: a row of ``fastswitch run`` with types and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+"""The classes of Fashion-MNIST, by label."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A row of the stream; times in seconds, sizes in bytes, accuracies and errors as fractions.
+
+    A target that is ``None`` was not asked for and counts as met. ``image`` is uint8 (rows, columns) or None.
+    """
+
+    query: int
+    min_accuracy: float | None
+    max_latency_s: float | None
+    subnet: str
+    subnet_accuracy: float
+    cached_subgraph: str
+    pb_layers: Mapping[str, int]
+    switched: bool
+    dram_bytes: int
+    pb_saved_bytes: int
+    predicted_cycles: int
+    simulated_cycles: int
+    cycle_error: float
+    predicted_class: int
+    label: int
+    bit_exact: bool
+    image: Any
+    latency_s: float
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], clock_hz: float) -> Query:
+        """Read a row; ``clock_hz`` turns its cycles into seconds."""
+        accuracy, latency = row["min_accuracy"], row["max_latency_s"]
+        cycles = int(row["simulated_cycles"])
+        return cls(
+            query=int(row["query"]),
+            min_accuracy=None if accuracy is None else float(accuracy),
+            max_latency_s=None if latency is None else float(latency),
+            subnet=str(row["subnet"]),
+            subnet_accuracy=float(row["subnet_accuracy"]),
+            cached_subgraph=str(row["cached_subgraph"]),
+            pb_layers={str(layer): int(size) for layer, size in row["pb_layers"].items() if size},
+            switched=bool(row["switched"]),
+            dram_bytes=int(row["dram_bytes"]),
+            pb_saved_bytes=int(row["pb_saved_bytes"]),
+            predicted_cycles=int(row["predicted_cycles"]),
+            simulated_cycles=cycles,
+            cycle_error=float(row["cycle_error"]),
+            predicted_class=int(row["predicted_class"]),
+            label=int(row["label"]),
+            bit_exact=bool(row["bit_exact"]),
+            image=row.get("image"),
+            latency_s=cycles / clock_hz,
+        )
+
+    @property
+    def latency_met(self) -> bool:
+        """The query was answered within its time."""
+        return self.max_latency_s is None or self.latency_s <= self.max_latency_s
+
+    @property
+    def accuracy_met(self) -> bool:
+        """The SubNet is as accurate as was asked for."""
+        return self.min_accuracy is None or self.subnet_accuracy >= self.min_accuracy
+
+    @property
+    def right(self) -> bool:
+        """The class is the image's label."""
+        return self.predicted_class == self.label
+
+    @property
+    def bytes_without_pb(self) -> int:
+        """DRAM bytes that the query would have moved without a PB."""
+        return self.dram_bytes + self.pb_saved_bytes
+
+    @property
+    def saved_fraction(self) -> float:
+        """Part of :attr:`bytes_without_pb` that the PB saved."""
+        return self.pb_saved_bytes / self.bytes_without_pb if self.bytes_without_pb else 0.0
+
+
+def class_name(label: int) -> str:
+    """The name of a class.
+
+    >>> class_name(9), class_name(12)
+    ('Ankle boot', 'class 12')
+    """
+    return CLASSES[label] if 0 <= label < len(CLASSES) else f"class {label}"
+
+
+def subnets_by_accuracy(queries: Iterable[Query]) -> list[str]:
+    """The SubNets that served, the most accurate first; equals by name."""
+    accuracy = {query.subnet: query.subnet_accuracy for query in queries}
+    return sorted(accuracy, key=lambda name: (-accuracy[name], name))
+
+
+def merged_order(orders: Iterable[Sequence[str]]) -> list[str]:
+    """One order of all names that keeps, where they agree, the order of each list.
+
+    >>> merged_order([["stem", "linear"], ["stem", "conv1", "linear"], ["conv0", "conv1"]])
+    ['stem', 'conv0', 'conv1', 'linear']
+    """
+    merged: list[str] = []
+    for order in orders:
+        for place, name in enumerate(order):
+            if name in merged:
+                continue
+            later = [merged.index(other) for other in order[place + 1 :] if other in merged]
+            merged.insert(min(later, default=len(merged)), name)
+    return merged

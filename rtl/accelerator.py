@@ -1,0 +1,167 @@
+"""The accelerator: every unit, every buffer, and the tokens between them."""
+
+from __future__ import annotations
+
+from amaranth import Module
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from arch_model.accelerator import TAPS, Accelerator
+from rtl.compute import Compute
+from rtl.control import Control, axi_lite
+from rtl.feed import Feed
+from rtl.fetch import Fetch
+from rtl.interfaces import axi_read, axi_write
+from rtl.load_act import LoadAct
+from rtl.load_weights import LoadWeights
+from rtl.memory import BlockMemory
+from rtl.semaphore import Semaphore
+from rtl.store import Store
+
+LANE_BITS = 64  # bias, multiplier and shift of one filter in a ZSB entry
+
+
+class FastSwitch(Component):
+    """A whole machine, as one :class:`arch_model.accelerator.Accelerator` describes it.
+
+    Ports
+    -----
+    s_axi_ctrl (In, axi_lite): start, status, counters; see :mod:`rtl.control`.
+    m_axi_prog, m_axi_wgt, m_axi_act (Out, axi_read): Program, weights, activations.
+    m_axi_out_read (Out, axi_read), m_axi_out_write (Out, axi_write): operand b and results; one AXI port outside.
+    irq (Out, 1): high while an enabled interrupt is pending.
+
+    The clock domain is ``sync``; its reset is synchronous and active high.
+    """
+
+    def __init__(self, accelerator: Accelerator):
+        self.accelerator = accelerator
+        beat = accelerator.beat_bytes
+        super().__init__(
+            {
+                "s_axi_ctrl": In(axi_lite()),
+                "m_axi_prog": Out(axi_read(beat)),
+                "m_axi_wgt": Out(axi_read(beat)),
+                "m_axi_act": Out(axi_read(beat)),
+                "m_axi_out_read": Out(axi_read(beat)),
+                "m_axi_out_write": Out(axi_write(beat)),
+                "irq": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        a = self.accelerator
+        shape = {"kp": a.kp, "cp": a.cp}
+        bus = {"beat_bytes": a.beat_bytes, "max_burst": a.axi.max_burst}
+
+        m.submodules.control = control = Control(**shape, beat_bytes=a.beat_bytes)
+        m.submodules.fetch = fetch = Fetch(**bus)
+        m.submodules.load_act = load_act = LoadAct(cp=a.cp, **bus)
+        m.submodules.load_weights = load_weights = LoadWeights(**shape, **bus)
+        m.submodules.feed = feed = Feed(**shape)
+        m.submodules.compute = compute = Compute(
+            **shape,
+            nb=a.nb,
+            sb_words=2 * a.sb_half_words,
+            ob_pixels=a.ob_pixels,
+            out_words=2 * a.out_half_words,
+        )
+        m.submodules.store = store = Store(cp=a.cp, nb=a.nb, **bus)
+
+        # A machine without a PB keeps a word of it, so that FEED's port has a memory.
+        weight_bits = 8 * TAPS * a.cp
+        m.submodules.pb = pb = BlockMemory(weight_bits, max(1, a.pb_tiles * a.kp))
+        m.submodules.db = db = BlockMemory(weight_bits, 2 * a.db_half_tiles * a.kp)
+        m.submodules.zsb = zsb = BlockMemory(LANE_BITS * a.kp, 2 * a.zsb_half_entries, granularity=LANE_BITS)
+
+        # Commands.
+        connect(m, fetch.load_act, load_act.command)
+        connect(m, fetch.load_wgt, load_weights.command)
+        connect(m, fetch.feed, feed.command)
+        connect(m, fetch.run, compute.command)
+        connect(m, fetch.store, store.command)
+
+        # Tokens: who gives, who takes.
+        for name, giver, taker in (
+            ("sb_full", load_act, compute),
+            ("sb_free", compute, load_act),
+            ("w_full", load_weights, feed),
+            ("w_free", feed, load_weights),
+            ("out_full", compute, store),
+            ("out_free", store, compute),
+            ("stored", store, load_act),
+        ):
+            m.submodules[name] = token = Semaphore()
+            m.d.comb += token.give.eq(getattr(giver, f"{name}_give"))
+            connect(m, token.token, getattr(taker, name))
+
+        # Buffers.
+        connect(m, load_act.sb, compute.sb)
+        writes, entries = load_weights.weights, load_weights.zsb
+        for ram, is_pb, port in ((db, 0, feed.db), (pb, 1, feed.pb)):
+            m.d.comb += [
+                ram.write_en.eq(writes.en & (writes.memory == is_pb)),
+                ram.write_addr.eq(writes.addr),
+                ram.write_data.eq(writes.data),
+                ram.read_addr.eq(port.addr),
+                port.data.eq(ram.read_data),
+            ]
+        m.d.comb += [
+            zsb.write_en.eq(entries.en),
+            zsb.write_addr.eq(entries.addr),
+            zsb.write_data.eq(entries.data.replicate(a.kp)),
+            zsb.read_addr.eq(compute.zsb.addr),
+            compute.zsb.data.eq(zsb.read_data),
+            compute.load_en.eq(feed.load_en),
+            compute.load_data.eq(feed.load_data),
+            compute.shadow_full.eq(feed.shadow_full),
+            feed.consume.eq(compute.consume),
+        ]
+        for bank in range(a.nb):
+            connect(m, store.out[bank], compute.out[bank])
+
+        # The world.
+        connect(m, flipped(self.s_axi_ctrl), control.s_axi_ctrl)
+        connect(m, fetch.axi, flipped(self.m_axi_prog))
+        connect(m, load_weights.axi, flipped(self.m_axi_wgt))
+        connect(m, load_act.axi, flipped(self.m_axi_act))
+        connect(m, store.axi_read, flipped(self.m_axi_out_read))
+        connect(m, store.axi_write, flipped(self.m_axi_out_write))
+
+        # Start, end, errors, counters.
+        m.d.comb += [
+            self.irq.eq(control.irq),
+            fetch.start.eq(control.start),
+            fetch.prog_addr.eq(control.prog_addr),
+            fetch.prog_beats.eq(control.prog_beats),
+            fetch.idle_in.eq(
+                ~(load_act.busy | load_weights.busy | feed.busy | compute.busy | store.busy)
+            ),
+            control.done.eq(fetch.done),
+            control.commands.eq(fetch.commands),
+            control.busy_load_act.eq(load_act.busy),
+            control.busy_load_wgt.eq(load_weights.busy),
+            control.busy_feed.eq(feed.busy),
+            control.busy_run.eq(compute.busy),
+            control.busy_store.eq(store.busy),
+            control.beats_prog.eq(fetch.beats),
+            control.beats_wgt.eq(load_weights.beats),
+            control.beats_act.eq(load_act.beats),
+            control.beats_b.eq(store.beats_b),
+            control.beats_out.eq(store.beats_out),
+            control.passes.eq(compute.pass_start),
+            control.wait_sb.eq(compute.wait_sb),
+            control.wait_weights.eq(compute.wait_weights),
+            control.wait_out.eq(compute.wait_out),
+        ]
+        with m.If(fetch.error != 0):
+            m.d.comb += control.error.eq(fetch.error)
+        for code, failed in (
+            (4, load_weights.error),
+            (5, load_act.error),
+            (6, store.error_b),
+            (7, store.error_out),
+        ):
+            with m.Elif(failed):
+                m.d.comb += control.error.eq(code)
+        return m

@@ -1,0 +1,161 @@
+"""The compute path: from the SB's words to int8 outputs, one pixel a cycle."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from mapper.isa import Opcode
+from rtl import accumulator, array, line_buffer, repacker, requantiser
+from rtl.accumulator import Accumulator
+from rtl.array import Array
+from rtl.command import command_layout
+from rtl.interfaces import sb_write, take, word_read
+from rtl.line_buffer import LineBuffer
+from rtl.memory import BlockMemory
+from rtl.pixel import delayed
+from rtl.repacker import Repacker
+from rtl.requantiser import Requantiser
+from rtl.run import Run
+
+# When each stage has a pixel, in cycles after RUN issued it. The SB is a memory: one cycle.
+AT_LB = 1
+AT_ARRAY = AT_LB + line_buffer.LATENCY
+AT_SUMS = AT_ARRAY + array.LATENCY
+AT_ACC = AT_SUMS + accumulator.LATENCY - 1
+AT_Y = AT_ACC + requantiser.LATENCY
+AT_WRITE = AT_Y + repacker.LATENCY
+
+
+class Compute(Component):
+    """RUN, SB, LB, array, OB, requantisers, repacker and the OB's output side.
+
+    Parameters
+    ----------
+    kp, cp: the array's shape. nb: banks of the OB's output side.
+    sb_words: words of an SB bank. ob_pixels: words of the OB. out_words: words of an output-side bank.
+
+    Ports
+    -----
+    command (In, stream of PASS) and the tokens sb_full, out_free (Out, take), sb_free_give, out_full_give (Out, 1):
+        as in :class:`rtl.run.Run`; out_full_give comes when the last output is in the memory.
+    sb (In, sb_write): LOAD_ACT's writes.
+    load_en, load_data, shadow_full (In), consume (Out): FEED's, as in :class:`rtl.feed.Feed`.
+    zsb (Out, word_read): the entries.
+    out (In, word_read × nb): STORE's view of the output side.
+    busy (Out, 1): a command or a pixel is under way. pass_start, wait_sb, wait_weights, wait_out (Out, 1): for the counters.
+
+    Timing
+    ------
+    A pixel issued in cycle t is written in cycle t + 12 (``AT_WRITE``).
+    """
+
+    def __init__(self, *, kp: int, cp: int, nb: int, sb_words: int, ob_pixels: int, out_words: int):
+        self.kp, self.cp, self.nb = kp, cp, nb
+        self.sb_words, self.ob_pixels, self.out_words = sb_words, ob_pixels, out_words
+        super().__init__(
+            {
+                "command": In(stream.Signature(command_layout(Opcode.PASS))),
+                "sb_full": Out(take()),
+                "sb_free_give": Out(1),
+                "out_free": Out(take()),
+                "out_full_give": Out(1),
+                "sb": In(sb_write(cp)),
+                "load_en": In(kp),
+                "load_data": In(72 * cp),
+                "shadow_full": In(1),
+                "consume": Out(1),
+                "zsb": Out(word_read(16, 64 * kp)),
+                "out": In(word_read(16, 8 * cp)).array(self.nb),
+                "busy": Out(1),
+                "pass_start": Out(1),
+                "wait_sb": Out(1),
+                "wait_weights": Out(1),
+                "wait_out": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.run = run = Run()
+        m.submodules.lb = lb = LineBuffer(cp=self.cp)
+        m.submodules.array = dpes = Array(kp=self.kp, cp=self.cp)
+        m.submodules.accumulator = acc = Accumulator(kp=self.kp, pixels=self.ob_pixels)
+        m.submodules.repacker = repack = Repacker(kp=self.kp, cp=self.cp, nb=self.nb)
+        connect(m, flipped(self.command), run.command)
+        connect(m, run.sb_full, flipped(self.sb_full))
+        connect(m, run.out_free, flipped(self.out_free))
+
+        pixel = delayed(m, run.pixel, AT_WRITE, "pixel")
+        swap = Signal()
+        m.d.sync += swap.eq(run.consume)
+        m.d.comb += [
+            run.shadow_full.eq(self.shadow_full),
+            self.consume.eq(run.consume),
+            self.sb_free_give.eq(run.sb_free_give),
+            self.out_full_give.eq(pixel[AT_WRITE].valid & pixel[AT_WRITE].signal),
+            self.busy.eq(run.busy | Cat(*(stage.valid for stage in pixel[1:])).any()),
+            self.pass_start.eq(run.pass_start),
+            self.wait_sb.eq(run.wait_sb),
+            self.wait_weights.eq(run.wait_weights),
+            self.wait_out.eq(run.wait_out),
+        ]
+
+        for bank in range(9):
+            m.submodules[f"sb_{bank}"] = ram = BlockMemory(8 * self.cp, self.sb_words)
+            m.d.comb += [
+                ram.write_en.eq(self.sb.bank[bank]),
+                ram.write_addr.eq(self.sb.addr),
+                ram.write_data.eq(self.sb.data),
+                ram.read_addr.eq(run.addr[bank]),
+                lb.words[bank].eq(ram.read_data),
+            ]
+        for port in ("y_mod", "x_mod", "present", "fill"):
+            m.d.sync += getattr(lb, port).eq(getattr(run, port))
+
+        m.d.comb += [
+            dpes.window.eq(lb.window),
+            dpes.swap.eq(swap),
+            dpes.load_en.eq(self.load_en),
+            dpes.load_data.eq(self.load_data),
+        ]
+        before, at = pixel[AT_SUMS - 1], pixel[AT_SUMS]
+        m.d.comb += [
+            acc.pixel.eq(before.pixel),
+            acc.write_pixel.eq(at.pixel),
+            acc.valid.eq(at.valid),
+            acc.start.eq(at.start),
+            acc.finish.eq(at.finish),
+            self.zsb.addr.eq(at.zsb),
+        ]
+        last = pixel[AT_Y - 1]
+        for k in range(self.kp):
+            m.d.comb += acc.sums[k].eq(dpes.sums[k])
+            m.submodules[f"requantiser_{k}"] = lane = Requantiser()
+            m.d.comb += [
+                lane.acc.eq(acc.acc[k]),
+                lane.entry.eq(self.zsb.data.word_select(k, 64)),
+                lane.z_out.eq(last.z_out),
+                lane.lo.eq(last.lo),
+                lane.hi.eq(last.hi),
+                repack.y.word_select(k, 8).eq(lane.y),
+            ]
+        done = pixel[AT_Y]
+        m.d.comb += [
+            repack.valid.eq(done.valid & done.finish),
+            repack.addr.eq(done.out_addr),
+            repack.bank.eq(done.out_bank),
+            repack.lane.eq(done.out_lane),
+            repack.pixels.eq(done.pixels),
+        ]
+        for bank in range(self.nb):
+            m.submodules[f"out_{bank}"] = ram = BlockMemory(8 * self.cp, self.out_words, granularity=8)
+            m.d.comb += [
+                ram.write_en.eq(repack.write_en[bank]),
+                ram.write_addr.eq(repack.write_addr[bank]),
+                ram.write_data.eq(repack.write_data[bank]),
+                ram.read_addr.eq(self.out[bank].addr),
+                self.out[bank].data.eq(ram.read_data),
+            ]
+        return m

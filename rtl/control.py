@@ -1,0 +1,251 @@
+"""CONTROL: the AXI4-Lite slave with start, status, interrupt and the performance counters.
+
+:data:`REGISTERS` describes every register once; decoder, counters' ports and documentation follow from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, Out, Signature
+
+ADDRESS_BITS = 8
+IDENTITY = 0x46535731  # "FSW1"
+BEAT_COUNT_BITS = 20
+ERROR_BITS = 8
+
+
+class Access(StrEnum):
+    """What software can do with a register, and for a counter what the hardware does."""
+
+    READ = "read"
+    WRITE = "read, write"
+    COMMAND = "write, reads 0"
+    CLEAR = "read, write 1 to clear"
+    COUNT = "read, counts"
+
+
+@dataclass(frozen=True)
+class Register:
+    """One register of 32 bits: its name, byte address, access, and what it means.
+
+    A COUNT register counts the cycles in which the port of its name in lower case is high.
+    """
+
+    name: str
+    address: int
+    access: Access
+    doc: str
+
+    @property
+    def port(self) -> str:
+        """Name of the input that a COUNT register counts."""
+        return self.name.lower()
+
+
+REGISTERS = (
+    Register("ID", 0x00, Access.READ, f'0x{IDENTITY:08x} ("FSW1")'),
+    Register("SHAPE", 0x04, Access.READ, "KP [7:0], CP [15:8], B [31:16]"),
+    Register("CTRL", 0x08, Access.COMMAND, "bit 0 start (self-clearing; ignored while busy)"),
+    Register("STATUS", 0x0C, Access.READ, "bit 0 busy, 1 done, 2 error; error code [15:8]"),
+    Register("IRQ_ENABLE", 0x10, Access.WRITE, "bit 0 done or error"),
+    Register("IRQ_STATUS", 0x14, Access.CLEAR, "bit 0; `irq` = status and enable"),
+    Register("PROG_ADDR", 0x18, Access.WRITE, "byte address of the Program, a multiple of max_burst·B"),
+    Register("PROG_BEATS", 0x1C, Access.WRITE, f"its length in beats ({BEAT_COUNT_BITS} bits)"),
+    Register("CYCLES", 0x40, Access.COUNT, "cycles from start to done"),
+    Register("COMMANDS", 0x44, Access.COUNT, "commands dispatched, END too"),
+    Register("BUSY_LOAD_ACT", 0x48, Access.COUNT, "cycles LOAD_ACT had a command in hand"),
+    Register("BUSY_LOAD_WGT", 0x4C, Access.COUNT, "cycles LOAD_WGT had a command in hand"),
+    Register("BUSY_FEED", 0x50, Access.COUNT, "cycles FEED had a command in hand"),
+    Register("BUSY_RUN", 0x54, Access.COUNT, "cycles RUN had a command in hand"),
+    Register("BUSY_STORE", 0x58, Access.COUNT, "cycles STORE had a command in hand"),
+    Register("BEATS_PROG", 0x5C, Access.COUNT, "beats read on m_axi_prog"),
+    Register("BEATS_WGT", 0x60, Access.COUNT, "beats read on m_axi_wgt"),
+    Register("BEATS_ACT", 0x64, Access.COUNT, "beats read on m_axi_act"),
+    Register("BEATS_B", 0x68, Access.COUNT, "beats read on m_axi_out"),
+    Register("BEATS_OUT", 0x6C, Access.COUNT, "beats written on m_axi_out"),
+    Register("PASSES", 0x70, Access.COUNT, "passes started"),
+    Register("WAIT_SB", 0x74, Access.COUNT, "cycles RUN stood still for `sb_full`"),
+    Register("WAIT_WEIGHTS", 0x78, Access.COUNT, "cycles RUN stood still for a full shadow"),
+    Register("WAIT_OUT", 0x7C, Access.COUNT, "cycles RUN stood still for `out_free`"),
+)
+
+ADDRESS = {register.name: register.address for register in REGISTERS}
+"""Byte address of each register by name, for drivers."""
+
+COUNTERS = tuple(register for register in REGISTERS if register.access is Access.COUNT)
+
+
+def register_table() -> str:
+    """The registers as a Markdown table, as shown in docs/hardware.md.
+
+    >>> print(register_table().splitlines()[2])
+    | 0x00 | ID | read | 0x46535731 ("FSW1") |
+    """
+    rows = ["| address | register | access | |", "|---|---|---|---|"]
+    rows += [f"| 0x{r.address:02X} | {r.name} | {r.access} | {r.doc} |" for r in REGISTERS]
+    return "\n".join(rows)
+
+
+def axi_lite() -> Signature:
+    """AXI4-Lite seen from the master: 8 address bits, 32 data bits; protection bits are added at the edge."""
+    return Signature(
+        {
+            "awaddr": Out(ADDRESS_BITS),
+            "awvalid": Out(1),
+            "awready": In(1),
+            "wdata": Out(32),
+            "wstrb": Out(4),
+            "wvalid": Out(1),
+            "wready": In(1),
+            "bresp": In(2),
+            "bvalid": In(1),
+            "bready": Out(1),
+            "araddr": Out(ADDRESS_BITS),
+            "arvalid": Out(1),
+            "arready": In(1),
+            "rdata": In(32),
+            "rresp": In(2),
+            "rvalid": In(1),
+            "rready": Out(1),
+        }
+    )
+
+
+class Control(Component):
+    """The registers of :data:`REGISTERS` behind AXI4-Lite.
+
+    Parameters
+    ----------
+    kp, cp : int
+        The array's shape, 1..255, as SHAPE tells it.
+    beat_bytes : int
+        Bytes of a beat, 1..65535, likewise.
+
+    Ports
+    -----
+    s_axi_ctrl : In(axi_lite())
+        Every channel is independent: an address may come before, with or after its data. Strobes are
+        honoured, the two lowest address bits ignored. Every response is OKAY; other addresses read 0 and
+        ignore writes.
+    start : Out(1)
+        High for one cycle when software starts the machine; then ``prog_addr`` and ``prog_beats`` are valid.
+    prog_addr : Out(32), prog_beats : Out(20)
+        The Program's byte address and beats.
+    done : In(1)
+        One cycle: the Program has ended. Ends ``busy`` and the counting; this cycle is the last that counts.
+    error : In(8)
+        0, or an error code; the first one since start is kept. The machine stays busy until ``done`` (which
+        does not come after a Fetch error: then reset).
+    irq : Out(1)
+        IRQ_STATUS and IRQ_ENABLE. The status bit is set by ``done`` and by the first error, also in the cycle
+        in which software clears it.
+    commands, busy_load_act, … wait_out : In(1) each
+        What each COUNT register counts (CYCLES has no port). A counter wraps at 2**32.
+
+    Cycles
+    ------
+    AR accepted in t: R valid in t + 1, with the values of t. AW and W both accepted by t: written at the end
+    of t + 1, B valid in t + 2. ``start`` is high in t + 2. CYCLES counts every cycle from that of ``start``
+    to that of ``done``, both included. A read a cycle, a write every two.
+    """
+
+    def __init__(self, *, kp: int, cp: int, beat_bytes: int):
+        for name, value, top in (("kp", kp, 255), ("cp", cp, 255), ("beat_bytes", beat_bytes, 65535)):
+            if not 1 <= value <= top:
+                raise ValueError(f"{name} is {value}; it must be in 1..{top}")
+        self.kp, self.cp, self.beat_bytes = kp, cp, beat_bytes
+        super().__init__(
+            {
+                "s_axi_ctrl": In(axi_lite()),
+                "start": Out(1),
+                "prog_addr": Out(32),
+                "prog_beats": Out(BEAT_COUNT_BITS),
+                "done": In(1),
+                "error": In(ERROR_BITS),
+                "irq": Out(1),
+                **{register.port: In(1) for register in COUNTERS if register.name != "CYCLES"},
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        bus = self.s_axi_ctrl
+        busy, done, failed, code = Signal(), Signal(), Signal(), Signal(ERROR_BITS)
+        irq_enable, irq_status = Signal(), Signal()
+        values = {
+            "ID": Const(IDENTITY, 32),
+            "SHAPE": Const(self.kp | self.cp << 8 | self.beat_bytes << 16, 32),
+            "STATUS": Cat(busy, done, failed, Const(0, 5), code),
+            "IRQ_ENABLE": irq_enable,
+            "IRQ_STATUS": irq_status,
+            "PROG_ADDR": self.prog_addr,
+            "PROG_BEATS": self.prog_beats,
+        }
+        for register in COUNTERS:
+            counter = values[register.name] = Signal(32, name=register.port)
+            step = busy if register.name == "CYCLES" else busy & getattr(self, register.port)
+            # `start` is the first cycle that counts: what it clears is the run before.
+            m.d.sync += counter.eq(Mux(self.start, 0, counter) + step)
+
+        # Read: one register between the address and the data.
+        m.d.comb += bus.arready.eq(~bus.rvalid | bus.rready)
+        with m.If(bus.arready):
+            m.d.sync += bus.rvalid.eq(bus.arvalid)
+            with m.Switch(bus.araddr[2:]):
+                for register in REGISTERS:
+                    if register.access is not Access.COMMAND:
+                        with m.Case(register.address >> 2):
+                            m.d.sync += bus.rdata.eq(values[register.name])
+                with m.Default():
+                    m.d.sync += bus.rdata.eq(0)
+
+        # Write: address and data wait for each other.
+        address, data, strobe = Signal(ADDRESS_BITS), Signal(32), Signal(4)
+        has_address, has_data, write = Signal(), Signal(), Signal()
+        mask = Cat(bit.replicate(8) for bit in strobe)
+        m.d.comb += [
+            bus.awready.eq(~has_address),
+            bus.wready.eq(~has_data),
+            write.eq(has_address & has_data & ~bus.bvalid),
+        ]
+        with m.If(bus.awvalid & bus.awready):
+            m.d.sync += [has_address.eq(1), address.eq(bus.awaddr)]
+        with m.If(bus.wvalid & bus.wready):
+            m.d.sync += [has_data.eq(1), data.eq(bus.wdata), strobe.eq(bus.wstrb)]
+        with m.If(write):
+            m.d.sync += [has_address.eq(0), has_data.eq(0), bus.bvalid.eq(1)]
+        with m.If(bus.bvalid & bus.bready):
+            m.d.sync += bus.bvalid.eq(0)
+
+        go, irq_clear = Signal(), Signal()
+        with m.If(write):
+            with m.Switch(address[2:]):
+                with m.Case(ADDRESS["CTRL"] >> 2):
+                    m.d.comb += go.eq(data[0] & strobe[0] & ~busy)
+                with m.Case(ADDRESS["IRQ_STATUS"] >> 2):
+                    m.d.comb += irq_clear.eq(data[0] & strobe[0])
+                for name, target in (
+                    ("IRQ_ENABLE", irq_enable),
+                    ("PROG_ADDR", self.prog_addr),
+                    ("PROG_BEATS", self.prog_beats),
+                ):
+                    with m.Case(ADDRESS[name] >> 2):
+                        m.d.sync += target.eq(data & mask | target & ~mask)
+
+        first_error = Signal()
+        m.d.comb += [first_error.eq(busy & (self.error != 0) & ~failed), self.irq.eq(irq_status & irq_enable)]
+        m.d.sync += self.start.eq(go)
+        with m.If(go):
+            m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), code.eq(0)]
+        with m.If(first_error):
+            m.d.sync += [failed.eq(1), code.eq(self.error)]
+        with m.If(busy & self.done):
+            m.d.sync += [busy.eq(0), done.eq(1)]
+        with m.If(first_error | (busy & self.done)):
+            m.d.sync += irq_status.eq(1)
+        with m.Elif(irq_clear):
+            m.d.sync += irq_status.eq(0)
+        return m

@@ -1,0 +1,164 @@
+"""DmaRead: runs of beats out of DRAM as one stream."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out
+
+from rtl.interfaces import ADDRESS_BITS, axi_read
+
+BOUNDARY = 4096
+"""Bytes; AXI4 lets no burst cross a multiple of it."""
+
+REQUEST = data.StructLayout(
+    {"addr": ADDRESS_BITS, "runs": 12, "run_beats": 20, "run_stride": 28}
+)
+"""What to read: ``runs`` contiguous runs of ``run_beats`` beats, their starts ``run_stride`` bytes apart."""
+
+
+def check_bus(beat_bytes: int, max_burst: int) -> None:
+    """ValueError unless the bus can be built.
+
+    >>> check_bus(16, 512)
+    Traceback (most recent call last):
+    ValueError: max_burst is 512; it can be a power of two, 2 to 256
+    """
+    if beat_bytes not in (4, 8, 16, 32, 64, 128):
+        raise ValueError(f"beat_bytes is {beat_bytes}; it can be a power of two, 4 to 128")
+    if max_burst not in (2, 4, 8, 16, 32, 64, 128, 256):
+        raise ValueError(f"max_burst is {max_burst}; it can be a power of two, 2 to 256")
+    if beat_bytes * max_burst > BOUNDARY:
+        most = BOUNDARY // beat_bytes
+        raise ValueError(f"max_burst is {max_burst}; with beats of {beat_bytes} bytes at most {most}")
+
+
+class DmaRead(Component):
+    """Reads runs of beats through AXI4 and delivers them in order.
+
+    Parameters
+    ----------
+    beat_bytes : int
+        Bytes of a beat (B): a power of two, 4 to 128.
+    max_burst : int
+        Longest burst in beats: a power of two, 2 to 256. No burst crosses a multiple of ``max_burst * B``,
+        so the first and last of a run may be short.
+
+    Ports
+    -----
+    request : stream in, REQUEST
+        Accepted while not ``busy``. ``addr`` and ``run_stride`` are bytes, multiples of B (lower bits are
+        ignored). A request of 0 runs or 0 beats reads nothing.
+    axi : out, ``axi_read(B)``
+        One address a cycle, as far ahead of the data as ``arready`` permits; they do not wait for data.
+    data : stream out, 8 * B
+        The beats, in order. While ``busy``, ``axi.rready`` is ``data.ready`` and ``data.valid`` is
+        ``axi.rvalid``.
+    busy : out
+        From the cycle after a request is accepted to that of its last beat, inclusive.
+    error : out
+        A beat with a response other than OKAY is accepted in this cycle. It is delivered like any other.
+    beats : out
+        A beat is accepted in this cycle.
+
+    Timing: request accepted in cycle t: first ``arvalid`` in t + 1, then an address a cycle, also from run to
+    run. Last beat in cycle t: ``busy`` is 0 and the next request can be accepted in t + 1.
+    """
+
+    def __init__(self, beat_bytes: int, max_burst: int) -> None:
+        check_bus(beat_bytes, max_burst)
+        self.beat_bytes, self.max_burst = beat_bytes, max_burst
+        super().__init__(
+            {
+                "request": In(stream.Signature(REQUEST)),
+                "axi": Out(axi_read(beat_bytes)),
+                "data": Out(stream.Signature(8 * beat_bytes)),
+                "busy": Out(1),
+                "error": Out(1),
+                "beats": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        unit = self.beat_bytes.bit_length() - 1  # address bits inside a beat
+        low = self.max_burst.bit_length() - 1  # address bits of a beat inside a block of max_burst beats
+        request = self.request.p
+        begin = Signal()
+        m.d.comb += [
+            self.request.ready.eq(~self.busy),
+            begin.eq(self.request.valid & ~self.busy & request.runs.any() & request.run_beats.any()),
+        ]
+
+        # Addresses. A run is cut into blocks of max_burst beats: the block's number, the first beat in it,
+        # the blocks left and where the last one ends are counts, so no burst needs a wide subtraction.
+        run_beats, stride = Signal(20), Signal(28 - unit)
+        next_run = Signal(ADDRESS_BITS - unit)  # beat address of the run after this one
+        runs_left = Signal(12)  # runs after this one
+        block, first = Signal(ADDRESS_BITS - unit - low), Signal(low)
+        last_end, blocks_left, final = Signal(low), Signal(21 - low), Signal()
+        valid = Signal()
+
+        address = Signal(ADDRESS_BITS - unit)
+        length, step = Signal(20), Signal(28 - unit)
+        end = Signal(21)  # last beat of the run, counted from the start of its first block
+        m.d.comb += [
+            address.eq(Mux(begin, request.addr[unit:], next_run)),
+            length.eq(Mux(begin, request.run_beats, run_beats)),
+            step.eq(Mux(begin, request.run_stride[unit:], stride)),
+            end.eq(length + address[:low] - 1),
+        ]
+        load, accepted = Signal(), Signal()
+        m.d.comb += [
+            accepted.eq(self.axi.arvalid & self.axi.arready),
+            load.eq(begin | (accepted & final & runs_left.any())),
+            self.axi.arvalid.eq(valid),
+            self.axi.araddr.eq(Cat(Const(0, unit), first, block)),
+            self.axi.arlen.eq(Mux(final, last_end, self.max_burst - 1) - first),
+        ]
+        with m.If(load):
+            m.d.sync += [
+                valid.eq(1),
+                block.eq(address[low:]),
+                first.eq(address[:low]),
+                last_end.eq(end[:low]),
+                blocks_left.eq(end[low:]),
+                final.eq(~end[low:].any()),
+                next_run.eq(address + step),
+                runs_left.eq(Mux(begin, request.runs, runs_left) - 1),
+            ]
+        with m.Elif(accepted):
+            m.d.sync += [
+                valid.eq(~final),
+                block.eq(block + 1),
+                first.eq(0),
+                blocks_left.eq(blocks_left - 1),
+                final.eq(blocks_left == 1),
+            ]
+
+        # Data: count beats and runs down to know the last one.
+        beats_left, data_runs_left = Signal(20), Signal(12)
+        run_ends = Signal()
+        m.d.comb += [
+            self.data.payload.eq(self.axi.rdata),
+            self.data.valid.eq(self.axi.rvalid & self.busy),
+            self.axi.rready.eq(self.data.ready & self.busy),
+            self.beats.eq(self.axi.rvalid & self.axi.rready),
+            self.error.eq(self.beats & self.axi.rresp.any()),
+            run_ends.eq(beats_left == 1),
+        ]
+        with m.If(begin):
+            m.d.sync += [
+                self.busy.eq(1),
+                run_beats.eq(request.run_beats),
+                stride.eq(request.run_stride[unit:]),
+                beats_left.eq(request.run_beats),
+                data_runs_left.eq(request.runs),
+            ]
+        with m.Elif(self.beats):
+            m.d.sync += beats_left.eq(Mux(run_ends, run_beats, beats_left - 1))
+            with m.If(run_ends):
+                m.d.sync += data_runs_left.eq(data_runs_left - 1)
+                with m.If(data_runs_left == 1):
+                    m.d.sync += self.busy.eq(0)
+        return m

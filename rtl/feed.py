@@ -1,0 +1,105 @@
+"""FEED: moves weight tiles from the PB or the DB into the array's shadow registers."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+
+from arch_model.accelerator import TAPS
+from mapper.isa import Memory, Opcode
+from rtl.command import command_layout
+from rtl.interfaces import take, word_read
+
+
+class Feed(Component):
+    """Reads a tile's KP words, one a cycle, whenever the shadow is empty.
+
+    Parameters
+    ----------
+    kp, cp: the array's shape.
+
+    Ports
+    -----
+    command (In, stream of PASS): accepted when idle and, with ``wait_weights``, a ``w_full`` token is there.
+    w_full (Out, take), w_free_give (Out, 1): tokens; the give comes with the last word's read.
+    db, pb (Out, word_read): the weight memories.
+    load_en (Out, kp), load_data (Out, 72 * cp): to the array's shadow.
+    shadow_full (Out, 1): a whole tile is in the shadow.
+    consume (In, 1): RUN starts a pass with it; the swap happens in the next cycle.
+    busy (Out, 1): a command is in hand.
+
+    Timing
+    ------
+    A tile takes KP + 1 cycles from its first read to ``shadow_full``; the first read comes one cycle after ``consume``, so
+    passes can follow each other every KP + 2 cycles.
+    """
+
+    def __init__(self, *, kp: int, cp: int):
+        self.kp, self.cp = kp, cp
+        width = 8 * TAPS * cp
+        super().__init__(
+            {
+                "command": In(stream.Signature(command_layout(Opcode.PASS))),
+                "w_full": Out(take()),
+                "w_free_give": Out(1),
+                "db": Out(word_read(16, width)),
+                "pb": Out(word_read(16, width)),
+                "load_en": Out(kp),
+                "load_data": Out(width),
+                "shadow_full": Out(1),
+                "consume": In(1),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        command = self.command.payload
+        address, row, reps = Signal(16), Signal(range(self.kp)), Signal(12)
+        from_pb, signal = Signal(), Signal()
+        taken = Signal()  # the shadow is being filled or full
+        read, last_row, last_read = Signal(), Signal(), Signal()
+        filled = Signal()
+
+        m.d.comb += [
+            self.command.ready.eq(~self.busy & (~command.wait_weights | self.w_full.ready)),
+            self.w_full.take.eq(self.command.valid & self.command.ready & command.wait_weights),
+            read.eq(self.busy & ((row != 0) | ~taken)),
+            last_row.eq(row == self.kp - 1),
+            last_read.eq(read & last_row & (reps == 1)),
+            self.w_free_give.eq(last_read & signal),
+            self.db.addr.eq(address),
+            self.pb.addr.eq(address),
+        ]
+        with m.If(self.command.valid & self.command.ready):
+            m.d.sync += [
+                self.busy.eq(1),
+                address.eq(command.slot * self.kp),
+                reps.eq(command.reps),
+                from_pb.eq(command.memory == Memory.PB),
+                signal.eq(command.signal_weights),
+            ]
+        with m.If(self.consume):
+            m.d.sync += [taken.eq(0), self.shadow_full.eq(0)]
+        with m.If(read):
+            m.d.sync += [taken.eq(1), address.eq(address + 1), row.eq(Mux(last_row, 0, row + 1))]
+            with m.If(last_row):
+                m.d.sync += reps.eq(reps - 1)
+        with m.If(last_read):
+            m.d.sync += self.busy.eq(0)
+
+        # The word arrives one cycle after its read. Its row and source go with it.
+        arrived_row, arrived_pb = Signal(self.kp), Signal()
+        m.d.sync += [
+            arrived_row.eq(Mux(read, 1 << row, 0)),
+            arrived_pb.eq(from_pb),
+            filled.eq(read & last_row),
+        ]
+        with m.If(filled):
+            m.d.sync += self.shadow_full.eq(1)
+        m.d.comb += [
+            self.load_en.eq(arrived_row),
+            self.load_data.eq(Mux(arrived_pb, self.pb.data, self.db.data)),
+        ]
+        return m

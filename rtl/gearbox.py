@@ -1,0 +1,121 @@
+"""Gearbox: words of one size into words of another, byte for byte, adding and dropping padding."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Const, Module, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out
+
+MAX_BYTES = 1024
+
+
+def capacity(in_bytes: int, out_bytes: int, max_pad: int, max_drop: int) -> int:
+    """Bytes a :class:`Gearbox` holds: the least with which neither side waits for the other's padding.
+
+    Downwards, a refused word (level above ``capacity - in``) must leave a whole word behind after one output
+    and its drop. Upwards, a word must fit although another waits: levels stay below ``out + in + max_pad``
+    and, since padding ends on an output word, at most two of those.
+
+    >>> capacity(16, 9, 0, 15), capacity(9, 16, 15, 0), capacity(16, 81, 0, 15)
+    (48, 41, 112)
+    """
+    need = in_bytes + out_bytes
+    if in_bytes >= out_bytes:
+        need = in_bytes + 2 * out_bytes + max_drop - 1
+    if in_bytes <= out_bytes:
+        need = max(need, min(2 * out_bytes, out_bytes + in_bytes + max_pad - 1) + in_bytes)
+    return need
+
+
+class Gearbox(Component):
+    """Words of ``in_bytes`` in, words of ``out_bytes`` out; byte 0 (lowest bits) is the first.
+
+    Parameters
+    ----------
+    in_bytes, out_bytes : int
+        Word sizes, 1 to 1024 bytes.
+    max_pad, max_drop : int
+        Largest values of ``pad`` and ``drop``, 0 to 255. They size the adders and the buffer: who never pads
+        (or drops) saves by giving 0. By default ``out_bytes - 1`` and ``in_bytes - 1``, padding to and from
+        whole words.
+
+    Ports
+    -----
+    i : stream in, {data: 8 * in_bytes, pad: 8}
+        A word, after which ``pad`` (0 to ``max_pad``) zero bytes follow. ``i.ready`` is a function of
+        registers.
+    o : stream out, 8 * out_bytes
+        The next word. ``o.valid`` and ``o.payload`` are functions of registers.
+    drop : in, 8 bits
+        How many bytes (0 to ``max_drop``) to throw away after the word now at ``o``; sampled in the cycle in
+        which it is accepted. They must be in the buffer already, as they are when they belong to the input
+        word that ended the output word.
+    clear : in
+        Empties the buffer at the end of this cycle; a word accepted in it is lost.
+    empty : out
+        No byte is in the buffer.
+
+    Timing: a word that completes an output is accepted one cycle before that output is valid. If the input
+    always has a word and the output is always accepted, then a word goes in (``in <= out``) or out
+    (``in >= out``) every cycle, padding included: padded rows follow each other without a bubble.
+    """
+
+    def __init__(
+        self, in_bytes: int, out_bytes: int, *, max_pad: int | None = None, max_drop: int | None = None
+    ) -> None:
+        for name, value in (("in_bytes", in_bytes), ("out_bytes", out_bytes)):
+            if not 1 <= value <= MAX_BYTES:
+                raise ValueError(f"{name} is {value}; it can be 1 to {MAX_BYTES}")
+        self.in_bytes, self.out_bytes = in_bytes, out_bytes
+        self.max_pad = min(out_bytes - 1, 255) if max_pad is None else max_pad
+        self.max_drop = min(in_bytes - 1, 255) if max_drop is None else max_drop
+        for name, value in (("max_pad", self.max_pad), ("max_drop", self.max_drop)):
+            if not 0 <= value <= 255:
+                raise ValueError(f"{name} is {value}; it can be 0 to 255")
+        super().__init__(
+            {
+                "i": In(stream.Signature(data.StructLayout({"data": 8 * in_bytes, "pad": 8}))),
+                "o": Out(stream.Signature(8 * out_bytes)),
+                "drop": In(8),
+                "clear": In(1),
+                "empty": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        size = capacity(self.in_bytes, self.out_bytes, self.max_pad, self.max_drop)
+        # Bytes at and above `level` are zero, so padding only raises the level, which may even pass `size`.
+        held = Signal(8 * size)
+        level = Signal(range(size + self.max_pad + 1))
+        pad = Signal(range(self.max_pad + 1))
+        drop = Signal(range(self.max_drop + 1))
+        m.d.comb += [
+            pad.eq(self.i.p.pad),
+            drop.eq(self.drop),
+            self.i.ready.eq(level <= size - self.in_bytes),
+            self.o.valid.eq(level >= self.out_bytes),
+            self.o.payload.eq(held),
+            self.empty.eq(level == 0),
+        ]
+
+        # Insert at the level of now, then shift: the consumer's ready only steers the last multiplexer.
+        added = Signal.like(level)
+        taken = Signal.like(level)
+        filled = Signal.like(held)
+        m.d.comb += filled.eq(held)
+        with m.If(self.i.valid & self.i.ready):
+            position = level[: (size - self.in_bytes).bit_length()]
+            m.d.comb += [
+                added.eq(self.in_bytes + pad),
+                filled.eq(held | (self.i.p.data << Cat(Const(0, 3), position))),
+            ]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.comb += taken.eq(self.out_bytes + drop)
+            m.d.sync += held.eq(filled[8 * self.out_bytes :] >> Cat(Const(0, 3), drop))
+        with m.Else():
+            m.d.sync += held.eq(filled)
+        m.d.sync += level.eq(level + added - taken)
+        with m.If(self.clear):
+            m.d.sync += [held.eq(0), level.eq(0)]
+        return m

@@ -1,0 +1,90 @@
+"""Verilog of an accelerator, with the port names that FPGA tools infer AXI from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from amaranth import ClockDomain, Module, Signal
+from amaranth.back import rtlil
+from amaranth.back.verilog import _convert_rtlil_text
+from amaranth.hdl import Fragment
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib.wiring import Out
+
+from arch_model.accelerator import Accelerator
+from rtl.accelerator import FastSwitch
+
+TOP = "fastswitch"
+
+# Side bands that never change: AXI4 spec (ARM IHI 0022), INCR bursts; normal, bufferable, modifiable memory.
+INCR = 1
+CACHE = 0b0011
+"""AxCACHE; AxPROT is 0: unprivileged, secure, data."""
+
+
+def write_verilog(accelerator: Accelerator, path: Path) -> None:
+    """Write the machine as one Verilog file, its top module named ``fastswitch``.
+
+    Ports: ``aclk``, ``aresetn`` (synchronous, active low), ``irq``, ``s_axi_ctrl_*`` (AXI4-Lite), ``m_axi_prog_*``,
+    ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and ``m_axi_out_*`` (AXI4). The same accelerator gives the same bytes.
+    """
+    path.write_text(verilog(accelerator))
+
+
+def verilog(accelerator: Accelerator) -> str:
+    """The text that :func:`write_verilog` writes."""
+    top = Module()
+    top.domains.sync = domain = ClockDomain(async_reset=False)
+    top.submodules.machine = machine = FastSwitch(accelerator)
+    aresetn = Signal()
+    top.d.comb += domain.rst.eq(~aresetn)
+    ports: dict[str, tuple[Signal, PortDirection]] = {
+        "aclk": (domain.clk, PortDirection.Input),
+        "aresetn": (aresetn, PortDirection.Input),
+        "irq": (machine.irq, PortDirection.Output),
+    }
+
+    def expose(prefix, interface):
+        """Ports for an interface of the machine; its signature already says which way each member goes."""
+        for path, member, value in interface.signature.flatten(interface):
+            direction = PortDirection.Output if member.flow is Out else PortDirection.Input
+            ports[f"{prefix}_{'_'.join(map(str, path))}"] = (value, direction)
+
+    def constant(name: str, width: int, value: int):
+        signal = Signal(width, name=name)
+        top.d.comb += signal.eq(value)
+        ports[name] = (signal, PortDirection.Output)
+
+    def read_side(prefix, interface):
+        expose(prefix, interface)
+        side_band(prefix, "ar")
+
+    def side_band(prefix, channel):
+        size = (accelerator.beat_bytes - 1).bit_length()
+        constant(f"{prefix}_{channel}size", 3, size)
+        constant(f"{prefix}_{channel}burst", 2, INCR)
+        constant(f"{prefix}_{channel}cache", 4, CACHE)
+        constant(f"{prefix}_{channel}prot", 3, 0)
+
+    expose("s_axi_ctrl", machine.s_axi_ctrl)
+    for channel in ("aw", "ar"):  # protection bits come in and are not looked at
+        ports[f"s_axi_ctrl_{channel}prot"] = (Signal(3, name=f"s_axi_ctrl_{channel}prot"), PortDirection.Input)
+    read_side("m_axi_prog", machine.m_axi_prog)
+    read_side("m_axi_wgt", machine.m_axi_wgt)
+    read_side("m_axi_act", machine.m_axi_act)
+    read_side("m_axi_out", machine.m_axi_out_read)
+    expose("m_axi_out", machine.m_axi_out_write)
+    side_band("m_axi_out", "aw")
+    constant("m_axi_out_wstrb", accelerator.beat_bytes, -1)
+
+    text, _ = rtlil.convert_fragment(Fragment.get(top, None), ports, TOP, emit_src=False)
+    return _convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True)
+
+
+def without_memory_contents(text: str) -> str:
+    """RTLIL without initial memory contents: no buffer is read before it is written, and block RAMs have no reset.
+
+    (Amaranth gives every memory a word of contents each, megabytes of Verilog for a large buffer.)
+    """
+    return re.sub(r"^ *cell \$meminit_v2 .*?^ *end\n", "", text, flags=re.MULTILINE | re.DOTALL)

@@ -1,0 +1,75 @@
+"""The signatures that units speak: AXI4 halves, memory ports, tokens.
+
+All are seen from the initiator: a master's port is ``Out(axi_read(...))``, a memory's is ``In(...)``.
+"""
+
+from __future__ import annotations
+
+from amaranth.lib.wiring import In, Out, Signature
+
+ADDRESS_BITS = 32
+
+
+def axi_read(beat_bytes: int) -> Signature:
+    """Read half of an AXI4 master without IDs: AR and R.
+
+    INCR bursts of ``arlen + 1`` beats of ``beat_bytes``; size, burst type and the constant side bands
+    are added where the ports leave the design (``rtl/generate.py``).
+    """
+    return Signature(
+        {
+            "araddr": Out(ADDRESS_BITS),
+            "arlen": Out(8),
+            "arvalid": Out(1),
+            "arready": In(1),
+            "rdata": In(8 * beat_bytes),
+            "rresp": In(2),
+            "rlast": In(1),
+            "rvalid": In(1),
+            "rready": Out(1),
+        }
+    )
+
+
+def axi_write(beat_bytes: int) -> Signature:
+    """Write half of an AXI4 master without IDs: AW, W and B. Every strobe is set: rows are padded to whole beats."""
+    return Signature(
+        {
+            "awaddr": Out(ADDRESS_BITS),
+            "awlen": Out(8),
+            "awvalid": Out(1),
+            "awready": In(1),
+            "wdata": Out(8 * beat_bytes),
+            "wlast": Out(1),
+            "wvalid": Out(1),
+            "wready": In(1),
+            "bresp": In(2),
+            "bvalid": In(1),
+            "bready": Out(1),
+        }
+    )
+
+
+def take() -> Signature:
+    """The waiting end of a token: ``ready`` says that one is there, ``take`` uses it up in that cycle."""
+    return Signature({"ready": In(1), "take": Out(1)})
+
+
+def sb_write(cp: int) -> Signature:
+    """LOAD_ACT to the SB: one word of ``cp`` bytes to one of nine banks (``bank`` is one-hot, 0 = no write)."""
+    return Signature({"bank": Out(9), "addr": Out(16), "data": Out(8 * cp)})
+
+
+def sb_read(cp: int) -> Signature:
+    """RUN to the SB: an address for each bank; the words arrive one cycle later."""
+    return Signature({"addr": Out(16).array(9), "data": In(8 * cp).array(9)})
+
+
+def word_write(addr_bits: int, data_bits: int) -> Signature:
+    """A memory's write port: one word a cycle while ``en``."""
+    return Signature({"en": Out(1), "addr": Out(addr_bits), "data": Out(data_bits)})
+
+
+def word_read(addr_bits: int, data_bits: int) -> Signature:
+    """A memory's read port: the word at ``addr`` arrives one cycle later."""
+    return Signature({"addr": Out(addr_bits), "data": In(data_bits)})

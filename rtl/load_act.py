@@ -1,0 +1,183 @@
+"""LoadAct: activations from DRAM into the banks of the SB."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from mapper.isa import Opcode
+from rtl.command import command_layout
+from rtl.dma_read import DmaRead, check_bus
+from rtl.gearbox import Gearbox
+from rtl.interfaces import axi_read, sb_write, take
+
+
+class LoadAct(Component):
+    """Executes LOAD_ACT: rows of pixels out of DRAM, one word of CP bytes a cycle into the SB.
+
+    The words come in the order of DRAM (group, row, column); each is one pixel's CP channels. A row's
+    ``pad`` bytes are dropped. In windows layout pixel (y, x) goes to bank 3 * (y mod 3) + (x mod 3), in
+    pointwise layout group g goes to bank g mod 9; ``docs/hardware.md`` gives the addresses.
+
+    Parameters
+    ----------
+    cp : int
+        Channels of a group, bytes of an SB word: 1 to 63.
+    beat_bytes, max_burst : int
+        As in :class:`~rtl.dma_read.DmaRead`.
+
+    Ports
+    -----
+    command : stream in, ``command_layout(LOAD_ACT)``
+        Accepted, in the cycle in which the tokens that it waits for are used up, when the unit is free.
+    axi : out, ``axi_read(B)``
+        To DRAM.
+    sb : out, ``sb_write(cp)``
+        ``bank`` is one-hot in a cycle in which ``data`` is to be written at ``addr``, else 0.
+    sb_free, stored : out, ``take()``
+        The tokens behind ``wait_free`` and ``wait_stored``.
+    sb_full_give : out
+        Pulse at the end of a command with ``signal_full``.
+    busy : out
+        A command is in hand: from the cycle after its acceptance to that of its last SB write.
+    error : out
+        Pulse for every beat with an error response; its data is used like any other.
+    beats : out
+        Pulse for every beat received.
+
+    Cycles
+    ------
+    Command accepted in cycle t: first ``arvalid`` in t + 1. Beat accepted in cycle t: the first word that it
+    completes is written in t + 1 at the earliest. Last SB write in cycle t: ``sb_full_give`` in t + 1, when
+    the next command can be accepted, too. Given the beats, a word is written every cycle if B >= cp (else a
+    beat is accepted every cycle), across rows and groups. A command of 0 groups or 0 beats ends in the cycle
+    after its acceptance.
+    """
+
+    def __init__(self, *, cp: int, beat_bytes: int, max_burst: int) -> None:
+        if not 1 <= cp <= 63:
+            raise ValueError(f"cp is {cp}; it can be 1 to 63")
+        check_bus(beat_bytes, max_burst)
+        self.cp, self.beat_bytes, self.max_burst = cp, beat_bytes, max_burst
+        super().__init__(
+            {
+                "command": In(stream.Signature(command_layout(Opcode.LOAD_ACT))),
+                "axi": Out(axi_read(beat_bytes)),
+                "sb": Out(sb_write(cp)),
+                "sb_free": Out(take()),
+                "stored": Out(take()),
+                "sb_full_give": Out(1),
+                "busy": Out(1),
+                "error": Out(1),
+                "beats": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.dma = dma = DmaRead(self.beat_bytes, self.max_burst)
+        m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, self.cp, max_pad=0)
+        connect(m, dma.axi, flipped(self.axi))
+
+        # A command ends when every beat is here and no word is left: no count can keep it from ending.
+        command = self.command.p
+        active, ended, accepted, signal_full = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            ended.eq(active & ~dma.busy & ~gearbox.o.valid),
+            self.busy.eq(active & ~ended),
+            self.command.ready.eq(
+                ~self.busy
+                & (~command.wait_free | self.sb_free.ready)
+                & (~command.wait_stored | self.stored.ready)
+            ),
+            accepted.eq(self.command.valid & self.command.ready),
+            self.sb_free.take.eq(accepted & command.wait_free),
+            self.stored.take.eq(accepted & command.wait_stored),
+            self.sb_full_give.eq(ended & signal_full),
+            dma.request.valid.eq(accepted),
+            dma.request.p.addr.eq(command.addr),
+            dma.request.p.runs.eq(command.groups),
+            dma.request.p.run_beats.eq(command.run_beats),
+            dma.request.p.run_stride.eq(command.run_stride),
+            self.error.eq(dma.error),
+            self.beats.eq(dma.beats),
+        ]
+
+        # DRAM to words; the SB always takes one.
+        cols_left, rows_left = Signal(12), Signal(12)
+        last_col, last_row = Signal(), Signal()
+        pad = Signal(8)
+        m.d.comb += [
+            gearbox.clear.eq(accepted),
+            gearbox.i.valid.eq(dma.data.valid),
+            gearbox.i.p.data.eq(dma.data.payload),
+            dma.data.ready.eq(gearbox.i.ready),
+            gearbox.o.ready.eq(1),
+            last_col.eq(cols_left == 1),
+            last_row.eq(rows_left == 1),
+            gearbox.drop.eq(Mux(last_col, pad, 0)),
+        ]
+
+        # Where a word goes: x mod 3, y mod 3 and g mod 9 as one-hot rings, and three nested addresses.
+        pointwise, cols, rows = Signal(), Signal(12), Signal(12)
+        x_ring, y_ring, group_ring = Signal(3), Signal(3), Signal(9)
+        word, row, group = Signal(16), Signal(16), Signal(16)
+        row_step, group_step = Signal(16), Signal(16)
+        next_row, next_group = Signal(16), Signal(16)
+        window_bank = Cat(y_ring[y] & x_ring[x] for y in range(3) for x in range(3))
+        m.d.comb += [
+            self.sb.bank.eq(Mux(gearbox.o.valid, Mux(pointwise, group_ring, window_bank), 0)),
+            self.sb.addr.eq(word),
+            self.sb.data.eq(gearbox.o.payload),
+            next_row.eq(row + Mux(pointwise | y_ring[-1], row_step, 0)),
+            next_group.eq(group + Mux(~pointwise | group_ring[-1], group_step, 0)),
+        ]
+        with m.If(gearbox.o.valid):
+            with m.If(~last_col):
+                m.d.sync += [
+                    cols_left.eq(cols_left - 1),
+                    x_ring.eq(x_ring.rotate_left(1)),
+                    word.eq(word + (pointwise | x_ring[-1])),
+                ]
+            with m.Else():
+                m.d.sync += [cols_left.eq(cols), x_ring.eq(1)]
+                with m.If(~last_row):
+                    m.d.sync += [
+                        rows_left.eq(rows_left - 1),
+                        y_ring.eq(y_ring.rotate_left(1)),
+                        word.eq(next_row),
+                        row.eq(next_row),
+                    ]
+                with m.Else():
+                    m.d.sync += [
+                        rows_left.eq(rows),
+                        y_ring.eq(1),
+                        group_ring.eq(group_ring.rotate_left(1)),
+                        word.eq(next_group),
+                        row.eq(next_group),
+                        group.eq(next_group),
+                    ]
+
+        with m.If(accepted):
+            m.d.sync += [
+                active.eq(1),
+                signal_full.eq(command.signal_full),
+                pointwise.eq(command.pointwise),
+                cols.eq(command.cols),
+                cols_left.eq(command.cols),
+                rows.eq(command.rows),
+                rows_left.eq(command.rows),
+                pad.eq(command.pad),
+                row_step.eq(command.row_step),
+                group_step.eq(command.group_step),
+                word.eq(command.sb_base),
+                row.eq(command.sb_base),
+                group.eq(command.sb_base),
+                x_ring.eq(1),
+                y_ring.eq(1),
+                group_ring.eq(1),
+            ]
+        with m.Elif(ended):
+            m.d.sync += active.eq(0)
+        return m

@@ -1,0 +1,166 @@
+"""LoadWeights: weight tiles from DRAM into the PB or the DB, and ZSB entries into the ZSB."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, Signature, connect, flipped
+
+from mapper.isa import Memory, Opcode
+from rtl.command import command_layout
+from rtl.dma_read import DmaRead, check_bus
+from rtl.gearbox import Gearbox
+from rtl.interfaces import axi_read, take
+
+WEIGHT_ADDRESS_BITS = 16 + 6
+"""A slot (16 bits) times KP (at most 63) words."""
+
+
+def weights_write(cp: int) -> Signature:
+    """LOAD_WGT to the PB or the DB: one word of 9 * cp bytes at ``addr`` (slot * kp + filter) while ``en``.
+
+    ``memory`` is 0 for the DB, 1 for the PB, as in a PASS.
+    """
+    return Signature(
+        {"memory": Out(1), "en": Out(1), "addr": Out(WEIGHT_ADDRESS_BITS), "data": Out(72 * cp)}
+    )
+
+
+def zsb_write(kp: int) -> Signature:
+    """LOAD_WGT to the ZSB: 8 bytes of entry ``addr`` (``en`` is one-hot by filter, 0 = no write)."""
+    return Signature({"en": Out(kp), "addr": Out(16), "data": Out(64)})
+
+
+class LoadWeights(Component):
+    """Executes LOAD_WGT: one weight word (9 * CP bytes) or one filter of a ZSB entry (8 bytes) a cycle.
+
+    The runs' tiles, KP words each and padded to whole beats, fill consecutive slots from ``slot`` on, and ZSB
+    entries, KP * 8 bytes each, consecutive entries. Nothing separates one run from the next.
+
+    Parameters
+    ----------
+    kp, cp : int
+        Filters and channels of the array, 1 to 63 each; ``8 * kp`` is a multiple of ``beat_bytes``.
+    beat_bytes, max_burst : int
+        As in :class:`~rtl.dma_read.DmaRead`.
+
+    Ports
+    -----
+    command : stream in, ``command_layout(LOAD_WGT)``
+        Accepted, in the cycle in which the token that it waits for is used up, when the unit is free.
+        ``memory`` 3 is taken as ZSB.
+    axi : out, ``axi_read(B)``
+        To DRAM.
+    weights : out, ``weights_write(cp)``
+        Valid while ``en``.
+    zsb : out, ``zsb_write(kp)``
+        Valid while ``en`` is not 0.
+    w_free : out, ``take()``
+        The token behind ``wait_free``.
+    w_full_give : out
+        Pulse at the end of a command with ``signal_full``.
+    busy : out
+        A command is in hand: from the cycle after its acceptance to that of its last write.
+    error : out
+        Pulse for every beat with an error response; its data is used like any other.
+    beats : out
+        Pulse for every beat received.
+
+    Cycles
+    ------
+    Command accepted in cycle t: first ``arvalid`` in t + 1. Beat accepted in cycle t: the first word that it
+    completes is written in t + 1 at the earliest. Last write in cycle t: ``w_full_give`` in t + 1, when the
+    next command can be accepted, too. Given the beats, one is accepted every cycle if 9 * cp >= B (ZSB:
+    8 >= B), else a word is written every cycle, across tiles and runs. A command of 0 runs or 0 beats ends in
+    the cycle after its acceptance.
+    """
+
+    def __init__(self, *, kp: int, cp: int, beat_bytes: int, max_burst: int) -> None:
+        for name, value in (("kp", kp), ("cp", cp)):
+            if not 1 <= value <= 63:
+                raise ValueError(f"{name} is {value}; it can be 1 to 63")
+        check_bus(beat_bytes, max_burst)
+        if 8 * kp % beat_bytes:
+            raise ValueError(f"kp is {kp}; 8 * kp has to be a multiple of beat_bytes ({beat_bytes})")
+        self.kp, self.cp, self.beat_bytes, self.max_burst = kp, cp, beat_bytes, max_burst
+        super().__init__(
+            {
+                "command": In(stream.Signature(command_layout(Opcode.LOAD_WGT))),
+                "axi": Out(axi_read(beat_bytes)),
+                "weights": Out(weights_write(cp)),
+                "zsb": Out(zsb_write(kp)),
+                "w_free": Out(take()),
+                "w_full_give": Out(1),
+                "busy": Out(1),
+                "error": Out(1),
+                "beats": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        padding = -9 * self.kp * self.cp % self.beat_bytes
+        m.submodules.dma = dma = DmaRead(self.beat_bytes, self.max_burst)
+        m.submodules.words = words = Gearbox(self.beat_bytes, 9 * self.cp, max_pad=0, max_drop=padding)
+        m.submodules.lanes = lanes = Gearbox(self.beat_bytes, 8, max_pad=0, max_drop=0)
+        connect(m, dma.axi, flipped(self.axi))
+
+        # A command ends when every beat is here and no word is left: no count can keep it from ending.
+        command = self.command.p
+        active, ended, accepted, signal_full = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            ended.eq(active & ~dma.busy & ~words.o.valid & ~lanes.o.valid),
+            self.busy.eq(active & ~ended),
+            self.command.ready.eq(~self.busy & (~command.wait_free | self.w_free.ready)),
+            accepted.eq(self.command.valid & self.command.ready),
+            self.w_free.take.eq(accepted & command.wait_free),
+            self.w_full_give.eq(ended & signal_full),
+            dma.request.valid.eq(accepted),
+            dma.request.p.addr.eq(command.addr),
+            dma.request.p.runs.eq(command.runs),
+            dma.request.p.run_beats.eq(command.run_beats),
+            dma.request.p.run_stride.eq(command.run_stride),
+            self.error.eq(dma.error),
+            self.beats.eq(dma.beats),
+        ]
+
+        to_zsb, to_pb = Signal(), Signal()
+        filters = Signal(self.kp)  # the filter whose word comes next, one-hot
+        addr = Signal(WEIGHT_ADDRESS_BITS)
+        m.d.comb += [
+            words.clear.eq(accepted),
+            words.i.valid.eq(dma.data.valid & ~to_zsb),
+            words.i.p.data.eq(dma.data.payload),
+            words.o.ready.eq(1),
+            words.drop.eq(Mux(filters[-1], padding, 0)),
+            lanes.clear.eq(accepted),
+            lanes.i.valid.eq(dma.data.valid & to_zsb),
+            lanes.i.p.data.eq(dma.data.payload),
+            lanes.o.ready.eq(1),
+            dma.data.ready.eq(Mux(to_zsb, lanes.i.ready, words.i.ready)),
+            self.weights.memory.eq(to_pb),
+            self.weights.en.eq(words.o.valid),
+            self.weights.addr.eq(addr),
+            self.weights.data.eq(words.o.payload),
+            self.zsb.en.eq(Mux(lanes.o.valid, filters, 0)),
+            self.zsb.addr.eq(addr),
+            self.zsb.data.eq(lanes.o.payload),
+        ]
+        with m.If(words.o.valid | lanes.o.valid):
+            m.d.sync += [
+                filters.eq(filters.rotate_left(1)),
+                addr.eq(addr + (~to_zsb | filters[-1])),
+            ]
+
+        with m.If(accepted):
+            m.d.sync += [
+                active.eq(1),
+                signal_full.eq(command.signal_full),
+                to_zsb.eq(command.memory[1]),
+                to_pb.eq(command.memory == Memory.PB),
+                filters.eq(1),
+                addr.eq(Mux(command.memory[1], command.slot, command.slot * self.kp)),
+            ]
+        with m.Elif(ended):
+            m.d.sync += active.eq(0)
+        return m

@@ -1,0 +1,35 @@
+"""What travels down the pipeline beside a pixel's data."""
+
+from __future__ import annotations
+
+from amaranth import Module, Signal, signed, unsigned
+from amaranth.lib import data
+
+PIXEL = data.StructLayout(
+    {
+        "valid": unsigned(1),
+        "start": unsigned(1),  # the partial sum begins at 0
+        "finish": unsigned(1),  # the sum goes to the requantiser
+        "signal": unsigned(1),  # last pixel of a command that signals `out_full`
+        "pixel": unsigned(16),  # OB word
+        "zsb": unsigned(10),
+        "z_out": signed(8),
+        "lo": signed(8),
+        "hi": signed(8),
+        "out_addr": unsigned(16),  # output-side word in `out_bank`; banks before it are `pixels` further
+        "out_bank": unsigned(4),
+        "out_lane": unsigned(6),
+        "pixels": unsigned(16),
+    }
+)
+"""Issued by RUN once a pixel; each stage of the data path takes what it needs."""
+
+
+def delayed(m: Module, value: Signal, cycles: int, name: str) -> list[Signal]:
+    """``value`` and its copies 1..``cycles`` register stages later; index = delay."""
+    stages = [value]
+    for n in range(1, cycles + 1):
+        stage = Signal(value.shape(), name=f"{name}_{n}")
+        m.d.sync += stage.eq(stages[-1])
+        stages.append(stage)
+    return stages

@@ -1,0 +1,72 @@
+"""The repacker: KP output bytes of a pixel put into channel groups of CP lanes."""
+
+from __future__ import annotations
+
+from math import gcd
+
+from amaranth import Cat, Const, Module, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+LATENCY = 1
+
+
+class Repacker(Component):
+    """Rotates a K-tile's bytes to their lanes and addresses the banks of the OB's output side.
+
+    Parameters
+    ----------
+    kp, cp: bytes in, lanes of a group.
+    nb: banks, at least the groups that a K-tile can touch (:attr:`arch_model.Accelerator.nb`).
+
+    Ports
+    -----
+    y (In, 8 * kp): the K-tile's outputs of one pixel; taken while ``valid`` (In, 1).
+    addr (In, 16), bank (In, 4), lane (In, 6): where channel 0 goes: word, bank and lane of its group.
+    pixels (In, 16): words a group takes; a group whose bank comes before ``bank`` lies that much further.
+    write_en (Out, cp × nb), write_addr (Out, 16 × nb), write_data (Out, 8 * cp × nb): one cycle later, byte enables.
+    """
+
+    def __init__(self, *, kp: int, cp: int, nb: int):
+        if nb * cp < kp + cp - gcd(kp, cp):
+            raise ValueError(f"nb is {nb}; {kp} channels from any K-tile's first lane on need more groups of {cp}")
+        self.kp, self.cp, self.nb = kp, cp, nb
+        super().__init__(
+            {
+                "valid": In(1),
+                "y": In(8 * kp),
+                "addr": In(16),
+                "bank": In(4),
+                "lane": In(6),
+                "pixels": In(16),
+                "write_en": Out(cp).array(self.nb),
+                "write_addr": Out(16).array(self.nb),
+                "write_data": Out(8 * cp).array(self.nb),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        lanes = self.nb * self.cp
+        enable, bytes_ = Signal(lanes), Signal(8 * lanes)
+        with m.Switch(self.lane):
+            # Only the offsets that some K-tile really has: multiples of gcd(KP, CP) below CP.
+            for lane in range(0, self.cp, gcd(self.kp, self.cp)):
+                with m.Case(lane):
+                    m.d.comb += [
+                        enable.eq(((1 << self.kp) - 1) << lane),
+                        bytes_.eq(Cat(Const(0, 8 * lane), self.y)),
+                    ]
+        with m.Switch(self.bank):
+            for first in range(self.nb):
+                with m.Case(first):
+                    for bank in range(self.nb):
+                        group = (bank - first) % self.nb
+                        wrapped = bank < first
+                        m.d.sync += [
+                            self.write_en[bank].eq(
+                                enable[group * self.cp : (group + 1) * self.cp] & self.valid.replicate(self.cp)
+                            ),
+                            self.write_addr[bank].eq(self.addr + (self.pixels if wrapped else 0)),
+                            self.write_data[bank].eq(bytes_[8 * group * self.cp : 8 * (group + 1) * self.cp]),
+                        ]
+        return m

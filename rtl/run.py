@@ -1,0 +1,183 @@
+"""RUN: walks a tile's output pixels and addresses the SB's nine banks."""
+
+from __future__ import annotations
+
+from amaranth import Array, C, Cat, Module, Mux, Signal, signed
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+
+from mapper.isa import Opcode
+from rtl.command import command_layout
+from rtl.interfaces import take
+from rtl.pixel import PIXEL
+
+ORIGIN_MIN, ORIGIN_MAX = -8, 7
+"""Legal y0 and x0: paddings and the offsets of the windows of a 7×7 kernel lie well inside."""
+
+
+class Run(Component):
+    """Issues one output pixel a cycle: nine bank addresses, which taps are present, and its way through the pipeline.
+
+    Ports
+    -----
+    command (In, stream of PASS): accepted when the command before issues its last pixel (or there is none) and its
+        tokens are there, so that commands follow each other without a gap. y0 and x0 are -8..7.
+    sb_full, out_free (Out, take); sb_free_give (Out, 1) with the last SB read.
+    shadow_full (In, 1), consume (Out, 1): a pass starts when the shadow holds its weights; ``consume`` marks its first pixel.
+    addr (Out, 16 × 9): bank addresses, valid with ``pixel.valid``.
+    y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8): for the LB, same cycle.
+    pixel (Out, PIXEL): the rest of the pipeline's orders, same cycle.
+    busy (Out, 1): a command is in hand. pass_start (Out, 1): a pass begins.
+    wait_sb, wait_weights, wait_out (Out, 1): why nothing is issued.
+
+    Timing
+    ------
+    P·Q cycles a pass, back to back while the shadow is full in time.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "command": In(stream.Signature(command_layout(Opcode.PASS))),
+                "sb_full": Out(take()),
+                "sb_free_give": Out(1),
+                "out_free": Out(take()),
+                "shadow_full": In(1),
+                "consume": Out(1),
+                "addr": Out(16).array(9),
+                "y_mod": Out(2),
+                "x_mod": Out(2),
+                "present": Out(9),
+                "fill": Out(signed(8)),
+                "pixel": Out(PIXEL),
+                "busy": Out(1),
+                "pass_start": Out(1),
+                "wait_sb": Out(1),
+                "wait_weights": Out(1),
+                "wait_out": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        new, cmd = self.command.payload, Signal(self.command.payload.shape())
+
+        # Where the walk stands: output pixel, window origin, and the bank word of the origin's cell.
+        row, col, index = Signal(12), Signal(12), Signal(16)
+        y, x = Signal(signed(14)), Signal(signed(14))
+        y_mod, x_mod = Signal(2), Signal(2)
+        word, row_word, rep_word = Signal(16), Signal(16), Signal(16)
+        y0_mod, x0_mod = Signal(2), Signal(2)
+        rep, first = Signal(12), Signal()
+
+        issue, last_col, last_row, last_rep = Signal(), Signal(), Signal(), Signal()
+        pass_end, command_end, accept = Signal(), Signal(), Signal()
+        m.d.comb += [
+            last_col.eq(col == cmd.out_cols - 1),
+            last_row.eq(row == cmd.out_rows - 1),
+            last_rep.eq(rep == cmd.reps - 1),
+            issue.eq(self.busy & (~first | self.shadow_full)),
+            pass_end.eq(issue & last_col & last_row),
+            command_end.eq(pass_end & last_rep),
+            self.consume.eq(issue & first),
+            self.pass_start.eq(self.consume),
+            self.sb_free_give.eq(command_end & cmd.signal_sb),
+        ]
+
+        # Accepting a command: free (or just becoming so) and every token there.
+        can, lacks_sb, lacks_out = Signal(), Signal(), Signal()
+        m.d.comb += [
+            can.eq(self.command.valid & (~self.busy | command_end)),
+            lacks_sb.eq(new.wait_sb & ~self.sb_full.ready),
+            lacks_out.eq(new.wait_out & ~self.out_free.ready),
+            accept.eq(can & ~lacks_sb & ~lacks_out),
+            self.command.ready.eq((~self.busy | command_end) & ~lacks_sb & ~lacks_out),
+            self.sb_full.take.eq(accept & new.wait_sb),
+            self.out_free.take.eq(accept & new.wait_out),
+            self.wait_sb.eq(~self.busy & can & lacks_sb),
+            self.wait_out.eq(~self.busy & can & lacks_out & ~lacks_sb),
+            self.wait_weights.eq(self.busy & first & ~self.shadow_full),
+        ]
+
+        # A step of the walk. In windows layout a bank word is a 3×3 cell of pixels, so the address moves when the
+        # origin leaves its cell; in pointwise layout it is one pixel.
+        next_x_mod, next_y_mod = Signal(3), Signal(3)
+        col_step, row_step = Signal(16), Signal(16)
+        m.d.comb += [next_x_mod.eq(x_mod + cmd.stride), next_y_mod.eq(y_mod + cmd.stride)]
+        with m.If(cmd.pointwise):
+            m.d.comb += [col_step.eq(cmd.stride), row_step.eq(Mux(cmd.stride[1], cmd.row_step << 1, cmd.row_step))]
+        with m.Else():
+            m.d.comb += [col_step.eq(next_x_mod >= 3), row_step.eq(Mux(next_y_mod >= 3, cmd.row_step, 0))]
+
+        with m.If(issue):
+            m.d.sync += first.eq(0)
+            with m.If(~last_col):
+                m.d.sync += [col.eq(col + 1), x.eq(x + cmd.stride), word.eq(word + col_step), index.eq(index + 1)]
+                with m.If(~cmd.pointwise):
+                    m.d.sync += x_mod.eq(Mux(next_x_mod >= 3, next_x_mod - 3, next_x_mod))
+            with m.Elif(~last_row):
+                m.d.sync += [
+                    col.eq(0),
+                    row.eq(row + 1),
+                    index.eq(index + 1),
+                    x.eq(cmd.x0),
+                    y.eq(y + cmd.stride),
+                    x_mod.eq(x0_mod),
+                    word.eq(row_word + row_step),
+                    row_word.eq(row_word + row_step),
+                ]
+                with m.If(~cmd.pointwise):
+                    m.d.sync += y_mod.eq(Mux(next_y_mod >= 3, next_y_mod - 3, next_y_mod))
+            with m.Else():
+                following = (rep_word + cmd.group_step)[:16]
+                m.d.sync += [rep.eq(rep + 1), rep_word.eq(following), word.eq(following), row_word.eq(following)]
+                m.d.sync += [y_mod.eq(y0_mod), x_mod.eq(x0_mod), y.eq(cmd.y0), x.eq(cmd.x0)]
+                m.d.sync += [row.eq(0), col.eq(0), index.eq(0), first.eq(1)]
+        with m.If(command_end):
+            m.d.sync += self.busy.eq(0)
+        with m.If(accept):
+            y_div, y_rest = divide_by_3(new.y0)
+            x_div, x_rest = divide_by_3(new.x0)
+            origin = (new.sb_base + y_div * new.row_step + x_div)[:16]
+            m.d.sync += [cmd.eq(new), self.busy.eq(1), first.eq(1), rep.eq(0)]
+            m.d.sync += [word.eq(origin), row_word.eq(origin), rep_word.eq(origin)]
+            m.d.sync += [y_mod.eq(y_rest), y0_mod.eq(y_rest), x_mod.eq(x_rest), x0_mod.eq(x_rest)]
+            m.d.sync += [y.eq(new.y0), x.eq(new.x0), row.eq(0), col.eq(0), index.eq(0)]
+
+        for bank in range(9):
+            below = Mux(bank // 3 < y_mod, cmd.row_step, 0)  # this bank's row lies in the next row of cells
+            m.d.comb += self.addr[bank].eq(word + below + (bank % 3 < x_mod))
+        banks = Mux(last_rep, cmd.last_banks, 9)
+        row_in = [(y + i >= 0) & (y + i < cmd.rows) for i in range(3)]
+        col_in = [(x + j >= 0) & (x + j < cmd.cols) for j in range(3)]
+        windows = Cat(*(row_in[t // 3] & col_in[t % 3] for t in range(9)))
+        pixel = self.pixel
+        m.d.comb += [
+            self.y_mod.eq(y_mod),
+            self.x_mod.eq(x_mod),
+            self.present.eq(Mux(cmd.pointwise, Cat(*(C(b) < banks for b in range(9))), windows)),
+            self.fill.eq(Mux(cmd.pointwise, 0, cmd.fill)),
+            pixel.valid.eq(issue),
+            pixel.start.eq(cmd.start & (rep == 0)),
+            pixel.finish.eq(cmd.finish & last_rep),
+            pixel.signal.eq(command_end & cmd.signal_out),
+            pixel.pixel.eq(index),
+            pixel.zsb.eq(cmd.zsb),
+            pixel.z_out.eq(cmd.z_out),
+            pixel.lo.eq(cmd.lo),
+            pixel.hi.eq(cmd.hi),
+            pixel.out_addr.eq(cmd.out_base + index),
+            pixel.out_bank.eq(cmd.out_bank),
+            pixel.out_lane.eq(cmd.out_lane),
+            pixel.pixels.eq(cmd.pixels),
+        ]
+        return m
+
+
+def divide_by_3(value):
+    """Floor quotient (signed) and remainder of a small signed value by 3, as a table over -8..7."""
+    index = value[:4]
+    values = [n if n <= ORIGIN_MAX else n - 16 for n in range(16)]
+    quotient = Array([C(n // 3, signed(3)) for n in values])[index]
+    remainder = Array([C(n % 3, 2) for n in values])[index]
+    return quotient, remainder

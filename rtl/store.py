@@ -1,0 +1,316 @@
+"""STORE: results from the OB's output side to DRAM, with residual add and global pooling on the way."""
+
+from __future__ import annotations
+
+from amaranth import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import stream
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
+
+from mapper.isa import Opcode
+from rtl.command import command_layout
+from rtl.dma_read import DmaRead
+from rtl.dma_write import DmaWrite
+from rtl.gearbox import Gearbox
+from rtl.interfaces import axi_read, axi_write, take, word_read
+
+SUM_BITS = 48
+STAGES = 7  # cycles from a word's address to its result at the FIFO's input
+FIFO_DEPTH = 16  # at least STAGES + 3, the cycles until a result's place is free again
+LANE_FIELDS = ("use_a", "use_b", "m_a", "m_b", "z_a", "z_b", "shift", "z_out", "lo", "hi")
+
+
+class StoreLane(Component):
+    """The arithmetic of one channel, six register stages, a value a cycle, never stalled.
+
+    ``y = clamp(round(Σ ((a - z_a) m_a + (b - z_b) m_b) / 2**shift) + z_out, lo, hi)``, half to even, as
+    :func:`arch_model.quant.rounding_shift`. The sum holds 48 bits and a value 34, so 2**14 pixels may be
+    pooled whatever the values.
+
+    Ports
+    -----
+    a, b : In(signed 8)
+        In cycle t.
+    use_a, use_b, m_a, m_b, z_a, z_b, shift, below, z_out, lo, hi : In
+        Of the command, steady; ``below`` masks the bits below the rounding bit: ``2**(shift-1) - 1``.
+    add, first : In(1)
+        In cycle t + 3: the value counts; it starts a new sum.
+    keep : In(1)
+        In cycle t + 5: 0 makes the result 0, a lane that the tensor lacks.
+    y : Out(signed 8)
+        In cycle t + 6, the sum so far.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "a": In(signed(8)),
+                "b": In(signed(8)),
+                "use_a": In(1),
+                "use_b": In(1),
+                "m_a": In(24),
+                "m_b": In(24),
+                "z_a": In(signed(8)),
+                "z_b": In(signed(8)),
+                "shift": In(6),
+                "below": In(SUM_BITS),
+                "z_out": In(signed(8)),
+                "lo": In(signed(8)),
+                "hi": In(signed(8)),
+                "add": In(1),
+                "first": In(1),
+                "keep": In(1),
+                "y": Out(signed(8)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        difference_a, difference_b = Signal(signed(9)), Signal(signed(9))
+        product_a, product_b = Signal(signed(33)), Signal(signed(33))
+        value = Signal(signed(34))
+        total = Signal(signed(SUM_BITS))
+        shifted = Signal(signed(SUM_BITS + 1))  # one bit below the point
+        sticky = Signal()
+        m.d.sync += [
+            difference_a.eq(Mux(self.use_a, self.a - self.z_a, 0)),
+            difference_b.eq(Mux(self.use_b, self.b - self.z_b, 0)),
+            product_a.eq(difference_a * self.m_a),
+            product_b.eq(difference_b * self.m_b),
+            value.eq(product_a + product_b),
+            shifted.eq(Cat(Const(0, 1), total).as_signed() >> self.shift),
+            sticky.eq((total & self.below).any()),
+        ]
+        with m.If(self.add):
+            m.d.sync += total.eq(Mux(self.first, 0, total) + value)
+
+        # Beyond ten bits every result is clamped, whatever z_out: narrow before adding.
+        floor, high = shifted[1:].as_signed(), shifted[10:]
+        narrow = Signal(signed(10))
+        with m.If(high.all() | ~high.any()):
+            m.d.comb += narrow.eq(floor)
+        with m.Else():
+            m.d.comb += narrow.eq(Mux(shifted[-1], -512, 511))
+        up = shifted[0] & (sticky | shifted[1])
+        sum_ = Signal(signed(12))
+        m.d.comb += sum_.eq(narrow + up + self.z_out)
+        with m.If(~self.keep):
+            m.d.sync += self.y.eq(0)
+        with m.Elif(sum_ < self.lo):
+            m.d.sync += self.y.eq(self.lo)
+        with m.Elif(sum_ > self.hi):
+            m.d.sync += self.y.eq(self.hi)
+        with m.Else():
+            m.d.sync += self.y.eq(sum_)
+        return m
+
+
+class Store(Component):
+    """Executes STORE: reads operand a from the OB's output side and b from DRAM, combines, rounds, writes.
+
+    Words go group by group, each row by row. Group g of a is in bank ``(out_bank + g) mod nb`` at word
+    ``out_base + ((out_bank + g) div nb) * pixels`` and up. Rows of b end with ``b_pad`` bytes (fewer than a
+    beat) that are thrown away, rows written with ``pad`` zeros (likewise); with ``pool`` a group makes one
+    word, its own row.
+
+    Parameters
+    ----------
+    cp : int
+        Channels of a word.
+    nb : int
+        Banks of the output side, 1..16.
+    beat_bytes, max_burst : int
+        Bytes of a beat, beats of the longest burst.
+
+    Ports
+    -----
+    command : In(stream of STORE)
+        Accepted when not ``busy`` and, if ``wait_full``, a token is in ``out_full``.
+    out : Out(word_read(16, 8 * cp)) of nb
+        The output side's banks; every one gets the same address.
+    axi_write : Out(axi_write(beat_bytes)), axi_read : Out(axi_read(beat_bytes))
+        The result; operand b.
+    out_full : Out(take())
+        Taken in the cycle in which the command is accepted.
+    out_free_give : Out(1)
+        With ``signal_free``: high in the cycle in which the last word's address is at the memory; a write in
+        the next cycle does no harm.
+    stored_give : Out(1)
+        With ``signal_stored``: high in the command's last cycle.
+    busy : Out(1)
+        From the cycle after acceptance until every write is acknowledged.
+    error_b, error_out : Out(1)
+        High in a cycle in which a read (write) is answered with an error.
+    beats_b, beats_out : Out(1)
+        High in a cycle in which a beat of b arrives (of the result leaves).
+
+    Cycles
+    ------
+    Command accepted in cycle t: AW and AR are offered in t + 1, and the first word of a is read in t + 1;
+    with b each word is read in the cycle after the beat that completes b's word, or later. A word a cycle,
+    also from row to row and group to group, if b brings one and the write channel takes min(cp, beat_bytes)
+    bytes a cycle. The beat that a word completes is offered 10 cycles after the word is read (so in t + 11 at
+    the earliest), a second one that its padding fills 11 cycles after. With ``pool`` that counts from a
+    group's last word. Last word read in t: ``out_free_give`` in t. Last B in t: the command's last cycle,
+    with ``stored_give``, is t + 1, and the next command can be accepted in t + 2.
+    """
+
+    def __init__(self, *, cp: int, nb: int, beat_bytes: int, max_burst: int):
+        if not 1 <= cp <= 63:
+            raise ValueError(f"cp is {cp}; it must be in 1..63")
+        if not 1 <= nb <= 16:
+            raise ValueError(f"nb is {nb}; it must be in 1..16")
+        self.cp, self.nb, self.beat_bytes = cp, nb, beat_bytes
+        self._read = DmaRead(beat_bytes=beat_bytes, max_burst=max_burst)  # checks both
+        self._write = DmaWrite(beat_bytes=beat_bytes, max_burst=max_burst)
+        super().__init__(
+            {
+                "command": In(stream.Signature(command_layout(Opcode.STORE))),
+                "out": Out(word_read(16, 8 * cp)).array(nb),
+                "axi_write": Out(axi_write(beat_bytes)),
+                "axi_read": Out(axi_read(beat_bytes)),
+                "out_full": Out(take()),
+                "out_free_give": Out(1),
+                "stored_give": Out(1),
+                "busy": Out(1),
+                "error_b": Out(1),
+                "error_out": Out(1),
+                "beats_b": Out(1),
+                "beats_out": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.read, m.submodules.write = read, write = self._read, self._write
+        m.submodules.unpack = unpack = Gearbox(self.beat_bytes, self.cp, max_pad=0)
+        m.submodules.pack = pack = Gearbox(self.cp, self.beat_bytes, max_drop=0)
+        m.submodules.results = results = SyncFIFOBuffered(width=8 * self.cp + 1, depth=FIFO_DEPTH)
+        connect(m, read.axi, flipped(self.axi_read))
+        connect(m, write.axi, flipped(self.axi_write))
+
+        offered = self.command.payload
+        command = Signal(command_layout(Opcode.STORE))
+        accept, walking = Signal(), Signal()
+        m.d.comb += [
+            self.command.ready.eq(~self.busy & ~read.busy & (~offered.wait_full | self.out_full.ready)),
+            accept.eq(self.command.valid & self.command.ready),
+            self.out_full.take.eq(accept & offered.wait_full),
+            unpack.clear.eq(accept),
+            write.request.valid.eq(accept),
+            write.request.payload.addr.eq(offered.addr),
+            write.request.payload.runs.eq(offered.groups),
+            write.request.payload.run_beats.eq(offered.run_beats),
+            write.request.payload.run_stride.eq(offered.run_stride),
+            read.request.valid.eq(accept & offered.use_b),
+            read.request.payload.addr.eq(offered.b_addr),
+            read.request.payload.runs.eq(offered.groups),
+            read.request.payload.run_beats.eq(offered.b_run_beats),
+            read.request.payload.run_stride.eq(offered.b_run_stride),
+            unpack.i.payload.data.eq(read.data.payload),
+            unpack.i.valid.eq(read.data.valid),
+            read.data.ready.eq(unpack.i.ready),
+            write.data.payload.eq(pack.o.payload),
+            write.data.valid.eq(pack.o.valid),
+            pack.o.ready.eq(write.data.ready),
+            self.beats_b.eq(read.beats),
+            self.beats_out.eq(write.beats),
+            self.error_b.eq(read.error),
+            self.error_out.eq(write.error),
+        ]
+
+        # The walk: one word's address a cycle, when its result will have a place and b's word is there.
+        cols_left, rows_left, groups_left = Signal(12), Signal(12), Signal(12)
+        base, next_base, address = Signal(16), Signal(16), Signal(16)  # a group's first word; this word
+        bank = Signal(range(max(2, self.nb)))
+        begins = Signal()  # this word is its group's first
+        free = Signal(range(FIFO_DEPTH + 1), init=FIFO_DEPTH)  # places in `results` not yet promised
+        able, issue = Signal(), Signal()
+        row_ends, group_ends, ends = Signal(), Signal(), Signal()
+        m.d.comb += [
+            next_base.eq(base + command.pixels),
+            able.eq(walking & (free != 0)),
+            issue.eq(able & (~command.use_b | unpack.o.valid)),
+            unpack.o.ready.eq(able & command.use_b),
+            unpack.drop.eq(Mux(row_ends, command.b_pad, 0)),
+            row_ends.eq(cols_left == 1),
+            group_ends.eq(row_ends & (rows_left == 1)),
+            ends.eq(group_ends & (groups_left == 1)),
+            self.out_free_give.eq(issue & ends & command.signal_free),
+            [port.addr.eq(address) for port in self.out],
+        ]
+        with m.If(accept):
+            m.d.sync += [
+                command.eq(offered),
+                walking.eq(1),
+                cols_left.eq(offered.cols),
+                rows_left.eq(offered.rows),
+                groups_left.eq(offered.groups),
+                base.eq(offered.out_base),
+                address.eq(offered.out_base),
+                bank.eq(offered.out_bank),
+                begins.eq(1),
+            ]
+        with m.Elif(issue):
+            m.d.sync += [cols_left.eq(cols_left - 1), address.eq(address + 1), begins.eq(group_ends)]
+            with m.If(row_ends):
+                m.d.sync += [cols_left.eq(command.cols), rows_left.eq(rows_left - 1)]
+            with m.If(group_ends):
+                m.d.sync += [rows_left.eq(command.rows), groups_left.eq(groups_left - 1), walking.eq(~ends)]
+                with m.If(bank == self.nb - 1):
+                    m.d.sync += [bank.eq(0), base.eq(next_base), address.eq(next_base)]
+                with m.Else():
+                    m.d.sync += [bank.eq(bank + 1), address.eq(base)]
+
+        # The lanes, and what travels beside the words: bit i is the word read i + 1 cycles ago.
+        emit = Signal()
+        add_then, first_then, last_group_then = Signal(4), Signal(4), Signal(6)
+        row_ends_then, emit_then = Signal(STAGES), Signal(STAGES)
+        bank_then = Signal.like(bank)
+        word_a, word_b = Signal(8 * self.cp), Signal(8 * self.cp)
+        below = Signal(SUM_BITS)
+        m.d.comb += [
+            emit.eq(issue & (~command.pool | group_ends)),
+            word_a.eq(Array(port.data for port in self.out)[bank_then]),
+        ]
+        m.d.sync += [
+            add_then.eq(Cat(issue, add_then)),
+            first_then.eq(Cat(~command.pool | begins, first_then)),
+            last_group_then.eq(Cat(groups_left == 1, last_group_then)),
+            row_ends_then.eq(Cat(command.pool | row_ends, row_ends_then)),
+            emit_then.eq(Cat(emit, emit_then)),
+            bank_then.eq(bank),
+            word_b.eq(unpack.o.payload),
+            below.eq(((Const(1) << command.shift) >> 1) - 1),
+        ]
+        words = []
+        for lane in range(self.cp):
+            m.submodules[f"lane_{lane}"] = unit = StoreLane()
+            m.d.comb += [getattr(unit, name).eq(command[name]) for name in LANE_FIELDS]
+            m.d.comb += [
+                unit.a.eq(word_a.word_select(lane, 8)),
+                unit.b.eq(word_b.word_select(lane, 8)),
+                unit.below.eq(below),
+                unit.add.eq(add_then[-1]),
+                unit.first.eq(first_then[-1]),
+                unit.keep.eq(~last_group_then[-1] | (command.last_lanes > lane)),
+            ]
+            words.append(unit.y)
+
+        # Results: a place was promised to each, so none ever waits to get in.
+        m.d.comb += [
+            results.w_data.eq(Cat(*words, row_ends_then[-1])),
+            results.w_en.eq(emit_then[-1]),
+            pack.i.payload.data.eq(results.r_data),
+            pack.i.payload.pad.eq(Mux(results.r_data[-1], command.pad, 0)),
+            pack.i.valid.eq(results.r_rdy),
+            results.r_en.eq(pack.i.ready),
+        ]
+        m.d.sync += free.eq(free - emit + (results.r_rdy & results.r_en))
+
+        with m.If(accept):
+            m.d.sync += self.busy.eq(1)
+        with m.Elif(self.busy & ~walking & ~write.busy):
+            m.d.comb += self.stored_give.eq(command.signal_stored)
+            m.d.sync += self.busy.eq(0)
+        return m

@@ -1,0 +1,115 @@
+"""Simulate the rows of a layer table on random tensors and compare each with model and reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import LayerError, MappingError
+from arch_model.layer import INPUT, Layer, LayerRow, read_layer_table
+from arch_model.weights import ConvQuant
+from mapper.compile import compile_layer, single_layer
+from mapper.dram_image import Segment, image_segment, weights_segments, zsb_segments
+from mapper.program import Program
+from sim.bench import Bench, build
+from sim.outcome import run_program
+from sim.reference import run_layers as reference
+from sim.results import RowWriter
+from sim.simulators import Simulator
+
+Row = dict[str, Any]
+
+
+def run_layers(
+    accelerator: Accelerator,
+    layers: Path,
+    csv: Path,
+    *,
+    seed: int,
+    simulator: Simulator,
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> list[Row]:
+    """Simulate every row of the table ``layers``; each finished row goes to ``on_row`` and to the file ``csv``.
+
+    A row is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation
+    (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
+    :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for
+    the accelerator, naming it.
+    """
+    rows = read_layer_table(layers)
+    jobs = [_Job(row, accelerator, seed, layers) for row in rows]
+    on_stage("building the simulation")
+    facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed}
+    built = build(accelerator, simulator)
+    done = []
+    on_stage("simulating")
+    with RowWriter(csv, facts) as writer, Bench(built) as bench:
+        for job in jobs:
+            segments, expected = job.tensors()
+            outcome = run_program(bench, job.program, segments, expected)
+            row = {
+                **job.row.fields,
+                "predicted_cycles": outcome.predicted.cycles,
+                "simulated_cycles": outcome.result.cycles,
+                "predicted_dram_bytes": sum(outcome.program.dram_bytes.values()),
+                "simulated_dram_bytes": sum(outcome.simulated_bytes.values()),
+                "utilisation": job.layer.macs / (accelerator.multipliers * outcome.result.cycles),
+                "mismatches": outcome.mismatches,
+            }
+            writer.write(row)
+            on_row(row)
+            done.append(row)
+    return done
+
+
+class _Job:
+    """A row compiled for the accelerator; its tensors are drawn from the seed and the row's place."""
+
+    def __init__(self, row: LayerRow, accelerator: Accelerator, seed: int, table: Path) -> None:
+        self.row, self.layer, self.accelerator = row, row.layer, accelerator
+        self.rng = np.random.default_rng((seed, row.line))
+        self.quant = random_quant(row.layer, self.rng)
+        try:
+            self.program: Program
+            self.program, self.memory_map = compile_layer(row.layer, accelerator, self.quant)
+        except MappingError as error:
+            raise LayerError(f"layer table {table}, line {row.line}: {error}") from None
+
+    def tensors(self) -> tuple[list[Segment], dict[str, npt.NDArray[np.int8]]]:
+        """What goes to DRAM, and every tensor as the reference has it."""
+        layer = self.layer
+        _, subnet = single_layer(layer)
+        weights = {layer.name: self.rng.integers(-127, 128, (layer.K, layer.C, layer.R, layer.S), dtype=np.int8)}
+        image = self.rng.integers(-128, 128, (layer.C, layer.H, layer.W), dtype=np.int8)
+        quant = {layer.name: self.quant}
+        segments = [
+            *weights_segments(self.memory_map, weights),
+            *zsb_segments(self.memory_map, subnet, weights, quant),
+            image_segment(self.memory_map, subnet, image),
+        ]
+        return segments, {INPUT: image, **reference(subnet.layers, weights, quant, image)}
+
+
+def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
+    """Integers of a requantisation that spreads a layer's outputs over int8, for random operands.
+
+    The sum of n products of uniform int8 values has a standard deviation of about 74**2 * sqrt(n).
+    """
+    deviation = 74.0**2 * np.sqrt(layer.C * layer.R * layer.S)
+    shift = int(np.ceil(np.log2(deviation / 40.0))) + 25  # multipliers lie in [2**25, 2**26)
+    return ConvQuant(
+        bias=rng.integers(-int(deviation), int(deviation) + 1, layer.K).astype(np.int32),
+        multiplier=rng.integers(1 << 25, 1 << 26, layer.K).astype(np.int32),
+        shift=np.full(layer.K, shift, np.int32),
+        z_in=int(rng.integers(-20, 21)),
+        z_out=int(rng.integers(-20, 21)),
+        lo=-128,
+        hi=127,
+    )

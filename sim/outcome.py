@@ -1,0 +1,81 @@
+"""One Program on the RTL, compared with what the model predicted and the reference computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.timing import Timing, time_program
+from mapper.dram_image import Segment, program_segment, read_tensor
+from mapper.program import PORTS, Program
+from sim.bench import Bench, Job, JobResult
+
+BEAT_COUNTERS = dict(zip(PORTS, ("BEATS_PROG", "BEATS_WGT", "BEATS_ACT", "BEATS_B", "BEATS_OUT"), strict=True))
+"""The counter of each port that :attr:`Program.dram_bytes` counts."""
+
+WATCHDOG = 4
+"""A Program that takes this many times its predicted cycles, and :data:`WATCHDOG_LEAST` more, hangs."""
+
+WATCHDOG_LEAST = 10_000
+
+Tensors = Mapping[str, npt.NDArray[np.int8]]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A Program, its prediction, and what the RTL made of it.
+
+    ``mismatches``: int8 values of any tensor in DRAM that differ from the reference's. ``simulated_bytes``: DRAM bytes by
+    port, as the hardware counted them.
+    """
+
+    program: Program
+    predicted: Timing
+    result: JobResult
+    mismatches: int
+    simulated_bytes: dict[str, int]
+
+    @property
+    def cycle_error(self) -> float:
+        """(predicted − simulated) / simulated."""
+        return (self.predicted.cycles - self.result.cycles) / self.result.cycles
+
+    @property
+    def exact(self) -> bool:
+        """Every integer is the reference's, every byte was predicted, and the machine reports no error."""
+        return (
+            not self.mismatches
+            and not self.result.error_code
+            and self.simulated_bytes == dict(self.program.dram_bytes)
+        )
+
+
+def run_program(bench: Bench, program: Program, segments: Iterable[Segment], expected: Tensors) -> Outcome:
+    """Run ``program`` after writing ``segments`` to DRAM; every tensor that it leaves there must equal ``expected``'s.
+
+    Raises :class:`~arch_model.errors.SimulatorError` if the machine hangs.
+    """
+    accelerator = program.accelerator
+    predicted = time_program(program.commands, accelerator)
+    written = [(address, _whole_beats(data, accelerator.beat_bytes)) for address, data in segments]
+    result = bench.run(
+        Job(
+            program_address=program.address,
+            program_beats=program.beats,
+            segments=(*written, program_segment(program)),
+            dump=(0, program.address),
+            watchdog_cycles=WATCHDOG * predicted.cycles + WATCHDOG_LEAST,
+        )
+    )
+    mismatches = sum(
+        int(np.count_nonzero(read_tensor(result.memory, program, name) != expected[name])) for name in program.tensors
+    )
+    bytes_ = {port: result.counters[counter] * accelerator.beat_bytes for port, counter in BEAT_COUNTERS.items()}
+    return Outcome(program, predicted, result, mismatches, bytes_)
+
+
+def _whole_beats(data: npt.NDArray[np.uint8], beat_bytes: int) -> npt.NDArray[np.uint8]:
+    return np.pad(data, (0, -len(data) % beat_bytes))

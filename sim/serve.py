@@ -1,0 +1,152 @@
+"""Serve a stream of queries on the RTL: schedule, compile, predict, simulate, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arch_model.accelerator import Accelerator
+from arch_model.supernet import SubGraph
+from arch_model.weights import load_weights
+from mapper.pinning import candidates
+from mapper.sushi_abs import NOTHING, SushiAbs
+from mapper.sushi_sched import Policy, SushiSched
+from sim.bench import Bench, build
+from sim.outcome import Outcome
+from sim.queries import ImageQuery, draw_queries
+from sim.results import RowWriter
+from sim.session import Session
+from sim.simulators import Simulator
+
+SPACE = "fashion"
+WINDOW = 4
+"""Q: queries between two choices of a SubGraph."""
+
+CANDIDATES = 6
+"""SubGraphs to choose from: of SubNets spread evenly from the smallest to the largest."""
+
+Row = dict[str, Any]
+
+
+def run_stream(
+    accelerator: Accelerator,
+    *,
+    queries: int,
+    policy: str,
+    seed: int,
+    out: Path,
+    simulator: Simulator,
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> Row:
+    """Serve ``queries`` queries drawn from ``seed``; returns the summary.
+
+    ``policy``: ``strict-accuracy`` or ``strict-latency``. Every finished query's row goes to ``on_row`` and, at once, to
+    ``out``/queries.csv. ``on_stage`` is told what long work begins. Raises
+    :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
+    """
+    session = Session(SPACE, load_weights(), accelerator)
+    with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made
+        built = aside.submit(build, accelerator, simulator)
+        on_stage("building the latency table and the simulation")
+        table, subgraphs = build_table(session)
+        bench_build = built.result()
+    vectors = np.array([SubGraph.of(session.subnets[name], session.supernet).encode() for name in table.subnets])
+    scheduler = SushiSched(table, vectors, Policy(policy), WINDOW)
+    wishes = draw_queries(table, len(session.weights.images), queries, seed)
+
+    facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed, "policy": policy}
+    rows: list[Row] = []
+    on_stage("serving")
+    with RowWriter(out / "queries.csv", facts) as writer, Bench(bench_build) as bench:
+        for number, query in enumerate(wishes):
+            before = scheduler.column
+            chosen, column = scheduler.serve(query.targets)
+            name, cached = table.subnets[chosen], table.subgraphs[column]
+            subgraph = subgraphs[cached]
+            outcome = session.run(bench, name, subgraph, session.image(query.image))
+            row = _row(number, query, name, cached, column != before, outcome, session, subgraph)
+            rows.append(row)
+            writer.write({key: value for key, value in row.items() if key not in ("image", "pb_layers")})
+            on_row(row)
+    return {**_summary(rows, accelerator), **facts, "accelerator": accelerator.name, "simulator": simulator.describe()}
+
+
+def build_table(session: Session) -> tuple[SushiAbs, dict[str, SubGraph]]:
+    """SushiAbs of a session's SubNets, smallest first, and its SubGraphs by name, the empty one first."""
+    subnets = session.subnets
+    order = sorted(subnets, key=lambda name: subnets[name].macs)
+    spread = {order[i]: subnets[order[i]] for i in np.linspace(0, len(order) - 1, CANDIDATES).round().astype(int)}
+    subgraphs = candidates(spread, session.supernet, session.accelerator)
+    table = SushiAbs.build(
+        subnets,
+        {name: net.top1 for name, net in session.weights.subnets.items()},
+        subgraphs,
+        session.supernet,
+        session.accelerator,
+        {name: net.ops for name, net in session.weights.subnets.items()},
+        session.memory_map,
+        order,
+    )
+    return table, {NOTHING: SubGraph.empty(session.supernet), **subgraphs}
+
+
+def _row(
+    number: int,
+    query: ImageQuery,
+    name: str,
+    cached: str,
+    switched: bool,
+    outcome: Outcome,
+    session: Session,
+    subgraph: SubGraph,
+) -> Row:
+    pinned = {
+        layer.name: k * c * layer.R * layer.S
+        for layer, (k, c) in zip(session.supernet.layers, subgraph.slices, strict=True)
+        if k
+    }
+    return {
+        "query": number,
+        "min_accuracy": query.targets.min_accuracy,
+        "max_latency_s": query.targets.max_latency_s,
+        "subnet": name,
+        "subnet_accuracy": session.weights.subnets[name].top1,
+        "cached_subgraph": cached,
+        "pb_layers": pinned,
+        "switched": switched,
+        "dram_bytes": sum(outcome.simulated_bytes.values()),
+        "predicted_dram_bytes": sum(outcome.program.dram_bytes.values()),
+        "pb_saved_bytes": outcome.program.pb_hit_bytes,
+        "predicted_cycles": outcome.predicted.cycles,
+        "simulated_cycles": outcome.result.cycles,
+        "cycle_error": outcome.cycle_error,
+        "latency_s": outcome.result.cycles / session.accelerator.clock_hz,
+        "predicted_class": int(np.argmax(session.logits(outcome, name))),
+        "label": int(session.weights.labels[query.image]),
+        "image_index": query.image,
+        "bit_exact": outcome.exact,
+        "image": session.weights.images[query.image],
+    }
+
+
+def _summary(rows: list[Row], accelerator: Accelerator) -> Row:
+    saved = sum(row["pb_saved_bytes"] for row in rows)
+    moved = sum(row["dram_bytes"] for row in rows)
+    return {
+        "queries": len(rows),
+        "bit_exact": all(row["bit_exact"] for row in rows),
+        "max_cycle_error": max(abs(row["cycle_error"]) for row in rows),
+        "dram_bytes": moved,
+        "bytes_saved_fraction": saved / (saved + moved),
+        "accuracy": sum(row["predicted_class"] == row["label"] for row in rows) / len(rows),
+        "mean_latency_s": sum(row["latency_s"] for row in rows) / len(rows),
+        "switches": sum(row["switched"] for row in rows),
+        "clock_hz": accelerator.clock_hz,
+        "pb_bytes": accelerator.buffers.pb_bytes,
+    }

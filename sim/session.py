@@ -1,0 +1,83 @@
+"""A SuperNet on an accelerator: everything that the queries of a stream share, and one query's way through it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.accelerator import Accelerator
+from arch_model.spaces import get_space
+from arch_model.supernet import SubGraph, SubNet, SuperNet
+from arch_model.weights import SuperNetWeights
+from mapper.compile import compile_subnet
+from mapper.dram_image import Segment, image_segment, read_tensor, weights_segments, zsb_segments
+from mapper.memory_map import MemoryMap
+from mapper.persistent import PersistentBuffer
+from mapper.program import Program
+from sim.bench import Bench
+from sim.outcome import Outcome, run_program
+from sim.reference import run_layers
+
+
+class Session:
+    """A SuperNet, its weights and its SubNets laid out in an accelerator's DRAM, and what is in the PB.
+
+    ``weights`` are those of the SuperNet ``space``; the SubNets are the ones that they come with. Raises
+    :class:`~arch_model.errors.MappingError` if they do not fit the accelerator's DRAM.
+    """
+
+    def __init__(self, space: str, weights: SuperNetWeights, accelerator: Accelerator) -> None:
+        self.accelerator, self.weights = accelerator, weights
+        self.supernet: SuperNet = get_space(space)
+        self.subnets: dict[str, SubNet] = {name: self.supernet.subnet(name) for name in weights.subnets}
+        self.memory_map = MemoryMap.build(self.supernet, self.subnets.values(), accelerator)
+        self.resident = PersistentBuffer.empty(self.supernet)
+        self._written = False
+
+    @cached_property
+    def shared_segments(self) -> list[Segment]:
+        """What is written to DRAM once: the SuperNet's weights and every SubNet's ZSB tables."""
+        segments = weights_segments(self.memory_map, self.weights.layers)
+        for name, subnet in self.subnets.items():
+            segments += zsb_segments(self.memory_map, subnet, self.weights.layers, self.weights.subnets[name].ops)
+        return segments
+
+    def image(self, index: int) -> npt.NDArray[np.int8]:
+        """Test image ``index`` as the network reads it: int8 (1, H, W), pixel − 128."""
+        return (self.weights.images[index].astype(np.int16) - 128).astype(np.int8)[None]
+
+    def compile(self, name: str, target: PersistentBuffer) -> Program:
+        """The Program of SubNet ``name`` that leaves ``target`` in the PB, given what is there now."""
+        return compile_subnet(
+            self.subnets[name],
+            self.supernet,
+            self.accelerator,
+            self.weights.subnets[name].ops,
+            self.memory_map,
+            resident=self.resident,
+            target=target,
+        )
+
+    def run(self, bench: Bench, name: str, subgraph: SubGraph, image: npt.NDArray[np.int8]) -> Outcome:
+        """Compile SubNet ``name``, run it on the RTL so that the PB then holds ``subgraph``, compare everything."""
+        subnet = self.subnets[name]
+        target = self.resident
+        if subgraph != target.subgraph:
+            target = target.switch(subgraph, self.supernet, self.accelerator)
+        expected = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
+        segments = [] if self._written else self.shared_segments
+        outcome = run_program(
+            bench,
+            self.compile(name, target),
+            [*segments, image_segment(self.memory_map, subnet, image)],
+            expected,
+        )
+        self._written, self.resident = True, target
+        return outcome
+
+    def logits(self, outcome: Outcome, name: str) -> npt.NDArray[np.int8]:
+        """The last layer's int8 channels, as SubNet ``name`` left them in DRAM."""
+        last = self.subnets[name].layers[-1].name
+        return read_tensor(outcome.result.memory, outcome.program, last).ravel()

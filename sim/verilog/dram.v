@@ -1,0 +1,436 @@
+// DRAM with READ_PORTS AXI4 read ports and one AXI4 write port on one memory, for simulation only.
+//
+// Time is counted in rising edges of clk; "a handshake at edge t" means valid and ready both high there.
+//   read   AR handshake at t: the first R handshake of that burst can happen at edge t + LATENCY, not before.
+//          A beat can follow another on its port CYCLES_PER_BEAT edges after that one's handshake, within a burst
+//          and from a burst to the next alike, so bursts queued ahead run back to back and their latencies overlap.
+//   write  AW handshake at t: its first W handshake at t + 1 or later; W handshakes are CYCLES_PER_BEAT apart or more,
+//          across bursts alike. Last W handshake at t: B handshake at t + LATENCY or later.
+//   queues QUEUE bursts a port between AR and the last R handshake (AW and the last W), then arready (awready) is low;
+//          RESPONSES writes between AW and B. Ports share no bandwidth.
+//   order  a read beat whose R channel is idle at edge t shows the writes whose W handshake came before t.
+// LATENCY and CYCLES_PER_BEAT are 1 or more. Bursts are INCR of whole beats, as docs/hardware.md has them.
+//
+// stall: in each cycle each arready, awready and wready is low, and each rvalid and bvalid that could rise does not,
+// with probability stall / 256, each from its own bits of a generator seeded by `seed` during reset.
+// Beats at byte addresses [error_base, error_limit) answer SLVERR and are not written.
+//
+// violation, sticky until reset, is what the master did wrong (a line on the log says where):
+//   0 burst across a 4 KiB boundary   1 address not a multiple of the beat   2 address beyond the memory
+//   3 wlast on the wrong beat         4 burst type, size or strobes unlike the above
+//   5 valid withdrawn, or what it covers changed, before ready               6 load or dump file
+//
+// Load: a change of `load` reads LOAD_FILE at the next falling edge, then load_done equals load. The file is a sequence
+// of records: first beat's index and number of beats, 4 bytes each, most significant first, then the beats, each
+// with its *highest* address first ($fread fills a word from its top). Dump: a change of `dump` writes dump_beats
+// beats from index dump_first to DUMP_FILE, in address order, then dump_done equals dump.
+
+`default_nettype none
+`timescale 1ns / 1ps
+
+module dram #(
+    parameter BEAT_BYTES = 4,
+    parameter DEPTH = 1024,  // beats
+    parameter READ_PORTS = 4,
+    parameter LATENCY = 20,
+    parameter CYCLES_PER_BEAT = 1,
+    parameter QUEUE = 16,  // a power of two
+    parameter RESPONSES = 64,  // a power of two
+    parameter LOAD_FILE = "load.bin",
+    parameter DUMP_FILE = "dump.bin"
+) (
+    input wire clk,
+    input wire resetn,
+    input wire [7:0] stall,
+    input wire [31:0] seed,
+    input wire [31:0] error_base,
+    input wire [31:0] error_limit,
+    input wire load,
+    output reg load_done,
+    input wire dump,
+    input wire [31:0] dump_first,
+    input wire [31:0] dump_beats,
+    output reg dump_done,
+    output wire [6:0] violation,
+
+    // port p has bits p*width and up
+    input wire [32*READ_PORTS-1:0] araddr,
+    input wire [8*READ_PORTS-1:0] arlen,
+    input wire [3*READ_PORTS-1:0] arsize,
+    input wire [2*READ_PORTS-1:0] arburst,
+    input wire [READ_PORTS-1:0] arvalid,
+    output wire [READ_PORTS-1:0] arready,
+    output wire [8*BEAT_BYTES*READ_PORTS-1:0] rdata,
+    output wire [2*READ_PORTS-1:0] rresp,
+    output wire [READ_PORTS-1:0] rlast,
+    output wire [READ_PORTS-1:0] rvalid,
+    input wire [READ_PORTS-1:0] rready,
+
+    input wire [31:0] awaddr,
+    input wire [7:0] awlen,
+    input wire [2:0] awsize,
+    input wire [1:0] awburst,
+    input wire awvalid,
+    output reg awready,
+    input wire [8*BEAT_BYTES-1:0] wdata,
+    input wire [BEAT_BYTES-1:0] wstrb,
+    input wire wlast,
+    input wire wvalid,
+    output reg wready,
+    output reg [1:0] bresp,
+    output reg bvalid,
+    input wire bready
+);
+    localparam BITS = 8 * BEAT_BYTES;
+    localparam SIZE = $clog2(BEAT_BYTES);
+    localparam QBITS = $clog2(QUEUE);
+    localparam BBITS = $clog2(RESPONSES);
+    localparam [31:0] BYTES = DEPTH * BEAT_BYTES;
+    localparam [1:0] OKAY = 2'd0, SLVERR = 2'd2, DECERR = 2'd3, INCR = 2'd1;
+
+    reg [BITS-1:0] mem [0:DEPTH-1];
+    reg [31:0] now;  // edges since reset
+
+    // What is wrong with a burst, as violation bits [4:0].
+    function [4:0] wrong(input [31:0] address, input [7:0] len, input [2:0] size, input [1:0] burst);
+        reg [31:0] bytes;
+        begin
+            bytes = ({24'd0, len} + 32'd1) << SIZE;
+            wrong = 5'd0;
+            wrong[0] = {20'd0, address[11:0]} + bytes > 32'd4096;
+            wrong[1] = (address & (BEAT_BYTES - 1)) != 0;
+            wrong[2] = address >= BYTES || bytes > BYTES - address;
+            wrong[4] = burst != INCR || {29'd0, size} != SIZE;
+        end
+    endfunction
+
+    function [1:0] response(input [31:0] address);
+        response = address >= BYTES ? DECERR : address >= error_base && address < error_limit ? SLVERR : OKAY;
+    endfunction
+
+    function [31:0] xorshift(input [31:0] state);  // Marsaglia 2003, period 2^32 - 1
+        reg [31:0] x;
+        begin
+            x = state ^ (state << 13);
+            x = x ^ (x >> 17);
+            xorshift = x ^ (x << 5);
+        end
+    endfunction
+
+    function [31:0] scatter(input [31:0] key);  // neighbouring seeds and ports far apart; never 0
+        reg [31:0] x;
+        begin
+            x = (key ^ (key >> 16)) * 32'h7feb352d;
+            x = (x ^ (x >> 15)) * 32'h846ca68b;
+            x = x ^ (x >> 16);
+            scatter = x == 0 ? 32'd1 : x;
+        end
+    endfunction
+
+    always @(posedge clk) now <= resetn ? now + 1 : 0;
+
+    // ---- read ports -------------------------------------------------------------------------------------------
+    // Blocking assignments below are to variables that only their own block reads.
+    wire [5:0] read_violation [0:READ_PORTS-1];
+    genvar p;
+    generate
+        for (p = 0; p < READ_PORTS; p = p + 1) begin : read
+            wire [31:0] ar_address = araddr[32*p+:32];
+            wire [7:0] ar_len = arlen[8*p+:8];
+            reg [31:0] q_address [0:QUEUE-1];
+            reg [7:0] q_len [0:QUEUE-1];
+            reg [31:0] q_due [0:QUEUE-1];
+            reg [QBITS-1:0] head, tail;
+            reg [QBITS:0] count;  // bursts accepted and not finished
+            reg active;  // the burst below is the oldest of them
+            reg [31:0] address, due, free;
+            reg [7:0] left;
+            reg offered;
+            reg [31:0] lottery;
+            reg no_ar, no_r;
+            reg ar_waits;
+            reg [31:0] ar_waits_address;
+            reg [7:0] ar_waits_len;
+            reg [5:0] bad;
+            reg ready;
+            reg valid, last;
+            reg [1:0] resp;
+            reg [BITS-1:0] data;
+
+            assign arready[p] = ready;
+            assign rvalid[p] = valid;
+            assign rlast[p] = last;
+            assign rresp[2*p+:2] = resp;
+            assign rdata[BITS*p+:BITS] = data;
+            assign read_violation[p] = bad;
+
+            always @(posedge clk)
+                if (!resetn) begin
+                    head = 0;
+                    tail = 0;
+                    count = 0;
+                    active = 0;
+                    free = 0;
+                    offered = 0;
+                    lottery = scatter(seed * 16 + p);
+                    ar_waits <= 0;
+                    bad <= 0;
+                    ready <= 0;
+                    valid <= 0;
+                    last <= 0;
+                    resp <= OKAY;
+                    data <= 0;
+                end else begin
+                    no_ar = 0;
+                    no_r = 0;
+                    if (stall != 0) begin
+                        lottery = xorshift(lottery);
+                        no_ar = lottery[7:0] < stall;
+                        no_r = lottery[23:16] < stall;
+                    end
+                    if (offered && rready[p]) begin
+                        offered = 0;
+                        free = now + CYCLES_PER_BEAT - 1;
+                        if (left == 0) begin
+                            active = 0;
+                            head = head + 1;
+                            count = count - 1;
+                        end
+                        left = left - 1;
+                        address = address + BEAT_BYTES;
+                    end
+                    if (arvalid[p] && ready) begin
+                        q_address[tail] = ar_address;
+                        q_len[tail] = ar_len;
+                        q_due[tail] = now + LATENCY - 1;
+                        tail = tail + 1;
+                        count = count + 1;
+                        if (wrong(ar_address, ar_len, arsize[3*p+:3], arburst[2*p+:2]) != 0) begin
+                            bad[4:0] <= bad[4:0] | wrong(ar_address, ar_len, arsize[3*p+:3], arburst[2*p+:2]);
+                            $display("dram: read port %0d, cycle %0d: illegal burst: address 0x%08h, len %0d, size %0d, burst %0d",
+                                     p, now, ar_address, ar_len, arsize[3*p+:3], arburst[2*p+:2]);
+                        end
+                    end
+                    if (ar_waits && (!arvalid[p] || ar_address != ar_waits_address || ar_len != ar_waits_len)) begin
+                        bad[5] <= 1;
+                        $display("dram: read port %0d, cycle %0d: AR withdrawn or changed before arready", p, now);
+                    end
+                    ar_waits <= arvalid[p] && !ready;
+                    ar_waits_address <= ar_address;
+                    ar_waits_len <= ar_len;
+                    ready <= count != QUEUE && !no_ar;
+
+                    if (!active && count != 0) begin
+                        active = 1;
+                        address = q_address[head];
+                        left = q_len[head];
+                        due = q_due[head];
+                    end
+                    if (active && !offered && now >= due && now >= free && !no_r) begin
+                        offered = 1;
+                        data <= address < BYTES ? mem[address>>SIZE] : 0;
+                        resp <= response(address);
+                        last <= left == 0;
+                    end
+                    valid <= offered;
+                end
+        end
+    endgenerate
+
+    // ---- write port -------------------------------------------------------------------------------------------
+    reg [31:0] q_address [0:QUEUE-1];
+    reg [7:0] q_len [0:QUEUE-1];
+    reg [QBITS-1:0] head, tail;
+    reg [QBITS:0] count;  // bursts accepted whose last beat has not come
+    reg active;
+    reg [31:0] address, free;
+    reg [7:0] left;
+    reg [1:0] worst;
+    reg [31:0] b_due [0:RESPONSES-1];
+    reg [1:0] b_resp [0:RESPONSES-1];
+    reg [BBITS-1:0] b_head, b_tail;
+    reg [BBITS:0] b_count;  // bursts whose response has not been taken
+    reg offered;
+    reg [31:0] lottery;
+    reg no_aw, no_w, no_b;
+    reg aw_waits, w_waits, w_waits_last;
+    reg [31:0] aw_waits_address;
+    reg [7:0] aw_waits_len;
+    reg [BITS-1:0] w_waits_data;
+    reg [5:0] bad;
+    reg commit;
+    reg [31:0] commit_index;
+    reg [BITS-1:0] commit_data;
+    reg [BEAT_BYTES-1:0] commit_strb;
+
+    always @(posedge clk)
+        if (!resetn) begin
+            head = 0;
+            tail = 0;
+            count = 0;
+            active = 0;
+            free = 0;
+            worst = OKAY;
+            b_head = 0;
+            b_tail = 0;
+            b_count = 0;
+            offered = 0;
+            lottery = scatter(seed * 16 + READ_PORTS);
+            aw_waits <= 0;
+            w_waits <= 0;
+            bad <= 0;
+            commit <= 0;
+            awready <= 0;
+            wready <= 0;
+            bvalid <= 0;
+            bresp <= OKAY;
+        end else begin
+            no_aw = 0;
+            no_w = 0;
+            no_b = 0;
+            if (stall != 0) begin
+                lottery = xorshift(lottery);
+                no_aw = lottery[7:0] < stall;
+                no_w = lottery[17:10] < stall;
+                no_b = lottery[27:20] < stall;
+            end
+            commit <= 0;
+            if (wvalid && wready) begin
+                free = now + CYCLES_PER_BEAT - 1;
+                if (response(address) > worst) worst = response(address);
+                commit <= response(address) == OKAY;
+                commit_index <= address >> SIZE;
+                commit_data <= wdata;
+                commit_strb <= wstrb;
+                if (wlast != (left == 0)) begin
+                    bad[3] <= 1;
+                    $display("dram: write port, cycle %0d: wlast is %0d with %0d beats left", now, wlast, left);
+                end
+                if (wstrb != {BEAT_BYTES{1'b1}}) begin
+                    bad[4] <= 1;
+                    $display("dram: write port, cycle %0d: wstrb is %b, every strobe should be set", now, wstrb);
+                end
+                if (left == 0) begin
+                    b_due[b_tail] = now + LATENCY - 1;
+                    b_resp[b_tail] = worst;
+                    b_tail = b_tail + 1;
+                    b_count = b_count + 1;
+                    worst = OKAY;
+                    active = 0;
+                    head = head + 1;
+                    count = count - 1;
+                end
+                left = left - 1;
+                address = address + BEAT_BYTES;
+            end
+            if (awvalid && awready) begin
+                q_address[tail] = awaddr;
+                q_len[tail] = awlen;
+                tail = tail + 1;
+                count = count + 1;
+                if (wrong(awaddr, awlen, awsize, awburst) != 0) begin
+                    bad[4:0] <= bad[4:0] | wrong(awaddr, awlen, awsize, awburst);
+                    $display("dram: write port, cycle %0d: illegal burst: address 0x%08h, len %0d, size %0d, burst %0d",
+                             now, awaddr, awlen, awsize, awburst);
+                end
+            end
+            if (aw_waits && (!awvalid || awaddr != aw_waits_address || awlen != aw_waits_len)) begin
+                bad[5] <= 1;
+                $display("dram: write port, cycle %0d: AW withdrawn or changed before awready", now);
+            end
+            if (w_waits && (!wvalid || wdata != w_waits_data || wlast != w_waits_last)) begin
+                bad[5] <= 1;
+                $display("dram: write port, cycle %0d: W withdrawn or changed before wready", now);
+            end
+            aw_waits <= awvalid && !awready;
+            aw_waits_address <= awaddr;
+            aw_waits_len <= awlen;
+            w_waits <= wvalid && !wready;
+            w_waits_data <= wdata;
+            w_waits_last <= wlast;
+
+            if (!active && count != 0) begin
+                active = 1;
+                address = q_address[head];
+                left = q_len[head];
+            end
+            wready <= active && now >= free && !no_w;
+
+            if (offered && bready) begin
+                offered = 0;
+                b_head = b_head + 1;
+                b_count = b_count - 1;
+            end
+            if (!offered && b_count != 0 && now >= b_due[b_head] && !no_b) begin
+                offered = 1;
+                bresp <= b_resp[b_head];
+            end
+            bvalid <= offered;
+            awready <= count != QUEUE && {1'b0, count} + b_count < RESPONSES && !no_aw;
+        end
+
+    // ---- the memory: written at falling edges, read at rising ones, so that no two blocks race ----------------
+    integer i, file, got;
+    reg [63:0] header;
+    reg file_bad;
+
+    initial begin
+        if (LATENCY < 1 || CYCLES_PER_BEAT < 1) begin
+            $display("dram: LATENCY is %0d and CYCLES_PER_BEAT %0d; both are 1 or more", LATENCY, CYCLES_PER_BEAT);
+            $finish;
+        end
+        for (i = 0; i < DEPTH; i = i + 1) mem[i] = 0;
+        load_done = 0;
+        dump_done = 0;
+        file_bad = 0;
+        commit = 0;
+    end
+
+    always @(negedge clk) begin
+        if (commit) begin
+            if (&commit_strb) mem[commit_index] = commit_data;
+            else
+                for (i = 0; i < BEAT_BYTES; i = i + 1)
+                    if (commit_strb[i]) mem[commit_index][8*i+:8] = commit_data[8*i+:8];
+        end
+        if (load != load_done) begin
+            load_done <= load;
+            file = $fopen(LOAD_FILE, "rb");
+            if (file == 0) begin
+                file_bad <= 1;
+                $display("dram: cannot read %0s", LOAD_FILE);
+            end else begin
+                got = $fread(header, file);
+                while (got == 8) begin
+                    got = $fread(mem, file, header[63:32], header[31:0]);
+                    if (got != header[31:0] * BEAT_BYTES) begin
+                        file_bad <= 1;
+                        $display("dram: %0s has %0d bytes of %0d beats for beat %0d", LOAD_FILE, got, header[31:0],
+                                 header[63:32]);
+                        got = 0;
+                    end else got = $fread(header, file);
+                end
+                $fclose(file);
+            end
+        end
+        if (dump != dump_done) begin
+            dump_done <= dump;
+            file = $fopen(DUMP_FILE, "wb");
+            if (file == 0) begin
+                file_bad <= 1;
+                $display("dram: cannot write %0s", DUMP_FILE);
+            end else begin
+                for (i = 0; i < dump_beats; i = i + 1) $fwrite(file, "%u", mem[dump_first+i]);
+                $fclose(file);
+            end
+        end
+    end
+
+    reg [6:0] all_bad;
+    integer k;
+    always @* begin
+        all_bad = {file_bad, bad};
+        for (k = 0; k < READ_PORTS; k = k + 1) all_bad = all_bad | {1'b0, read_violation[k]};
+    end
+    assign violation = all_bad;
+endmodule

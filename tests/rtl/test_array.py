@@ -1,0 +1,57 @@
+"""The array: stationary weights, swapped between two windows that follow each other."""
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from rtl.array import LATENCY, Array
+
+
+def word(values):
+    return int.from_bytes(values.astype(np.int8).tobytes(), "little")
+
+
+@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 0), (1, 1, 1), (3, 5, 2)])
+def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed):
+    rng = np.random.default_rng(seed)
+    tiles = rng.integers(-128, 128, (3, kp, 9, cp))
+    windows = rng.integers(-128, 128, (3, 8, 9, cp))
+    dut, got = Array(kp=kp, cp=cp), []
+
+    async def bench(ctx):
+        async def load(tile, k):
+            ctx.set(dut.load_en, 1 << k)
+            ctx.set(dut.load_data, word(tile[k]))
+
+        for k in range(kp):
+            await load(tiles[0], k)
+            await ctx.tick()
+        ctx.set(dut.load_en, 0)
+        ctx.set(dut.swap, 1)
+        await ctx.tick()
+        for n in range(3):
+            for i in range(8):
+                # The next tile arrives while this one works; the swap comes with the last window.
+                ctx.set(dut.load_en, 0)
+                if n < 2 and i < kp:
+                    await load(tiles[n + 1], i)
+                ctx.set(dut.swap, i == 7)
+                ctx.set(dut.window, word(windows[n, i]))
+                await ctx.tick()
+                got.append([ctx.get(dut.sums[k]) for k in range(kp)])
+        ctx.set(dut.swap, 0)
+        for _ in range(LATENCY):
+            await ctx.tick()
+            got.append([ctx.get(dut.sums[k]) for k in range(kp)])
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    expected = np.einsum("nitc,nktc->nik", windows, tiles).reshape(24, kp)
+    assert np.array_equal(got[LATENCY - 1 : LATENCY - 1 + 24], expected)
+
+
+def test_an_empty_array_is_refused():
+    with pytest.raises(ValueError, match="0 × 3"):
+        Array(kp=0, cp=3)

@@ -1,0 +1,281 @@
+"""Control through its bus: registers, every order of address and data, counters, interrupt, latencies."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rtl.control import ADDRESS, COUNTERS, REGISTERS, Access, Control, register_table
+from tests.rtl.simulate import Trace, simulate
+from tests.rtl.streams import pause
+
+
+class Bus:
+    """An AXI4-Lite master; AW and W start and B and R are taken after independent random pauses."""
+
+    def __init__(self, port, seed=0, stall=0.0):
+        self.port, self.rng, self.stall = port, random.Random(seed), stall
+
+    async def write(self, ctx, address, value, strobe=15):
+        port = self.port
+        delays = {name: await self.delay() for name in ("aw", "w")}
+        ctx.set(port.awaddr, address)
+        ctx.set(port.wdata, value)
+        ctx.set(port.wstrb, strobe)
+        todo, cycle = {"aw", "w"}, 0
+        while todo:
+            for name in todo:
+                ctx.set(getattr(port, f"{name}valid"), cycle >= delays[name])
+            _, _, aw, w = await ctx.tick().sample(port.awvalid & port.awready, port.wvalid & port.wready)
+            for name, moved in (("aw", aw), ("w", w)):
+                if moved:
+                    todo.discard(name)
+                    ctx.set(getattr(port, f"{name}valid"), 0)
+            cycle += 1
+        await pause(ctx, self.rng, self.stall)
+        ctx.set(port.bready, 1)
+        (response,) = await ctx.tick().sample(port.bresp).until(port.bvalid)
+        ctx.set(port.bready, 0)
+        assert response == 0
+
+    async def delay(self):
+        return self.rng.randint(0, 4) if self.rng.random() < self.stall else 0
+
+    async def read(self, ctx, address):
+        port = self.port
+        await pause(ctx, self.rng, self.stall)
+        ctx.set(port.araddr, address)
+        ctx.set(port.arvalid, 1)
+        await ctx.tick().until(port.arready)
+        ctx.set(port.arvalid, 0)
+        ctx.set(port.araddr, self.rng.getrandbits(8))
+        await pause(ctx, self.rng, self.stall)
+        ctx.set(port.rready, 1)
+        value, response = await ctx.tick().sample(port.rdata, port.rresp).until(port.rvalid)
+        ctx.set(port.rready, 0)
+        assert response == 0
+        return value
+
+
+def control():
+    return Control(kp=16, cp=9, beat_bytes=16)
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.6])
+def test_registers(stall):
+    """Constants, strobes, unmapped addresses and what cannot be written."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl, 1, stall)
+
+    async def bench(ctx):
+        assert await bus.read(ctx, 0x00) == 0x46535731
+        assert await bus.read(ctx, 0x04) == 16 << 16 | 9 << 8 | 16
+        await bus.write(ctx, 0x18, 0x12345678)
+        await bus.write(ctx, 0x1C, 0xFFF54321)  # 20 bits
+        assert await bus.read(ctx, 0x18) == 0x12345678 == ctx.get(dut.prog_addr)
+        assert await bus.read(ctx, 0x1C) == 0x54321 == ctx.get(dut.prog_beats)
+        await bus.write(ctx, 0x18, 0xAABBCCDD, strobe=0b0101)
+        assert await bus.read(ctx, 0x18) == 0x12BB56DD
+        await bus.write(ctx, 0x10, 1, strobe=0b1110)
+        assert await bus.read(ctx, 0x10) == 0
+        await bus.write(ctx, 0x10, 0xFF)
+        assert await bus.read(ctx, 0x10) == 1
+        mapped = {register.address for register in REGISTERS}
+        before = {address: await bus.read(ctx, address) for address in sorted(mapped)}
+        for address in range(0, 256, 4):
+            if address not in (0x08, 0x10, 0x14, 0x18, 0x1C):
+                await bus.write(ctx, address, 0xFFFFFFFF)
+        for address in range(0, 256, 4):
+            assert await bus.read(ctx, address) == before.get(address, 0), hex(address)
+        await bus.write(ctx, 0x08, 0xFFFFFFFE)  # start is bit 0 only
+        await bus.write(ctx, 0x08, 1, strobe=0b1110)
+        assert await bus.read(ctx, 0x0C) == 0
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_counters_count_from_start_to_done(seed):
+    """Every counter against a sum over the cycles from start to done; a second run begins at 0."""
+    print(f"seed {seed}")
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl, seed, 0.3)
+    rng = random.Random(seed)
+    ports = [register.port for register in COUNTERS if register.name != "CYCLES"]
+    sums = dict.fromkeys(ports, 0)
+
+    async def events(ctx):
+        odds = {port: rng.random() for port in ports}
+        counting = False
+        while True:
+            values = {port: rng.random() < odds[port] for port in ports}
+            for port, value in values.items():
+                ctx.set(getattr(dut, port), value)
+            _, _, start, done = await ctx.tick().sample(dut.start, dut.done)
+            if start:
+                counting = True
+                sums.update(dict.fromkeys(ports, 0))
+            if counting:
+                for port, value in values.items():
+                    sums[port] += value
+            counting = counting and not done
+
+    async def bench(ctx):
+        for _ in range(3):
+            await bus.write(ctx, ADDRESS["CTRL"], 1)
+            await ctx.tick().repeat(rng.randint(1, 60))
+            assert await bus.read(ctx, ADDRESS["STATUS"]) == 1
+            await bus.write(ctx, ADDRESS["CTRL"], 1)  # ignored while busy
+            ctx.set(dut.done, 1)
+            await ctx.tick()
+            ctx.set(dut.done, 0)
+            await ctx.tick().repeat(rng.randint(1, 20))
+            assert await bus.read(ctx, ADDRESS["STATUS"]) == 2
+            sums["cycles"] = trace["done"][-1] - trace["start"][-1] + 1
+            for register in COUNTERS:
+                assert await bus.read(ctx, register.address) == sums[register.port], register.name
+
+    trace = Trace(start=dut.start, done=dut.done)
+    simulate(dut, bench, events, trace)
+    assert len(trace["start"]) == 3
+
+
+def test_done_interrupt():
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+
+    async def finish(ctx):
+        await bus.write(ctx, 0x08, 1)
+        ctx.set(dut.done, 1)
+        await ctx.tick()
+        ctx.set(dut.done, 0)
+
+    async def bench(ctx):
+        ctx.set(dut.done, 1)  # while idle it means nothing
+        await ctx.tick().repeat(2)
+        ctx.set(dut.done, 0)
+        assert await bus.read(ctx, 0x14) == 0
+        await finish(ctx)
+        assert await bus.read(ctx, 0x14) == 1 and not ctx.get(dut.irq)
+        await bus.write(ctx, 0x10, 1)
+        assert ctx.get(dut.irq)
+        await bus.write(ctx, 0x14, 0)
+        assert ctx.get(dut.irq)
+        await bus.write(ctx, 0x14, 1)
+        assert not ctx.get(dut.irq) and await bus.read(ctx, 0x14) == 0
+        assert await bus.read(ctx, 0x0C) == 2  # done stays until the next start
+        await finish(ctx)
+        assert ctx.get(dut.irq)
+
+    simulate(dut, bench)
+
+
+def test_first_error_is_kept():
+    """An error interrupts at once; the machine is busy until done, and the next start clears the error."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+
+    async def pulse(ctx, code):
+        ctx.set(dut.error, code)
+        await ctx.tick()
+        ctx.set(dut.error, 0)
+
+    async def bench(ctx):
+        await pulse(ctx, 4)  # not started
+        assert await bus.read(ctx, 0x0C) == 0
+        await bus.write(ctx, 0x10, 1)
+        await bus.write(ctx, 0x08, 1)
+        await pulse(ctx, 6)
+        assert ctx.get(dut.irq)
+        await pulse(ctx, 7)
+        assert await bus.read(ctx, 0x0C) == 6 << 8 | 0b101
+        await bus.write(ctx, 0x14, 1)
+        await pulse(ctx, 7)
+        assert not ctx.get(dut.irq)  # one interrupt for the first error
+        await bus.write(ctx, 0x08, 1)
+        assert await bus.read(ctx, 0x0C) == 6 << 8 | 0b101
+        ctx.set(dut.done, 1)
+        await ctx.tick()
+        ctx.set(dut.done, 0)
+        assert ctx.get(dut.irq)
+        assert await bus.read(ctx, 0x0C) == 6 << 8 | 0b110
+        await bus.write(ctx, 0x08, 1)
+        assert await bus.read(ctx, 0x0C) == 1
+
+    simulate(dut, bench)
+
+
+def test_address_before_after_and_with_data():
+    """AW and W are taken without waiting for each other, and a write needs both."""
+    dut = control()
+    port = dut.s_axi_ctrl
+
+    async def offer(ctx, name):
+        ctx.set(getattr(port, f"{name}valid"), 1)
+        await ctx.tick().until(getattr(port, f"{name}ready"))
+        ctx.set(getattr(port, f"{name}valid"), 0)
+
+    async def bench(ctx):
+        ctx.set(port.awaddr, 0x18)
+        ctx.set(port.wstrb, 15)
+        for value, order in ((5, ("aw", "w")), (6, ("w", "aw"))):
+            ctx.set(port.wdata, value)
+            await offer(ctx, order[0])
+            for _ in range(4):
+                _, _, valid = await ctx.tick().sample(port.bvalid)
+                assert not valid and ctx.get(dut.prog_addr) != value
+            await offer(ctx, order[1])
+            ctx.set(port.bready, 1)
+            await ctx.tick().until(port.bvalid)
+            ctx.set(port.bready, 0)
+            assert ctx.get(dut.prog_addr) == value
+
+    simulate(dut, bench)
+
+
+def test_cycles():
+    """R one cycle after AR, start and B two after AW and W; a read a cycle, a write every two."""
+    dut = control()
+    port = dut.s_axi_ctrl
+    trace = Trace(
+        ar=port.arvalid & port.arready,
+        r=port.rvalid & port.rready,
+        aw=port.awvalid & port.awready,
+        w=port.wvalid & port.wready,
+        b=port.bvalid & port.bready,
+        start=dut.start,
+    )
+
+    async def bench(ctx):
+        await ctx.tick().repeat(2)
+        for name in ("arvalid", "awvalid", "wvalid", "rready", "bready"):
+            ctx.set(getattr(port, name), 1)
+        ctx.set(port.awaddr, 0x08)
+        ctx.set(port.wdata, 1)
+        ctx.set(port.wstrb, 1)
+        await ctx.tick().repeat(6)
+
+    simulate(dut, bench, trace)
+    assert trace["ar"] == [2, 3, 4, 5, 6, 7] and trace["r"] == [3, 4, 5, 6, 7]
+    assert trace["aw"] == trace["w"] == [2, 4, 6] and trace["b"] == [4, 6]
+    assert trace["start"] == [4]
+
+
+def test_register_table():
+    """Addresses of docs/hardware.md; each once, in order, a word apart at least; a row of the table each."""
+    by_hand = {"CTRL": 0x08, "STATUS": 0x0C, "PROG_BEATS": 0x1C, "CYCLES": 0x40, "BUSY_STORE": 0x58}
+    by_hand |= {"BEATS_PROG": 0x5C, "BEATS_OUT": 0x6C, "PASSES": 0x70, "WAIT_SB": 0x74, "WAIT_OUT": 0x7C}
+    assert by_hand.items() <= ADDRESS.items()
+    addresses = [register.address for register in REGISTERS]
+    assert addresses == sorted(set(addresses)) and all(address % 4 == 0 for address in addresses)
+    table = register_table()
+    assert len(table.splitlines()) == len(REGISTERS) + 2
+    assert "| 0x08 | CTRL | write, reads 0 |" in table
+    assert all(register.access is Access.COUNT for register in REGISTERS if register.address >= 0x40)
+
+
+@pytest.mark.parametrize(("name", "value"), [("kp", 0), ("cp", 256), ("beat_bytes", 65536)])
+def test_wrong_parameters(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        Control(**{"kp": 4, "cp": 3, "beat_bytes": 4} | {name: value})

@@ -1,0 +1,122 @@
+"""RUN: every tap of every window at the word where docs/hardware.md puts its pixel, one pixel a cycle."""
+
+import random
+
+import pytest
+from amaranth.sim import Simulator
+
+from mapper.isa import Command, Opcode
+from rtl.run import Run
+
+
+def random_command(rng):
+    pointwise = rng.getrandbits(1)
+    rows, cols = rng.randrange(1, 9), rng.randrange(1, 9)
+    row_step = cols if pointwise else -(-cols // 3)
+    return {
+        "pointwise": pointwise,
+        "reps": rng.randrange(1, 4),
+        "stride": rng.choice([1, 2]),
+        "out_rows": rng.randrange(1, 5),
+        "out_cols": rng.randrange(1, 5),
+        "y0": 0 if pointwise else rng.randrange(-3, 7),
+        "x0": 0 if pointwise else rng.randrange(-3, 7),
+        "rows": rows,
+        "cols": cols,
+        "fill": rng.randrange(-128, 128),
+        "sb_base": rng.randrange(100, 200),
+        "row_step": row_step,
+        "group_step": row_step * (rows if pointwise else -(-rows // 3)),
+        "last_banks": rng.randrange(1, 10),
+        "start": rng.getrandbits(1),
+        "finish": rng.getrandbits(1),
+        "zsb": rng.randrange(64),
+        "out_base": rng.randrange(1000),
+        **{name: rng.getrandbits(1) for name in ("wait_sb", "signal_sb", "wait_out", "signal_out")},
+    }
+
+
+def expected_pixels(c):
+    """(bank -> word for each tap present, present taps, start, finish, pixel index) for every issue of a command."""
+    for rep in range(c["reps"]):
+        base = c["sb_base"] + rep * c["group_step"]
+        for index in range(c["out_rows"] * c["out_cols"]):
+            p, q = divmod(index, c["out_cols"])
+            y0, x0 = c["y0"] + p * c["stride"], c["x0"] + q * c["stride"]
+            places = {}
+            for t in range(9):
+                i, j = divmod(t, 3)
+                if c["pointwise"]:
+                    if t < (c["last_banks"] if rep == c["reps"] - 1 else 9):
+                        places[t] = (t, base + y0 * c["row_step"] + x0)
+                elif 0 <= y0 + i < c["rows"] and 0 <= x0 + j < c["cols"]:
+                    y, x = y0 + i, x0 + j
+                    places[t] = (3 * (y % 3) + x % 3, base + y // 3 * c["row_step"] + x // 3)
+            start, finish = c["start"] and rep == 0, c["finish"] and rep == c["reps"] - 1
+            yield places, bool(start), bool(finish), index
+
+
+@pytest.mark.parametrize(("stall", "seed"), [(0.0, 0), (0.5, 1), (0.8, 2)])
+def test_addresses_and_marks(stall, seed):
+    rng = random.Random(seed)
+    commands = [random_command(rng) for _ in range(40)]
+    expected = [pixel for c in commands for pixel in expected_pixels(c)]
+    dut = Run()
+    seen, gaps, gives = [], [], {"sb": 0, "out": 0}
+
+    async def put(ctx):
+        for command in commands:
+            while rng.random() < stall:
+                await ctx.tick()
+            value = int.from_bytes(Command(Opcode.PASS, command).encode(), "little")
+            ctx.set(dut.command.payload.as_value(), value)
+            ctx.set(dut.command.valid, 1)
+            await ctx.tick().until(dut.command.ready)
+            ctx.set(dut.command.valid, 0)
+
+    async def tokens(ctx):
+        while len(seen) < len(expected):
+            for port in (dut.sb_full, dut.out_free):
+                ctx.set(port.ready, rng.random() >= stall)
+            ctx.set(dut.shadow_full, rng.random() >= stall)
+            _, _, sb, out, sb_ready, out_ready, consume, full = await ctx.tick().sample(
+                dut.sb_full.take,
+                dut.out_free.take,
+                dut.sb_full.ready,
+                dut.out_free.ready,
+                dut.consume,
+                dut.shadow_full,
+            )
+            assert sb <= sb_ready and out <= out_ready and consume <= full
+
+    async def watch(ctx):
+        idle = 0
+        while len(seen) < len(expected):
+            _, _, pixel, present, y_mod, x_mod, give, *addr = await ctx.tick().sample(
+                dut.pixel, dut.present, dut.y_mod, dut.x_mod, dut.sb_free_give, *dut.addr
+            )
+            gives["sb"] += give
+            idle += 1
+            if not pixel.valid:
+                continue
+            gives["out"] += pixel.signal
+            places = {}
+            for t in range(9):
+                if present >> t & 1:
+                    bank = 3 * ((y_mod + t // 3) % 3) + (x_mod + t % 3) % 3
+                    places[t] = (bank, addr[bank])
+            seen.append((places, bool(pixel.start), bool(pixel.finish), pixel.pixel))
+            gaps.append(idle)
+            idle = 0
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(put)
+    sim.add_testbench(tokens)
+    sim.add_testbench(watch)
+    sim.run()
+    assert seen == expected
+    assert gives["sb"] == sum(c["signal_sb"] for c in commands)
+    assert gives["out"] == sum(c["signal_out"] for c in commands)
+    if not stall:
+        assert set(gaps[1:]) == {1}  # commands follow each other without a gap

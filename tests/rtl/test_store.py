@@ -1,0 +1,362 @@
+"""STORE against a plain loop over words and arch_model.quant, under stalls everywhere; its cycle costs."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from arch_model.quant import rounding_shift
+from mapper.isa import Opcode
+from rtl.store import Store, StoreLane
+from tests.rtl.axi_memory import AxiMemory
+from tests.rtl.simulate import Trace, simulate
+from tests.rtl.streams import stream_put, token_feed
+
+WORDS = 512  # of a bank
+REGION = 4096  # bytes of DRAM for one tensor
+SHAPES = [(3, 2, 4), (9, 3, 16), (4, 1, 4), (5, 3, 8), (16, 1, 16), (9, 3, 4), (1, 4, 4)]  # cp, nb, beat
+
+
+def int8(byte):
+    return byte - 256 if byte > 127 else byte
+
+
+def finish(total, c):
+    """The rounding, zero-point and clamp of one sum."""
+    return max(c["lo"], min(c["hi"], int(rounding_shift(total, c["shift"])) + c["z_out"]))
+
+
+def expect(c, cp, nb, size, banks, memory):
+    """Execute command ``c`` on bytes: ``banks[bank][word]`` are cp bytes, ``memory`` is changed."""
+    for g in range(c["groups"]):
+        row_a = banks[(c["out_bank"] + g) % nb][c["out_base"] + (c["out_bank"] + g) // nb * c["pixels"] :]
+        at_b = c["b_addr"] + g * c["b_run_stride"]
+        at = c["addr"] + g * c["run_stride"]
+        lanes = c["last_lanes"] if g == c["groups"] - 1 else cp
+        sums = [0] * cp
+        for y in range(c["rows"]):
+            for x in range(c["cols"]):
+                b = memory[at_b : at_b + cp]
+                at_b += cp
+                for lane in range(cp):
+                    value = c["use_a"] and (int8(row_a[y * c["cols"] + x][lane]) - c["z_a"]) * c["m_a"]
+                    value += c["use_b"] and (int8(b[lane]) - c["z_b"]) * c["m_b"]
+                    sums[lane] = (sums[lane] if c["pool"] else 0) + value
+                if not c["pool"]:
+                    result = [finish(sums[i], c) & 255 if i < lanes else 0 for i in range(cp)]
+                    memory[at : at + cp] = bytes(result)
+                    at += cp
+            at_b += c["b_pad"]
+            if not c["pool"]:
+                memory[at : at + c["pad"]] = bytes(c["pad"])
+                at += c["pad"]
+        if c["pool"]:
+            result = [finish(sums[i], c) & 255 if i < lanes else 0 for i in range(cp)]
+            memory[at : at + cp + c["pad"]] = bytes(result) + bytes(c["pad"])
+
+
+def command(rng, cp, nb, size, region, b_region, **fixed):
+    """A random legal command that writes to DRAM region ``region`` and reads b from ``b_region``."""
+    rows, cols = rng.randint(1, 4), rng.randint(1, 6)
+    c = {"groups": rng.randint(1, 4), "rows": rows, "cols": cols, "pool": rng.random() < 0.3} | fixed
+    rows, cols = c["rows"], c["cols"]
+    pad = -cols * cp % size
+    pitch = cols * cp + pad
+    c["pixels"] = rows * cols
+    operands = rng.choice([(1, 0), (0, 1), (1, 1), (1, 1)])
+    c = {"use_a": operands[0], "use_b": operands[1]} | c
+    c["b_pad"], c["b_run_beats"] = pad, rows * pitch // size
+    c["pad"] = -cp % size if c["pool"] else pad
+    c["run_beats"] = (cp + c["pad"]) // size if c["pool"] else rows * pitch // size
+    c["addr"] = REGION * region + size * rng.randint(0, 5)
+    c["b_addr"] = REGION * b_region + size * rng.randint(0, 5)
+    c["run_stride"] = size * (c["run_beats"] + rng.randint(0, 3))
+    c["b_run_stride"] = size * (c["b_run_beats"] + rng.randint(0, 3))
+    c["out_base"] = rng.randint(0, WORDS - 6 * c["pixels"])
+    c["out_bank"] = rng.randrange(nb)
+    c["last_lanes"] = rng.randint(1, cp)
+    for name in ("z_a", "z_b", "z_out"):
+        c[name] = rng.randint(-128, 127)
+    if rng.random() < 0.5:  # round multipliers make ties
+        c["m_a"], c["m_b"], c["shift"] = 1 << rng.randint(0, 23), 1 << rng.randint(0, 23), rng.randint(0, 26)
+    else:
+        c["m_a"], c["m_b"] = rng.getrandbits(24), rng.getrandbits(24)
+        c["shift"] = rng.choice([20, 24, 26, 30, rng.randint(0, 63)])
+    c["lo"] = rng.choice([-128, c["z_out"]])
+    c["hi"] = rng.choice([127, rng.randint(c["lo"], 127)])
+    c["wait_full"] = c["use_a"] and rng.random() < 0.7
+    c["signal_free"], c["signal_stored"] = rng.random() < 0.5, rng.random() < 0.5
+    c["opcode"] = Opcode.STORE
+    return {name: int(value) for name, value in c.items()}
+
+
+def output_side(dut, rng):
+    """The banks, and a background that reads them with a registered read; after a give they hold garbage."""
+    banks = [[rng.randbytes(dut.cp) for _ in range(WORDS)] for _ in range(dut.nb)]
+
+    async def serve(ctx):
+        while True:
+            _, _, give, *addresses = await ctx.tick().sample(dut.out_free_give, *(p.addr for p in dut.out))
+            for port, bank, address in zip(dut.out, banks, addresses, strict=True):
+                ctx.set(port.data, int.from_bytes(bank[address % WORDS], "little"))
+            if give:
+                for bank in banks:
+                    bank[:] = [rng.randbytes(dut.cp) for _ in range(WORDS)]
+
+    return banks, serve
+
+
+def ports(dut, memory):
+    """Background testbenches: the memory behind both of the unit's ports."""
+    return (lambda ctx: memory.read(ctx, dut.axi_read), lambda ctx: memory.write(ctx, dut.axi_write))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_commands(seed):
+    """DRAM, tokens and counts after a few commands; after a give the banks must not be read any more."""
+    rng = random.Random(seed)
+    cp, nb, size = rng.choice(SHAPES)
+    burst, stall = rng.choice([2, 4, 16]), rng.choice([0.0, 0.3, 0.6])
+    print(f"seed {seed}, cp {cp}, nb {nb}, beats of {size}, bursts of {burst}, stall {stall}")
+    count = 5
+    dut = Store(cp=cp, nb=nb, beat_bytes=size, max_burst=burst)
+    latency = rng.choice([1, 6, 30])
+    memory = AxiMemory(REGION * (2 * count + 1), size, burst, seed=seed, latency=latency, stall=stall)
+    banks, serve = output_side(dut, rng)
+    expected = bytearray(memory.data)
+    trace = Trace(
+        take=dut.out_full.take,
+        free=dut.out_free_give,
+        stored=dut.stored_give,
+        beats_b=dut.beats_b,
+        beats_out=dut.beats_out,
+        error=dut.error_b | dut.error_out,
+    )
+    commands = []
+
+    async def bench(ctx):
+        for i in range(count):
+            # b may be the result just written: it is in DRAM when the next command starts.
+            c = command(rng, cp, nb, size, 2 * i + 1, rng.choice([2 * i, max(0, 2 * i - 1)]))
+            commands.append(c)
+            expect(c, cp, nb, size, banks, expected)
+            await stream_put(ctx, dut.command, [c], rng, stall)
+            while ctx.get(dut.busy):
+                await ctx.tick()
+            assert memory.data == expected, f"command {i}: {c}"
+
+    async def tokens(ctx):
+        await token_feed(ctx, dut.out_full, 1000, random.Random(seed), stall)
+
+    simulate(
+        dut,
+        bench,
+        serve,
+        tokens,
+        *ports(dut, memory),
+        trace,
+    )
+    assert len(trace["take"]) == sum(c["wait_full"] for c in commands)
+    assert len(trace["free"]) == sum(c["signal_free"] for c in commands)
+    assert len(trace["stored"]) == sum(c["signal_stored"] for c in commands)
+    assert len(trace["beats_b"]) == sum(c["use_b"] * c["groups"] * c["b_run_beats"] for c in commands)
+    assert len(trace["beats_out"]) == sum(c["groups"] * c["run_beats"] for c in commands)
+    assert not trace["error"]
+
+
+def test_waits_for_its_token():
+    dut = Store(cp=3, nb=2, beat_bytes=4, max_burst=4)
+    memory = AxiMemory(4 * REGION, 4, 4)
+    c = plain(3, 2, 4)
+    trace = Trace(take=dut.out_full.take, busy=dut.busy, free=dut.out_free_give, stored=dut.stored_give)
+
+    async def bench(ctx):
+        ctx.set(dut.command.payload, c)
+        ctx.set(dut.command.valid, 1)
+        await ctx.tick().repeat(20)
+        ctx.set(dut.out_full.ready, 1)
+        await ctx.tick()
+        ctx.set(dut.command.valid, 0)
+        await ctx.tick().repeat(300)
+
+    simulate(dut, bench, lambda ctx: memory.write(ctx, dut.axi_write), trace)
+    assert trace["take"] == [20] and trace["busy"][0] == 21
+    assert len(trace["free"]) == 1 and trace["stored"] == [trace["busy"][-1]]
+
+
+@pytest.mark.parametrize("which", ["error_b", "error_out"])
+def test_errors(which):
+    dut = Store(cp=4, nb=1, beat_bytes=4, max_burst=4)
+    memory = AxiMemory(4 * REGION, 4, 4)
+    c = command(random.Random(2), 4, 1, 4, 1, 0, use_a=0, use_b=1, pool=0)
+    memory.bad.add(c["b_addr"] if which == "error_b" else c["addr"])
+    trace = Trace(error_b=dut.error_b, error_out=dut.error_out)
+
+    async def bench(ctx):
+        await stream_put(ctx, dut.command, [c])
+        while ctx.get(dut.busy):
+            await ctx.tick()
+
+    simulate(dut, bench, *ports(dut, memory), trace)
+    assert {name: len(cycles) for name, cycles in trace.cycles.items()} == {
+        "error_b": which == "error_b",
+        "error_out": which == "error_out",
+    }
+
+
+def timed(dut, memory, commands):
+    """Run commands offered back to back; the trace of acceptances, gives and ends."""
+    rng = random.Random(3)
+    _, serve = output_side(dut, rng)
+    trace = Trace(
+        accept=dut.command.valid & dut.command.ready,
+        busy=dut.busy,
+        free=dut.out_free_give,
+        stored=dut.stored_give,
+    )
+
+    async def bench(ctx):
+        await ctx.tick().repeat(2)
+        ctx.set(dut.out_full.ready, 1)
+        await stream_put(ctx, dut.command, commands)
+        while ctx.get(dut.busy):
+            await ctx.tick()
+
+    simulate(
+        dut,
+        bench,
+        serve,
+        *ports(dut, memory),
+        trace,
+    )
+    return trace
+
+
+def plain(cp, nb, size, **fixed):
+    """A command of given size that copies, waits and signals."""
+    fixed = {"use_a": 1, "use_b": 0, "pool": 0} | fixed
+    c = command(random.Random(1), cp, nb, size, 1, 0, **fixed)
+    return c | {"wait_full": 1, "signal_free": 1, "signal_stored": 1}
+
+
+@pytest.mark.parametrize("latency", [1, 25])
+def test_cycles_of_one_beat(latency):
+    """One word, one beat: AW in t + 1, W in t + 11, stored a cycle after B, the next command a cycle later."""
+    dut = Store(cp=4, nb=2, beat_bytes=4, max_burst=4)
+    memory = AxiMemory(4 * REGION, 4, 4, latency=latency)
+    c = plain(4, 2, 4, groups=1, rows=1, cols=1)
+    trace = timed(dut, memory, [c, c])
+    t, following = trace["accept"]
+    assert memory.writes.offered[0] == t + 1
+    assert trace["free"][0] == t + 1
+    assert memory.writes.beats[0] == t + 11
+    assert memory.writes.acknowledged[0] == t + 11 + latency
+    assert trace["stored"][0] == t + 12 + latency
+    assert following == t + 13 + latency
+    assert trace["busy"] == [*range(t + 1, t + 13 + latency), *range(following + 1, following + 13 + latency)]
+
+
+@pytest.mark.parametrize(
+    ("cp", "nb", "size", "second"),
+    [
+        (3, 2, 4, 1),  # a row of 21 bytes, 24 with padding: the last word finds 2 bytes and makes two beats
+        (9, 3, 16, 0),  # 63 bytes, 64 with padding: one
+        (4, 1, 4, 0),
+    ],
+)
+def test_a_word_a_cycle(cp, nb, size, second):
+    """Two groups of 5 by 7 words: read in t + 1 to t + 70, the last beat 10 cycles later, a second one 11."""
+    dut = Store(cp=cp, nb=nb, beat_bytes=size, max_burst=16)
+    memory = AxiMemory(4 * REGION, size, 16, latency=4)
+    c = plain(cp, nb, size, groups=2, rows=5, cols=7)
+    trace = timed(dut, memory, [c])
+    (t,) = trace["accept"]
+    assert trace["free"] == [t + 70]
+    assert memory.writes.beats[-1] == t + 80 + second
+    assert trace["stored"] == [t + 80 + second + 4 + 1]
+
+
+def test_a_word_a_cycle_with_b():
+    """AR in t + 1, beats of b from t + 1 + latency, words read from the cycle after; 7 words a row take longer
+    than its 6 beats."""
+    latency = 9
+    dut = Store(cp=3, nb=2, beat_bytes=4, max_burst=16)
+    memory = AxiMemory(4 * REGION, 4, 16, latency=latency, max_outstanding=99)
+    c = plain(3, 2, 4, groups=2, rows=5, cols=7, use_b=1)
+    trace = timed(dut, memory, [c])
+    (t,) = trace["accept"]
+    assert memory.reads.offered[0] == t + 1
+    assert memory.reads.beats[0] == t + 1 + latency
+    assert trace["free"] == [t + 1 + latency + 70]
+    assert memory.writes.beats[-1] == trace["free"][0] + 11
+
+
+def test_pool_cycles():
+    """Three groups of 4 by 4 words, a beat each: the last beat 10 cycles after the last of 48 words."""
+    dut = Store(cp=4, nb=2, beat_bytes=4, max_burst=16)
+    memory = AxiMemory(4 * REGION, 4, 16)
+    c = plain(4, 2, 4, groups=3, rows=4, cols=4, pool=1)
+    trace = timed(dut, memory, [c])
+    (t,) = trace["accept"]
+    assert trace["free"] == [t + 48]
+    assert memory.writes.beats == [t + 26, t + 42, t + 58]
+
+
+LANE = {"z_a": 0, "z_b": 0, "m_b": 0, "shift": 0, "z_out": 0, "lo": -128, "hi": 127, "use_a": 1, "use_b": 0}
+
+
+@pytest.mark.parametrize(
+    ("fields", "a", "b", "y"),
+    [
+        ({"m_a": 1, "shift": 1}, 1, 0, 0),  # 0.5 to even 0
+        ({"m_a": 1, "shift": 1}, 3, 0, 2),  # 1.5 to even 2
+        ({"m_a": 1, "shift": 1}, -1, 0, 0),
+        ({"m_a": 1, "shift": 1}, -3, 0, -2),
+        ({"m_a": 3, "shift": 2}, 1, 0, 1),  # 0.75
+        ({"m_a": 5, "shift": 2}, -1, 0, -1),  # -1.25
+        ({"m_a": 1, "shift": 0, "z_out": 100}, 27, 0, 127),
+        ({"m_a": 1, "shift": 0, "z_out": 100}, 28, 0, 127),  # clamped
+        ({"m_a": (1 << 24) - 1, "z_a": -128, "z_out": -128}, 127, 0, 127),  # far above ten bits
+        ({"m_a": (1 << 24) - 1, "z_a": 127, "z_out": 127, "lo": -7}, -128, 0, -7),
+        ({"m_a": 1, "shift": 63}, -128, 0, 0),
+        ({"m_a": 1, "z_a": 5, "m_b": 2, "z_b": -3, "use_b": 1}, 10, 4, 19),  # 5 + 14
+        ({"m_a": 1, "z_a": 5, "m_b": 2, "z_b": -3, "use_a": 0, "use_b": 1}, 10, 4, 14),
+    ],
+)
+def test_lane_by_hand(fields, a, b, y):
+    dut = StoreLane()
+    values = LANE | fields | {"a": a, "b": b, "add": 1, "first": 1, "keep": 1}
+    values["below"] = ((1 << values["shift"]) >> 1) - 1 & (1 << 48) - 1
+
+    async def bench(ctx):
+        for name, value in values.items():
+            ctx.set(getattr(dut, name), value)
+        await ctx.tick().repeat(6)
+        assert ctx.get(dut.y) == y
+
+    simulate(dut, bench)
+
+
+def test_lane_holds_the_largest_pool():
+    """2**14 values of 2 * 255 * (2**24 - 1) fit in 48 bits: over 2**41 they are 63.75, less a little."""
+    dut = StoreLane()
+    top = (1 << 24) - 1
+    values = LANE | {"m_a": top, "m_b": top, "z_a": -128, "z_b": -128, "use_b": 1, "shift": 41, "keep": 1}
+    values |= {"below": (1 << 40) - 1, "a": 127, "b": 127, "add": 1, "first": 1}
+
+    async def bench(ctx):
+        for name, value in values.items():
+            ctx.set(getattr(dut, name), value)
+        await ctx.tick().repeat(4)
+        ctx.set(dut.first, 0)
+        await ctx.tick().repeat((1 << 14) - 1 + 2)
+        assert ctx.get(dut.y) == 64
+
+    simulate(dut, bench, cycles=1 << 15)
+
+
+@pytest.mark.parametrize(("name", "value"), [("cp", 0), ("cp", 64), ("nb", 17), ("beat_bytes", 12)])
+def test_wrong_parameters(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        Store(**{"cp": 3, "nb": 2, "beat_bytes": 4, "max_burst": 4} | {name: value})

@@ -1,0 +1,185 @@
+"""The command line: help, bad input in one line, and how rows reach the user."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastswitch
+from sim.simulators import Simulator
+
+ROW: dict[str, Any] = {
+    "query": 0,
+    "min_accuracy": 0.88,
+    "max_latency_s": None,
+    "subnet": "d2-w1",
+    "cached_subgraph": "sg3",
+    "dram_bytes": np.int64(1234567),
+    "pb_saved_bytes": 4096,
+    "predicted_cycles": 20000,
+    "simulated_cycles": 20100,
+    "cycle_error": -0.004975,
+    "predicted_class": 9,
+    "label": 9,
+    "bit_exact": True,
+}
+SUMMARY = {
+    "queries": 1,
+    "bit_exact": True,
+    "max_cycle_error": 0.004975,
+    "accuracy": 1.0,
+    "bytes_saved_fraction": 0.1,
+}
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
+    """Return exit status, standard output and standard error."""
+    with pytest.raises(SystemExit) as exit_:
+        fastswitch.main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    status = exit_.value.code
+    assert isinstance(status, int)
+    return status, out, err
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["cosim"]])
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    status, out, err = call(capsys, *command, "--help")
+    assert (status, err) == (0, "")
+    assert f"Example:  {' '.join(['fastswitch', *command])}" in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "--version") == (0, f"fastswitch {importlib.metadata.version('fastswitch')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([], "no command given"),
+        (["serve"], "No such command 'serve'"),
+        (["run", "--frob"], "No such option"),
+        (["run", "--queries", "0"], "'--queries': 0 is not in the range x>=1"),
+        (["run", "--queries", "-3"], "'--queries': -3 is not in the range x>=1"),
+        (["run", "--queries", "many"], "'many' is not a valid integer"),
+        (["run", "--seed", "-1"], "'--seed'"),
+        (["run", "--policy", "best-effort"], "'strict-accuracy', 'strict-latency'"),
+        (["run", "--simulator", "vcs"], "'verilator', 'icarus'"),
+        (["run", "16"], "unexpected extra argument"),
+        (["cosim", "--csv", "out.csv"], "Missing option '--layers'"),
+        (["cosim", "--csv", "out.csv", "--layers", "no/such.csv"], "'no/such.csv' does not exist"),
+    ],
+)
+def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], words: list[str], text: str) -> None:
+    status, out, err = call(capsys, *words)
+    assert (status, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("fastswitch: ")
+    assert text in line
+
+
+def test_missing_simulator_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, out, err = call(capsys, "run", "--simulator", "icarus", "--out", tmp_path / "out")
+    assert (status, out) == (2, "")
+    (line,) = err.splitlines()
+    assert "iverilog" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_starts_without_the_heavy_modules() -> None:
+    code = "import sys, fastswitch; print({'amaranth', 'numpy', 'pandas', 'rich'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """The rooms below, replaced by ones that answer at once; holds what run_stream was given and is to do."""
+    seen: dict[str, Any] = {"rows": [ROW], "summary": SUMMARY, "then": None}
+
+    def run_stream(accelerator: Any, **options: Any) -> dict[str, Any]:
+        seen.update(options, accelerator=accelerator)
+        for row in seen["rows"]:
+            options["on_row"](row)
+        if seen["then"]:
+            raise seen["then"]
+        return dict(seen["summary"])
+
+    def write_page(rows: list[Any], summary: dict[str, Any], out: Path) -> Path:
+        seen["page_rows"] = rows
+        return out / "stream.html"
+
+    serve, stream = ModuleType("sim.serve"), ModuleType("reports.stream")
+    serve.run_stream = run_stream  # type: ignore[attr-defined]
+    stream.write_page = write_page  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sim.serve", serve)
+    monkeypatch.setitem(sys.modules, "reports.stream", stream)
+    monkeypatch.setattr(fastswitch, "_tool", lambda name: Simulator("icarus", "12.0", "PATH"))
+    monkeypatch.setattr(fastswitch, "_machine", lambda name: f"machine {name}")
+    seen["out_dir"] = tmp_path / "out"
+    return seen
+
+
+def test_run_passes_its_options(capsys: pytest.CaptureFixture[str], served: dict[str, Any]) -> None:
+    out = served["out_dir"]
+    words = ["--queries", "3", "--policy", "strict-latency", "--seed", "7", "--accelerator", "zcu104"]
+    status, text, err = call(capsys, "run", *words, "--out", out)
+    assert (status, err) == (0, "")
+    got = {name: served[name] for name in ("accelerator", "queries", "policy", "seed", "out")}
+    assert got == {
+        "accelerator": "machine zcu104", "queries": 3, "policy": "strict-latency", "seed": 7, "out": out,
+    }  # fmt: skip
+    assert served["page_rows"] == [ROW]
+    head, titles, row = text.splitlines()[:3]
+    assert "seed 7" in head and "Icarus Verilog 12.0 (PATH)" in head
+    assert titles.index("SubNet") == row.index("d2-w1")
+    for part in ("88.00%", "1,234,567", "20,100", "-0.50%", "bit-exact"):
+        assert part in row
+    assert str(out / "stream.html") in text
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str], served: dict[str, Any]) -> None:
+    served["rows"] = [ROW, {**ROW, "query": 1, "max_latency_s": float("nan")}]
+    status, text, err = call(capsys, "run", "--json", "--out", served["out_dir"])
+    assert (status, err) == (0, "")
+    first, second, summary = map(json.loads, text.splitlines())
+    assert first["dram_bytes"] == 1234567
+    assert second["max_latency_s"] is None
+    assert summary["max_cycle_error"] == SUMMARY["max_cycle_error"]
+
+
+def test_a_wrong_result_is_not_success(capsys: pytest.CaptureFixture[str], served: dict[str, Any]) -> None:
+    served["rows"] = [{**ROW, "bit_exact": False}]
+    served["summary"] = {**SUMMARY, "bit_exact": False}
+    status, text, _ = call(capsys, "run", "--out", served["out_dir"])
+    assert status == 1
+    assert "DIFFERENT" in text
+
+
+def test_interrupt_says_where_the_rows_are(
+    capsys: pytest.CaptureFixture[str], served: dict[str, Any]
+) -> None:
+    served["then"] = KeyboardInterrupt()
+    status, _, err = call(capsys, "run", "--out", served["out_dir"])
+    assert status == 130
+    assert err == f"fastswitch: interrupted; 1 finished queries are in {served['out_dir']}\n"
+
+
+def test_out_that_is_a_file(
+    capsys: pytest.CaptureFixture[str], served: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    status, out, err = call(capsys, "run", "--out", tmp_path / "file" / "folder")
+    assert (status, out) == (2, "")
+    assert err.startswith("fastswitch: cannot write to ")
