@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 OnRow = Callable[[dict[str, Any]], None]
+OnStage = Callable[[str], None]
 
 POLICIES = ("strict-accuracy", "strict-latency")
 
@@ -118,12 +119,29 @@ _simulator = click.option(
     show_default=True,
     help="Folder for the rows and the page.",
 )
+@click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="The SuperNet's weights; else those that ship."
+)
+@click.option(
+    "--subnet", "subnets", multiple=True, metavar="NAME", help="Serve with this SubNet only; may be given again."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a query, then one with the summary.")
 @_simulator
 def run(
-    accelerator: str, queries: int, policy: str, seed: int, out: Path, as_json: bool, simulator: str | None
+    accelerator: str,
+    queries: int,
+    policy: str,
+    seed: int,
+    out: Path,
+    weights: Path | None,
+    subnets: tuple[str, ...],
+    as_json: bool,
+    simulator: str | None,
 ) -> int:
     """Serve a stream of queries on the accelerator's RTL and compare it with model and reference."""
+    from reports.canvas import require_matplotlib
+
+    require_matplotlib()  # before the work whose page it draws
     tool, machine = _tool(simulator), _machine(accelerator)
     _make_folder(out)
     from sim.serve import run_stream
@@ -131,7 +149,7 @@ def run(
     rows: list[dict[str, Any]] = []
     if not as_json:
         click.echo(f"accelerator {accelerator}, {policy}, seed {seed}, {tool.describe()}")
-    with _shown(queries, None if as_json else RUN_COLUMNS) as on_row:
+    with _shown(queries, None if as_json else RUN_COLUMNS) as (on_row, on_stage):
 
         def keep(row: dict[str, Any]) -> None:
             rows.append(row)
@@ -139,13 +157,23 @@ def run(
 
         try:
             summary = run_stream(
-                machine, queries=queries, policy=policy, seed=seed, out=out, simulator=tool, on_row=keep
+                machine,
+                queries=queries,
+                policy=policy,
+                seed=seed,
+                out=out,
+                simulator=tool,
+                weights=weights,
+                subnets=subnets,
+                on_row=keep,
+                on_stage=on_stage,
             )
         except KeyboardInterrupt:
             raise _Interrupted(f"; {len(rows)} finished queries are in {out}") from None
     from reports.stream import write_page
 
-    summary = {**summary, "page": write_page(rows, summary, out)}
+    command = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
+    summary = {**summary, "page": write_page(rows, {**summary, "command": command}, out)}
     if as_json:
         click.echo(_json(summary))
     else:
@@ -183,14 +211,14 @@ def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: s
 
     wrong = 0
     click.echo(f"accelerator {accelerator}, seed {seed}, {tool.describe()}")
-    with _shown(None, COSIM_COLUMNS) as on_row:
+    with _shown(None, COSIM_COLUMNS) as (on_row, on_stage):
 
         def count(row: dict[str, Any]) -> None:
             nonlocal wrong
             wrong += bool(row["mismatches"])
             on_row(row)
 
-        run_layers(machine, layers, csv_out, seed=seed, simulator=tool, on_row=count)
+        run_layers(machine, layers, csv_out, seed=seed, simulator=tool, on_row=count, on_stage=on_stage)
     _show_summary({"layers that mismatch": wrong, "table": csv_out})
     return 1 if wrong else 0
 
@@ -253,8 +281,8 @@ RUN_COLUMNS = (
     Column("query", "query", 5),
     Column("min_accuracy", "accuracy>=", 10, _percent),
     Column("max_latency_s", "ms<=", 9, _ms),
-    Column("subnet", "SubNet", 12, left=True),
-    Column("cached_subgraph", "SubGraph in PB", 14, left=True),
+    Column("subnet", "SubNet", 17, left=True),
+    Column("cached_subgraph", "SubGraph in PB", 17, left=True),
     Column("dram_bytes", "DRAM bytes", 11, _count),
     Column("pb_saved_bytes", "PB saved", 9, _count),
     Column("predicted_cycles", "predicted", 10, _count),
@@ -312,10 +340,10 @@ def _json(record: Row) -> str:
 
 
 @contextlib.contextmanager
-def _shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[OnRow]:
-    """Give the function that shows a row: aligned under ``columns``, or as JSON without them.
+def _shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple[OnRow, OnStage]]:
+    """Give the functions that show a row (aligned under ``columns``, or as JSON without them) and name a stage of the work.
 
-    A terminal gets a progress bar, on the stream that carries no data.
+    A terminal gets a progress bar, on the stream that carries no data; elsewhere a stage is a line on standard error.
     """
     write: Callable[[str], object] = click.echo
     bar = None
@@ -326,7 +354,7 @@ def _shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[OnRo
         shared = sys.stdout.isatty()  # rows and bar on one terminal: rich must place both
         console = Console(stderr=not shared)
         bar = Progress(
-            TextColumn("simulating"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -337,17 +365,26 @@ def _shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[OnRo
         )
         if shared:
             write = functools.partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    if columns:
-        write(_line(columns, None))
     with bar or contextlib.nullcontext():
         task = bar.add_task("", total=total) if bar else None
+        headed = not columns
 
         def on_row(row: dict[str, Any]) -> None:
+            nonlocal headed
+            if columns and not headed:
+                write(_line(columns, None))
+                headed = True
             write(_line(columns, row) if columns else _json(row))
             if bar and task is not None:
                 bar.advance(task)
 
-        yield on_row
+        def on_stage(stage: str) -> None:
+            if bar and task is not None:
+                bar.update(task, description=stage)
+            else:
+                click.echo(f"{stage} ...", err=True)
+
+        yield on_row, on_stage
 
 
 def _show_summary(summary: Row) -> None:

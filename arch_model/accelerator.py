@@ -7,20 +7,17 @@ in this file.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from arch_model.description import NAME, NAME_IS, Section, checked, parse_mapping, preset_files, read_description
 from arch_model.errors import AcceleratorError
 
 TAPS = 9
@@ -38,23 +35,14 @@ DRAM_ADDRESS_BITS = 32
 _BYTES = "0 or more bytes, a whole number"
 
 
-class _Section(BaseModel):
-    """A frozen part of the description; an unknown key or a value of another type is an error.
-
-    A field's description completes the sentence "give ..." of the error for a wrong value.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Array(_Section):
+class Array(Section):
     """The array of DPEs: ``kp`` filters by ``cp`` channels."""
 
     kp: int = Field(ge=1, le=63, description="1 to 63 filters")
     cp: int = Field(ge=1, le=63, description="1 to 63 channels")
 
 
-class Buffers(_Section):
+class Buffers(Section):
     """Sizes in bytes; of DB, SB, OB's output side and ZSB, both halves together."""
 
     pb_bytes: int = Field(ge=0, description=_BYTES)
@@ -65,14 +53,14 @@ class Buffers(_Section):
     zsb_bytes: int = Field(ge=0, description=_BYTES)
 
 
-class Axi(_Section):
+class Axi(Section):
     """The AXI ports: bits of a beat, and beats of the longest burst."""
 
     data_bits: int = Field(ge=32, le=1024, description="bits, a power of two in 32..1024")
     max_burst: int = Field(ge=2, le=256, description="beats, a power of two in 2..256")
 
 
-class Dram(_Section):
+class Dram(Section):
     """DRAM as each port sees it: fixed latency, then one beat every ``cycles_per_beat``."""
 
     bytes: int = Field(ge=1, le=1 << DRAM_ADDRESS_BITS, description="1 to 2**32 bytes, a whole number")
@@ -80,7 +68,7 @@ class Dram(_Section):
     cycles_per_beat: int = Field(ge=1, description="1 or more clock cycles, a whole number")
 
 
-class Accelerator(_Section):
+class Accelerator(Section):
     """A SubGraph-Stationary accelerator.
 
     Build it with :meth:`load` or, from keywords, as ``Accelerator(name=..., array={...}, ...)``; a
@@ -91,13 +79,7 @@ class Accelerator(_Section):
     (108, 108, 455)
     """
 
-    name: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$",
-            description="a text of letters, digits, space, _.+-, for example my-machine",
-        ),
-    ]
+    name: Annotated[str, Field(pattern=NAME, description=NAME_IS)]
     array: Array = Field(description="a section with kp, cp")
     clock_hz: Annotated[float, Field(gt=0, description="hertz, a number above 0 such as 100_000_000")]
     buffers: Buffers = Field(description=f"a section with {', '.join(Buffers.model_fields)}")
@@ -232,39 +214,24 @@ class Accelerator(_Section):
         >>> Accelerator.load("zcu104").multipliers
         1296
         """
-        if isinstance(name_or_path, str) and name_or_path in preset_names():
-            text = (_presets() / f"{name_or_path}.yaml").read_text(encoding="utf-8")
-        else:
-            text = _read(Path(name_or_path))
+        if isinstance(name_or_path, str) and name_or_path in preset_files("measured"):
+            raise AcceleratorError(
+                f"accelerator {name_or_path} is a measured machine: it predicts latency and has no Program or RTL; "
+                f"give a YAML file or one of: {', '.join(preset_names())}"
+            )
+        text = read_description(name_or_path, preset_files())
         return cls._parse(text, f"accelerator {name_or_path}")
 
     @classmethod
     def _parse(cls, text: str, source: str) -> Accelerator:
-        try:
-            data = yaml.load(text, Loader=_UniqueKeyLoader)
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise AcceleratorError(f"{source}, line {line}: not YAML: {error.problem}") from None
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: such as the date 2024-13-01
-            raise AcceleratorError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(data, dict):
-            keys = ", ".join(cls.model_fields)
-            raise AcceleratorError(f"{source} holds {_show(data)}; give a mapping with the keys {keys}")
-        return cls.model_validate(data, context={"source": source})
+        return cls.model_validate(parse_mapping(text, source, cls.model_fields), context={"source": source})
 
     # ------------------------------------------------------------------ checks
 
     @model_validator(mode="wrap")
     @classmethod
     def _checked(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
-        source = (info.context or {}).get("source")
-        if source is None:
-            name = data.get("name") if isinstance(data, Mapping) else None
-            source = f"accelerator {name}" if isinstance(name, str) and name else "accelerator"
-        try:
-            made = handler(data)
-        except ValidationError as error:
-            raise AcceleratorError(f"{source}: {_explain(error.errors()[0])}") from None
+        made, source = checked(cls, data, handler, info)
         for key, value, legal in made._misfits():
             raise AcceleratorError(f"{source}: {key} is {value}; give {legal}")
         return made
@@ -313,70 +280,4 @@ def preset_names() -> tuple[str, ...]:
     >>> preset_names()
     ('tiny', 'zcu104')
     """
-    files = (Path(entry.name) for entry in _presets().iterdir())
-    return tuple(sorted(file.stem for file in files if file.suffix == ".yaml"))
-
-
-def _presets() -> resources.abc.Traversable:
-    return resources.files("arch_model") / "presets"
-
-
-def _read(path: Path) -> str:
-    presets = ", ".join(preset_names())
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = difflib.get_close_matches(str(path), preset_names(), 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise AcceleratorError(
-            f"accelerator {path} is neither a file nor a preset{hint}; give a YAML file or one of: {presets}"
-        ) from None
-    except OSError as error:
-        raise AcceleratorError(
-            f"accelerator {path} cannot be read ({error.strerror}); give a YAML file or one of: {presets}"
-        ) from None
-    except UnicodeDecodeError as error:
-        where = f"accelerator {path}: byte {error.start}"
-        raise AcceleratorError(f"{where} is not UTF-8; give a YAML file") from None
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice; PyYAML itself would keep the last one and say nothing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key.value} is given twice; give it once", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _explain(error: ErrorDetails) -> str:
-    """One line for one of pydantic's errors: the key, its value and what would be legal."""
-    path = [str(part) for part in error["loc"]]
-    model: type[BaseModel] = Accelerator
-    for part in path[:-1]:
-        section = model.model_fields[part].annotation
-        assert isinstance(section, type) and issubclass(section, BaseModel)
-        model = section
-    if not path:
-        return f"got {_show(error['input'])}; give a mapping with the keys {', '.join(model.model_fields)}"
-    key, fields = ".".join(path), model.model_fields
-    if path[-1] not in fields:
-        near = difflib.get_close_matches(path[-1], fields, 1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        return f"{key} is not a key; {hint}known here: {', '.join(fields)}"
-    legal = fields[path[-1]].description
-    if error["type"] == "missing":
-        return f"{key} is missing; give {legal}"
-    return f"{key} is {_show(error['input'])}; give {legal}"
+    return tuple(preset_files())

@@ -27,10 +27,29 @@ class Kind(StrEnum):
     MAXPOOL = "maxpool"
     AVGPOOL = "avgpool"
     """Average over an R x S window; taps outside the tensor count neither in the sum nor in the divisor."""
+    SCALE = "scale"
+    """Each channel of a tensor times that channel's one value of another: the end of a squeeze-excite."""
 
     @property
     def has_weights(self) -> bool:
         return self in (Kind.CONV, Kind.LINEAR)
+
+
+class Activation(StrEnum):
+    """What a layer applies to each of its outputs."""
+
+    NONE = "none"
+    RELU = "relu"
+    RELU6 = "relu6"
+    HSWISH = "hswish"
+    """x * min(max(x + 3, 0), 6) / 6."""
+    HSIGMOID = "hsigmoid"
+    """min(max(x + 3, 0), 6) / 6."""
+
+    @property
+    def is_clamp(self) -> bool:
+        """Whether bounds on the output do it; the others need a table."""
+        return self not in (Activation.HSWISH, Activation.HSIGMOID)
 
 
 _SIZES = ("K", "C", "R", "S", "H", "W", "stride", "groups")
@@ -41,9 +60,12 @@ class Layer:
     """One operator: K output channels, C input channels, an R x S kernel, an H x W input.
 
     ``inputs`` names the producing layers in the same SubNet, :data:`INPUT` for the image; an ADD has two,
-    the conv that it follows and then the other. LINEAR has H = W = 1, ADD and the pools K = C. ``ceil_mode``
-    (MAXPOOL, AVGPOOL) keeps a last window that overhangs the input. Raises :class:`LayerError`, which names
-    the layer, the field and the value.
+    the conv that it follows and then the other, and so has a SCALE, the tensor and then its C factors. LINEAR
+    has H = W = 1, ADD, SCALE and the pools K = C. ``ceil_mode`` (MAXPOOL, AVGPOOL) keeps a last window that
+    overhangs the input. ``activation`` comes last of all that the layer computes. ``bias`` and ``batch_norm``
+    (CONV, LINEAR) say which parameters it was trained with beside its weights, one and two a channel; they
+    fold into the integers of the requantisation. Raises :class:`LayerError`, which names the layer, the field
+    and the value.
 
     >>> stem = Layer("stem0", Kind.CONV, K=24, C=3, R=3, S=3, H=224, W=224, stride=2, padding=1)
     >>> stem.P, stem.Q, stem.macs, stem.weight_bytes
@@ -63,16 +85,25 @@ class Layer:
     groups: int = 1
     inputs: tuple[str, ...] = ()
     ceil_mode: bool = False
+    activation: Activation = Activation.NONE
+    bias: bool = False
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise LayerError(f"layer name is {self.name!r}; give a text that is not empty")
         if self.kind not in tuple(Kind):
             raise self._error("kind", f"one of {', '.join(Kind)}")
+        if self.activation not in tuple(Activation):
+            raise self._error("activation", f"one of {', '.join(Activation)}")
         object.__setattr__(self, "kind", Kind(self.kind))
+        object.__setattr__(self, "activation", Activation(self.activation))
         for field in (*_SIZES, "padding"):
             low = 0 if field == "padding" else 1
             object.__setattr__(self, field, self._whole(field, low))
+        for field in ("ceil_mode", "bias", "batch_norm"):
+            if not isinstance(getattr(self, field), bool):
+                raise self._error(field, "True or False")
         if not isinstance(self.inputs, tuple):  # a lone text would pass for a sequence of letters
             raise self._error("inputs", "a tuple of layer names")
         self._check_kind()
@@ -98,10 +129,12 @@ class Layer:
         fixed: dict[str, int] = {}
         if self.kind is Kind.LINEAR:
             fixed = dict.fromkeys(("R", "S", "H", "W", "stride", "groups"), 1) | {"padding": 0}
-        elif self.kind in (Kind.ADD, Kind.POOL):
+        elif self.kind in (Kind.ADD, Kind.SCALE, Kind.POOL):
             fixed = dict.fromkeys(("R", "S", "stride", "groups"), 1) | {"padding": 0}
         elif self.kind is not Kind.CONV:
             fixed = {"groups": 1}
+        if not self.kind.has_weights:
+            fixed |= {"bias": False, "batch_norm": False}
         for field, value in fixed.items():
             if getattr(self, field) != value:
                 raise self._error(field, f"{value}: a layer of kind {self.kind} has no other")
@@ -115,7 +148,7 @@ class Layer:
             raise self._error("ceil_mode", f"False: a layer of kind {self.kind} has no other")
         if windowed_pool and 2 * self.padding > min(self.R, self.S):
             raise self._error("padding", "at most half of the window, so that each holds a pixel")
-        arity = 2 if self.kind is Kind.ADD else 1
+        arity = 2 if self.kind in (Kind.ADD, Kind.SCALE) else 1
         if self.inputs and len(self.inputs) != arity:
             raise self._error("inputs", f"{arity} for kind {self.kind}")
 
@@ -150,13 +183,23 @@ class Layer:
 
     @property
     def weight_bytes(self) -> int:
-        """Int8 weights: K * C / groups * R * S; 0 for adds and pools."""
+        """Int8 weights: K * C / groups * R * S; 0 for layers without."""
         return self.K * (self.C // self.groups) * self.R * self.S if self.kind.has_weights else 0
 
     @property
+    def parameters(self) -> int:
+        """Parameters as trained: weights, K biases, 2 * K of a batch norm (its running mean is not trained).
+
+        >>> Layer("dw", Kind.CONV, K=8, C=8, R=3, S=3, H=4, W=4, padding=1, groups=8, batch_norm=True).parameters
+        88
+        """
+        return self.weight_bytes + self.K * (self.bias + 2 * self.batch_norm)
+
+    @property
     def input_bytes(self) -> int:
-        """Int8 activations read: C * H * W, twice that for the two operands of an ADD."""
-        return self.C * self.H * self.W * (2 if self.kind is Kind.ADD else 1)
+        """Int8 activations read: C * H * W, twice that for an ADD's two operands, C more for a SCALE's factors."""
+        one = self.C * self.H * self.W
+        return {Kind.ADD: 2 * one, Kind.SCALE: one + self.C}.get(self.kind, one)
 
     @property
     def output_bytes(self) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from arch_model.choices import Choice
 from arch_model.errors import SpaceError
 from arch_model.layer import INPUT, Kind, Layer
 
@@ -55,6 +56,8 @@ class SubNet:
                     )
                 before = made[source]
                 have, need = (before.K, before.P, before.Q), (layer.C, layer.H, layer.W)
+                if layer.kind is Kind.SCALE and source == layer.inputs[1]:
+                    need = (layer.C, 1, 1)
                 if have != need:
                     raise SpaceError(
                         f"SubNet {self.name}: layer {layer.name} reads C, H, W = {need}, "
@@ -85,6 +88,11 @@ class SubNet:
         """Bytes of int8 weights, the linear layer's included."""
         return sum(layer.weight_bytes for layer in self.layers)
 
+    @property
+    def parameters(self) -> int:
+        """Parameters as trained: weights, biases, two a channel of each batch norm."""
+        return sum(layer.parameters for layer in self.layers)
+
     def graph(self) -> networkx.DiGraph:
         """A ``networkx.DiGraph`` from the image to the logits: an edge for each input.
 
@@ -106,7 +114,7 @@ class SuperNet:
 
     ``build(**config)`` makes a SubNet, ``parse(name)`` turns a SubNet's name into its config (SpaceError for
     a name that it does not know), and ``names`` lists the SubNets that have one: all of a small space, the
-    published ones of a large one.
+    published ones of a large one. ``choices``: the keywords of ``build`` and the values to sample them from.
     """
 
     name: str
@@ -114,6 +122,7 @@ class SuperNet:
     build: Callable[..., SubNet] = field(repr=False, compare=False)
     parse: Callable[[str], dict[str, Any]] = field(repr=False, compare=False)
     names: tuple[str, ...] = field(repr=False)
+    choices: tuple[Choice, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for layer in self.layers:
@@ -162,10 +171,56 @@ class SuperNet:
         """The SubNets that have a name of their own; ``subnet`` takes each."""
         return self.names
 
+    def sample(self, count: int, seed: int) -> tuple[SubNet, ...]:
+        """``count`` SubNets, each choice drawn on its own and uniformly; a small space may repeat one.
+
+        Raises :class:`SpaceError` for a count below 1, a seed below 0 or a SuperNet without ``choices``.
+
+        >>> from arch_model.spaces import get_space
+        >>> [net.name for net in get_space("fashion").sample(2, seed=1)]
+        ['fashion-d112-w444', 'fashion-d112-w224']
+        """
+        for what, value, low in (("count", count, 1), ("seed", seed, 0)):
+            if value < low:
+                raise SpaceError(f"sample of SuperNet {self.name}: {what} is {value}; give at least {low}")
+        if not self.choices:
+            raise SpaceError(f"SuperNet {self.name} has no choices to sample from; name its SubNets")
+        rng = np.random.default_rng(seed)
+        return tuple(
+            self.build(**{choice.key: choice.draw(rng) for choice in self.choices}) for _ in range(count)
+        )
+
     @property
     def weight_bytes(self) -> int:
         """Bytes of all int8 weights."""
         return sum(layer.weight_bytes for layer in self.layers)
+
+
+def weight_slice(layer: Layer, whole: Layer) -> tuple[slice, slice, slice, slice]:
+    """Which of a SuperNet layer's (K, C / groups, R, S) weights a SubNet's layer uses.
+
+    The leading K and C, and the centre of the kernel. once-for-all multiplies that centre by a small learned
+    matrix as well when a kernel is smaller than its SuperNet's; whoever loads such weights does so first.
+    Raises :class:`SpaceError` if ``layer`` is greater than ``whole`` or its kernel has no centre in it.
+
+    >>> whole = Layer("dw", Kind.CONV, 8, 8, 7, 7, 9, 9, padding=3, groups=8)
+    >>> weight_slice(Layer("dw", Kind.CONV, 4, 4, 3, 3, 9, 9, padding=1, groups=4), whole)
+    (slice(0, 4, None), slice(0, 1, None), slice(2, 5, None), slice(2, 5, None))
+    """
+    depth = layer.C // layer.groups
+    for axis, value, most in (
+        ("K", layer.K, whole.K),
+        ("C / groups", depth, whole.C // whole.groups),
+        ("R", layer.R, whole.R),
+        ("S", layer.S, whole.S),
+    ):
+        if value > most or (axis in ("R", "S") and (most - value) % 2):
+            raise SpaceError(
+                f"layer {layer.name}: {axis} is {value}; its SuperNet's layer has {most}, give no more and, "
+                "of a kernel, what leaves as much on either side"
+            )
+    top, left = (whole.R - layer.R) // 2, (whole.S - layer.S) // 2
+    return slice(0, layer.K), slice(0, depth), slice(top, top + layer.R), slice(left, left + layer.S)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ QUEUE_DEPTH = 4
 FETCH_ADDRESS = 1  # start to AR
 FETCH_DECODE = 1  # a slot's last byte to its dispatch
 FETCH_QUEUE = 2  # dispatch to the queue's output
-FETCH_END = 1  # everything idle to done
+FETCH_END = 1  # END decoded to done, if everything is idle by then
 
 # LOAD_ACT, LOAD_WGT (rtl/load_act.py, rtl/load_weights.py)
 LOAD_ADDRESS = 1  # acceptance to AR
@@ -161,7 +161,7 @@ def time_program(commands: Sequence[Command], accelerator: Accelerator) -> Timin
     for interval in m.timeline:
         busy[interval.unit] += interval.end - interval.start
     return Timing(
-        cycles=max(idle, read) + FETCH_END + 1,
+        cycles=max(idle, read + FETCH_END) + 1,
         busy=dict(busy),
         waits={cause: m.waits[cause] for cause in ("sb", "weights", "out")},
         passes=len(m.consumed),

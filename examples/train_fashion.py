@@ -222,6 +222,7 @@ def train(checkpoint: Path, data: Path, epochs: int, seed: int) -> dict[str, Any
 
     def logits(choice: Choice, x: Any) -> Any:
         with torch.autocast("cpu", torch.bfloat16):
+            x = x.unflatten(1, (STEM_WIDTH, 28, 28))
             return forward(parameters, list(plan(choice))[1:], x, normalise).float()
 
     steps = len(images) // BATCH
@@ -240,12 +241,9 @@ def train(checkpoint: Path, data: Path, epochs: int, seed: int) -> dict[str, Any
                 pick = order[step * BATCH : (step + 1) * BATCH]
                 x = torch.from_numpy(augment(images[pick], rng)[:, None].astype(np.float32) / 255)
                 target = torch.from_numpy(labels[pick].astype(np.int64))
-                with torch.autocast(
-                    "cpu", torch.bfloat16
-                ):  # the stem is the same in every SubNet: run it once
-                    stem = forward(parameters, list(plan(LARGEST))[:1], x, normalise).unflatten(
-                        1, (STEM_WIDTH, 28, 28)
-                    )
+                with torch.autocast("cpu", torch.bfloat16):
+                    stem = forward(parameters, list(plan(LARGEST))[:1], x, normalise)
+                # The stem is the same in every SubNet: it runs once, forward and backward.
                 cut = stem.detach().requires_grad_()
                 y = logits(LARGEST, cut)
                 loss = F.cross_entropy(y, target)
@@ -263,10 +261,8 @@ def train(checkpoint: Path, data: Path, epochs: int, seed: int) -> dict[str, Any
             state["parameters"] = {name: p.detach() for name, p in parameters.items()}
             state["optimiser"] = optimiser.state_dict()
             torch.save(state, checkpoint)
-            console.print(
-                f"epoch {epoch + 1}/{epochs}: loss {np.mean(losses):.4f}, {state['seconds']:.0f} s",
-                highlight=False,
-            )
+            figures = f"loss {np.mean(losses):.4f}, {state['seconds']:.0f} s"
+            console.print(f"epoch {epoch + 1}/{epochs}: {figures}", highlight=False)
     return state
 
 
@@ -382,9 +378,7 @@ def quantise(
             gain, offset = np.ones(op.k), parameters[f"{op.name}.beta"].numpy().astype(np.float64)[: op.k]
             if op.kind == "conv":
                 gamma = parameters[f"{op.name}.gamma"].numpy()[: op.k]
-                mean, var = (
-                    c[op.name].numpy().astype(np.float64) for c in (calibration.mean, calibration.var)
-                )
+                mean, var = (c[op.name].numpy().astype(np.float64) for c in (calibration.mean, calibration.var))
                 gain = np.abs(gamma) / np.sqrt(var + EPSILON)
                 offset = offset - gamma * mean / np.sqrt(var + EPSILON)
             # A filter that training switched off keeps its offset: the bias stays within 30 bits.
@@ -496,9 +490,7 @@ def integer_logits(
     return values["linear"].reshape(len(images), CLASSES)
 
 
-def convolve(
-    x: npt.NDArray[np.int8], w: npt.NDArray[np.int8], z_in: int, stride: int
-) -> npt.NDArray[np.int32]:
+def convolve(x: npt.NDArray[np.int8], w: npt.NDArray[np.int8], z_in: int, stride: int) -> npt.NDArray[np.int32]:
     """Accumulators (N, P, Q, K) of ``x`` (N, H, W, C) and ``w`` (K, C, R, R), padded by R // 2.
 
     An exact product of floats: float32 holds every integer up to 2**24; a layer that could pass that takes
@@ -543,15 +535,9 @@ def main() -> None:
 @main.command("train")
 @click.option("--epochs", default=16, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
-@click.option(
-    "--out", default="fashion.npz", show_default=True, type=click.Path(path_type=Path, dir_okay=False)
-)
-@click.option(
-    "--checkpoint", default="fashion.pt", show_default=True, type=click.Path(path_type=Path, dir_okay=False)
-)
-@click.option(
-    "--data", default=DATA, show_default=True, type=click.Path(path_type=Path, exists=True, file_okay=False)
-)
+@click.option("--out", default="fashion.npz", show_default=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--checkpoint", default="fashion.pt", show_default=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--data", default=DATA, show_default=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
 def train_command(epochs: int, seed: int, out: Path, checkpoint: Path, data: Path) -> None:
     """Train (or go on from the checkpoint), quantise, measure and write the weights file."""
     if torch is None:
@@ -579,9 +565,7 @@ def evaluate_command(weights: Path | None, data: Path) -> None:
         raise click.ClickException(str(error)) from None
     full = (data / "t10k-images-idx3-ubyte.gz").exists()
     images, labels = read_split(data, "t10k") if full else (file.images, file.labels)
-    console.print(
-        f"{len(images)} test images\n{'SubNet':20} {'MACs':>12} {'top-1':>8} {'stored':>8}", highlight=False
-    )
+    console.print(f"{len(images)} test images\n{'SubNet':20} {'MACs':>12} {'top-1':>8} {'stored':>8}", highlight=False)
     wrong = []
     choices = {choice.name: choice for choice in SPACE}
     for subnet in file.subnets.values():

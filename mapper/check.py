@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mapper.program import Program
 
 ACT, WGT, FEED, RUN, DRAIN, READ, STORE = range(7)
-"""Components of a clock, each the number of commands (of repetitions for FEED, RUN and DRAIN) that are over: loads complete;
-weights read; SB read; outputs written and ZSB entries read; output side read; results in DRAM."""
+"""Components of a clock, each the number of commands (of repetitions for FEED, RUN and DRAIN) that are over: loads
+complete; weights read; SB read; outputs written and ZSB entries read; output side read; results in DRAM."""
 
 Clock = npt.NDArray[np.int64]
 
@@ -55,8 +55,8 @@ class _Tokens:
 def check_program(program: Program, accelerator: Accelerator | None = None) -> None:
     """Execute the rules of tokens, queues and dispatch; raise :class:`ProgramError` where a command breaks one.
 
-    Errors: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's output side
-    or DRAM written while they may still be read, or read before they must be written; addresses beyond a buffer.
+    Errors: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's output
+    side or DRAM written while they may still be read, or read before they must be written; addresses beyond a buffer.
     """
     a = accelerator or program.accelerator
     run = _Execution(program.commands)
@@ -258,7 +258,9 @@ class _Words:
         part = self._part(node, start, stop)
         assert node.start is not None
         if node.start[self.reader] < self.read[part].max():
-            raise ProgramError(f"command {node.number}: overwrites {self.name} {start}..{stop - 1} while it may be read")
+            raise ProgramError(
+                f"command {node.number}: overwrites {self.name} {start}..{stop - 1} while it may be read"
+            )
         if self.writer not in (RUN, DRAIN) and node.start[self.writer] < self.written[part].max():
             raise ProgramError(f"command {node.number}: overwrites {self.name} {start}..{stop - 1} while it is written")
         self.written[part] = count
@@ -285,27 +287,34 @@ class _Memories:
         self.pb = _Words("PB", max(a.pb_tiles, 1), WGT, FEED)
         self.zsb = _Words("ZSB", 2 * a.zsb_half_entries, WGT, DRAIN)
         self.out = _Words("OB's output side", 2 * a.out_half_words, DRAIN, READ)
-        self.dram: list[tuple[int, int, int]] = []  # written: start, end, count of STOREs
+        runs = [run for _, node in self.run.order if node.command.opcode is Opcode.STORE for run in self._runs(node)]
+        self.dram_base = min((start for start, _ in runs), default=0)
+        self.dram = np.zeros(max((stop for _, stop in runs), default=0) - self.dram_base, np.int64)
 
     def check(self) -> None:
         check = {"act": self._act, "wgt": self._wgt, "feed": self._feed, "run": self._run, "store": self._store}
         for unit, node in self.run.order:
             check[unit](node)
 
-    def _stored_before(self, node: _Node, start: int, stop: int, in_order: int) -> None:
+    def _runs(self, node: _Node, prefix: str = "") -> list[tuple[int, int]]:
+        """The byte ranges of DRAM that a LOAD_ACT reads, a STORE writes or (prefix "b_") reads."""
+        c, size = node.command, node.command[f"{prefix}run_beats"] * self.a.beat_bytes
+        starts = (c[f"{prefix}addr"] + i * c[f"{prefix}run_stride"] for i in range(c["groups"]))
+        return [(start, start + size) for start in starts]
+
+    def _stored_before(self, node: _Node, prefix: str, in_order: int) -> None:
         assert node.start is not None
         known = max(int(node.start[STORE]), in_order)
-        if any(lo < stop and start < hi and known < count for lo, hi, count in self.dram):
-            raise ProgramError(f"command {node.number}: reads DRAM {start}..{stop - 1} before it must be stored")
+        for start, stop in self._runs(node, prefix):
+            part = self.dram[max(start - self.dram_base, 0) : max(stop - self.dram_base, 0)]
+            if len(part) and part.max() > known:
+                raise ProgramError(f"command {node.number}: reads DRAM {start}..{stop - 1} before it must be stored")
 
     def _act(self, node: _Node) -> None:
         c = node.command
-        beat = self.a.beat_bytes
         blocks = -(-c["groups"] // 9) if c["pointwise"] else c["groups"]
         self.sb.write(node, c["sb_base"], c["sb_base"] + blocks * c["group_step"], node.index + 1)
-        self._stored_before(
-            node, c["addr"], c["addr"] + (c["groups"] - 1) * c["run_stride"] + c["run_beats"] * beat, 0
-        )
+        self._stored_before(node, "", 0)
 
     def _wgt(self, node: _Node) -> None:
         c = node.command
@@ -334,13 +343,11 @@ class _Memories:
             self.out.write(node, c["out_base"], c["out_base"] + (1 + wraps) * c["pixels"], node.reps_end)
 
     def _store(self, node: _Node) -> None:
-        c, beat = node.command, self.a.beat_bytes
+        c = node.command
         if c["use_a"]:
             words = (c["out_bank"] + c["groups"] - 1) // self.a.nb + 1
             self.out.use(node, c["out_base"], c["out_base"] + words * c["pixels"], node.index + 1)
         if c["use_b"]:
-            end = c["b_addr"] + (c["groups"] - 1) * c["b_run_stride"] + c["b_run_beats"] * beat
-            self._stored_before(node, c["b_addr"], end, node.index)
-        for group in range(c["groups"]):
-            start = c["addr"] + group * c["run_stride"]
-            self.dram.append((start, start + c["run_beats"] * beat, node.index + 1))
+            self._stored_before(node, "b_", node.index)
+        for start, stop in self._runs(node):
+            self.dram[start - self.dram_base : stop - self.dram_base] = node.index + 1

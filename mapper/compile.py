@@ -1,8 +1,8 @@
 """Compile a SubNet, for an Accelerator and what its Persistent Buffer holds, into a Program.
 
-Loops, from the outside: layers; spatial tiles (one LOAD_ACT each); chunks of K-tiles (one STORE each); K-tiles; windows and
-C-tiles (PASS). Input tiles alternate between the halves of the SB, chunks between those of the OB's output side, groups of
-streamed weight tiles between those of the DB, and ZSB tables fill one half after the other.
+Loops, from the outside: layers; spatial tiles (one LOAD_ACT each); chunks of K-tiles (one STORE each); K-tiles; windows
+and C-tiles (PASS). Input tiles alternate between the halves of the SB, chunks between those of the OB's output side,
+groups of streamed weight tiles between those of the DB, and ZSB tables fill one half after the other.
 """
 
 from __future__ import annotations
@@ -13,19 +13,28 @@ from typing import cast
 
 import numpy as np
 
-from arch_model.accelerator import TAPS, Accelerator
+from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError, SpaceError
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.supernet import SubNet, SuperNet
 from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from mapper.fields import (
+    add_fields,
+    k_tile_fields,
+    load_act_fields,
+    piece_fields,
+    pool_fields,
+    store_fields,
+    tile_fields,
+)
 from mapper.isa import Command, Memory, Opcode
 from mapper.memory_map import MemoryMap
-from mapper.pack import is_pointwise, tile_grid, window_offsets
-from mapper.persistent import PersistentBuffer
+from mapper.pack import tile_grid, window_offsets
+from mapper.persistent import PersistentBuffer, Slots, later_tiles, layer_sources
 from mapper.program import LayerSpan, Program
 from mapper.schedule import NEVER, Fields, Load, Pass, Store, Streams, command, schedule
 from mapper.steps import Step, steps
-from mapper.tiling import choose, input_rows, sb_shape
+from mapper.tiling import choose, input_rows
 from mapper.weights_plan import LayerWeights, Piece, plan_layer, split_runs
 
 ZSB_DRAIN_PASSES = 3
@@ -55,8 +64,8 @@ def compile_subnet(
     resident : what earlier Programs left in the PB; None: nothing.
     target : what this Program must leave there (``resident.switch(...)``); None: what is there.
 
-    A switch costs no extra byte for tiles that this SubNet uses: they go to their PB slot instead of to the DB, when the
-    layer that needs them is due. Tiles for later queries only are loaded behind the last layers' work.
+    A switch costs no extra byte for tiles that this SubNet uses: they go to their PB slot instead of to the DB, when
+    the layer that needs them is due. Tiles for later queries only are loaded behind the last layers' work.
 
     Raises :class:`MappingError` for what the accelerator cannot run.
     """
@@ -125,7 +134,7 @@ class _Compiler:
         self.places = memory_map.tensors[subnet.name]
         self.s = Streams()
         self.sb, self.db, self.out = _Half(), _Half(), _Half()
-        self.last_store: dict[str, int] = {}
+        self.row_stores: dict[str, list[int]] = {}  # by tensor and row: the STORE with which the row is complete
         self.pb_last_use = np.full(max(accelerator.pb_tiles, 1), -1, np.int64)
         self.pass_ends: list[int] = []  # accumulated repetitions, after each PASS
         self.zsb_half, self.zsb_top = 0, 0
@@ -134,7 +143,10 @@ class _Compiler:
 
     def run(self) -> Program:
         order = steps(self.subnet.layers)
-        self._plan_persistent(order)
+        layers = [step.layer for step in order if step.layer.kind.has_weights]
+        for layer in layers:
+            self._check_slice(layer)
+        self.slots = layer_sources(layers, self.resident, self.target, self.a)
         for owner, step in enumerate(order):
             if step.layer.kind is Kind.POOL:
                 self._pool(step.layer, owner)
@@ -181,32 +193,6 @@ class _Compiler:
         except KeyError:
             raise MappingError(f"SubNet {self.subnet.name}: no quantisation for layer {name}; give one") from None
 
-    # ------------------------------------------------------------------ the Persistent Buffer
-
-    def _plan_persistent(self, order: tuple[Step, ...]) -> None:
-        """For each layer: slots of tiles that are there (hits) and of those to bring (new), -1 elsewhere.
-
-        A tile that goes counts as there only while nothing has been written over it: a new tile of this SubNet is written
-        when its own layer is due, one for later queries at the end.
-        """
-        self.slots: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        written = np.full(max(self.a.pb_tiles, 1), len(order), np.int64)  # in which step a slot is written
-        for position, step in enumerate(order):
-            if not step.layer.kind.has_weights:
-                continue
-            self._check_slice(step.layer)
-            grid = tile_grid(step.layer, self.a)
-            old = self.resident.layer_slots(step.layer.name, grid)
-            new = self.target.layer_slots(step.layer.name, grid)
-            new = np.where(new == old, -1, new)
-            written[new[new >= 0]] = position
-            self.slots[step.layer.name] = old, new
-        for position, step in enumerate(order):
-            if step.layer.kind.has_weights:
-                old, new = self.slots[step.layer.name]
-                lost = (new >= 0) | ((old >= 0) & (written[old] <= position))
-                self.slots[step.layer.name] = np.where(lost, -1, old), new
-
     def _check_slice(self, layer: Layer) -> None:
         whole = self.supernet.layer(layer.name)
         if (layer.R, layer.S) != (whole.R, whole.S):
@@ -218,17 +204,10 @@ class _Compiler:
     def _load_for_later(self) -> int:
         """Load the target's tiles that this SubNet does not use; returns their number."""
         tiles = 0
-        used = {step.name for step in self.subnet.weight_layers}
-        for layer in self.supernet.layers:
-            grid = tile_grid(layer, self.a)
-            new = self.target.layer_slots(layer.name, grid)
-            new = np.where(new == self.resident.layer_slots(layer.name, grid), -1, new)
-            if layer.name in used:
-                own = tile_grid(self.subnet.layer(layer.name), self.a)
-                new[: own.rows, : own.ct] = -1
-            wanted = [(int(r), int(c), int(new[r, c])) for r, c in np.argwhere(new >= 0)]
-            tiles += len(wanted)
-            self._load_tiles(layer.name, wanted, Memory.PB, -1, NEVER, -1)
+        later = later_tiles(self.supernet, self.subnet, self.resident, self.target, self.a)
+        for name, new in later.items():
+            self._load_tiles(name, _tiles(new), Memory.PB, -1, NEVER, -1)
+            tiles += int((new >= 0).sum())
         return tiles
 
     # ------------------------------------------------------------------ loads
@@ -268,8 +247,8 @@ class _Compiler:
                 drained = [i for i, end in enumerate(self.pass_ends) if end >= last + ZSB_DRAIN_PASSES]
                 if not drained:
                     raise MappingError(
-                        f"layer {layer.name}: its {entries} ZSB entries need {entries * 8 * self.a.kp} bytes of a half of "
-                        f"the ZSB that is still read; {self.a.name} has "
+                        f"layer {layer.name}: its {entries} ZSB entries need {entries * 8 * self.a.kp} bytes of "
+                        f"a half of the ZSB that is still read; {self.a.name} has "
                         f"{half_entries * 8 * self.a.kp} in each half; give a larger zsb_bytes"
                     )
                 after = drained[0]
@@ -288,25 +267,12 @@ class _Compiler:
 
     def _load_act(self, layer: Layer, source: str, first: int, rows: int, owner: int) -> tuple[int, int]:
         """LOAD_ACT of rows of a tensor; returns (index, half)."""
-        a, place = self.a, self.places[source]
-        row_step, group_step, _ = sb_shape(layer, rows, a)
         half, last = self.sb.take()
-        groups, run_beats = a.groups(layer.C), rows * place.pitch // a.beat_bytes
-        fields: Fields = {
-            "pointwise": int(is_pointwise(layer)),
-            "addr": place.address + first * place.pitch,
-            "groups": groups,
-            "run_beats": run_beats,
-            "run_stride": place.group_bytes,
-            "rows": rows,
-            "cols": layer.W,
-            "pad": place.pitch - layer.W * a.cp,
-            "sb_base": half * a.sb_half_words,
-            "row_step": row_step,
-            "group_step": group_step,
-        }
-        stored = self.last_store.get(source, -1)
-        self.s.acts.append(Load(fields, owner, len(self.s.passes), groups * run_beats, last, stored))
+        fields = load_act_fields(layer, self.places[source], first, rows, half * self.a.sb_half_words, self.a)
+        # A tile may be loaded as soon as its own rows are there; those after it are still in the making.
+        stored = self.row_stores[source][first + rows - 1] if source in self.row_stores else -1
+        beats = fields["groups"] * fields["run_beats"]
+        self.s.acts.append(Load(fields, owner, len(self.s.passes), beats, last, stored))
         return len(self.s.acts) - 1, half
 
     # ------------------------------------------------------------------ a weight layer
@@ -315,201 +281,98 @@ class _Compiler:
         layer, a = step.layer, self.a
         q = cast(ConvQuant, self._quant(layer.name))
         grid = tile_grid(layer, a)
-        self._check_ragged(layer, q.z_in)
         hits, new = self.slots[layer.name]
         weights = plan_layer(grid, hits, new, a.db_half_tiles)
         tiling = choose(layer, a, weights.streamed, step.add is not None)
         spatial = -(-layer.P // tiling.rows)
         reload = weights.streamed > a.db_half_tiles
-        whole = grid.tiles * (spatial if grid.tiles > a.db_half_tiles else 1)
-        self.hit_tiles += whole - weights.streamed * (spatial if reload else 1) - int((new >= 0).sum())
+        fetched = weights.streamed * (spatial if reload else 1) + int((new >= 0).sum())
+        self.hit_tiles += self._fetched_without(step) - fetched
 
         zsb = self._load_zsb(layer, owner)
-        self.zsb_load = len(self.s.wgts) - 1
-        brought = self._load_tiles(
-            layer.name,
-            [(int(r), int(c), int(new[r, c])) for r, c in np.argwhere(new >= 0)],
-            Memory.PB,
-            owner,
-            len(self.s.passes),
-            -1,
-        )
-        groups = _Groups(self, layer, weights, owner, reload)
+        zsb_load = len(self.s.wgts) - 1
+        brought = self._load_tiles(layer.name, _tiles(new), Memory.PB, owner, len(self.s.passes), -1)
+        work = _Work(zsb, zsb_load, weights, brought, _Groups(self, layer, weights, owner, reload))
         source = (layer.inputs or (INPUT,))[0]
         for first in range(0, layer.P, tiling.rows):
             rows = min(tiling.rows, layer.P - first)
             low, count = input_rows(layer, first, rows)
             act, half = self._load_act(layer, source, low, count, owner)
-            groups.begin_tile()
-            base = self._pass_fields(layer, q, first, rows, low, count, half)
+            work.groups.begin_tile()
+            tile = tile_fields(layer, q, first, rows, half * a.sb_half_words, a)
             for chunk in range(0, grid.kt, tiling.chunk):
                 k_tiles = range(chunk, min(chunk + tiling.chunk, grid.kt))
-                self._chunk(step, weights, groups, brought, base, k_tiles, first, rows, act, zsb, owner)
+                self._chunk(step, work, tile, k_tiles, first, act, owner)
             self.sb.used(half, len(self.s.passes) - 1)
         self.zsb_last[self.zsb_half] = self.pass_ends[-1]
 
-    def _check_ragged(self, layer: Layer, z_in: int) -> None:
-        """Outside the tensor all CP lanes read the zero-point, but inside it those above C hold 0."""
-        whole = self.supernet.layer(layer.name)
-        if layer.padding and z_in and layer.C % self.a.cp and whole.C > layer.C:
-            raise MappingError(
-                f"layer {layer.name}: {layer.C} input channels of the SuperNet's {whole.C}, with padding and a zero-point "
-                f"of {z_in}, are no multiple of CP = {self.a.cp}; give a multiple, or a zero-point of 0"
-            )
+    def _fetched_without(self, step: Step) -> int:
+        """Tiles that the layer would fetch if the PB were empty, cut as would then be best."""
+        tiles = tile_grid(step.layer, self.a).tiles
+        if tiles <= self.a.db_half_tiles:
+            return tiles
+        return tiles * -(-step.layer.P // choose(step.layer, self.a, tiles, step.add is not None).rows)
 
-    def _pass_fields(
-        self, layer: Layer, q: ConvQuant, first: int, rows: int, low: int, count: int, half: int
-    ) -> Fields:
-        """What the PASS commands of a spatial tile share."""
-        row_step, group_step, _ = sb_shape(layer, count, self.a)
-        return {
-            "pointwise": int(is_pointwise(layer)),
-            "stride": layer.stride,
-            "out_rows": rows,
-            "out_cols": layer.Q,
-            "y0": first * layer.stride - layer.padding - low,
-            "x0": -layer.padding,
-            "rows": count,
-            "cols": layer.W,
-            "fill": q.z_in,
-            "sb_base": half * self.a.sb_half_words,
-            "row_step": row_step,
-            "group_step": group_step,
-            "z_out": q.z_out,
-            "lo": q.lo,
-            "hi": q.hi,
-            "pixels": rows * layer.Q,
-        }
-
-    def _chunk(
-        self,
-        step: Step,
-        weights: LayerWeights,
-        groups: _Groups,
-        brought: dict[int, int],
-        shared: Fields,
-        k_tiles: range,
-        first: int,
-        rows: int,
-        act: int,
-        zsb: int,
-        owner: int,
-    ) -> None:
+    def _chunk(self, step: Step, work: _Work, tile: Fields, k_tiles: range, first: int, act: int, owner: int) -> None:
         """The passes of a chunk of K-tiles and its STORE."""
-        layer, a = step.layer, self.a
-        offsets = window_offsets(layer)
-        ct_last = weights.grid.ct - 1
-        last_banks = a.groups(layer.C) - TAPS * ct_last if is_pointwise(layer) else TAPS
+        layer, offsets = step.layer, window_offsets(step.layer)
         half, stored = self.out.take()
-        first_group = k_tiles.start * a.kp // a.cp
+        out_base = half * self.a.out_half_words
         for kt in k_tiles:
-            group = kt * a.kp // a.cp - first_group
-            lane = kt * a.kp - (kt * a.kp // a.cp) * a.cp
-            k_fields = shared | {
-                "zsb": zsb + kt,
-                "out_base": half * a.out_half_words + group // a.nb * shared["pixels"],
-                "out_bank": group % a.nb,
-                "out_lane": lane,
-            }
-            pieces = [(w, piece) for w in range(len(offsets)) for piece in weights.rows[kt * len(offsets) + w]]
+            shared = k_tile_fields(tile, kt, k_tiles.start, out_base, self.a) | {"zsb": work.zsb + kt}
+            pieces = [(w, piece) for w in range(len(offsets)) for piece in work.weights.rows[kt * len(offsets) + w]]
             for number, (w, piece) in enumerate(pieces):
-                memory, slot, load = groups.source(piece, brought)
+                memory, slot, load = work.groups.source(piece, work.brought)
                 finish = number == len(pieces) - 1
-                fields = k_fields | {
-                    "memory": memory,
-                    "slot": slot,
-                    "reps": piece.length,
-                    "y0": shared["y0"] + offsets[w][0],
-                    "x0": shared["x0"] + offsets[w][1],
-                    "sb_base": shared["sb_base"] + piece.ct * shared["group_step"],
-                    "last_banks": last_banks if piece.ct + piece.length - 1 == ct_last else TAPS,
-                    "start": int(number == 0),
-                    "finish": int(finish),
-                }
+                fields = piece_fields(shared, layer, offsets[w], piece.ct, piece.length, self.a)
+                fields |= {"memory": memory, "slot": slot, "start": int(number == 0), "finish": int(finish)}
                 here = len(self.s.passes)
-                self.s.passes.append(
-                    Pass(fields, owner, act, max(load, self.zsb_load), stored if finish else -1)
-                )
+                self.s.passes.append(Pass(fields, owner, act, max(load, work.zsb_load), stored if finish else -1))
                 self.pass_ends.append((self.pass_ends[-1] if self.pass_ends else 0) + piece.length)
-                groups.used(piece, here)
-        self._store(step, k_tiles, first, rows, half, owner)
+                work.groups.used(piece, here)
+        self._store(step, k_tiles, first, tile["out_rows"], out_base, owner)
         self.out.used(half, len(self.s.stores) - 1)
 
     # ------------------------------------------------------------------ stores
 
-    def _store(self, step: Step, k_tiles: range, first: int, rows: int, half: int, owner: int) -> None:
-        layer, a, place = step.layer, self.a, self.places[step.output]
-        group = k_tiles.start * a.kp // a.cp
-        channels = min(k_tiles.stop * a.kp, layer.K) - group * a.cp
-        groups = a.groups(channels)
-        fields: Fields = {
-            "use_a": 1,
-            "addr": place.address + group * place.group_bytes + first * place.pitch,
-            "groups": groups,
-            "run_beats": rows * place.pitch // a.beat_bytes,
-            "run_stride": place.group_bytes,
-            "rows": rows,
-            "cols": layer.Q,
-            "pad": place.pitch - layer.Q * a.cp,
-            "out_base": half * a.out_half_words,
-            "pixels": rows * layer.Q,
-            "last_lanes": channels - (groups - 1) * a.cp,
-            "m_a": 1,
-            "lo": -128,
-            "hi": 127,
-        }
+    def _store(self, step: Step, k_tiles: range, first: int, rows: int, out_base: int, owner: int) -> None:
+        fields = store_fields(step.layer, self.places[step.output], k_tiles, first, rows, out_base, self.a)
         if step.add is not None:
-            q = cast(AddQuant, self._quant(step.add.name))
-            other = self.places[step.add.inputs[1]]
-            fields |= {
-                "use_b": 1,
-                "b_addr": other.address + group * other.group_bytes + first * other.pitch,
-                "b_run_beats": rows * other.pitch // a.beat_bytes,
-                "b_run_stride": other.group_bytes,
-                "b_pad": other.pitch - layer.Q * a.cp,
-            }
-            fields |= {name: getattr(q, name) for name in ("m_a", "m_b", "shift", "z_a", "z_b", "z_out", "lo", "hi")}
+            q, other = cast(AddQuant, self._quant(step.add.name)), self.places[step.add.inputs[1]]
+            fields |= add_fields(q, other, k_tiles, first, rows, self.a)
         here = len(self.s.passes) - 1
         self.s.stores.append(Store(fields, owner, here, here))
-        self.last_store[step.output] = len(self.s.stores) - 1
+        rows_done = self.row_stores.setdefault(step.output, [-1] * step.layer.P)
+        rows_done[first : first + rows] = [len(self.s.stores) - 1] * rows
 
     def _pool(self, layer: Layer, owner: int) -> None:
         """Global average pooling: one STORE that streams the tensor in as operand b."""
-        a, q = self.a, cast(PoolQuant, self._quant(layer.name))
-        source, place = self.places[layer.inputs[0]], self.places[layer.name]
-        groups = a.groups(layer.K)
-        fields: Fields = {
-            "use_b": 1,
-            "pool": 1,
-            "addr": place.address,
-            "groups": groups,
-            "run_beats": place.pitch // a.beat_bytes,
-            "run_stride": place.group_bytes,
-            "rows": layer.H,
-            "cols": layer.W,
-            "pad": place.pitch - a.cp,
-            "last_lanes": layer.K - (groups - 1) * a.cp,
-            "b_addr": source.address,
-            "b_run_beats": source.group_bytes // a.beat_bytes,
-            "b_run_stride": source.group_bytes,
-            "b_pad": source.pitch - layer.W * a.cp,
-            "m_b": q.m,
-            "shift": q.shift,
-            "z_b": q.z_in,
-            "z_out": q.z_out,
-            "lo": q.lo,
-            "hi": q.hi,
-        }
+        q = cast(PoolQuant, self._quant(layer.name))
+        fields = pool_fields(layer, q, self.places[layer.inputs[0]], self.places[layer.name], self.a)
         self.s.stores.append(Store(fields, owner, len(self.s.passes) - 1))
-        self.last_store[layer.name] = len(self.s.stores) - 1
+        self.row_stores[layer.name] = [len(self.s.stores) - 1]
+
+
+def _tiles(slots: Slots) -> list[tuple[int, int, int]]:
+    """(row, C-tile, slot) of every slot that is not -1, in order."""
+    return [(int(row), int(ct), int(slots[row, ct])) for row, ct in np.argwhere(slots >= 0)]
+
+
+@dataclass
+class _Work:
+    """What the passes of a weight layer draw on: its first ZSB entry and the table's load, and its weights."""
+
+    zsb: int
+    zsb_load: int
+    weights: LayerWeights
+    brought: dict[int, int]
+    groups: _Groups
 
 
 class _Groups:
     """A layer's streamed tiles on their way through the halves of the DB."""
 
-    def __init__(
-        self, compiler: _Compiler, layer: Layer, weights: LayerWeights, owner: int, reload: bool
-    ) -> None:
+    def __init__(self, compiler: _Compiler, layer: Layer, weights: LayerWeights, owner: int, reload: bool) -> None:
         self.compiler, self.layer, self.weights, self.owner, self.reload = compiler, layer, weights, owner, reload
         self.half = 0
         self.loaded = -1  # the group in `half`

@@ -58,7 +58,7 @@ _OPCODE = Field("opcode", 4, "what to do")
 
 _LOAD_ACT = (
     Field("wait_free", 1, "wait for `sb_free`: RUN has left this half of the SB"),
-    Field("wait_stored", 1, "wait for `stored`: the tensor is in DRAM"),
+    Field("wait_stored", 1, "wait for `stored`: the rows are in DRAM"),
     Field("signal_full", 1, "at the end signal `sb_full`"),
     Field("pointwise", 1, "SB layout: 0 = windows (bank by y mod 3, x mod 3), 1 = pointwise (bank by group mod 9)"),
     Field("addr", 32, "DRAM byte address of the first row of the first group, a multiple of the bus width"),
@@ -103,6 +103,7 @@ _PASS = (
     Field("rows", 12, "loaded rows; a tap outside 0..rows-1 reads `fill`"),
     Field("cols", 12, "input columns; a tap outside 0..cols-1 reads `fill`"),
     Field("fill", 8, "value outside the tensor: its zero-point", signed=True),
+    Field("last_lanes", 6, "windows: channels present in the last repetition; above them `fill` is 0"),
     Field("sb_base", 16, "SB word address of the first repetition"),
     Field("row_step", 16, "as in LOAD_ACT"),
     Field("group_step", 16, "SB words from one repetition to the next"),

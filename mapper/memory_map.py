@@ -63,9 +63,7 @@ class MemoryMap:
         for subnet in chosen:
             sizes = {layer.name: tile_grid(layer, a).kt * 8 * a.kp for layer in subnet.weight_layers}
             base = take(sum(sizes.values()))
-            zsb[subnet.name] = {
-                name: base + sum(list(sizes.values())[:i]) for i, name in enumerate(sizes)
-            }
+            zsb[subnet.name] = {name: base + sum(list(sizes.values())[:i]) for i, name in enumerate(sizes)}
         shapes = [_shapes(subnet) for subnet in chosen]
         image = take(max((activation_bytes(*s[INPUT], a) for s in shapes), default=0))
         area = highest = top

@@ -114,15 +114,13 @@ def fold_zero_point(
     >>> fold_zero_point([10], np.full((1, 2, 3, 3), 2, np.int8), z_in=-1).tolist()   # 10 + 36
     [46]
     """
-    total = np.asarray(bias, np.int64) - z_in * weights.sum(axis=(1, 2, 3), dtype=np.int64)
+    total: npt.NDArray[np.int64] = np.asarray(bias, np.int64) - z_in * weights.sum(axis=(1, 2, 3), dtype=np.int64)
     if np.any(np.abs(total) > np.iinfo(np.int32).max):
         raise MappingError(f"layer {name}: bias {total[np.argmax(np.abs(total))]} does not fit the ZSB's 32 bits")
     return total
 
 
-def pack_zsb(
-    bias: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike, kp: int
-) -> Bytes:
+def pack_zsb(bias: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike, kp: int) -> Bytes:
     """ZSB entries, one a K-tile: for each filter bias (int32), then multiplier | shift << 26, little-endian.
 
     ``bias``, ``multiplier``, ``shift``: (K,). Filters that fill up the last K-tile get zeros.

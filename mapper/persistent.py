@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
-from arch_model.supernet import SubGraph, SuperNet
-from mapper.pack import TileGrid, slice_grid
+from arch_model.layer import Layer
+from arch_model.supernet import SubGraph, SubNet, SuperNet
+from mapper.pack import TileGrid, slice_grid, tile_grid
 
 Tile = tuple[str, int, int, int]
 """(layer, K-tile, window, C-tile)."""
@@ -96,3 +97,51 @@ class PersistentBuffer:
             inside = (kt < grid.kt) & (ct < grid.ct)
             found[(kt * grid.windows + w)[inside], ct[inside]] = slot[inside]
         return found
+
+
+Slots = npt.NDArray[np.int64]
+
+
+def layer_sources(
+    layers: Sequence[Layer], resident: PersistentBuffer, target: PersistentBuffer, accelerator: Accelerator
+) -> dict[str, tuple[Slots, Slots]]:
+    """For weight layers in order of execution: PB slots of tiles to use (hits) and of tiles to bring (new), or -1.
+
+    ``layers`` are a SubNet's, ``resident`` is in the PB before its Program and ``target`` after. A tile that goes is
+    a hit only while nothing has been written over it: a new tile of this SubNet is written when its own layer is
+    due, one for later queries at the end.
+    """
+    sources = {}
+    written = np.full(max(accelerator.pb_tiles, 1), len(layers), np.int64)  # in which layer a slot is written
+    for position, layer in enumerate(layers):
+        grid = tile_grid(layer, accelerator)
+        old, new = resident.layer_slots(layer.name, grid), target.layer_slots(layer.name, grid)
+        new = np.where(new == old, -1, new)
+        written[new[new >= 0]] = position
+        sources[layer.name] = old, new
+    for position, layer in enumerate(layers):
+        old, new = sources[layer.name]
+        lost = (new >= 0) | ((old >= 0) & (written[old] <= position))
+        sources[layer.name] = np.where(lost, -1, old), new
+    return sources
+
+
+def later_tiles(
+    supernet: SuperNet,
+    subnet: SubNet,
+    resident: PersistentBuffer,
+    target: PersistentBuffer,
+    accelerator: Accelerator,
+) -> dict[str, Slots]:
+    """By SuperNet layer: PB slots, or -1, of the target's tiles that ``subnet`` does not use and the PB lacks."""
+    used = {layer.name: tile_grid(layer, accelerator) for layer in subnet.weight_layers}
+    found = {}
+    for layer in supernet.layers:
+        grid = tile_grid(layer, accelerator)
+        new = target.layer_slots(layer.name, grid)
+        new = np.where(new == resident.layer_slots(layer.name, grid), -1, new)
+        if layer.name in used:
+            own = used[layer.name]
+            new[: own.rows, : own.ct] = -1
+        found[layer.name] = new
+    return found

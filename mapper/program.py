@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,9 +66,9 @@ class Program:
     layers : in order of execution.
     tensors : where each tensor is, by layer name, the image as "input".
     zsb : DRAM address of each weight layer's ZSB entries.
-    pb_hit_bytes : bytes of weight tiles (padded as in DRAM) not fetched thanks to the PB: the fetches that the same
-        tiling would need with an empty PB, refetches for each spatial tile included, less the fetches for this
-        SubNet's own passes in this Program. Tiles loaded only for later queries count in neither.
+    pb_hit_bytes : bytes of weight tiles (padded as in DRAM) not fetched thanks to the PB: what this SubNet's Program
+        fetches with an empty PB, a tile counted each time it comes, less what this Program fetches for its own
+        passes, be it to the DB or, in a switch, to the PB. Tiles only for later queries count in neither.
     switch_bytes : bytes of tiles loaded only for later queries, at the end of a Program with a switch.
     """
 
@@ -102,7 +101,7 @@ class Program:
     @cached_property
     def dram_bytes(self) -> Mapping[str, int]:
         """Exact DRAM bytes by port (:data:`PORTS`): beats times B over all commands."""
-        beats = Counter({port: 0 for port in PORTS}, prog=self.beats)
+        beats = dict.fromkeys(PORTS, 0) | {"prog": self.beats}
         for c in self.commands:
             if c.opcode is Opcode.LOAD_WGT:
                 beats["wgt"] += c["runs"] * c["run_beats"]

@@ -29,7 +29,8 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Tiling:
-    """``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles`` estimated."""
+    """``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles``
+    estimated."""
 
     rows: int
     chunk: int
@@ -124,9 +125,7 @@ def accumulates(layer: Layer, accelerator: Accelerator) -> bool:
     return grid.windows * grid.ct > 1
 
 
-def estimate(
-    layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, streamed: int, add: bool
-) -> Ints:
+def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, streamed: int, add: bool) -> Ints:
     """Cycles of a layer in the steady state: in each tile the slowest unit, plus what cannot hide at both ends.
 
     ``rows`` (n, 1) and ``chunks`` (1, m) int64 arrays; returns (n, m). Only an order of preference: the model of
@@ -165,16 +164,14 @@ def _check_least(layer: Layer, accelerator: Accelerator) -> None:
     least = int(out_words(min(chunk_unit(a), grid.kt), layer.Q, a))
     needs = [
         ("input rows", "a half of the SB", words * TAPS * a.cp, a.sb_half_words * TAPS * a.cp),
-        ("output row", "a half of the OB's output side", least * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
+        ("outputs of a row", "a half of the OB's output side", least * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
         ("ZSB entries", "a half of the ZSB", grid.kt * 8 * a.kp, a.zsb_half_entries * 8 * a.kp),
     ]
     if accumulates(layer, a):
         needs.append(("partial sums of a row", "the OB", layer.Q * 4 * a.kp, a.ob_pixels * 4 * a.kp))
     for operand, buffer, need, there in needs:
         if need > there:
-            raise MappingError(
-                f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}"
-            )
+            raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
     for what, value, most in (
         ("input columns", layer.W, 4095),
         ("input rows", layer.H, 4095),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +86,7 @@ def plan_layer(
         breaks = [0, *(np.flatnonzero(~same[r]) + 1).tolist(), grid.ct]
         cuts = [
             (start, min(start + REPS_MAX, stop))
-            for low, stop in zip(breaks, breaks[1:], strict=False)
+            for low, stop in pairwise(breaks)
             for start in range(low, stop, REPS_MAX)
         ]
         rows.append(tuple(Piece(lo, hi - lo, int(group[r, lo]), int(place[r, lo])) for lo, hi in cuts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -94,12 +94,34 @@ def place(figure: Figure, left: float, top: float, width: float, height: float, 
 
 def width_px(axes: Axes) -> float:
     """The width of axes in pixels, for choosing labels that fit."""
-    return float(axes.get_position().width * axes.figure.get_size_inches()[0] * axes.figure.dpi)
+    return float(axes.bbox.width)
 
 
-def text_px(text: str, axes: Axes, size: float) -> float:
-    """Width of ``text`` in pixels, generously: 0.62 em a character."""
-    return float(len(text) * 0.62 * size * axes.figure.dpi / 72)
+def height_px(axes: Axes) -> float:
+    """The height of axes in pixels."""
+    return float(axes.bbox.height)
+
+
+def bytes_formatter(most: float) -> Callable[[float, float], str]:
+    """How to write bytes along an axis that reaches ``most``.
+
+    >>> bytes_formatter(5e4)(20_000, 0), bytes_formatter(900)(20, 0), bytes_formatter(3e6)(1_500_000, 0)
+    ('20 kB', '20', '1.5 MB')
+    """
+    unit, name = (1e6, " MB") if most >= 2e6 else (1e3, " kB") if most >= 2e3 else (1, "")
+    return lambda value, _: f"{value / unit:g}{name if value else ''}"
+
+
+def font_size() -> float:
+    """Points of the text that :func:`drawing` chose."""
+    import matplotlib
+
+    return float(matplotlib.rcParams["font.size"])
+
+
+def text_px(text: str, figure: Figure, size: float) -> float:
+    """Width in pixels of ``text`` in ``size`` points, generously: 0.6 em a character."""
+    return len(text) * 0.6 * size * figure.dpi / 72
 
 
 def to_svg(figure: Figure, name: str, description: str, titles: Mapping[str, str] | None = None) -> str:

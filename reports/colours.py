@@ -1,7 +1,7 @@
 """The colours of pages and plots: each has a name, a value on white and one on a dark page.
 
-Series differ in lightness and in shape or place too, never in hue alone: the hues are those of Okabe and Ito
-("Color Universal Design", 2008), which survive the common kinds of colour blindness.
+Series differ in lightness and in shape or place too, never in hue alone: most hues are those of Okabe and Ito
+("Color Universal Design", 2008), and a test holds all of them against the common kinds of colour blindness.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ WITH = Colour("with", "#0b6cab", "#4ba6dd")
 
 SUBNETS = (
     Colour("net-0", "#0072b2", "#3d9fdc"),  # blue
-    Colour("net-1", "#e69f00", "#f0b232"),  # orange
-    Colour("net-2", "#009e73", "#2cbf94"),  # green
-    Colour("net-3", "#cc79a7", "#d98ab5"),  # pink
-    Colour("net-4", "#56b4e9", "#8accf2"),  # sky
-    Colour("net-5", "#8a5a2b", "#b98250"),  # brown
-    Colour("net-6", "#6b5bb5", "#9a8be0"),  # violet
+    Colour("net-1", "#e69f00", "#f5c04a"),  # orange
+    Colour("net-2", "#009e73", "#1fae86"),  # green
+    Colour("net-3", "#cc79a7", "#e39ac4"),  # pink
+    Colour("net-4", "#56b4e9", "#9fdcf7"),  # sky
+    Colour("net-5", "#7a4419", "#b5713a"),  # brown
+    Colour("net-6", "#4f2f9c", "#8a74e8"),  # violet
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 """Shapes; as many as make every pair of colour and shape differ for 56 SubNets."""

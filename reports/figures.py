@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reports.canvas import drawing, new_figure, to_svg
-from reports.colours import PAPER
+from reports.colours import BAD, INK, PAPER
 from reports.prediction import draw_prediction
 from reports.queries import Query, class_name, merged_order
 from reports.timeline import draw_timeline, pb_spans, timeline_height
@@ -16,6 +16,7 @@ PAGE_PX = 1080
 """Width of the page's column, CSS pixels."""
 
 PICTURE_PX = (1400, 700)
+STREAM_TITLE = "The stream of queries, and what the Persistent Buffer holds"
 
 
 def timeline_svg(queries: Sequence[Query], pb_bytes: int) -> str:
@@ -25,7 +26,7 @@ def timeline_svg(queries: Sequence[Query], pb_bytes: int) -> str:
         f"{class_name(query.predicted_class)}" + ("" if query.bit_exact else ", NOT BIT-EXACT")
         for n, query in enumerate(queries)
     }
-    layers = merged_order([list(query.pb_layers) for query in queries])
+    layers = merged_order(query.layer_order for query in queries)
     for s, span in enumerate(pb_spans(queries)):
         for layer, held in span.queries[0].pb_layers.items():
             titles[f"b{s}-{layers.index(layer)}"] = f"{layer}: {held:,} bytes, {span.queries[0].cached_subgraph}"
@@ -63,6 +64,13 @@ def save_picture(queries: Sequence[Query], pb_bytes: int, path: Path) -> None:
         figure = new_figure(width, height, dpi=100)
         draw_timeline(figure, queries, pb_bytes, (12, 52, 868, height - 60))
         draw_traffic(figure, queries, (900, 52, 490, height - 60))
-        for left, title in ((24, "The stream, and what the Persistent Buffer holds"), (912, "DRAM bytes a query")):
-            figure.text(left / width, 1 - 30 / height, title, fontsize=14, va="center", fontweight="bold")
+        wrong = sum(not query.bit_exact for query in queries)
+        heading = f"NOT BIT-EXACT: {wrong} of {len(queries)} queries" if wrong else STREAM_TITLE
+        for left, title, colour in (
+            (24, heading, BAD if wrong else INK),
+            (912, "DRAM bytes, and % saved by the PB", INK),
+        ):
+            figure.text(
+                left / width, 1 - 30 / height, title, fontsize=14, va="center", fontweight="bold", color=colour.light
+            )
         figure.savefig(path, format="png", facecolor=PAPER.light, metadata={"Software": None})

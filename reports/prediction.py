@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.canvas import place
+from reports.canvas import font_size, place, text_px, width_px
 from reports.colours import BAD, GRID, INK, MUTED, PAPER, subnet_colour, subnet_marker
 from reports.queries import Query, subnets_by_accuracy
 
@@ -22,17 +22,14 @@ def draw_prediction(figure: Figure, queries: Sequence[Query], box: tuple[float, 
     left, top, width, height = box
     side = height - 56
     scatter = place(figure, left + 78, top + 10, side, side)
-    residual_left = left + 78 + side + 100
-    legend_width = 12 + 6.2 * max(len(query.subnet) for query in queries) + 28
-    residuals = place(
-        figure, residual_left, top + 10, width - (residual_left - left) - legend_width - 12, side
-    )
+    names = [*subnets_by_accuracy(queries), "not bit-exact"]
+    residual_left = left + 78 + side + 92
+    legend_width = max(text_px(name, figure, font_size()) for name in names) + 44
+    residuals = place(figure, residual_left, top + 10, width - (residual_left - left) - legend_width - 12, side)
     _draw_scatter(scatter, queries)
     _draw_residuals(residuals, queries)
-    handles, names = scatter.get_legend_handles_labels()
     residuals.legend(
-        handles,
-        names,
+        *scatter.get_legend_handles_labels(),
         loc="upper left",
         bbox_to_anchor=(1.02, 1.02),
         frameon=False,
@@ -90,10 +87,11 @@ def _draw_residuals(axes: Axes, queries: Sequence[Query]) -> None:
         xlim=(min(numbers) - 0.8, max(numbers) + 0.8),
         ylim=(-1.15 * most, 1.15 * most),
         xlabel="query",
-        ylabel="difference, % of the simulated",
+        ylabel="predicted − simulated, %",
     )
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:+.3g}".replace("-", "−") if value else "0")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    step = max(1, round(len(numbers) * 26 / width_px(axes)))
+    axes.set_xticks(numbers[::step])
     axes.spines["bottom"].set_color(GRID.light)
     axes.grid(True, axis="y")
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+import networkx as nx
 
 CLASSES = (
     "T-shirt/top",
@@ -26,6 +30,7 @@ class Query:
     """A row of the stream; times in seconds, sizes in bytes, accuracies and errors as fractions.
 
     A target that is ``None`` was not asked for and counts as met. ``image`` is uint8 (rows, columns) or None.
+    ``pb_layers`` leaves out layers of which nothing is in the PB, ``layer_order`` is that of all that the row names.
     """
 
     query: int
@@ -35,6 +40,7 @@ class Query:
     subnet_accuracy: float
     cached_subgraph: str
     pb_layers: Mapping[str, int]
+    layer_order: tuple[str, ...]
     switched: bool
     dram_bytes: int
     pb_saved_bytes: int
@@ -60,6 +66,7 @@ class Query:
             subnet_accuracy=float(row["subnet_accuracy"]),
             cached_subgraph=str(row["cached_subgraph"]),
             pb_layers={str(layer): int(size) for layer, size in row["pb_layers"].items() if size},
+            layer_order=tuple(str(layer) for layer in row["pb_layers"]),
             switched=bool(row["switched"]),
             dram_bytes=int(row["dram_bytes"]),
             pb_saved_bytes=int(row["pb_saved_bytes"]),
@@ -115,16 +122,24 @@ def subnets_by_accuracy(queries: Iterable[Query]) -> list[str]:
 
 
 def merged_order(orders: Iterable[Sequence[str]]) -> list[str]:
-    """One order of all names that keeps, where they agree, the order of each list.
+    """One order of all names that keeps the order of each list; what no list decides goes by name.
 
-    >>> merged_order([["stem", "linear"], ["stem", "conv1", "linear"], ["conv0", "conv1"]])
-    ['stem', 'conv0', 'conv1', 'linear']
+    Numbers in names count as numbers. If the lists contradict each other, all goes by first appearance.
+
+    >>> merged_order([["stem", "s1b2", "s10b1"], ["stem", "s2b1"], ["s2b1", "linear"], ["s10b1", "linear"]])
+    ['stem', 's1b2', 's2b1', 's10b1', 'linear']
     """
-    merged: list[str] = []
+    graph = nx.DiGraph()
     for order in orders:
-        for place, name in enumerate(order):
-            if name in merged:
-                continue
-            later = [merged.index(other) for other in order[place + 1 :] if other in merged]
-            merged.insert(min(later, default=len(merged)), name)
-    return merged
+        graph.add_nodes_from(order)
+        graph.add_edges_from(pairwise(order))
+    try:
+        return list(nx.lexicographical_topological_sort(graph, key=_natural))
+    except nx.NetworkXUnfeasible:
+        return list(graph)
+
+
+def _natural(name: str) -> tuple[tuple[bool, int, str], ...]:
+    """A key that sorts the numbers in names as numbers, before letters."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return tuple((not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts)

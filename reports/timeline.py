@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.canvas import place, text_px, width_px
+from reports.canvas import bytes_formatter, font_size, height_px, place, text_px, width_px
 from reports.colours import BAD, GOOD, GRID, INK, MUTED, PAPER, ramp, subnet_colour
 from reports.queries import Query, merged_order, subnets_by_accuracy
 
@@ -25,12 +25,12 @@ CHECKS: tuple[tuple[str, Callable[[Query], bool]], ...] = (
 )
 """The rows of marks over the bars."""
 
-LANE_PX, CHECK_PX, PB_PX, GAP_PX, TOP_PX, BOTTOM_PX = 26, 17, 210, 34, 8, 40
+LANE_PX, CHECK_PX, PB_PX, GAP_PX, TOP_PX, BOTTOM_PX = 26, 17, 210, 46, 8, 40
 
 
 @dataclass(frozen=True)
 class Span:
-    """A time in which the PB's content did not change: milliseconds, and the queries within."""
+    """A time in which something did not change: milliseconds, and the queries within."""
 
     begin: float
     end: float
@@ -43,16 +43,19 @@ def times_ms(queries: Sequence[Query]) -> tuple[list[float], list[float]]:
     return [0.0, *ends[:-1]], ends
 
 
-def pb_spans(queries: Sequence[Query]) -> list[Span]:
-    """The stream cut where the PB's content changes."""
+def spans(queries: Sequence[Query], key: Callable[[Query], object]) -> list[Span]:
+    """The stream cut where ``key`` changes from one query to the next."""
     begins, ends = times_ms(queries)
-    spans = []
-    for _, group in groupby(
-        range(len(queries)), key=lambda n: (queries[n].cached_subgraph, dict(queries[n].pb_layers))
-    ):
+    cut = []
+    for _, group in groupby(range(len(queries)), key=lambda n: key(queries[n])):
         members = list(group)
-        spans.append(Span(begins[members[0]], ends[members[-1]], tuple(queries[n] for n in members)))
-    return spans
+        cut.append(Span(begins[members[0]], ends[members[-1]], tuple(queries[n] for n in members)))
+    return cut
+
+
+def pb_spans(queries: Sequence[Query]) -> list[Span]:
+    """The stream cut where the bytes in the PB change."""
+    return spans(queries, lambda query: dict(query.pb_layers))
 
 
 def timeline_height(queries: Sequence[Query]) -> float:
@@ -73,43 +76,35 @@ def draw_timeline(
     Bars get the gid ``q0``, ``q1``, ... and bands of the PB ``b0-0``, ``b0-1``, ... (span, layer).
     """
     left, top, width, height = box
-    names = [*subnets_by_accuracy(queries), *(check for check, _ in CHECKS), "SubGraph in the PB"]
-    size = _font_size()
-    margin = max(len(name) for name in names) * 0.53 * size * figure.dpi / 72 + 18
+    names = [*subnets_by_accuracy(queries), *(check for check, _ in CHECKS)]
+    size = font_size()
+    margin = max(text_px(name, figure, size) for name in names) + 18
     lanes_height = _lanes_px(len(subnets_by_accuracy(queries)))
     stretch = (height - TOP_PX - GAP_PX - BOTTOM_PX) / (lanes_height + PB_PX)
     inner = width - margin - 12
     lanes = place(figure, left + margin, top + TOP_PX, inner, lanes_height * stretch)
     pb_top = top + TOP_PX + lanes_height * stretch + GAP_PX
     pb = place(figure, left + margin, pb_top, inner, PB_PX * stretch)
-    _draw_lanes(lanes, queries)
-    _draw_pb(pb, queries, pb_bytes)
-    end = times_ms(queries)[1][-1]
+    _draw_lanes(figure, lanes, queries)
+    _draw_pb(figure, pb, queries, pb_bytes)
+    begins, ends = times_ms(queries)
     for axes in (lanes, pb):
-        axes.set_xlim(0, end)
-    for span in pb_spans(queries):
-        if span.queries[0].switched or span.begin:
-            for axes in (lanes, pb):
-                axes.axvline(span.begin, color=MUTED.light, linewidth=0.8, linestyle=(0, (3, 2)), zorder=0.9)
-    _name_spans(pb, queries, end)
+        axes.set_xlim(0, ends[-1])
+        for begin, query in zip(begins, queries, strict=True):
+            if query.switched:
+                axes.axvline(begin, color=MUTED.light, linewidth=0.8, linestyle=(0, (3, 2)), zorder=0.9)
+    _name_subgraphs(figure, pb, queries, ends[-1])
 
 
-def _font_size() -> float:
-    import matplotlib
-
-    return float(matplotlib.rcParams["font.size"])
-
-
-def _draw_lanes(axes: Axes, queries: Sequence[Query]) -> None:
-    size = _font_size()
+def _draw_lanes(figure: Figure, axes: Axes, queries: Sequence[Query]) -> None:
+    size = font_size()
     begins, ends = times_ms(queries)
     order = subnets_by_accuracy(queries)
     unit = LANE_PX / CHECK_PX  # the height of a lane, in rows of marks
     first = len(CHECKS) + 1 + 10 / CHECK_PX
     centre = {name: first + (lane + 0.5) * unit for lane, name in enumerate(order)}
-    for name, y in centre.items():
+    for y in centre.values():
         axes.axhline(y, color=GRID.light, linewidth=0.7, zorder=0.5)
-        del name
     for n, query in enumerate(queries):
         bad = not query.bit_exact
         axes.barh(
@@ -125,13 +120,14 @@ def _draw_lanes(axes: Axes, queries: Sequence[Query]) -> None:
         )
     middles = [(begin + end) / 2 for begin, end in zip(begins, ends, strict=True)]
     numbers = [str(query.query) for query in queries]
-    for n in _that_fit(axes, middles, numbers, ends[-1], 0.9 * size):
+    widths = [text_px(number, figure, 0.9 * size) for number in numbers]
+    for n in _that_fit(middles, widths, width_px(axes) / ends[-1]):
         axes.text(middles[n], 0.5, numbers[n], fontsize=0.9 * size, color=MUTED.light, ha="center", va="center")
     for row, (_, holds) in enumerate(CHECKS, 1):
-        good = [x for x, query in zip(middles, queries, strict=True) if holds(query)]
-        bad_ = [x for x, query in zip(middles, queries, strict=True) if not holds(query)]
-        axes.plot(good, [row + 0.5] * len(good), "o", color=GOOD.light, markersize=3.4, markeredgewidth=0)
-        axes.plot(bad_, [row + 0.5] * len(bad_), "x", color=BAD.light, markersize=6.5, markeredgewidth=2)
+        met = [x for x, query in zip(middles, queries, strict=True) if holds(query)]
+        missed = [x for x, query in zip(middles, queries, strict=True) if not holds(query)]
+        axes.plot(met, [row + 0.5] * len(met), "o", color=GOOD.light, markersize=3.4, markeredgewidth=0)
+        axes.plot(missed, [row + 0.5] * len(missed), "x", color=BAD.light, markersize=6.5, markeredgewidth=2)
     axes.set_ylim(first + len(order) * unit, 0)
     axes.set_yticks(
         [row + 0.5 for row in range(len(CHECKS) + 1)] + list(centre.values()),
@@ -144,32 +140,28 @@ def _draw_lanes(axes: Axes, queries: Sequence[Query]) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _that_fit(
-    axes: Axes, places: Sequence[float], texts: Sequence[str], end: float, size: float
-) -> Iterator[int]:
-    """Which of the centred texts can be written without touching their predecessor."""
-    scale = width_px(axes) / end
+def _that_fit(places: Sequence[float], widths: Sequence[float], scale: float) -> Iterator[int]:
+    """Which of the centred texts can be written without touching their predecessor; ``scale``: pixels a unit."""
     free = -np.inf
-    for n, (x, text) in enumerate(zip(places, texts, strict=True)):
-        half = text_px(text, axes, size) / 2
-        if x * scale - half >= free:
+    for n, (x, width) in enumerate(zip(places, widths, strict=True)):
+        if x * scale - width / 2 >= free:
             yield n
-            free = x * scale + half + 4
+            free = x * scale + width / 2 + 5
 
 
-def _draw_pb(axes: Axes, queries: Sequence[Query], pb_bytes: int) -> None:
-    size = _font_size()
-    layers = merged_order([list(query.pb_layers) for query in queries])
+def _draw_pb(figure: Figure, axes: Axes, queries: Sequence[Query], pb_bytes: int) -> None:
+    size = font_size()
+    layers = merged_order(query.layer_order for query in queries)
     most = max([pb_bytes, *(sum(query.pb_layers.values()) for query in queries), 1])
     end = times_ms(queries)[1][-1]
-    x_scale, y_scale = width_px(axes) / end, _height_px(axes) / (1.1 * most)
+    x_scale, y_scale = width_px(axes) / end, height_px(axes) / (1.1 * most)
     for s, span in enumerate(pb_spans(queries)):
         base = 0
-        for place_, layer in enumerate(layers):
+        for rank, layer in enumerate(layers):
             held = span.queries[0].pb_layers.get(layer, 0)
             if not held:
                 continue
-            fill, text_colour = ramp(place_, len(layers))
+            fill, text_colour = ramp(rank, len(layers))
             axes.bar(
                 span.begin,
                 held,
@@ -179,10 +171,10 @@ def _draw_pb(axes: Axes, queries: Sequence[Query], pb_bytes: int) -> None:
                 color=fill,
                 edgecolor=PAPER.light,
                 linewidth=0.8,
-                gid=f"b{s}-{place_}",
+                gid=f"b{s}-{rank}",
             )
-            fits_across = text_px(layer, axes, 0.9 * size) + 8 < (span.end - span.begin) * x_scale
-            if fits_across and held * y_scale > 1.3 * size * axes.figure.dpi / 72:
+            fits_across = text_px(layer, figure, 0.9 * size) + 8 < (span.end - span.begin) * x_scale
+            if fits_across and held * y_scale > 1.3 * size * figure.dpi / 72:
                 axes.text(
                     (span.begin + span.end) / 2,
                     base + held / 2,
@@ -211,35 +203,32 @@ def _draw_pb(axes: Axes, queries: Sequence[Query], pb_bytes: int) -> None:
     axes.set_xlabel("time, ms")
 
 
-def _height_px(axes: Axes) -> float:
-    return float(axes.get_position().height * axes.figure.get_size_inches()[1] * axes.figure.dpi)
-
-
-def bytes_formatter(most: float) -> Callable[[float, int | None], str]:
-    """How to write bytes along an axis that reaches ``most``.
-
-    >>> bytes_formatter(5e4)(20_000, 0), bytes_formatter(900)(20, 0), bytes_formatter(3e6)(1_500_000, 0)
-    ('20 kB', '20', '1.5 MB')
-    """
-    unit, name = (1e6, " MB") if most >= 2e6 else (1e3, " kB") if most >= 2e3 else (1, "")
-    return lambda value, _: f"{value / unit:g}{name if value else ''}"
-
-
-def _name_spans(axes: Axes, queries: Sequence[Query], end: float) -> None:
-    """Write, over each span that has room, the SubGraph that it holds."""
-    size = 0.9 * _font_size()
+def _name_subgraphs(figure: Figure, axes: Axes, queries: Sequence[Query], end: float) -> None:
+    """Write over the PB which SubGraph it holds from when on: in a line or two, if there is room."""
+    size = 0.9 * font_size()
     scale = width_px(axes) / end
-    for span in pb_spans(queries):
+    for span in spans(queries, lambda query: query.cached_subgraph):
+        room = (span.end - span.begin) * scale + 4
         name = span.queries[0].cached_subgraph
-        if text_px(name, axes, size) < (span.end - span.begin) * scale + 4:
-            axes.annotate(
-                name,
-                (span.begin, 1),
-                (3, 5),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                fontsize=size,
+        for text, points in ((name, size), (name.replace(" of ", " of\n"), 0.87 * size)):
+            if max(text_px(line, figure, points) for line in text.split("\n")) < room:
+                axes.annotate(
+                    text,
+                    (span.begin, 1),
+                    (3, 5),
+                    xycoords=("data", "axes fraction"),
+                    textcoords="offset points",
+                    fontsize=points,
+                    color=MUTED.light,
+                    ha="left",
+                    va="bottom",
+                )
+                break
+        if not any(query.pb_layers for query in span.queries) and text_px("empty", figure, size) < room:
+            axes.text(
+                (span.begin + span.end) / 2,
+                0.45 * axes.get_ylim()[1],
+                "empty",
                 color=MUTED.light,
-                ha="left",
-                va="bottom",
+                ha="center",
             )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reports.canvas import place, text_px, width_px
+from reports.canvas import bytes_formatter, font_size, place, text_px, width_px
 from reports.colours import GRID, INK, MUTED, WITH, WITHOUT
 from reports.queries import Query
-from reports.timeline import bytes_formatter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,12 +19,9 @@ def draw_traffic(figure: Figure, queries: Sequence[Query], box: tuple[float, flo
     The percentage that the PB saved is over each pair, if there is room. Bars get the gids ``o0``, ... (without)
     and ``w0``, ... (with the PB).
     """
-    import matplotlib
-
-    size = 0.9 * float(matplotlib.rcParams["font.size"])
+    size = 0.9 * font_size()
     left, top, width, height = box
     axes = place(figure, left + 78, top + 34, width - 90, height - 34 - 44)
-    x = range(len(queries))
     for n, query in enumerate(queries):
         pairs = ((-0.42, query.bytes_without_pb, WITHOUT, "o"), (0, query.dram_bytes, WITH, "w"))
         for shift, value, colour, letter in pairs:
@@ -42,7 +38,7 @@ def draw_traffic(figure: Figure, queries: Sequence[Query], box: tuple[float, flo
     )
     texts = [f"{100 * query.saved_fraction:.0f}" for query in queries]
     room = width_px(axes) / (count + 0.2)
-    if len(queries) * max(text_px(text, axes, size) for text in texts) < len(queries) * room:
+    if len(queries) * max(text_px(text, figure, size) for text in texts) < len(queries) * room:
         for n, (query, text) in enumerate(zip(queries, texts, strict=True)):
             axes.annotate(
                 text,
@@ -55,7 +51,7 @@ def draw_traffic(figure: Figure, queries: Sequence[Query], box: tuple[float, flo
                 color=INK.light if query.pb_saved_bytes else MUTED.light,
             )
     step = max(1, round(len(queries) * 26 / width_px(axes)))
-    axes.set_xticks([n for n in x if n % step == 0], [str(queries[n].query) for n in x if n % step == 0])
+    axes.set_xticks(range(0, len(queries), step), [str(query.query) for query in queries[::step]])
     axes.yaxis.set_major_formatter(bytes_formatter(most))
     axes.locator_params(axis="y", nbins=5)
     axes.grid(True, axis="y")
@@ -66,14 +62,3 @@ def draw_traffic(figure: Figure, queries: Sequence[Query], box: tuple[float, flo
         loc="lower left", bbox_to_anchor=(-0.005, 1.01), ncols=2, frameon=False, borderpad=0, handlelength=1.2
     )
     legend.set_in_layout(False)
-    axes.annotate(
-        "over the bars: saved, %",
-        (1, 1.01),
-        (0, 3),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=size,
-        color=MUTED.light,
-    )

@@ -111,7 +111,7 @@ class Compute(Component):
                 ram.read_addr.eq(run.addr[bank]),
                 lb.words[bank].eq(ram.read_data),
             ]
-        for port in ("y_mod", "x_mod", "present", "fill"):
+        for port in ("y_mod", "x_mod", "present", "fill", "lanes"):
             m.d.sync += getattr(lb, port).eq(getattr(run, port))
 
         m.d.comb += [

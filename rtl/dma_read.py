@@ -11,9 +11,7 @@ from rtl.interfaces import ADDRESS_BITS, axi_read
 BOUNDARY = 4096
 """Bytes; AXI4 lets no burst cross a multiple of it."""
 
-REQUEST = data.StructLayout(
-    {"addr": ADDRESS_BITS, "runs": 12, "run_beats": 20, "run_stride": 28}
-)
+REQUEST = data.StructLayout({"addr": ADDRESS_BITS, "runs": 12, "run_beats": 20, "run_stride": 28})
 """What to read: ``runs`` contiguous runs of ``run_beats`` beats, their starts ``run_stride`` bytes apart."""
 
 

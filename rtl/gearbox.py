@@ -88,11 +88,10 @@ class Gearbox(Component):
         # Bytes at and above `level` are zero, so padding only raises the level, which may even pass `size`.
         held = Signal(8 * size)
         level = Signal(range(size + self.max_pad + 1))
-        pad = Signal(range(self.max_pad + 1))
-        drop = Signal(range(self.max_drop + 1))
+        # As wide as they need be, but never 0 wide: Verilog has no such wires.
+        pad = self.i.p.pad[: self.max_pad.bit_length()] if self.max_pad else Const(0, 1)
+        drop = self.drop[: self.max_drop.bit_length()] if self.max_drop else Const(0, 1)
         m.d.comb += [
-            pad.eq(self.i.p.pad),
-            drop.eq(self.drop),
             self.i.ready.eq(level <= size - self.in_bytes),
             self.o.valid.eq(level >= self.out_bytes),
             self.o.payload.eq(held),

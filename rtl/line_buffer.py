@@ -20,7 +20,8 @@ class LineBuffer(Component):
     words (In, 8 * cp × 9): the SB's banks, bank 3 * (y mod 3) + (x mod 3).
     y_mod, x_mod (In, 2): the bank row and column of the window's top left tap, 0..2.
     present (In, 9): tap 3 * i + j lies inside the tensor; others read ``fill``.
-    fill (In, signed 8): the value outside.
+    fill (In, signed 8), lanes (In, 6): the value outside, in the first ``lanes`` channels; 0 in the others, which the
+        tensor does not have.
     window (Out, 72 * cp): byte t * cp + c is tap t of channel c, one cycle later.
     """
 
@@ -33,6 +34,7 @@ class LineBuffer(Component):
                 "x_mod": In(2),
                 "present": In(9),
                 "fill": In(signed(8)),
+                "lanes": In(6),
                 "window": Out(72 * cp),
             }
         )
@@ -41,7 +43,8 @@ class LineBuffer(Component):
         m = Module()
         width = 8 * self.cp
         outside = Signal(width)
-        m.d.comb += outside.eq(self.fill.as_unsigned().replicate(self.cp))
+        for lane in range(self.cp):
+            m.d.comb += outside.word_select(lane, 8).eq(Mux(lane < self.lanes, self.fill, 0))
         rotated = [[Signal(width, name=f"row_{i}_{j}") for j in range(3)] for i in range(3)]
         for i in range(3):
             with m.Switch(self.y_mod):

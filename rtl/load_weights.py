@@ -21,9 +21,7 @@ def weights_write(cp: int) -> Signature:
 
     ``memory`` is 0 for the DB, 1 for the PB, as in a PASS.
     """
-    return Signature(
-        {"memory": Out(1), "en": Out(1), "addr": Out(WEIGHT_ADDRESS_BITS), "data": Out(72 * cp)}
-    )
+    return Signature({"memory": Out(1), "en": Out(1), "addr": Out(WEIGHT_ADDRESS_BITS), "data": Out(72 * cp)})
 
 
 def zsb_write(kp: int) -> Signature:

@@ -25,7 +25,7 @@ class Run(Component):
     sb_full, out_free (Out, take); sb_free_give (Out, 1) with the last SB read.
     shadow_full (In, 1), consume (Out, 1): a pass starts when the shadow holds its weights; ``consume`` marks its first pixel.
     addr (Out, 16 × 9): bank addresses, valid with ``pixel.valid``.
-    y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8): for the LB, same cycle.
+    y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8), lanes (Out, 6): for the LB, same cycle.
     pixel (Out, PIXEL): the rest of the pipeline's orders, same cycle.
     busy (Out, 1): a command is in hand. pass_start (Out, 1): a pass begins.
     wait_sb, wait_weights, wait_out (Out, 1): why nothing is issued.
@@ -49,6 +49,7 @@ class Run(Component):
                 "x_mod": Out(2),
                 "present": Out(9),
                 "fill": Out(signed(8)),
+                "lanes": Out(6),
                 "pixel": Out(PIXEL),
                 "busy": Out(1),
                 "pass_start": Out(1),
@@ -157,6 +158,7 @@ class Run(Component):
             self.x_mod.eq(x_mod),
             self.present.eq(Mux(cmd.pointwise, Cat(*(C(b) < banks for b in range(9))), windows)),
             self.fill.eq(Mux(cmd.pointwise, 0, cmd.fill)),
+            self.lanes.eq(Mux(last_rep, cmd.last_lanes, -1)),
             pixel.valid.eq(issue),
             pixel.start.eq(cmd.start & (rep == 0)),
             pixel.finish.eq(cmd.finish & last_rep),

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -47,6 +48,7 @@ VIOLATIONS = (
 )
 """What the bits of ``violation`` in ``sim/verilog/dram.v`` mean."""
 
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One run of a Program.
@@ -69,8 +71,8 @@ class Job:
 class JobResult:
     """What a job came to.
 
-    ``cycles``: the register CYCLES. ``status``: the register STATUS. ``counters``: every counter by its register's name.
-    ``memory``: the bytes of ``Job.dump``. ``simulated_cycles``: from the host's write of CTRL to the interrupt.
+    ``cycles``: the register CYCLES. ``status``: the register STATUS. ``counters``: every counter by its register's
+    name. ``memory``: the bytes of ``Job.dump``. ``simulated_cycles``: from the host's write of CTRL to the interrupt.
     ``seconds``: what those took.
     """
 
@@ -125,9 +127,11 @@ class Bench:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Bench:
-        own = self._given_folder is None
-        self._folder = Path(tempfile.mkdtemp(prefix="fastswitch-")) if own else self._given_folder.absolute()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._given_folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="fastswitch-"))
+        else:
+            self._folder = self._given_folder.absolute()
+            self._folder.mkdir(parents=True, exist_ok=True)
         self._jobs = self._results = -1
         try:
             self._start()
@@ -143,7 +147,8 @@ class Bench:
 
     def run(self, job: Job) -> JobResult:
         """Do ``job`` and return its result; SimulatorError if it hangs, breaks a rule of AXI or ends the simulation."""
-        if self._process is None:
+        process = self._process
+        if process is None:
             raise SimulatorError("the simulation is not running; it ended, or the Bench was not entered")
         memory = self._build.memory
         first, length = job.dump
@@ -161,7 +166,7 @@ class Bench:
         }
         try:
             self._send(order)
-            answer = self._receive()
+            answer = self._receive(process)
             self._judge(answer, job)
         except BaseException:
             self._end(kill=True)
@@ -191,7 +196,6 @@ class Bench:
         self._unread = b""
         (folder / "bench.json").write_text(json.dumps(self._settings))
         kind = self._build.simulator.kind
-        traced = self._trace is not None
         options: dict[str, object] = {
             "test_module": "sim.bench_test",
             "hdl_toplevel": TOP,
@@ -199,11 +203,11 @@ class Bench:
             "build_dir": str(self._build.folder),
             "test_dir": str(folder),
             "results_xml": str(folder / "results.xml"),
-            "waves": traced,
+            "waves": self._trace is not None,
         }
-        if traced and kind == "verilator":
+        if self._trace is not None and kind == "verilator":
             options["test_args"] = ["--trace-file", str(self._trace.absolute())]
-        elif traced:
+        elif self._trace is not None:
             options["plusargs"] = [f"+dumpfile_path={self._trace.absolute()}"]
         ours = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
         env = {
@@ -214,7 +218,7 @@ class Bench:
             "COCOTB_ANSI_OUTPUT": "0",
         }
         with (folder / "bench.log").open("wb") as log:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "sim.bench_process", json.dumps([os.getpid(), kind, options])],
                 cwd=folder,
                 env=env,
@@ -223,7 +227,8 @@ class Bench:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then ends all of theirs
             )
-        self._receive(START_SECONDS)
+        self._process = process
+        self._receive(process, START_SECONDS)
 
     def _write_load(self, job: Job) -> None:
         """Write the segments as ``load.bin``: the records that ``sim/verilog/dram.v`` describes."""
@@ -241,19 +246,17 @@ class Bench:
     def _send(self, order: Mapping[str, object]) -> None:
         os.write(self._jobs, json.dumps(order).encode() + b"\n")
 
-    def _receive(self, seconds: float | None = None) -> dict:
+    def _receive(self, process: subprocess.Popen[bytes], seconds: float | None = None) -> dict:
         """Return the next answer; SimulatorError if the simulation ends without, or ``seconds`` go by."""
         until = None if seconds is None else monotonic() + seconds
         while b"\n" not in self._unread:
             select.select([self._results], [], [], 0.2)
-            try:
+            with suppress(BlockingIOError):
                 self._unread += os.read(self._results, 1 << 16)
-            except BlockingIOError:
-                pass
             if b"\n" in self._unread:
                 break
-            if self._process.poll() is not None:
-                raise SimulatorError(f"the simulation ended with status {self._process.returncode}: {self._log()}")
+            if process.poll() is not None:
+                raise SimulatorError(f"the simulation ended with status {process.returncode}: {self._log()}")
             if until is not None and monotonic() > until:
                 raise SimulatorError(f"the simulation has not answered for {seconds:.0f} s: {self._log()}")
         line, self._unread = self._unread.split(b"\n", 1)
@@ -292,14 +295,11 @@ class Bench:
         if process is not None:
             try:
                 if not kill:
-                    process.wait(CLOSE_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(CLOSE_SECONDS)
             finally:
-                try:
+                with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # the simulator is a grandchild: all of its session
-                except ProcessLookupError:
-                    pass
                 process.wait()
         if self._given_folder is None:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -86,8 +87,7 @@ def build(
     """Return the simulation of ``accelerator``, from ``build_dir`` (default :func:`cache_folder`) if it is there.
 
     ``trace``: able to write a waveform file, which makes every run slower. ``dram_bytes``: how much of the
-    accelerator's DRAM is simulated at most. Raises SimulatorError if the compiler
-    fails, with the last lines of its log.
+    accelerator's DRAM is simulated at most. Raises SimulatorError if the compiler fails, with the end of its log.
     """
 
     def write_verilog(folder: Path) -> Sequence[Path]:
@@ -95,9 +95,12 @@ def build(
 
         path = folder / "fastswitch.v"
         write_verilog(accelerator, path)
-        return [path, *sorted((ROOMS / "rtl").glob("*.vlt"))]
+        if simulator.kind == "icarus":
+            path.write_text(_wakened(path.read_text()))
+        return [path, *sorted(rtl.glob("*.vlt"))]
 
-    sources = [*(ROOMS / "rtl").glob("*.py"), *(ROOMS / "rtl").glob("*.vlt"), ROOMS / "mapper" / "isa.py"]
+    rtl = ROOMS / "rtl"
+    sources = [*sorted(rtl.glob("*.py")), *sorted(rtl.glob("*.vlt")), ROOMS / "mapper" / "isa.py"]
     key = {"accelerator": accelerator.hash(), "amaranth": importlib.metadata.version("amaranth")}
     with _place(build_dir, key, sources, Memory.of(accelerator, dram_bytes), simulator, trace) as (made, is_new):
         if is_new:
@@ -137,7 +140,7 @@ def _place(
     """Yield the build that all this makes and whether it has still to be made, alone on this machine meanwhile."""
     facts = {
         **key,
-        **{f"{path.parent.name}/{path.name}": _digest(path) for path in [*sources, *VERILOG.iterdir()]},
+        "sources": [[path.name, _digest(path)] for path in [*sources, *sorted(VERILOG.glob("*.v"))]],
         "memory": asdict(memory),
         "simulator": [simulator.kind, simulator.version, simulator.origin, *simulator.build_args],
         "program": [_digest(Path(__file__)), sys.executable, importlib.metadata.version("cocotb")],
@@ -191,6 +194,20 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
             raise SimulatorError(
                 f"{made.simulator.describe()} cannot build the simulation in {made.folder}: {last_lines(log) or error}"
             ) from None
+
+
+def _wakened(verilog: str) -> str:
+    """Return Yosys's Verilog with every ``always @*`` made to run at time 0.
+
+    Yosys puts a register that goes from X to 0 at time 0 into each for that purpose, but Icarus initialises a
+    register where it is declared before anything waits for it: outputs of inputs that never change stayed X.
+
+    >>> print(_wakened(r"  reg \\$auto$verilog_backend.cc:2355:dump_module$29  = 0;"))
+      reg \\$auto$verilog_backend.cc:2355:dump_module$29 ; initial \\$auto$verilog_backend.cc:2355:dump_module$29  <= 0;
+    """
+    return re.sub(
+        r"^( *reg )(\\\$auto\$verilog_backend\S+ ) = 0;", r"\1\2; initial \2 <= 0;", verilog, flags=re.MULTILINE
+    )
 
 
 def last_lines(log: Path, count: int = 6) -> str:

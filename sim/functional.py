@@ -60,7 +60,7 @@ class Machine:
         self.tokens: Counter[str] = Counter()
         self.shadow: deque[Int8] = deque()
         self.queues: dict[str, deque[Command]] = {name: deque() for names in QUEUES.values() for name in names}
-        self.bytes = Counter({port: 0 for port in ("prog", "wgt", "act", "b", "out")}, prog=size)
+        self.bytes = Counter(dict.fromkeys(("wgt", "act", "b", "out"), 0) | {"prog": size})
         units = {
             "fetch": self._fetch(self.dram[address : address + size].tobytes()),
             "load_act": self._unit("load_act", self._load_act),
@@ -207,7 +207,8 @@ class Machine:
             inside = (ty >= 0) & (ty < c["rows"]) & (tx >= 0) & (tx < c["cols"])
             bank = (3 * (ty % 3) + tx % 3)[inside]
             word = (base + ty // 3 * c["row_step"] + tx // 3)[inside]
-            taps[:, t] = c["fill"]
+            lanes = c["last_lanes"] if rep == c["reps"] - 1 else self.a.cp
+            taps[:, t, :lanes] = c["fill"]
             taps[inside, t] = self.sb[bank, word]
         return taps.reshape(len(y), -1)
 
@@ -239,13 +240,13 @@ class Machine:
             rows = data.reshape(c["groups"], c["rows"], c["cols"] * cp + c["b_pad"])[:, :, : c["cols"] * cp]
             b = rows.reshape(c["groups"], pixels, cp).view(np.int8)
             total += (b.astype(np.int64) - c["z_b"]) * c["m_b"]
-        rows, cols = c["rows"], c["cols"]
+        lines_out, cols = c["rows"], c["cols"]
         if c["pool"]:
-            total, rows, cols = total.sum(axis=1, keepdims=True), 1, 1
+            total, lines_out, cols = total.sum(axis=1, keepdims=True), 1, 1
         y = np.clip(rounding_shift(total, c["shift"]) + c["z_out"], c["lo"], c["hi"]).astype(np.int8)
         y[-1, :, c["last_lanes"] :] = 0
-        lines = np.zeros((c["groups"], rows, cols * cp + c["pad"]), np.uint8)
-        lines[:, :, : cols * cp] = y.reshape(c["groups"], rows, cols * cp).view(np.uint8)
+        lines = np.zeros((c["groups"], lines_out, cols * cp + c["pad"]), np.uint8)
+        lines[:, :, : cols * cp] = y.reshape(c["groups"], lines_out, cols * cp).view(np.uint8)
         size = c["run_beats"] * self.a.beat_bytes
         for g, line in enumerate(lines.reshape(c["groups"], -1)):
             start = c["addr"] + g * c["run_stride"]

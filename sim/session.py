@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
+from arch_model.layer import INPUT
 from arch_model.spaces import get_space
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from arch_model.weights import SuperNetWeights
@@ -66,7 +67,8 @@ class Session:
         target = self.resident
         if subgraph != target.subgraph:
             target = target.switch(subgraph, self.supernet, self.accelerator)
-        expected = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
+        computed = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
+        expected = {INPUT: image, **computed}
         segments = [] if self._written else self.shared_segments
         outcome = run_program(
             bench,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import arch_model
 import fastswitch
 from sim.simulators import Simulator
 
@@ -84,6 +85,63 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], words: list[s
     (line,) = err.splitlines()
     assert line.startswith("fastswitch: ")
     assert text in line
+
+
+def accelerator_file(folder: Path, old: str, new: str) -> Path:
+    """The preset ``tiny`` with one line changed."""
+    text = (Path(arch_model.__file__).parent / "presets" / "tiny.yaml").read_text()
+    assert old in text
+    path = folder / "mine.yaml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("name: tiny", "name: tiny\nclock_mhz: 100", ["clock_mhz", "clock_hz"]),
+        ("pb_bytes: 49_152", "pb_bytes: -5", ["buffers.pb_bytes is -5", "0 or more"]),
+        ("db_bytes: 13_824", "db_bytes: 100", ["buffers.db_bytes is 100"]),
+        ("sb_bytes: 55_296", "sb_bytes: 20", ["buffers.sb_bytes is 20"]),
+        ("kp: 4", "kp: four", ["array.kp is", "four"]),
+        ("name: tiny", "name: [", ["mine.yaml", "line"]),
+    ],
+)
+def test_a_bad_accelerator_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, words: list[str]
+) -> None:
+    path = accelerator_file(tmp_path, old, new)
+    for command in (["run", "--out", tmp_path / "out"], ["cosim", "--layers", path, "--csv", tmp_path / "o.csv"]):
+        status, _, err = call(capsys, *command, "--accelerator", path)
+        assert status == 2
+        (line,) = err.splitlines()
+        assert all(word in line for word in words), line
+
+
+def test_bad_weights_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    cut, absent = tmp_path / "cut.npz", tmp_path / "absent.npz"
+    cut.write_bytes((Path(arch_model.__file__).parent / "data" / "fashion.npz").read_bytes()[:100_000])
+    for path, what in ((cut, "cut off"), (absent, "no such weights file")):
+        status, _, err = call(capsys, "run", "--weights", path, "--out", tmp_path / "out")
+        assert status == 2
+        (line,) = err.splitlines()
+        assert str(path) in line and what in line
+
+
+def test_an_unknown_subnet_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, _, err = call(capsys, "run", "--subnet", "fashion-d111-w229", "--out", tmp_path / "out")
+    assert status == 2
+    assert err.splitlines() == [line for line in err.splitlines() if "fashion-d111-w229" in line]
+    assert "is one of" in err
+
+
+def test_a_table_without_a_column_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    table = tmp_path / "layers.csv"
+    table.write_text("network,name,K\n0,a,4\n")
+    status, _, err = call(capsys, "cosim", "--layers", table, "--csv", tmp_path / "out.csv")
+    assert status == 2
+    (line,) = err.splitlines()
+    assert "layers.csv" in line and "layer_index is missing" in line
 
 
 def test_missing_simulator_is_one_line(

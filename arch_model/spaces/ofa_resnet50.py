@@ -124,9 +124,11 @@ def build(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequ
 
 
 def _divisible(value: float) -> int:
-    """The multiple of 8 nearest to ``value`` that is not more than a tenth below it (make_divisible)."""
-    near = max(8, int(value + 4) // 8 * 8)
-    return near + 8 if near < 0.9 * value else near
+    """The multiple of 8 nearest to ``value``, halves upwards: once-for-all's make_divisible.
+
+    Its further rule, never to lose more than a tenth, changes no number that occurs in this space.
+    """
+    return int(value + 4) // 8 * 8
 
 
 def _stem(image: int, inner: int, outer: int, residual: bool) -> list[Layer]:

@@ -132,11 +132,27 @@ def test_nothing_to_read(shape):
     assert times["request"] == [0, 1]
 
 
+def test_beats_nobody_asked_for_stay_outside():
+    """While idle no beat is taken, delivered or counted."""
+    dut = DmaRead(4, 16)
+
+    async def bench(ctx):
+        ctx.set(dut.axi.rvalid, 1)
+        ctx.set(dut.axi.rresp, 2)
+        ctx.set(dut.data.ready, 1)
+        for _ in range(3):
+            assert not ctx.get(dut.axi.rready) and not ctx.get(dut.data.valid)
+            assert not ctx.get(dut.beats) and not ctx.get(dut.error)
+            await ctx.tick()
+
+    simulate(dut, bench)
+
+
 def test_error_beats_are_delivered_and_reported():
     memory = AxiMemory(4096, 4, 16, stall=0.2)
     memory.bad = {136, 140, 168}
     request = {"addr": 128, "runs": 1, "run_beats": 20, "run_stride": 0}
-    got, times = read_all([request], memory, random.Random(1), 0.2, 0.2)
+    got, times = read_all([request], memory, random.Random(1), 0.2, 0.7)
     assert got == list(expected_beats(memory, request))
     assert len(times["error"]) == 3
 

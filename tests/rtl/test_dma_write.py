@@ -60,6 +60,30 @@ def test_random_runs_land_where_they_should(seed):
     simulate(dut, bench, lambda ctx: memory.write(ctx, dut.axi), trace)
     assert trace["beats"] == memory.writes.beats and len(trace["beats"]) == moved
     assert not trace["error"]
+    first = 0
+    for offered, burst in zip(memory.writes.offered, memory.writes.bursts, strict=True):
+        assert memory.writes.beats[first] >= offered, "a beat before the address of its burst"
+        first += burst.beats
+
+
+def test_addresses_lead_by_eight_bursts():
+    """Without data eight bursts are announced, no more; the rest follows with the data."""
+    dut = DmaWrite(beat_bytes=4, max_burst=2)
+    memory = AxiMemory(SIZE, 4, 2, max_outstanding=999)
+
+    async def bench(ctx):
+        ctx.set(dut.request.payload, {"addr": 0, "runs": 1, "run_beats": 24, "run_stride": 0})
+        ctx.set(dut.request.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.request.valid, 0)
+        await ctx.tick().repeat(30)
+        assert len(memory.writes.bursts) == 8
+        await stream_put(ctx, dut.data, range(24))
+        await ctx.tick().until(~dut.busy)
+
+    simulate(dut, bench, lambda ctx: memory.write(ctx, dut.axi))
+    assert len(memory.writes.bursts) == 12
+    assert memory.data[:96] == b"".join(i.to_bytes(4, "little") for i in range(24))
 
 
 def test_bursts_by_hand():

@@ -95,7 +95,8 @@ def test_random_programs(size, stall):
     async def bench(ctx):
         for i in range(3):
             commands = program(rng, rng.randint(0, 25))
-            text = encoded(commands, size)
+            rest = rng.randbytes(size * rng.choice([0, 0, 9]))  # after END: read and thrown away
+            text = encoded(commands, size) + rest
             address = i * 4096 + size * rng.randint(0, 3)
             memory.data[address : address + len(text)] = text
             counts[0] += len(commands)

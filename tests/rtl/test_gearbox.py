@@ -4,6 +4,7 @@
 import random
 
 import pytest
+from amaranth.back import verilog
 
 from rtl.gearbox import Gearbox, capacity
 from tests.rtl.simulate import Trace, simulate
@@ -125,9 +126,9 @@ def test_latency_and_empty_and_clear():
         await ctx.tick()
         ctx.set(dut.clear, 0)
         assert ctx.get(dut.empty)
-        ctx.set(dut.i.payload, {"data": 0x88776655, "pad": 2})
+        ctx.set(dut.i.payload, {"data": 0x88776633, "pad": 2})
         ctx.set(dut.i.valid, 1)
-        for expected in (0x776655, 0x000088):
+        for expected in (0x776633, 0x000088):
             await ctx.tick()
             ctx.set(dut.i.valid, 0)
             assert ctx.get(dut.o.valid) and ctx.get(dut.o.payload) == expected
@@ -175,6 +176,13 @@ def test_handshakes_come_from_registers():
 def test_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         Gearbox(**arguments)
+
+
+@pytest.mark.parametrize("in_bytes, out_bytes", [(16, 81), (16, 8), (9, 16), (1, 1)])
+def test_verilog_has_no_wire_without_bits(in_bytes, out_bytes):
+    """A width of 0 would be written [-1:0], which Verilog reads as two bits."""
+    text = verilog.convert(Gearbox(in_bytes, out_bytes, max_pad=0, max_drop=0))
+    assert "module" in text and "[-1:0]" not in text
 
 
 def test_capacity_by_hand():

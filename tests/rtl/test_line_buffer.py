@@ -8,7 +8,7 @@ from rtl.line_buffer import LineBuffer
 
 
 def test_every_rotation_and_mask():
-    rng, cp = random.Random(5), 2
+    rng, cp = random.Random(5), 3
     dut = LineBuffer(cp=cp)
 
     async def bench(ctx):
@@ -23,8 +23,10 @@ def test_every_rotation_and_mask():
             ctx.set(dut.x_mod, x_mod)
             ctx.set(dut.present, present)
             ctx.set(dut.fill, fill)
+            lanes = trial % 5  # more than there are means all
+            ctx.set(dut.lanes, lanes)
             await ctx.tick()
-            outside = (fill & 0xFF) * 0x0101
+            outside = sum((fill & 0xFF) << 8 * lane for lane in range(min(lanes, cp)))
             expected = sum((tap if present >> t & 1 else outside) << 8 * cp * t for t, tap in enumerate(taps))
             assert ctx.get(dut.window) == expected
 

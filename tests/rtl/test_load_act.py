@@ -120,7 +120,7 @@ def test_random_commands(cp, beat_bytes, max_burst, stall):
 @pytest.mark.parametrize("cp, beat_bytes", [(9, 16), (3, 4), (8, 8), (3, 16)])
 @pytest.mark.parametrize("groups, rows, cols", [(12, 1, 1), (3, 4, 2), (2, 3, 7)])
 def test_exact_cycles_a_word_a_cycle(cp, beat_bytes, groups, rows, cols, pointwise, latency):
-    """B >= cp: AR at +1, first beat L later, first word one later, then a word a cycle, the token."""""
+    """B >= cp: AR at +1, first beat L later, first word one later, then a word a cycle, the token."""
     memory = AxiMemory(1 << 14, beat_bytes, 16, latency=latency, max_outstanding=1000)
     rng = random.Random(1)
     command = tile(rng, cp, beat_bytes, 1 << 14, groups, rows, cols, pointwise, signal_full=1)

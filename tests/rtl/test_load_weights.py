@@ -192,7 +192,7 @@ def test_error_beats_do_not_hang():
 
 
 @pytest.mark.parametrize(
-    "change", [{"run_beats": 5}, {"run_beats": 29}, {"memory": 3, "run_beats": 7}, {"runs": 0}]
+    "change", [{"run_beats": 5}, {"run_beats": 29}, {"memory": 3, "runs": 1, "run_beats": 7}, {"runs": 0}]
 )
 def test_broken_command_ends(change):
     """A run that is no whole number of tiles makes nonsense, but ends, and the next command is right."""
@@ -200,7 +200,7 @@ def test_broken_command_ends(change):
     shape = (2, 3, 4, 16)
     memory = AxiMemory(1 << 14, 4, 16)
     broken = fill(rng, shape, 1 << 13, DB, 2, 1, signal_full=1) | change
-    good = fill(rng, shape, 1 << 13, DB, 2, 1, signal_full=1)
+    good = fill(rng, shape, 1 << 13, ZSB if "memory" in change else DB, 2, 1, signal_full=1)
     writes, trace, _ = load(shape, memory, [broken, good], rng)
     assert len(trace["give"]) == 2
     mine = [w[1:] for w in writes if w[0] > trace["accept"][1]]

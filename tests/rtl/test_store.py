@@ -165,6 +165,30 @@ def test_random_commands(seed):
     assert not trace["error"]
 
 
+def test_nothing_is_lost_while_the_write_channel_stands_still():
+    """70 words with ``wready`` low for 200 cycles: the reads stop, and every result arrives."""
+    dut = Store(cp=4, nb=2, beat_bytes=4, max_burst=16)
+    memory = AxiMemory(4 * REGION, 4, 16)
+    banks, serve = output_side(dut, random.Random(5))
+    c = plain(4, 2, 4, groups=2, rows=5, cols=7)
+    expected = bytearray(memory.data)
+    expect(c, 4, 2, 4, banks, expected)
+    trace = Trace(free=dut.out_free_give)
+
+    async def bench(ctx):
+        ctx.set(dut.out_full.ready, 1)
+        await stream_put(ctx, dut.command, [c])
+        await ctx.tick().until(~dut.busy)
+        assert memory.data == expected
+
+    async def late(ctx):
+        await ctx.tick().repeat(200)
+        await memory.write(ctx, dut.axi_write)
+
+    simulate(dut, bench, serve, late, trace)
+    assert trace["free"][0] > 200
+
+
 def test_waits_for_its_token():
     dut = Store(cp=3, nb=2, beat_bytes=4, max_burst=4)
     memory = AxiMemory(4 * REGION, 4, 4)

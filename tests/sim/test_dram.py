@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -30,17 +29,11 @@ CONFIGURATIONS = [
 
 def simulator_or_skip(kind: str) -> Simulator:
     try:
-        found = find_simulator(kind)
+        return find_simulator(kind)
     except SimulatorError as error:
         if kind == "verilator":
             raise
         pytest.skip(str(error))
-    # A test this short is over before optimised code is compiled.
-    quick = {
-        name: value.replace("OPT_FAST=-O2", "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0") if name == "MAKEFLAGS" else value
-        for name, value in found.env.items()
-    }
-    return dataclasses.replace(found, env=quick)
 
 
 @pytest.mark.parametrize(("kind", "beat_bytes", "latency", "cycles_per_beat"), CONFIGURATIONS)

@@ -1,0 +1,65 @@
+"""What a SubNet of a search space may choose: checked, spelled out in an error, drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from arch_model.errors import SpaceError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One keyword of a SuperNet's ``build``: ``count`` values, each one of ``values``.
+
+    Without ``count`` it is a single value and not a list.
+
+    >>> Choice("depth", (2, 3, 4), 5).legal
+    '5 of 2, 3, 4'
+    """
+
+    key: str
+    values: tuple[Number, ...]
+    count: int | None = None
+
+    @property
+    def legal(self) -> str:
+        """What to give, for the end of an error."""
+        return f"{'one' if self.count is None else self.count} of {', '.join(map(str, self.values))}"
+
+    def take(self, space: str, value: Any) -> Any:
+        """``value`` as the space writes it: a tuple, or one of ``values`` if there is no ``count``.
+
+        Raises :class:`SpaceError`, which names the space, the keyword, the value and what is legal.
+
+        >>> Choice("depth", (2, 3, 4), 2).take("toy", [3, 4.0])
+        (3, 4)
+        """
+        if self.count is None:
+            if self._has(value):
+                return self._own(value)
+        elif is_list(value, self.count) and all(map(self._has, value)):
+            return tuple(map(self._own, value))
+        raise SpaceError(f"SubNet of {space}: {self.key} is {value!r}; give {self.legal}")
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """A legal value, every one as likely as any other."""
+        drawn = [self.values[i] for i in rng.integers(len(self.values), size=self.count or 1)]
+        return drawn[0] if self.count is None else tuple(drawn)
+
+    def _has(self, value: Any) -> bool:
+        return not isinstance(value, bool) and value in self.values  # True would pass for 1
+
+    def _own(self, value: Any) -> Number:
+        return self.values[self.values.index(value)]
+
+
+def is_list(value: Any, count: int) -> bool:
+    """Whether ``value`` is a sequence, and no text, of ``count`` items."""
+    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == count

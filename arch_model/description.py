@@ -1,0 +1,143 @@
+"""Reading a machine's description: YAML to a checked model, and one line for whatever is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ValidationInfo
+
+from arch_model.errors import AcceleratorError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$"
+NAME_IS = "a text of letters, digits, space, _.+-, for example my-machine"
+
+
+class Section(BaseModel):
+    """A frozen part of a description; an unknown key or a value of another type is an error.
+
+    A field's description completes the sentence "give ..." of the error for a wrong value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def preset_files(folder: str = "") -> dict[str, resources.abc.Traversable]:
+    """The YAML files that ship in ``arch_model/presets``, or in a folder of it, by name.
+
+    >>> list(preset_files()), list(preset_files("measured"))
+    (['tiny', 'zcu104'], ['sushi-zcu104'])
+    """
+    home = resources.files("arch_model") / "presets"
+    files = [entry for entry in (home / folder if folder else home).iterdir() if entry.name.endswith(".yaml")]
+    return {file.name.removesuffix(".yaml"): file for file in sorted(files, key=lambda file: file.name)}
+
+
+def read_description(name_or_path: str | Path, presets: Mapping[str, resources.abc.Traversable]) -> str:
+    """The text of one of ``presets``, by its name, or of the file at a path.
+
+    Raises :class:`AcceleratorError` for a file that is not there, cannot be read or is not UTF-8.
+    """
+    if isinstance(name_or_path, str) and name_or_path in presets:
+        return presets[name_or_path].read_text(encoding="utf-8")
+    path, names = Path(name_or_path), ", ".join(presets)
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(str(path), presets, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise AcceleratorError(
+            f"accelerator {path} is neither a file nor a preset{hint}; give a YAML file or one of: {names}"
+        ) from None
+    except OSError as error:
+        raise AcceleratorError(
+            f"accelerator {path} cannot be read ({error.strerror}); give a YAML file or one of: {names}"
+        ) from None
+    except UnicodeDecodeError as error:
+        where = f"accelerator {path}: byte {error.start}"
+        raise AcceleratorError(f"{where} is not UTF-8; give a YAML file") from None
+
+
+def parse_mapping(text: str, source: str, keys: Iterable[str]) -> dict[Any, Any]:
+    """The mapping that a YAML text holds; ``keys`` are those that the error for any other content names.
+
+    Raises :class:`AcceleratorError`, which begins with ``source``.
+    """
+    try:
+        data = yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise AcceleratorError(f"{source}, line {line}: not YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: such as the date 2024-13-01
+        raise AcceleratorError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise AcceleratorError(f"{source} holds {_show(data)}; give a mapping with the keys {', '.join(keys)}")
+    return data
+
+
+def checked(
+    model: type[Model], data: Any, handler: ModelWrapValidatorHandler[Model], info: ValidationInfo
+) -> tuple[Model, str]:
+    """What a wrap validator of ``model`` needs: the validated model, and how errors call it.
+
+    The name is ``source`` of the validation's context, else that in ``data``. Raises :class:`AcceleratorError`.
+    """
+    source = (info.context or {}).get("source")
+    if source is None:
+        name = data.get("name") if isinstance(data, Mapping) else None
+        source = f"accelerator {name}" if isinstance(name, str) and name else "accelerator"
+    try:
+        return handler(data), source
+    except ValidationError as error:
+        raise AcceleratorError(f"{source}: {_explain(error.errors()[0], model)}") from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice; PyYAML itself would keep the last one and say nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value} is given twice; give it once", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """One line for one of pydantic's errors: the key, its value and what would be legal."""
+    path = [str(part) for part in error["loc"]]
+    for depth, part in enumerate(path[:-1]):
+        section = model.model_fields[part].annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):  # an item of a list: name the list
+            path = path[: depth + 1]
+            break
+        model = section
+    if not path:
+        return f"got {_show(error['input'])}; give a mapping with the keys {', '.join(model.model_fields)}"
+    key, fields = ".".join(path), model.model_fields
+    if path[-1] not in fields:
+        near = difflib.get_close_matches(path[-1], fields, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"{key} is not a key; {hint}known here: {', '.join(fields)}"
+    legal = fields[path[-1]].description
+    if error["type"] == "missing":
+        return f"{key} is missing; give {legal}"
+    return f"{key} is {_show(error['input'])}; give {legal}"

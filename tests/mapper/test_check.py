@@ -1,0 +1,119 @@
+"""The checker must find what it is for: every fault below is put in by hand."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.layer import Kind, Layer
+from arch_model.spaces import get_space
+from mapper.check import ProgramError
+from mapper.compile import compile_layer, compile_subnet, single_layer
+from mapper.isa import Command, Memory, Opcode
+from mapper.memory_map import MemoryMap
+from mapper.program import check_program
+from tests.mapper.random_nets import random_quant
+
+TINY = Accelerator.load("tiny")
+TOKENS = {  # token: (signalling opcode, signal, waiting opcode, wait)
+    "sb_full": (Opcode.LOAD_ACT, "signal_full", Opcode.PASS, "wait_sb"),
+    "sb_free": (Opcode.PASS, "signal_sb", Opcode.LOAD_ACT, "wait_free"),
+    "w_full": (Opcode.LOAD_WGT, "signal_full", Opcode.PASS, "wait_weights"),
+    "w_free": (Opcode.PASS, "signal_weights", Opcode.LOAD_WGT, "wait_free"),
+    "out_full": (Opcode.PASS, "signal_out", Opcode.STORE, "wait_full"),
+    "out_free": (Opcode.STORE, "signal_free", Opcode.PASS, "wait_out"),
+    "stored": (Opcode.STORE, "signal_stored", Opcode.LOAD_ACT, "wait_stored"),
+}
+
+
+@pytest.fixture(scope="module")
+def fashion():
+    supernet = get_space("fashion")
+    subnet = supernet.subnet("fashion-d111-w222")
+    quant = random_quant(subnet, np.random.default_rng(0))
+    program = compile_subnet(subnet, supernet, TINY, quant, MemoryMap.build(supernet, [subnet], TINY))
+    check_program(program)
+    return program
+
+
+def edit(program, at, **fields):
+    commands = list(program.commands)
+    commands[at] = Command(commands[at].opcode, {**commands[at].fields, **fields})
+    return replace(program, commands=tuple(commands))
+
+
+def users(program, opcode, field):
+    return [i for i, c in enumerate(program.commands) if c.opcode is opcode and c[field]]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_tokens_are_there_for_a_reason(fashion, token):
+    """A signal and its wait, taken out together, open a race, unless other tokens happen to imply the same order."""
+    giver, signal, taker, wait = TOKENS[token]
+    signals, waits = users(fashion, giver, signal), users(fashion, taker, wait)
+    assert len(signals) == len(waits) > 1
+    found = 0
+    for k in np.linspace(0, len(signals) - 1, 12).astype(int):
+        try:
+            check_program(edit(edit(fashion, signals[k], **{signal: 0}), waits[k], **{wait: 0}))
+        except ProgramError as error:
+            assert re.search("while it may be read|before it must be|which nobody wrote", str(error))
+            found += 1
+    assert found == 12 if token in ("sb_full", "w_full", "w_free", "out_full") else found >= 1
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_missing_signal_hangs_and_a_missing_wait_leaves_a_token(fashion, token):
+    giver, signal, taker, wait = TOKENS[token]
+    with pytest.raises(ProgramError, match="Program hangs"):
+        check_program(edit(fashion, users(fashion, giver, signal)[-1], **{signal: 0}))
+    with pytest.raises(ProgramError, match=rf"tokens {token} left|while|before"):
+        check_program(edit(fashion, users(fashion, taker, wait)[-1], **{wait: 0}))
+
+
+@pytest.mark.parametrize(
+    ("opcode", "field", "value", "message"),
+    [
+        (Opcode.PASS, "sb_base", 2 * TINY.sb_half_words - 1, "of the SB; it has"),
+        (Opcode.PASS, "slot", 10_000, "it has"),
+        (Opcode.PASS, "out_base", 2 * TINY.out_half_words - 1, "of the OB's output side; it has"),
+        (Opcode.LOAD_ACT, "sb_base", 2 * TINY.sb_half_words - 1, "of the SB; it has"),
+        (Opcode.STORE, "out_base", 2 * TINY.out_half_words - 1, "of the OB's output side; it has"),
+        (Opcode.PASS, "out_rows", 1000, "pixels accumulate; the OB holds 400"),
+    ],
+)
+def test_addresses_beyond_a_buffer(fashion, opcode, field, value, message):
+    at = next(i for i, c in enumerate(fashion.commands) if c.opcode is opcode and c["reps"] != 1)
+    with pytest.raises(ProgramError, match=message):
+        check_program(edit(fashion, at, **{field: value}))
+
+
+def test_a_load_before_the_pass_that_frees_its_half(fashion):
+    """In the order of the Program FETCH would wait for a queue that cannot move."""
+    first = next(i for i, c in enumerate(fashion.commands) if c.opcode is Opcode.PASS)
+    loads = [i for i, c in enumerate(fashion.commands) if c.opcode is Opcode.LOAD_ACT][:8]
+    moved = [c for i, c in enumerate(fashion.commands) if i not in loads]
+    hoisted = [fashion.commands[i] for i in loads]
+    with pytest.raises(ProgramError, match=r"Program hangs: act at command .*; FETCH at command"):
+        check_program(replace(fashion, commands=(*moved[: first - 1], *hoisted, *moved[first - 1 :])))
+
+
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_zsb_table_overwritten_while_its_layer_still_runs(late):
+    """FEED is ahead of the requantiser: only its third pass after a layer's last one proves the entries read."""
+    layer = Layer("a", Kind.CONV, K=16, C=3, R=3, S=3, H=3, W=4, padding=1)
+    quant = random_quant(single_layer(layer)[1], np.random.default_rng(0))["a"]
+    program, _ = compile_layer(layer, TINY, quant)
+    passes = [i for i, c in enumerate(program.commands) if c.opcode is Opcode.PASS]
+    assert len(passes) == 4
+    table = next(c for c in program.commands if c["memory"] == Memory.ZSB)
+    first = {**table.fields, "run_beats": 8, "wait_free": 1}  # overwrites the entry of the first pass only
+    edited = edit(program, passes[late], signal_weights=1)
+    commands = (*edited.commands[:-1], Command(Opcode.LOAD_WGT, first), edited.commands[-1])
+    if late == 3:
+        check_program(replace(edited, commands=commands))
+    else:
+        with pytest.raises(ProgramError, match=r"overwrites ZSB .* while it may be read"):
+            check_program(replace(edited, commands=commands))

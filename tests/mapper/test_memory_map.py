@@ -1,0 +1,47 @@
+import itertools
+
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import MappingError
+from arch_model.spaces import get_space
+from mapper.memory_map import MemoryMap
+from mapper.pack import activation_bytes, tile_grid
+
+TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
+SUBNETS = [FASHION.subnet(name) for name in ("fashion-d111-w222", "fashion-d222-w444")]
+
+
+def areas(places, subnet):
+    """(start, end) of everything that one SubNet's Program touches."""
+    a = places.accelerator
+    for layer in FASHION.layers:
+        start = places.weights[layer.name]
+        yield start, start + tile_grid(layer, a).tiles * a.tile_bytes
+    for name, table in places.zsb.items():
+        for layer in FASHION.subnet(name).weight_layers:
+            yield table[layer.name], table[layer.name] + tile_grid(layer, a).kt * 8 * a.kp
+    for place in places.tensors[subnet.name].values():
+        yield place.address, place.address + activation_bytes(*place.shape, a)
+    yield places.program, places.program + places.program_bytes
+
+
+@pytest.mark.parametrize("subnet", SUBNETS, ids=lambda s: s.name)
+def test_nothing_overlaps(subnet):
+    places = MemoryMap.build(FASHION, SUBNETS, TINY)
+    found = sorted(areas(places, subnet))
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(found))
+    assert found[-1][1] == TINY.dram.bytes
+    assert all(start % TINY.beat_bytes == 0 for start, _ in found)
+    assert places.program % (TINY.axi.max_burst * TINY.beat_bytes) == 0
+
+
+def test_a_conv_with_a_fused_add_has_no_tensor():
+    names = MemoryMap.build(FASHION, SUBNETS, TINY).tensors["fashion-d111-w222"]
+    assert "s1b1_conv2" not in names and names["s1b1_add"].shape == (12, 14, 14)
+    assert names["input"].shape == (1, 28, 28) and names["linear"].shape == (10, 1, 1)
+
+
+def test_dram_too_small():
+    with pytest.raises(MappingError, match=r"need \d+ bytes of DRAM and the Program some more; tiny has 262144$"):
+        MemoryMap.build(FASHION, SUBNETS, TINY.replace(dram={"bytes": 262144}))

@@ -1,0 +1,44 @@
+import pytest
+
+from arch_model.errors import MappingError
+from arch_model.layer import Kind, Layer
+from arch_model.spaces import get_space
+from mapper.steps import inputs_of, steps
+
+
+def test_fashion_block_in_order():
+    order = steps(get_space("fashion").subnet("fashion-d111-w222").layers)
+    assert [s.output for s in order][:5] == ["stem", "s1b1_conv1", "s1b1_down", "s1b1_add", "s2b1_conv1"]
+    assert order[3].layer.name == "s1b1_conv2" and inputs_of(order[3]) == ("s1b1_conv1", "s1b1_down")
+
+
+def test_a_conv_waits_for_the_other_operand_of_its_add():
+    a = Layer("a", Kind.CONV, 4, 4, inputs=("input",))
+    b = Layer("b", Kind.CONV, 4, 4, inputs=("input",))
+    add = Layer("c", Kind.ADD, 4, 4, inputs=("a", "b"))
+    assert [s.output for s in steps([a, b, add])] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"groups": 4}, "layer a: groups is 4; the mapper takes 1"),
+        ({"R": 9, "S": 9, "H": 9, "W": 9}, "layer a: R is 9; the mapper takes kernels of at most 7"),
+        ({"stride": 3}, "layer a: stride is 3; the mapper takes 1 and 2"),
+        ({"padding": 1}, "layer a: padding is 1; the mapper takes less than the kernel, 1x1"),
+        ({"kind": Kind.MAXPOOL, "R": 2, "S": 2}, "layer a: kind is maxpool; the mapper takes conv, linear, add and"),
+    ],
+)
+def test_what_the_machine_does_not_have(change, message):
+    fields = {"kind": Kind.CONV, "K": 4, "C": 4, "H": 8, "W": 8, "inputs": ("input",)} | change
+    with pytest.raises(MappingError) as error:
+        steps([Layer("a", **fields)])
+    assert str(error.value).startswith(message)
+
+
+def test_an_add_that_follows_no_conv():
+    a = Layer("a", Kind.CONV, 4, 4, inputs=("input",))
+    add = Layer("b", Kind.ADD, 4, 4, inputs=("a", "input"))
+    again = Layer("c", Kind.ADD, 4, 4, inputs=("b", "a"))
+    with pytest.raises(MappingError, match="layer b: its first input a is not a conv that it alone reads"):
+        steps([a, add, again])

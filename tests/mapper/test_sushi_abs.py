@@ -1,0 +1,54 @@
+"""SushiAbs: every entry is the time of a Program compiled for that SubNet and that SubGraph."""
+
+import numpy as np
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.spaces import get_space
+from arch_model.supernet import SubGraph
+from arch_model.timing import time_program
+from arch_model.weights import load_weights
+from mapper.compile import compile_subnet
+from mapper.memory_map import MemoryMap
+from mapper.persistent import PersistentBuffer
+from mapper.pinning import candidates
+from mapper.sushi_abs import SushiAbs
+
+TINY, FASHION, WEIGHTS = Accelerator.load("tiny"), get_space("fashion"), load_weights()
+
+
+@pytest.fixture(scope="module")
+def made():
+    names = [next(iter(WEIGHTS.subnets)), list(WEIGHTS.subnets)[-1]]
+    subnets = {name: FASHION.subnet(name) for name in names}
+    places = MemoryMap.build(FASHION, subnets.values(), TINY)
+    subgraphs = candidates(subnets, FASHION, TINY)
+    quant = {name: WEIGHTS.subnets[name].ops for name in names}
+    accuracy = {name: WEIGHTS.subnets[name].top1 for name in names}
+    table = SushiAbs.build(subnets, accuracy, subgraphs, FASHION, TINY, quant, places)
+    return table, subnets, subgraphs, quant, places
+
+
+def test_an_entry_is_a_program_of_its_own(made):
+    table, subnets, subgraphs, quant, places = made
+    name, column = table.subnets[1], table.subgraphs[1]
+    resident = PersistentBuffer.of(subgraphs[column], FASHION, TINY)
+    program = compile_subnet(subnets[name], FASHION, TINY, quant[name], places, resident=resident)
+    assert table.cycles[1, 1] == time_program(program.commands, TINY).cycles
+
+
+def test_a_cached_subgraph_never_slows_its_own_subnet(made):
+    table, *_ = made
+    assert table.subgraphs[0] == "none"
+    assert np.array_equal(table.vectors[0], SubGraph.empty(FASHION).encode())
+    own = {name: table.subgraphs.index(name) for name in table.subnets if name in table.subgraphs}
+    assert own
+    for name, column in own.items():
+        row = table.subnets.index(name)
+        assert table.cycles[row, column] < table.cycles[row, 0]
+
+
+def test_it_is_a_table(made):
+    frame = made[0].to_frame()
+    assert list(frame.columns) == ["accuracy", *made[0].subgraphs]
+    assert frame.loc[made[0].subnets[0], "none"] == made[0].cycles[0, 0]

@@ -1,0 +1,129 @@
+"""The contract on the RTL: Programs give the reference's integers, the predicted bytes, and the predicted cycles."""
+
+import numpy as np
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.layer import INPUT, Kind, Layer
+from mapper.compile import compile_layer, compile_subnet, single_layer
+from mapper.dram_image import image_segment, weights_segments, zsb_segments
+from mapper.isa import Command, Opcode
+from mapper.memory_map import MemoryMap
+from mapper.program import Program
+from sim.bench import Bench, Job, build
+from sim.cosim import random_quant
+from sim.outcome import run_program
+from sim.reference import run_layers
+from sim.simulators import find_simulator
+from tests.sim.random_nets import random_residual_net
+
+TINY = Accelerator.load("tiny")
+# The same machine with other numbers: KP > CP and not a multiple, beats wider than a word, one beat a cycle.
+WIDE = TINY.replace(
+    name="wide",
+    array={"kp": 5, "cp": 2},
+    axi={"data_bits": 64, "max_burst": 8},
+    dram={"cycles_per_beat": 1, "latency_cycles": 9},
+    buffers={"pb_bytes": 4_500, "db_bytes": 5_400, "sb_bytes": 18_432, "zsb_bytes": 2_560},
+)
+
+
+@pytest.fixture(scope="module", params=[TINY, WIDE], ids=lambda a: a.name)
+def machine(request):
+    return request.param, build(request.param, find_simulator())
+
+
+@pytest.mark.parametrize("stall", [0, 90])
+def test_random_networks(machine, stall):
+    """Residual blocks, strides, pooling, a linear layer; with ``stall`` every DRAM handshake pauses at random."""
+    accelerator, built = machine
+    with Bench(built, stall=stall, seed=stall) as bench:
+        for seed in range(4):
+            rng = np.random.default_rng(seed)
+            supernet, subnet, weights, quant = random_residual_net(rng)
+            places = MemoryMap.build(supernet, [subnet], accelerator)
+            program = compile_subnet(subnet, supernet, accelerator, quant, places)
+            first = subnet.layers[0]
+            image = rng.integers(-128, 128, (first.C, first.H, first.W), dtype=np.int8)
+            segments = [
+                *weights_segments(places, weights),
+                *zsb_segments(places, subnet, weights, quant),
+                image_segment(places, subnet, image),
+            ]
+            outcome = run_program(
+                bench, program, segments, {INPUT: image, **run_layers(subnet.layers, weights, quant, image)}
+            )
+            assert outcome.mismatches == 0, f"seed {seed}"
+            assert outcome.simulated_bytes == dict(program.dram_bytes), f"seed {seed}"
+            assert outcome.result.counters["PASSES"] == outcome.predicted.passes
+            if not stall:
+                assert abs(outcome.cycle_error) <= 0.01, f"seed {seed}"
+
+
+@pytest.mark.parametrize(
+    ("k", "c", "size", "kernel", "stride"),
+    [(13, 7, 9, 3, 1), (6, 5, 12, 3, 2), (31, 64, 7, 1, 1), (9, 40, 8, 1, 2), (10, 96, 1, 1, 1), (4, 1, 28, 3, 1)],
+)
+def test_single_layers(machine, k, c, size, kernel, stride):
+    accelerator, built = machine
+    rng = np.random.default_rng((k, c, size))
+    kind = Kind.LINEAR if size == 1 else Kind.CONV
+    layer = Layer("layer", kind, K=k, C=c, R=kernel, S=kernel, H=size, W=size, stride=stride, padding=kernel // 2)
+    quant = random_quant(layer, rng)
+    program, places = compile_layer(layer, accelerator, quant)
+    _, subnet = single_layer(layer)
+    weights = {"layer": rng.integers(-127, 128, (k, c, kernel, kernel), dtype=np.int8)}
+    image = rng.integers(-128, 128, (c, size, size), dtype=np.int8)
+    segments = [
+        *weights_segments(places, weights),
+        *zsb_segments(places, subnet, weights, {"layer": quant}),
+        image_segment(places, subnet, image),
+    ]
+    expected = {INPUT: image, **run_layers(subnet.layers, weights, {"layer": quant}, image)}
+    with Bench(built) as bench:
+        outcome = run_program(bench, program, segments, expected)
+    assert outcome.exact
+    assert abs(outcome.cycle_error) <= 0.01
+
+
+def program_of(accelerator, *commands: Command) -> Program:
+    return Program("by hand", accelerator, 0, commands, (-1,) * len(commands), (), {})
+
+
+def test_a_program_of_end_alone_takes_42_cycles():
+    """The hand-counted case of tests/arch_model/test_timing.py."""
+    program = program_of(TINY, Command(Opcode.END, {}))
+    with Bench(build(TINY, find_simulator())) as bench:
+        outcome = run_program(bench, program, [], {})
+    assert outcome.result.cycles == outcome.predicted.cycles == 42
+    assert outcome.exact
+
+
+def test_an_unknown_opcode_is_an_error_not_a_hang():
+    program = program_of(TINY, Command(Opcode.END, {}))
+    garbage = bytes([9]) + bytes(31)
+    with Bench(build(TINY, find_simulator())) as bench:
+        result = bench.run(
+            Job(0, program.beats, ((0, garbage),), watchdog_cycles=10_000),
+        )
+    assert result.error_code == 1
+
+
+def test_a_read_error_is_latched():
+    net = Layer("layer", Kind.CONV, K=4, C=3, H=4, W=4)
+    rng = np.random.default_rng(0)
+    quant = random_quant(net, rng)
+    program, places = compile_layer(net, TINY, quant)
+    start = places.weights["layer"]
+    with Bench(build(TINY, find_simulator())) as bench:
+        result = bench.run(
+            Job(
+                program.address,
+                program.beats,
+                ((program.address, program.encode()),),
+                error_range=(start, start + 4),
+            )
+        )
+    assert result.error_code == 4
+
+

@@ -1,0 +1,56 @@
+"""A stream on the RTL: every query exact, predicted, and on disk when it is done."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from arch_model.accelerator import Accelerator
+from sim.serve import run_stream
+from sim.simulators import find_simulator
+
+TINY = Accelerator.load("tiny")
+
+
+@pytest.mark.parametrize("policy", ["strict-accuracy", "strict-latency"])
+def test_a_stream(tmp_path, policy):
+    rows = []
+    summary = run_stream(
+        TINY, queries=6, policy=policy, seed=5, out=tmp_path, simulator=find_simulator(), on_row=rows.append
+    )
+    assert [row["query"] for row in rows] == list(range(6))
+    assert all(row["bit_exact"] for row in rows) and summary["bit_exact"]
+    assert all(row["dram_bytes"] == row["predicted_dram_bytes"] for row in rows)
+    assert summary["max_cycle_error"] <= 0.03
+    # The fourth query after the empty start is the last that runs without a SubGraph in the PB.
+    assert [row["cached_subgraph"] == "none" for row in rows] == [True] * 4 + [False] * 2
+    assert rows[4]["switched"] and not rows[5]["switched"]
+    assert rows[5]["pb_saved_bytes"] > 0 and rows[0]["pb_saved_bytes"] == 0
+    saved = sum(row["pb_saved_bytes"] for row in rows)
+    moved = sum(row["dram_bytes"] for row in rows)
+    assert np.isclose(summary["bytes_saved_fraction"], saved / (saved + moved))
+    for row in rows:
+        if policy == "strict-accuracy":
+            assert row["subnet_accuracy"] >= row["min_accuracy"]
+        else:
+            assert row["latency_s"] <= 1.03 * row["max_latency_s"]
+    table = pd.read_csv(tmp_path / "queries.csv", comment="#")
+    assert table["simulated_cycles"].tolist() == [row["simulated_cycles"] for row in rows]
+
+
+@pytest.mark.slow
+def test_an_interrupted_stream_keeps_what_is_finished(tmp_path):
+    command = [sys.executable, "-m", "fastswitch", "run", "--queries", "400", "--json", "--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        seen = [json.loads(run.stdout.readline()) for _ in range(3)]
+        run.send_signal(signal.SIGINT)
+        rest, error = run.communicate(timeout=60)
+        assert run.returncode == 130
+    finished = len(seen) + len(rest.splitlines())
+    assert error.splitlines()[-1] == f"fastswitch: interrupted; {finished} finished queries are in {tmp_path}"
+    table = pd.read_csv(tmp_path / "queries.csv", comment="#")
+    assert len(table) == finished and table["subnet"].tolist()[:3] == [row["subnet"] for row in seen]
