@@ -120,7 +120,10 @@ _simulator = click.option(
     help="Folder for the rows and the page.",
 )
 @click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE.npz", help="The SuperNet's weights; else those that ship."
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="The SuperNet's weights; without it those that ship.",
 )
 @click.option(
     "--subnet", "subnets", multiple=True, metavar="NAME", help="Serve with this SubNet only; may be given again."
@@ -170,9 +173,10 @@ def run(
             )
         except KeyboardInterrupt:
             raise _Interrupted(f"; {len(rows)} finished queries are in {out}") from None
-    from reports.stream import write_page
+    from reports.stream import write_page, write_picture
 
     command = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
+    write_picture(rows, summary, out / "stream.png")
     summary = {**summary, "page": write_page(rows, {**summary, "command": command}, out)}
     if as_json:
         click.echo(_json(summary))
@@ -221,6 +225,110 @@ def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: s
         run_layers(machine, layers, csv_out, seed=seed, simulator=tool, on_row=count, on_stage=on_stage)
     _show_summary({"layers that mismatch": wrong, "table": csv_out})
     return 1 if wrong else 0
+
+
+@cli.command(
+    "subnets",
+    short_help="List or sample the SubNets of a SuperNet.",
+    epilog="\b\nExample:  fastswitch subnets --space ofa-mobilenetv3 --sample 10 --seed 7 --json > ten.json",
+)
+@click.option("--space", required=True, metavar="NAME", help="The SuperNet, such as fashion or ofa-resnet50.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw so many different ones, every choice uniformly; without it those that have names of their own.",
+)
+@_seed
+@click.option("--json", "as_json", is_flag=True, help="One JSON list, as --subnets of other commands reads it.")
+def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> None:
+    """List the SubNets of a SuperNet that have names (of a large one those published), or sample it."""
+    from arch_model.spaces import get_space, subnet_entry
+
+    supernet = get_space(space)
+    if sample is None and not supernet.subnet_names():
+        raise click.UsageError(f"no SubNet of {space} has a name of its own; give --sample N")
+    nets = supernet.sample(sample, seed) if sample else map(supernet.subnet, supernet.subnet_names())
+    rows = [subnet_entry(net) for net in nets]
+    if as_json:
+        click.echo("[\n" + ",\n".join(map(_json, rows)) + "\n]")
+        return
+    columns = (Column("name", "SubNet", max(len(row["name"]) for row in rows), left=True), *SUBNET_COLUMNS)
+    for row in (None, *rows):
+        click.echo(_line(columns, row))
+
+
+@cli.command(
+    "import",
+    short_help="Read a network from ONNX, SCALE-Sim or Timeloop.",
+    epilog="\b\nExample:  fastswitch import resnet.onnx --skip-unsupported --csv layers.csv",
+)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx|.csv|.yaml")
+@click.option(
+    "--skip-unsupported",
+    is_flag=True,
+    help="ONNX: leave out an operator that has no layer, and say so, instead of stopping.",
+)
+@click.option(
+    "--csv",
+    "csv_out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT.csv",
+    help="Write the dense layers with weights as a layer table, which cosim reads.",
+)
+@click.option(
+    "--scalesim",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT.csv",
+    help="Write the layers with weights as a SCALE-Sim topology.",
+)
+@click.option(
+    "--timeloop",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write each layer with weights as a Timeloop problem.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with the layers and what is known of them.")
+def import_network(
+    file: Path,
+    skip_unsupported: bool,
+    csv_out: Path | None,
+    scalesim: Path | None,
+    timeloop: Path | None,
+    as_json: bool,
+) -> None:
+    """Read a network: an ONNX model (.onnx), a SCALE-Sim topology (.csv) or a Timeloop problem (.yaml)."""
+    from mapper.importers import layer_row, read_network, write_layer_table, write_problems, write_topology
+
+    network = read_network(file, skip_unsupported=skip_unsupported)
+    left_out = {}
+    if csv_out:
+        _make_folder(csv_out.parent)
+        left_out[csv_out] = write_layer_table(csv_out, network.subnet)
+    if scalesim:
+        _make_folder(scalesim.parent)
+        left_out[scalesim] = write_topology(scalesim, network.subnet.layers)
+    if timeloop:
+        _make_folder(timeloop)
+        left_out[timeloop] = write_problems(timeloop, network.subnet.layers)
+    rows = [layer_row(layer) for layer in network.subnet.layers]
+    facts = {"runnable": network.runnable, "bit_exact": network.bit_exact, "wrong_steps": network.wrong_steps}
+    if as_json:
+        notes = {"skipped": network.skipped, "notes": network.notes}
+        click.echo(_json({"network": network.subnet.name, "layers": rows, **facts, **notes}))
+        return
+    columns = (Column("name", "layer", max(len(row["name"]) for row in rows), left=True), *LAYER_COLUMNS)
+    for row in (None, *rows):
+        click.echo(_line(columns, row))
+    sums = {"layers": len(rows), "MACs": network.subnet.macs, "weight_bytes": network.subnet.weight_bytes}
+    integers = {"all_int8": network.runnable, "bit_exact": network.bit_exact} if network.quant else {}
+    _show_summary({"network": network.subnet.name, **sums, **integers})
+    lines = [f"left out: {text}" for text in network.skipped]
+    lines += [f"note: {text}" for text in network.notes]
+    lines += [f"note: layer {name} differs from float32 at {n} steps" for name, n in network.wrong_steps.items()]
+    lines += [f"not in {path}: {', '.join(layer.name for layer in rest)}" for path, rest in left_out.items() if rest]
+    for line in lines:
+        click.echo(line, err=True)
 
 
 def _machine(name_or_path: str) -> Accelerator:
@@ -273,6 +381,14 @@ def _count(value: int) -> str:
     return f"{value:,}"
 
 
+def _joined(values: Sequence[int]) -> str:
+    return "".join(map(str, values))
+
+
+def _hundredths(value: float) -> str:
+    return f"{value:.2f}"
+
+
 def _exact(value: object) -> str:
     return "bit-exact" if value else "DIFFERENT"
 
@@ -302,6 +418,29 @@ COSIM_COLUMNS = (
     Column("utilisation", "used", 7, _percent),
     Column("mismatches", "mismatches", 10, _count),
 )
+
+LAYER_COLUMNS = (
+    Column("kind", "kind", 7, left=True),
+    *(Column(size, size, 5) for size in "KCRSHW"),
+    Column("stride", "stride", 6),
+    Column("padding", "pad", 3),
+    Column("groups", "groups", 6),
+    Column("P", "P", 4),
+    Column("Q", "Q", 4),
+    Column("macs", "MACs", 13, _count),
+    Column("weight_bytes", "weight bytes", 12, _count),
+    Column("activation", "activation", 10, left=True),
+    Column("inputs", "inputs", 6, ", ".join, left=True),
+)
+
+SUBNET_COLUMNS = (
+    Column("image", "image", 5),
+    Column("depth", "depth", 5, _joined),
+    Column("macs", "MACs", 13, _count),
+    Column("params", "params", 10, _count),
+    Column("weight_mib", "int8 MiB", 8, _hundredths),
+)
+
 
 
 def _line(columns: Sequence[Column], row: Row | None) -> str:
@@ -341,9 +480,10 @@ def _json(record: Row) -> str:
 
 @contextlib.contextmanager
 def _shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple[OnRow, OnStage]]:
-    """Give the functions that show a row (aligned under ``columns``, or as JSON without them) and name a stage of the work.
+    """Give the functions that show a row and name a stage of the work.
 
-    A terminal gets a progress bar, on the stream that carries no data; elsewhere a stage is a line on standard error.
+    Rows are aligned under ``columns``, or JSON without them. A terminal gets a progress bar, on the stream that
+    carries no data; elsewhere a stage is a line on standard error.
     """
     write: Callable[[str], object] = click.echo
     bar = None

@@ -14,19 +14,23 @@ from arch_model.errors import (
     SpaceError,
     WeightsError,
 )
-from arch_model.layer import Kind, Layer, LayerRow, read_layer_table
-from arch_model.spaces import get_space, space_names
-from arch_model.supernet import SubGraph, SubNet, SuperNet
+from arch_model.layer import Activation, Kind, Layer, LayerRow, read_layer_table
+from arch_model.machine import load_machine, machine_names
+from arch_model.measured import MeasuredMachine
+from arch_model.spaces import get_space, read_subnets, space_names
+from arch_model.supernet import SubGraph, SubNet, SuperNet, weight_slice
 
 __all__ = [
     "Accelerator",
     "AcceleratorError",
+    "Activation",
     "FastSwitchError",
     "Kind",
     "Layer",
     "LayerError",
     "LayerRow",
     "MappingError",
+    "MeasuredMachine",
     "SimulatorError",
     "SpaceError",
     "SubGraph",
@@ -34,7 +38,11 @@ __all__ = [
     "SuperNet",
     "WeightsError",
     "get_space",
+    "load_machine",
+    "machine_names",
     "preset_names",
     "read_layer_table",
+    "read_subnets",
     "space_names",
+    "weight_slice",
 ]

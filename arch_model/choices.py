@@ -18,7 +18,8 @@ Number = int | float
 class Choice:
     """One keyword of a SuperNet's ``build``: ``count`` values, each one of ``values``.
 
-    Without ``count`` it is a single value and not a list.
+    Without ``count`` it is a single value and not a list. ``first``: what to draw the first of the list from,
+    where two of ``values`` would be the same choice.
 
     >>> Choice("depth", (2, 3, 4), 5).legal
     '5 of 2, 3, 4'
@@ -27,11 +28,18 @@ class Choice:
     key: str
     values: tuple[Number, ...]
     count: int | None = None
+    first: tuple[Number, ...] = ()
 
     @property
     def legal(self) -> str:
         """What to give, for the end of an error."""
         return f"{'one' if self.count is None else self.count} of {', '.join(map(str, self.values))}"
+
+    @property
+    def combinations(self) -> int:
+        """How many different values :meth:`draw` can give."""
+        count = self.count or 1
+        return len(self.first or self.values) * int(len(self.values) ** (count - 1))
 
     def take(self, space: str, value: Any) -> Any:
         """``value`` as the space writes it: a tuple, or one of ``values`` if there is no ``count``.
@@ -42,19 +50,27 @@ class Choice:
         (3, 4)
         """
         if self.count is None:
-            if self._has(value):
+            if self.has(value):
                 return self._own(value)
-        elif is_list(value, self.count) and all(map(self._has, value)):
+        elif is_list(value, self.count) and all(map(self.has, value)):
             return tuple(map(self._own, value))
         raise SpaceError(f"SubNet of {space}: {self.key} is {value!r}; give {self.legal}")
 
-    def draw(self, rng: np.random.Generator) -> Any:
-        """A legal value, every one as likely as any other."""
-        drawn = [self.values[i] for i in rng.integers(len(self.values), size=self.count or 1)]
-        return drawn[0] if self.count is None else tuple(drawn)
-
-    def _has(self, value: Any) -> bool:
+    def has(self, value: Any) -> bool:
+        """Whether ``value`` is one of ``values``."""
         return not isinstance(value, bool) and value in self.values  # True would pass for 1
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """A legal value; each of its numbers is drawn on its own, and uniformly.
+
+        >>> import numpy as np
+        >>> Choice("depth", (2, 3, 4), 5).draw(np.random.default_rng(0))
+        (4, 3, 3, 2, 2)
+        """
+        drawn = [self.values[i] for i in rng.integers(len(self.values), size=self.count or 1)]
+        if self.first:
+            drawn[0] = self.first[rng.integers(len(self.first))]
+        return drawn[0] if self.count is None else tuple(drawn)
 
     def _own(self, value: Any) -> Number:
         return self.values[self.values.index(value)]

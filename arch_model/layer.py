@@ -52,6 +52,19 @@ class Activation(StrEnum):
         return self not in (Activation.HSWISH, Activation.HSIGMOID)
 
 
+_ONE_TAP = {"R": 1, "S": 1, "stride": 1, "groups": 1, "padding": 0}
+_NO_WEIGHTS = {"groups": 1, "bias": False, "batch_norm": False}
+_FIXED: dict[Kind, dict[str, int]] = {
+    Kind.CONV: {},
+    Kind.LINEAR: {"H": 1, "W": 1} | _ONE_TAP,
+    Kind.ADD: _ONE_TAP | _NO_WEIGHTS,
+    Kind.SCALE: _ONE_TAP | _NO_WEIGHTS,
+    Kind.POOL: _ONE_TAP | _NO_WEIGHTS,
+    Kind.MAXPOOL: _NO_WEIGHTS,
+    Kind.AVGPOOL: _NO_WEIGHTS,
+}
+"""Fields that a kind does not choose."""
+_KINDS, _ACTIVATIONS = tuple(Kind), tuple(Activation)
 _SIZES = ("K", "C", "R", "S", "H", "W", "stride", "groups")
 
 
@@ -92,15 +105,17 @@ class Layer:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise LayerError(f"layer name is {self.name!r}; give a text that is not empty")
-        if self.kind not in tuple(Kind):
+        if self.kind not in _KINDS:
             raise self._error("kind", f"one of {', '.join(Kind)}")
-        if self.activation not in tuple(Activation):
+        if self.activation not in _ACTIVATIONS:
             raise self._error("activation", f"one of {', '.join(Activation)}")
         object.__setattr__(self, "kind", Kind(self.kind))
         object.__setattr__(self, "activation", Activation(self.activation))
         for field in (*_SIZES, "padding"):
             low = 0 if field == "padding" else 1
-            object.__setattr__(self, field, self._whole(field, low))
+            value = getattr(self, field)
+            if type(value) is not int or value < low:
+                object.__setattr__(self, field, self._whole(field, low))
         for field in ("ceil_mode", "bias", "batch_norm"):
             if not isinstance(getattr(self, field), bool):
                 raise self._error(field, "True or False")
@@ -126,16 +141,7 @@ class Layer:
         return number
 
     def _check_kind(self) -> None:
-        fixed: dict[str, int] = {}
-        if self.kind is Kind.LINEAR:
-            fixed = dict.fromkeys(("R", "S", "H", "W", "stride", "groups"), 1) | {"padding": 0}
-        elif self.kind in (Kind.ADD, Kind.SCALE, Kind.POOL):
-            fixed = dict.fromkeys(("R", "S", "stride", "groups"), 1) | {"padding": 0}
-        elif self.kind is not Kind.CONV:
-            fixed = {"groups": 1}
-        if not self.kind.has_weights:
-            fixed |= {"bias": False, "batch_norm": False}
-        for field, value in fixed.items():
+        for field, value in _FIXED[self.kind].items():
             if getattr(self, field) != value:
                 raise self._error(field, f"{value}: a layer of kind {self.kind} has no other")
         if not self.kind.has_weights and self.K != self.C:

@@ -21,10 +21,11 @@ from pydantic_core.core_schema import ValidationInfo
 
 from arch_model.accelerator import TAPS, Array
 from arch_model.description import NAME, NAME_IS, Section, checked, parse_mapping, preset_files, read_description
-from arch_model.errors import AcceleratorError, MappingError
+from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
 
 Ints: TypeAlias = npt.NDArray[np.int64]
+Sizes: TypeAlias = int | Ints
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 KERNEL = 3
@@ -62,20 +63,21 @@ class Provenance(Section):
     points: int = Field(ge=1, description="how many latencies were fitted, 1 or more")
     command: str = Field(min_length=1, description="the command that fitted the constants")
     residuals: Errors = Field(description=f"a section with {', '.join(Errors.model_fields)}")
-    held_out: Errors = Field(description=f"a section with {', '.join(Errors.model_fields)}, each network left out in turn")
+    held_out: Errors = Field(description=f"a section with {', '.join(Errors.model_fields)}: left-out networks")
 
 
 class MeasuredMachine(Section):
     """An accelerator whose array keeps a K-tile x C-tile of weights still while it sweeps the *input* pixels.
 
     A pass takes (H + 1)(W + 1) cycles at any stride, so stride 2 wastes three in four; ceil(K / KP) * ceil(C / CP)
-    passes make a layer. Weights and inputs come from DRAM in whole tiles before the array starts on them; outputs go
-    back while it works. The constants say nothing of layers other than 3 x 3 convolutions (see :meth:`covers`).
+    passes make a layer. The measurements are best explained by weights and inputs that come in whole tiles while the
+    array waits, and by outputs that leave while it works (``docs/measured.md``). They are of 3 x 3 convolutions alone,
+    and so are predictions (:meth:`covers`).
 
     >>> sushi = MeasuredMachine.load("sushi-zcu104")
     >>> layer = Layer("s4b2_conv2", Kind.CONV, K=512, C=512, R=3, S=3, H=6, W=6, padding=1)
     >>> round(1e6 * float(sushi.cost([layer]).latency_s[0]))   # microseconds; the board took 1539
-    1546
+    1552
     """
 
     name: Annotated[str, Field(pattern=NAME, description=NAME_IS)]
@@ -123,8 +125,14 @@ class MeasuredMachine(Section):
         sizes = np.array([(layer.K, layer.C, layer.H, layer.W) for layer in all_layers], np.int64).reshape(-1, 4)
         return self.sweep(*sizes.T, names=tuple(layer.name for layer in all_layers))
 
-    def sweep(self, K: Ints, C: Ints, H: Ints, W: Ints, *, names: tuple[str, ...] = ()) -> SweepCost:
-        """The same for 3 x 3 layers given as arrays of sizes, which broadcast; H and W are the input's."""
+    def sweep(self, K: Sizes, C: Sizes, H: Sizes, W: Sizes, *, names: tuple[str, ...] | None = None) -> SweepCost:
+        """The same for 3 x 3 layers given as arrays of sizes, which broadcast; H and W are the input's.
+
+        >>> sushi = MeasuredMachine.load("sushi-zcu104")
+        >>> sushi.sweep(16, np.array([9, 10, 18]), 7, 7).sweep_cycles   # one pass, two, two, of 8 * 8
+        array([ 64, 128, 128])
+        """
+        K, C, H, W = (np.asarray(size, np.int64) for size in (K, C, H, W))
         kp, cp = self.array.kp, self.array.cp
         groups = -(-C // cp)
         passes = -(-K // kp) * groups
@@ -168,8 +176,8 @@ class MeasuredMachine(Section):
 class SweepCost:
     """Layers on a :class:`MeasuredMachine`: arrays of one shape, times in seconds; their sum is the latency."""
 
-    names: tuple[str, ...]
-    """The layers' names; empty where sizes were given."""
+    names: tuple[str, ...] | None
+    """The layers' names; None where sizes were given."""
     clock_hz: float
     sweep_cycles: Ints
     """Cycles in which the array takes an input pixel."""
@@ -196,14 +204,15 @@ class SweepCost:
     @property
     def bound(self) -> npt.NDArray[np.str_]:
         """The largest part of each layer's latency: start, sweep, weights or inputs."""
-        parts = ("start", "sweep", "weights", "inputs")
-        return np.array(parts)[np.argmax([getattr(self, f"{part}_s") for part in parts], axis=0)]
+        names = np.array(("start", "sweep", "weights", "inputs"))
+        largest = np.argmax([self.start_s, self.sweep_s, self.weights_s, self.inputs_s], axis=0)
+        return np.asarray(names[largest])
 
     def to_frame(self) -> pd.DataFrame:
         """One row a layer: its name, cycles, latency_s, bound, then the parts."""
         parts = [field.name for field in fields(self)[2:]]
         columns = {key: np.ravel(getattr(self, key)) for key in ("cycles", "latency_s", "bound", *parts)}
         frame = pd.DataFrame(columns)
-        if self.names:
+        if self.names is not None:
             frame.insert(0, "name", list(self.names))
         return frame

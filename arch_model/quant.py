@@ -37,7 +37,8 @@ def rounding_shift(value: npt.ArrayLike, shift: npt.ArrayLike) -> IntArray:
     remainder = v - (floor << s)
     half = np.where(s > 0, np.int64(1) << np.maximum(s - 1, 0), 0)
     up = (remainder > half) | ((remainder == half) & (floor & 1 == 1))
-    return floor + (up & (s > 0))
+    rounded: IntArray = floor + (up & (s > 0))
+    return rounded
 
 
 def requantize(
@@ -90,7 +91,7 @@ def encode_pair(scale_a: float, scale_b: float, bits: int = PAIR_BITS) -> tuple[
     >>> encode_pair(1.0, 0.5)
     (8388608, 4194304, 23)
     """
-    m, shift = encode_multiplier(max(scale_a, scale_b), bits)
+    _, shift = encode_multiplier(max(scale_a, scale_b), bits)
     s = int(shift)
     top = (1 << bits) - 1
     return min(round(scale_a * 2**s), top), min(round(scale_b * 2**s), top), s

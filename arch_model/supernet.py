@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -172,23 +173,33 @@ class SuperNet:
         return self.names
 
     def sample(self, count: int, seed: int) -> tuple[SubNet, ...]:
-        """``count`` SubNets, each choice drawn on its own and uniformly; a small space may repeat one.
+        """``count`` different SubNets, each choice drawn on its own and uniformly; repeats are drawn again.
 
-        Raises :class:`SpaceError` for a count below 1, a seed below 0 or a SuperNet without ``choices``.
+        Raises :class:`SpaceError` for a count below 1 or above what there is, a seed below 0, or a SuperNet
+        without ``choices``.
 
         >>> from arch_model.spaces import get_space
         >>> [net.name for net in get_space("fashion").sample(2, seed=1)]
-        ['fashion-d112-w444', 'fashion-d112-w224']
+        ['fashion-d122-w422', 'fashion-d221-w243']
         """
-        for what, value, low in (("count", count, 1), ("seed", seed, 0)):
-            if value < low:
-                raise SpaceError(f"sample of SuperNet {self.name}: {what} is {value}; give at least {low}")
         if not self.choices:
             raise SpaceError(f"SuperNet {self.name} has no choices to sample from; name its SubNets")
+        most = math.prod(choice.combinations for choice in self.choices)
+        if not 1 <= count <= most:
+            raise SpaceError(f"sample of SuperNet {self.name}: count is {count}; give 1..{most}")
+        if seed < 0:
+            raise SpaceError(f"sample of SuperNet {self.name}: seed is {seed}; give at least 0")
         rng = np.random.default_rng(seed)
-        return tuple(
-            self.build(**{choice.key: choice.draw(rng) for choice in self.choices}) for _ in range(count)
-        )
+        drawn: set[tuple[Any, ...]] = set()
+        subnets: dict[str, SubNet] = {}
+        while len(subnets) < count:
+            values = tuple(choice.draw(rng) for choice in self.choices)
+            if values not in drawn:
+                drawn.add(values)
+                keys = (choice.key for choice in self.choices)
+                subnet = self.build(**dict(zip(keys, values, strict=True)))
+                subnets.setdefault(subnet.name, subnet)  # choices for an absent block make no other SubNet
+        return tuple(subnets.values())
 
     @property
     def weight_bytes(self) -> int:

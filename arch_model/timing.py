@@ -74,8 +74,8 @@ class Interval:
 class Timing:
     """The result: ``cycles`` from start to done, both counted, and what each unit did.
 
-    ``busy``: cycles a unit had a command in hand. ``waits``: cycles that RUN stood still, by cause (``sb``, ``weights``,
-    ``out``). ``timeline``: every command in every unit that executed it, by start.
+    ``busy``: cycles a unit had a command in hand. ``waits``: cycles that RUN stood still, by cause (``sb``,
+    ``weights``, ``out``). ``timeline``: every command in every unit that executed it, by start.
     """
 
     cycles: int

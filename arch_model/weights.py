@@ -138,8 +138,7 @@ def load_weights(path: Path | None = None) -> SuperNetWeights:
         return _unpack(arrays)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise WeightsError(
-            f"{path}: inconsistent weights file ({_one_line(error)}); "
-            "write it anew with examples/train_fashion.py"
+            f"{path}: inconsistent weights file ({_one_line(error)}); write it anew with examples/train_fashion.py"
         ) from None
 
 
@@ -195,9 +194,7 @@ def _one_line(error: Exception) -> str:
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file; give one written by examples/train_fashion.py")
-    foreign = (
-        f"{path}: not a weights file; give an npz of format {FORMAT}, written by examples/train_fashion.py"
-    )
+    foreign = f"{path}: not a weights file; give an npz of format {FORMAT}, written by examples/train_fashion.py"
     try:
         with path.open("rb") as file:
             if file.read(2) != b"PK":
@@ -207,9 +204,7 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
                 raise WeightsError(foreign)
             arrays = {key: npz[key] for key in npz.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise WeightsError(
-            f"{path}: cut off or damaged ({_one_line(error)}); copy the whole file again"
-        ) from None
+        raise WeightsError(f"{path}: cut off or damaged ({_one_line(error)}); copy the whole file again") from None
     for array in arrays.values():
         array.setflags(write=False)
     return arrays
@@ -224,17 +219,11 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> SuperNetWeights:
         raise ValueError(f"{len(arrays['images'])} images but {len(arrays['labels'])} labels")
     columns = [arrays[f"subnet/{name}"].tolist() for name in _DESCRIPTION]
     subnets = {}
-    for row, (name, depth, width, macs, top1, top1_subset, top1_float) in enumerate(
-        zip(*columns, strict=True)
-    ):
+    for row, (name, depth, width, macs, top1, top1_subset, top1_float) in enumerate(zip(*columns, strict=True)):
         ops = {str(op): _unpack_op(arrays, str(op), row) for op in arrays["ops"]}
         present = {op: quant for op, quant in ops.items() if quant is not None}
-        subnets[name] = QuantizedSubNet(
-            name, tuple(depth), tuple(width), macs, top1, top1_subset, top1_float, present
-        )
-    return SuperNetWeights(
-        layers, subnets, arrays["images"], arrays["labels"], json.loads(str(arrays["metadata"]))
-    )
+        subnets[name] = QuantizedSubNet(name, tuple(depth), tuple(width), macs, top1, top1_subset, top1_float, present)
+    return SuperNetWeights(layers, subnets, arrays["images"], arrays["labels"], json.loads(str(arrays["metadata"])))
 
 
 def _unpack_op(arrays: dict[str, npt.NDArray[Any]], name: str, row: int) -> OpQuant | None:

@@ -1,4 +1,20 @@
-"""Train the SuperNet ``fashion``."""
+"""Train the weight-shared SuperNet ``fashion``, quantise a ladder of its SubNets, and check the result.
+
+    python examples/train_fashion.py train --epochs 16 --seed 1 --out fashion.npz
+    python examples/train_fashion.py evaluate
+
+The first needs PyTorch (2.13.0) and the Debian package dataset-fashion-mnist. It made the file that ships: 16 epochs
+took 3,133 s on two busy cores (80 to 360 s an epoch), the ladder and its figures 1,000 s more. The second computes
+every stored accuracy anew, from the integers alone and without PyTorch.
+
+The network: a 3 x 3 stem of 16 channels at 28 x 28; three stages, stride 2 each, of one or two residual blocks and 1/2,
+3/4 or all of 24, 48, 96 channels; average pooling; a linear layer. 216 SubNets of 1.65 to 12.25 million MACs share the
+leading channels and blocks of one set of weights. Each step trains the largest on the labels, the smallest and a random
+one on the largest's output (the sandwich rule: Yu and Huang, ICCV 2019).
+
+Top-1 on the 10,000 test images: smallest 91.22 % as int8, 91.23 % as floats; largest 92.31 % and 92.36 %. The
+same seed gives the same weights on the same kind of processor; bfloat16 products differ between kinds.
+"""
 
 from __future__ import annotations
 

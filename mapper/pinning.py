@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from arch_model.accelerator import Accelerator
 from arch_model.supernet import SubGraph, SubNet, SuperNet
-from mapper.pack import slice_grid
+from mapper.pack import slice_grid, tile_grid
 from mapper.tiling import choose
 
 
 def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> SubGraph:
     """The part of a SubNet's weights worth most in the PB, as large as fits.
 
-    Layers are taken in the order of what a pinned tile saves: first those whose weights DRAM brings more slowly than the
-    array uses them up (few pixels a pass), then those whose weights would be fetched again for every spatial tile. The
-    last layer taken is cut to leading K-tiles. An empty PB pins nothing.
+    Layers are taken in the order of what a pinned tile saves: first the cycles by which DRAM brings it more slowly
+    than the array uses it up (few pixels), then how often it would be fetched (once for every spatial tile, unless
+    the layer's tiles stay in one half of the DB). The last layer taken is cut to leading K-tiles. A PB of 0 bytes
+    pins nothing.
 
     >>> from arch_model.spaces import get_space
     >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
@@ -25,13 +26,12 @@ def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -
     free = accelerator.pb_tiles
     slices = [(0, 0)] * len(supernet.layers)
 
-    def worth(name: str) -> tuple[float, int]:
+    def worth(name: str) -> tuple[int, int]:
         layer = subnet.layer(name)
-        tiling = choose(layer, accelerator)
-        pixels = tiling.rows * layer.Q
-        fetch = accelerator.tile_beats * accelerator.dram.cycles_per_beat
-        stalls = max(0, fetch - pixels)
-        return stalls, -(-layer.P // tiling.rows)
+        stays = tile_grid(layer, accelerator).tiles <= accelerator.db_half_tiles
+        fetches = 1 if stays else -(-layer.P // choose(layer, accelerator).rows)
+        fetch_cycles = fetches * accelerator.tile_beats * accelerator.dram.cycles_per_beat
+        return max(0, fetch_cycles - layer.P * layer.Q), fetches
 
     for name in sorted((layer.name for layer in subnet.weight_layers), key=worth, reverse=True):
         index = supernet.index(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from arch_model.errors import MappingError
@@ -48,13 +48,7 @@ def steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
     for layer in layers:
         check_supported(layer)
         if layer.kind is Kind.ADD:
-            conv = by_name.get(layer.inputs[0])
-            if conv is None or not conv.kind.has_weights or readers[conv.name] != 1:
-                raise MappingError(
-                    f"layer {layer.name}: its first input {layer.inputs[0]} is not a conv that it alone reads; "
-                    "give an add that follows a conv"
-                )
-            fused[layer.name] = conv
+            fused[layer.name] = fused_conv(layer, by_name, readers)
     inside = {conv.name for conv in fused.values()}
     return tuple(
         Step(fused[layer.name], layer) if layer.kind is Kind.ADD else Step(layer)
@@ -63,14 +57,31 @@ def steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
     )
 
 
+def fused_conv(add: Layer, by_name: Mapping[str, Layer], readers: Mapping[str, int]) -> Layer:
+    """The conv in whose STORE an add is done: its first input, which nobody else reads. Raises :class:`MappingError`.
+
+    ``readers``: of each tensor, how many layers read it.
+    """
+    conv = by_name.get(add.inputs[0]) if add.inputs else None
+    if conv is None or not conv.kind.has_weights or readers[conv.name] != 1:
+        first = add.inputs[0] if add.inputs else "none"
+        raise MappingError(
+            f"layer {add.name}: its first input {first} is not a conv that it alone reads; "
+            "give an add that follows a conv"
+        )
+    return conv
+
+
 def check_supported(layer: Layer) -> None:
     """Raise :class:`MappingError`, naming the layer and the field, for what the machine cannot execute."""
 
     def refuse(field: str, value: object, legal: str) -> MappingError:
         return MappingError(f"layer {layer.name}: {field} is {value}; the mapper takes {legal}")
 
-    if layer.kind in (Kind.MAXPOOL, Kind.AVGPOOL):
+    if layer.kind in (Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE):
         raise refuse("kind", layer.kind, "conv, linear, add and (global) pool")
+    if not layer.activation.is_clamp:
+        raise refuse("activation", layer.activation, "none, relu and relu6")
     if not layer.kind.has_weights:
         return
     if layer.groups != 1:

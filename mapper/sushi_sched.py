@@ -50,7 +50,7 @@ def choose_subnet(table: SushiAbs, column: int, query: Query, policy: Policy) ->
 
 
 def choose_subgraph(table: SushiAbs, served: npt.NDArray[np.int64]) -> int:
-    """The column of the candidate nearest (Euclid) to the mean of the served SubNets' vectors, (queries, 2 × layers)."""
+    """The column of the candidate nearest (Euclid) to the mean of the served vectors, (queries, 2 × layers)."""
     distance = np.linalg.norm(table.vectors - served.mean(axis=0), axis=1)
     return int(np.argmin(distance))
 
@@ -58,8 +58,8 @@ def choose_subgraph(table: SushiAbs, served: npt.NDArray[np.int64]) -> int:
 class SushiSched:
     """The scheduler: :meth:`serve` takes queries one after another and says what each runs on.
 
-    ``subnet_vectors`` int64 (SubNets, 2 × layers), rows as in the table; ``window``: Q, queries between two choices of a
-    SubGraph, at least 1. The PB begins empty.
+    ``subnet_vectors`` int64 (SubNets, 2 × layers), rows as in the table; ``window``: Q, queries between two choices
+    of a SubGraph, at least 1. The PB begins empty.
     """
 
     def __init__(

@@ -125,9 +125,9 @@ def _prediction_note(queries: Sequence[Query]) -> str:
     worst = max(queries, key=lambda query: abs(query.cycle_error))
     if same == len(queries):
         return "The model predicted every query to the cycle."
-    exactly = f"{same} of {len(queries)} to the cycle; " if same else ""
+    exactly = f"The model predicted {same} of {len(queries)} queries to the cycle. " if same else ""
     return (
-        f"The model predicted {exactly}the largest difference is {_signed(worst.cycle_error)}&thinsp;%, "
+        f"{exactly}The largest difference is {_signed(worst.cycle_error)}&thinsp;%, "
         f"in query {worst.query}. On the line, prediction and RTL agree."
     )
 

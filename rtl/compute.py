@@ -44,7 +44,8 @@ class Compute(Component):
     load_en, load_data, shadow_full (In), consume (Out): FEED's, as in :class:`rtl.feed.Feed`.
     zsb (Out, word_read): the entries.
     out (In, word_read × nb): STORE's view of the output side.
-    busy (Out, 1): a command or a pixel is under way. pass_start, wait_sb, wait_weights, wait_out (Out, 1): for the counters.
+    busy (Out, 1): a command or a pixel is under way.
+    pass_start, wait_sb, wait_weights, wait_out (Out, 1): for the counters.
 
     Timing
     ------

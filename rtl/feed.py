@@ -31,8 +31,8 @@ class Feed(Component):
 
     Timing
     ------
-    A tile takes KP + 1 cycles from its first read to ``shadow_full``; the first read comes one cycle after ``consume``, so
-    passes can follow each other every KP + 2 cycles.
+    A tile takes KP + 1 cycles from its first read to ``shadow_full``; the first read comes one cycle after
+    ``consume``, so passes can follow each other every KP + 2 cycles.
     """
 
     def __init__(self, *, kp: int, cp: int):

@@ -27,7 +27,8 @@ def write_verilog(accelerator: Accelerator, path: Path) -> None:
     """Write the machine as one Verilog file, its top module named ``fastswitch``.
 
     Ports: ``aclk``, ``aresetn`` (synchronous, active low), ``irq``, ``s_axi_ctrl_*`` (AXI4-Lite), ``m_axi_prog_*``,
-    ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and ``m_axi_out_*`` (AXI4). The same accelerator gives the same bytes.
+    ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and ``m_axi_out_*`` (AXI4). The same accelerator gives the
+    same bytes.
     """
     path.write_text(verilog(accelerator))
 

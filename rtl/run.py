@@ -23,7 +23,8 @@ class Run(Component):
     command (In, stream of PASS): accepted when the command before issues its last pixel (or there is none) and its
         tokens are there, so that commands follow each other without a gap. y0 and x0 are -8..7.
     sb_full, out_free (Out, take); sb_free_give (Out, 1) with the last SB read.
-    shadow_full (In, 1), consume (Out, 1): a pass starts when the shadow holds its weights; ``consume`` marks its first pixel.
+    shadow_full (In, 1), consume (Out, 1): a pass starts when the shadow holds its weights; ``consume`` marks its
+        first pixel.
     addr (Out, 16 × 9): bank addresses, valid with ``pixel.valid``.
     y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8), lanes (Out, 6): for the LB, same cycle.
     pixel (Out, PIXEL): the rest of the pipeline's orders, same cycle.

@@ -38,8 +38,8 @@ def run_layers(
 ) -> list[Row]:
     """Simulate every row of the table ``layers``; each finished row goes to ``on_row`` and to the file ``csv``.
 
-    A row is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation
-    (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
+    A row is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes,
+    utilisation (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
     :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for
     the accelerator, naming it.
     """

@@ -28,8 +28,8 @@ Tensors = Mapping[str, npt.NDArray[np.int8]]
 class Outcome:
     """A Program, its prediction, and what the RTL made of it.
 
-    ``mismatches``: int8 values of any tensor in DRAM that differ from the reference's. ``simulated_bytes``: DRAM bytes by
-    port, as the hardware counted them.
+    ``mismatches``: int8 values of any tensor in DRAM that differ from the reference's. ``simulated_bytes``: DRAM
+    bytes by port, as the hardware counted them.
     """
 
     program: Program

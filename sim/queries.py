@@ -9,8 +9,11 @@ import numpy as np
 from mapper.sushi_abs import SushiAbs
 from mapper.sushi_sched import Query
 
-STAY = 0.85
+STAY = 0.8
 """Probability that a query's wishes are near those of the one before: the temporal locality of a stream."""
+
+STEP = 0.12
+"""How far near wishes lie apart (standard deviation), as a part of what the SubNets offer."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,15 @@ class ImageQuery:
 def draw_queries(table: SushiAbs, images: int, count: int, seed: int) -> list[ImageQuery]:
     """``count`` queries over ``images`` images, reproducible from ``seed``.
 
-    Targets span what the SubNets of ``table`` offer with an empty PB. They walk: with probability :data:`STAY` a query's
-    wishes differ from the last one's by a few per cent of that span, else they are drawn anew.
+    Targets span what the SubNets of ``table`` offer with an empty PB. They walk: with probability :data:`STAY` a
+    query's wishes are :data:`STEP` from the last one's, turning back at the ends of the span; else they are drawn anew.
     """
     rng = np.random.default_rng(seed)
     latency = table.latency_s[:, 0]
     level, wishes = np.zeros(2), []
     for i in range(count):
-        step = rng.normal(0.0, 0.08, 2)
-        level = np.clip(level + step, 0.0, 1.0) if i and rng.random() < STAY else rng.random(2)
+        step = rng.normal(0.0, STEP, 2)
+        level = 1.0 - np.abs(1.0 - np.abs(level + step)) if i and rng.random() < STAY else rng.random(2)
         accuracy = table.accuracy.min() + level[0] * (table.accuracy.max() - table.accuracy.min())
         slack = latency.min() + level[1] * (latency.max() - latency.min())
         image = int(rng.integers(images))

@@ -12,10 +12,10 @@ from arch_model.errors import FastSwitchError
 
 
 class RowWriter:
-    """A CSV file that begins with ``# key: value`` lines saying what made it; each row is on disk when :meth:`write` returns.
+    """A CSV file that begins with ``# key: value`` lines saying what made it.
 
-    ``pandas.read_csv(path, comment="#")`` reads it. Columns are those of the first row. Raises
-    :class:`~arch_model.errors.FastSwitchError` if the file cannot be written.
+    Each row is on disk when :meth:`write` returns. ``pandas.read_csv(path, comment="#")`` reads it. Columns are those
+    of the first row. Raises :class:`~arch_model.errors.FastSwitchError` if the file cannot be written.
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:

@@ -51,10 +51,9 @@ def run_stream(
 ) -> Row:
     """Serve ``queries`` queries drawn from ``seed``; returns the summary.
 
-    ``weights``: a weights file, by default the one that ships; ``subnets``: names of those to serve with, by default all.
-
-    ``policy``: ``strict-accuracy`` or ``strict-latency``. Every finished query's row goes to ``on_row`` and, at once, to
-    ``out``/queries.csv. ``on_stage`` is told what long work begins. Raises
+    ``weights``: a weights file, by default the one that ships; ``subnets``: names of those to serve with, by default
+    all. ``policy``: ``strict-accuracy`` or ``strict-latency``. Every finished query's row goes to ``on_row`` and, at
+    once, to ``out``/queries.csv. ``on_stage`` is told what long work begins. Raises
     :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
     """
     session = Session(SPACE, only(load_weights(weights), subnets), accelerator)
@@ -89,7 +88,8 @@ def only(weights: SuperNetWeights, subnets: Sequence[str]) -> SuperNetWeights:
     for name in subnets:
         if name not in weights.subnets:
             near = difflib.get_close_matches(name, weights.subnets, 1) or list(weights.subnets)[:1]
-            raise SpaceError(f"SubNet {name}: the weights have no such SubNet; {near[0]} is one of {len(weights.subnets)}")
+            known = f"{near[0]} is one of {len(weights.subnets)}"
+            raise SpaceError(f"SubNet {name}: the weights have no such SubNet; {known}")
     chosen = {name: net for name, net in weights.subnets.items() if not subnets or name in subnets}
     return replace(weights, subnets=chosen)
 

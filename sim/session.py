@@ -47,7 +47,8 @@ class Session:
 
     def image(self, index: int) -> npt.NDArray[np.int8]:
         """Test image ``index`` as the network reads it: int8 (1, H, W), pixel − 128."""
-        return (self.weights.images[index].astype(np.int16) - 128).astype(np.int8)[None]
+        signed: npt.NDArray[np.int8] = (self.weights.images[index].astype(np.int16) - 128).astype(np.int8)
+        return signed[None]
 
     def compile(self, name: str, target: PersistentBuffer) -> Program:
         """The Program of SubNet ``name`` that leaves ``target`` in the PB, given what is there now."""

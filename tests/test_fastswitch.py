@@ -51,7 +51,7 @@ def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, s
     return status, out, err
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["cosim"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["cosim"], ["subnets"]])
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     status, out, err = call(capsys, *command, "--help")
     assert (status, err) == (0, "")
@@ -76,6 +76,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "--simulator", "vcs"], "'verilator', 'icarus'"),
         (["run", "16"], "unexpected extra argument"),
         (["cosim", "--csv", "out.csv"], "Missing option '--layers'"),
+        (["subnets"], "Missing option '--space'"),
+        (["subnets", "--space", "ofa"], "SuperNet ofa does not exist; give one of fashion, ofa-resnet50, "),
+        (["subnets", "--space", "fashion", "--sample", "0"], "'--sample': 0 is not in the range x>=1"),
+        (["subnets", "--space", "fashion", "--sample", "217"], "count is 217; give 1..216"),
+        (["subnets", "--space", "compofa-elastic"], "no SubNet of compofa-elastic has a name of its own; give"),
         (["cosim", "--csv", "out.csv", "--layers", "no/such.csv"], "'no/such.csv' does not exist"),
     ],
 )
@@ -181,6 +186,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     serve, stream = ModuleType("sim.serve"), ModuleType("reports.stream")
     serve.run_stream = run_stream  # type: ignore[attr-defined]
     stream.write_page = write_page  # type: ignore[attr-defined]
+    stream.write_picture = lambda rows, summary, path: path  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sim.serve", serve)
     monkeypatch.setitem(sys.modules, "reports.stream", stream)
     monkeypatch.setattr(fastswitch, "_tool", lambda name: Simulator("icarus", "12.0", "PATH"))
@@ -241,3 +247,31 @@ def test_out_that_is_a_file(
     status, out, err = call(capsys, "run", "--out", tmp_path / "file" / "folder")
     assert (status, out) == (2, "")
     assert err.startswith("fastswitch: cannot write to ")
+
+
+def test_subnets_lists_the_named_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = call(capsys, "subnets", "--space", "ofa-resnet50")
+    assert (status, err) == (0, "")
+    head, *rows = out.splitlines()
+    assert head.split() == ["SubNet", "image", "depth", "MACs", "params", "int8", "MiB"]
+    assert len(rows) == 6
+    assert rows[0].split() == ["resnet50D_MAC@0.6B", "160", "00010", "599,924,800", "9,619,056", "9.15"]
+    assert len(call(capsys, "subnets", "--space", "fashion")[1].splitlines()) == 1 + 216
+
+
+def test_a_sample_of_subnets_is_a_file_of_subnets(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from arch_model import get_space, read_subnets
+
+    words = ["subnets", "--space", "ofa-mobilenetv3-w1.2", "--sample", "3", "--seed", "7"]
+    status, out, err = call(capsys, *words, "--json")
+    assert (status, err) == (0, "")
+    file = tmp_path / "three.json"
+    file.write_text(out)
+    nets = get_space("ofa-mobilenetv3-w1.2").sample(3, seed=7)
+    assert read_subnets(file) == nets
+    entry = json.loads(out)[0]
+    assert (entry["macs"], entry["params"]) == (nets[0].macs, nets[0].parameters)
+    assert entry["weight_mib"] == pytest.approx(nets[0].weight_bytes / 2**20, abs=1e-4)
+    _, table, _ = call(capsys, *words)
+    assert [line.split()[0] for line in table.splitlines()[1:]] == [net.name for net in nets]
+    assert call(capsys, *words[:-1], "8", "--json")[1] != out

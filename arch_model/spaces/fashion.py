@@ -12,8 +12,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from arch_model.choices import Choice
 from arch_model.errors import SpaceError
-from arch_model.layer import INPUT, Kind, Layer
+from arch_model.layer import Activation, Layer
+from arch_model.spaces import joined
 from arch_model.supernet import SubNet, SuperNet
 
 NAME = "fashion"
@@ -24,6 +26,10 @@ DEPTHS = (1, 2)
 QUARTERS = (2, 3, 4)
 CLASSES = 10
 
+RELU = Activation.RELU
+_DEPTH = Choice("depth", DEPTHS, len(STAGE_WIDTHS))
+_WIDTH = Choice("width", QUARTERS, len(STAGE_WIDTHS))
+
 
 def supernet() -> SuperNet:
     """The SuperNet ``fashion``, whose SubNets are all named."""
@@ -31,7 +37,7 @@ def supernet() -> SuperNet:
     largest = build(depth=(max(DEPTHS),) * stages, width=(max(QUARTERS),) * stages)
     depths, widths = (tuple(itertools.product(c, repeat=stages)) for c in (DEPTHS, QUARTERS))
     names = tuple(subnet_name(depth, width) for depth in depths for width in widths)
-    return SuperNet(NAME, largest.weight_layers, build, parse, names)
+    return SuperNet(NAME, largest.weight_layers, build, parse, names, (_DEPTH, _WIDTH))
 
 
 def subnet_name(depth: Sequence[int], width: Sequence[int]) -> str:
@@ -66,35 +72,21 @@ def build(depth: Sequence[int], width: Sequence[int]) -> SubNet:
     >>> [layer.name for layer in build((1, 1, 1), (2, 2, 2)).layers][:5]
     ['stem', 's1b1_conv1', 's1b1_down', 's1b1_conv2', 's1b1_add']
     """
-    depth = _choice("depth", depth, DEPTHS)
-    width = _choice("width", width, QUARTERS)
-    layers = [Layer("stem", Kind.CONV, STEM_WIDTH, 1, 3, 3, IMAGE, IMAGE, padding=1, inputs=(INPUT,))]
+    depth, width = _DEPTH.take(NAME, depth), _WIDTH.take(NAME, width)
+    layers = [joined.stem_conv("stem", IMAGE, STEM_WIDTH, 1, RELU, c=1)]
     for stage, (blocks, quarters, full) in enumerate(zip(depth, width, STAGE_WIDTHS, strict=True), 1):
         for block in range(1, blocks + 1):
             layers += _block(f"s{stage}b{block}", layers[-1], full * quarters // 4, first=block == 1)
-    last = layers[-1]
-    layers.append(Layer("pool", Kind.POOL, last.K, last.K, H=last.P, W=last.Q, inputs=(last.name,)))
-    layers.append(Layer("linear", Kind.LINEAR, CLASSES, last.K, inputs=("pool",)))
+    layers.append(joined.global_pool("pool", layers[-1]))
+    layers.append(joined.linear("linear", layers[-1], CLASSES))
     return SubNet(subnet_name(depth, width), NAME, tuple(layers), (("depth", depth), ("width", width)))
 
 
 def _block(name: str, before: Layer, k: int, first: bool) -> list[Layer]:
     """A basic block of ``k`` channels; the first of a stage halves the image and projects its shortcut."""
-    c, h, w, stride = before.K, before.P, before.Q, 2 if first else 1
-    conv1 = Layer(
-        f"{name}_conv1", Kind.CONV, k, c, 3, 3, h, w, stride=stride, padding=1, inputs=(before.name,)
-    )
-    conv2 = Layer(f"{name}_conv2", Kind.CONV, k, k, 3, 3, conv1.P, conv1.Q, padding=1, inputs=(conv1.name,))
-    down = Layer(f"{name}_down", Kind.CONV, k, c, 1, 1, h, w, stride=stride, inputs=(before.name,))
-    shortcut = down if first else before
-    add = Layer(f"{name}_add", Kind.ADD, k, k, H=conv2.P, W=conv2.Q, inputs=(conv2.name, shortcut.name))
+    stride = 2 if first else 1
+    conv1 = joined.conv(f"{name}_conv1", before, k, 3, stride, RELU)
+    conv2 = joined.conv(f"{name}_conv2", conv1, k, 3)
+    down = joined.conv(f"{name}_down", before, k, 1, stride)
+    add = joined.add(f"{name}_add", conv2, down if first else before, RELU)
     return [conv1, down, conv2, add] if first else [conv1, conv2, add]
-
-
-def _choice(what: str, value: Sequence[int], legal: tuple[int, ...]) -> tuple[int, ...]:
-    stages = len(STAGE_WIDTHS)
-    chosen = tuple(value) if isinstance(value, Sequence) else None
-    if chosen is None or len(chosen) != stages or any(v not in legal for v in chosen):
-        span = f"{min(legal)}..{max(legal)}"
-        raise SpaceError(f"SubNet of {NAME}: {what} is {value!r}; give {stages} whole numbers of {span}")
-    return tuple(int(v) for v in chosen)

@@ -5,14 +5,24 @@ from __future__ import annotations
 from arch_model.layer import INPUT, Activation, Kind, Layer
 
 
-def stem_conv(name: str, image: int, k: int, stride: int, activation: Activation) -> Layer:
-    """A 3 x 3 conv over an image of 3 x ``image`` x ``image``."""
-    shape = {"K": k, "C": 3, "R": 3, "S": 3, "H": image, "W": image, "stride": stride, "padding": 1}
-    return Layer(name, Kind.CONV, **shape, inputs=(INPUT,), activation=activation, batch_norm=True)
+def stem_conv(name: str, image: int, k: int, stride: int, activation: Activation, c: int = 3) -> Layer:
+    """A 3 x 3 conv over an image of ``c`` x ``image`` x ``image``, as large as it over the stride."""
+    return Layer(
+        *(name, Kind.CONV, k, c, 3, 3, image, image, stride, 1),
+        inputs=(INPUT,),
+        activation=activation,
+        batch_norm=True,
+    )
 
 
 def conv(
-    name: str, before: Layer, k: int, kernel: int = 1, stride: int = 1, activation: Activation = Activation.NONE
+    name: str,
+    before: Layer,
+    k: int,
+    kernel: int = 1,
+    stride: int = 1,
+    activation: Activation = Activation.NONE,
+    groups: int = 1,
 ) -> Layer:
     """A conv whose output is as large as its input over the stride, rounded up; a batch norm follows it.
 
@@ -21,26 +31,26 @@ def conv(
     >>> (middle.C, middle.H, middle.padding, middle.P, middle.inputs)
     (16, 16, 2, 8, ('stem',))
     """
-    shape = {"K": k, "C": before.K, "R": kernel, "S": kernel, "H": before.P, "W": before.Q}
-    steps = {"stride": stride, "padding": kernel // 2}
     return Layer(
-        name, Kind.CONV, **shape, **steps, inputs=(before.name,), activation=activation, batch_norm=True
+        *(name, Kind.CONV, k, before.K, kernel, kernel, before.P, before.Q, stride, kernel // 2, groups),
+        inputs=(before.name,),
+        activation=activation,
+        batch_norm=True,
     )
 
 
 def depthwise(name: str, before: Layer, kernel: int, stride: int, activation: Activation) -> Layer:
     """The same with a filter for each channel."""
-    shape = {"K": before.K, "C": before.K, "R": kernel, "S": kernel, "H": before.P, "W": before.Q}
-    steps = {"stride": stride, "padding": kernel // 2, "groups": before.K}
-    return Layer(
-        name, Kind.CONV, **shape, **steps, inputs=(before.name,), activation=activation, batch_norm=True
-    )
+    return conv(name, before, before.K, kernel, stride, activation, groups=before.K)
 
 
 def average(name: str, before: Layer, size: int) -> Layer:
     """The average of each ``size`` x ``size`` window, side by side; a last one may overhang."""
-    shape = {"K": before.K, "C": before.K, "R": size, "S": size, "H": before.P, "W": before.Q}
-    return Layer(name, Kind.AVGPOOL, **shape, stride=size, inputs=(before.name,), ceil_mode=True)
+    return Layer(
+        *(name, Kind.AVGPOOL, before.K, before.K, size, size, before.P, before.Q, size),
+        inputs=(before.name,),
+        ceil_mode=True,
+    )
 
 
 def global_pool(name: str, before: Layer) -> Layer:
@@ -48,9 +58,7 @@ def global_pool(name: str, before: Layer) -> Layer:
     return Layer(name, Kind.POOL, before.K, before.K, H=before.P, W=before.Q, inputs=(before.name,))
 
 
-def linear(
-    name: str, before: Layer, k: int, activation: Activation = Activation.NONE, bias: bool = True
-) -> Layer:
+def linear(name: str, before: Layer, k: int, activation: Activation = Activation.NONE, bias: bool = True) -> Layer:
     """A linear layer after one of a single pixel."""
     return Layer(name, Kind.LINEAR, k, before.K, inputs=(before.name,), activation=activation, bias=bias)
 

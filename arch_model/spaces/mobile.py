@@ -33,7 +33,7 @@ SQUEEZE = 4
 
 @dataclass(frozen=True)
 class Stage:
-    """Blocks of as many ``channels``, the first with the ``stride``; their depth is elastic if ``blocks`` is above 1."""
+    """Up to ``blocks`` blocks, which make ``channels``; the first has the ``stride``. The depth of one is fixed."""
 
     channels: int
     stride: int
@@ -103,9 +103,7 @@ class MobileNet:
         yield joined.linear("linear", last, CLASSES)
 
 
-def _inverted_residual(
-    name: str, before: Layer, stage: Stage, ratio: int, kernel: int, stride: int
-) -> Iterator[Layer]:
+def _inverted_residual(name: str, before: Layer, stage: Stage, ratio: int, kernel: int, stride: int) -> Iterator[Layer]:
     last = before
     if ratio != 1:
         middle = divisible(before.K * ratio)
@@ -128,9 +126,7 @@ def take_image(space: str, image: Any) -> int:
     except TypeError:
         size = -1
     if size < SMALLEST_IMAGE:
-        raise SpaceError(
-            f"SubNet of {space}: image is {image!r}; give a whole number, at least {SMALLEST_IMAGE}"
-        )
+        raise SpaceError(f"SubNet of {space}: image is {image!r}; give a whole number, at least {SMALLEST_IMAGE}")
     return size
 
 
@@ -142,12 +138,10 @@ def take_blocks(choice: Choice, space: str, value: Any, present: Sequence[bool])
     >>> take_blocks(Choice("kernel", (3, 5, 7), 3), "toy", [5, 7, 3], [True, True, False])
     (5, 7, 0)
     """
-    legal = (*choice.values, 0)
     if is_list(value, len(present)):
-        any_block = Choice(choice.key, legal, choice.count)
         pairs = list(zip(value, present, strict=True))
-        if all(v in (legal if not there else choice.values) and not isinstance(v, bool) for v, there in pairs):
-            return tuple(v if there else 0 for v, there in zip(any_block.take(space, value), present, strict=True))
+        if all(choice.has(v) or (v == 0 and not there) for v, there in pairs):
+            return tuple(int(v) if there else 0 for v, there in pairs)
     raise SpaceError(
         f"SubNet of {space}: {choice.key} is {value!r}; give {choice.legal}, or 0 for a block that is not there"
     )

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from arch_model.choices import Choice
 from arch_model.errors import SpaceError
-from arch_model.layer import COLUMNS, INPUT, Kind, Layer
+from arch_model.layer import COLUMNS, Activation, Kind, Layer
+from arch_model.spaces import joined
+from arch_model.spaces.channels import divisible
 from arch_model.supernet import SubNet, SuperNet
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_N = TypeVar("_N", int, float)
 
 NAME = "ofa-resnet50"
 IMAGES = (128, 144, 160, 176, 192, 224, 240, 256)
@@ -34,7 +35,12 @@ STAGE_STRIDES = (1, 2, 2, 2)
 STEM_WIDTH = 64
 CLASSES = 1000
 
+RELU = Activation.RELU
 _STAGE_BLOCKS = tuple(base + max(EXTRA_BLOCKS) for base in BASE_BLOCKS)
+_IMAGE = Choice("image", IMAGES)
+_DEPTH = Choice("depth", EXTRA_BLOCKS, 1 + len(BASE_BLOCKS), first=(0, 2))  # 1 leaves the stem as 0 does
+_EXPAND = Choice("expand", EXPANSIONS, sum(_STAGE_BLOCKS))
+_WIDTH = Choice("width", tuple(range(len(WIDTHS))), 2 + len(BASE_BLOCKS))
 
 # Image, then for every choice its position in EXTRA_BLOCKS, EXPANSIONS and WIDTHS. Released by once-for-all
 # as resnet50D_MAC@...; top-1 on ImageNet 75.0, 76.3, 78.3, 79.0, 79.7 and 79.8 %.
@@ -59,7 +65,8 @@ def supernet() -> SuperNet:
         expand=(max(EXPANSIONS),) * sum(_STAGE_BLOCKS),
         width=(len(WIDTHS) - 1,) * (2 + len(BASE_BLOCKS)),
     )
-    return SuperNet(NAME, _published_order(largest), build, parse, tuple(PUBLISHED))
+    choices = (_IMAGE, _DEPTH, _EXPAND, _WIDTH)
+    return SuperNet(NAME, _published_order(largest), build, parse, tuple(PUBLISHED), choices)
 
 
 def parse(name: str) -> dict[str, Any]:
@@ -97,54 +104,37 @@ def build(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequ
     >>> len(net.weight_layers), net.layer("s4b2_conv3").K
     (40, 1640)
     """
-    if image not in IMAGES:
-        raise SpaceError(f"SubNet of {NAME}: image is {image!r}; give one of {', '.join(map(str, IMAGES))}")
-    depth = _choice("depth", depth, 1 + len(BASE_BLOCKS), EXTRA_BLOCKS)
-    expand = _choice("expand", expand, sum(_STAGE_BLOCKS), EXPANSIONS)
-    width = _choice("width", width, 2 + len(BASE_BLOCKS), tuple(range(len(WIDTHS))))
+    image, depth = _IMAGE.take(NAME, image), _DEPTH.take(NAME, depth)
+    expand, width = _EXPAND.take(NAME, expand), _WIDTH.take(NAME, width)
 
-    outer = [_divisible(STEM_WIDTH * w) for w in WIDTHS]
-    inner = [_divisible(channels // 2) for channels in outer]
+    outer = [divisible(STEM_WIDTH * w) for w in WIDTHS]
+    inner = [divisible(channels // 2) for channels in outer]
     layers = _stem(image, inner[width[0]], outer[width[1]], residual=depth[0] == max(EXTRA_BLOCKS))
     first_block = 0
     for stage, full in enumerate(STAGE_WIDTHS):
-        k = _divisible(full * WIDTHS[width[2 + stage]])
+        k = divisible(full * WIDTHS[width[2 + stage]])
         for block in range(BASE_BLOCKS[stage] + depth[1 + stage]):
-            middle = _divisible(round(k * expand[first_block + block]))
+            middle = divisible(round(k * expand[first_block + block]))
             stride = STAGE_STRIDES[stage] if block == 0 else 1
             layers += _block(f"s{stage + 1}b{block + 1}", layers[-1], middle, k, stride, first=block == 0)
         first_block += _STAGE_BLOCKS[stage]
-    last = layers[-1]
-    layers.append(Layer("pool", Kind.POOL, last.K, last.K, H=last.P, W=last.Q, inputs=(last.name,)))
-    layers.append(Layer("linear", Kind.LINEAR, CLASSES, last.K, inputs=("pool",)))
+    layers.append(joined.global_pool("pool", layers[-1]))
+    layers.append(joined.linear("linear", layers[-1], CLASSES))
 
     spelling = _spell(image, depth, expand, width)
     config = (("image", image), ("depth", depth), ("expand", expand), ("width", width))
     return SubNet(_BY_SPELLING.get(spelling, spelling), NAME, tuple(layers), config)
 
 
-def _divisible(value: float) -> int:
-    """The multiple of 8 nearest to ``value``, halves upwards: once-for-all's make_divisible.
-
-    Its further rule, never to lose more than a tenth, changes no number that occurs in this space.
-    """
-    return int(value + 4) // 8 * 8
-
-
 def _stem(image: int, inner: int, outer: int, residual: bool) -> list[Layer]:
     """Conv /2, a residual conv if asked for, conv, max pool 3 x 3 /2."""
-    stem0 = Layer("stem0", Kind.CONV, inner, 3, 3, 3, image, image, stride=2, padding=1, inputs=(INPUT,))
-    h, w = stem0.P, stem0.Q
-    layers = [stem0]
-    if residual:
-        layers += [
-            Layer("stem1_res", Kind.CONV, inner, inner, 3, 3, h, w, padding=1, inputs=("stem0",)),
-            Layer("stem1_add", Kind.ADD, inner, inner, H=h, W=w, inputs=("stem1_res", "stem0")),
-        ]
-    layers += [
-        Layer("stem2", Kind.CONV, outer, inner, 3, 3, h, w, padding=1, inputs=(layers[-1].name,)),
-        Layer("stem_pool", Kind.MAXPOOL, outer, outer, 3, 3, h, w, stride=2, padding=1, inputs=("stem2",)),
-    ]
+    layers = [joined.stem_conv("stem0", image, inner, 2, RELU)]
+    if residual:  # its conv has a ReLU, the sum has none
+        layers.append(joined.conv("stem1_res", layers[0], inner, 3, activation=RELU))
+        layers.append(joined.add("stem1_add", layers[1], layers[0]))
+    layers.append(joined.conv("stem2", layers[-1], outer, 3, activation=RELU))
+    h, w = layers[-1].P, layers[-1].Q
+    layers.append(Layer("stem_pool", Kind.MAXPOOL, outer, outer, 3, 3, h, w, stride=2, padding=1, inputs=("stem2",)))
     return layers
 
 
@@ -153,27 +143,16 @@ def _block(name: str, before: Layer, middle: int, k: int, stride: int, first: bo
 
     The shortcut comes before conv3, so that the add follows the conv whose sums it takes.
     """
-    c, h, w = before.K, before.P, before.Q
-    conv1 = Layer(f"{name}_conv1", Kind.CONV, middle, c, H=h, W=w, inputs=(before.name,))
-    conv2 = Layer(
-        f"{name}_conv2", Kind.CONV, middle, middle, 3, 3, h, w, stride=stride, padding=1, inputs=(conv1.name,)
-    )
+    conv1 = joined.conv(f"{name}_conv1", before, middle, activation=RELU)
+    conv2 = joined.conv(f"{name}_conv2", conv1, middle, 3, stride, RELU)
     layers = [conv1, conv2]
     shortcut = before
     if stride > 1:
-        shortcut = Layer(
-            *(f"{name}_avg", Kind.AVGPOOL, c, c, stride, stride, h, w),
-            stride=stride,
-            inputs=(before.name,),
-            ceil_mode=True,
-        )
-        layers.append(shortcut)
+        layers.append(shortcut := joined.average(f"{name}_avg", shortcut, stride))
     if first:
-        shortcut = Layer(f"{name}_down", Kind.CONV, k, c, H=shortcut.P, W=shortcut.Q, inputs=(shortcut.name,))
-        layers.append(shortcut)
-    conv3 = Layer(f"{name}_conv3", Kind.CONV, k, middle, H=conv2.P, W=conv2.Q, inputs=(conv2.name,))
-    add = Layer(f"{name}_add", Kind.ADD, k, k, H=conv3.P, W=conv3.Q, inputs=(conv3.name, shortcut.name))
-    return [*layers, conv3, add]
+        layers.append(shortcut := joined.conv(f"{name}_down", shortcut, k))
+    layers.append(conv3 := joined.conv(f"{name}_conv3", conv2, k))
+    return [*layers, joined.add(f"{name}_add", conv3, shortcut, RELU)]
 
 
 def _published_order(subnet: SubNet) -> tuple[Layer, ...]:
@@ -206,24 +185,9 @@ def published_table(subnets: Iterable[SubNet]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def parameter_count(subnet: SubNet) -> int:
-    """Parameters as once-for-all counts them: weights, linear biases, two a channel of each batch norm."""
-    norms = sum(2 * layer.K for layer in subnet.weight_layers if layer.kind is Kind.CONV)
-    return subnet.weight_bytes + CLASSES + norms
-
-
 def _spell(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequence[int]) -> str:
     digits = [
         "".join(str(choices.index(value)) for value in values)
         for values, choices in ((depth, EXTRA_BLOCKS), (expand, EXPANSIONS))
     ]
     return f"{NAME}-r{image}-d{digits[0]}-e{digits[1]}-w{''.join(map(str, width))}"
-
-
-def _choice(what: str, value: Sequence[_N], count: int, legal: tuple[_N, ...]) -> tuple[_N, ...]:
-    chosen = tuple(value) if isinstance(value, Sequence) else ()
-    if len(chosen) != count or any(v not in legal for v in chosen):
-        raise SpaceError(
-            f"SubNet of {NAME}: {what} is {value!r}; give {count} of {', '.join(map(str, legal))}"
-        )
-    return chosen

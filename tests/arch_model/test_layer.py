@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arch_model.errors import LayerError
-from arch_model.layer import COLUMNS, Kind, Layer, read_layer_table
+from arch_model.layer import COLUMNS, Activation, Kind, Layer, read_layer_table
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ from arch_model.layer import COLUMNS, Kind, Layer, read_layer_table
         (Layer("f", Kind.LINEAR, 10, 96), (1, 1), 960, 960, 96, 10),
         (Layer("g", Kind.ADD, 5, 5, H=4, W=3), (4, 3), 0, 0, 120, 60),
         (Layer("h", Kind.POOL, 7, 7, H=4, W=4), (1, 1), 0, 0, 112, 7),
+        (Layer("s", Kind.SCALE, 5, 5, H=4, W=3), (4, 3), 0, 0, 65, 60),
         (Layer("i", Kind.MAXPOOL, 2, 2, 3, 3, 112, 112, 2, 1), (56, 56), 0, 0, 25088, 6272),
     ],
     ids=lambda value: value.name if isinstance(value, Layer) else "",
@@ -75,8 +76,18 @@ def test_ceil_mode_keeps_an_overhanging_window(
         ({"groups": 3}, "layer x: C is 4; give a multiple of groups, which is 3"),
         (
             {"kind": "dense"},
-            "layer x: kind is 'dense'; give one of conv, linear, add, pool, maxpool, avgpool",
+            "layer x: kind is 'dense'; give one of conv, linear, add, pool, maxpool, avgpool, scale",
         ),
+        (
+            {"activation": "tanh"},
+            "layer x: activation is 'tanh'; give one of none, relu, relu6, hswish, hsigmoid",
+        ),
+        ({"bias": 1}, "layer x: bias is 1; give True or False"),
+        (
+            {"kind": "scale", "K": 4, "batch_norm": True},
+            "batch_norm is True; give False: a layer of kind scale has no other",
+        ),
+        ({"kind": "scale", "K": 4, "inputs": ("a",)}, "layer x: inputs is ('a',); give 2 for kind scale"),
         ({"kind": "linear"}, "layer x: H is 8; give 1: a layer of kind linear has no other"),
         ({"kind": "add"}, "layer x: K is 6; give C, which is 4: a layer of kind add keeps its channels"),
         ({"kind": "pool", "stride": 2}, "layer x: stride is 2; give 1: a layer of kind pool has no other"),
@@ -97,6 +108,19 @@ def test_a_wrong_field_is_named_with_its_value(change: dict[str, Any], message: 
         Layer(**fields)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_parameters_by_hand() -> None:
+    def count(**trained: bool) -> int:
+        return Layer("x", Kind.CONV, 6, 4, 3, 3, 8, 8, **trained).parameters
+
+    assert [count(), count(bias=True), count(batch_norm=True)] == [216, 216 + 6, 216 + 12]
+    assert Layer("x", Kind.ADD, 4, 4).parameters == 0
+
+
+def test_which_activations_are_clamps() -> None:
+    assert [a.value for a in Activation if a.is_clamp] == ["none", "relu", "relu6"]
+    assert Layer("x", Kind.CONV, 6, 4, activation="relu").activation is Activation.RELU  # type: ignore[arg-type]
 
 
 def test_numpy_integers_become_plain_ones() -> None:

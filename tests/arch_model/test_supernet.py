@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from arch_model.errors import SpaceError
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.spaces import get_space, space_names
-from arch_model.supernet import SubGraph, SubNet, SuperNet
+from arch_model.supernet import SubGraph, SubNet, SuperNet, weight_slice
 
 ROOT = Layer("root", Kind.CONV, 4, 3, 3, 3, 8, 8, padding=1, inputs=(INPUT,))
 DEEP = Layer("deep", Kind.CONV, 4, 4, 3, 3, 8, 8, padding=1, groups=4, inputs=("root",))
@@ -33,11 +33,17 @@ TOY = SuperNet("toy", (ROOT, DEEP), toy_build, toy_parse, ("toy-1",))
 
 
 def subgraphs(supernet: SuperNet) -> st.SearchStrategy[SubGraph]:
-    pairs = [st.tuples(st.integers(0, layer.K), st.integers(0, layer.C)) for layer in supernet.layers]
+    pairs = [
+        st.tuples(st.integers(0, layer.K), st.integers(0, layer.C))
+        if layer.groups == 1
+        else st.integers(0, layer.K).map(lambda k: (k, k))
+        for layer in supernet.layers
+    ]
     return st.tuples(*pairs).map(lambda slices: SubGraph(supernet.name, slices))
 
 
-both_spaces = pytest.mark.parametrize("space", space_names())
+every_space = pytest.mark.parametrize("space", space_names())
+some_spaces = pytest.mark.parametrize("space", ["fashion", "ofa-resnet50", "ofa-proxyless"])
 properties = settings(deadline=None, max_examples=50, print_blob=True)
 
 # ------------------------------------------------------------------------------------- SubNet
@@ -123,23 +129,74 @@ def test_an_unknown_space_names_the_known_ones() -> None:
         get_space("resnet")
 
 
-@both_spaces
+@every_space
 def test_every_layer_of_every_named_subnet_fits_its_supernet(space: str) -> None:
     supernet = get_space(space)
     for name in supernet.subnet_names():
         subnet = supernet.subnet(name)
         assert subnet.name == name and supernet.subnet(**dict(subnet.config)) == subnet
-        assert SubGraph.of(subnet, supernet).bytes(supernet) == subnet.weight_bytes
+        used = [(layer, supernet.layer(layer.name)) for layer in subnet.weight_layers]
+        whole_kernels = sum(a.weight_bytes // (a.R * a.S) * b.R * b.S for a, b in used)
+        assert SubGraph.of(subnet, supernet).bytes(supernet) == whole_kernels >= subnet.weight_bytes
         order = [supernet.index(layer.name) for layer in subnet.weight_layers]
         assert len(set(order)) == len(order)
 
 
-@both_spaces
+@every_space
 def test_spaces_survive_pickling(space: str) -> None:
     supernet = get_space(space)
     copy = pickle.loads(pickle.dumps(supernet))
-    name = supernet.subnet_names()[0]
-    assert copy == supernet and pickle.loads(pickle.dumps(supernet.subnet(name))) == copy.subnet(name)
+    (net,) = supernet.sample(1, seed=0)
+    assert copy == supernet and pickle.loads(pickle.dumps(net)) == copy.subnet(net.name) == net
+
+
+def test_a_scale_takes_one_factor_a_channel() -> None:
+    pool = Layer("pool", Kind.POOL, 4, 4, H=8, W=8, inputs=("deep",))
+    scale = Layer("scale", Kind.SCALE, 4, 4, H=8, W=8, inputs=("deep", "pool"))
+    net = SubNet("squeezed", "toy", (ROOT, DEEP, pool, scale))
+    assert net.graph().in_degree("scale") == 2
+    for inputs in (("deep", "root"), ("pool", "deep")):
+        wrong = Layer("scale", Kind.SCALE, 4, 4, H=8, W=8, inputs=inputs)
+        with pytest.raises(SpaceError, match=r"layer scale reads C, H, W = \(4, (1, 1|8, 8)\), but (root|pool) makes"):
+            SubNet("wrong", "toy", (ROOT, DEEP, pool, wrong))
+
+
+def test_parameters_are_those_of_the_layers() -> None:
+    trained = Layer("root", Kind.CONV, 4, 3, 3, 3, 8, 8, padding=1, inputs=(INPUT,), bias=True, batch_norm=True)
+    assert SubNet("n", "toy", (trained, DEEP, JOIN)).parameters == (108 + 3 * 4) + 36
+
+
+@pytest.mark.parametrize(
+    ("count", "seed", "message"),
+    [
+        (0, 0, "sample of SuperNet fashion: count is 0; give 1..216"),
+        (217, 0, "sample of SuperNet fashion: count is 217; give 1..216"),
+        (1, -1, "sample of SuperNet fashion: seed is -1; give at least 0"),
+    ],
+)
+def test_a_wrong_sample_is_refused(count: int, seed: int, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        get_space("fashion").sample(count, seed)
+    with pytest.raises(SpaceError, match="SuperNet toy has no choices to sample from"):
+        TOY.sample(1, 0)
+
+
+def test_a_sample_of_all_is_all() -> None:
+    fashion = get_space("fashion")
+    assert {net.name for net in fashion.sample(216, seed=9)} == set(fashion.subnet_names())
+
+
+def test_a_slice_is_leading_in_channels_and_centred_in_the_kernel() -> None:
+    whole = Layer("w", Kind.CONV, 6, 5, 7, 5, 9, 9, padding=3)
+    part = Layer("w", Kind.CONV, 2, 3, 3, 5, 9, 9, padding=3)
+    weights = np.arange(6 * 5 * 7 * 5).reshape(6, 5, 7, 5)
+    used = weights[weight_slice(part, whole)]
+    assert used.shape == (2, 3, 3, 5) and used[0, 0, 1, 2] == weights[0, 0, 3, 2]
+    assert np.array_equal(used, weights[:2, :3, 2:5, :])
+    even = Layer("w", Kind.CONV, 2, 3, 4, 5, 9, 9)
+    for layer, text in ((even, "R is 4; its SuperNet's layer has 7"), (whole, "R is 7; its SuperNet's layer has 4")):
+        with pytest.raises(SpaceError, match=f"layer w: {text}"):
+            weight_slice(layer, whole if layer is even else Layer("w", Kind.CONV, 6, 5, 4, 5, 9, 9))
 
 
 # ------------------------------------------------------------------------------------ SubGraph
@@ -157,7 +214,7 @@ def test_subgraphs_by_hand() -> None:
     assert SubGraph.of(toy_build(1), TOY) == SubGraph.full(TOY)
 
 
-@both_spaces
+@some_spaces
 @properties
 @given(data=st.data())
 def test_intersection_is_the_greatest_common_part(space: str, data: st.DataObject) -> None:
@@ -174,7 +231,7 @@ def test_intersection_is_the_greatest_common_part(space: str, data: st.DataObjec
     assert a.contains(b) == (a & b == b)
 
 
-@both_spaces
+@some_spaces
 @properties
 @given(data=st.data())
 def test_bytes_grow_with_the_subgraph(space: str, data: st.DataObject) -> None:
@@ -186,7 +243,7 @@ def test_bytes_grow_with_the_subgraph(space: str, data: st.DataObject) -> None:
     assert sum(part.bytes(supernet) for part in parts) == a.bytes(supernet)
 
 
-@both_spaces
+@some_spaces
 @properties
 @given(data=st.data())
 def test_decode_inverts_encode(space: str, data: st.DataObject) -> None:

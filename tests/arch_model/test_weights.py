@@ -242,9 +242,7 @@ def test_foreign_files(tmp_path: Path) -> None:
         assert "fastswitch-weights-1" in refuses(path)
 
 
-@pytest.mark.parametrize(
-    "lost", ["labels", "layer/stem", "scalars/add", "channels/stem", "kind/pool", "subnet/macs"]
-)
+@pytest.mark.parametrize("lost", ["labels", "layer/stem", "scalars/add", "channels/stem", "kind/pool", "subnet/macs"])
 def test_incomplete_file(tmp_path: Path, lost: str) -> None:
     save_weights(tmp_path / "tiny.npz", tiny())
     with np.load(tmp_path / "tiny.npz") as npz:

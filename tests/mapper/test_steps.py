@@ -1,7 +1,7 @@
 import pytest
 
 from arch_model.errors import MappingError
-from arch_model.layer import Kind, Layer
+from arch_model.layer import Activation, Kind, Layer
 from arch_model.spaces import get_space
 from mapper.steps import inputs_of, steps
 
@@ -26,6 +26,8 @@ def test_a_conv_waits_for_the_other_operand_of_its_add():
         ({"R": 9, "S": 9, "H": 9, "W": 9}, "layer a: R is 9; the mapper takes kernels of at most 7"),
         ({"stride": 3}, "layer a: stride is 3; the mapper takes 1 and 2"),
         ({"padding": 1}, "layer a: padding is 1; the mapper takes less than the kernel, 1x1"),
+        ({"activation": Activation.HSWISH}, "layer a: activation is hswish; the mapper takes none, relu and relu6"),
+        ({"kind": Kind.SCALE, "inputs": ("b", "c")}, "layer a: kind is scale; the mapper takes conv, linear, add and"),
         ({"kind": Kind.MAXPOOL, "R": 2, "S": 2}, "layer a: kind is maxpool; the mapper takes conv, linear, add and"),
     ],
 )

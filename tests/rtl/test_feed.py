@@ -1,6 +1,7 @@
 """FEED: tiles in order from both memories, tokens, and a pass every KP + 2 cycles at the most."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from amaranth.sim import Simulator
@@ -86,5 +87,5 @@ def test_tiles_arrive_in_order(kp, stall, seed):
     sim.run()
     assert tiles == expected
     assert sum(given) == sum(c["signal_weights"] for c in commands)
-    gaps = [b - a for a, b in zip(consumed, consumed[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(consumed)]
     assert min(gaps) == kp + 2  # within a command, the rate that docs/hardware.md states

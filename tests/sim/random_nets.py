@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from arch_model.errors import SpaceError
@@ -34,8 +36,8 @@ def random_residual_net(rng: np.random.Generator):
 
     subnet = SubNet("random", "random", tuple(layers))
     whole = [
-        Layer(a.name, a.kind, a.K + int(rng.integers(4)), a.C + int(rng.integers(4)), a.R, a.S, a.H, a.W, a.stride, a.padding)
-        for a in subnet.weight_layers
+        replace(layer, K=layer.K + int(rng.integers(4)), C=layer.C + int(rng.integers(4)), inputs=())
+        for layer in subnet.weight_layers
     ]
 
     def parse(name: str) -> dict[str, object]:

@@ -75,11 +75,12 @@ def test_an_unknown_name_says_how_names_are_made(name: str) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"depth": (1, 1, 3), "width": (2, 2, 2)}, r"depth is \(1, 1, 3\); give 3 whole numbers of 1..2"),
-        ({"depth": (1, 1), "width": (2, 2, 2)}, r"depth is \(1, 1\); give 3 whole numbers of 1..2"),
-        ({"depth": (1, 1, 1), "width": 2}, "width is 2; give 3 whole numbers of 2..4"),
-        ({"depth": (1, 1, 1), "width": (2, 2.5, 2)}, r"width is \(2, 2.5, 2\); give 3 whole numbers of 2..4"),
-        ({"depth": "111", "width": (2, 2, 2)}, "depth is '111'; give 3 whole numbers of 1..2"),
+        ({"depth": (1, 1, 3), "width": (2, 2, 2)}, r"depth is \(1, 1, 3\); give 3 of 1, 2"),
+        ({"depth": (1, 1), "width": (2, 2, 2)}, r"depth is \(1, 1\); give 3 of 1, 2"),
+        ({"depth": (1, 1, 1), "width": 2}, "width is 2; give 3 of 2, 3, 4"),
+        ({"depth": (1, 1, 1), "width": (2, 2.5, 2)}, r"width is \(2, 2.5, 2\); give 3 of 2, 3, 4"),
+        ({"depth": (1, True, 1), "width": (2, 2, 2)}, r"depth is \(1, True, 1\); give 3 of 1, 2"),
+        ({"depth": "111", "width": (2, 2, 2)}, "depth is '111'; give 3 of 1, 2"),
     ],
 )
 def test_a_wrong_choice_is_named(config: dict[str, Any], message: str) -> None:

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 from arch_model.errors import SpaceError
-from arch_model.layer import INPUT, Kind, read_layer_table
+from arch_model.layer import INPUT, Activation, Kind, read_layer_table
 from arch_model.spaces import get_space, ofa_resnet50
-from arch_model.spaces.ofa_resnet50 import PUBLISHED, parameter_count, published_table
+from arch_model.spaces.ofa_resnet50 import PUBLISHED, published_table
 from arch_model.supernet import SubGraph, SubNet
 
 OFA = get_space("ofa-resnet50")
@@ -77,7 +77,7 @@ def conv_subgraph(net: SubNet) -> SubGraph:
 def test_published_totals(name: str, macs: int, params: int, conv_bytes: int, convs: int) -> None:
     net = OFA.subnet(name)
     assert net.macs == macs  # the linear layer's included
-    assert parameter_count(net) == params
+    assert net.parameters == params
     assert conv_subgraph(net).bytes(OFA) == conv_bytes
     assert len(net.weight_layers) == convs + 1
 
@@ -116,7 +116,7 @@ def test_the_published_configs_build_the_named_subnets(six: list[SubNet]) -> Non
     for record, net in zip(records, six, strict=True):
         assert OFA.subnet(**{key: record[key] for key in ("image", "depth", "expand", "width")}) == net
         totals = (record["macs"], record["params"], record["conv_weight_bytes"])
-        assert (net.macs, parameter_count(net), conv_subgraph(net).bytes(OFA)) == totals
+        assert (net.macs, net.parameters, conv_subgraph(net).bytes(OFA)) == totals
 
 
 @pytest.mark.skipif(not SPACES.exists(), reason="the published choices are not at ../shared/data")
@@ -179,6 +179,9 @@ def test_what_lies_between_the_convs() -> None:
     assert (average.kind, average.R, average.stride, average.H, average.P) == (Kind.AVGPOOL, 2, 2, 48, 24)
     assert net.layer("s2b1_down").inputs == ("s2b1_avg",)
     assert net.layer("linear").inputs == ("pool",) and net.layer("pool").H == 6
+    no_relu = {layer.name for layer in net.layers if layer.activation is Activation.NONE}
+    ends = ("_conv3", "_down", "_avg", "_pool", "pool", "linear", "stem1_add")
+    assert no_relu == {layer.name for layer in net.layers if layer.name.endswith(ends)}
     for before, layer in zip(net.layers, net.layers[1:], strict=False):
         if layer.kind is Kind.ADD:
             assert layer.inputs[0] == before.name
@@ -190,6 +193,11 @@ def test_what_lies_between_the_convs() -> None:
 def test_odd_sizes_join_because_the_average_rounds_up(image: int) -> None:
     net = OFA.subnet(**(SMALLEST | {"image": image}))  # SubNet checks that both operands of an add agree
     assert -(-image // 32) == net.layer("pool").H
+
+
+def test_half_of_a_sample_keeps_the_residual_stem() -> None:
+    depths = [dict(net.config)["depth"][0] for net in OFA.sample(60, seed=3)]
+    assert set(depths) == {0, 2}  # 1 would be the same stem as 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,136 @@
+"""Files of SubNets: a JSON list with an entry for each, as the published ones are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from arch_model.errors import SpaceError
+from arch_model.spaces.registry import get_space, space_names
+from arch_model.supernet import SubNet, SuperNet
+
+CHOICES = ("image", "depth", "kernel", "expand", "width")
+"""Every key that can be a choice of some space; keys beside these, ``name`` and ``space`` are not looked at."""
+
+WIDTHS = {
+    "ofa-mobilenetv3": {1.0: "ofa-mobilenetv3", 1.2: "ofa-mobilenetv3-w1.2"},
+    "ofa-mobilenetv3-w1.2": {1.2: "ofa-mobilenetv3-w1.2"},
+    "ofa-proxyless": {1.3: "ofa-proxyless"},
+    "compofa": {1.0: "compofa"},
+    "compofa-elastic": {1.0: "compofa-elastic"},
+}
+"""The SuperNet by a file's ``space`` and ``width`` where the width is one number, which no SubNet chooses."""
+
+
+def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
+    """The SubNets of a JSON file, in its order.
+
+    Each entry has ``space`` (see :func:`space_names`), that space's choices (``image``, ``depth``, ``kernel``,
+    ``expand``, ``width``) and, if the SubNet shall not be called as its choices spell it, ``name``. What else
+    stands there, such as ``top1``, ``macs`` or ``params``, is not looked at. ``fashion`` and the CIFAR spaces
+    have no choice of ``image``. Raises :class:`SpaceError`, which names the file, the entry (the first is
+    0), the key and its value.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "mine.json"
+    ...     _ = file.write_text('[{"name": "mine", "space": "compofa", "image": 160, "depth": [2, 2, 2, 3, 4]}]')
+    ...     [net.name for net in read_subnets(file)]
+    ['mine']
+    """
+    source = f"SubNets {path}"
+    try:
+        entries = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise SpaceError(f"{source} does not exist; give a JSON list of SubNets") from None
+    except OSError as error:
+        raise SpaceError(f"{source} cannot be read ({error.strerror}); give a JSON list of SubNets") from None
+    except UnicodeDecodeError as error:
+        raise SpaceError(f"{source}: byte {error.start} is not UTF-8; give a JSON list of SubNets") from None
+    except json.JSONDecodeError as error:
+        raise SpaceError(f"{source}, line {error.lineno}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise SpaceError(f"{source}: nested too deep; give a JSON list of SubNets") from None
+    if not isinstance(entries, list) or not entries:
+        raise SpaceError(f"{source} is {_short(entries)}; give a list with at least one SubNet")
+    subnets: dict[str, SubNet] = {}
+    for i, entry in enumerate(entries):
+        subnet = _read_entry(f"{source}, entry {i}", entry)
+        if subnet.name in subnets:
+            raise SpaceError(f"{source}, entry {i}: name {subnet.name} is taken; give each SubNet its own")
+        subnets[subnet.name] = subnet
+    return tuple(subnets.values())
+
+
+def subnet_entry(subnet: SubNet) -> dict[str, Any]:
+    """What :func:`read_subnets` reads, and the costs: MACs, parameters as trained, bytes of int8 weights.
+
+    >>> entry = subnet_entry(get_space("fashion").subnet("fashion-d111-w222"))
+    >>> entry["image"], entry["depth"], entry["macs"], entry["weight_bytes"]
+    (28, [1, 1, 1], 1654944, 44160)
+    """
+    choices = {key: list(v) if isinstance(v, tuple) else v for key, v in subnet.config}
+    return {
+        "name": subnet.name,
+        "space": subnet.supernet,
+        "image": subnet.layers[0].H,
+        **choices,
+        "macs": subnet.macs,
+        "params": subnet.parameters,
+        "weight_bytes": subnet.weight_bytes,
+        "weight_mib": round(subnet.weight_bytes / 2**20, 4),
+    }
+
+
+def _read_entry(where: str, entry: Any) -> SubNet:
+    if not isinstance(entry, dict):
+        raise SpaceError(f"{where} is {_short(entry)}; give an object with name, space and choices")
+    name = entry.get("name")
+    if "name" in entry:
+        if not isinstance(name, str) or not name.strip():
+            raise SpaceError(f"{where}: name is {_short(name)}; give a text that is not empty")
+        where = f"{where} ({name})"
+    supernet, rest = _supernet(where, entry)
+    choices = {choice.key: choice.legal for choice in supernet.choices}
+    config = {}
+    for key in CHOICES:
+        if key in choices and key not in rest:
+            raise SpaceError(f"{where}: {key} is missing; give {choices[key]}")
+        if key in choices:
+            config[key] = rest[key]
+        elif key == "image" and rest.get(key) == supernet.layers[0].H:
+            continue  # the only one that there is
+        elif key in rest:
+            raise SpaceError(
+                f"{where}: {key} is {_short(rest[key])}; SubNets of {supernet.name} choose {', '.join(choices)}"
+            )
+    try:
+        subnet = supernet.build(**config)
+    except SpaceError as error:
+        raise SpaceError(f"{where}: {error}") from None
+    return replace(subnet, name=name) if name else subnet
+
+
+def _supernet(where: str, entry: Mapping[str, Any]) -> tuple[SuperNet, Mapping[str, Any]]:
+    """The SuperNet of an entry, and the entry without what told it."""
+    if "space" not in entry:
+        raise SpaceError(f"{where}: space is missing; give one of {', '.join(space_names())}")
+    space = entry["space"]
+    if space not in space_names():
+        raise SpaceError(f"{where}: space is {_short(space)}; give one of {', '.join(space_names())}")
+    widths = WIDTHS.get(space, {})
+    if not widths or "width" not in entry:
+        return get_space(space), entry
+    width = entry["width"]
+    if isinstance(width, bool) or width not in tuple(widths):
+        legal = " or ".join(map(str, widths))
+        raise SpaceError(f"{where}: width is {_short(width)}; give {legal}, the width of {space}")
+    return get_space(widths[width]), {key: value for key, value in entry.items() if key != "width"}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,56 @@
+"""Networks from outside: ONNX models, SCALE-Sim topologies, Timeloop problems; and the same formats written.
+
+>>> sorted(FORMATS)
+['.csv', '.onnx', '.yaml', '.yml']
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mapper.importers.layer_table import layer_row, write_layer_table
+from mapper.importers.network import FloatLayer, Network, NetworkError, TensorQuant
+from mapper.importers.onnx_graph import read_onnx
+from mapper.importers.scalesim import read_topology, write_topology
+from mapper.importers.timeloop import read_problem, write_problem, write_problems
+
+__all__ = [
+    "FORMATS",
+    "FloatLayer",
+    "Network",
+    "NetworkError",
+    "TensorQuant",
+    "layer_row",
+    "read_network",
+    "read_onnx",
+    "read_problem",
+    "read_topology",
+    "write_layer_table",
+    "write_problem",
+    "write_problems",
+    "write_topology",
+]
+
+FORMATS = {
+    ".onnx": "an ONNX model",
+    ".csv": "a SCALE-Sim topology",
+    ".yaml": "a Timeloop problem",
+    ".yml": "a Timeloop problem",
+}
+"""What a file is, by its suffix."""
+
+
+def read_network(path: str | Path, *, skip_unsupported: bool = False) -> Network:
+    """Read a file by its suffix (:data:`FORMATS`); ``skip_unsupported`` is for ONNX, see :func:`read_onnx`.
+
+    Raises :class:`NetworkError`, one line that names the file and what is wrong in it.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".onnx":
+        return read_onnx(path, skip_unsupported=skip_unsupported)
+    if suffix == ".csv":
+        return read_topology(path)
+    if suffix in FORMATS:
+        return read_problem(path)
+    known = ", ".join(f"{end} ({what})" for end, what in FORMATS.items())
+    raise NetworkError(f"{path}: suffix {suffix!r} says no known format; give {known}")

@@ -1,0 +1,144 @@
+"""Integers that reproduce a float32 requantisation, and the count of what no integers reproduce.
+
+onnxruntime turns an int32 sum into int8 by ``rint(float32(sum) * scale)``, float32 all the way
+(MlasRequantizeOutput); the machine computes ``round_half_even(sum * multiplier / 2**shift)`` exactly. The 24 bits of a
+float32 fit in our multiplier, so only onnxruntime's own roundings differ: of the sum, beyond 2**24, and of the
+product, to 24 bits, which puts a product within half a unit of its last place from a tie onto the tie.
+
+Both functions never fall as the sum rises, so they are the same function if they step at the same sums: at most 255
+steps a channel, each of which is compared. Where the exact multiplier fails, its neighbours are tried (26 bits leave
+room), and the best is taken. What then remains are steps that come one sum too early or too late. A scale of few bits
+(a power of two, a small integer times one) leaves none, since its products are exact in float32; an arbitrary one
+below 1e-3 or so often leaves a few, each of them one sum among the thousands that give the same output, and the
+float32 nearest to a decimal fraction (0.3: ties at every tenth sum) leaves many. A residual addition has two operands
+of 256 values, so all 65,536 pairs are compared; there onnxruntime rounds with the zero point of the output added and
+the machine before, so ties (of ratios such as 1/2) go the other way if that zero point is odd.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.quant import MULTIPLIER_BITS, PAIR_BITS, IntArray, encode_multiplier, encode_pair, rounding_shift
+
+Float = npt.NDArray[np.float32]
+_NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3, 4, -4)
+
+
+def requantized(total: IntArray, scale: Float) -> IntArray:
+    """What onnxruntime makes of int32 sums, before zero point and clamp: int64 of the broadcast shape.
+
+    >>> requantized(np.array([5, 7]), np.float32([0.5, 0.5])).tolist()   # ties to even
+    [2, 4]
+    """
+    scaled: Float = total.astype(np.float32) * scale
+    return np.asarray(np.rint(scaled), np.int64)
+
+
+def fit_multiplier(
+    scale: Float,
+    smallest: IntArray,
+    greatest: IntArray,
+    steps: range,
+    bits: int = MULTIPLIER_BITS,
+) -> tuple[IntArray, IntArray, IntArray]:
+    """(multiplier, shift, wrong) of each channel for float32 ``scale`` (K,), positive and below 2**(bits - 1).
+
+    ``smallest`` and ``greatest`` int64 (K,): the sums that a channel can reach, bias included; ``steps``: the outputs
+    before the zero point, without the least, that the clamp lets differ. ``wrong`` (K,) counts the steps that
+    onnxruntime takes at another sum; with 0 the outputs are the same for every sum from smallest to greatest.
+    Raises ValueError for a scale out of range.
+
+    >>> m, s, wrong = fit_multiplier(np.float32([0.618034]), np.array([-1000]), np.array([1000]), range(-127, 128))
+    >>> bool(m[0] / 2.0 ** s[0] == np.float32(0.618034)), int(wrong[0])   # the float32, exactly
+    (True, 0)
+    """
+    exact, shift = encode_multiplier(scale, bits)
+    level = np.arange(steps.start, steps.stop, dtype=np.int64)[None, :]
+    at = _first_sums(scale[:, None], smallest[:, None], greatest[:, None], level)
+    reached, from_below = at <= greatest[:, None], at > smallest[:, None]
+
+    def wrong_steps(m: IntArray, rows: IntArray) -> IntArray:
+        sums, s = at[rows], shift[rows, None]
+        late = reached[rows] & (rounding_shift(sums * m[:, None], s) < level)
+        early = from_below[rows] & (rounding_shift((sums - 1) * m[:, None], s) >= level)
+        return np.asarray(np.count_nonzero(late | early, axis=1), np.int64)
+
+    multiplier, wrong = exact.copy(), wrong_steps(exact, np.arange(len(scale)))
+    for nudge in _NEIGHBOURS[1:]:
+        rows = np.flatnonzero(wrong)
+        m = np.clip(exact[rows] + nudge, 0, (1 << bits) - 1)
+        count = wrong_steps(m, rows)
+        better = count < wrong[rows]
+        multiplier[rows[better]], wrong[rows[better]] = m[better], count[better]
+    wraps = (smallest < -(1 << 31)) | (greatest >= 1 << 31)  # where onnxruntime's int32 would
+    return multiplier, shift, np.where(wraps, np.maximum(wrong, 1), wrong)
+
+
+def _first_sums(scale: Float, smallest: IntArray, greatest: IntArray, level: IntArray) -> IntArray:
+    """The least sum from ``smallest`` on whose output is ``level`` or more; ``greatest + 1`` if none is."""
+    with np.errstate(divide="ignore"):
+        guess = np.clip((level - 0.5) / scale.astype(np.float64), smallest, greatest + 1).astype(np.int64)
+    reach = 4 + (np.abs(guess) >> 21)  # two float32 roundings move a step by a 2**-23 of it
+    low, high = np.maximum(guess - reach, smallest - 1), np.minimum(guess + reach, greatest + 1)
+    while np.any(high - low > 1):  # output(low) < level <= output(high), where the ends count as such
+        middle = (low + high) >> 1
+        above = requantized(middle, scale) >= level
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return high
+
+
+def added(
+    a: IntArray, b: IntArray, scales: tuple[np.float32, np.float32, np.float32], zeros: tuple[int, int, int]
+) -> IntArray:
+    """What onnxruntime's QLinearAdd makes of a and b, before the clamp (int64): its x86-64 kernel with AVX2.
+
+    ``scales`` and ``zeros`` of a, b and the output, in the type that onnxruntime computes in (uint8 or int8). It is
+    ``rint(fma(a, r_a, fma(b, r_b, fixed)))`` with float32 ratios r. Other machines round differently there.
+    """
+    ratio_a, ratio_b = np.float32(scales[0] / scales[2]), np.float32(scales[1] / scales[2])
+    fixed = np.float32(np.float32(zeros[2]) - _fma(zeros[0], ratio_a, np.float32(ratio_b * np.float32(zeros[1]))))
+    return np.asarray(np.rint(_fma(a, ratio_a, _fma(b, ratio_b, fixed))), np.int64)
+
+
+def _fma(x: Any, ratio: np.float32, addend: Any) -> Any:
+    """``x * ratio + addend``, rounded once to float32: x has 9 bits, so float64 holds the sum exactly enough."""
+    total = np.asarray(x, np.float64) * np.float64(ratio) + np.asarray(addend, np.float64)
+    return total.astype(np.float32)
+
+
+def fit_add(
+    scales: tuple[np.float32, np.float32, np.float32], zeros: tuple[int, int, int], offset: int, lo: int, hi: int
+) -> tuple[int, int, int, int]:
+    """(m_a, m_b, shift, wrong) of a residual addition; ``wrong``: pairs of operands, of 65,536, that it gets wrong.
+
+    ``scales`` and ``zeros`` of a, b and the output, zeros as int8; ``offset`` (0 or 128) is what int8 lacks to the type
+    that onnxruntime computes in; ``lo`` and ``hi`` clamp the int8 output. Raises ValueError for a ratio of scales out
+    of range.
+
+    >>> fit_add((np.float32(0.5), np.float32(0.25), np.float32(0.5)), (0, 3, -2), 0, -128, 127)   # 1 and 1/2
+    (8388608, 4194304, 23, 0)
+    """
+    values = np.arange(-128, 128, dtype=np.int64)
+    a, b = values[:, None], values[None, :]
+    stored = (zeros[0] + offset, zeros[1] + offset, zeros[2] + offset)
+    wanted = np.clip(added(a + offset, b + offset, scales, stored) - offset, lo, hi)
+    ratio_a, ratio_b = np.float32(scales[0] / scales[2]), np.float32(scales[1] / scales[2])
+    m_a, m_b, shift = encode_pair(float(ratio_a), float(ratio_b))
+
+    def wrong(d_a: int, d_b: int) -> int:
+        total = (a - zeros[0]) * (m_a + d_a) + (b - zeros[1]) * (m_b + d_b)
+        made = np.clip(rounding_shift(total, shift) + zeros[2], lo, hi)
+        return int(np.count_nonzero(made != wanted))
+
+    best = (wrong(0, 0), 0, 0)
+    for d_a, d_b in sorted(product(_NEIGHBOURS[:7], repeat=2), key=lambda d: abs(d[0]) + abs(d[1])):
+        if best[0] == 0:
+            break
+        if 0 <= m_a + d_a < 1 << PAIR_BITS and 0 <= m_b + d_b < 1 << PAIR_BITS:
+            best = min(best, (wrong(d_a, d_b), d_a, d_b), key=lambda found: found[0])
+    return m_a + best[1], m_b + best[2], shift, best[0]

@@ -1,0 +1,52 @@
+"""The layer table that ``fastswitch cosim`` reads, written from a SubNet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from arch_model.layer import COLUMNS, Layer
+from arch_model.supernet import SubNet
+from mapper.importers.network import NetworkError, write_text
+
+_SIZES = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups", "P", "Q", "macs", "weight_bytes")
+
+
+def layer_row(layer: Layer) -> dict[str, Any]:
+    """A layer as a flat record of plain values.
+
+    >>> from arch_model.layer import Kind
+    >>> layer_row(Layer("fc", Kind.LINEAR, K=10, C=64, inputs=("pool",)))["macs"]
+    640
+    """
+    sizes = {size: getattr(layer, size) for size in _SIZES}
+    texts = {"activation": str(layer.activation), "inputs": list(layer.inputs)}
+    return {"name": layer.name, "kind": str(layer.kind), **sizes, **texts}
+
+
+def write_layer_table(path: str | Path, subnet: SubNet) -> tuple[Layer, ...]:
+    """Write a SubNet's dense layers with weights as a CSV that ``arch_model.layer.read_layer_table`` reads.
+
+    Returns the layers left out, which such a table cannot say: adds, pools, layers with groups. Raises
+    :class:`NetworkError` if none is left or the file cannot be written.
+    """
+    rows: list[dict[str, object]] = []
+    left_out = []
+    for index, layer in enumerate(subnet.layers):
+        if not layer.kind.has_weights or layer.groups != 1:
+            left_out.append(layer)
+            continue
+        numbers = {size: getattr(layer, size) for size in ("K", "C", "H", "W", "R", "S", "stride", "padding")}
+        derived = {"out_H": layer.P, "out_W": layer.Q, "macs": layer.macs, "weight_bytes": layer.weight_bytes}
+        place = {"network": subnet.name, "layer_index": index, "supernet_layer_index": len(rows)}
+        rows.append({**place, "name": layer.name, "N": 1, **numbers, **derived})
+    if not rows:
+        raise NetworkError(f"SubNet {subnet.name} has no dense layer with weights; a layer table needs at least one")
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, table.getvalue())
+    return tuple(left_out)

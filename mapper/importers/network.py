@@ -1,0 +1,152 @@
+"""What an importer gives: a SubNet, and the numbers of its layers as far as the file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.errors import FastSwitchError, SpaceError
+from arch_model.supernet import SubNet, SuperNet
+from arch_model.weights import OpQuant
+
+
+class NetworkError(FastSwitchError):
+    """A network file that cannot be read, or an operator that cannot be mapped: names file, node and value."""
+
+
+@dataclass(frozen=True)
+class TensorQuant:
+    """How an int8 tensor stands for real numbers: ``real = scale * (int8 - zero_point)``.
+
+    ``offset`` is 128 for a tensor that the file keeps as uint8, which is int8 here (``int8 = uint8 - 128``), else 0.
+    """
+
+    scale: np.float32
+    zero_point: int
+    offset: int = 0
+
+    def quantize(self, real: npt.ArrayLike) -> npt.NDArray[np.int8]:
+        """QuantizeLinear: ``rint(real / scale)`` in float32, half to even, plus the zero point, clamped.
+
+        >>> TensorQuant(np.float32(0.5), -128, 128).quantize([0.0, 0.75, 1000.0]).tolist()
+        [-128, -126, 127]
+        """
+        steps = np.rint(np.asarray(real, np.float32) / self.scale)
+        return np.asarray(np.clip(steps + np.float32(self.zero_point), -128, 127), np.int8)
+
+    def dequantize(self, tensor: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+        """DequantizeLinear: ``(int8 - zero_point) * scale`` in float32."""
+        return np.asarray((tensor.astype(np.int32) - self.zero_point).astype(np.float32) * self.scale, np.float32)
+
+    def from_stored(self, tensor: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
+        """The int8 tensor of what the file's own type (int8 or uint8) holds."""
+        return (tensor.astype(np.int16) - self.offset).astype(np.int8)
+
+    def to_stored(self, tensor: npt.NDArray[np.int8]) -> npt.NDArray[np.integer]:
+        """The inverse of :meth:`from_stored`."""
+        return (tensor.astype(np.int16) + self.offset).astype(np.uint8 if self.offset else np.int8)
+
+
+@dataclass(frozen=True, eq=False)
+class FloatLayer:
+    """The float32 numbers of a layer: ``y = clip(weights * x + bias, lo, hi)``, batch normalisation folded in.
+
+    ``weights`` (K, C / groups, R, S) and ``bias`` (K,); None for adds and pools. ReLU is ``lo = 0``.
+    """
+
+    weights: npt.NDArray[np.float32] | None
+    bias: npt.NDArray[np.float32] | None
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """An imported network.
+
+    subnet : its layers. ``SubNet.name`` is the file's stem.
+    weights : int8 (K, C / groups, R, S) of each layer that the file has in int8.
+    quant : ConvQuant, AddQuant or PoolQuant of each layer whose operands and result are int8.
+    tensors : the meaning of each int8 tensor, by layer; "input" is the image's.
+    floats : the float32 numbers of each layer of a float graph.
+    skipped : the operators that were left out, each named with its node.
+    notes : what the file says and the layers do not, and why a layer has no integers.
+    wrong_steps : by layer, where its integers differ from onnxruntime's float32 arithmetic: steps of the output (or,
+        for an addition, pairs of operands) that come at another value, see :mod:`mapper.importers.float32`. A
+        layer with integers that is not among them gives onnxruntime's outputs for every input.
+
+    With the integers of every layer (``runnable``), ``sim.reference.run_layers(subnet.layers, weights, quant, image)``
+    executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
+    """
+
+    subnet: SubNet
+    weights: Mapping[str, npt.NDArray[np.int8]] = field(default_factory=dict)
+    quant: Mapping[str, OpQuant] = field(default_factory=dict)
+    tensors: Mapping[str, TensorQuant] = field(default_factory=dict)
+    floats: Mapping[str, FloatLayer] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    wrong_steps: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def runnable(self) -> bool:
+        """Whether every layer has its integers and no operator was left out."""
+        return not self.skipped and all(layer.name in self.quant for layer in self.subnet.layers)
+
+    @property
+    def bit_exact(self) -> bool:
+        """Whether the integers are proven to give onnxruntime's, for every image."""
+        return self.runnable and not self.wrong_steps
+
+    @property
+    def supernet(self) -> SuperNet:
+        """A SuperNet with this one SubNet: what the mapper compiles. SpaceError for groups that are not depthwise."""
+        subnet = self.subnet
+
+        def parse(name: str) -> dict[str, object]:
+            if name != subnet.name:
+                raise SpaceError(f"SubNet {name} does not exist; give {subnet.name}")
+            return {}
+
+        return SuperNet(subnet.supernet, subnet.weight_layers, lambda: subnet, parse, (subnet.name,))
+
+
+def read_text(path: str | Path, thing: str) -> str:
+    """The text of a file; NetworkError (one line) if there is none or it is not text. ``thing``: what it should be."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise NetworkError(f"{path} does not exist; give {thing}") from None
+    except OSError as error:
+        raise NetworkError(f"{path} cannot be read ({error.strerror}); give {thing}") from None
+    except UnicodeDecodeError as error:
+        raise NetworkError(f"{path}: byte {error.start} is not UTF-8; give {thing}") from None
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file; NetworkError (one line) if that fails."""
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise NetworkError(f"{path} cannot be written ({error.strerror}); give a file in a folder of yours") from None
+
+
+def unique_names(names: Iterable[str], taken: set[str]) -> list[str]:
+    """Names that differ from each other and from ``taken``: a second "conv" becomes "conv_2".
+
+    >>> unique_names(["conv", "conv", "input"], {"input"})
+    ['conv', 'conv_2', 'input_2']
+    """
+    used, made = set(taken), []
+    for name in names:
+        candidate, count = name, 1
+        while candidate in used:
+            count += 1
+            candidate = f"{name}_{count}"
+        used.add(candidate)
+        made.append(candidate)
+    return made

@@ -1,0 +1,81 @@
+"""ONNX models to layers, and to the machine's integers where the model is int8.
+
+**Operators.** Conv, Gemm, MatMul (as linear layers; of a flattened C x H x W tensor as an H x W convolution), Add,
+GlobalAveragePool and ReduceMean over the image, MaxPool, AveragePool, Mul by one value a channel (squeeze-excite);
+BatchNormalization, Relu, Clip, HardSwish, HardSigmoid and a constant Add go into the layer before them; Flatten,
+Reshape, Squeeze, Unsqueeze, Identity, Dropout and Pad with zeros leave no layer. Quantised: QuantizeLinear and
+DequantizeLinear around all of these (QDQ), QLinearConv, QLinearMatMul, QGemm, QLinearAdd, QLinearGlobalAveragePool,
+QLinearAveragePool. uint8 tensors become int8 by 128 less, zero points with them. Padding must be the same on all four
+sides, up to rows that no window reaches.
+
+**Bit-exactness.** The rule is for onnxruntime's QLinear kernels on an x86-64 CPU with AVX2 or later, into which it
+turns QDQ graphs too. :mod:`mapper.importers.onnx_integers` chooses each layer's integers and counts in
+``Network.wrong_steps`` where those kernels, which compute in float32, step elsewhere. Without any
+(``Network.bit_exact``) every output of every layer is onnxruntime's, for every image: always so for scales that are
+powers of two times small integers (an addition then also needs an even zero point), and for most channels of most
+layers whatever the scales. A wrong step costs 1 in an output whose sum is one certain of the thousands that a layer
+can make. onnxruntime itself leaves these rules
+
+* for QDQ with int8 (not uint8) activations, which it fuses on x86-64 only with the session option
+  ``session.qdqisint8allowed`` = 1, and with graph optimisations off: then it sums in float32;
+* on CPUs without VNNI, where its int16 sums saturate unless ``session.x64quantprecision`` is 1;
+* for a float bias beside int8 weights, and for ReduceMean and AveragePool over the image: also float.
+
+``Network.notes`` says which of these a file meets.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mapper.importers import onnx_plain, onnx_weighted
+from mapper.importers.network import Network
+from mapper.importers.onnx_model import load_model
+from mapper.importers.onnx_walk import Handler, Walk
+
+
+def read_onnx(path: str | Path, *, skip_unsupported: bool = False) -> Network:
+    """The layers of an ONNX model of one image, and their int8 or float32 numbers.
+
+    An operator that has no layer is an error that names its node; with ``skip_unsupported`` it is left out and named
+    in ``Network.skipped``: what it makes is its input if the shape is the same, else comes from outside like the
+    image, and if ONNX does not know the shape, what reads it is left out too. Raises :class:`NetworkError` for a file
+    that is missing, damaged or not ONNX, and for sizes that are not fixed.
+    """
+    model = load_model(path)
+    walk = Walk(model, _HANDLERS, skip_unsupported)
+    for node in model.nodes:
+        walk.visit(node)
+    return walk.network(Path(path).stem)
+
+
+_HANDLERS: dict[str, Handler] = {
+    "Conv": onnx_weighted.conv,
+    "QLinearConv": onnx_weighted.conv,
+    "Gemm": onnx_weighted.linear,
+    "MatMul": onnx_weighted.linear,
+    "QGemm": onnx_weighted.linear,
+    "QLinearMatMul": onnx_weighted.linear,
+    "BatchNormalization": onnx_weighted.batch_norm,
+    "Relu": onnx_plain.bound,
+    "Clip": onnx_plain.bound,
+    "HardSwish": onnx_plain.bend,
+    "HardSigmoid": onnx_plain.bend,
+    "Pad": onnx_plain.pad,
+    "Add": onnx_plain.add,
+    "QLinearAdd": onnx_plain.q_add,
+    "Mul": onnx_plain.mul,
+    "GlobalAveragePool": onnx_plain.global_pool,
+    "ReduceMean": onnx_plain.global_pool,
+    "QLinearGlobalAveragePool": onnx_plain.global_pool,
+    "MaxPool": onnx_plain.pool,
+    "AveragePool": onnx_plain.pool,
+    "QLinearAveragePool": onnx_plain.pool,
+    "Identity": onnx_plain.same,
+    "Dropout": onnx_plain.same,
+    "Shape": onnx_plain.shape,
+    "Flatten": onnx_plain.reshape,
+    "Reshape": onnx_plain.reshape,
+    "Squeeze": onnx_plain.reshape,
+    "Unsqueeze": onnx_plain.reshape,
+}

@@ -1,0 +1,98 @@
+"""The machine's integers of an operator whose operands, weights and result are int8.
+
+The accumulator is the same in both arithmetics (int32 sums of int8 products), so what is to be matched is the step
+from it to int8. onnxruntime's scales are float32: ``x_scale * w_scale / y_scale`` a channel (QLinearConv, QGemm,
+QLinearMatMul), ``x_scale / (y_scale * pixels)`` (QLinearGlobalAveragePool), ratios ``a_scale / y_scale`` and
+``b_scale / y_scale`` (QLinearAdd); :mod:`mapper.importers.float32` finds integers for them and says where none fit.
+A QDQ graph means these operators too: onnxruntime fuses each DequantizeLinear - operator - QuantizeLinear into one
+(its default, ORT_ENABLE_ALL; unfused it computes in float and agrees only about).
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.layer import Kind
+from arch_model.quant import PAIR_BITS
+from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from mapper.importers.float32 import fit_add, fit_multiplier
+from mapper.importers.network import TensorQuant
+from mapper.importers.onnx_ops import Operator
+
+
+class NoIntegers(Exception):
+    """Why an operator has none."""
+
+
+def integers(op: Operator) -> tuple[OpQuant, int]:
+    """An operator's integers, and where they differ from onnxruntime: ``Network.wrong_steps``. NoIntegers if none."""
+    if op.no_integers:
+        raise NoIntegers(op.no_integers)
+    if any(source is None for source in op.sources):
+        raise NoIntegers("an operand is not int8 (no QuantizeLinear before it)")
+    if op.out is None:
+        raise NoIntegers("its result is not int8 (no QuantizeLinear after it)")
+    if op.layer.kind.has_weights and op.steps is None:
+        raise NoIntegers("its weights are not int8")
+    sources = [source for source in op.sources if source is not None]
+    lo, hi = _clamp(op, op.out)
+    try:
+        if op.layer.kind is Kind.ADD:
+            return _add(op, sources[0], sources[1], op.out, lo, hi)
+        if op.layer.kind is Kind.POOL:
+            return _pool(op, sources[0], op.out, lo, hi)
+        return _conv(op, sources[0], op.out, lo, hi)
+    except ValueError as error:
+        raise NoIntegers(f"its scales are out of range ({error})") from None
+
+
+def _clamp(op: Operator, out: TensorQuant) -> tuple[int, int]:
+    """The int8 bounds of the result: QuantizeLinear of the real ones, and those set on the int8 tensor itself."""
+    lo, hi = op.low, op.high
+    if op.lo > -inf:
+        lo = max(lo, int(out.quantize(op.lo)))
+    if op.hi < inf:
+        hi = min(hi, int(out.quantize(op.hi)))
+    return min(lo, hi), hi
+
+
+def _conv(op: Operator, x: TensorQuant, out: TensorQuant, lo: int, hi: int) -> tuple[ConvQuant, int]:
+    assert op.steps is not None and op.step_scale is not None
+    if op.step_bias is not None:
+        bias = op.step_bias
+    elif op.bias is not None:
+        bias = np.rint(op.bias / (np.float64(x.scale) * op.step_scale)).astype(np.int64)
+    else:
+        bias = np.zeros(op.layer.K, np.int64)
+    if np.any(np.abs(bias) >= 1 << 31):
+        raise NoIntegers(f"its bias is {int(np.abs(bias).max())} steps; give one that fits int32")
+    scale = np.asarray(x.scale * op.step_scale / out.scale, np.float32)
+    w = op.steps.reshape(op.layer.K, -1).astype(np.int64)
+    ends = w * (-128 - x.zero_point), w * (127 - x.zero_point)
+    smallest, greatest = (np.minimum(*ends).sum(axis=1) + bias, np.maximum(*ends).sum(axis=1) + bias)
+    steps = range(lo - out.zero_point + 1, hi - out.zero_point + 1)
+    m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps)
+    small = (bias.astype(np.int32), m.astype(np.int32), shift.astype(np.int32))
+    return ConvQuant(*small, x.zero_point, out.zero_point, lo, hi), int(wrong.sum())
+
+
+def _pool(op: Operator, x: TensorQuant, out: TensorQuant, lo: int, hi: int) -> tuple[PoolQuant, int]:
+    pixels = op.layer.H * op.layer.W
+    scale: npt.NDArray[np.float32] = np.array([x.scale / np.float32(out.scale * np.float32(pixels))], np.float32)
+    smallest, greatest = (np.array([pixels * (end - x.zero_point)], np.int64) for end in (-128, 127))
+    steps = range(lo - out.zero_point + 1, hi - out.zero_point + 1)
+    m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps, PAIR_BITS)
+    return PoolQuant(int(m[0]), int(shift[0]), x.zero_point, out.zero_point, lo, hi), int(wrong[0])
+
+
+def _add(op: Operator, a: TensorQuant, b: TensorQuant, out: TensorQuant, lo: int, hi: int) -> tuple[AddQuant, int]:
+    if len({a.offset, b.offset, out.offset}) > 1:
+        raise NoIntegers("it mixes int8 and uint8; give one type")
+    first, second = (b, a) if op.swapped else (a, b)  # onnxruntime's order of operands decides its roundings
+    scales, zeros = (first.scale, second.scale, out.scale), (first.zero_point, second.zero_point, out.zero_point)
+    m_first, m_second, shift, wrong = fit_add(scales, zeros, out.offset, lo, hi)
+    m_a, m_b = (m_second, m_first) if op.swapped else (m_first, m_second)
+    return AddQuant(m_a, m_b, shift, a.zero_point, b.zero_point, out.zero_point, lo, hi), wrong

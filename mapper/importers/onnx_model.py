@@ -1,0 +1,194 @@
+"""An ONNX file, read and checked: its nodes, constants and the one image that it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mapper.importers.network import NetworkError
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, int, int]
+"""C, H, W of one image's tensor; a vector of F features is (F, 1, 1)."""
+
+_DOMAINS = ("", "ai.onnx", "com.microsoft")
+"""Whose operators go by their bare names: ONNX's, and those of onnxruntime."""
+
+_WHAT = "an ONNX model (a .onnx file)"
+
+
+class Unsupported(Exception):
+    """Why a node has no layer; the importer adds which node."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: its operator, tensors by name ("" for one left out) and attributes as Python values."""
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    proto: Any = field(repr=False, compare=False)
+
+    @property
+    def label(self) -> str:
+        return f'node "{self.name}" ({self.op})'
+
+    def input(self, index: int) -> str:
+        """The name of an input, "" if there is none."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+    def whole(self, key: str, default: int) -> int:
+        return int(self.attributes.get(key, default))
+
+    def text(self, key: str, default: str) -> str:
+        value = self.attributes.get(key, default)
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's graph: nodes in order of execution, initializers, how often each tensor is read, the image."""
+
+    path: str
+    nodes: tuple[Node, ...]
+    constants: dict[str, Array]
+    uses: Counter[str]
+    image: str
+    image_shape: Shape
+    image_rank: int
+    notes: tuple[str, ...]
+    proto: Any = field(repr=False)
+
+    def inferred_shapes(self) -> dict[str, tuple[Shape, bool]]:
+        """(C, H, W) and "is a matrix" of the tensors that ONNX's shape inference knows, for one image."""
+        import onnx
+
+        model = onnx.ModelProto()
+        model.CopyFrom(self.proto)
+        for value in model.graph.input:
+            if value.name == self.image:
+                value.type.tensor_type.shape.dim[0].dim_value = 1
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        found = {}
+        for value in (*inferred.graph.value_info, *inferred.graph.output):
+            sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            if len(sizes) in (2, 4) and all(sizes) and sizes[0] == 1:
+                shape = (sizes[1], 1, 1) if len(sizes) == 2 else (sizes[1], sizes[2], sizes[3])
+                found[value.name] = (shape, len(sizes) == 2)
+        return found
+
+    def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> list[Array]:
+        """The outputs of a node whose inputs are all constant, by ONNX's own reference."""
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        def info(name: str, array: Array) -> Any:
+            kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+            return onnx.helper.make_tensor_value_info(name, kind, list(array.shape))
+
+        ends = [onnx.helper.make_empty_tensor_value_info(name) for name in node.outputs]
+        graph = onnx.helper.make_graph([node.proto], "constant", [info(*pair) for pair in inputs.items()], ends)
+        model = onnx.helper.make_model(graph, opset_imports=self.proto.opset_import)
+        try:
+            return [np.asarray(array) for array in ReferenceEvaluator(model).run(None, dict(inputs))]
+        except Exception as error:  # the evaluator raises whatever NumPy does
+            raise Unsupported(f"its constant inputs cannot be evaluated ({one_line(error)})") from None
+
+
+def one_line(error: Exception) -> str:
+    """An exception's text in one line of at most 200 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def load_model(path: str | Path) -> Model:
+    """Read and check a model. Raises :class:`NetworkError` for one that is missing, damaged or of no fixed shape."""
+    proto = _parse(Path(path))
+    import onnx
+    from onnx.inliner import inline_local_functions
+
+    opsets = {entry.domain for entry in proto.opset_import}
+    for value in proto.graph.output:  # onnxruntime needs neither type nor shape of a result, and its tools omit them
+        if not value.type.tensor_type.HasField("shape"):
+            value.type.tensor_type.elem_type = value.type.tensor_type.elem_type or onnx.TensorProto.FLOAT
+            value.type.tensor_type.shape.SetInParent()
+    try:
+        onnx.checker.check_model(proto)
+        if proto.functions:
+            proto = inline_local_functions(proto)
+    except Exception as error:  # ValidationError, and whatever the C++ side raises for a file that is half there
+        raise NetworkError(f"{path}: not a valid ONNX model ({one_line(error)}); export it anew") from None
+    if not opsets:
+        raise NetworkError(f"{path}: it names no operator set; export it anew")
+    graph = proto.graph
+    nodes = tuple(
+        Node(
+            node.op_type if node.domain in _DOMAINS else f"{node.domain}.{node.op_type}",
+            node.name or node.output[0],
+            tuple(node.input),
+            tuple(node.output),
+            {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute},
+            node,
+        )
+        for node in graph.node
+    )
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    uses = Counter(name for node in nodes for name in node.inputs)
+    uses.update(value.name for value in graph.output)
+    name, sizes, notes = _image(path, [value for value in graph.input if value.name not in constants])
+    shape = (sizes[1], 1, 1) if len(sizes) == 2 else (sizes[1], sizes[2], sizes[3])
+    return Model(str(path), nodes, constants, uses, name, shape, len(sizes), notes, proto)
+
+
+def _parse(path: Path) -> Any:
+    try:
+        import onnx
+    except ImportError:
+        raise NetworkError(f'{path}: reading ONNX needs the package onnx; pip install "fastswitch[onnx]"') from None
+    if not path.is_file():
+        raise NetworkError(f"{path} does not exist; give {_WHAT}")
+    try:
+        proto = onnx.load(str(path))
+    except OSError as error:
+        raise NetworkError(f"{path} cannot be read ({error.strerror or one_line(error)}); give {_WHAT}") from None
+    except Exception as error:  # DecodeError of whichever protobuf is installed, ValidationError for external data
+        raise NetworkError(f"{path}: not ONNX, or cut off ({one_line(error)}); give {_WHAT}") from None
+    if not proto.graph.node:
+        raise NetworkError(f"{path}: not ONNX, or cut off (it has no nodes); give {_WHAT}")
+    return proto
+
+
+def _image(path: str | Path, inputs: list[Any]) -> tuple[str, list[int], tuple[str, ...]]:
+    """Name and sizes (with the batch, 1) of the one input."""
+    import onnx
+
+    if len(inputs) != 1:
+        names = ", ".join(f'"{value.name}"' for value in inputs)
+        raise NetworkError(f"{path}: it has {len(inputs)} inputs ({names}); give a model of one image")
+    (value,) = inputs
+    tensor = value.type.tensor_type
+    allowed = (onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8, onnx.TensorProto.INT8)
+    if tensor.elem_type not in allowed:
+        kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        raise NetworkError(f'{path}: input "{value.name}" is of type {kind}; give FLOAT, UINT8 or INT8')
+    shown = [dim.dim_param or (dim.dim_value if dim.HasField("dim_value") else "?") for dim in tensor.shape.dim]
+    text = f'{path}: input "{value.name}" has shape ({", ".join(map(str, shown))})'
+    if len(shown) not in (2, 4):
+        raise NetworkError(f"{text}; give (1, C, H, W) or (1, features)")
+    for size in shown[1:]:
+        if not isinstance(size, int) or size < 1:
+            raise NetworkError(f"{text}: {size} is not a fixed size; export it with numbers for all but the first")
+    batch, sizes = shown[0], [int(size) for size in shown[1:]]
+    if isinstance(batch, int) and batch != 1:
+        raise NetworkError(f"{text}: {batch} images; export it for 1")
+    notes = () if batch == 1 else (f'input "{value.name}": batch {batch} is taken as 1 image',)
+    return value.name, [1, *sizes], notes

@@ -1,0 +1,179 @@
+"""What the walk over an ONNX graph builds: operators in the making, and the tensors between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.layer import Activation, Layer
+from mapper.importers.network import FloatLayer, TensorQuant
+from mapper.importers.onnx_model import Node, Shape, Unsupported
+
+
+@dataclass
+class Operator:
+    """A layer and its numbers, which later nodes (bias, batch norm, activation, quantisation) still change.
+
+    Float weights are in ``weights`` and ``bias``; quantised ones in ``steps`` (int8, the zero point taken off), their
+    float32 ``step_scale`` (K,) and ``step_bias`` (int32 at the product of the scales of operand and weights).
+    ``sources``: the operands' int8 meaning, None for real ones; ``out``: the result's. ``lo``, ``hi``: bounds on the
+    real result; ``low``, ``high``: on the int8 one. ``swapped``: ONNX has
+    the operands the other way round. ``real_operands``: ONNX computes it in real numbers (QDQ). ``no_integers``: why it
+    cannot have any.
+    """
+
+    layer: Layer
+    sources: tuple[TensorQuant | None, ...]
+    weights: npt.NDArray[np.float64] | None = None
+    bias: npt.NDArray[np.float64] | None = None
+    steps: npt.NDArray[np.int8] | None = None
+    step_scale: npt.NDArray[np.float32] | None = None
+    step_bias: npt.NDArray[np.int64] | None = None
+    out: TensorQuant | None = None
+    lo: float = -inf
+    hi: float = inf
+    low: int = -128
+    high: int = 127
+    swapped: bool = False
+    real_operands: bool = False
+    no_integers: str = ""
+
+    def clip(self, lo: float, hi: float) -> None:
+        """Bound the real result; ReLU and ReLU6 go into the layer as its activation."""
+        if not self.layer.activation.is_clamp:
+            raise Unsupported(f"it follows the {self.layer.activation} of layer {self.layer.name}; give one activation")
+        self.lo, self.hi = min(max(self.lo, lo), hi), min(max(self.hi, lo), hi)
+        names = {(0.0, inf): Activation.RELU, (0.0, 6.0): Activation.RELU6}
+        self.layer = replace(self.layer, activation=names.get((self.lo, self.hi), Activation.NONE))
+
+    def bend(self, activation: Activation) -> None:
+        """Apply an activation that needs a table."""
+        if (self.lo, self.hi) != (-inf, inf) or not self.layer.activation.is_clamp:
+            raise Unsupported(f"it follows another activation of layer {self.layer.name}; give one")
+        self.layer = replace(self.layer, activation=activation)
+        self.no_integers = f"its {activation} needs a table"
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether nothing has bounded or bent the result yet."""
+        return (self.lo, self.hi) == (-inf, inf) and self.layer.activation is Activation.NONE and self.out is None
+
+    def floats(self) -> FloatLayer:
+        """Its float32 numbers."""
+        if self.weights is None:
+            return FloatLayer(None, None, self.lo, self.hi)
+        bias = np.zeros(self.layer.K) if self.bias is None else self.bias
+        return FloatLayer(self.weights.astype(np.float32), bias.astype(np.float32), self.lo, self.hi)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor: the layer that makes it, its shape and meaning.
+
+    ``operator`` is None for the image and, with ``left_out``, for what a node without a layer made. ``flat``: ONNX
+    sees (1, C * H * W). ``quant``: its int8 meaning; ``stored``: it is the int8 tensor itself, else the real one.
+    ``alone``: nobody else has read the operator's result on the way here. ``pad``: top, left, bottom, right, from a
+    Pad node that a convolution must take in.
+    """
+
+    layer: str
+    shape: Shape
+    operator: Operator | None = None
+    flat: bool = False
+    quant: TensorQuant | None = None
+    stored: bool = False
+    alone: bool = True
+    left_out: bool = False
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass
+class Dequantized:
+    """A constant behind a DequantizeLinear: steps with the zero point taken off, scale (1 or n), and its axis."""
+
+    steps: npt.NDArray[np.int64]
+    scale: npt.NDArray[np.float32]
+    axis: int
+    real: npt.NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        shape = [1] * self.steps.ndim
+        if self.scale.size > 1:
+            shape[self.axis] = self.scale.size
+        self.real = self.steps.astype(np.float32) * self.scale.reshape(shape if shape else ())
+
+    def scale_along(self, axis: int) -> npt.NDArray[np.float32]:
+        """One scale for each index of that axis; Unsupported if they run along another."""
+        if self.scale.size > 1 and self.axis != axis:
+            raise Unsupported(f"its weights have scales along axis {self.axis}; give one for each output channel")
+        return np.broadcast_to(self.scale.reshape(-1), (self.steps.shape[axis],)).astype(np.float32)
+
+
+def whole_pads(node: Node, sizes: tuple[int, int], kernel: tuple[int, int], stride: int) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right padding of a node with ``auto_pad`` or ``pads``."""
+    mode = node.text("auto_pad", "NOTSET")
+    if mode in ("NOTSET", ""):
+        pads = [int(p) for p in node.attributes.get("pads", (0, 0, 0, 0))]
+        return pads[0], pads[1], pads[2], pads[3]
+    if mode == "VALID":
+        return 0, 0, 0, 0
+    totals = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(sizes, kernel, strict=True)]
+    small, great = [total // 2 for total in totals], [total - total // 2 for total in totals]
+    before, after = (small, great) if mode == "SAME_UPPER" else (great, small)
+    return before[0], before[1], after[0], after[1]
+
+
+def one_padding(
+    pads: tuple[int, int, int, int],
+    sizes: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: int,
+    ceil_mode: bool = False,
+) -> int:
+    """The padding that, on all four sides, gives the same windows; Unsupported if there is none.
+
+    Rows and columns at the end that no window reaches may be there or not.
+
+    >>> one_padding((1, 1, 0, 0), (8, 8), (3, 3), 2)    # windows begin at -1, 1, 3, 5 either way
+    1
+    """
+    top, left, bottom, right = pads
+    ends = [
+        (n + first + last - k) // stride == (n + 2 * first - k) // stride
+        for n, k, first, last in zip(sizes, kernel, (top, left), (bottom, right), strict=True)
+    ]
+    if top != left or not all(ends) or (ceil_mode and len(set(pads)) > 1) or min(pads) < 0:
+        raise Unsupported(
+            f"padding is {top}, {left}, {bottom}, {right} (top, left, bottom, right); give one for all sides"
+        )
+    return top
+
+
+def one_stride(node: Node) -> int:
+    """The stride of both directions; Unsupported for two, for dilation, for another number of dimensions."""
+    kernel = node.attributes.get("kernel_shape")
+    if kernel is not None and len(kernel) != 2:
+        raise Unsupported(f"kernel is {', '.join(map(str, kernel))}; give one of two dimensions")
+    dilations = list(node.attributes.get("dilations", (1, 1)))
+    if any(d != 1 for d in dilations):
+        raise Unsupported(f"dilations are {', '.join(map(str, dilations))}; give 1, 1")
+    strides = [int(s) for s in node.attributes.get("strides", (1, 1))]
+    if len(set(strides)) != 1:
+        raise Unsupported(f"strides are {', '.join(map(str, strides))}; give one for both directions")
+    return strides[0]
+
+
+def same_quant(a: TensorQuant, b: TensorQuant) -> bool:
+    return (a.scale, a.zero_point, a.offset) == (b.scale, b.zero_point, b.offset)
+
+
+def as_scalar(array: Any, thing: str) -> Any:
+    """The one element of an array; Unsupported if it has several."""
+    flat = np.asarray(array).reshape(-1)
+    if flat.size != 1:
+        raise Unsupported(f"{thing} has {flat.size} values; give one for the whole tensor")
+    return flat[0]

@@ -1,0 +1,220 @@
+"""ONNX nodes without weights: additions, pools, activations, and those that leave no layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf, prod
+from typing import Any
+
+import numpy as np
+
+from arch_model.layer import Activation, Kind, Layer
+from mapper.importers.network import TensorQuant
+from mapper.importers.onnx_model import Node, Unsupported
+from mapper.importers.onnx_ops import Operator, Value, as_scalar, one_padding, one_stride, whole_pads
+from mapper.importers.onnx_walk import Walk
+from mapper.importers.onnx_weighted import add_constant
+
+
+def bound(walk: Walk, node: Node) -> None:
+    """Relu and Clip."""
+    lo, hi = (0.0, inf) if node.op == "Relu" else _clip_bounds(walk, node)
+    value = walk.value(node.input(0))
+    if value.quant is None:
+        walk.fusable(node.input(0)).clip(lo, hi)
+        return walk.alias(node)
+    low = int(value.quant.quantize(lo)) if lo > -inf else -128
+    high = int(value.quant.quantize(hi)) if hi < inf else 127
+    if (low, high) != (-128, 127):  # else the type itself bounds
+        operator = walk.fusable(node.input(0))
+        operator.low, operator.high = max(operator.low, low), min(operator.high, high)
+    walk.alias(node)
+
+
+def _clip_bounds(walk: Walk, node: Node) -> tuple[float, float]:
+    bounds = []
+    for place, key, default in ((1, "min", -inf), (2, "max", inf)):
+        given = node.attributes.get(key, default)
+        if node.input(place):
+            given = as_scalar(walk.constant(node.input(place), key), key)
+        bounds.append(float(given))
+    lo, hi = bounds
+    return (lo if lo > np.finfo(np.float32).min else -inf), (hi if hi < np.finfo(np.float32).max else inf)
+
+
+def bend(walk: Walk, node: Node) -> None:
+    """HardSwish, HardSigmoid, and x * HardSigmoid(x)."""
+    activation = Activation.HSWISH
+    if node.op == "HardSigmoid":
+        slope, middle = (float(node.attributes.get(k, d)) for k, d in (("alpha", 0.2), ("beta", 0.5)))
+        if abs(slope - 1 / 6) > 1e-6 or middle != 0.5:
+            raise Unsupported(f"alpha and beta are {slope:g} and {middle:g}; give 1/6 and 1/2")
+        activation = Activation.HSIGMOID
+    name, follower = node.input(0), walk.readers.get(node.outputs[0])
+    gates = (
+        activation is Activation.HSIGMOID
+        and follower is not None
+        and follower.op == "Mul"
+        and set(follower.inputs) == {name, node.outputs[0]}
+        and walk.model.uses[name] == 2
+        and walk.model.uses[node.outputs[0]] == 1
+    )
+    value = walk.values.get(name)
+    if value is None or value.operator is None or not value.alone or not (gates or walk.model.uses[name] == 1):
+        raise Unsupported("no layer comes before it that could take it in alone")
+    value.operator.bend(Activation.HSWISH if gates else activation)
+    value.operator.out = None  # what was there before is not kept
+    bent = replace(value, quant=None, stored=False)
+    walk.values[node.outputs[0]] = bent
+    if gates and follower is not None:
+        walk.values[follower.outputs[0]] = bent
+
+
+def pad(walk: Walk, node: Node) -> None:
+    value = walk.value(node.input(0))
+    pads = node.attributes.get("pads")
+    amounts = [int(p) for p in (walk.constant(node.input(1), "pads") if pads is None else pads)]
+    fill = node.attributes.get("value", 0.0)
+    if node.input(2):
+        fill = as_scalar(walk.constant(node.input(2), "value"), "value")
+    inner = len(amounts) == 8 and amounts[0] == amounts[1] == amounts[4] == amounts[5] == 0 and min(amounts) >= 0
+    zero = value.quant.zero_point + value.quant.offset if value.quant is not None and value.stored else 0
+    if not inner or value.flat or fill != zero or node.text("mode", "constant") != "constant" or node.input(3):
+        raise Unsupported("it does not pad rows and columns with zeros; give pads 0, 0, t, l, 0, 0, b, r")
+    walk.alias(node, pad=(amounts[2], amounts[3], amounts[6], amounts[7]))
+
+
+def add(walk: Walk, node: Node) -> None:
+    constant = [name for name in node.inputs[:2] if name in walk.constants or name in walk.dequantized]
+    if constant:
+        return add_constant(walk, node, constant[0])
+    _two(walk, node, walk.value(node.input(0)), walk.value(node.input(1)), None)
+
+
+def q_add(walk: Walk, node: Node) -> None:
+    a = walk.stored(walk.value(node.input(0)), walk.quant(node, 1, 2))
+    b = walk.stored(walk.value(node.input(3)), walk.quant(node, 4, 5))
+    _two(walk, node, a, b, walk.quant(node, 6, 7))
+
+
+def _two(walk: Walk, node: Node, a: Value, b: Value, out: TensorQuant | None) -> None:
+    """An addition; its first operand is the layer that was made last."""
+    if a.shape != b.shape:
+        raise Unsupported(f"its operands are {a.shape} and {b.shape}; give two of the same shape")
+    order = {op.layer.name: place for place, op in enumerate(walk.operators)}
+    swapped = order.get(b.layer, -1) > order.get(a.layer, -1)
+    first, second = (b, a) if swapped else (a, b)
+    c, h, w = a.shape
+    layer = Layer(node.name, Kind.ADD, c, c, H=h, W=w, inputs=(first.layer, second.layer))
+    walk.add(node, Operator(layer, (first.quant, second.quant), out=out, swapped=swapped), flat=a.flat)
+
+
+def mul(walk: Walk, node: Node) -> None:
+    if node.outputs[0] in walk.values:  # the product of x * HardSigmoid(x), already there
+        return
+    a, b = (walk.value(name) for name in node.inputs[:2])
+    tensor, factors = (b, a) if a.shape[1:] == (1, 1) != b.shape[1:] else (a, b)
+    if factors.shape != (tensor.shape[0], 1, 1) or tensor.flat != factors.flat:
+        raise Unsupported(f"its operands are {a.shape} and {b.shape}; give a tensor and one value a channel")
+    c, h, w = tensor.shape
+    layer = Layer(node.name, Kind.SCALE, c, c, H=h, W=w, inputs=(tensor.layer, factors.layer))
+    reason = "the product of two tensors has none"
+    walk.add(node, Operator(layer, (tensor.quant, factors.quant), no_integers=reason))
+
+
+def global_pool(walk: Walk, node: Node) -> None:
+    x = walk.value(node.input(0))
+    out: TensorQuant | None = None
+    flat = False
+    if node.op == "QLinearGlobalAveragePool":
+        if node.whole("channels_last", 0):
+            raise Unsupported("channels_last is 1; give channels first")
+        x, out = walk.stored(x, walk.quant(node, 1, 2)), walk.quant(node, 3, 4)
+    elif node.op == "ReduceMean":
+        given = walk.constant(node.input(1), "axes") if node.input(1) else node.attributes.get("axes", ())
+        if sorted(int(axis) % 4 for axis in given) != [2, 3]:
+            raise Unsupported("its axes are not those of rows and columns; give 2, 3")
+        flat = not node.whole("keepdims", 1)
+        _near(walk, node)
+    if x.flat:
+        raise Unsupported("its input is a matrix; give (1, C, H, W)")
+    c, h, w = x.shape
+    layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
+    walk.add(node, Operator(layer, (x.quant,), out=out), flat=flat)
+
+
+def pool(walk: Walk, node: Node) -> None:
+    """MaxPool, AveragePool, QLinearAveragePool."""
+    x = walk.value(node.input(0))
+    out: TensorQuant | None = None
+    if node.op == "QLinearAveragePool":
+        if node.whole("channels_last", 0):
+            raise Unsupported("channels_last is 1; give channels first")
+        x, out = walk.stored(x, walk.quant(node, 1, 2)), walk.quant(node, 3, 4)
+    if x.flat or len(node.outputs) > 1:
+        raise Unsupported("its input is a matrix or it has a second output; give (1, C, H, W) and one output")
+    (c, h, w), stride = x.shape, one_stride(node)
+    r, s = (int(size) for size in node.attributes["kernel_shape"])
+    up = bool(node.whole("ceil_mode", 0))
+    pads = whole_pads(node, (h, w), (r, s), stride)
+    average = node.op != "MaxPool"
+    if average and (r, s) == (h, w) and not any(pads):
+        _near(walk, node)
+        layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
+        return walk.add(node, Operator(layer, (x.quant,), out=out))
+    padding = one_padding(pads, (h, w), (r, s), stride, up)
+    if average and padding and node.whole("count_include_pad", 0):
+        raise Unsupported("count_include_pad is 1; give 0, the average of the pixels that are there")
+    kind = Kind.AVGPOOL if average else Kind.MAXPOOL
+    layer = Layer(node.name, kind, c, c, r, s, h, w, stride, padding, 1, (x.layer,), up)
+    reason = f"the reference has no arithmetic for {kind}"
+    walk.add(node, Operator(layer, (x.quant,), out=out if average else x.quant, no_integers=reason))
+    if not average:  # a maximum keeps the tensor's scale, and its being real or not
+        walk.values[node.outputs[0]] = replace(walk.values[node.outputs[0]], stored=x.stored)
+
+
+def _near(walk: Walk, node: Node) -> None:
+    if any(value.quant for value in walk.values.values()):
+        walk.notes.append(f"layer {node.name}: onnxruntime computes {node.op} in float, so it is near, not bit-exact")
+
+
+def same(walk: Walk, node: Node) -> None:
+    walk.alias(node)
+
+
+def shape(walk: Walk, node: Node) -> None:
+    value = walk.value(node.input(0))
+    sizes = [1, prod(value.shape)] if value.flat else [1, *value.shape]
+    walk.constants[node.outputs[0]] = np.array(sizes[node.whole("start", 0) :][: node.attributes.get("end")], np.int64)
+
+
+def reshape(walk: Walk, node: Node) -> None:
+    """Flatten, Reshape, Squeeze, Unsqueeze: between (1, C, H, W) and (1, C * H * W), nothing else."""
+    value = walk.value(node.input(0))
+    before = [1, prod(value.shape)] if value.flat else [1, *value.shape]
+    after = _new_sizes(walk, node, before)
+    if after == [1, prod(value.shape)]:
+        walk.alias(node, flat=True)
+    elif after == [1, *value.shape]:
+        walk.alias(node, flat=False)
+    else:
+        raise Unsupported(f"it makes {tuple(after)} of {tuple(before)}; give (1, features) or the same")
+
+
+def _new_sizes(walk: Walk, node: Node, before: list[int]) -> list[int]:
+    if node.op == "Flatten":
+        axis = node.whole("axis", 1) % len(before)
+        return [prod(before[:axis]), prod(before[axis:])]
+    if node.op == "Reshape":
+        wanted = [int(size) for size in walk.constant(node.input(1), "shape")]
+        sizes = [before[i] if size == 0 and i < len(before) else size for i, size in enumerate(wanted)]
+        rest = prod(size for size in sizes if size != -1)
+        return [prod(before) // max(rest, 1) if size == -1 else size for size in sizes]
+    given: Any = walk.constant(node.input(1), "axes") if node.input(1) else node.attributes.get("axes")
+    if node.op == "Unsqueeze":
+        rank = len(before) + len(given)
+        places = {int(axis) % rank for axis in given}
+        left = iter(before)
+        return [1 if place in places else next(left) for place in range(rank)]
+    gone = range(1, len(before)) if given is None else [int(axis) % len(before) for axis in given]
+    return [size for place, size in enumerate(before) if place not in gone or size != 1]

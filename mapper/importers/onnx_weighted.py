@@ -1,0 +1,161 @@
+"""ONNX nodes that make a layer with weights, or go into one: convolutions, matrix products, batch norm, bias."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.layer import Kind, Layer
+from mapper.importers.network import TensorQuant
+from mapper.importers.onnx_model import Node, Unsupported
+from mapper.importers.onnx_ops import Operator, Value, one_padding, one_stride, whole_pads
+from mapper.importers.onnx_walk import Walk, steps_of
+
+
+def conv(walk: Walk, node: Node) -> None:
+    quantized = node.op == "QLinearConv"
+    x = walk.value(node.input(0), padded=True)
+    if x.flat:
+        raise Unsupported("its input is a matrix; give (1, C, H, W)")
+    if quantized:
+        x, steps, scale, out = _q_operands(walk, node, x, 3, 6)
+        shape, bias = steps.shape, node.input(8)
+    else:
+        shape, bias = walk.constant(node.input(1), "weights").shape, node.input(2)
+    stride, groups = one_stride(node), node.whole("group", 1)
+    if len(shape) != 4 or shape[1] * groups != x.shape[0] or shape[0] % groups:
+        raise Unsupported(f"its weights are {shape} for {x.shape[0]} channels in {groups} groups")
+    (k, _, r, s), (c, h, w) = shape, x.shape
+    pads = whole_pads(node, (h, w), (r, s), stride)
+    together = (pads[0] + x.pad[0], pads[1] + x.pad[1], pads[2] + x.pad[2], pads[3] + x.pad[3])
+    padding = one_padding(together, (h, w), (r, s), stride)
+    layer = Layer(node.name, Kind.CONV, k, c, r, s, h, w, stride, padding, groups, (x.layer,), bias=bool(bias))
+    operator = Operator(layer, (x.quant,))
+    if quantized:
+        operator.steps, operator.step_scale, operator.out = _int8(steps), _each(scale, k), out
+        operator.step_bias = _int_bias(walk, bias)
+    else:
+        _numbers(walk, operator, x, node.input(1), bias, 0, shape)
+    walk.add(node, operator)
+
+
+def linear(walk: Walk, node: Node) -> None:
+    """Gemm, MatMul, QGemm, QLinearMatMul: weights (F, K), or (K, F) with transB."""
+    quantized = node.op in ("QGemm", "QLinearMatMul")
+    x = walk.value(node.input(0))
+    if node.whole("transA", 0) or not (x.flat or x.shape[1:] == (1, 1)):
+        raise Unsupported("its first operand is not one row of features; give (1, features)")
+    for key in ("alpha", "beta"):
+        if float(node.attributes.get(key, 1.0)) != 1.0:
+            raise Unsupported(f"{key} is {node.attributes[key]}; give 1")
+    out: TensorQuant | None = None
+    bias, turned = "", bool(node.whole("transB", 0))
+    if quantized:
+        result = 7 if node.op == "QGemm" else 6
+        x, steps, scale, out = _q_operands(walk, node, x, 3, result)
+        shape, bias = steps.shape, node.input(6) if node.op == "QGemm" else ""
+    else:
+        shape, bias = walk.constant(node.input(1), "weights").shape, node.input(2)
+    features = prod(x.shape)
+    if len(shape) != 2 or shape[1 if turned else 0] != features:
+        raise Unsupported(f"its weights are {shape} for {features} features")
+    k, (c, h, w) = shape[0 if turned else 1], x.shape
+    whole = (k, c, h, w)
+    kind = Kind.LINEAR if (h, w) == (1, 1) else Kind.CONV
+    layer = Layer(node.name, kind, k, c, h, w, h, w, inputs=(x.layer,), bias=bool(bias))
+    operator = Operator(layer, (x.quant,))
+    if quantized:
+        operator.steps = _int8(steps if turned else steps.T).reshape(whole)
+        operator.step_scale, operator.out = _each(scale, k), out
+        operator.step_bias = _int_bias(walk, bias)
+    else:
+        _numbers(walk, operator, x, node.input(1), bias, 0 if turned else 1, whole)
+    walk.add(node, operator, flat=True)
+
+
+def _q_operands(
+    walk: Walk, node: Node, x: Value, weights: int, result: int
+) -> tuple[Value, npt.NDArray[np.int64], npt.NDArray[np.float32], TensorQuant | None]:
+    """The operand with its int8 meaning, the weights' steps and scale, the result's meaning (None: real)."""
+    x = walk.stored(x, walk.quant(node, 1, 2))
+    array, zero = (
+        walk.constant(node.input(weights), "weights"),
+        walk.constant(node.input(weights + 2), "zero point"),
+    )
+    axis = 0 if node.op == "QLinearConv" else 1 - node.whole("transB", 0)
+    scale = np.asarray(walk.constant(node.input(weights + 1), "scale"), np.float32).reshape(-1)
+    out = walk.quant(node, result, result + 1) if node.input(result) else None
+    return x, steps_of(array, zero, axis), scale, out
+
+
+def _int_bias(walk: Walk, name: str) -> npt.NDArray[np.int64] | None:
+    return np.asarray(walk.constant(name, "bias")).astype(np.int64).reshape(-1) if name else None
+
+
+def _numbers(
+    walk: Walk, operator: Operator, x: Value, weights: str, bias: str, axis: int, shape: tuple[int, ...]
+) -> None:
+    """Weights and bias of a node that ONNX computes in real numbers; ``axis`` of its weights is K."""
+    k, operator.real_operands = operator.layer.K, True
+    if weights in walk.dequantized:
+        found = walk.dequantized[weights]
+        turned = found.steps if axis == 0 else found.steps.T
+        operator.steps, operator.step_scale = _int8(turned).reshape(shape), found.scale_along(axis)
+    else:
+        array = np.asarray(walk.constant(weights, "weights"), np.float64)
+        operator.weights = (array if axis == 0 else array.T).reshape(shape)
+    if not bias:
+        return
+    if bias in walk.dequantized and operator.steps is not None:
+        operator.step_bias = np.broadcast_to(walk.dequantized[bias].steps.reshape(-1), (k,)).astype(np.int64)
+        return
+    operator.bias = np.broadcast_to(walk.constant(bias, "bias").astype(np.float64).reshape(-1), (k,))
+    if operator.steps is not None:
+        walk.notes.append(f"layer {operator.layer.name}: its bias is real, so it is near onnxruntime, not bit-exact")
+
+
+def batch_norm(walk: Walk, node: Node) -> None:
+    operator = walk.fusable(node.input(0))
+    if operator.weights is None or not operator.is_linear:
+        raise Unsupported(f"layer {operator.layer.name} cannot take it in; put it right after a convolution's floats")
+    gain, shift, mean, variance = (
+        np.asarray(walk.constant(node.input(i), "parameter"), np.float64) for i in range(1, 5)
+    )
+    factor = gain / np.sqrt(variance + float(node.attributes.get("epsilon", 1e-5)))
+    before = np.zeros(operator.layer.K) if operator.bias is None else operator.bias
+    operator.weights = operator.weights * factor[:, None, None, None]
+    operator.bias = (before - mean) * factor + shift
+    operator.layer = replace(operator.layer, batch_norm=True)
+    walk.alias(node)
+
+
+def add_constant(walk: Walk, node: Node, name: str) -> None:
+    """A bias."""
+    other = node.inputs[1] if node.inputs[0] == name else node.inputs[0]
+    operator = walk.fusable(other)
+    array = np.asarray(walk.constant(name, "operand"), np.float64)
+    k = operator.layer.K
+    channel = array.ndim - (1 if walk.values[other].flat else 3)
+    along = channel < 0 or array.shape[channel] == array.size
+    if operator.weights is None or not operator.is_linear or not along or array.size not in (1, k):
+        raise Unsupported("it adds a constant that is not the bias of a float layer; give two tensors")
+    before = np.zeros(k) if operator.bias is None else operator.bias
+    operator.bias = before + array.reshape(-1)
+    operator.layer = replace(operator.layer, bias=True)
+    walk.values[node.outputs[0]] = walk.value(other)
+
+
+def _int8(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    if steps.size and (steps.min() < -128 or steps.max() > 127):
+        least, most = int(steps.min()), int(steps.max())
+        raise Unsupported(f"its weights reach from {least} to {most} about their zero point; give -128 to 127")
+    return steps.astype(np.int8)
+
+
+def _each(scale: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.float32]:
+    if scale.size not in (1, k):
+        raise Unsupported(f"its weights have {scale.size} scales; give 1 or {k}")
+    return np.broadcast_to(scale, (k,)).astype(np.float32)

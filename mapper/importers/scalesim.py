@@ -1,0 +1,173 @@
+"""SCALE-Sim topology files, in and out.
+
+A CSV with a header and one layer a row; fields may be followed by blanks, a comma and a comment after ``#``.
+Convolutions: ``Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,``
+(or ``Stride Height, Stride Width``); matrix products: ``Layer, M, N, K,`` for (M, K) x (K, N). Either may have
+``Batch Size`` and ``Sparsity`` (N:M) columns. Source: github.com/scalesim-project, its topologies and their reader.
+
+The format has no edges, groups or padding, and its output has ceil((IFMAP - filter) / stride) + 1 rows. So layers are
+read with padding 0 and the image as input; they are written with the padding inside the IFMAP, cut to the rows that
+the windows visit, for which ceil and our floor agree. A name that holds "DP" is a depthwise layer there, of
+``Channels`` channels and ``Num Filter`` filters each: here it has groups, and it is written with "_DP" at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from arch_model.errors import LayerError
+from arch_model.layer import INPUT, Kind, Layer
+from arch_model.supernet import SubNet
+from mapper.importers.network import Network, NetworkError, read_text, unique_names, write_text
+
+_CONV = {
+    "layer name": "name",
+    "layer": "name",
+    "ifmap height": "H",
+    "ifmap width": "W",
+    "filter height": "R",
+    "filter width": "S",
+    "channels": "C",
+    "num filter": "K",
+    "num filters": "K",
+    "strides": "stride",
+    "stride": "stride",
+    "stride height": "stride",
+    "stride h": "stride",
+    "stride width": "stride_w",
+    "stride w": "stride_w",
+    "batch": "batch",
+    "batch size": "batch",
+    "sparsity": "sparsity",
+    "sparsity ratio": "sparsity",
+}
+_GEMM = {"layer name": "name", "layer": "name", "m": "M", "n": "N", "k": "K"} | {
+    title: field for title, field in _CONV.items() if field in ("batch", "sparsity")
+}
+_CONV_HEADER = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
+_GEMM_HEADER = "Layer, M, N, K,"
+_DEPTHWISE = "DP"
+_WHAT = f'a SCALE-Sim topology with the header "{_CONV_HEADER}" or "{_GEMM_HEADER}"'
+
+
+def read_topology(path: str | Path) -> Network:
+    """The layers of a SCALE-Sim topology file, each reading the image. A name's second row becomes ``name_2``.
+
+    Raises :class:`NetworkError` that names the file, the line, the column and its value.
+    """
+    lines = [(n, line) for n, line in enumerate(read_text(path, _WHAT).splitlines(), 1) if _fields(line)]
+    if not lines:
+        raise NetworkError(f"{path} has no header; give {_WHAT}")
+    number, header = lines[0]
+    titles = [" ".join(field.lower().split()) for field in _fields(header)]
+    known = _GEMM if {"m", "n", "k"} <= set(titles) else _CONV
+    columns = {known[title]: place for place, title in enumerate(titles) if title in known}
+    needed = ("name", "M", "N", "K") if known is _GEMM else ("name", "H", "W", "R", "S", "C", "K", "stride")
+    for field in needed:
+        if field not in columns:
+            wanted = next(title for title, f in known.items() if f == field)
+            raise NetworkError(f'{path}, line {number}: column "{wanted}" is missing; give {_WHAT}')
+    if len(lines) == 1:
+        raise NetworkError(f"{path} has no rows; give at least one layer")
+    notes: list[str] = []
+    layers = [_layer(f"{path}, line {n}", _fields(line), columns, titles, notes) for n, line in lines[1:]]
+    names = unique_names((layer.name for layer in layers), {INPUT})
+    renamed = tuple(replace(layer, name=name) for layer, name in zip(layers, names, strict=True))
+    stem = Path(path).stem
+    return Network(SubNet(stem, stem, renamed), notes=tuple(notes))
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a line without its comment and the empty ones at its end."""
+    fields = [field.strip() for field in line.split("#")[0].split(",")]
+    while fields and not fields[-1]:
+        fields.pop()
+    return fields
+
+
+def _layer(where: str, fields: list[str], columns: dict[str, int], titles: list[str], notes: list[str]) -> Layer:
+    def text(field: str) -> str:
+        place = columns[field]
+        if place >= len(fields) or not fields[place]:
+            raise NetworkError(f'{where}: it has no "{titles[place]}"; give all of {", ".join(titles)}')
+        return fields[place]
+
+    def whole(field: str) -> int:
+        value = text(field)
+        if not (value.isascii() and value.isdigit() and int(value)):
+            title = titles[columns[field]]
+            raise NetworkError(f"{where}: {title} is {value!r}; give a whole number, at least 1")
+        return int(value)
+
+    name = text("name")
+    if "batch" in columns and columns["batch"] < len(fields) and whole("batch") != 1:
+        raise NetworkError(f"{where}: batch size is {whole('batch')}; give 1, one image at a time")
+    if "sparsity" in columns and columns["sparsity"] < len(fields):
+        kept, _, of = text("sparsity").partition(":")
+        if kept.strip() != of.strip():
+            raise NetworkError(f"{where}: sparsity is {text('sparsity')!r}; give 1:1, all weights there")
+    try:
+        if "M" in columns:
+            return _product(name, whole("M"), whole("N"), whole("K"))
+        if "stride_w" in columns and whole("stride") != whole("stride_w"):
+            strides = f"{whole('stride')} and {whole('stride_w')}"
+            raise NetworkError(f"{where}: strides are {strides}; give one for both directions")
+        sizes = {size: whole(size) for size in ("K", "C", "R", "S", "H", "W", "stride")}
+        layer = _convolution(name, sizes)
+    except LayerError as error:
+        raise NetworkError(f"{where}: {error}") from None
+    for size, kernel in ((layer.H, layer.R), (layer.W, layer.S)):
+        if (size - kernel) % layer.stride:
+            notes.append(f"{layer.name}: SCALE-Sim counts one more output row or column, of a window that overhangs")
+            break
+    return layer
+
+
+def _convolution(name: str, sizes: dict[str, int]) -> Layer:
+    k, c, r, s, h, w = (sizes[size] for size in "KCRSHW")
+    stride = sizes["stride"]
+    if _DEPTHWISE in name:
+        own = name.removesuffix(f"_{_DEPTHWISE}")
+        return Layer(own, Kind.CONV, k * c, c, r, s, h, w, stride, groups=c, inputs=(INPUT,))
+    if (r, s, h, w) == (1, 1, 1, 1):
+        return Layer(name, Kind.LINEAR, k, c, inputs=(INPUT,))
+    return Layer(name, Kind.CONV, k, c, r, s, h, w, stride, inputs=(INPUT,))
+
+
+def _product(name: str, rows: int, columns: int, depth: int) -> Layer:
+    """(rows, depth) x (depth, columns): a linear layer, or a pointwise convolution of as many pixels as rows."""
+    if rows == 1:
+        return Layer(name, Kind.LINEAR, K=columns, C=depth, inputs=(INPUT,))
+    return Layer(name, Kind.CONV, K=columns, C=depth, H=rows, inputs=(INPUT,))
+
+
+def write_topology(path: str | Path, layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Write layers with weights as a SCALE-Sim topology; returns the others, which such a file cannot say.
+
+    Output sizes and multiply-accumulates there are those here. Raises :class:`NetworkError` for groups that are not
+    depthwise, a name with a comma or "#", or a dense layer whose name SCALE-Sim takes for a depthwise one.
+    """
+    rows, left_out = [_CONV_HEADER], []
+    for layer in layers:
+        if not layer.kind.has_weights:
+            left_out.append(layer)
+            continue
+        depthwise = layer.groups > 1
+        if depthwise and layer.groups != layer.C:
+            raise NetworkError(
+                f"layer {layer.name}: groups is {layer.groups}; SCALE-Sim has 1 and, for a depthwise layer, {layer.C}"
+            )
+        if "," in layer.name or "#" in layer.name or (_DEPTHWISE in layer.name and not depthwise):
+            raise NetworkError(
+                f"layer {layer.name}: SCALE-Sim reads such a name otherwise; give one without a comma, # and DP"
+            )
+        name = f"{layer.name}_{_DEPTHWISE}" if depthwise else layer.name
+        ifmap = [(layer.P - 1) * layer.stride + layer.R, (layer.Q - 1) * layer.stride + layer.S]
+        sizes = [*ifmap, layer.R, layer.S, layer.C, layer.K // layer.groups, layer.stride]
+        rows.append(", ".join([name, *map(str, sizes)]) + ",")
+    if len(rows) == 1:
+        raise NetworkError(f"{path}: no layer has weights; a topology needs at least one")
+    write_text(path, "\n".join(rows) + "\n")
+    return tuple(left_out)

@@ -1,0 +1,104 @@
+"""Files that are no usable ONNX model: one line each, that says so."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from mapper.importers import NetworkError, read_network, read_onnx
+from tests.mapper.importers.onnx_nets import Graph, residual_graph
+
+
+def message(path, **options):
+    with pytest.raises(NetworkError) as caught:
+        read_onnx(path, **options)
+    text = str(caught.value)
+    assert "\n" not in text and str(path) in text
+    return text
+
+
+def test_missing_file(tmp_path):
+    assert "does not exist; give an ONNX model" in message(tmp_path / "no.onnx")
+    assert "does not exist" in message(tmp_path)  # a folder
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, world\n" * 20, bytes(range(256)) * 4, b"\x80\x00\x00"])
+def test_not_onnx(tmp_path, content):
+    (path := tmp_path / "net.onnx").write_bytes(content)
+    assert "not ONNX, or cut off" in message(path)
+
+
+def test_truncated_anywhere(tmp_path):
+    graph, end = residual_graph(np.random.default_rng(0))
+    whole = graph.save(tmp_path / "whole.onnx", end).read_bytes()
+    path = tmp_path / "cut.onnx"
+    for part in np.linspace(1, len(whole) - 1, 60).astype(int):
+        path.write_bytes(whole[:part])
+        message(path)
+
+
+def test_damaged_bytes_never_give_a_traceback(tmp_path):
+    """200 models with one byte changed: a network or one line."""
+    graph, end = residual_graph(np.random.default_rng(0))
+    whole = graph.save(tmp_path / "whole.onnx", end).read_bytes()
+    rng, path, failed = np.random.default_rng(7), tmp_path / "bad.onnx", 0
+    for _ in range(200):
+        changed = bytearray(whole)
+        changed[rng.integers(len(whole))] = rng.integers(256)
+        path.write_bytes(changed)
+        try:
+            read_onnx(path)
+        except NetworkError as error:
+            failed += 1
+            assert "\n" not in str(error)
+    assert failed
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        (("N", 3, "H", "W"), "shape (N, 3, H, W): H is not a fixed size"),
+        ((1, 3, None, 8), "? is not a fixed size"),
+        ((4, 3, 8, 8), "4 images; export it for 1"),
+        ((1, 3, 8), "give (1, C, H, W) or (1, features)"),
+    ],
+)
+def test_sizes_of_the_image(tmp_path, shape, text):
+    graph = Graph(shape)
+    assert text in message(graph.save(tmp_path / "net.onnx", graph.node("Relu", "x")))
+
+
+def test_types_and_inputs(tmp_path):
+    graph = Graph()
+    graph.image = helper.make_tensor_value_info("x", TensorProto.DOUBLE, (1, 3, 8, 8))
+    y = graph.node("Relu", "x")
+    assert "is of type DOUBLE; give FLOAT, UINT8 or INT8" in message(graph.save(tmp_path / "net.onnx", y))
+    model = Graph().model()
+    model.graph.node.append(helper.make_node("Add", ["x", "z"], ["y"]))
+    model.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, (1, 3, 16, 16)))
+    model.graph.output.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 3, 16, 16)))
+    onnx.save(model, path := tmp_path / "two.onnx")
+    assert 'it has 2 inputs ("x", "z"); give a model of one image' in message(path)
+
+
+def test_external_weights_that_are_missing(tmp_path):
+    graph, end = residual_graph(np.random.default_rng(0))
+    path = tmp_path / "net.onnx"
+    onnx.save(graph.model(end), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    assert read_onnx(path).subnet.macs
+    (tmp_path / "weights.bin").unlink()
+    assert "weights.bin" in message(path)
+
+
+def test_no_layer_at_all(tmp_path):
+    graph = Graph()
+    path = graph.save(tmp_path / "net.onnx", graph.node("Identity", "x"))
+    assert "no node has a layer" in message(path)
+    graph = Graph()
+    path = graph.save(tmp_path / "net.onnx", graph.node("Sigmoid", "x"))
+    assert "no node has a layer" in message(path, skip_unsupported=True)
+
+
+def test_unknown_suffix(tmp_path):
+    with pytest.raises(NetworkError, match=r"suffix '.txt' says no known format; give .onnx \(an ONNX model\)"):
+        read_network(tmp_path / "net.txt")

@@ -1,0 +1,161 @@
+"""int8 models with parts that have no integers here, or not onnxruntime's: layers all the same, and a note."""
+
+import numpy as np
+import pytest
+
+from mapper.importers import NetworkError, read_onnx
+from tests.mapper.importers.onnx_nets import Graph
+
+F = np.float32
+
+
+class QdqGraph(Graph):
+    """Every tensor of scale 1/8 and zero point 0, in int8."""
+
+    def real(self, x):
+        """A tensor through QuantizeLinear and DequantizeLinear."""
+        return self.node("DequantizeLinear", self.stored(x), F(1 / 8), np.int8(0))
+
+    def stored(self, x):
+        return self.node("QuantizeLinear", x, F(1 / 8), np.int8(0))
+
+    def weights(self, steps, scale=0.5, zero=None, **attributes):
+        zero = np.int8(0) if zero is None else zero
+        steps = steps if isinstance(steps, str) else np.asarray(steps)
+        return self.node("DequantizeLinear", steps, F(scale), zero, **attributes)
+
+
+def start(steps=None, bias=(), **weights):
+    """Image and a 1 x 1 convolution of 2 channels in a QdqGraph, before its QuantizeLinear."""
+    graph = QdqGraph((1, 2, 6, 6))
+    steps = np.full((2, 2, 1, 1), 3, np.int8) if steps is None else steps
+    return graph, graph.node("Conv", graph.real("x"), graph.weights(steps, **weights), *bias, name="c")
+
+
+def read(tmp_path, graph, end, **options):
+    return read_onnx(graph.save(tmp_path / "net.onnx", end), **options)
+
+
+def test_a_table_activation_has_no_integers(tmp_path):
+    """With or without a QuantizeLinear between the convolution and its h-swish."""
+    for between in (False, True):
+        graph, y = start()
+        y = graph.real(graph.node("HardSwish", graph.real(y) if between else y, name="act"))
+        network = read(tmp_path, graph, y)
+        (layer,) = network.subnet.layers
+        assert (layer.activation, network.runnable) == ("hswish", False)
+        assert network.weights["c"].shape == (2, 2, 1, 1)
+        assert "layer c has no integers: its hswish needs a table" in network.notes
+
+
+def test_a_maximum_keeps_its_scale(tmp_path):
+    graph, y = start()
+    y = graph.node("MaxPool", graph.real(y), name="max", kernel_shape=[2, 2], strides=[2, 2])
+    network = read(tmp_path, graph, graph.real(y))
+    assert [str(layer.kind) for layer in network.subnet.layers] == ["conv", "maxpool"]
+    assert set(network.quant) == {"c"} and network.tensors["max"] == network.tensors["c"]
+    assert "layer max has no integers: the reference has no arithmetic for maxpool" in network.notes
+
+
+def test_real_operands_and_results(tmp_path):
+    """An unquantised result, and what reads it."""
+    graph, y = start()
+    y = graph.node("Conv", y, graph.weights(np.ones((2, 2, 1, 1), np.int8)), name="d")
+    network = read(tmp_path, graph, graph.real(y))
+    assert "layer c has no integers: its result is not int8 (no QuantizeLinear after it)" in network.notes
+    assert "layer d has no integers: an operand is not int8 (no QuantizeLinear before it)" in network.notes
+
+
+def test_a_float_bias_is_rounded_and_said(tmp_path):
+    """0.2 / (1/8 * 0.5) = 3.2 steps."""
+    graph, y = start(bias=[np.array([0.2, -0.2], F)])
+    network = read(tmp_path, graph, graph.real(y))
+    assert network.quant["c"].bias.tolist() == [3, -3]
+    assert any("its bias is real, so it is near onnxruntime, not bit-exact" in note for note in network.notes)
+
+
+def test_int8_qdq_says_what_onnxruntime_needs(tmp_path):
+    graph, y = start()
+    network = read(tmp_path, graph, graph.real(y))
+    assert network.notes[-1].endswith("computes in integers only with session.qdqisint8allowed = 1")
+
+
+def test_weights_of_every_form(tmp_path):
+    """uint8 about 128, one scale a channel, and floats behind a QuantizeLinear: the same steps."""
+    steps = np.array([[3, -5], [127, -128]], np.int8).reshape(2, 2, 1, 1)
+    forms = []
+    graph, y = start((steps.astype(np.int16) + 128).astype(np.uint8), zero=np.uint8(128))
+    forms.append((graph, y))
+    graph, y = start(steps, scale=np.array([0.5, 0.25], F), zero=np.zeros(2, np.int8), axis=0)
+    forms.append((graph, y))
+    graph = QdqGraph((1, 2, 6, 6))
+    quantised = graph.node("QuantizeLinear", steps.astype(F) * F(0.5), F(0.5), np.int8(0))
+    forms.append((graph, graph.node("Conv", graph.real("x"), graph.weights(quantised), name="c")))
+    found = [read(tmp_path, graph, graph.real(y)) for graph, y in forms]
+    assert all(np.array_equal(network.weights["c"], steps) for network in found)
+    scales = [network.quant["c"].multiplier / 2.0 ** network.quant["c"].shift for network in found]
+    assert [scale.tolist() for scale in scales] == [[0.5, 0.5], [0.5, 0.25], [0.5, 0.5]]
+
+
+def rescaled():
+    graph, y = start()
+    return graph, graph.node("QuantizeLinear", graph.real(y), F(0.3), np.int8(0), name="again")
+
+
+def other_scale():
+    graph, y = start()
+    return graph, graph.node("DequantizeLinear", graph.stored(y), F(0.3), np.int8(0), name="again")
+
+
+def int16_tensor():
+    graph, y = start()
+    return graph, graph.node("QuantizeLinear", y, F(1), np.int16(0), name="wide")
+
+
+def relu_on_int8():
+    graph, y = start()
+    return graph, graph.node("Relu", graph.stored(y), name="relu")
+
+
+def norm_after_int8_weights():
+    graph, y = start()
+    parameters = [np.ones(2, F)] * 4
+    return graph, graph.real(graph.node("BatchNormalization", y, *parameters, name="bn"))
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (rescaled, 'node "again" (QuantizeLinear): it changes the scale of an int8 tensor'),
+        (other_scale, 'node "again" (DequantizeLinear): its scale or zero point is not that of the tensor'),
+        (int16_tensor, 'node "wide" (QuantizeLinear): its zero point is of type int16; give int8 or uint8'),
+        (relu_on_int8, 'node "relu" (Relu): its operand "'),
+        (norm_after_int8_weights, 'node "bn" (BatchNormalization): layer c cannot take it in'),
+        (lambda: start(np.full((2, 2, 1, 1), 255, np.uint8), zero=np.uint8(3)), "its weights reach from 252 to 252"),
+        (
+            lambda: start(scale=np.ones(2, F), zero=np.zeros(2, np.int8), axis=1),
+            "have scales along axis 1",
+        ),
+        (
+            lambda: start(scale=np.ones(3, F), zero=np.zeros(3, np.int8), axis=0),
+            "has shape (2, 2, 1, 1) and 3 scales along axis 0",
+        ),
+    ],
+)
+def test_what_cannot_be_read(tmp_path, made, text):
+    graph, y = made()
+    with pytest.raises(NetworkError) as caught:
+        read(tmp_path, graph, y)
+    assert text in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_skip_in_an_int8_graph(tmp_path):
+    """A Sigmoid between two int8 tensors of different scales: left out, and the rest keeps its integers."""
+    graph, y = start()
+    y = graph.node("Sigmoid", graph.real(y), name="sigmoid")
+    y = graph.node("QuantizeLinear", y, F(1 / 256), np.int8(-128))
+    y = graph.node("DequantizeLinear", y, F(1 / 256), np.int8(-128))
+    y = graph.node("Conv", y, graph.weights(np.ones((2, 2, 1, 1), np.int8)), name="d")
+    network = read(tmp_path, graph, graph.real(y), skip_unsupported=True)
+    assert network.subnet.layer("d").inputs == ("c",) and network.quant["d"].z_in == -128
+    assert set(network.quant) == {"c", "d"} and not network.runnable

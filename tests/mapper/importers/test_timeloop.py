@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import yaml
+
+from arch_model.layer import Kind, Layer
+from mapper.importers import NetworkError, read_problem, write_problem
+
+SHAPE = {"name": "CNN_Layer", "dimensions": ["C", "M", "R", "S", "N", "P", "Q"]}
+SIZES = {"C": 4, "M": 8, "R": 3, "S": 3, "N": 1, "P": 6, "Q": 5, "Wstride": 2, "Hstride": 2}
+
+
+def read(tmp_path, content):
+    (path := tmp_path / "conv1.yaml").write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return read_problem(path)
+
+
+def layer_of(tmp_path, **problem):
+    (layer,) = read(tmp_path, {"problem": problem}).subnet.layers
+    return layer
+
+
+def test_by_hand(tmp_path):
+    """6 output rows of stride 2 and kernel 3 read (6 - 1) 2 + 3 = 13 rows."""
+    layer = layer_of(tmp_path, shape=SHAPE, instance=SIZES)
+    assert (layer.name, layer.K, layer.C, layer.H, layer.W, layer.P, layer.Q) == ("conv1", 8, 4, 13, 11, 6, 5)
+    assert layer.macs == 8 * 4 * 9 * 30 and (layer.padding, layer.inputs) == (0, ("input",))
+
+
+def test_older_files(tmp_path):
+    """Sizes beside the shape, K for M, a shape by name or none, strides by default."""
+    sizes = {"C": 4, "K": 8, "R": 1, "S": 3, "N": 1, "P": 6, "Q": 5}
+    for shape in ({}, {"shape": "cnn-layer"}, {"shape": "cnn_layer"}):
+        layer = layer_of(tmp_path, **shape, **sizes)
+        assert (layer.K, layer.R, layer.S, layer.H, layer.W, layer.stride) == (8, 1, 3, 6, 7, 1)
+
+
+def test_a_default_stride(tmp_path):
+    strides = [{"name": "Wstride", "default": 3}, {"name": "Hstride", "default": 3}]
+    sizes = {key: value for key, value in SIZES.items() if "stride" not in key}
+    assert layer_of(tmp_path, shape={**SHAPE, "coefficients": strides}, instance=sizes).stride == 3
+
+
+def test_groups(tmp_path):
+    """Without K and M depthwise; with G, C and M count the channels of one group."""
+    sizes = {"C": 16, "R": 5, "S": 5, "N": 1, "P": 10, "Q": 10}
+    layer = layer_of(tmp_path, shape={"dimensions": ["C", "R", "S", "N", "P", "Q"]}, instance=sizes)
+    assert (layer.K, layer.C, layer.groups, layer.macs) == (16, 16, 16, 16 * 25 * 100)
+    spaces = [{"name": "Weights", "projection": [[["G"]], [["C"]], [["M"]], [["R"]], [["S"]]]}]
+    sizes |= {"M": 32, "G": 2}
+    layer = layer_of(tmp_path, shape={**SHAPE, "data-spaces": spaces}, instance=sizes)
+    assert (layer.K, layer.C, layer.groups, layer.macs) == (64, 32, 2, 2 * 32 * 16 * 25 * 100)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_round_trip(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    path = tmp_path / "x.yaml"
+    layers = [Layer("x", Kind.LINEAR, 10, 64)]
+    for _ in range(40):
+        groups, r, stride = int(rng.choice([1, 1, 2, 4])), int(rng.choice([1, 3, 5])), int(rng.integers(1, 4))
+        k, c = (groups * int(n) for n in rng.integers(1, 9, 2))
+        h, w = (int(size) for size in rng.integers(r + 1, 30, 2))
+        layers.append(Layer("x", Kind.CONV, k, c, r, r, h, w, stride, int(rng.integers(0, r)), groups))
+    for layer in layers:
+        write_problem(path, layer)
+        (back,) = read_problem(path).subnet.layers
+        for fact in ("name", "kind", "K", "C", "R", "S", "P", "Q", "stride", "groups", "macs", "weight_bytes"):
+            assert getattr(back, fact) == getattr(layer, fact), (fact, layer)
+        written = path.read_text()
+        write_problem(path, back)
+        assert path.read_text() == written
+
+
+def test_projections_that_timeloop_needs(tmp_path):
+    """Every dimension is projected on; inputs are sums of products of kernel and output positions."""
+    write_problem(path := tmp_path / "x.yaml", Layer("x", Kind.CONV, 8, 4, 3, 3, 8, 8, 2, 1, groups=2))
+    problem = yaml.safe_load(path.read_text())["problem"]
+    shape, spaces = problem["shape"], {space["name"]: space for space in problem["shape"]["data_spaces"]}
+    assert set(problem["instance"]) == {*shape["dimensions"], *(entry["name"] for entry in shape["coefficients"])}
+    assert spaces["Inputs"]["projection"][-2:] == [
+        [["R", "Wdilation"], ["P", "Wstride"]],
+        [["S", "Hdilation"], ["Q", "Hstride"]],
+    ]
+    used = {term[0] for space in spaces.values() for axis in space["projection"] for term in axis}
+    assert used == set(shape["dimensions"]) and spaces["Outputs"]["read_write"] is True
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("a: [", "not YAML"),
+        ("", 'key "problem" is missing'),
+        ("- 1\n", 'key "problem" is missing'),
+        ({"problem": 3}, 'key "problem" is missing'),
+        ({"problem": {"shape": "gemm", "instance": {}}}, "problem.shape is 'gemm'; give cnn_layer"),
+        ({"problem": {"shape": {"dimensions": ["M", "N", "K"]}}}, "has the dimensions K, M, N; give a convolution's"),
+        ({"problem": {"shape": {}, "instance": {}}}, "problem.shape has no dimensions"),
+        ({"problem": {"shape": SHAPE, "instance": 3}}, "problem.instance is 3"),
+        ({"problem": {"shape": SHAPE, "instance": {**SIZES, "P": 0}}}, "P is 0; give a whole number, at least 1"),
+        ({"problem": {"shape": SHAPE, "instance": {**SIZES, "P": "six"}}}, "P is 'six'"),
+        ({"problem": {"shape": SHAPE, "instance": {**SIZES, "N": 4}}}, "N is 4; give 1, one image at a time"),
+        ({"problem": {"shape": SHAPE, "instance": {**SIZES, "Wdilation": 2}}}, "Wdilation is 2; give 1"),
+        ({"problem": {"shape": SHAPE, "instance": {**SIZES, "Hstride": 1}}}, "Wstride is 2 and Hstride 1; give one"),
+        ({"problem": {"shape": SHAPE, "instance": {"C": 1}}}, "problem.instance has no R"),
+        ({"problem": {"shape": {**SHAPE, "data_spaces": [3]}, "instance": SIZES}}, "data_spaces"),
+    ],
+)
+def test_bad_files(tmp_path, content, text):
+    with pytest.raises(NetworkError) as caught:
+        read(tmp_path, content)
+    assert text in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_layer_without_weights_is_no_problem(tmp_path):
+    with pytest.raises(NetworkError, match="layer a: a layer of kind pool is no Timeloop problem"):
+        write_problem(tmp_path / "x.yaml", Layer("a", Kind.POOL, 8, 8, H=4, W=4))

@@ -1,0 +1,41 @@
+"""What the pages say of commands and registers is what the code says. `python tests/test_docs.py` writes it anew."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mapper.isa import FIELDS, SLOTS, Opcode, field_table
+from rtl.control import register_table
+
+PAGE = Path(__file__).parents[1] / "docs" / "hardware.md"
+
+
+def commands() -> str:
+    parts = []
+    for opcode in FIELDS:
+        slots = "one slot" if SLOTS[opcode] == 1 else f"{SLOTS[opcode]} slots"
+        parts.append(f"### {opcode.name} ({int(opcode)}), {slots}\n\n{field_table(Opcode(opcode))}")
+    return "\n\n".join(parts)
+
+
+SECTIONS = {"commands": commands, "registers": register_table}
+
+
+def with_section(page: str, name: str, text: str) -> str:
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+    assert re.search(pattern, page, re.S), f"{PAGE.name} has no section {name}"
+    return re.sub(pattern, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.S)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_page_shows_what_the_code_defines(name):
+    page = PAGE.read_text()
+    assert with_section(page, name, SECTIONS[name]()) == page
+
+
+if __name__ == "__main__":
+    text = PAGE.read_text()
+    for section, make in SECTIONS.items():
+        text = with_section(text, section, make())
+    PAGE.write_text(text)
