@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 OnRow = Callable[[dict[str, Any]], None]
 OnStage = Callable[[str], None]
 
+OBJECTIVES = ("latency", "energy", "edp")
 POLICIES = ("strict-accuracy", "strict-latency")
 
 
@@ -259,6 +260,92 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
 
 
 @cli.command(
+    "map",
+    short_help="Find a layer's best mapping, with a certificate.",
+    epilog='\b\nExample:  fastswitch map --layer "K=512 C=512 R=3 S=3 H=7 W=7" --accelerator zcu104',
+)
+@click.option(
+    "--layer",
+    required=True,
+    metavar='"K=.. C=.. [R=.. S=.. H=.. W=.. stride=.. padding=..]"',
+    help="Its sizes; padding is (R - 1) / 2 if it is not given.",
+)
+@_accelerator
+@click.option(
+    "--objective",
+    type=click.Choice(OBJECTIVES),
+    default=OBJECTIVES[0],
+    show_default=True,
+    help="What shall be least: cycles, joules, or joule seconds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def map_layer(layer: str, accelerator: str, objective: str, as_json: bool) -> None:
+    """Find the best of all mappings of a layer, and say how that is known."""
+    from mapper.layer_text import parse_layer
+    from mapper.optimise import optimise
+
+    best = optimise(parse_layer(layer), _machine(accelerator), objective)
+    record = best.to_dict()
+    if as_json:
+        click.echo(_json(record))
+        return
+    click.echo(best.loop_nest())
+    pruned = ", ".join(f"{count:,} by {name}" for name, count in record.pop("pruned").items() if count)
+    record.pop("loop_nest")
+    _show_summary(record | {"pruned": pruned or "none"})
+
+
+@cli.command(
+    short_help="Predict every layer of SubNets.",
+    epilog="\b\nExample:  fastswitch predict --subnets six.json --accelerator zcu104 --cached best --csv layers.csv",
+)
+@click.option(
+    "--subnets",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE.json",
+    help="A JSON list of SubNets, as `fastswitch subnets --json` writes it.",
+)
+@_accelerator
+@click.option(
+    "--cached",
+    default="none",
+    show_default=True,
+    metavar="none|best|FILE.json",
+    help="What the PB holds: nothing, the best part of each SubNet, or a SubGraph ([K, C] of each SuperNet layer).",
+)
+@click.option(
+    "--csv",
+    "csv_out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="OUT.csv",
+    help="Where to write one row a layer.",
+)
+def predict(subnets: Path, accelerator: str, cached: str, csv_out: Path) -> None:
+    """Predict cycles, bytes and energy of every layer, each at its best mapping and as a Program of its own."""
+    from importlib.metadata import version
+
+    from arch_model.machine import load_machine
+    from arch_model.spaces import read_subnets
+    from mapper.predict import predict_subnets
+    from sim.results import RowWriter
+
+    nets, machine = read_subnets(subnets), load_machine(accelerator)
+    _make_folder(csv_out.parent)
+    facts = {"fastswitch": version("fastswitch"), "accelerator": machine.name}
+    facts |= {"cached": cached, "subnets": subnets.name}
+    if hasattr(machine, "hash"):
+        facts["accelerator_hash"] = machine.hash()
+    with _shown(len(nets), PREDICT_COLUMNS) as (on_row, _), RowWriter(csv_out, facts) as table:
+        for rows, total in predict_subnets(nets, machine, cached):
+            for row in rows:
+                table.write(row)
+            on_row(total)
+    _show_summary({"SubNets": len(nets), "table": csv_out})
+
+
+@cli.command(
     "import",
     short_help="Read a network from ONNX, SCALE-Sim or Timeloop.",
     epilog="\b\nExample:  fastswitch import resnet.onnx --skip-unsupported --csv layers.csv",
@@ -433,6 +520,18 @@ LAYER_COLUMNS = (
     Column("inputs", "inputs", 6, ", ".join, left=True),
 )
 
+PREDICT_COLUMNS = (
+    Column("subnet", "SubNet", 28, left=True),
+    Column("layers", "layers", 6),
+    Column("unsupported", "cannot run", 10),
+    Column("macs", "MACs", 13, _count),
+    Column("latency_s", "ms", 9, _ms),
+    Column("utilisation", "used", 7, _percent),
+    Column("dram_bytes", "DRAM bytes", 12, _count),
+    Column("pb_hit_bytes", "PB saved", 11, _count),
+    Column("energy_j", "mJ", 8, _ms),
+)
+
 SUBNET_COLUMNS = (
     Column("image", "image", 5),
     Column("depth", "depth", 5, _joined),
@@ -441,6 +540,12 @@ SUBNET_COLUMNS = (
     Column("weight_mib", "int8 MiB", 8, _hundredths),
 )
 
+
+TABLE_COLUMNS = (
+    Column("done", "SubNets", 8, _count),
+    Column("total", "of", 8, _count),
+    Column("different", "different layers", 16, _count),
+)
 
 
 def _line(columns: Sequence[Column], row: Row | None) -> str:

@@ -19,6 +19,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from arch_model.description import NAME, NAME_IS, Section, checked, parse_mapping, preset_files, read_description
 from arch_model.errors import AcceleratorError
+from arch_model.technology import AreaTable, EnergyTable, Table
 
 TAPS = 9
 """Multipliers of a DPE: the taps of a 3 x 3 window."""
@@ -31,6 +32,8 @@ ZSB_ADDRESS_BITS = 10
 
 DRAM_ADDRESS_BITS = 32
 """Bits of an AXI address."""
+
+_TABLES: Mapping[str, type[Table]] = {"energy": EnergyTable, "area": AreaTable}
 
 _BYTES = "0 or more bytes, a whole number"
 
@@ -85,6 +88,12 @@ class Accelerator(Section):
     buffers: Buffers = Field(description=f"a section with {', '.join(Buffers.model_fields)}")
     axi: Axi = Field(description="a section with data_bits, max_burst")
     dram: Dram = Field(description="a section with bytes, latency_cycles, cycles_per_beat")
+    energy: EnergyTable = Field(
+        default_factory=EnergyTable.shipped, description=f"a section with rows of {', '.join(EnergyTable.model_fields)}"
+    )
+    area: AreaTable = Field(
+        default_factory=AreaTable.shipped, description=f"a section with rows of {', '.join(AreaTable.model_fields)}"
+    )
 
     # ------------------------------------------------------------------ array and words
 
@@ -184,8 +193,12 @@ class Accelerator(Section):
     # ------------------------------------------------------------------ identity and change
 
     def hash(self) -> str:
-        """Twelve hexadecimal digits that identify this description, whatever file it came from."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Twelve hexadecimal digits that identify this description, whatever file it came from.
+
+        The shipped tables of energy and area are not part of it, other tables are.
+        """
+        shipped = {name for name, table in _TABLES.items() if getattr(self, name) == table.shipped()}
+        canonical = json.dumps(self.model_dump(mode="json", exclude=shipped), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def replace(self, **changes: Any) -> Accelerator:
@@ -236,7 +249,7 @@ class Accelerator(Section):
             raise AcceleratorError(f"{source}: {key} is {value}; give {legal}")
         return made
 
-    def _misfits(self) -> Iterable[tuple[str, int, str]]:
+    def _misfits(self) -> Iterable[tuple[str, object, str]]:
         """Fields that are legal alone but not together, as (key, value, what would be legal)."""
         axi, buffers = self.axi, self.buffers
         for key, value, legal in (
@@ -272,6 +285,8 @@ class Accelerator(Section):
                     value,
                     f"{low * unit} to {high * unit} bytes ({low} to {high} {what}, {unit} bytes each)",
                 )
+        for name in _TABLES:
+            yield from getattr(self, name).misfits(name)
 
 
 def preset_names() -> tuple[str, ...]:

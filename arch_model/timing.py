@@ -12,7 +12,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from arch_model.accelerator import Accelerator
+from arch_model.accelerator import TAPS, Accelerator
+from arch_model.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, store_cycles
 
 SLOT_BYTES = 32
 LANE_BYTES = 8  # of a ZSB entry: one filter's bias, multiplier and shift
@@ -25,19 +26,14 @@ FETCH_QUEUE = 2  # dispatch to the queue's output
 FETCH_END = 1  # END decoded to done, if everything is idle by then
 
 # LOAD_ACT, LOAD_WGT (rtl/load_act.py, rtl/load_weights.py)
-LOAD_ADDRESS = 1  # acceptance to AR
-LOAD_WORD = 1  # a beat to the word that it completes
+LOAD_ADDRESS = 1  # acceptance to AR; then arch_model/transfers.py
 LOAD_GIVE = 1  # last word to the token, and to the next command's acceptance
 
 # FEED, RUN (rtl/feed.py, rtl/run.py, rtl/compute.py)
 FEED_FULL = 2  # last weight word's read to the shadow being full
 RUN_WRITE = 12  # a pixel issued to its output written
 
-# STORE (rtl/store.py)
-STORE_ADDRESS = 1  # acceptance to AR and AW
-STORE_WORD = 1  # acceptance to the first word's read, or a beat of b to the read of the word it completes
-STORE_BEAT = 10  # a word's read to the offer of the beat it completes
-STORE_FIFO = 16  # words on their way at most
+# STORE (rtl/store.py), after its words and beats (arch_model/transfers.py)
 STORE_GIVE = 1  # last acknowledgement to the token
 STORE_NEXT = 1  # token given to the next command's acceptance
 
@@ -204,15 +200,6 @@ def _fetch(m: _Machine) -> Process:
     m.fetched = True
 
 
-def _read(m: _Machine, address: int, beats: int, words: int, last_words: int) -> int:
-    """When the last of ``words`` leaves the gearbox: DRAM's rate or a word a cycle, whichever is slower.
-
-    ``last_words``: how many words the last beat completes.
-    """
-    first = address + m.latency
-    return first + LOAD_WORD + max(m.interval * (beats - 1) + last_words - 1, words - 1)
-
-
 def _load_act(m: _Machine) -> Process:
     free, a = 0, m.accelerator
     while (work := (yield from m.work("LOAD_ACT"))) is not None:
@@ -222,9 +209,8 @@ def _load_act(m: _Machine) -> Process:
         stored = yield from m.take(c["wait_stored"], "stored")
         start = max(there, free, sb_free, stored)
         m.accept("LOAD_ACT", index, start)
-        last_words = max(1, -(-(a.beat_bytes - c["pad"]) // a.cp))
-        words = c["groups"] * c["rows"] * c["cols"]
-        end = _read(m, start + LOAD_ADDRESS, c["groups"] * c["run_beats"], words, last_words) + LOAD_GIVE
+        read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval)
+        end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "sb_full", end)
         m.timeline.append(Interval("LOAD_ACT", index, start, end - LOAD_GIVE))
         free = end
@@ -238,11 +224,10 @@ def _load_wgt(m: _Machine) -> Process:
         start = max(there, free, (yield from m.take(c["wait_free"], "w_free")))
         m.accept("LOAD_WGT", index, start)
         beats = c["runs"] * c["run_beats"]
-        if c["memory"] == 2:  # ZSB entries: one lane a word
-            words, last_words = beats * a.beat_bytes // LANE_BYTES, max(1, a.beat_bytes // LANE_BYTES)
-        else:
-            words, last_words = beats // a.tile_beats * a.kp, max(1, a.beat_bytes // (9 * a.cp))
-        end = _read(m, start + LOAD_ADDRESS, beats, words, last_words) + LOAD_GIVE
+        zsb = c["memory"] == 2  # entries: one lane a word
+        rows = beats * a.beat_bytes // (LANE_BYTES * a.kp) if zsb else beats // a.tile_beats
+        read = read_cycles(rows, a.kp, LANE_BYTES if zsb else TAPS * a.cp, a.beat_bytes, m.interval)
+        end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "w_full", end)
         m.timeline.append(Interval("LOAD_WGT", index, start, end - LOAD_GIVE))
         free = end
@@ -300,21 +285,15 @@ def _store(m: _Machine) -> Process:
         c = m.commands[index]
         start = max(there, free, (yield from m.take(c["wait_full"], "out_full")))
         m.accept("STORE", index, start)
-        words, beats = c["groups"] * c["rows"] * c["cols"], c["groups"] * c["run_beats"]
-        first_word = start + STORE_WORD
-        last_word = first_word + words - 1
-        if c["use_b"]:
-            b_first = start + STORE_ADDRESS + m.latency
-            first_word = b_first + STORE_WORD
-            last_word = max(first_word + words - 1, first_word + m.interval * (c["groups"] * c["b_run_beats"] - 1))
         if c["pool"]:
-            last_beat = last_word + STORE_BEAT
+            read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval)
+            last_word = start + STORE_ADDRESS + m.latency + read
+            last_beat = last_word + STORE_BEAT + m.interval * (c["run_beats"] - 1)
         else:
-            first_beat = first_word + min(-(-a.beat_bytes // a.cp), words) - 1 + STORE_BEAT
-            last_beat = max(last_word + STORE_BEAT, first_beat + m.interval * (beats - 1))
-            # Where beats set the pace, the words still on their way when the last one is read are the FIFO's.
-            ahead = m.interval * (STORE_FIFO * a.cp // a.beat_bytes)
-            last_word = max(last_word, last_beat - ahead - STORE_BEAT)
+            words, beats = store_cycles(
+                c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval, m.latency, bool(c["use_b"])
+            )
+            last_word, last_beat = start + words, start + beats
         m.give(c["signal_free"], "out_free", last_word)
         end = last_beat + m.latency + STORE_GIVE
         m.give(c["signal_stored"], "stored", end)

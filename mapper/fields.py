@@ -12,20 +12,29 @@ from mapper.tiling import input_rows, sb_shape
 
 
 def load_act_fields(
-    layer: Layer, place: TensorPlace, first: int, rows: int, sb_base: int, accelerator: Accelerator
+    layer: Layer,
+    place: TensorPlace,
+    first: int,
+    rows: int,
+    sb_base: int,
+    accelerator: Accelerator,
+    groups: range | None = None,
 ) -> Fields:
-    """LOAD_ACT of ``rows`` input rows from row ``first`` on, all channels."""
+    """LOAD_ACT of ``rows`` input rows from row ``first`` on, of these channel groups (None: all; in pointwise layout
+    from a multiple of nine on)."""
     row_step, group_step, _ = sb_shape(layer, rows, accelerator)
+    groups = range(accelerator.groups(layer.C)) if groups is None else groups
+    block = groups.start // TAPS if is_pointwise(layer) else groups.start
     return {
         "pointwise": int(is_pointwise(layer)),
-        "addr": place.address + first * place.pitch,
-        "groups": accelerator.groups(layer.C),
+        "addr": place.address + groups.start * place.group_bytes + first * place.pitch,
+        "groups": len(groups),
         "run_beats": rows * place.pitch // accelerator.beat_bytes,
         "run_stride": place.group_bytes,
         "rows": rows,
         "cols": layer.W,
         "pad": place.pitch - layer.W * accelerator.cp,
-        "sb_base": sb_base,
+        "sb_base": sb_base + block * group_step,
         "row_step": row_step,
         "group_step": group_step,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from arch_model.accelerator import Accelerator
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.pack import slice_grid, tile_grid
+from mapper.steps import unsupported
 from mapper.tiling import choose
 
 
@@ -33,7 +34,8 @@ def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -
         fetch_cycles = fetches * accelerator.tile_beats * accelerator.dram.cycles_per_beat
         return max(0, fetch_cycles - layer.P * layer.Q), fetches
 
-    for name in sorted((layer.name for layer in subnet.weight_layers), key=worth, reverse=True):
+    names = [layer.name for layer in subnet.weight_layers if not unsupported(layer)]
+    for name in sorted(names, key=worth, reverse=True):
         index = supernet.index(name)
         k, c = whole.slices[index]
         grid = slice_grid(supernet.layers[index], k, c, accelerator)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arch_model.errors import MappingError
-from arch_model.layer import INPUT, Kind, Layer
+from arch_model.layer import INPUT, Activation, Kind, Layer
 
 LARGEST_KERNEL = 7
 
@@ -57,6 +57,20 @@ def steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
     )
 
 
+def fused_adds(layers: Sequence[Layer]) -> dict[str, Layer]:
+    """By conv, the add that its STORE can do; adds that follow no conv are left out, and so is the rest of the net."""
+    readers = Counter(source for layer in layers for source in layer.inputs)
+    by_name = {layer.name: layer for layer in layers}
+    found = {}
+    for layer in layers:
+        if layer.kind is Kind.ADD:
+            try:
+                found[fused_conv(layer, by_name, readers).name] = layer
+            except MappingError:
+                continue
+    return found
+
+
 def fused_conv(add: Layer, by_name: Mapping[str, Layer], readers: Mapping[str, int]) -> Layer:
     """The conv in whose STORE an add is done: its first input, which nobody else reads. Raises :class:`MappingError`.
 
@@ -93,6 +107,19 @@ def check_supported(layer: Layer) -> None:
         raise refuse("stride", layer.stride, "1 and 2")
     if layer.padding > min(layer.R, layer.S) - 1:
         raise refuse("padding", layer.padding, f"less than the kernel, {layer.R}x{layer.S}")
+
+
+def unsupported(layer: Layer) -> str:
+    """What keeps the mapper from a layer, in a word; "" if nothing does, or its activation alone.
+
+    >>> unsupported(Layer("a", Kind.CONV, K=4, C=4, groups=4)), unsupported(Layer("b", Kind.CONV, K=4, C=4))
+    ('depthwise', '')
+    """
+    try:
+        check_supported(replace(layer, activation=Activation.NONE))
+    except MappingError:
+        return "depthwise" if layer.groups > 1 else str(layer.kind)
+    return ""
 
 
 def inputs_of(step: Step) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ output side. All legal cuts are enumerated; the estimate of :func:`estimate` cho
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +29,30 @@ RUN_BEATS_MAX = (1 << 20) - 1
 Ints = npt.NDArray[np.int64]
 
 
+class Order(StrEnum):
+    """Which of the two outer loops is the outermost."""
+
+    ROWS = "rows"
+    """Spatial tiles: each input tile comes once, weights that half the DB cannot hold come again for every tile."""
+    FILTERS = "filters"
+    """Chunks: their weights, which half the DB must hold, come once; input tiles beyond two come for every chunk."""
+
+
 @dataclass(frozen=True)
 class Tiling:
-    """``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles``
-    estimated."""
+    """How a layer is cut and in which order it runs.
+
+    ``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles`` as known or
+    estimated, ``lead``: parts in which the input and weights that the first passes need come (1: whole), ``order``,
+    ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds).
+    """
 
     rows: int
     chunk: int
-    cycles: int
+    cycles: int = 0
+    lead: int = 1
+    order: Order = Order.ROWS
+    part: int = 0
 
 
 def input_rows(layer: Layer, first: int, rows: int) -> tuple[int, int]:
@@ -82,27 +100,88 @@ def out_words(k_tiles: int | Ints, pixels: int | Ints, accelerator: Accelerator)
     return -(-groups // accelerator.nb) * pixels
 
 
+def fetches(layer: Layer, streamed: int, tiling: Tiling, accelerator: Accelerator) -> int:
+    """How often each of the ``streamed`` weight tiles that are not in the PB comes to the DB."""
+    stays = tiling.order is Order.FILTERS or streamed <= accelerator.db_half_tiles
+    return 1 if stays else -(-layer.P // tiling.rows)
+
+
+def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:
+    """Every number of K-tiles that a chunk can have: whole units, or all of them."""
+    kt, unit = tile_grid(layer, accelerator).kt, chunk_unit(accelerator)
+    return np.minimum(np.arange(1, -(-kt // unit) + 1) * unit, kt)
+
+
+def leads_of(layer: Layer, accelerator: Accelerator) -> Ints:
+    """The parts in which a layer may begin: powers of two up to its C-tiles, and 2 even where there is only one."""
+    ct = tile_grid(layer, accelerator).ct
+    return 1 << np.arange(max(ct.bit_length(), 2))
+
+
+def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: int) -> None:
+    """Raise :class:`MappingError`, naming operand, buffer, bytes needed and there, for a tiling that is not legal.
+
+    ``group``: the most tiles that a half of the DB must hold at once.
+    """
+    a = accelerator
+    check_least(layer, a)
+    chunks = chunks_of(layer, a)
+    for field, value, legal in (
+        ("rows", tiling.rows, 1 <= tiling.rows <= layer.P),
+        ("chunk", tiling.chunk, tiling.chunk in chunks),
+        ("lead", tiling.lead, tiling.lead >= 1),
+        ("part", tiling.part, tiling.part >= 0),
+    ):
+        if not legal:
+            right = {"rows": f"1 to {layer.P}", "chunk": f"one of {', '.join(map(str, chunks))}", "lead": "1 or more"}
+            give = right.get(field, "0 or more")
+            raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {give}")
+    inside, pixels = min((tiling.rows - 1) * layer.stride + layer.R, layer.H), tiling.rows * layer.Q
+    words, out = sb_shape(layer, inside, a)[2], int(out_words(tiling.chunk, pixels, a))
+    needs = [
+        (f"{inside} input rows", "a half of the SB", words * TAPS * a.cp, a.sb_half_words * TAPS * a.cp),
+        ("chunk of outputs", "a half of the OB's output side", out * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
+        ("weights of a chunk", "a half of the DB", group * a.tile_bytes_raw, a.db_half_tiles * a.tile_bytes_raw),
+    ]
+    if accumulates(layer, a):
+        needs.append((f"partial sums of {tiling.rows} rows", "the OB", pixels * 4 * a.kp, a.ob_pixels * 4 * a.kp))
+    for operand, buffer, need, there in needs:
+        if need > there:
+            raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
+
+
 def choose(layer: Layer, accelerator: Accelerator, streamed: int | None = None, add: bool = False) -> Tiling:
     """The cut with the least estimated cycles.
 
     ``streamed``: weight tiles that are not in the PB (None: all); ``add``: STORE also reads an operand.
     Raises :class:`MappingError` if there is no legal cut: it names layer, operand, buffer, bytes needed and there.
     """
+    tiles = tile_grid(layer, accelerator).tiles if streamed is None else streamed
+    return choose_each(layer, accelerator, (tiles,), add)[0]
+
+
+def choose_each(layer: Layer, accelerator: Accelerator, streamed: Sequence[int], add: bool = False) -> list[Tiling]:
+    """:func:`choose` for several numbers of streamed weight tiles at once."""
     grid = tile_grid(layer, accelerator)
-    _check_least(layer, accelerator)
+    check_least(layer, accelerator)
     counts = np.arange(1, layer.P + 1)
     rows = np.unique(-(-layer.P // counts))[:, None]  # the least rows for each number of tiles
     unit = chunk_unit(accelerator)
     units = -(-grid.kt // unit)
     chunks = np.unique(-(-units // np.arange(1, units + 1)))[None, :] * unit
     chunks = np.minimum(chunks, grid.kt)
-    legal = _legal(layer, accelerator, rows, chunks)
-    cycles = estimate(layer, accelerator, rows, chunks, grid.tiles if streamed is None else streamed, add)
-    best = np.unravel_index(int(np.argmin(np.where(legal, cycles, np.iinfo(np.int64).max))), cycles.shape)
-    return Tiling(int(rows[best[0], 0]), int(chunks[0, best[1]]), int(cycles[best]))
+    legal = legal_cuts(layer, accelerator, rows, chunks)
+    cycles = estimate(layer, accelerator, rows, chunks, np.array(streamed, np.int64)[:, None, None], add)
+    cycles = np.where(legal, cycles, np.iinfo(np.int64).max).reshape(len(streamed), -1)
+    best = cycles.argmin(axis=1)
+    row, chunk = np.divmod(best, chunks.shape[1])
+    least = cycles[np.arange(len(streamed)), best]
+    found = zip(rows[row, 0].tolist(), chunks[0, chunk].tolist(), least.tolist(), strict=True)
+    return [Tiling(*cut) for cut in found]
 
 
-def _legal(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints) -> npt.NDArray[np.bool_]:
+def legal_cuts(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints) -> npt.NDArray[np.bool_]:
+    """Which pairs of rows (n, 1) and chunks (1, m) fit the SB, the OB and its output side: bool (n, m)."""
     inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
     if is_pointwise(layer):
         words = -(-accelerator.groups(layer.C) // TAPS) * inside * layer.W
@@ -125,11 +204,11 @@ def accumulates(layer: Layer, accelerator: Accelerator) -> bool:
     return grid.windows * grid.ct > 1
 
 
-def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, streamed: int, add: bool) -> Ints:
+def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, streamed: int | Ints, add: bool) -> Ints:
     """Cycles of a layer in the steady state: in each tile the slowest unit, plus what cannot hide at both ends.
 
-    ``rows`` (n, 1) and ``chunks`` (1, m) int64 arrays; returns (n, m). Only an order of preference: the model of
-    time is ``arch_model/timing.py``.
+    ``rows`` (n, 1) and ``chunks`` (1, m) int64 arrays; returns (n, m), or (s, n, m) for ``streamed`` (s, 1, 1). Only an
+    order of preference: the model of time is ``arch_model/timing.py``.
     """
     grid, dram = tile_grid(layer, accelerator), accelerator.dram
     latency, beat, kp = dram.latency_cycles, accelerator.beat_bytes, accelerator.kp
@@ -148,15 +227,13 @@ def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, s
     fetch = commands * SLOT_BYTES * dram.cycles_per_beat // beat
     weights = streamed * max(accelerator.tile_beats * dram.cycles_per_beat, kp)
     slowest = np.maximum(np.maximum(compute, load), np.maximum(store, fetch))
-    if streamed <= accelerator.db_half_tiles:
-        steady = np.maximum(tiles * slowest, weights)
-    else:
-        steady = tiles * np.maximum(slowest, weights)
+    once = streamed <= accelerator.db_half_tiles
+    steady = np.where(once, np.maximum(tiles * slowest, weights), tiles * np.maximum(slowest, weights))
     cycles: Ints = steady + load + stored // stores + latency
     return cycles
 
 
-def _check_least(layer: Layer, accelerator: Accelerator) -> None:
+def check_least(layer: Layer, accelerator: Accelerator) -> None:
     """Raise MappingError if one output row and the least chunk do not fit some buffer."""
     a, grid = accelerator, tile_grid(layer, accelerator)
     inside = min(layer.R, layer.H)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -38,10 +39,22 @@ class LayerWeights:
     rows: tuple[tuple[Piece, ...], ...]
     groups: tuple[tuple[tuple[int, int], ...], ...]
 
-    @property
+    @cached_property
     def streamed(self) -> int:
         """Tiles that go through the DB."""
         return sum(len(group) for group in self.groups)
+
+    @cached_property
+    def _runs(self) -> dict[tuple[int, int, int], tuple[Run, ...]]:
+        return {}
+
+    def runs(self, group: int, first: int, last: int, most: int, tile_beats: int) -> tuple[Run, ...]:
+        """LOAD_WGT commands of tiles ``first`` .. ``last - 1`` of a group, slots counted from the group's first."""
+        key = group, first, last
+        if key not in self._runs:
+            tiles = [(row, ct, first + i) for i, (row, ct) in enumerate(self.groups[group][first:last])]
+            self._runs[key] = tuple(split_runs(tiles, most, tile_beats))
+        return self._runs[key]
 
 
 @dataclass(frozen=True)
@@ -61,11 +74,16 @@ class Run:
 
 
 def plan_layer(
-    grid: TileGrid, hits: npt.NDArray[np.int64], new: npt.NDArray[np.int64], half_tiles: int
+    grid: TileGrid,
+    hits: npt.NDArray[np.int64],
+    new: npt.NDArray[np.int64],
+    half_tiles: int,
+    group_rows: int | None = None,
 ) -> LayerWeights:
     """Sources of a layer's tiles. ``hits`` and ``new`` (rows, ct): PB slots of tiles there and to bring, or -1.
 
-    Groups hold whole rows where a row fits a half, and as equal numbers of tiles as that allows.
+    Groups hold whole rows where a row fits a half, and as equal numbers of tiles as that allows; with ``group_rows``
+    each holds what is streamed of so many rows, whatever a half holds.
 
     >>> none = np.full((2, 3), -1)
     >>> plan_layer(TileGrid(2, 1, 3), none, none, half_tiles=4).rows[1]
@@ -73,55 +91,54 @@ def plan_layer(
     """
     slots = np.maximum(hits, new)
     streamed = slots < 0
-    counts = streamed.sum(axis=1)
-    groups = _group_rows(streamed, counts, half_tiles)
+    where = np.argwhere(streamed)
+    counts: list[int] = streamed.sum(axis=1).tolist()
+    if group_rows is None:
+        sizes = _group_sizes(counts, half_tiles)
+    else:
+        sums = [sum(counts[i : i + group_rows]) for i in range(0, grid.rows, group_rows)]
+        sizes = [size for size in sums if size]
+    ends = np.cumsum(sizes, dtype=np.int64)
     group = np.full(slots.shape, -1, np.int64)
     place = slots.copy()
-    for g, tiles in enumerate(groups):
-        for i, (row, ct) in enumerate(tiles):
-            group[row, ct], place[row, ct] = g, i
+    group[streamed] = np.repeat(np.arange(len(sizes)), sizes)
+    place[streamed] = np.arange(len(where)) - np.repeat(ends - sizes, sizes)
     same = (group[:, 1:] == group[:, :-1]) & (place[:, 1:] == place[:, :-1] + 1)
     rows = []
-    for r in range(grid.rows):
-        breaks = [0, *(np.flatnonzero(~same[r]) + 1).tolist(), grid.ct]
+    for r, whole in enumerate(same.all(axis=1).tolist()):
+        breaks = [0, grid.ct] if whole else [0, *(np.flatnonzero(~same[r]) + 1).tolist(), grid.ct]
         cuts = [
             (start, min(start + REPS_MAX, stop))
             for low, stop in pairwise(breaks)
             for start in range(low, stop, REPS_MAX)
         ]
         rows.append(tuple(Piece(lo, hi - lo, int(group[r, lo]), int(place[r, lo])) for lo, hi in cuts))
-    return LayerWeights(grid, tuple(rows), tuple(tuple(g) for g in groups))
+    tiles = [(row, ct) for row, ct in where.tolist()]
+    cut = zip([0, *ends.tolist()], ends.tolist(), strict=False)
+    return LayerWeights(grid, tuple(rows), tuple(tuple(tiles[low:high]) for low, high in cut))
 
 
-def _group_rows(
-    streamed: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], half_tiles: int
-) -> list[list[tuple[int, int]]]:
-    total = int(counts.sum())
+def _group_sizes(counts: Sequence[int], half_tiles: int) -> list[int]:
+    total = sum(counts)
     if total == 0:
         return []
     least = -(-total // half_tiles)
-    balanced = max(-(-total // least), int(counts.max()))
-    choices = [_fill(streamed, counts, min(limit, half_tiles), half_tiles) for limit in (balanced, half_tiles)]
-    return min(choices, key=len)
+    balanced = max(-(-total // least), max(counts))
+    return min((_fill(counts, min(limit, half_tiles), half_tiles) for limit in (balanced, half_tiles)), key=len)
 
 
-def _fill(
-    streamed: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], limit: int, half_tiles: int
-) -> list[list[tuple[int, int]]]:
+def _fill(counts: Sequence[int], limit: int, half_tiles: int) -> list[int]:
     """Rows into groups of about ``limit`` tiles; a row that no half can hold is cut anywhere."""
-    groups: list[list[tuple[int, int]]] = [[]]
-    for row, count in enumerate(counts.tolist()):
-        if count == 0:
-            continue
-        tiles = [(row, int(ct)) for ct in np.flatnonzero(streamed[row])]
-        if len(groups[-1]) + count > limit and groups[-1]:
-            groups.append([])
-        while len(tiles) > half_tiles:
-            groups[-1].extend(tiles[:half_tiles])
-            tiles = tiles[half_tiles:]
-            groups.append([])
-        groups[-1].extend(tiles)
-    return [group for group in groups if group]
+    sizes = [0]
+    for count in counts:
+        if sizes[-1] and sizes[-1] + count > limit:
+            sizes.append(0)
+        while count > half_tiles:
+            sizes[-1] += half_tiles
+            sizes.append(0)
+            count -= half_tiles
+        sizes[-1] += count
+    return [size for size in sizes if size]
 
 
 def split_runs(tiles: Sequence[tuple[int, int, int]], most: int, tile_beats: int) -> Iterator[Run]:

@@ -36,3 +36,10 @@ def test_weights_that_the_array_waits_for_come_first():
 def test_equal_candidates_are_one():
     found = candidates({"a": SMALL, "b": SMALL, "c": LARGE}, FASHION, TINY)
     assert list(found) == ["a", "c"]
+
+
+def test_what_the_mapper_does_not_run_is_not_pinned():
+    space, zcu104 = get_space("ofa-mobilenetv3"), Accelerator.load("zcu104").replace(buffers={"pb_bytes": 8_000_000})
+    pinned = fit_subgraph(space.sample(1, seed=2)[0], space, zcu104)
+    assert any(k for k, _ in pinned.slices)
+    assert not any(k for layer, (k, _) in zip(space.layers, pinned.slices, strict=True) if layer.groups > 1)

@@ -1,0 +1,60 @@
+"""The on-chip memories that an Accelerator's buffers become: how many, how deep, how wide.
+
+Energy (bits an access moves, bytes of the bank it moves them in), FPGA resources and area all start here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arch_model.accelerator import TAPS, Accelerator
+
+BUFFERS = ("pb", "db", "sb", "ob", "ob_out", "zsb")
+"""The keys of :func:`memories`: PB, DB, SB, OB, OB's output side, ZSB."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A buffer: ``banks`` simple dual-port memories of ``depth`` words of ``width`` bits.
+
+    One write enable covers ``granularity`` bits of a word.
+    """
+
+    buffer: str
+    banks: int
+    depth: int
+    width: int
+    granularity: int
+
+    @property
+    def bits(self) -> int:
+        """Bits of all banks."""
+        return self.banks * self.bank_bits
+
+    @property
+    def bank_bits(self) -> int:
+        """Bits of one bank."""
+        return self.depth * self.width
+
+
+def memories(accelerator: Accelerator) -> dict[str, Memory]:
+    """Each buffer's memory, as ``rtl`` builds it, by the names of :data:`BUFFERS`.
+
+    A buffer is what its bytes hold in whole words, so up to a word (of the PB and the DB: a tile) less than the
+    Accelerator says; a machine without a PB keeps one word of it.
+
+    >>> m = memories(Accelerator.load("zcu104"))["sb"]
+    >>> m.banks, m.depth, m.width      # nine banks, 2 x 4096 words of CP = 9 bytes
+    (9, 8192, 72)
+    """
+    a = accelerator
+    word, tile = 8 * a.cp, 8 * TAPS * a.cp
+    made = (
+        Memory("pb", 1, max(1, a.pb_tiles * a.kp), tile, tile),
+        Memory("db", 1, 2 * a.db_half_tiles * a.kp, tile, tile),
+        Memory("sb", TAPS, 2 * a.sb_half_words, word, word),
+        Memory("ob", 1, a.ob_pixels, 32 * a.kp, 32 * a.kp),
+        Memory("ob_out", a.nb, 2 * a.out_half_words, word, 8),
+        Memory("zsb", 1, 2 * a.zsb_half_entries, 64 * a.kp, 64),
+    )
+    return {memory.buffer: memory for memory in made}

@@ -1,0 +1,36 @@
+"""A layer written on one line, as a person types it."""
+
+from __future__ import annotations
+
+from arch_model.errors import LayerError
+from arch_model.layer import Kind, Layer
+
+_KEYS = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups")
+
+
+def parse_layer(text: str, name: str = "layer") -> Layer:
+    """Read ``K=.. C=.. [R=.. S=.. H=.. W=.. stride=.. padding=.. groups=..]``.
+
+    R, S, H, W, stride and groups are 1 if they are not given; padding then is (R - 1) / 2, which keeps the size at
+    stride 1. Raises :class:`LayerError`.
+
+    >>> layer = parse_layer("K=512 C=512 R=3 S=3 H=7 W=7")
+    >>> layer.padding, layer.P, layer.macs
+    (1, 7, 115605504)
+    """
+    found: dict[str, int] = {}
+    for word in text.replace(",", " ").split():
+        key, _, value = word.partition("=")
+        if key not in _KEYS:
+            raise LayerError(f"layer {text!r}: {word} is no size; give {', '.join(k + '=..' for k in _KEYS)}")
+        if not value.isdecimal() or not value.isascii():
+            raise LayerError(f"layer {text!r}: {key} is {value!r}; give a whole number")
+        if key in found:
+            raise LayerError(f"layer {text!r}: {key} is there twice; give it once")
+        found[key] = int(value)
+    for key in ("K", "C"):
+        if key not in found:
+            raise LayerError(f"layer {text!r}: {key} is missing; give {key}=..")
+    found.setdefault("padding", (found.get("R", 1) - 1) // 2)
+    K, C, R, S, H, W, stride, padding, groups = (found.get(key, 1) for key in _KEYS)
+    return Layer(name, Kind.CONV, K, C, R, S, H, W, stride, padding, groups)

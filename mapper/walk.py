@@ -1,0 +1,239 @@
+"""A mapping's exact cost without its Program: the same commands as the compiler's, with only the fields that cost.
+
+:mod:`mapper.schedule` puts every command after all that it waits for, so the recurrence of ``arch_model/timing.py``
+needs no processes here: one loop in that order, a few maxima a command. Cycles and bytes equal those of
+``time_program`` on the compiled Program (``tests/mapper/test_walk.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from arch_model.accelerator import TAPS, Accelerator
+from arch_model.activity import Activity, count_activity
+from arch_model.layer import Layer
+from arch_model.timing import (
+    FEED_FULL,
+    FETCH_ADDRESS,
+    FETCH_DECODE,
+    FETCH_END,
+    FETCH_QUEUE,
+    LANE_BYTES,
+    LOAD_ADDRESS,
+    LOAD_GIVE,
+    QUEUE_DEPTH,
+    RUN_WRITE,
+    SLOT_BYTES,
+    STORE_GIVE,
+    STORE_NEXT,
+    TOKEN,
+)
+from arch_model.transfers import read_cycles, store_cycles
+from mapper.isa import SLOTS, Command, Memory, Opcode
+from mapper.layer_streams import LayerStreams
+from mapper.schedule import Fields, schedule
+from mapper.steps import Step
+from mapper.tiling import Tiling
+from mapper.weights_plan import LayerWeights, Piece, Run
+
+PORTS = ("prog", "wgt", "act", "b", "out")
+
+
+class _LeanFields:
+    """What takes time or energy, and nothing else: a :class:`mapper.layer_streams.Maker`."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.a = accelerator
+
+    def act(self, layer: Layer, low: int, rows: int, sb_base: int, groups: range) -> Fields:
+        beats = rows * (self.a.pitch(layer.W) // self.a.beat_bytes)
+        return {"groups": len(groups), "rows": rows, "cols": layer.W, "run_beats": beats}
+
+    def weights(self, layer: str, run: Run, memory: Memory) -> Fields:
+        return {"memory": memory, "runs": run.runs, "run_beats": run.length * self.a.tile_beats}
+
+    def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
+        beats = len(entries) * LANE_BYTES * self.a.kp // self.a.beat_bytes
+        return {"memory": Memory.ZSB, "runs": 1, "run_beats": beats}
+
+    def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
+        return {"out_rows": rows, "out_cols": layer.Q}
+
+    def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int) -> Fields:
+        return tile
+
+    def piece(self, k_tile: Fields, layer: Layer, window: int, piece: Piece) -> Fields:
+        return {**k_tile, "reps": piece.length}
+
+    def store(self, step: Step, k_tiles: range, first: int, rows: int, out_base: int) -> Fields:
+        a, layer = self.a, step.layer
+        groups = a.groups(min(k_tiles.stop * a.kp, layer.K) - k_tiles.start * a.kp // a.cp * a.cp)
+        beats = rows * (a.pitch(layer.Q) // a.beat_bytes)
+        fields = {"use_a": 1, "groups": groups, "rows": rows, "cols": layer.Q, "run_beats": beats}
+        return fields if step.add is None else fields | {"use_b": 1, "b_run_beats": beats}
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Cycles of one layer as a Program of its own, from start to done, and what else follows from its commands.
+
+    ``waits``: cycles that RUN stood still, by cause (``sb``, ``weights``, ``out``).
+    """
+
+    accelerator: Accelerator
+    cycles: int
+    waits: Mapping[str, int]
+    order: Sequence[tuple[Opcode, Fields, int]]
+
+    @cached_property
+    def activity(self) -> Activity:
+        """What the machine does."""
+        return count_activity(self._commands(), self.accelerator)
+
+    def _commands(self) -> Iterator[Command]:
+        for opcode, fields, _ in self.order:
+            yield Command(opcode, fields)
+        yield Command(Opcode.END, {})
+
+    @property
+    def dram_bytes(self) -> int:
+        """Bytes on all ports."""
+        return sum(self.activity[f"dram.{port}"] for port in PORTS)
+
+
+def walk_layer(step: Step, weights: LayerWeights, tiling: Tiling, accelerator: Accelerator) -> Walk:
+    """Cost of a weight layer (with the add in its STORE) whose input and addend are in DRAM, cut as ``tiling`` says.
+
+    ``weights`` and ``tiling`` as :func:`mapper.compile.cut_weights` returns them.
+
+    >>> from arch_model.layer import Kind
+    >>> from mapper.compile import cut_weights
+    >>> from mapper.pack import tile_grid
+    >>> import numpy as np
+    >>> tiny = Accelerator.load("tiny")
+    >>> layer = Layer("a", Kind.CONV, K=6, C=3, R=3, S=3, H=3, W=2, padding=1)
+    >>> none = np.full((2, 1), -1)
+    >>> walk_layer(Step(layer), *cut_weights(Step(layer), tiny, none, none), tiny).dram_bytes   # 8 slots, 2 + 1 tiles
+    608
+    """
+    streams = LayerStreams(accelerator, _LeanFields(accelerator))
+    streams.layer(step, 0, weights, tiling)
+    order, _, _ = schedule(streams.s, accelerator)
+    cycles, waits = time_in_order(order, accelerator)
+    return Walk(accelerator, cycles, waits, order)
+
+
+def time_in_order(
+    order: Sequence[tuple[Opcode, Fields, int]], accelerator: Accelerator
+) -> tuple[int, dict[str, int]]:
+    """(cycles, waits of RUN) of commands without END, each behind all that it waits for; no pools among them."""
+    a = accelerator
+    kp, cp, beat, latency, interval = a.kp, a.cp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
+    tile_beats, slot_cycles = a.tile_beats, max(1, SLOT_BYTES // a.beat_bytes * a.dram.cycles_per_beat)
+    arrival_0, bytes_, late, dispatched = FETCH_ADDRESS + latency - interval, 0, 0, -1
+    load_fixed = LOAD_ADDRESS + latency + LOAD_GIVE
+    act_accepted, wgt_accepted, feed_accepted, run_accepted, store_accepted = [], [], [], [], []  # type: ignore[var-annotated]
+    act_free = wgt_free = feed_free = run_free = store_free = idle = 0
+    consumed = -1  # when the pass before began; -1: there is none
+    given: dict[str, list[int]] = {
+        token: [] for token in ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
+    }
+    taken = dict.fromkeys(given, 0)
+
+    def take(token: str) -> int:
+        index = taken[token]
+        taken[token] = index + 1
+        return given[token][index]
+
+    wait_sb = wait_weights = wait_out = 0
+    for opcode, f, _ in order:
+        slots = SLOTS[opcode]
+        bytes_ += SLOT_BYTES * slots
+        arrival = arrival_0 + interval * -(-bytes_ // beat)
+        time = max(arrival + late + FETCH_DECODE, dispatched + slots)
+        queues = (
+            (feed_accepted, run_accepted)
+            if opcode is Opcode.PASS
+            else (act_accepted,)
+            if opcode is Opcode.LOAD_ACT
+            else (wgt_accepted,)
+            if opcode is Opcode.LOAD_WGT
+            else (store_accepted,)
+        )
+        for queue in queues:
+            if len(queue) >= QUEUE_DEPTH:
+                time = max(time, queue[-QUEUE_DEPTH] + 1)
+        late = max(late, time - arrival - FETCH_DECODE - slot_cycles)
+        dispatched = time
+        there = time + FETCH_QUEUE
+        if opcode is Opcode.PASS:
+            pixels, reps = f["out_rows"] * f["out_cols"], f["reps"]
+            # FEED's first tile, then RUN's
+            feed = max(there, feed_free, take("w_full") if f.get("wait_weights") else 0)
+            feed_accepted.append(feed)
+            there = max(there, run_free)
+            sb_full = take("sb_full") if f.get("wait_sb") else 0
+            out_free = take("out_free") if f.get("wait_out") else 0
+            start = max(there, sb_full, out_free)
+            run_accepted.append(start)
+            wait_sb += max(0, sb_full - there)
+            wait_out += max(0, out_free - max(there, sb_full))
+            read = max(feed + 1, consumed + 1) if consumed >= 0 else feed + 1
+            full = read + kp - 1 + FEED_FULL
+            wait_weights += max(0, full - start - 1)
+            consumed = max(start + 1, full)
+            feed_free = read + kp
+            if reps > 1:  # from the second one on, each tile is read while the one before is at work
+                pass_cycles = max(pixels, kp + FEED_FULL)
+                wait_weights += (reps - 1) * (pass_cycles - pixels)
+                consumed += (reps - 1) * pass_cycles
+                feed_free = consumed - pass_cycles + 1 + kp
+            run_free = consumed + pixels - 1
+            if f.get("signal_weights"):
+                given["w_free"].append(feed_free - 1 + TOKEN)
+            if f.get("signal_sb"):
+                given["sb_free"].append(run_free + TOKEN)
+            if f.get("signal_out"):
+                given["out_full"].append(run_free + RUN_WRITE + TOKEN)
+            end = run_free
+        elif opcode is Opcode.LOAD_WGT:
+            start = max(there, wgt_free, take("w_free") if f.get("wait_free") else 0)
+            wgt_accepted.append(start)
+            beats = f["runs"] * f["run_beats"]
+            if f["memory"] == Memory.ZSB:
+                words = read_cycles(beats * beat // (LANE_BYTES * kp), kp, LANE_BYTES, beat, interval)
+            else:
+                words = read_cycles(beats // tile_beats, kp, TAPS * cp, beat, interval)
+            wgt_free = start + load_fixed + words
+            if f.get("signal_full"):
+                given["w_full"].append(wgt_free + TOKEN)
+            end = wgt_free - LOAD_GIVE
+        elif opcode is Opcode.LOAD_ACT:
+            sb_free = take("sb_free") if f.get("wait_free") else 0
+            stored = take("stored") if f.get("wait_stored") else 0
+            start = max(there, act_free, sb_free, stored)
+            act_accepted.append(start)
+            act_free = start + load_fixed + read_cycles(f["groups"] * f["rows"], f["cols"], cp, beat, interval)
+            if f.get("signal_full"):
+                given["sb_full"].append(act_free + TOKEN)
+            end = act_free - LOAD_GIVE
+        else:
+            start = max(there, store_free, take("out_full") if f.get("wait_full") else 0)
+            store_accepted.append(start)
+            last_word, last_beat = store_cycles(
+                f["groups"] * f["rows"], f["cols"], cp, beat, interval, latency, bool(f.get("use_b"))
+            )
+            if f.get("signal_free"):
+                given["out_free"].append(start + last_word + TOKEN)
+            end = start + last_beat + latency + STORE_GIVE
+            if f.get("signal_stored"):
+                given["stored"].append(end + TOKEN)
+            store_free = end + STORE_NEXT
+        idle = max(idle, end)
+    bytes_ += SLOT_BYTES * SLOTS[Opcode.END]
+    read = arrival_0 + interval * -(-bytes_ // beat) + FETCH_DECODE
+    cycles = max(idle + 1, read + FETCH_END) + 1
+    return cycles, {"sb": wait_sb, "weights": wait_weights, "out": wait_out}
+

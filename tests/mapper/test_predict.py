@@ -1,0 +1,108 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import MappingError, SpaceError
+from arch_model.layer import INPUT, Kind, Layer
+from arch_model.machine import load_machine
+from arch_model.spaces import get_space
+from arch_model.supernet import SubGraph, SubNet
+from arch_model.timing import time_program
+from mapper.compile import compile_subnet
+from mapper.isa import Opcode
+from mapper.memory_map import MemoryMap
+from mapper.pack import tile_grid
+from mapper.persistent import PersistentBuffer
+from mapper.predict import COLUMNS, best_cached, predict_subnet, predict_subnets, read_subgraph
+from tests.mapper.random_nets import random_quant
+
+TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
+SUBNET = FASHION.subnet("fashion-d111-w222")
+
+
+def test_a_row_a_layer_and_its_own_program():
+    rows = list(predict_subnet(SUBNET, TINY))
+    assert [row["name"] for row in rows] == [layer.name for layer in SUBNET.layers]
+    assert all(tuple(row) == COLUMNS for row in rows)
+    assert sum(row["macs"] for row in rows) == SUBNET.macs
+    conv = next(row for row in rows if row["name"] == "s1b1_conv1")
+    assert conv["latency_s"] == conv["cycles"] / 100e6
+    assert conv["utilisation"] == pytest.approx(conv["macs"] / (conv["cycles"] * 108))
+
+
+def test_a_pool_takes_its_store():
+    """The pool of a compiled SubNet, alone."""
+    quant, memory_map = random_quant(SUBNET, np.random.default_rng(0)), MemoryMap.build(FASHION, [SUBNET], TINY)
+    program = compile_subnet(SUBNET, FASHION, TINY, quant, memory_map)
+    pool = next(c for c in program.commands if c.opcode is Opcode.STORE and c["pool"])
+    pool = type(pool)(pool.opcode, {k: v for k, v in pool.fields.items() if not k.startswith("wait")})
+    row = next(row for row in predict_subnet(SUBNET, TINY) if row["kind"] == "pool")
+    assert row["cycles"] == time_program([pool, program.commands[-1]], TINY).cycles
+    assert row["dram_bytes"] == 3 * 32 + 4 * (pool["groups"] * (pool["run_beats"] + pool["b_run_beats"]))
+
+
+def test_cached_weights_are_saved_bytes():
+    resident = best_cached(SUBNET, FASHION, TINY)
+    plain, cached = list(predict_subnet(SUBNET, TINY)), list(predict_subnet(SUBNET, TINY, resident))
+    assert sum(row["pb_hit_bytes"] for row in plain) == 0
+    saved = sum(row["pb_hit_bytes"] for row in cached)
+    assert saved == len(resident.slots) * TINY.tile_bytes  # on fashion no tile comes twice
+    assert sum(row["cycles"] for row in cached) < sum(row["cycles"] for row in plain)
+
+
+def test_what_cannot_run_says_why():
+    layers = (
+        Layer("dw", Kind.CONV, K=6, C=6, R=3, S=3, H=8, W=8, padding=1, groups=6, inputs=(INPUT,)),
+        Layer("max", Kind.MAXPOOL, K=6, C=6, R=3, S=3, H=8, W=8, stride=2, padding=1, inputs=("dw",)),
+        Layer("pw", Kind.CONV, K=6, C=6, H=4, W=4, inputs=("max",)),
+        Layer("add", Kind.ADD, K=6, C=6, H=4, W=4, inputs=("max", "pw")),
+    )
+    rows = list(predict_subnet(SubNet("odd", "fashion", layers), TINY))
+    assert [row["bound"].startswith("unsupported: ") for row in rows] == [True, True, False, True]
+    assert rows[0]["bound"] == "unsupported: groups is 6; the mapper takes 1"
+    assert rows[0]["cycles"] is None and rows[2]["cycles"] > 0
+
+
+def test_a_measured_machine_knows_its_3x3_layers_alone():
+    subnet = get_space("ofa-resnet50").subnet(get_space("ofa-resnet50").subnet_names()[0])
+    rows = list(predict_subnet(subnet, load_machine("sushi-zcu104")))
+    for row in rows:
+        assert (row["cycles"] is None) == (row["bound"].startswith("unsupported"))
+    assert {row["R"] for row in rows if row["cycles"]} == {3}
+    with pytest.raises(MappingError, match="cached is best; it has no PB"):
+        list(predict_subnets([subnet], load_machine("sushi-zcu104"), "best"))
+
+
+def test_sums_and_files(tmp_path):
+    resident = best_cached(SUBNET, FASHION, TINY)
+    file = tmp_path / "cached.json"
+    file.write_text(json.dumps([list(pair) for pair in resident.subgraph.slices]))
+    assert read_subgraph(file, FASHION) == resident.subgraph
+    file.write_text(json.dumps(resident.subgraph.encode().tolist()))
+    assert read_subgraph(file, FASHION) == resident.subgraph
+    (rows, total), (_, best) = (next(iter(predict_subnets([SUBNET], TINY, c))) for c in (str(file), "best"))
+    assert total == best
+    assert total["latency_s"] == pytest.approx(sum(row["latency_s"] for row in rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "not JSON"), ("[1, 2]", "holds 2 numbers; give K and C of each of the"), ("{}", "holds 0 numbers")],
+)
+def test_a_bad_file_is_named(tmp_path, text, message):
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+    with pytest.raises(SpaceError) as error:
+        read_subgraph(file, FASHION)
+    assert str(file) in str(error.value) and message in str(error.value)
+
+
+def test_tiles_of_a_smaller_slice_hit():
+    layer = SUBNET.layer("s3b1_conv1")
+    slices = tuple((8, layer.C) if other.name == layer.name else (0, 0) for other in FASHION.layers)
+    resident = PersistentBuffer.of(SubGraph("fashion", slices), FASHION, TINY)
+    row = next(row for row in predict_subnet(SUBNET, TINY, resident) if row["name"] == layer.name)
+    assert row["pb_hit_bytes"] == 2 * tile_grid(replace(layer), TINY).ct * TINY.tile_bytes
