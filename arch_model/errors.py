@@ -38,3 +38,11 @@ class MappingError(FastSwitchError):
 
 class SimulatorError(FastSwitchError):
     """No usable simulator, or one that failed: says what was looked for and how to get it."""
+
+
+class AnalogError(FastSwitchError):
+    """A variation, a crossbar or a partition that makes no sense, or fits another network: names field and value."""
+
+
+class StreamError(FastSwitchError):
+    """A stream of queries that is malformed or asks for what no SubNet does: names the query, the field, its value."""

@@ -1,0 +1,284 @@
+"""Monte Carlo over chips: the same accuracies from equal seeds, in one process or in many."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import version
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from arch_model.analog import Conversion, Variation
+from arch_model.errors import AnalogError
+from sim.noise.bit_serial import BitSerialEngine
+from sim.noise.calibration import calibrate_adcs
+from sim.noise.chip import Chip
+from sim.noise.digital import Digital
+from sim.noise.fast import FastEngine
+from sim.noise.hybrid import Adcs, Hybrid, HybridEngine, require_fast
+from sim.noise.images import LabelledImages
+from sim.noise.network import Network
+
+
+class EngineName(StrEnum):
+    """Which engine runs a trial; ``auto`` is the fast one wherever it is exact."""
+
+    AUTO = "auto"
+    FAST = "fast"
+    BIT_SERIAL = "bit-serial"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One chip: ``accuracy`` is the fraction right of the images; ``seconds`` of this process's CPU."""
+
+    trial: int
+    accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseResult:
+    """What was asked, whole, and what came out. Fractions right: ``accuracy_clean`` of the int8 network,
+    ``accuracy_noiseless`` of the chip as intended with its ADCs, and of each trial. ``clean_seconds``: of the former.
+    """
+
+    hybrid: Hybrid
+    variation: Variation
+    engine: EngineName
+    seed: int
+    images: LabelledImages = field(repr=False)
+    accuracy_clean: float
+    accuracy_noiseless: float
+    clean_seconds: float
+    trials: tuple[Trial, ...]
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Of the trials, in order."""
+        return [t.accuracy for t in self.trials]
+
+    @property
+    def loss_points(self) -> float:
+        """Percentage points between the int8 network and the mean of the trials."""
+        return 100 * (self.accuracy_clean - float(np.mean(self.accuracies)))
+
+    def specification(self) -> dict[str, Any]:
+        """All that another needs to get the same accuracies."""
+        network, analog = self.hybrid.network, self.hybrid.analog_weights
+        weights = sum(layer.weight_bytes for layer in network.weight_layers)
+        return {
+            "subnet": network.name,
+            "network_hash": network.hash,
+            "variation": str(self.variation),
+            "variation_fields": self.variation.to_dict(),
+            "crossbar": self.hybrid.crossbar.to_dict(),
+            "digital_fraction": 1 - analog / weights,
+            "engine": str(self.engine),
+            "seed": self.seed,
+            "trials": len(self.trials),
+            "images": len(self.images.images),
+            "images_from": self.images.source,
+            "version": version("fastswitch"),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The specification and the figures; ``accuracy_ci95`` is the interval of the mean (Student)."""
+        n = len(self.images.images)
+        return self.specification() | {
+            "accuracy_clean": self.accuracy_clean,
+            "accuracy_noiseless": self.accuracy_noiseless,
+            "accuracy_mean": float(np.mean(self.accuracies)),
+            "accuracy_ci95": list(mean_interval(self.accuracies)),
+            "accuracy_p5": float(np.percentile(self.accuracies, 5)),
+            "loss_points": self.loss_points,
+            "seconds_per_1000_images": float(np.mean([t.seconds for t in self.trials])) * 1000 / n,
+            "clean_seconds_per_1000_images": self.clean_seconds * 1000 / n,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each trial."""
+        return pd.DataFrame([vars(t) for t in self.trials])
+
+
+class Runner:
+    """Runs trials in this process (``jobs`` 1) or in others, which keep the images. Close it, or use ``with``."""
+
+    def __init__(self, images: LabelledImages, jobs: int = 1) -> None:
+        if jobs < 1:
+            raise AnalogError(f"jobs is {jobs}; give at least 1")
+        self.images = images
+        self._pool: ProcessPoolExecutor | None = None
+        if jobs > 1:
+            with _one_blas_thread():  # inherited by the workers, which start with the first task
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(jobs, context, _keep_images, (images,))
+                for future in [self._pool.submit(os.getpid) for _ in range(jobs)]:
+                    future.result()
+
+    def close(self) -> None:
+        """End the other processes."""
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(
+        self,
+        hybrid: Hybrid,
+        variation: Variation,
+        *,
+        trials: int,
+        seed: int,
+        engine: EngineName = EngineName.AUTO,
+        on_trial: Callable[[Trial], None] = lambda trial: None,
+    ) -> NoiseResult:
+        """Evaluate ``trials`` chips. Raises :class:`~arch_model.errors.AnalogError` for numbers that make no sense."""
+        if trials < 1:
+            raise AnalogError(f"trials is {trials}; give at least 1")
+        if seed < 0:
+            raise AnalogError(f"seed is {seed}; give at least 0")
+        engine = choose_engine(hybrid, engine)
+        if engine is EngineName.FAST:
+            require_fast(hybrid.crossbar)
+        adcs = calibrate_adcs(hybrid, variation, self.images.images)
+        start = time.process_time()
+        clean = accuracy(hybrid.network, Digital(hybrid.network), self.images)
+        clean_seconds = time.process_time() - start
+        intended = accuracy(hybrid.network, _CLASSES[engine](hybrid, variation, None, adcs), self.images)
+        done = []
+        for trial in self._trials(hybrid, variation, engine, adcs, seed, trials):
+            done.append(trial)
+            on_trial(trial)
+        return NoiseResult(hybrid, variation, engine, seed, self.images, clean, intended, clean_seconds, tuple(done))
+
+    def _trials(
+        self, hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, seed: int, trials: int
+    ) -> Iterator[Trial]:
+        if self._pool is None:
+            for trial in range(trials):
+                yield run_trial(hybrid, variation, engine, adcs, Chip(seed, trial), self.images)
+            return
+        futures: list[Future[Trial]] = [
+            self._pool.submit(_run_kept, hybrid, variation, engine, adcs, Chip(seed, t)) for t in range(trials)
+        ]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def run_trial(
+    hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, chip: Chip, images: LabelledImages
+) -> Trial:
+    """One chip, or, if variation is cycle to cycle, one chip programmed afresh for each image."""
+    start = time.process_time()
+    make = _CLASSES[engine]
+    if variation.is_static:
+        right = accuracy(hybrid.network, make(hybrid, variation, chip, adcs), images)
+    else:
+        hits = 0
+        for i, (image, label) in enumerate(zip(images.images, images.labels, strict=True)):
+            afresh = make(hybrid, variation, Chip(chip.seed, chip.trial, i), adcs)
+            hits += int(hybrid.network.forward(image[None], afresh).argmax()) == label
+        right = hits / len(images.images)
+    return Trial(chip.trial, right, time.process_time() - start)
+
+
+def accuracy(network: Network, engine: Any, images: LabelledImages) -> float:
+    """Fraction of images whose class is right."""
+    return float(np.mean(network.predict(images.images, engine) == images.labels))
+
+
+def choose_engine(hybrid: Hybrid, engine: EngineName) -> EngineName:
+    """The engine that ``auto`` stands for."""
+    if engine is not EngineName.AUTO:
+        return engine
+    crossbar = hybrid.crossbar
+    sliced = crossbar.has_adc and crossbar.conversion is Conversion.SLICE
+    return EngineName.BIT_SERIAL if sliced else EngineName.FAST
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of the mean of normal values with Student's t; (nan, nan) for one value.
+
+    >>> low, high = mean_interval([1.0, 2.0, 3.0])             # 2 +- 4.3027 / sqrt(3)
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    n = len(values)
+    if n < 2:
+        return math.nan, math.nan
+    half = _student(n - 1, confidence) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    mean = float(np.mean(values))
+    return mean - half, mean + half
+
+
+def _student(freedom: int, confidence: float) -> float:
+    """Two-sided quantile of Student's t.
+
+    Exact for 1 and 2 degrees of freedom, else its expansion about the normal's (Abramowitz and Stegun 26.7.5), which is
+    within 0.5 % from 3 on.
+    """
+    p = 0.5 + confidence / 2
+    if freedom == 1:
+        return math.tan(math.pi * (p - 0.5))
+    if freedom == 2:
+        return (2 * p - 1) * math.sqrt(2 / (4 * p * (1 - p)))
+    z, v = NormalDist().inv_cdf(p), freedom
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return math.fsum(term / v**i for i, term in enumerate(terms))
+
+
+_CLASSES: dict[EngineName, type[HybridEngine]] = {
+    EngineName.FAST: FastEngine,
+    EngineName.BIT_SERIAL: BitSerialEngine,
+}
+
+_kept: list[LabelledImages] = []  # of a worker process
+
+
+def _keep_images(images: LabelledImages) -> None:
+    _kept[:] = [images]
+
+
+def _run_kept(hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, chip: Chip) -> Trial:
+    return run_trial(hybrid, variation, engine, adcs, chip, _kept[0])
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Workers use one thread each: products are small, and threads that wait for each other cost more than they do."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,140 @@
+"""What the commands ``noise`` and ``partition`` do: from names and files to results."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arch_model.analog import Crossbar, Variation
+from arch_model.weights import load_weights
+from mapper.partition import Partition, Ranking, partition_bytes
+from sim.noise.gradients import sensitivity
+from sim.noise.hybrid import Hybrid
+from sim.noise.images import LabelledImages, find_ranking_images, find_test_images
+from sim.noise.monte_carlo import EngineName, Runner, Trial
+from sim.noise.network import Network
+from sim.noise.search import needs_gradients, rank_network, smallest_fraction
+from sim.results import RowWriter
+
+RANKING_IMAGES = 512
+"""Images that gradients are taken on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A network under noise: a SubNet's name (or smallest, largest), the crossbar, the variation, the effort."""
+
+    subnet: str
+    crossbar: Crossbar
+    variation: Variation
+    trials: int
+    seed: int
+    images: int = 1000
+    engine: EngineName = EngineName.AUTO
+    jobs: int | None = None
+    weights: Path | None = None
+
+    def open(self) -> tuple[Network, LabelledImages, LabelledImages, Callable[[LabelledImages], Runner]]:
+        """The network, its test images, images to rank on, and what makes a runner."""
+        weights = load_weights(self.weights)
+        network = Network.of_subnet(self.subnet, weights)
+        test = find_test_images(weights, self.images)
+        jobs = default_jobs(self.trials) if self.jobs is None else self.jobs
+        return network, test, find_ranking_images(weights, RANKING_IMAGES), lambda images: Runner(images, jobs)
+
+
+def default_jobs(trials: int) -> int:
+    """As many processes as cores and trials allow."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(trials, cores))
+
+
+def run_noise(
+    question: Question,
+    *,
+    partition: Path | None = None,
+    csv: Path | None = None,
+    on_trial: Callable[[Trial], None] = lambda trial: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> dict[str, Any]:
+    """Monte Carlo of a network, all analog or with a partition's digital half; trials go to ``csv`` as they finish."""
+    split = None if partition is None else Partition.read(partition)
+    network, images, _, open_runner = question.open()
+    masks = {} if split is None else split.masks(network.weight_layers, network.hash)
+    hybrid = Hybrid(network, question.crossbar, masks)
+    facts = {
+        "subnet": network.name,
+        "network_hash": network.hash,
+        "variation": question.variation,
+        "crossbar": json.dumps(question.crossbar.to_dict()),
+        "partition": "none" if partition is None else partition.name,
+        "engine": question.engine,
+        "seed": question.seed,
+        "images": question.images,
+    }
+    on_stage("ranges and noiseless accuracy")
+    writer = None if csv is None else RowWriter(csv, facts)
+    try:
+        if writer:
+            writer.__enter__()
+
+        def keep(trial: Trial) -> None:
+            if writer:
+                writer.write(vars(trial))
+            on_trial(trial)
+
+        with open_runner(images) as runner:
+            result = runner.run(
+                hybrid,
+                question.variation,
+                trials=question.trials,
+                seed=question.seed,
+                engine=question.engine,
+                on_trial=keep,
+            )
+    finally:
+        if writer:
+            writer.__exit__(None, None, None)
+    return result.summary()
+
+
+def run_partition(
+    question: Question,
+    *,
+    ranking: Ranking,
+    max_loss: float,
+    out: Path,
+    on_try: Callable[[float, float], None] = lambda fraction, loss: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> dict[str, Any]:
+    """The smallest digital half by ``ranking`` for at most ``max_loss`` points; written to ``out``."""
+    network, images, rank_on, open_runner = question.open()
+    found = None
+    if needs_gradients(ranking):
+        on_stage(f"gradients of {len(rank_on.images)} images of {rank_on.source}")
+        found = sensitivity(network, rank_on)
+    units = rank_network(network, ranking, found, question.seed)
+    on_stage("smallest fraction")
+    with open_runner(images) as runner:
+        best = smallest_fraction(
+            runner,
+            network,
+            units,
+            question.crossbar,
+            question.variation,
+            max_loss=max_loss,
+            trials=question.trials,
+            seed=question.seed,
+            engine=question.engine,
+            on_try=on_try,
+        )
+    ranked_on = {"ranked_on": rank_on.source, "ranked_on_images": len(rank_on.images)} if found else {}
+    facts = {**best.partition.facts, **ranked_on, "loss_points": best.result.loss_points}
+    partition = Partition(network.name, network.hash, best.partition.channels, best.partition.weights, facts)
+    partition.write(out)
+    moved = {f"{key}_bytes": n for key, n in partition_bytes(partition, network.weight_layers).items()}
+    return best.result.summary() | {"ranking": str(ranking), "max_loss_points": max_loss} | moved | {"out": out}
