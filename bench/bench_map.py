@@ -102,7 +102,7 @@ def run_zigzag() -> None:
     if importlib.util.find_spec("zigzag") is None:
         print("\nZigZag is not installed here (pip install zigzag-dse six); its figures above are those of the table.")
         return
-    from bench.zigzag_run import best_cycles
+    from zigzag_run import best_cycles
 
     print(f"\nZigZag {importlib.metadata.version('zigzag-dse')} in this run:")
     for peer in PEERS:

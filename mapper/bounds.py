@@ -253,8 +253,8 @@ class Bounds:
             if first == 0:  # the weights come while the first tile is at work
                 end_pass = (k + k_tiles) * row_passes
                 for time, position in arrivals:
-                    if k * row_passes <= position < end_pass:
-                        now = max(now, time + (end_pass - position) * cost)
+                    if k * row_passes <= position < end_pass and time + (end_pass - position) * cost > now:
+                        now = time + (end_pass - position) * cost
             if number > 1:  # the first command that ends a K-tile finds the half free
                 now = max(now, out_free[number - 2] + 1 + work - (row_passes - self._finish) * cost)
             last = now - cost + pixels - 1

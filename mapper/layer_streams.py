@@ -84,7 +84,9 @@ class LayerStreams:
     """The streams of layers that follow one another on one machine; :meth:`layer` appends one."""
 
     def __init__(self, accelerator: Accelerator, maker: Maker) -> None:
-        self.a, self.make = accelerator, maker
+        self.a = a = accelerator
+        self.make = maker
+        self.half_tiles, self.tile_beats, self.out_half = a.db_half_tiles, a.tile_beats, a.out_half_words
         self.s = Streams()
         self.sb, self.db, self.out = _Half(), _Half(), _Half()
         self.row_stores: dict[str, list[int]] = {}  # by tensor and row: the STORE with which the row is complete
@@ -120,7 +122,7 @@ class LayerStreams:
     ) -> dict[int, int]:
         """LOAD_WGT commands of tiles to the PB, in order; returns for each slot the index of its load."""
         index = {}
-        for run in split_runs(tiles, max(self.a.db_half_tiles, 1), self.a.tile_beats):
+        for run in split_runs(tiles, max(self.half_tiles, 1), self.tile_beats):
             index.update(dict.fromkeys(range(run.slot, run.slot + run.tiles), len(self.s.wgts)))
             last_use = int(self.pb_last_use[run.slot : run.slot + run.tiles].max())
             self.load_run(layer, run, Memory.PB, owner, need, last_use)
@@ -128,7 +130,7 @@ class LayerStreams:
 
     def load_run(self, layer: str, run: Run, memory: Memory, owner: int, need: int, after: int) -> None:
         fields = self.make.weights(layer, run, memory)
-        self.s.wgts.append(Load(fields, owner, need, run.tiles * self.a.tile_beats, after))
+        self.s.wgts.append(Load(fields, owner, need, run.tiles * self.tile_beats, after))
 
     def take_zsb(self, layer: Layer, entries: int) -> tuple[int, int]:
         """Room for a layer's ZSB table behind the one before, or in the other half: (first entry, PASS to wait for).
@@ -259,7 +261,7 @@ class _Layer:
         windows = self.grid.windows
         k_tiles = range(chunk, min(chunk + self.tiling.chunk, self.grid.kt))
         half, stored = z.out.take()
-        out_base = half * z.a.out_half_words
+        out_base = half * z.out_half
         for kt in k_tiles:
             shared = z.make.k_tile(self.tile, kt, k_tiles.start, out_base, self.zsb_base + kt)
             begun = 0
@@ -310,10 +312,10 @@ class _Layer:
         if piece.group < 0:
             loads = [self.brought.get(piece.slot + i, -1) for i in range(piece.length)] if self.brought else [-1]
             return Memory.PB, piece.slot, max(loads)
-        base = self.half * z.a.db_half_tiles
+        base = self.half * z.half_tiles
         if piece.group != self.loaded:
             self.half, self.last_use = z.db.take()
-            base = self.half * z.a.db_half_tiles
+            base = self.half * z.half_tiles
             self.loaded, self.part_of = piece.group, []
             self.parts = self._parts(piece.group)[::-1]
         last = piece.slot + piece.length
@@ -328,7 +330,7 @@ class _Layer:
 
     def _parts(self, group: int) -> list[Run]:
         """The loads of a group, in order."""
-        tiles, a = self.weights.groups[group], self.z.a
+        tiles, z = self.weights.groups[group], self.z
         bounds = [0, len(tiles)]
         first = group == 0 and self.first == 0
         last = group == len(self.weights.groups) - 1 and (not self.reload or self.first + self.rows == self.l.P)
@@ -340,11 +342,11 @@ class _Layer:
                     bounds += [i for i in range(1, rows[1]) if tiles[i][1] % self.lead == 0]
                 at += size
                 bounds.append(rows[at])
-        most = max(a.db_half_tiles, 1)
+        most = max(z.half_tiles, 1)
         return [
             run
             for low, high in pairwise(bounds)
-            for run in self.weights.runs(group, low, high, most, a.tile_beats)
+            for run in self.weights.runs(group, low, high, most, z.tile_beats)
         ]
 
 

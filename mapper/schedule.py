@@ -122,12 +122,9 @@ class _Loader:
 
     def __init__(self, loads: Sequence[Load], opcode: Opcode, accelerator: Accelerator) -> None:
         self.loads, self.opcode = loads, opcode
-        self.dram = accelerator.dram
+        self.latency, self.per_beat = accelerator.dram.latency_cycles, accelerator.dram.cycles_per_beat
         self.ends: list[int] = []
-
-    @property
-    def next(self) -> Load | None:
-        return self.loads[len(self.ends)] if len(self.ends) < len(self.loads) else None
+        self.next: Load | None = loads[0] if loads else None
 
     def has_room(self, now: int) -> bool:
         """Whether its queue is likely to have room: a load that finds it full would hold up FETCH."""
@@ -136,7 +133,8 @@ class _Loader:
     def emit(self, start: int) -> Load:
         load = self.loads[len(self.ends)]
         begin = max(start, self.ends[-1] if self.ends else 0)
-        self.ends.append(begin + self.dram.latency_cycles + load.beats * self.dram.cycles_per_beat)
+        self.ends.append(begin + self.latency + load.beats * self.per_beat)
+        self.next = self.loads[len(self.ends)] if len(self.ends) < len(self.loads) else None
         return load
 
     def end(self, index: int) -> int:
@@ -159,6 +157,7 @@ def schedule(s: Streams, accelerator: Accelerator) -> tuple[list[tuple[Opcode, F
     ends: list[int] = []
     stored: list[int] = []
     latency, per_beat = accelerator.dram.latency_cycles, accelerator.dram.cycles_per_beat
+    least = accelerator.kp + _PASS_OVERHEAD
 
     def emit(unit: _Loader) -> None:
         load = unit.next
@@ -193,7 +192,7 @@ def schedule(s: Streams, accelerator: Accelerator) -> tuple[list[tuple[Opcode, F
                 emit(unit)
         begin = max(ends[-1] if ends else 0, acts.end(p.act), wgts.end(p.wgt), stored[p.store] if p.store >= 0 else 0)
         begins.append(begin)
-        ends.append(begin + p.fields["reps"] * max(p.cycles, accelerator.kp + _PASS_OVERHEAD))
+        ends.append(begin + p.fields["reps"] * max(p.cycles, least))
         pass_at.append(len(order))
         order.append((Opcode.PASS, p.fields, p.owner))
         now = begins[index - QUEUE_DEPTH] if index >= QUEUE_DEPTH else 0

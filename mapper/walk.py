@@ -45,14 +45,14 @@ class _LeanFields:
     """What takes time or energy, and nothing else: a :class:`mapper.layer_streams.Maker`."""
 
     def __init__(self, accelerator: Accelerator) -> None:
-        self.a = accelerator
+        self.a, self.tile_beats = accelerator, accelerator.tile_beats
 
     def act(self, layer: Layer, low: int, rows: int, sb_base: int, groups: range) -> Fields:
         beats = rows * (self.a.pitch(layer.W) // self.a.beat_bytes)
         return {"groups": len(groups), "rows": rows, "cols": layer.W, "run_beats": beats}
 
     def weights(self, layer: str, run: Run, memory: Memory) -> Fields:
-        return {"memory": memory, "runs": run.runs, "run_beats": run.length * self.a.tile_beats}
+        return {"memory": memory, "runs": run.runs, "run_beats": run.length * self.tile_beats}
 
     def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
         beats = len(entries) * LANE_BYTES * self.a.kp // self.a.beat_bytes
@@ -134,7 +134,15 @@ def time_in_order(
     tile_beats, slot_cycles = a.tile_beats, max(1, SLOT_BYTES // a.beat_bytes * a.dram.cycles_per_beat)
     arrival_0, bytes_, late, dispatched = FETCH_ADDRESS + latency - interval, 0, 0, -1
     load_fixed = LOAD_ADDRESS + latency + LOAD_GIVE
-    act_accepted, wgt_accepted, feed_accepted, run_accepted, store_accepted = [], [], [], [], []  # type: ignore[var-annotated]
+    accepted: list[list[int]] = [[] for _ in range(5)]
+    act_accepted, wgt_accepted, feed_accepted, run_accepted, store_accepted = accepted
+    queues = {
+        Opcode.LOAD_ACT: (act_accepted,),
+        Opcode.LOAD_WGT: (wgt_accepted,),
+        Opcode.PASS: (feed_accepted, run_accepted),
+        Opcode.STORE: (store_accepted,),
+    }
+    slots_of = dict(SLOTS)
     act_free = wgt_free = feed_free = run_free = store_free = idle = 0
     consumed = -1  # when the pass before began; -1: there is none
     given: dict[str, list[int]] = {
@@ -149,20 +157,11 @@ def time_in_order(
 
     wait_sb = wait_weights = wait_out = 0
     for opcode, f, _ in order:
-        slots = SLOTS[opcode]
+        slots = slots_of[opcode]
         bytes_ += SLOT_BYTES * slots
         arrival = arrival_0 + interval * -(-bytes_ // beat)
         time = max(arrival + late + FETCH_DECODE, dispatched + slots)
-        queues = (
-            (feed_accepted, run_accepted)
-            if opcode is Opcode.PASS
-            else (act_accepted,)
-            if opcode is Opcode.LOAD_ACT
-            else (wgt_accepted,)
-            if opcode is Opcode.LOAD_WGT
-            else (store_accepted,)
-        )
-        for queue in queues:
+        for queue in queues[opcode]:
             if len(queue) >= QUEUE_DEPTH:
                 time = max(time, queue[-QUEUE_DEPTH] + 1)
         late = max(late, time - arrival - FETCH_DECODE - slot_cycles)

@@ -49,7 +49,7 @@ def test_no_bound_is_above_the_exact_cost(seed):
 
 
 def test_the_array_bound_by_hand():
-    """One tile of everything, 8 x 8 pixels, on `tiny`: KP 4, CP 3, B 4, latency 24, 2 cycles a beat."""
+    """One K-tile, one C-tile, one spatial tile of 8 x 8 pixels on `tiny`: KP 4, CP 3, B 4, latency 24, a beat in 2."""
     layer = Layer("a", Kind.CONV, K=4, C=3, R=3, S=3, H=8, W=8, padding=1)
     none = no_hits(layer, TINY)
     weights = plan_layer(tile_grid(layer, TINY), none, none, TINY.db_half_tiles)

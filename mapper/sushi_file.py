@@ -1,0 +1,207 @@
+"""SushiAbs on disk: a Parquet file that says what made it, written block by block so that work resumes.
+
+One row a SubNet: ``subnet``, ``accuracy``, then the cycles for each SubGraph in a column of its name. The
+file's metadata holds, under the key ``fastswitch``, a JSON object with the version, the accelerator's name and
+hash, the space, the seed, the clock, the kinds of layer that were left out and each SubGraph's vector.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import FastSwitchError, MappingError
+from arch_model.layer import Kind
+from arch_model.supernet import SubGraph, SubNet, SuperNet
+from mapper.sushi_abs import NOTHING, SushiAbs
+from mapper.sushi_costs import LEFT_OUT, SubNetCosts
+
+KEY = b"fastswitch"
+FORMAT = 1
+BLOCK = 100
+"""SubNets that are worked on together; so many at most are lost when the work is killed."""
+
+OnBlock = Callable[[int, int, int], None]
+"""Told after each block: SubNets done, SubNets in all, different layers worked out so far."""
+
+
+def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": version("fastswitch"),
+        "accelerator": accelerator.name,
+        "accelerator_hash": accelerator.hash(),
+        "space": space,
+        "seed": seed,
+        "clock_hz": accelerator.clock_hz,
+        "left_out": [str(kind) for kind in LEFT_OUT],
+    }
+
+
+def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str, seed: int | None = None) -> None:
+    """Write a table; ``seed``: with which its SubNets and SubGraphs were drawn, if they were.
+
+    Raises :class:`FastSwitchError` if the file cannot be written.
+    """
+    facts = _facts(accelerator, space, seed)
+    facts["subgraphs"] = dict(zip(table.subgraphs, table.vectors.tolist(), strict=True))
+    columns: dict[str, Any] = {"subnet": list(table.subnets), "accuracy": table.accuracy}
+    columns |= dict(zip(table.subgraphs, table.cycles.T, strict=True))
+    data = pa.table(columns).replace_schema_metadata({KEY: json.dumps(facts)})
+    partial = path.with_name(path.name + ".partial")
+    try:
+        pq.write_table(data, partial)
+        os.replace(partial, path)
+    except OSError as error:
+        raise FastSwitchError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> SushiAbs:
+    """Read a table of this accelerator and this SuperNet.
+
+    Raises :class:`FastSwitchError`, one line, for a file that is not there or is no such table, and for one of another
+    accelerator or space.
+    """
+    try:
+        data = pq.read_table(path)
+    except FileNotFoundError:
+        raise FastSwitchError(f"table {path} does not exist; give one that fastswitch table wrote") from None
+    except (OSError, pa.ArrowException) as error:
+        why = " ".join(str(error).split())
+        raise FastSwitchError(f"table {path} cannot be read ({why}); give one that fastswitch table wrote") from None
+    try:
+        facts = json.loads((data.schema.metadata or {})[KEY])
+        vectors: Mapping[str, Sequence[int]] = facts["subgraphs"]
+        known = {name: facts[name] for name in ("accelerator", "accelerator_hash", "space", "clock_hz")}
+        if facts["format"] != FORMAT:
+            raise KeyError("format")
+        cycles = np.array([data.column(name).to_numpy() for name in vectors], np.int64).T
+        subnets, accuracy = data.column("subnet").to_pylist(), data.column("accuracy").to_numpy()
+    except (KeyError, ValueError, TypeError):
+        raise FastSwitchError(f"table {path} is not one of this version; write it anew with fastswitch table") from None
+    if known["space"] != supernet.name:
+        raise FastSwitchError(f"table {path} is of space {known['space']}; this is {supernet.name}")
+    if known["accelerator_hash"] != accelerator.hash():
+        raise FastSwitchError(
+            f"table {path} is of accelerator {known['accelerator']} ({known['accelerator_hash']}); "
+            f"this is {accelerator.name} ({accelerator.hash()})"
+        )
+    names = tuple(vectors)
+    return SushiAbs(
+        tuple(subnets), names, np.array(list(vectors.values()), np.int64), cycles, accuracy, known["clock_hz"]
+    )
+
+
+@dataclass(frozen=True)
+class TableJob:
+    """A table to build and save: SubNets by SubGraphs, the empty one first, of a SuperNet on an accelerator."""
+
+    supernet: SuperNet
+    subnets: Sequence[SubNet]
+    subgraphs: Mapping[str, SubGraph]
+    accelerator: Accelerator
+    seed: int | None = None
+    accuracy: Mapping[str, float] | None = None
+    block: int = BLOCK
+
+    @classmethod
+    def of(
+        cls,
+        supernet: SuperNet,
+        subnets: Sequence[SubNet],
+        subgraphs: Mapping[str, SubGraph],
+        accelerator: Accelerator,
+        seed: int | None = None,
+    ) -> TableJob:
+        """The job for these SubGraphs and the empty one."""
+        return cls(supernet, subnets, {NOTHING: SubGraph.empty(supernet), **subgraphs}, accelerator, seed)
+
+    @property
+    def left_out(self) -> tuple[Kind, ...]:
+        """Kinds of layer whose cycles are not counted."""
+        return LEFT_OUT
+
+    def run(self, path: Path, on_block: OnBlock | None = None) -> SushiAbs:
+        """Build the table in blocks, each kept in the folder ``path`` + ".parts" until the table is there.
+
+        Started again after an end before its time, it goes on with the first block that is not there. Raises
+        :class:`FastSwitchError` if that folder holds another table's blocks or nothing can be written.
+        """
+        names = [subnet.name for subnet in self.subnets]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise MappingError(f"SubNet {twice} is in the table twice; give each once")
+        parts = path.with_name(path.name + ".parts")
+        costs = SubNetCosts(self.supernet, list(self.subgraphs.values()), self.accelerator)
+        try:
+            self._open(parts)
+            rows = []
+            for first in range(0, len(names), self.block):
+                file, chosen = parts / f"{first:08d}.npy", self.subnets[first : first + self.block]
+                if file.exists():
+                    rows.append(np.load(file))
+                else:
+                    rows.append(costs.cycles(chosen))
+                    _write_array(file, rows[-1])
+                if on_block:
+                    on_block(first + len(chosen), len(names), costs.different)
+        except OSError as error:
+            raise FastSwitchError(f"cannot write {parts}: {error.strerror or error}") from None
+        table = SushiAbs(
+            tuple(names),
+            tuple(self.subgraphs),
+            np.array([subgraph.encode() for subgraph in self.subgraphs.values()]),
+            np.concatenate(rows),
+            np.array([(self.accuracy or {}).get(name, np.nan) for name in names]),
+            self.accelerator.clock_hz,
+        )
+        save_table(table, path, self.accelerator, self.supernet.name, self.seed)
+        shutil.rmtree(parts, ignore_errors=True)
+        return table
+
+    def _open(self, parts: Path) -> None:
+        """Make the folder for the blocks, or check that its blocks are of this table."""
+        facts = _facts(self.accelerator, self.supernet.name, self.seed) | {"block": self.block}
+        facts["subnets"] = _digest([[subnet.name, repr(subnet.layers)] for subnet in self.subnets])
+        facts["subgraphs"] = _digest([[name, graph.slices] for name, graph in self.subgraphs.items()])
+        plan = parts / "plan.json"
+        if not plan.exists():
+            parts.mkdir(parents=True, exist_ok=True)
+            partial = parts / "plan.partial"
+            partial.write_text(json.dumps(facts), encoding="utf-8")
+            os.replace(partial, plan)
+            return
+        try:
+            found = json.loads(plan.read_text(encoding="utf-8"))
+            other = next((name for name in facts if found.get(name) != facts[name]), None)
+        except (ValueError, AttributeError):
+            found, other = {}, "plan"
+        if other:
+            there, here = found.get(other), facts.get(other)
+            raise FastSwitchError(
+                f"{parts} holds blocks of another table ({other} is {there} there, {here} here); "
+                "remove it or give another file"
+            )
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
+
+
+def _write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.save(file, array)
+    os.replace(partial, path)
