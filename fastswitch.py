@@ -16,7 +16,10 @@ import click
 
 if TYPE_CHECKING:
     from arch_model.accelerator import Accelerator
+    from mapper.serving_table import ServingTable
+    from sim.noise.study import Question
     from sim.simulators import Simulator
+    from sim.streams import Stream
 
 Row = Mapping[str, Any]
 OnRow = Callable[[dict[str, Any]], None]
@@ -260,6 +263,155 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
 
 
 @cli.command(
+    "serve",
+    short_help="Serve a stream of queries on the latency table.",
+    epilog="\b\nExample:  fastswitch serve --arrivals gamma:400,4 --queries 2000 --cache forecast --csv served.csv",
+)
+@_accelerator
+@click.option("--space", metavar="NAME", help="The SuperNet; fashion alone comes with accuracies.")
+@click.option(
+    "--subnets",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.json",
+    help="SubNets to serve with: a list as `fastswitch subnets --json` writes it, with top1 in per cent.",
+)
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.csv",
+    help="A recorded stream: arrival_s, accuracy, latency_s.",
+)
+@click.option(
+    "--arrivals",
+    metavar="PROCESS",
+    help="Draw the stream: deterministic:RATE, poisson:RATE, gamma:RATE,CV2, bursty:BASE,BURST,CV2 or "
+    "diurnal:LOW,HIGH,PERIOD_S, in queries a second; without it Poisson at a load of about 60 %.",
+)
+@click.option(
+    "--queries", type=click.IntRange(min=1), default=1000, show_default=True, help="How many queries to draw."
+)
+@click.option(
+    "--locality",
+    type=click.FloatRange(0, 1),
+    default=0.8,
+    show_default=True,
+    help="Probability that a drawn query asks for about what the one before did.",
+)
+@_seed
+@click.option(
+    "--policy",
+    default="strict-accuracy",
+    show_default=True,
+    metavar="NAME",
+    help="Who picks the SubNet: strict-accuracy, strict-latency, slackfit, static[:SUBNET], random.",
+)
+@click.option(
+    "--cache",
+    default="forecast",
+    show_default=True,
+    metavar="NAME",
+    help="Who picks the SubGraph: none, static[:SUBGRAPH], sushi, forecast.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Q: queries between two choices of the cache sushi.",
+)
+@click.option(
+    "--candidates",
+    type=click.IntRange(min=1),
+    default=6,
+    show_default=True,
+    help="SubNets, spread over their sizes, whose best parts are the SubGraphs to choose from.",
+)
+@click.option(
+    "--on-infeasible",
+    type=click.Choice(["error", "best-effort", "drop"]),
+    default="error",
+    show_default=True,
+    help="What to do with a query that no SubNet can satisfy.",
+)
+@click.option(
+    "--exact", is_flag=True, help="Compile every switch of fashion too (a minute or two) instead of estimating it."
+)
+@click.option("--compare", "all_policies", is_flag=True, help="All policies and caches, and the offline optimum.")
+@click.option(
+    "--csv",
+    "csv_out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT.csv",
+    help="Write one row a query; with --compare one row a policy.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT.png",
+    help="Draw the timeline of the stream.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object; with --compare a list.")
+def serve_stream(
+    accelerator: str,
+    space: str | None,
+    subnets: Path | None,
+    trace: Path | None,
+    arrivals: str | None,
+    queries: int,
+    locality: float,
+    seed: int,
+    policy: str,
+    cache: str,
+    window: int,
+    candidates: int,
+    on_infeasible: str,
+    exact: bool,
+    all_policies: bool,
+    csv_out: Path | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Serve a stream of queries, as fast as the latency table says, with a queue and deadlines."""
+    from sim.schedulers import Schedulers, check_names
+    from sim.serving import screen
+    from sim.serving_space import busy, load_table, span
+    from sim.streams import draw_stream, read_trace
+
+    if trace and arrivals:
+        raise click.UsageError("--trace and --arrivals are both given; give one of them")
+    if plot:
+        from reports.canvas import require_matplotlib
+
+        require_matplotlib()
+    check_names(policy, cache)
+    machine = _machine(accelerator)
+    stream = read_trace(trace) if trace else None
+    for path in (csv_out, plot):
+        if path:
+            _make_folder(path.parent)
+    with _shown(None, None) as (_, on_stage):
+        on_stage("building the latency table")
+        table = load_table(machine, space, subnets, candidates, exact)
+    stream = stream or draw_stream(arrivals or busy(table), span(table, locality), queries, seed)
+    stream, infeasible = screen(stream, table, on_infeasible)
+    if all_policies:
+        _compare_policies(table, stream, infeasible, window, seed, csv_out, as_json)
+        return
+    served = Schedulers(table).run(policy, cache, stream, window, seed)
+    summary = {**served.summary(), "infeasible": infeasible}
+    if csv_out:
+        served.write(csv_out)
+    if plot:
+        from reports.serving import save_timeline
+
+        save_timeline(served, plot)
+    if as_json:
+        click.echo(_json(summary))
+    else:
+        _show_summary({**table.facts, **stream.facts, "policy": policy, "cache": cache, "window": window, **summary})
+
+
+@cli.command(
     "map",
     short_help="Find a layer's best mapping, with a certificate.",
     epilog='\b\nExample:  fastswitch map --layer "K=512 C=512 R=3 S=3 H=7 W=7" --accelerator zcu104',
@@ -418,6 +570,273 @@ def import_network(
         click.echo(line, err=True)
 
 
+def _compare_policies(
+    table: ServingTable,
+    stream: Stream,
+    infeasible: int,
+    window: int,
+    seed: int,
+    csv_out: Path | None,
+    as_json: bool,
+) -> None:
+    """Show every policy and cache on one stream."""
+    from sim.schedulers import compare
+
+    rows = [
+        {
+            "policy": served.facts["policy"],
+            "cache": served.facts["cache"],
+            **served.summary(),
+            "infeasible": infeasible,
+            "gap_to_offline": gap,
+        }
+        for served, gap in compare(table, stream, window, seed)
+    ]
+    if csv_out:
+        from sim.results import RowWriter
+
+        with RowWriter(csv_out, {**table.facts, **stream.facts, "window": window}) as writer:
+            for row in rows:
+                writer.write(row)
+    if as_json:
+        click.echo(_json_list(rows))
+        return
+    for line in (None, *rows):
+        click.echo(_line(SERVE_COLUMNS, line))
+
+
+_ANALOG_OPTIONS = (
+    click.option(
+        "--subnet", default="largest", show_default=True, metavar="NAME|smallest|largest", help="A SubNet of fashion."
+    ),
+    click.option(
+        "--variation",
+        required=True,
+        metavar="LAW:SIGMA[,OPTION...]",
+        help="lognormal:0.5, gaussian:0.1 or none, then options such as per-cell, conductance, read=0.02.",
+    ),
+    click.option(
+        "--encoding",
+        type=click.Choice(["offset", "differential", "sign-magnitude"]),
+        default="differential",
+        show_default=True,
+        help="How signed weights become conductances.",
+    ),
+    click.option("--adc-bits", type=int, metavar="N", help="Bits of the ADCs; without it conversion is ideal."),
+    click.option("--percentile", type=float, default=99.9, show_default=True, help="Per cent within an ADC's range."),
+    click.option(
+        "--conversion",
+        type=click.Choice(["word", "slice"]),
+        default="word",
+        show_default=True,
+        help="Convert sums of all slices, or slice by slice as ISAAC.",
+    ),
+    click.option("--weight-bits", type=int, default=8, show_default=True, help="Bits of analog weights."),
+    click.option("--cell-bits", type=int, default=2, show_default=True, help="Bits of a cell."),
+    click.option("--dac-bits", type=int, default=1, show_default=True, help="Bits driven at a time."),
+    click.option("--rows", type=int, default=128, show_default=True, help="Rows of an array."),
+    click.option("--cols", type=int, default=128, show_default=True, help="Columns of an array."),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "fast", "bit-serial"]),
+        default="auto",
+        show_default=True,
+        help="auto: the fast one wherever it is exact.",
+    ),
+    click.option("--images", type=int, default=1000, show_default=True, help="Test images a trial."),
+    click.option("--trials", type=int, default=20, show_default=True, help="Chips to draw."),
+    _seed,
+    click.option("--jobs", type=int, metavar="N", help="Processes, no matter for the results; without it one a core."),
+    click.option(
+        "--weights",
+        type=click.Path(path_type=Path),
+        metavar="FILE.npz",
+        help="The weights; without it those that ship.",
+    ),
+)
+
+
+def _analog_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that :func:`_question` takes."""
+    for option in reversed(_ANALOG_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _question(options: dict[str, Any]) -> Question:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
+    from arch_model.analog import Crossbar, Variation
+    from sim.noise.monte_carlo import EngineName
+    from sim.noise.study import Question
+
+    names = ("encoding", "adc_bits", "percentile", "conversion", "weight_bits", "cell_bits", "dac_bits", "rows", "cols")
+    crossbar = Crossbar(**{name: options.pop(name) for name in names})
+    variation, engine = Variation.parse(options.pop("variation")), EngineName(options.pop("engine"))
+    return Question(crossbar=crossbar, variation=variation, engine=engine, **options)
+
+
+@cli.command(
+    short_help="Accuracy of a SubNet whose weights are on analog crossbars.",
+    epilog="\b\nExample:  fastswitch noise --variation lognormal:0.5 --adc-bits 6 --trials 20 --csv noise.csv",
+)
+@_analog_options
+@click.option(
+    "--partition",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="What stays digital, from fastswitch partition; without it nothing.",
+)
+@click.option(
+    "--csv",
+    "csv_out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="OUT.csv",
+    help="Where to write the trials.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def noise(partition: Path | None, csv_out: Path | None, as_json: bool, **options: Any) -> None:
+    """Draw chips, run test images on each and report accuracy. docs/harmonica.md says what every option means."""
+    question = _question(options)
+    from sim.noise.study import run_noise
+
+    if csv_out is not None:
+        _make_folder(csv_out.parent)
+    done = 0
+    with _shown(question.trials, None if as_json else NOISE_COLUMNS) as (on_row, on_stage):
+
+        def count(trial: Any) -> None:
+            nonlocal done
+            done += 1
+            if not as_json:
+                on_row(vars(trial))
+
+        try:
+            summary = run_noise(question, partition=partition, csv=csv_out, on_trial=count, on_stage=on_stage)
+        except KeyboardInterrupt:
+            where = "" if csv_out is None else f"; {done} finished trials are in {csv_out}"
+            raise _Interrupted(where) from None
+    if as_json:
+        click.echo(_json(summary))
+    else:
+        _show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})
+
+
+@cli.command(
+    "partition",
+    short_help="Choose the channels that must stay digital.",
+    epilog="\b\nExample:  fastswitch partition --variation lognormal:0.5 --max-loss 1 --trials 5 --out split.json",
+)
+@_analog_options
+@click.option(
+    "--max-loss", type=float, default=1.0, show_default=True, help="Percentage points below the int8 network."
+)
+@click.option(
+    "--ranking",
+    type=click.Choice(["random", "magnitude", "gradient", "fisher", "fisher-per-byte", "weights", "first-last"]),
+    default="fisher-per-byte",
+    show_default=True,
+    help="What becomes digital first; weights are single ones.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE.json",
+    help="Where to write the split.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def find_partition(max_loss: float, ranking: str, out: Path, as_json: bool, **options: Any) -> None:
+    """Find the smallest digital part of a SubNet that keeps its accuracy, and write it as JSON."""
+    question = _question(options)
+    from mapper.partition import Ranking
+    from sim.noise.study import run_partition
+
+    _make_folder(out.parent)
+    with _shown(None, None if as_json else PARTITION_COLUMNS) as (on_row, on_stage):
+
+        def show(fraction: float, loss: float) -> None:
+            if not as_json:
+                on_row({"fraction": fraction, "loss": loss})
+
+        summary = run_partition(
+            question, ranking=Ranking(ranking), max_loss=max_loss, out=out, on_try=show, on_stage=on_stage
+        )
+    if as_json:
+        click.echo(_json(summary))
+    else:
+        _show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})
+
+
+def _json_list(rows: Sequence[Row]) -> str:
+    return "[\n" + ",\n".join(map(_json, rows)) + "\n]"
+
+
+@cli.command(
+    "table",
+    short_help="Build SushiAbs, the latency table of SubNets by cached SubGraphs.",
+    epilog="\b\nExample:  fastswitch table --space ofa-resnet50 --subnets 1000 --subgraphs 500 "
+    "--accelerator zcu104 --out sushiabs.parquet",
+)
+@click.option("--space", required=True, metavar="NAME", help="The SuperNet, such as fashion or ofa-resnet50.")
+@click.option(
+    "--subnets",
+    required=True,
+    metavar="FILE.json|N",
+    help="The rows: a list as `fastswitch subnets --json` writes it, or how many to draw.",
+)
+@click.option(
+    "--subgraphs",
+    type=click.IntRange(min=1),
+    required=True,
+    metavar="M",
+    help="How many SubGraphs to draw for the columns, beside the empty one.",
+)
+@_accelerator
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="OUT.parquet",
+    help="Where to write the table; finished blocks are kept beside it until it is complete.",
+)
+@_seed
+def table(space: str, subnets: str, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
+    """Build SushiAbs: cycles of SubNets (rows) for each SubGraph that the PB may hold (columns).
+
+    Started again with the same options after an interruption, it goes on where it was.
+    """
+    from arch_model.spaces import get_space, read_subnets
+
+    supernet, machine = get_space(space), _machine(accelerator)
+    nets = supernet.sample(int(subnets), seed) if subnets.isdecimal() else read_subnets(subnets)
+    for net in nets:
+        if net.supernet != space:
+            raise click.UsageError(f"SubNet {net.name} of {subnets} is of space {net.supernet}; give one of {space}")
+    _make_folder(out.parent)
+    from mapper.candidates import draw_subgraphs
+    from mapper.sushi_file import BLOCK, TableJob
+
+    with _shown(-(-len(nets) // BLOCK), TABLE_COLUMNS) as (on_row, on_stage):
+        on_stage("drawing SubGraphs")
+        columns = draw_subgraphs(supernet, nets, subgraphs, machine, seed)
+        job = TableJob.of(supernet, nets, columns, machine, seed)
+        on_stage("working out cycles")
+
+        def on_block(done: int, total: int, different: int) -> None:
+            on_row({"done": done, "total": total, "different": different})
+
+        try:
+            made = job.run(out, on_block)
+        except KeyboardInterrupt:
+            raise _Interrupted(f"; finished blocks are beside {out}, the same command goes on with them") from None
+    rows, width = made.cycles.shape
+    left_out = sorted({layer.kind for net in nets for layer in net.layers if layer.kind in job.left_out})
+    _show_summary({"SubNets": rows, "SubGraphs": width, "cycles": f"{made.cycles.min():,} to {made.cycles.max():,}"})
+    if left_out:
+        click.echo(f"note: cycles of {', '.join(left_out)} layers are not counted", err=True)
+    click.echo(f"table  {out}")
+
+
 def _machine(name_or_path: str) -> Accelerator:
     from arch_model.accelerator import Accelerator
 
@@ -532,6 +951,17 @@ PREDICT_COLUMNS = (
     Column("energy_j", "mJ", 8, _ms),
 )
 
+NOISE_COLUMNS = (
+    Column("trial", "trial", 5),
+    Column("accuracy", "accuracy", 8, _percent),
+    Column("seconds", "CPU s", 7, _hundredths),
+)
+
+PARTITION_COLUMNS = (
+    Column("fraction", "digital", 8, _percent),
+    Column("loss", "loss, points", 12, _hundredths),
+)
+
 SUBNET_COLUMNS = (
     Column("image", "image", 5),
     Column("depth", "depth", 5, _joined),
@@ -540,6 +970,23 @@ SUBNET_COLUMNS = (
     Column("weight_mib", "int8 MiB", 8, _hundredths),
 )
 
+
+SERVE_COLUMNS = (
+    Column("policy", "policy", 15, left=True),
+    Column("cache", "cache", 8, left=True),
+    Column("mean_latency_s", "mean ms", 9, _ms),
+    Column("p50_latency_s", "median", 9, _ms),
+    Column("p99_latency_s", "p99", 9, _ms),
+    Column("mean_service_s", "service", 9, _ms),
+    Column("gap_to_offline", "to best", 8, _signed_percent),
+    Column("accuracy", "accuracy", 8, _percent),
+    Column("accuracy_attainment", "as asked", 8, _percent),
+    Column("slo_attainment", "in time", 8, _percent),
+    Column("pb_hit_fraction", "PB hits", 7, _percent),
+    Column("dram_bytes", "DRAM bytes", 15, _count),
+    Column("energy_j", "joules", 9, lambda value: f"{value:.4g}"),
+    Column("switches", "switches", 8, _count),
+)
 
 TABLE_COLUMNS = (
     Column("done", "SubNets", 8, _count),

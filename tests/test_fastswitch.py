@@ -66,7 +66,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "text"),
     [
         ([], "no command given"),
-        (["serve"], "No such command 'serve'"),
+        (["bake"], "No such command 'bake'"),
         (["run", "--frob"], "No such option"),
         (["run", "--queries", "0"], "'--queries': 0 is not in the range x>=1"),
         (["run", "--queries", "-3"], "'--queries': -3 is not in the range x>=1"),

@@ -1,0 +1,244 @@
+"""Streams of queries: when each arrives and what it asks for; drawn from a seed or recorded, written and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from arch_model.errors import StreamError
+
+Floats = npt.NDArray[np.float64]
+
+COLUMNS = ("arrival_s", "accuracy", "latency_s")
+"""What a trace must have; other columns are not looked at."""
+
+STAY = 0.8
+STEP = 0.12
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Queries in the order of arrival, arrays float64 (queries,).
+
+    ``arrival_s``: seconds, never falling; ``accuracy``: the least that is wanted, a fraction; ``latency_s``: seconds
+    from the arrival to the deadline, above 0. ``facts`` say how it was made. Raises :class:`StreamError` for anything
+    else, naming the first query (0 is the first) that is wrong.
+    """
+
+    arrival_s: Floats
+    accuracy: Floats
+    latency_s: Floats
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        source = self.facts.get("trace", "stream")
+        arrays = {name: getattr(self, name) for name in COLUMNS}
+        shapes = {array.shape for array in arrays.values()}
+        if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+            raise StreamError(f"{source}: its arrays have shapes {sorted(shapes)}; give one number a query")
+        if not len(self):
+            raise StreamError(f"{source}: no query in it; give at least one")
+        for name, array in arrays.items():
+            _refuse(source, name, array, ~np.isfinite(array), "a finite number")
+        _refuse(source, "arrival_s", self.arrival_s, self.arrival_s < 0, "seconds from 0 on")
+        wrong = (self.accuracy < 0) | (self.accuracy > 1)
+        _refuse(source, "accuracy", self.accuracy, wrong, "a fraction from 0 to 1")
+        _refuse(source, "latency_s", self.latency_s, self.latency_s <= 0, "seconds above 0")
+        falls = np.flatnonzero(np.diff(self.arrival_s) < 0)
+        if len(falls):
+            at = int(falls[0])
+            raise StreamError(
+                f"{source}, query {at + 1}: arrival_s is {self.arrival_s[at + 1]:g}, before that of query {at}, "
+                f"{self.arrival_s[at]:g}; sort the queries by arrival_s"
+            )
+
+    def __len__(self) -> int:
+        return len(self.arrival_s)
+
+    def take(self, chosen: npt.NDArray[Any]) -> Stream:
+        """The queries of a mask or of indices in ascending order."""
+        return Stream(self.arrival_s[chosen], self.accuracy[chosen], self.latency_s[chosen], self.facts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a query, the columns of a trace."""
+        return pd.DataFrame({name: getattr(self, name) for name in COLUMNS})
+
+    def write(self, path: Path) -> None:
+        """Write a trace: ``# key: value`` lines of facts, then CSV. :func:`read_trace` gives the same numbers again."""
+        try:
+            with Path(path).open("w", newline="") as file:
+                file.writelines(f"# {key}: {value}\n" for key, value in self.facts.items())
+                self.to_frame().to_csv(file, index=False)
+        except OSError as error:
+            raise StreamError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _refuse(source: str, name: str, array: Floats, wrong: npt.NDArray[np.bool_], legal: str) -> None:
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise StreamError(f"{source}, query {at}: {name} is {array[at]:g}; give {legal}")
+
+
+def read_trace(path: Path) -> Stream:
+    """A recorded stream: a CSV file with the columns :data:`COLUMNS`; lines that begin with ``#`` are not looked at.
+
+    Raises :class:`StreamError`, one line that names the file, the query and the number, for a trace that is malformed.
+    """
+    source = f"trace {path}"
+    try:
+        frame = pd.read_csv(path, comment="#", dtype=str, keep_default_na=False, skipinitialspace=True)
+    except FileNotFoundError:
+        raise StreamError(f"{source} does not exist; give a CSV file with {', '.join(COLUMNS)}") from None
+    except OSError as error:
+        raise StreamError(f"{source} cannot be read ({error.strerror})") from None
+    except pd.errors.EmptyDataError:
+        raise StreamError(f"{source} is empty; give a CSV file with {', '.join(COLUMNS)}") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise StreamError(f"{source}: not a CSV file: {error}") from None
+    for name in COLUMNS:
+        if name not in frame:
+            have = ", ".join(map(str, frame.columns))
+            raise StreamError(f"{source}: no column {name}; it has {have}, give {', '.join(COLUMNS)}")
+    arrays = [_numbers(source, name, frame[name].tolist()) for name in COLUMNS]
+    return Stream(arrays[0], arrays[1], arrays[2], {"trace": str(path)})
+
+
+def _numbers(source: str, name: str, texts: list[str]) -> Floats:
+    """Exactly the numbers that :meth:`Stream.write` wrote; pandas' own reading is not in every version."""
+    try:
+        return np.array([float(text or "nan") for text in texts], np.float64)
+    except (TypeError, ValueError):
+        pass
+    for at, text in enumerate(texts):
+        try:
+            float(text or "nan")
+        except (TypeError, ValueError):
+            raise StreamError(f"{source}, query {at}: {name} is {text}; give a number") from None
+    raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What queries may ask for: (least, greatest) accuracy and latency in seconds, and how they follow one another.
+
+    With probability ``stay`` a query's wishes lie near those of the one before (normal steps of ``step`` of the span,
+    turning back at its ends); else both are drawn anew, uniformly. ``stay`` 0: no temporal locality; 1: one long
+    walk.
+    """
+
+    accuracy: tuple[float, float]
+    latency_s: tuple[float, float]
+    stay: float = STAY
+    step: float = STEP
+
+    def __post_init__(self) -> None:
+        for name, value, legal, holds in (
+            ("stay", self.stay, "0 to 1", 0 <= self.stay <= 1),
+            ("step", self.step, "0 or more", self.step >= 0),
+        ):
+            if not holds:
+                raise StreamError(f"{name} of the targets is {value:g}; give {legal}")
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Accuracy and latency of ``count`` queries."""
+        anew = rng.random(count) >= self.stay
+        anew[:1] = True
+        start = np.flatnonzero(anew)
+        first = np.repeat(start, np.diff([*start, count]))
+        walk = np.cumsum(np.where(anew[:, None], 0.0, rng.normal(0.0, self.step, (count, 2))), axis=0)
+        level = rng.random((count, 2))[first] + walk - walk[first]
+        level = 1.0 - np.abs(1.0 - np.mod(level, 2.0))  # reflected at 0 and 1
+        low = np.array([self.accuracy[0], self.latency_s[0]])
+        high = np.array([self.accuracy[1], self.latency_s[1]])
+        asked = np.clip(low + level * (high - low), low, high)
+        return asked[:, 0], asked[:, 1]
+
+
+def _deterministic(count: int, rng: np.random.Generator, rate: float) -> Floats:
+    times: Floats = np.arange(count) / rate
+    return times
+
+
+def _gamma(count: int, rng: np.random.Generator, rate: float, cv2: float) -> Floats:
+    """Renewals whose gaps have mean 1 / rate and variance cv2 / rate²: a gamma of shape 1 / cv2."""
+    if cv2 == 0:
+        return _deterministic(count, rng, rate)
+    times: Floats = np.cumsum(rng.gamma(1 / cv2, cv2 / rate, count))
+    return times
+
+
+def _poisson(count: int, rng: np.random.Generator, rate: float) -> Floats:
+    times: Floats = np.cumsum(rng.exponential(1 / rate, count))
+    return times
+
+
+def _bursty(count: int, rng: np.random.Generator, base: float, burst: float, cv2: float) -> Floats:
+    """A deterministic stream of rate ``base`` and a gamma stream of rate ``burst``, merged (SuperServe, NSDI 2025)."""
+    both = np.concatenate([_deterministic(count, rng, base), _gamma(count, rng, burst, cv2)])
+    times: Floats = np.sort(both)[:count]
+    return times
+
+
+def _diurnal(count: int, rng: np.random.Generator, low: float, high: float, period: float) -> Floats:
+    """Poisson, its rate a cosine from ``low`` to ``high`` and back in ``period`` seconds: by thinning."""
+    if high < low:
+        raise StreamError(f"arrivals diurnal:{low:g},{high:g},{period:g}: HIGH is below LOW; give {high:g},{low:g}")
+    kept: list[Floats] = []
+    end, found = 0.0, 0
+    while found < count:
+        times = end + np.cumsum(rng.exponential(1 / high, count))
+        end = float(times[-1])
+        rate = low + (high - low) * (1 - np.cos(2 * np.pi * times / period)) / 2
+        kept.append(times[rng.random(count) * high < rate])
+        found += len(kept[-1])
+    return np.concatenate(kept)[:count]
+
+
+_ARRIVALS: dict[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
+    "deterministic": (_deterministic, ("RATE",)),
+    "poisson": (_poisson, ("RATE",)),
+    "gamma": (_gamma, ("RATE", "CV2")),
+    "bursty": (_bursty, ("BASE", "BURST", "CV2")),
+    "diurnal": (_diurnal, ("LOW", "HIGH", "PERIOD_S")),
+}
+
+ARRIVALS = tuple(f"{name}:{','.join(numbers)}" for name, (_, numbers) in _ARRIVALS.items())
+"""How arrivals are written; rates are queries a second."""
+
+
+def draw_stream(arrivals: str, targets: Targets, count: int, seed: int) -> Stream:
+    """``count`` queries whose arrivals follow a text of :data:`ARRIVALS`, the same for the same ``seed``.
+
+    Raises :class:`StreamError` for a text that is none of them, or numbers that make no stream.
+
+    >>> stream = draw_stream("deterministic:10", Targets((0.9, 0.9), (0.1, 0.1)), count=3, seed=0)
+    >>> stream.arrival_s.tolist(), stream.accuracy.tolist()
+    ([0.0, 0.1, 0.2], [0.9, 0.9, 0.9])
+    """
+    name, _, rest = arrivals.partition(":")
+    if name not in _ARRIVALS:
+        raise StreamError(f"arrivals {arrivals}: {name or 'nothing'} is no process; give one of {' '.join(ARRIVALS)}")
+    make, wanted = _ARRIVALS[name]
+    form = f"{name}:{','.join(wanted)}"
+    try:
+        numbers = [float(text) for text in rest.split(",")]
+    except ValueError:
+        raise StreamError(f"arrivals {arrivals}: not numbers; give {form}") from None
+    if len(numbers) != len(wanted):
+        raise StreamError(f"arrivals {arrivals}: {len(numbers)} numbers; give {form}")
+    for key, number in zip(wanted, numbers, strict=True):
+        if not (0 < number < np.inf or (number == 0 and key in ("CV2", "LOW"))):
+            raise StreamError(f"arrivals {arrivals}: {key} is {number:g}; give a number above 0")
+    if count < 1 or seed < 0:
+        raise StreamError(f"a stream of {count} queries from seed {seed}: give at least 1 query and a seed from 0 on")
+    rng = np.random.default_rng(seed)
+    times = make(count, rng, *numbers)
+    accuracy, latency = targets.draw(count, rng)
+    facts = {"arrivals": arrivals, "queries": count, "seed": seed, "stay": targets.stay, "step": targets.step}
+    return Stream(times, accuracy, latency, facts)

@@ -1,0 +1,32 @@
+"""The serving simulator's schedule on the RTL: every query bit-exact, switches included, the cycles that the table
+says."""
+
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.weights import load_weights
+from sim.bench import Bench, build
+from sim.schedulers import Schedulers
+from sim.serve import only
+from sim.serve_rtl import replay
+from sim.serving_space import FASHION, fashion_table, span
+from sim.session import Session
+from sim.simulators import find_simulator
+from sim.streams import draw_stream
+
+
+@pytest.mark.slow
+def test_eight_queries():
+    tiny, weights = Accelerator.load("tiny"), load_weights()
+    order = sorted(weights.subnets, key=lambda name: Session(FASHION, only(weights, [name]), tiny).subnets[name].macs)
+    few = only(weights, order[:9:2])
+    table = fashion_table(tiny, candidates=3, weights=few, exact=True)
+    served = Schedulers(table).run("strict-accuracy", "forecast", draw_stream("poisson:400", span(table), 8, 3))
+    assert served.summary()["switches"] >= 2
+    seen = []
+    with Bench(build(tiny, find_simulator())) as bench:
+        result = replay(served, Session(FASHION, few, tiny), bench, on_row=seen.append)
+    assert result.bit_exact and seen == list(result.rows) and len(seen) == 8
+    assert abs(result.cycle_error) <= 0.01 and abs(result.byte_error) <= 0.01
+    for row in seen:
+        assert row["table_cycles"] == pytest.approx(row["simulated_cycles"], rel=0.03)

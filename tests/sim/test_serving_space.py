@@ -1,0 +1,66 @@
+"""Tables from files of SubNets: accuracies, SuperNets, and one line for what is wrong."""
+
+import json
+
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import SpaceError
+from arch_model.spaces import get_space, subnet_entry
+from sim.serving_space import busy, load_table, span, spread
+
+ZCU104 = Accelerator.load("zcu104")
+
+
+def entries(**more):
+    nets = get_space("ofa-resnet50").sample(3, seed=1)
+    return [{**subnet_entry(net), "top1": 75 + i, **more} for i, net in enumerate(nets)]
+
+
+def written(tmp_path, rows):
+    path = tmp_path / "subnets.json"
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def test_a_file_of_large_subnets(tmp_path):
+    rows = entries()
+    table = load_table(ZCU104, subnets=written(tmp_path, rows), candidates=2)
+    assert sorted(table.sushi.subnets) == sorted(row["name"] for row in rows)
+    assert dict(zip(table.sushi.subnets, table.accuracy, strict=True)) == {r["name"]: r["top1"] / 100 for r in rows}
+    assert table.shape[1] in (2, 3) and table.sushi.subgraphs[0] == "none"
+    # A SubNet takes at least its MACs at full use, and the PB helps.
+    macs = {row["name"]: row["macs"] for row in rows}
+    for name, cycles in zip(table.sushi.subnets, table.sushi.cycles, strict=True):
+        assert macs[name] / ZCU104.multipliers < cycles.min() < cycles[0]
+    targets = span(table)
+    assert targets.accuracy == (0.75, 0.77) and busy(table).startswith("poisson:")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"top1": None}, r"entry 0 \(.*\): top1 is None; give its accuracy"), ({"top1": 175}, "top1 is 175")],
+)
+def test_a_file_without_accuracies(tmp_path, more, said):
+    with pytest.raises(SpaceError, match=said):
+        load_table(ZCU104, subnets=written(tmp_path, entries(**more)))
+
+
+def test_subnets_of_another_space(tmp_path):
+    with pytest.raises(SpaceError, match="are of ofa-resnet50; give SubNets of fashion"):
+        load_table(ZCU104, "fashion", written(tmp_path, entries()))
+    mixed = [*entries(), {**subnet_entry(get_space("fashion").subnet("fashion-d111-w222")), "top1": 90}]
+    with pytest.raises(SpaceError, match="of fashion and ofa-resnet50; give SubNets of one SuperNet"):
+        load_table(ZCU104, subnets=written(tmp_path, mixed))
+    with pytest.raises(SpaceError, match="ofa-resnet50 comes without accuracies"):
+        load_table(ZCU104, "ofa-resnet50")
+    with pytest.raises(SpaceError, match="SuperNet moon does not exist"):
+        load_table(ZCU104, "moon")
+
+
+def test_a_spread_reaches_from_the_smallest_to_the_largest():
+    fashion = get_space("fashion")
+    nets = {name: fashion.subnet(name) for name in fashion.subnet_names()[:9]}
+    order = sorted(nets, key=lambda name: nets[name].macs)
+    assert list(spread(nets, 3)) == [order[0], order[4], order[8]]
+    assert set(spread(nets, 99)) == set(nets)
