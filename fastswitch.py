@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import json
-import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from reports.columns import (
+    COSIM_COLUMNS,
+    LAYER_COLUMNS,
+    NOISE_COLUMNS,
+    PARTITION_COLUMNS,
+    PREDICT_COLUMNS,
+    RUN_COLUMNS,
+    SERVE_COLUMNS,
+    SUBNET_COLUMNS,
+    TABLE_COLUMNS,
+)
+from reports.terminal import json_list, named, show_summary, show_table, shown, to_json
 
 if TYPE_CHECKING:
     from arch_model.accelerator import Accelerator
@@ -20,10 +29,6 @@ if TYPE_CHECKING:
     from sim.noise.study import Question
     from sim.simulators import Simulator
     from sim.streams import Stream
-
-Row = Mapping[str, Any]
-OnRow = Callable[[dict[str, Any]], None]
-OnStage = Callable[[str], None]
 
 OBJECTIVES = ("latency", "energy", "edp")
 POLICIES = ("strict-accuracy", "strict-latency")
@@ -156,7 +161,7 @@ def run(
     rows: list[dict[str, Any]] = []
     if not as_json:
         click.echo(f"accelerator {accelerator}, {policy}, seed {seed}, {tool.describe()}")
-    with _shown(queries, None if as_json else RUN_COLUMNS) as (on_row, on_stage):
+    with shown(queries, None if as_json else RUN_COLUMNS) as (on_row, on_stage):
 
         def keep(row: dict[str, Any]) -> None:
             rows.append(row)
@@ -183,9 +188,9 @@ def run(
     write_picture(rows, summary, out / "stream.png")
     summary = {**summary, "page": write_page(rows, {**summary, "command": command}, out)}
     if as_json:
-        click.echo(_json(summary))
+        click.echo(to_json(summary))
     else:
-        _show_summary(summary)
+        show_summary(summary)
     return 0 if summary["bit_exact"] else 1
 
 
@@ -219,7 +224,7 @@ def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: s
 
     wrong = 0
     click.echo(f"accelerator {accelerator}, seed {seed}, {tool.describe()}")
-    with _shown(None, COSIM_COLUMNS) as (on_row, on_stage):
+    with shown(None, COSIM_COLUMNS) as (on_row, on_stage):
 
         def count(row: dict[str, Any]) -> None:
             nonlocal wrong
@@ -227,7 +232,7 @@ def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: s
             on_row(row)
 
         run_layers(machine, layers, csv_out, seed=seed, simulator=tool, on_row=count, on_stage=on_stage)
-    _show_summary({"layers that mismatch": wrong, "table": csv_out})
+    show_summary({"layers that mismatch": wrong, "table": csv_out})
     return 1 if wrong else 0
 
 
@@ -255,11 +260,9 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
     nets = supernet.sample(sample, seed) if sample else map(supernet.subnet, supernet.subnet_names())
     rows = [subnet_entry(net) for net in nets]
     if as_json:
-        click.echo("[\n" + ",\n".join(map(_json, rows)) + "\n]")
-        return
-    columns = (Column("name", "SubNet", max(len(row["name"]) for row in rows), left=True), *SUBNET_COLUMNS)
-    for row in (None, *rows):
-        click.echo(_line(columns, row))
+        click.echo(json_list(rows))
+    else:
+        show_table((named("SubNet", rows), *SUBNET_COLUMNS), rows)
 
 
 @cli.command(
@@ -389,7 +392,7 @@ def serve_stream(
     for path in (csv_out, plot):
         if path:
             _make_folder(path.parent)
-    with _shown(None, None) as (_, on_stage):
+    with shown(None, None) as (_, on_stage):
         on_stage("building the latency table")
         table = load_table(machine, space, subnets, candidates, exact)
     stream = stream or draw_stream(arrivals or busy(table), span(table, locality), queries, seed)
@@ -406,9 +409,9 @@ def serve_stream(
 
         save_timeline(served, plot)
     if as_json:
-        click.echo(_json(summary))
+        click.echo(to_json(summary))
     else:
-        _show_summary({**table.facts, **stream.facts, "policy": policy, "cache": cache, "window": window, **summary})
+        show_summary({**table.facts, **stream.facts, "policy": policy, "cache": cache, "window": window, **summary})
 
 
 @cli.command(
@@ -439,12 +442,12 @@ def map_layer(layer: str, accelerator: str, objective: str, as_json: bool) -> No
     best = optimise(parse_layer(layer), _machine(accelerator), objective)
     record = best.to_dict()
     if as_json:
-        click.echo(_json(record))
+        click.echo(to_json(record))
         return
     click.echo(best.loop_nest())
     pruned = ", ".join(f"{count:,} by {name}" for name, count in record.pop("pruned").items() if count)
     record.pop("loop_nest")
-    _show_summary(record | {"pruned": pruned or "none"})
+    show_summary(record | {"pruned": pruned or "none"})
 
 
 @cli.command(
@@ -489,12 +492,12 @@ def predict(subnets: Path, accelerator: str, cached: str, csv_out: Path) -> None
     facts |= {"cached": cached, "subnets": subnets.name}
     if hasattr(machine, "hash"):
         facts["accelerator_hash"] = machine.hash()
-    with _shown(len(nets), PREDICT_COLUMNS) as (on_row, _), RowWriter(csv_out, facts) as table:
+    with shown(len(nets), PREDICT_COLUMNS) as (on_row, _), RowWriter(csv_out, facts) as table:
         for rows, total in predict_subnets(nets, machine, cached):
             for row in rows:
                 table.write(row)
             on_row(total)
-    _show_summary({"SubNets": len(nets), "table": csv_out})
+    show_summary({"SubNets": len(nets), "table": csv_out})
 
 
 @cli.command(
@@ -554,14 +557,12 @@ def import_network(
     facts = {"runnable": network.runnable, "bit_exact": network.bit_exact, "wrong_steps": network.wrong_steps}
     if as_json:
         notes = {"skipped": network.skipped, "notes": network.notes}
-        click.echo(_json({"network": network.subnet.name, "layers": rows, **facts, **notes}))
+        click.echo(to_json({"network": network.subnet.name, "layers": rows, **facts, **notes}))
         return
-    columns = (Column("name", "layer", max(len(row["name"]) for row in rows), left=True), *LAYER_COLUMNS)
-    for row in (None, *rows):
-        click.echo(_line(columns, row))
+    show_table((named("layer", rows), *LAYER_COLUMNS), rows)
     sums = {"layers": len(rows), "MACs": network.subnet.macs, "weight_bytes": network.subnet.weight_bytes}
     integers = {"all_int8": network.runnable, "bit_exact": network.bit_exact} if network.quant else {}
-    _show_summary({"network": network.subnet.name, **sums, **integers})
+    show_summary({"network": network.subnet.name, **sums, **integers})
     lines = [f"left out: {text}" for text in network.skipped]
     lines += [f"note: {text}" for text in network.notes]
     lines += [f"note: layer {name} differs from float32 at {n} steps" for name, n in network.wrong_steps.items()]
@@ -599,10 +600,9 @@ def _compare_policies(
             for row in rows:
                 writer.write(row)
     if as_json:
-        click.echo(_json_list(rows))
+        click.echo(json_list(rows))
         return
-    for line in (None, *rows):
-        click.echo(_line(SERVE_COLUMNS, line))
+    show_table(SERVE_COLUMNS, rows)
 
 
 _ANALOG_OPTIONS = (
@@ -702,7 +702,7 @@ def noise(partition: Path | None, csv_out: Path | None, as_json: bool, **options
     if csv_out is not None:
         _make_folder(csv_out.parent)
     done = 0
-    with _shown(question.trials, None if as_json else NOISE_COLUMNS) as (on_row, on_stage):
+    with shown(question.trials, None if as_json else NOISE_COLUMNS) as (on_row, on_stage):
 
         def count(trial: Any) -> None:
             nonlocal done
@@ -716,9 +716,9 @@ def noise(partition: Path | None, csv_out: Path | None, as_json: bool, **options
             where = "" if csv_out is None else f"; {done} finished trials are in {csv_out}"
             raise _Interrupted(where) from None
     if as_json:
-        click.echo(_json(summary))
+        click.echo(to_json(summary))
     else:
-        _show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})
+        show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})
 
 
 @cli.command(
@@ -752,7 +752,7 @@ def find_partition(max_loss: float, ranking: str, out: Path, as_json: bool, **op
     from sim.noise.study import run_partition
 
     _make_folder(out.parent)
-    with _shown(None, None if as_json else PARTITION_COLUMNS) as (on_row, on_stage):
+    with shown(None, None if as_json else PARTITION_COLUMNS) as (on_row, on_stage):
 
         def show(fraction: float, loss: float) -> None:
             if not as_json:
@@ -762,13 +762,9 @@ def find_partition(max_loss: float, ranking: str, out: Path, as_json: bool, **op
             question, ranking=Ranking(ranking), max_loss=max_loss, out=out, on_try=show, on_stage=on_stage
         )
     if as_json:
-        click.echo(_json(summary))
+        click.echo(to_json(summary))
     else:
-        _show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})
-
-
-def _json_list(rows: Sequence[Row]) -> str:
-    return "[\n" + ",\n".join(map(_json, rows)) + "\n]"
+        show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})
 
 
 @cli.command(
@@ -816,7 +812,7 @@ def table(space: str, subnets: str, subgraphs: int, accelerator: str, out: Path,
     from mapper.candidates import draw_subgraphs
     from mapper.sushi_file import BLOCK, TableJob
 
-    with _shown(-(-len(nets) // BLOCK), TABLE_COLUMNS) as (on_row, on_stage):
+    with shown(-(-len(nets) // BLOCK), TABLE_COLUMNS) as (on_row, on_stage):
         on_stage("drawing SubGraphs")
         columns = draw_subgraphs(supernet, nets, subgraphs, machine, seed)
         job = TableJob.of(supernet, nets, columns, machine, seed)
@@ -831,7 +827,7 @@ def table(space: str, subnets: str, subgraphs: int, accelerator: str, out: Path,
             raise _Interrupted(f"; finished blocks are beside {out}, the same command goes on with them") from None
     rows, width = made.cycles.shape
     left_out = sorted({layer.kind for net in nets for layer in net.layers if layer.kind in job.left_out})
-    _show_summary({"SubNets": rows, "SubGraphs": width, "cycles": f"{made.cycles.min():,} to {made.cycles.max():,}"})
+    show_summary({"SubNets": rows, "SubGraphs": width, "cycles": f"{made.cycles.min():,} to {made.cycles.max():,}"})
     if left_out:
         click.echo(f"note: cycles of {', '.join(left_out)} layers are not counted", err=True)
     click.echo(f"table  {out}")
@@ -856,249 +852,6 @@ def _make_folder(folder: Path) -> None:
         raise click.UsageError(f"cannot write to {folder}: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
         raise click.UsageError(f"cannot write to {folder}: Permission denied")
-
-
-# ---- how a row looks ----
-
-
-class Column(NamedTuple):
-    """A column of the table on the terminal: a row's key, the heading, the width, how to write a value."""
-
-    key: str
-    title: str
-    width: int
-    text: Callable[[Any], str] = str
-    left: bool = False
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f}%"
-
-
-def _signed_percent(value: float) -> str:
-    return f"{100 * value:+.2f}%"
-
-
-def _ms(value: float) -> str:
-    return f"{1000 * value:.3f}"
-
-
-def _count(value: int) -> str:
-    return f"{value:,}"
-
-
-def _joined(values: Sequence[int]) -> str:
-    return "".join(map(str, values))
-
-
-def _hundredths(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _exact(value: object) -> str:
-    return "bit-exact" if value else "DIFFERENT"
-
-
-RUN_COLUMNS = (
-    Column("query", "query", 5),
-    Column("min_accuracy", "accuracy>=", 10, _percent),
-    Column("max_latency_s", "ms<=", 9, _ms),
-    Column("subnet", "SubNet", 17, left=True),
-    Column("cached_subgraph", "SubGraph in PB", 17, left=True),
-    Column("dram_bytes", "DRAM bytes", 11, _count),
-    Column("pb_saved_bytes", "PB saved", 9, _count),
-    Column("predicted_cycles", "predicted", 10, _count),
-    Column("simulated_cycles", "simulated", 10, _count),
-    Column("cycle_error", "diff", 7, _signed_percent),
-    Column("predicted_class", "class", 5),
-    Column("label", "label", 5),
-    Column("bit_exact", "", 9, _exact, left=True),
-)
-
-COSIM_COLUMNS = (
-    Column("name", "layer", 24, left=True),
-    Column("predicted_cycles", "predicted", 11, _count),
-    Column("simulated_cycles", "simulated", 11, _count),
-    Column("predicted_dram_bytes", "DRAM bytes", 11, _count),
-    Column("simulated_dram_bytes", "simulated", 11, _count),
-    Column("utilisation", "used", 7, _percent),
-    Column("mismatches", "mismatches", 10, _count),
-)
-
-LAYER_COLUMNS = (
-    Column("kind", "kind", 7, left=True),
-    *(Column(size, size, 5) for size in "KCRSHW"),
-    Column("stride", "stride", 6),
-    Column("padding", "pad", 3),
-    Column("groups", "groups", 6),
-    Column("P", "P", 4),
-    Column("Q", "Q", 4),
-    Column("macs", "MACs", 13, _count),
-    Column("weight_bytes", "weight bytes", 12, _count),
-    Column("activation", "activation", 10, left=True),
-    Column("inputs", "inputs", 6, ", ".join, left=True),
-)
-
-PREDICT_COLUMNS = (
-    Column("subnet", "SubNet", 28, left=True),
-    Column("layers", "layers", 6),
-    Column("unsupported", "cannot run", 10),
-    Column("macs", "MACs", 13, _count),
-    Column("latency_s", "ms", 9, _ms),
-    Column("utilisation", "used", 7, _percent),
-    Column("dram_bytes", "DRAM bytes", 12, _count),
-    Column("pb_hit_bytes", "PB saved", 11, _count),
-    Column("energy_j", "mJ", 8, _ms),
-)
-
-NOISE_COLUMNS = (
-    Column("trial", "trial", 5),
-    Column("accuracy", "accuracy", 8, _percent),
-    Column("seconds", "CPU s", 7, _hundredths),
-)
-
-PARTITION_COLUMNS = (
-    Column("fraction", "digital", 8, _percent),
-    Column("loss", "loss, points", 12, _hundredths),
-)
-
-SUBNET_COLUMNS = (
-    Column("image", "image", 5),
-    Column("depth", "depth", 5, _joined),
-    Column("macs", "MACs", 13, _count),
-    Column("params", "params", 10, _count),
-    Column("weight_mib", "int8 MiB", 8, _hundredths),
-)
-
-
-SERVE_COLUMNS = (
-    Column("policy", "policy", 15, left=True),
-    Column("cache", "cache", 8, left=True),
-    Column("mean_latency_s", "mean ms", 9, _ms),
-    Column("p50_latency_s", "median", 9, _ms),
-    Column("p99_latency_s", "p99", 9, _ms),
-    Column("mean_service_s", "service", 9, _ms),
-    Column("gap_to_offline", "to best", 8, _signed_percent),
-    Column("accuracy", "accuracy", 8, _percent),
-    Column("accuracy_attainment", "as asked", 8, _percent),
-    Column("slo_attainment", "in time", 8, _percent),
-    Column("pb_hit_fraction", "PB hits", 7, _percent),
-    Column("dram_bytes", "DRAM bytes", 15, _count),
-    Column("energy_j", "joules", 9, lambda value: f"{value:.4g}"),
-    Column("switches", "switches", 8, _count),
-)
-
-TABLE_COLUMNS = (
-    Column("done", "SubNets", 8, _count),
-    Column("total", "of", 8, _count),
-    Column("different", "different layers", 16, _count),
-)
-
-
-def _line(columns: Sequence[Column], row: Row | None) -> str:
-    """Return a row, or the headings, as one aligned line.
-
-    >>> _line(COSIM_COLUMNS[:2], {"name": "stem", "predicted_cycles": 1234})
-    'stem                           1,234'
-    """
-    cells = []
-    for column in columns:
-        value = None if row is None else row.get(column.key)
-        text = column.title if row is None else "-" if value is None else column.text(value)
-        cells.append(text.ljust(column.width) if column.left else text.rjust(column.width))
-    return "  ".join(cells).rstrip()
-
-
-def _plain(value: Any) -> Any:
-    """Return ``value`` as JSON knows it: NumPy scalars and arrays unwrapped, not-a-number as null.
-
-    >>> _plain({"a": (1, float("nan")), "b": Path("x")})
-    {'a': [1, None], 'b': 'x'}
-    """
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def _json(record: Row) -> str:
-    return json.dumps(_plain(record), allow_nan=False)
-
-
-@contextlib.contextmanager
-def _shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple[OnRow, OnStage]]:
-    """Give the functions that show a row and name a stage of the work.
-
-    Rows are aligned under ``columns``, or JSON without them. A terminal gets a progress bar, on the stream that
-    carries no data; elsewhere a stage is a line on standard error.
-    """
-    write: Callable[[str], object] = click.echo
-    bar = None
-    if sys.stdout.isatty() or sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        shared = sys.stdout.isatty()  # rows and bar on one terminal: rich must place both
-        console = Console(stderr=not shared)
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            redirect_stdout=shared,
-            redirect_stderr=shared,
-        )
-        if shared:
-            write = functools.partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    with bar or contextlib.nullcontext():
-        task = bar.add_task("", total=total) if bar else None
-        headed = not columns
-
-        def on_row(row: dict[str, Any]) -> None:
-            nonlocal headed
-            if columns and not headed:
-                write(_line(columns, None))
-                headed = True
-            write(_line(columns, row) if columns else _json(row))
-            if bar and task is not None:
-                bar.advance(task)
-
-        def on_stage(stage: str) -> None:
-            if bar and task is not None:
-                bar.update(task, description=stage)
-            else:
-                click.echo(f"{stage} ...", err=True)
-
-        yield on_row, on_stage
-
-
-def _show_summary(summary: Row) -> None:
-    """Print a summary, one value a line."""
-    values = _plain(summary)
-    width = max(map(len, values))
-    click.echo()
-    for name, value in values.items():
-        click.echo(f"{name.replace('_', ' '):<{width}}  {_summary_text(name, value)}")
-
-
-def _summary_text(name: str, value: Any) -> str:
-    """Write one value of a summary.
-
-    >>> _summary_text("accuracy", 0.875), _summary_text("bit_exact", True), _summary_text("seconds", 12.3456)
-    ('87.50%', 'yes', '12.35')
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return _percent(value) if name.endswith(("accuracy", "error", "fraction")) else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
 
 
 if __name__ == "__main__":

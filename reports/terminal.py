@@ -1,0 +1,216 @@
+"""How rows, summaries and progress look on a terminal, and as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+Row = Mapping[str, Any]
+OnRow = Callable[[dict[str, Any]], None]
+OnStage = Callable[[str], None]
+
+
+# ---- how a value looks ----
+
+
+def percent(value: float) -> str:
+    """A fraction as per cent.
+
+    >>> percent(0.875), signed_percent(0.004), ms(0.0123), count(1234), joined([2, 1, 4]), short(0.123456)
+    ('87.50%', '+0.40%', '12.300', '1,234', '214', '0.1235')
+    """
+    return f"{100 * value:.2f}%"
+
+
+def signed_percent(value: float) -> str:
+    """A fraction as per cent with its sign."""
+    return f"{100 * value:+.2f}%"
+
+
+def ms(value: float) -> str:
+    """Seconds as milliseconds (joules as millijoules)."""
+    return f"{1000 * value:.3f}"
+
+
+def count(value: int) -> str:
+    """An integer, thousands apart."""
+    return f"{value:,}"
+
+
+def joined(values: Sequence[int]) -> str:
+    """Digits in a row."""
+    return "".join(map(str, values))
+
+
+def hundredths(value: float) -> str:
+    """Two decimals."""
+    return f"{value:.2f}"
+
+
+def short(value: float) -> str:
+    """Four digits that count."""
+    return f"{value:.4g}"
+
+
+def exact(value: object) -> str:
+    """Whether all integers were the reference's."""
+    return "bit-exact" if value else "DIFFERENT"
+
+
+# ---- rows ----
+
+
+class Column(NamedTuple):
+    """A column of the table on the terminal: a row's key, the heading, the width, how to write a value."""
+
+    key: str
+    title: str
+    width: int
+    text: Callable[[Any], str] = str
+    left: bool = False
+
+
+def line(columns: Sequence[Column], row: Row | None) -> str:
+    """Return a row, or the headings, as one aligned line; ``-`` for what a row does not have.
+
+    >>> columns = (Column("name", "layer", 6, left=True), Column("cycles", "cycles", 8, count))
+    >>> line(columns, {"name": "stem", "cycles": 1234})
+    'stem       1,234'
+    """
+    cells = []
+    for column in columns:
+        value = None if row is None else row.get(column.key)
+        text = column.title if row is None else "-" if value is None else column.text(value)
+        cells.append(text.ljust(column.width) if column.left else text.rjust(column.width))
+    return "  ".join(cells).rstrip()
+
+
+def show_table(columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    """Print the headings and the rows."""
+    for row in (None, *rows):
+        click.echo(line(columns, row))
+
+
+def named(title: str, rows: Sequence[Row]) -> Column:
+    """A first column, wide enough for every row's ``name``.
+
+    >>> named("layer", [{"name": "stem"}, {"name": "block1.conv"}]).width
+    11
+    """
+    return Column("name", title, max(len(title), *(len(row["name"]) for row in rows), 0), left=True)
+
+
+# ---- JSON ----
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as JSON knows it: NumPy scalars and arrays unwrapped, not-a-number as null.
+
+    >>> from pathlib import Path
+    >>> plain({"a": (1, float("nan")), "b": Path("x")})
+    {'a': [1, None], 'b': 'x'}
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def to_json(record: Row) -> str:
+    """One JSON object on one line.
+
+    >>> to_json({"cycles": 7, "accuracy": float("nan")})
+    '{"cycles": 7, "accuracy": null}'
+    """
+    return json.dumps(plain(record), allow_nan=False)
+
+
+def json_list(rows: Iterable[Row]) -> str:
+    """A JSON list, one row a line."""
+    return "[\n" + ",\n".join(map(to_json, rows)) + "\n]"
+
+
+# ---- while it lasts, and at the end ----
+
+
+@contextlib.contextmanager
+def shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple[OnRow, OnStage]]:
+    """Give the functions that show a row and name a stage of the work.
+
+    Rows are aligned under ``columns``, or JSON without them. A terminal gets a progress bar, on the stream that
+    carries no data; elsewhere a stage is a line on standard error.
+    """
+    write: Callable[[str], object] = click.echo
+    bar = None
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        shared = sys.stdout.isatty()  # rows and bar on one terminal: rich must place both
+        console = Console(stderr=not shared)
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=shared,
+            redirect_stderr=shared,
+        )
+        if shared:
+            write = functools.partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    with bar or contextlib.nullcontext():
+        task = bar.add_task("", total=total) if bar else None
+        headed = not columns
+
+        def on_row(row: dict[str, Any]) -> None:
+            nonlocal headed
+            if columns and not headed:
+                write(line(columns, None))
+                headed = True
+            write(line(columns, row) if columns else to_json(row))
+            if bar and task is not None:
+                bar.advance(task)
+
+        def on_stage(stage: str) -> None:
+            if bar and task is not None:
+                bar.update(task, description=stage)
+            else:
+                click.echo(f"{stage} ...", err=True)
+
+        yield on_row, on_stage
+
+
+def show_summary(summary: Row) -> None:
+    """Print a summary, one value a line."""
+    values = plain(summary)
+    width = max(map(len, values))
+    click.echo()
+    for name, value in values.items():
+        click.echo(f"{name.replace('_', ' '):<{width}}  {summary_text(name, value)}")
+
+
+def summary_text(name: str, value: Any) -> str:
+    """Write one value of a summary.
+
+    >>> summary_text("accuracy", 0.875), summary_text("bit_exact", True), summary_text("seconds", 12.3456)
+    ('87.50%', 'yes', '12.35')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return percent(value) if name.endswith(("accuracy", "error", "fraction")) else short(value)
+    return f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
