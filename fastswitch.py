@@ -25,10 +25,8 @@ from reports.terminal import json_list, named, show_summary, show_table, shown, 
 
 if TYPE_CHECKING:
     from arch_model.accelerator import Accelerator
-    from mapper.serving_table import ServingTable
     from sim.noise.study import Question
     from sim.simulators import Simulator
-    from sim.streams import Stream
 
 OBJECTIVES = ("latency", "energy", "edp")
 POLICIES = ("strict-accuracy", "strict-latency")
@@ -86,6 +84,13 @@ def cli(ctx: click.Context) -> None:
     """Model, mapper and RTL of an accelerator that keeps the shared part of a SuperNet on chip."""
     if ctx.invoked_subcommand is None:
         raise click.UsageError("no command given; fastswitch --help lists them")
+
+
+def _file(flag: str, metavar: str, text: str, required: bool = False) -> Callable[[Any], Any]:
+    """An option that names a file; the argument of ``--csv`` is ``csv_out``."""
+    name = "csv_out" if flag == "--csv" else flag.removeprefix("--")
+    path = click.Path(path_type=Path, dir_okay=False)
+    return click.option(flag, name, type=path, metavar=metavar, required=required, help=text)
 
 
 _accelerator = click.option(
@@ -206,14 +211,7 @@ def run(
     metavar="FILE.csv",
     help="The layer table: name, K, C, H, W, R, S, stride, padding, ... one layer a row.",
 )
-@click.option(
-    "--csv",
-    "csv_out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    metavar="OUT.csv",
-    help="Where to write the rows with what was predicted and simulated.",
-)
+@_file("--csv", "OUT.csv", "Where to write the rows with what was predicted and simulated.", required=True)
 @_seed
 @_simulator
 def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: str | None) -> int:
@@ -272,18 +270,12 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
 )
 @_accelerator
 @click.option("--space", metavar="NAME", help="The SuperNet; fashion alone comes with accuracies.")
-@click.option(
+@_file(
     "--subnets",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.json",
-    help="SubNets to serve with: a list as `fastswitch subnets --json` writes it, with top1 in per cent.",
+    "FILE.json",
+    "SubNets to serve with: a list as `fastswitch subnets --json` writes it, with top1 in per cent.",
 )
-@click.option(
-    "--trace",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE.csv",
-    help="A recorded stream: arrival_s, accuracy, latency_s.",
-)
+@_file("--trace", "FILE.csv", "A recorded stream: arrival_s, accuracy, latency_s.")
 @click.option(
     "--arrivals",
     metavar="PROCESS",
@@ -340,19 +332,8 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
     "--exact", is_flag=True, help="Compile every switch of fashion too (a minute or two) instead of estimating it."
 )
 @click.option("--compare", "all_policies", is_flag=True, help="All policies and caches, and the offline optimum.")
-@click.option(
-    "--csv",
-    "csv_out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT.csv",
-    help="Write one row a query; with --compare one row a policy.",
-)
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT.png",
-    help="Draw the timeline of the stream.",
-)
+@_file("--csv", "OUT.csv", "Write one row a query; with --compare one row a policy.")
+@_file("--plot", "OUT.png", "Draw the timeline of the stream.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object; with --compare a list.")
 def serve_stream(
     accelerator: str,
@@ -375,7 +356,8 @@ def serve_stream(
     as_json: bool,
 ) -> None:
     """Serve a stream of queries, as fast as the latency table says, with a queue and deadlines."""
-    from sim.schedulers import Schedulers, check_names
+    from sim.results import write_rows
+    from sim.schedulers import Schedulers, check_names, compare_rows
     from sim.serving import screen
     from sim.serving_space import busy, load_table, span
     from sim.streams import draw_stream, read_trace
@@ -398,7 +380,13 @@ def serve_stream(
     stream = stream or draw_stream(arrivals or busy(table), span(table, locality), queries, seed)
     stream, infeasible = screen(stream, table, on_infeasible)
     if all_policies:
-        _compare_policies(table, stream, infeasible, window, seed, csv_out, as_json)
+        rows = compare_rows(table, stream, infeasible, window, seed)
+        if csv_out:
+            write_rows(csv_out, {**table.facts, **stream.facts, "window": window}, rows)
+        if as_json:
+            click.echo(json_list(rows))
+        else:
+            show_table(SERVE_COLUMNS, rows)
         return
     served = Schedulers(table).run(policy, cache, stream, window, seed)
     summary = {**served.summary(), "infeasible": infeasible}
@@ -469,14 +457,7 @@ def map_layer(layer: str, accelerator: str, objective: str, as_json: bool) -> No
     metavar="none|best|FILE.json",
     help="What the PB holds: nothing, the best part of each SubNet, or a SubGraph ([K, C] of each SuperNet layer).",
 )
-@click.option(
-    "--csv",
-    "csv_out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    metavar="OUT.csv",
-    help="Where to write one row a layer.",
-)
+@_file("--csv", "OUT.csv", "Where to write one row a layer.", required=True)
 def predict(subnets: Path, accelerator: str, cached: str, csv_out: Path) -> None:
     """Predict cycles, bytes and energy of every layer, each at its best mapping and as a Program of its own."""
     from importlib.metadata import version
@@ -511,19 +492,8 @@ def predict(subnets: Path, accelerator: str, cached: str, csv_out: Path) -> None
     is_flag=True,
     help="ONNX: leave out an operator that has no layer, and say so, instead of stopping.",
 )
-@click.option(
-    "--csv",
-    "csv_out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT.csv",
-    help="Write the dense layers with weights as a layer table, which cosim reads.",
-)
-@click.option(
-    "--scalesim",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT.csv",
-    help="Write the layers with weights as a SCALE-Sim topology.",
-)
+@_file("--csv", "OUT.csv", "Write the dense layers with weights as a layer table, which cosim reads.")
+@_file("--scalesim", "OUT.csv", "Write the layers with weights as a SCALE-Sim topology.")
 @click.option(
     "--timeloop",
     type=click.Path(path_type=Path, file_okay=False),
@@ -569,40 +539,6 @@ def import_network(
     lines += [f"not in {path}: {', '.join(layer.name for layer in rest)}" for path, rest in left_out.items() if rest]
     for line in lines:
         click.echo(line, err=True)
-
-
-def _compare_policies(
-    table: ServingTable,
-    stream: Stream,
-    infeasible: int,
-    window: int,
-    seed: int,
-    csv_out: Path | None,
-    as_json: bool,
-) -> None:
-    """Show every policy and cache on one stream."""
-    from sim.schedulers import compare
-
-    rows = [
-        {
-            "policy": served.facts["policy"],
-            "cache": served.facts["cache"],
-            **served.summary(),
-            "infeasible": infeasible,
-            "gap_to_offline": gap,
-        }
-        for served, gap in compare(table, stream, window, seed)
-    ]
-    if csv_out:
-        from sim.results import RowWriter
-
-        with RowWriter(csv_out, {**table.facts, **stream.facts, "window": window}) as writer:
-            for row in rows:
-                writer.write(row)
-    if as_json:
-        click.echo(json_list(rows))
-        return
-    show_table(SERVE_COLUMNS, rows)
 
 
 _ANALOG_OPTIONS = (
@@ -686,13 +622,7 @@ def _question(options: dict[str, Any]) -> Question:
     metavar="FILE.json",
     help="What stays digital, from fastswitch partition; without it nothing.",
 )
-@click.option(
-    "--csv",
-    "csv_out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="OUT.csv",
-    help="Where to write the trials.",
-)
+@_file("--csv", "OUT.csv", "Where to write the trials.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def noise(partition: Path | None, csv_out: Path | None, as_json: bool, **options: Any) -> None:
     """Draw chips, run test images on each and report accuracy. docs/harmonica.md says what every option means."""
@@ -737,13 +667,7 @@ def noise(partition: Path | None, csv_out: Path | None, as_json: bool, **options
     show_default=True,
     help="What becomes digital first; weights are single ones.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    metavar="FILE.json",
-    help="Where to write the split.",
-)
+@_file("--out", "FILE.json", "Where to write the split.", required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def find_partition(max_loss: float, ranking: str, out: Path, as_json: bool, **options: Any) -> None:
     """Find the smallest digital part of a SubNet that keeps its accuracy, and write it as JSON."""
@@ -788,12 +712,11 @@ def find_partition(max_loss: float, ranking: str, out: Path, as_json: bool, **op
     help="How many SubGraphs to draw for the columns, beside the empty one.",
 )
 @_accelerator
-@click.option(
+@_file(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    "OUT.parquet",
+    "Where to write the table; finished blocks are kept beside it until it is complete.",
     required=True,
-    metavar="OUT.parquet",
-    help="Where to write the table; finished blocks are kept beside it until it is complete.",
 )
 @_seed
 def table(space: str, subnets: str, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
@@ -846,12 +769,9 @@ def _tool(name: str | None) -> Simulator:
 
 
 def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"cannot write to {folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK):
-        raise click.UsageError(f"cannot write to {folder}: Permission denied")
+    from sim.results import make_folder
+
+    make_folder(folder)
 
 
 if __name__ == "__main__":

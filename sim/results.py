@@ -1,14 +1,28 @@
-"""Tables written row by row, so that what is finished survives an interruption."""
+"""Tables written row by row, so that what is finished survives an interruption, and the folders they go to."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from arch_model.errors import FastSwitchError
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, before the work that fills it.
+
+    Raises :class:`~arch_model.errors.FastSwitchError` if nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FastSwitchError(f"cannot write to {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise FastSwitchError(f"cannot write to {folder}: Permission denied")
 
 
 class RowWriter:
@@ -43,3 +57,10 @@ class RowWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def write_rows(path: Path, facts: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a table that is known whole, as :class:`RowWriter` would."""
+    with RowWriter(path, facts) as writer:
+        for row in rows:
+            writer.write(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -158,3 +159,19 @@ def compare(table: ServingTable, stream: Stream, window: int = 4, seed: int = 0)
     best = schedulers.offline(stream)
     runs = [schedulers.run(policy, cache, stream, window, seed) for policy, cache in ALL]
     return [(served, gap(served, best)) for served in [*runs, best]]
+
+
+def compare_rows(
+    table: ServingTable, stream: Stream, infeasible: int = 0, window: int = 4, seed: int = 0
+) -> list[dict[str, Any]]:
+    """:func:`compare` as rows: ``policy``, ``cache``, the figures of :meth:`Served.summary` and ``gap_to_offline``."""
+    return [
+        {
+            "policy": served.facts["policy"],
+            "cache": served.facts["cache"],
+            **served.summary(),
+            "infeasible": infeasible,
+            "gap_to_offline": gap,
+        }
+        for served, gap in compare(table, stream, window, seed)
+    ]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from arch_model.errors import FastSwitchError
-from sim.results import RowWriter
+from sim.results import RowWriter, make_folder, write_rows
 
 
 def test_a_row_survives_what_follows_it(tmp_path):
@@ -21,3 +21,22 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         tmp_path / "missing" / "rows.csv", {}
     ):
         pass
+
+
+def test_a_folder_is_made_with_those_above_it(tmp_path):
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
+    (tmp_path / "a").write_text("")
+    for folder in (tmp_path / "a", tmp_path / "a" / "b"):
+        with pytest.raises(FastSwitchError, match=f"cannot write to {folder}: (File exists|Not a directory)"):
+            make_folder(folder)
+
+
+def test_rows_that_are_known_are_written_alike(tmp_path):
+    rows = [{"cache": "none", "gap": 0.5}, {"cache": "sushi", "gap": None}]
+    write_rows(tmp_path / "rows.csv", {"seed": 1}, rows)
+    assert (tmp_path / "rows.csv").read_text().splitlines() == ["# seed: 1", "cache,gap", "none,0.5", "sushi,"]
