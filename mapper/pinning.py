@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from arch_model.accelerator import Accelerator
+from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.pack import slice_grid, tile_grid
 from mapper.steps import unsupported
 from mapper.tiling import choose
+
+
+@lru_cache(maxsize=1 << 14)
+def _worth(shape: tuple[int, ...], accelerator: Accelerator) -> tuple[int, int]:
+    """What a pinned tile of a layer saves: (cycles, fetches). ``shape``: K, C, R, S, H, W, stride, padding."""
+    k, c, r, s, h, w, stride, padding = shape
+    layer = Layer("layer", Kind.CONV, k, c, r, s, h, w, stride, padding)
+    stays = tile_grid(layer, accelerator).tiles <= accelerator.db_half_tiles
+    fetches = 1 if stays else -(-layer.P // choose(layer, accelerator).rows)
+    fetch_cycles = fetches * accelerator.tile_beats * accelerator.dram.cycles_per_beat
+    return max(0, fetch_cycles - layer.P * layer.Q), fetches
 
 
 def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> SubGraph:
@@ -27,15 +41,12 @@ def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -
     free = accelerator.pb_tiles
     slices = [(0, 0)] * len(supernet.layers)
 
-    def worth(name: str) -> tuple[int, int]:
-        layer = subnet.layer(name)
-        stays = tile_grid(layer, accelerator).tiles <= accelerator.db_half_tiles
-        fetches = 1 if stays else -(-layer.P // choose(layer, accelerator).rows)
-        fetch_cycles = fetches * accelerator.tile_beats * accelerator.dram.cycles_per_beat
-        return max(0, fetch_cycles - layer.P * layer.Q), fetches
-
-    names = [layer.name for layer in subnet.weight_layers if not unsupported(layer)]
-    for name in sorted(names, key=worth, reverse=True):
+    worth = {}
+    for layer in subnet.weight_layers:
+        if not unsupported(layer):
+            shape = layer.K, layer.C, layer.R, layer.S, layer.H, layer.W, layer.stride, layer.padding
+            worth[layer.name] = _worth(shape, accelerator)
+    for name in sorted(worth, key=lambda name: worth[name], reverse=True):
         index = supernet.index(name)
         k, c = whole.slices[index]
         grid = slice_grid(supernet.layers[index], k, c, accelerator)

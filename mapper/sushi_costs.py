@@ -19,7 +19,7 @@ from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.joints import Joints, Link, chain_cycles, pool_cycles, start_cycles
 from mapper.layer_batch import CutLayer, LayerBatch
-from mapper.pack import slice_grid, tile_grid
+from mapper.pack import slice_grid, tile_grid, window_offsets
 from mapper.steps import steps
 from mapper.tiling import choose_each
 
@@ -79,8 +79,19 @@ class SubNetCosts:
     """
 
     def __init__(self, supernet: SuperNet, subgraphs: Sequence[SubGraph], accelerator: Accelerator) -> None:
-        self.supernet, self.accelerator, self.count = supernet, accelerator, len(subgraphs)
-        self.cached = _cached_tiles(supernet, subgraphs, accelerator)
+        self._set(supernet, _cached_tiles(supernet, subgraphs, accelerator), accelerator)
+
+    @classmethod
+    def of_tiles(cls, supernet: SuperNet, cached: Ints, accelerator: Accelerator) -> SubNetCosts:
+        """The costs for (K-tiles, C-tiles) of each SuperNet layer, int64 (columns, layers, 2), even if they do not
+        fit the PB.
+        """
+        made = cls.__new__(cls)
+        made._set(supernet, cached, accelerator)
+        return made
+
+    def _set(self, supernet: SuperNet, cached: Ints, accelerator: Accelerator) -> None:
+        self.supernet, self.accelerator, self.count, self.cached = supernet, accelerator, len(cached), cached
         self._joints: list[Joints] = []
         self._layers: dict[_Shape, Layer] = {}  # one of each shape
         self._numbers: dict[tuple[_Shape, int, int], int] = {}
@@ -100,15 +111,23 @@ class SubNetCosts:
     def layer_cycles(self, subnets: Iterable[SubNet]) -> list[Ints]:
         """For each SubNet what each of its weight layers adds, int64 (layers, SubGraphs)."""
         routes = [Route.of(subnet, self.accelerator) for subnet in subnets]
+        numbers = self.numbers(routes)
+        return [
+            chain_cycles(self.joints, start, layers, route.links, route.after)
+            for route, (layers, start) in zip(routes, numbers, strict=True)
+        ]
+
+    def numbers(self, routes: Iterable[Route]) -> list[tuple[list[Ints], Ints]]:
+        """For each route its layers as indices in :attr:`joints`, (columns,) each, and its first layer's
+        :func:`~mapper.joints.start_cycles`.
+        """
         uses_of = [[self._use(layer, add) for layer, add in route.layers] for route in routes]
         self._work_out([use for use in {use: None for uses in uses_of for use in uses} if use not in self._found])
         self._work_out_starts({uses[0]: None for uses in uses_of})
-        joints = self._all()
-        found = []
-        for route, uses in zip(routes, uses_of, strict=True):
-            start = np.array([self._starts[key] for key in self._keys(uses[0])], np.int64)
-            found.append(chain_cycles(joints, start, [self._found[use] for use in uses], route.links, route.after))
-        return found
+        return [
+            ([self._found[use] for use in uses], np.array([self._starts[key] for key in self._keys(uses[0])], np.int64))
+            for uses in uses_of
+        ]
 
     def _use(self, layer: Layer, add: bool) -> tuple[int, _Shape]:
         self._check_kernel(layer)
@@ -170,7 +189,9 @@ class SubNetCosts:
         tilings = choose_each(layer, self.accelerator, streamed, add)
         return [CutLayer(layer, tiling, hit, add) for tiling, hit in zip(tilings, hits, strict=True)]
 
-    def _all(self) -> Joints:
+    @property
+    def joints(self) -> Joints:
+        """Those of all layers worked out so far."""
         if len(self._joints) > 1:
             self._joints = [Joints.join(self._joints)]
         return self._joints[0]
@@ -178,14 +199,13 @@ class SubNetCosts:
 
 def _cached_tiles(supernet: SuperNet, subgraphs: Sequence[SubGraph], accelerator: Accelerator) -> Ints:
     """(K-tiles, C-tiles) of each SuperNet layer in each SubGraph, (SubGraphs, layers, 2)."""
-    cached = np.zeros((len(subgraphs), len(supernet.layers), 2), np.int64)
-    for number, subgraph in enumerate(subgraphs):
-        tiles = 0
-        for index, (layer, (k, c)) in enumerate(zip(supernet.layers, subgraph.slices, strict=True)):
-            grid = slice_grid(layer, k, c, accelerator)
-            tiles += grid.tiles
-            if grid.tiles:
-                cached[number, index] = grid.kt, grid.ct
+    cached, windows = np.zeros((len(subgraphs), len(supernet.layers), 2), np.int64), []
+    for index, layer in enumerate(supernet.layers):
+        grids = {k_c: slice_grid(layer, *k_c, accelerator) for k_c in {graph.slices[index] for graph in subgraphs}}
+        cached[:, index] = [(grids[graph.slices[index]].kt, grids[graph.slices[index]].ct) for graph in subgraphs]
+        windows.append(len(window_offsets(layer)))
+    slots = (cached.prod(axis=2) * windows).sum(axis=1)
+    for number, tiles in enumerate(slots.tolist()):
         if tiles > accelerator.pb_tiles:
             raise MappingError(
                 f"SubGraph {number} of {supernet.name}: its {tiles} weight tiles need "
