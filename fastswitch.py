@@ -21,7 +21,7 @@ from reports.columns import (
     SUBNET_COLUMNS,
     TABLE_COLUMNS,
 )
-from reports.terminal import json_list, named, show_summary, show_table, shown, to_json
+from reports.terminal import counting, json_list, named, show_summary, show_table, shown, to_json
 
 if TYPE_CHECKING:
     from arch_model.accelerator import Accelerator
@@ -86,9 +86,9 @@ def cli(ctx: click.Context) -> None:
         raise click.UsageError("no command given; fastswitch --help lists them")
 
 
-def _file(flag: str, metavar: str, text: str, required: bool = False) -> Callable[[Any], Any]:
+def _file(flag: str, metavar: str, text: str, required: bool = False, name: str = "") -> Callable[[Any], Any]:
     """An option that names a file; the argument of ``--csv`` is ``csv_out``."""
-    name = "csv_out" if flag == "--csv" else flag.removeprefix("--")
+    name = name or ("csv_out" if flag == "--csv" else flag.removeprefix("--"))
     path = click.Path(path_type=Path, dir_okay=False)
     return click.option(flag, name, type=path, metavar=metavar, required=required, help=text)
 
@@ -275,6 +275,7 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
     "FILE.json",
     "SubNets to serve with: a list as `fastswitch subnets --json` writes it, with top1 in per cent.",
 )
+@_file("--table", "FILE.parquet", "Take cycles and SubGraphs from a table that `fastswitch table` wrote.", name="saved")
 @_file("--trace", "FILE.csv", "A recorded stream: arrival_s, accuracy, latency_s.")
 @click.option(
     "--arrivals",
@@ -329,7 +330,9 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
     help="What to do with a query that no SubNet can satisfy.",
 )
 @click.option(
-    "--exact", is_flag=True, help="Compile every switch of fashion too (a minute or two) instead of estimating it."
+    "--exact",
+    is_flag=True,
+    help="Compile every switch of fashion before the stream (a minute or two), not only those that happen.",
 )
 @click.option("--compare", "all_policies", is_flag=True, help="All policies and caches, and the offline optimum.")
 @_file("--csv", "OUT.csv", "Write one row a query; with --compare one row a policy.")
@@ -339,6 +342,7 @@ def serve_stream(
     accelerator: str,
     space: str | None,
     subnets: Path | None,
+    saved: Path | None,
     trace: Path | None,
     arrivals: str | None,
     queries: int,
@@ -357,39 +361,51 @@ def serve_stream(
 ) -> None:
     """Serve a stream of queries, as fast as the latency table says, with a queue and deadlines."""
     from sim.results import write_rows
-    from sim.schedulers import Schedulers, check_names, compare_rows
-    from sim.serving import screen
+    from sim.schedulers import check_names, compare_rows
+    from sim.serving import ServingInterrupted, screen
     from sim.serving_space import busy, load_table, span
-    from sim.streams import draw_stream, read_trace
+    from sim.settle import compare_exactly, serve_exactly
+    from sim.streams import draw_stream, parse_arrivals, read_trace
 
     if trace and arrivals:
         raise click.UsageError("--trace and --arrivals are both given; give one of them")
+    if plot and all_policies:
+        raise click.UsageError("--plot draws one schedule, --compare makes many; give one of them")
     if plot:
         from reports.canvas import require_matplotlib
 
         require_matplotlib()
     check_names(policy, cache)
+    if arrivals:
+        parse_arrivals(arrivals)
     machine = _machine(accelerator)
     stream = read_trace(trace) if trace else None
     for path in (csv_out, plot):
         if path:
             _make_folder(path.parent)
-    with shown(None, None) as (_, on_stage):
-        on_stage("building the latency table")
-        table = load_table(machine, space, subnets, candidates, exact)
-    stream = stream or draw_stream(arrivals or busy(table), span(table, locality), queries, seed)
-    stream, infeasible = screen(stream, table, on_infeasible)
+    with counting() as on_count:
+        costs = load_table(machine, space, subnets, candidates, exact, saved, on_count)
+        stream = stream or draw_stream(arrivals or busy(costs), span(costs, locality), queries, seed)
+        stream = screen(stream, costs, on_infeasible)
+        if all_policies:
+            runs = compare_exactly(costs, stream, window, seed, on_count)
+        else:
+            try:
+                served = serve_exactly(costs, stream, policy, cache, window, seed, on_count)
+            except ServingInterrupted as stop:
+                if csv_out is None:
+                    raise
+                stop.served.write(csv_out)
+                raise _Interrupted(f"; {len(stop.served.stream)} finished queries are in {csv_out}") from None
     if all_policies:
-        rows = compare_rows(table, stream, infeasible, window, seed)
+        rows = compare_rows(runs)
         if csv_out:
-            write_rows(csv_out, {**table.facts, **stream.facts, "window": window}, rows)
+            write_rows(csv_out, {**costs.facts, **stream.facts, "window": window}, rows)
         if as_json:
             click.echo(json_list(rows))
         else:
             show_table(SERVE_COLUMNS, rows)
         return
-    served = Schedulers(table).run(policy, cache, stream, window, seed)
-    summary = {**served.summary(), "infeasible": infeasible}
     if csv_out:
         served.write(csv_out)
     if plot:
@@ -397,9 +413,9 @@ def serve_stream(
 
         save_timeline(served, plot)
     if as_json:
-        click.echo(to_json(summary))
+        click.echo(to_json(served.summary()))
     else:
-        show_summary({**table.facts, **stream.facts, "policy": policy, "cache": cache, "window": window, **summary})
+        show_summary({**costs.facts, **stream.facts, **served.facts, **served.summary()})
 
 
 @cli.command(

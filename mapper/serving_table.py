@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
-from arch_model.energy import energy_of
-from arch_model.errors import MappingError
 from arch_model.layer import Kind
 from arch_model.supernet import SubGraph, SubNet, SuperNet
-from arch_model.timing import Timing, time_program
-from mapper.compile import Quant, compile_subnet
-from mapper.layer_batch import CutLayer, LayerBatch, layer_costs
-from mapper.memory_map import MemoryMap
-from mapper.pack import slice_grid, tile_grid
-from mapper.persistent import PersistentBuffer
-from mapper.program import Program
+from mapper.assumed_costs import assumed_cost
+from mapper.serving_costs import summed_costs
 from mapper.steps import unsupported
 from mapper.sushi_abs import NOTHING, SushiAbs
-from mapper.sushi_costs import SubNetCosts
-from mapper.switch_cost import Switches, switches
-from mapper.tiling import choose
+from mapper.sushi_costs import LEFT_OUT, SubNetCosts
+from mapper.switch_cost import Switch, Switches, switches
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+
+class SwitchPrograms(Protocol):
+    """Knows what a switch costs exactly; :class:`mapper.compiled_table.Programs` is one."""
+
+    def switch(self, row: int, before: int, after: int) -> tuple[int, int]:
+        """(cycles, DRAM bytes) of the query in whose Program the SubGraph changes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +37,8 @@ class ServingTable:
 
     ``vectors`` int64 (SubNets, 2 × layers): each SubNet as a SubGraph's vector. ``dram_bytes`` of a query,
     ``hit_bytes`` that the PB spared it, int64 (SubNets, SubGraphs); ``energy_j`` float64 alike. ``switches``: what a
-    query takes beyond that if the SubGraph changes with it. ``byte_j``: joules of a byte of DRAM.
+    query takes beyond that if the SubGraph changes with it. ``byte_j``: joules of a byte of DRAM. ``programs``: what
+    can make a switch exact; None: switches stay estimates.
     """
 
     sushi: SushiAbs
@@ -50,6 +49,7 @@ class ServingTable:
     switches: Switches
     byte_j: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    programs: SwitchPrograms | None = None
 
     @property
     def latency_s(self) -> Floats:
@@ -72,80 +72,29 @@ class ServingTable:
         rows, columns = self.sushi.cycles.shape
         return rows, columns
 
-    @classmethod
-    def compiled(
-        cls,
-        subnets: Mapping[str, SubNet],
-        accuracy: Mapping[str, float],
-        subgraphs: Mapping[str, SubGraph],
-        supernet: SuperNet,
-        accelerator: Accelerator,
-        quant: Mapping[str, Quant],
-        memory_map: MemoryMap,
-        exact: bool = False,
-        on_entry: Callable[[], None] = lambda: None,
-    ) -> ServingTable:
-        """Compile every SubNet for every SubGraph, and take cycles, bytes and joules from the Program.
+    def guessed(self, happened: Iterable[Switch]) -> set[Switch]:
+        """Those of the switches whose cost is an estimate that :meth:`compile` can make exact."""
+        exact = self.switches.exact
+        if self.programs is None:
+            return set()
+        return {switch for switch in happened if exact is None or not exact[switch]}
 
-        Rows are in the order of MACs. ``on_entry`` is called when an entry is done. Switches are estimated or, if
-        ``exact``, compiled too: as many Programs again for every SubGraph.
+    def compile(self, wanted: Iterable[Switch], on_entry: Callable[[], None] = lambda: None) -> ServingTable:
+        """A copy in which these switches cost what their Programs say.
+
+        ``on_entry`` is called after each Program. Raises ValueError for a table that has no Programs.
         """
-        names = sorted(subnets, key=lambda name: subnets[name].macs)
-        columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
-        buffers = [PersistentBuffer.of(subgraph, supernet, accelerator) for subgraph in columns.values()]
-        shape = len(names), len(columns)
-        cycles, moved, hits = np.zeros((3, *shape), np.int64)
-        joules, tail = np.zeros(shape), np.zeros(len(names), np.int64)
-
-        def run(name: str, resident: PersistentBuffer, target: PersistentBuffer) -> tuple[Program, Timing]:
-            program = compile_subnet(
-                subnets[name], supernet, accelerator, quant[name], memory_map, resident=resident, target=target
-            )
-            return program, time_program(program.commands, accelerator)
-
-        for row, name in enumerate(names):
-            for column, buffer in enumerate(buffers):
-                program, timing = run(name, buffer, buffer)
-                cycles[row, column] = timing.cycles
-                moved[row, column] = sum(program.dram_bytes.values())
-                hits[row, column] = program.pb_hit_bytes
-                joules[row, column] = energy_of(program.commands, accelerator, timing.cycles).total_j
-                if column == 0:
-                    ends = [interval.end for interval in timing.timeline if interval.unit == "LOAD_WGT"]
-                    tail[row] = timing.cycles - max(ends)
-                on_entry()
-        graphs, nets = list(columns.values()), [subnets[name] for name in names]
-        between = switches(nets, graphs, supernet, accelerator, cycles, tail)
-        if exact:
-            for row, before, after in np.ndindex(*shape, len(graphs)):
-                if before != after:
-                    target = buffers[before].switch(graphs[after], supernet, accelerator)
-                    program, timing = run(names[row], buffers[before], target)
-                    between.cycles[row, before, after] = timing.cycles - cycles[row, before]
-                    between.bytes[row, before, after] = sum(program.dram_bytes.values()) - moved[row, before]
-                    on_entry()
-        return cls(
-            SushiAbs(
-                tuple(names),
-                tuple(columns),
-                np.array([subgraph.encode() for subgraph in graphs]),
-                cycles,
-                np.array([accuracy[name] for name in names]),
-                accelerator.clock_hz,
-            ),
-            _vectors(nets, supernet),
-            moved,
-            hits,
-            joules,
-            between,
-            byte_joules(accelerator),
-            {
-                "accelerator": accelerator.name,
-                "accelerator_hash": accelerator.hash(),
-                "space": supernet.name,
-                "switches": "compiled" if exact else "estimated",
-            },
-        )
+        if self.programs is None:
+            raise ValueError("this table has no Programs to compile")
+        cycles, moved = self.switches.cycles.copy(), self.switches.bytes.copy()
+        exact = np.zeros(cycles.shape, np.bool_) if self.switches.exact is None else self.switches.exact.copy()
+        for switch in wanted:
+            total, all_bytes = self.programs.switch(*switch)
+            cycles[switch] = total - self.sushi.cycles[switch.row, switch.before]
+            moved[switch] = all_bytes - self.dram_bytes[switch.row, switch.before]
+            exact[switch] = True
+            on_entry()
+        return replace(self, switches=Switches(cycles, moved, exact))
 
     @classmethod
     def by_layers(
@@ -155,33 +104,33 @@ class ServingTable:
         subgraphs: Mapping[str, SubGraph],
         supernet: SuperNet,
         accelerator: Accelerator,
+        cycles: Ints | None = None,
+        assume: bool = True,
     ) -> ServingTable:
         """The same for large SubNets, without Programs: closed forms of cycles (``mapper/sushi_costs.py``) and of
         bytes.
 
-        Energy is that of DRAM alone. Pooling other than global counts nothing. If a SubNet has layers that the mapper
-        does not take (``facts["not_counted"]`` says how many of which kind), these count nothing either, nor what an
-        activation other than a clamp costs, and cycles are those of the other layers one after another, without
-        overlap. Raises :class:`MappingError` for a layer too large for the accelerator.
+        ``cycles`` (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``): known already. Energy is
+        that of DRAM alone. Layers that the mapper does not take cost what ``mapper/assumed_costs.py`` assumes,
+        ``facts["assumed"]`` says how many of which kind; without ``assume`` they cost nothing
+        (``facts["not_counted"]``). With layers other than pooling among them cycles are those of all layers one after
+        another, without overlap. Raises :class:`MappingError` for a layer too large for the accelerator.
         """
         names = sorted(subnets, key=lambda name: subnets[name].macs)
         nets = [subnets[name] for name in names]
         columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         graphs = list(columns.values())
-        different: dict[CutLayer, int] = {}
-        index = [[_cut(net, graph, supernet, accelerator, different) for graph in graphs] for net in nets]
-        skipped = Counter(unsupported(layer) for net in nets for layer in net.layers)
-        del skipped[""]
-        costs = layer_costs(LayerBatch.of(different, [accelerator]))
-        shape = len(nets), len(graphs)
-        cycles, moved, hits = np.zeros((3, *shape), np.int64)
-        for row, column in np.ndindex(shape):
-            places = index[row][column]
-            cycles[row, column] = costs.cycles[places].sum()  # kept only if the closed form of whole SubNets refuses
-            moved[row, column] = costs.dram_bytes[places].sum()
-            hits[row, column] = costs.pb_hit_bytes[places].sum()
-        with contextlib.suppress(MappingError):
-            cycles = SubNetCosts(supernet, graphs, accelerator).cycles(nets)
+        costs = summed_costs(nets, graphs, supernet, accelerator)
+        foreign = Counter(unsupported(layer) for net in nets for layer in net.layers)
+        del foreign[""]
+        alone = set(foreign) - {str(kind) for kind in LEFT_OUT}
+        more = np.zeros((2, len(nets), 1), np.int64)
+        if cycles is None:
+            cycles = costs.cycles if alone else SubNetCosts(supernet, graphs, accelerator).cycles(nets)
+            more[0, :, 0] = [_assumed(net, accelerator, bool(alone))[0] for net in nets] if assume else 0
+        more[1, :, 0] = [_assumed(net, accelerator, bool(alone))[1] for net in nets] if assume else 0
+        cycles, moved = cycles + more[0], costs.dram_bytes + more[1]
+        said = ", ".join(f"{count} {why}" for why, count in sorted(foreign.items())) or "nothing"
         return cls(
             SushiAbs(
                 tuple(names),
@@ -191,9 +140,9 @@ class ServingTable:
                 np.array([accuracy[name] for name in names]),
                 accelerator.clock_hz,
             ),
-            _vectors(nets, supernet),
+            vectors_of(nets, supernet),
             moved,
-            hits,
+            costs.hit_bytes,
             np.asarray(moved * byte_joules(accelerator), np.float64),
             switches(nets, graphs, supernet, accelerator, cycles),
             byte_joules(accelerator),
@@ -201,43 +150,25 @@ class ServingTable:
                 "accelerator": accelerator.name,
                 "accelerator_hash": accelerator.hash(),
                 "space": supernet.name,
-                "switches": "estimated",
+                "switch_costs": "estimated",
                 "energy": "DRAM alone",
-                "not_counted": ", ".join(f"{count} {why}" for why, count in sorted(skipped.items())) or "nothing",
+                "assumed" if assume else "not_counted": said,
             },
         )
 
 
-def _cut(
-    subnet: SubNet, cached: SubGraph, supernet: SuperNet, accelerator: Accelerator, known: dict[CutLayer, int]
-) -> list[int]:
-    """The places in ``known`` of the SubNet's weight layers as they are cut with ``cached`` in the PB; new ones are
-    added."""
-    places = []
-    added = {layer.inputs[0] for layer in subnet.layers if layer.kind is Kind.ADD}
-    for layer in subnet.weight_layers:
-        if unsupported(layer):
-            continue
-        at = supernet.index(layer.name)
-        grid = tile_grid(layer, accelerator)
-        there = slice_grid(supernet.layers[at], *cached.slices[at], accelerator)
-        hit = min(grid.kt, there.kt), min(grid.ct, there.ct)
-        add = layer.name in added
-        streamed = (grid.kt * grid.ct - hit[0] * hit[1]) * grid.windows
-        tiling = choose(layer, accelerator, streamed, add)
-        without = choose(layer, accelerator, grid.tiles, add)
-        cut = CutLayer(
-            replace(layer, name=supernet.name, inputs=()),
-            replace(tiling, cycles=0),
-            hit,
-            add,
-            -(-layer.P // without.rows),
-        )
-        places.append(known.setdefault(cut, len(known)))
-    return places
+def _assumed(subnet: SubNet, accelerator: Accelerator, pools: bool) -> tuple[int, int]:
+    """Cycles and bytes of what the mapper does not take, and of global pooling if ``pools``."""
+    costs = [
+        assumed_cost(layer, accelerator)
+        for layer in subnet.layers
+        if unsupported(layer) or (pools and layer.kind is Kind.POOL)
+    ]
+    return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
 
 
-def _vectors(subnets: Sequence[SubNet], supernet: SuperNet) -> Ints:
+def vectors_of(subnets: Sequence[SubNet], supernet: SuperNet) -> Ints:
+    """Each SubNet as a SubGraph's vector, int64 (SubNets, 2 × layers)."""
     return np.array([SubGraph.of(subnet, supernet).encode() for subnet in subnets])
 
 

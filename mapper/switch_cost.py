@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +32,26 @@ MOST = 30_000_000
 """Entries (SubNets × SubGraphs²) that a table of switches may have."""
 
 
+class Switch(NamedTuple):
+    """A place in a table of switches: the SubNet that runs, the SubGraph before, the one after."""
+
+    row: int
+    before: int
+    after: int
+
+
 @dataclass(frozen=True, eq=False)
 class Switches:
     """Cycles and DRAM bytes that a query takes beyond what it would without a switch.
 
     int64 (SubNets, SubGraphs before, SubGraphs after), zero where nothing changes; the first axis has length 1 if it
     does not matter which SubNet the query runs. May be negative: a switch to what the query needs can pay at once.
+    ``exact``: where they are of a compiled Program, not estimates; None: nowhere.
     """
 
     cycles: Ints
     bytes: Ints
+    exact: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def none(cls, columns: int) -> Switches:

@@ -7,14 +7,19 @@ import functools
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Row = Mapping[str, Any]
 OnRow = Callable[[dict[str, Any]], None]
 OnStage = Callable[[str], None]
+OnCount = Callable[[str, int, int], None]
 
 
 # ---- how a value looks ----
@@ -145,6 +150,22 @@ def json_list(rows: Iterable[Row]) -> str:
 # ---- while it lasts, and at the end ----
 
 
+def _bar(stderr: bool) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=stderr),
+        transient=True,
+        redirect_stdout=not stderr,
+        redirect_stderr=not stderr,
+    )
+
+
 @contextlib.contextmanager
 def shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple[OnRow, OnStage]]:
     """Give the functions that show a row and name a stage of the work.
@@ -155,23 +176,10 @@ def shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple
     write: Callable[[str], object] = click.echo
     bar = None
     if sys.stdout.isatty() or sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
         shared = sys.stdout.isatty()  # rows and bar on one terminal: rich must place both
-        console = Console(stderr=not shared)
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            redirect_stdout=shared,
-            redirect_stderr=shared,
-        )
+        bar = _bar(stderr=not shared)
         if shared:
-            write = functools.partial(console.print, markup=False, highlight=False, soft_wrap=True)
+            write = functools.partial(bar.console.print, markup=False, highlight=False, soft_wrap=True)
     with bar or contextlib.nullcontext():
         task = bar.add_task("", total=total) if bar else None
         headed = not columns
@@ -192,6 +200,36 @@ def shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple
                 click.echo(f"{stage} ...", err=True)
 
         yield on_row, on_stage
+
+
+@contextlib.contextmanager
+def counting(every_s: float = 10.0) -> Iterator[OnCount]:
+    """Give the function that says how far a stage of the work is: its name, what is done, what there is to do.
+
+    A terminal gets a progress bar; elsewhere each stage is a line on standard error, and now and then another.
+    """
+    if sys.stderr.isatty():
+        with _bar(stderr=True) as bar:
+            task = bar.add_task("", total=None)
+
+            def draw(stage: str, done: int, total: int) -> None:
+                bar.update(task, description=stage, completed=done, total=total)
+
+            yield draw
+        return
+    stages: dict[str, float] = {}
+
+    def say(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage not in stages:
+            click.echo(f"{stage} ...", err=True)
+        elif now < stages[stage] + every_s or done >= total:
+            return
+        else:
+            click.echo(f"{stage}: {done:,} of {total:,}", err=True)
+        stages[stage] = now
+
+    yield say
 
 
 def show_summary(summary: Row) -> None:

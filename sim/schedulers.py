@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -127,9 +127,17 @@ class Schedulers:
             seconds.append(self.table.latency_s[rows, column].sum())
         return StaticCache(int(np.argmin(seconds)))
 
-    def run(self, policy: str, cache: str, stream: Stream, window: int = 4, seed: int = 0) -> Served:
-        """Serve ``stream`` with the scheduler of those names."""
-        served = serve(self.table, stream, self.make(policy, cache, stream, window, seed))
+    def run(
+        self,
+        policy: str,
+        cache: str,
+        stream: Stream,
+        window: int = 4,
+        seed: int = 0,
+        on_done: Callable[[int], None] = lambda done: None,
+    ) -> Served:
+        """Serve ``stream`` with the scheduler of those names; ``on_done`` as in :func:`sim.serving.serve`."""
+        served = serve(self.table, stream, self.make(policy, cache, stream, window, seed), on_done)
         return replace(served, facts={"policy": policy, "cache": cache, "window": window})
 
     def offline(self, stream: Stream) -> Served:
@@ -153,25 +161,26 @@ def gap(served: Served, optimum: Served) -> float:
     return float(served.service_s.mean() / optimum.service_s.mean() - 1)
 
 
-def compare(table: ServingTable, stream: Stream, window: int = 4, seed: int = 0) -> list[tuple[Served, float]]:
-    """Every scheduler of :data:`ALL` and the offline optimum on one stream, each with its :func:`gap`."""
-    schedulers = Schedulers(table)
-    best = schedulers.offline(stream)
-    runs = [schedulers.run(policy, cache, stream, window, seed) for policy, cache in ALL]
-    return [(served, gap(served, best)) for served in [*runs, best]]
+def compare(
+    table: ServingTable,
+    stream: Stream,
+    window: int = 4,
+    seed: int = 0,
+    on_done: Callable[[int], None] = lambda done: None,
+) -> list[Served]:
+    """Every scheduler of :data:`ALL` on one stream, and at the end the offline optimum; ``on_done`` counts them."""
+    schedulers, runs = Schedulers(table), []
+    for done, (policy, cache) in enumerate(ALL, 1):
+        runs.append(schedulers.run(policy, cache, stream, window, seed))
+        on_done(done)
+    return [*runs, schedulers.offline(stream)]
 
 
-def compare_rows(
-    table: ServingTable, stream: Stream, infeasible: int = 0, window: int = 4, seed: int = 0
-) -> list[dict[str, Any]]:
-    """:func:`compare` as rows: ``policy``, ``cache``, the figures of :meth:`Served.summary` and ``gap_to_offline``."""
+def compare_rows(runs: Sequence[Served]) -> list[dict[str, Any]]:
+    """What :func:`compare` found as rows: ``policy``, ``cache``, the figures of :meth:`Served.summary` and
+    ``gap_to_offline`` (:func:`gap`)."""
+    names = ("policy", "cache")
     return [
-        {
-            "policy": served.facts["policy"],
-            "cache": served.facts["cache"],
-            **served.summary(),
-            "infeasible": infeasible,
-            "gap_to_offline": gap,
-        }
-        for served, gap in compare(table, stream, window, seed)
+        {**{name: served.facts[name] for name in names}, **served.summary(), "gap_to_offline": gap(served, runs[-1])}
+        for served in runs
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Served:
     """What became of a stream: arrays of one number a query.
 
     ``rows``: the SubNet; ``before`` and ``columns``: the SubGraph in the PB before and after it; ``start_s``: when it
-    began. ``infeasible``: how many queries asked for what no SubNet does.
+    began.
     """
 
     table: ServingTable
@@ -37,7 +37,6 @@ class Served:
     before: Ints
     columns: Ints
     start_s: Floats
-    infeasible: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -107,7 +106,7 @@ class Served:
             "energy_j": float(self.energy_j.sum()),
             "pb_hit_fraction": hits / (hits + moved),
             "switches": int(self.switched.sum()),
-            "infeasible": self.infeasible,
+            "infeasible": int(self.stream.facts.get("infeasible", 0)),
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -141,8 +140,8 @@ class Served:
             raise FastSwitchError(f"cannot write {path}: {error.strerror}") from None
 
 
-def screen(stream: Stream, table: ServingTable, on_infeasible: str = "error") -> tuple[Stream, int]:
-    """(the queries to serve, how many asked for an accuracy or a latency that no SubNet of ``table`` has).
+def screen(stream: Stream, table: ServingTable, on_infeasible: str = "error") -> Stream:
+    """The queries to serve; its ``facts["infeasible"]``: how many asked for what no SubNet of ``table`` has.
 
     ``error`` raises :class:`StreamError` for the first such query, ``best-effort`` keeps them, ``drop`` takes them
     out; also if that leaves nothing.
@@ -150,8 +149,9 @@ def screen(stream: Stream, table: ServingTable, on_infeasible: str = "error") ->
     most, least = float(table.accuracy.max()), float(table.latency_s.min())
     wrong = (stream.accuracy > most) | (stream.latency_s < least)
     count = int(wrong.sum())
+    facts = {**stream.facts, "infeasible": count}
     if not count or on_infeasible == "best-effort":
-        return stream, count
+        return replace(stream, facts=facts)
     at = int(np.argmax(wrong))
     source = stream.facts.get("trace", "stream")
     if on_infeasible == "error":
@@ -165,14 +165,29 @@ def screen(stream: Stream, table: ServingTable, on_infeasible: str = "error") ->
         raise StreamError(f"on-infeasible is {on_infeasible}; give {', '.join(ON_INFEASIBLE)}")
     if count == len(stream):
         raise StreamError(f"{source}: no SubNet meets any of its {count} queries; nothing is left to serve")
-    return stream.take(~wrong), count
+    return replace(stream.take(~wrong), facts=facts)
 
 
-def serve(table: ServingTable, stream: Stream, scheduler: Scheduler) -> Served:
+BLOCK = 10_000
+"""Queries between two calls of ``on_done``."""
+
+
+class ServingInterrupted(KeyboardInterrupt):
+    """Ctrl-C while a stream was served; ``served`` holds the queries until then."""
+
+    def __init__(self, served: Served) -> None:
+        super().__init__()
+        self.served = served
+
+
+def serve(
+    table: ServingTable, stream: Stream, scheduler: Scheduler, on_done: Callable[[int], None] = lambda done: None
+) -> Served:
     """Serve the queries one after another in the order of arrival.
 
     A query begins when it has arrived and the machine is free; the scheduler then sees what is left of its time,
-    which may be nothing: it is served all the same, late.
+    which may be nothing: it is served all the same, late. ``on_done`` is told now and then how many are served. Raises
+    :class:`ServingInterrupted` at a Ctrl-C.
     """
     decide = scheduler.decide
     latency: list[list[float]] = table.latency_s.tolist()
@@ -181,17 +196,30 @@ def serve(table: ServingTable, stream: Stream, scheduler: Scheduler) -> Served:
     columns: list[int] = []
     starts: list[float] = []
     free, now = 0.0, 0
-    arrivals, asked, limits = stream.arrival_s.tolist(), stream.accuracy.tolist(), stream.latency_s.tolist()
-    for arrival, accuracy, limit in zip(arrivals, asked, limits, strict=True):
-        start = arrival if arrival > free else free
-        row, column = decide(accuracy, arrival + limit - start)
-        free = start + latency[row][now]
-        if column != now:
-            free += extra[row if many else 0, now, column]
-            now = column
-        rows.append(row)
-        columns.append(column)
-        starts.append(start)
-    after = np.array(columns, np.int64)
-    before = np.concatenate([np.zeros(1, np.int64), after[:-1]])
-    return Served(table, stream, np.array(rows, np.int64), before, after, np.array(starts))
+    asked = (stream.arrival_s.tolist(), stream.accuracy.tolist(), stream.latency_s.tolist())
+
+    def served(count: int) -> Served:
+        after = np.array(columns[:count], np.int64)
+        before = np.concatenate([np.zeros(1, np.int64), after[:-1]])
+        part = stream if count == len(stream) else stream.take(np.arange(count))
+        return Served(table, part, np.array(rows[:count], np.int64), before, after, np.array(starts[:count]))
+
+    try:
+        for at in range(0, len(stream), BLOCK):
+            block = (column[at : at + BLOCK] for column in asked)
+            for arrival, accuracy, limit in zip(*block, strict=True):
+                start = arrival if arrival > free else free
+                row, column = decide(accuracy, arrival + limit - start)
+                free = start + latency[row][now]
+                if column != now:
+                    free += extra[row if many else 0, now, column]
+                    now = column
+                rows.append(row)
+                columns.append(column)
+                starts.append(start)
+            on_done(len(starts))
+    except KeyboardInterrupt:
+        if starts:
+            raise ServingInterrupted(served(len(starts))) from None
+        raise
+    return served(len(stream))

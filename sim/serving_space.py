@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,20 @@ import numpy as np
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SpaceError
 from arch_model.spaces import get_space, read_subnets
-from arch_model.supernet import SubNet
+from arch_model.supernet import SubGraph, SubNet, SuperNet
 from arch_model.weights import SuperNetWeights, load_weights
+from mapper.compiled_table import compiled_table
 from mapper.pinning import candidates as pin
 from mapper.serving_table import ServingTable
+from mapper.sushi_abs import NOTHING
+from mapper.sushi_file import load_table as read_table
 from sim.session import Session
 from sim.streams import STAY, Targets
 
 FASHION = "fashion"
+
+OnCount = Callable[[str, int, int], None]
+"""Told a stage of the work, what is done of it and what there is to do."""
 
 
 def spread(subnets: Mapping[str, SubNet], count: int) -> dict[str, SubNet]:
@@ -33,18 +40,27 @@ def fashion_table(
     candidates: int = 6,
     weights: SuperNetWeights | None = None,
     exact: bool = False,
-    on_entry: Callable[[], None] = lambda: None,
+    on_count: OnCount = lambda stage, done, total: None,
 ) -> ServingTable:
     """The SubNets of ``fashion`` that ship trained, compiled, with SubGraphs of ``candidates`` of them.
 
-    ``exact``: switches are compiled too, else estimated (:mod:`mapper.switch_cost`).
+    ``exact``: all switches are compiled too, else those that happen (:mod:`sim.settle`).
     """
     session = Session(FASHION, weights or load_weights(), accelerator)
     nets = session.weights.subnets
-    return ServingTable.compiled(
+    subgraphs = pin(spread(session.subnets, candidates), session.supernet, accelerator)
+    entries, done = len(nets) * (len(subgraphs) + 1), 0
+    total = entries * (len(subgraphs) + 1) if exact else entries
+
+    def on_entry() -> None:
+        nonlocal done
+        done += 1
+        on_count("compiling", done, total)
+
+    return compiled_table(
         session.subnets,
         {name: net.top1 for name, net in nets.items()},
-        pin(spread(session.subnets, candidates), session.supernet, accelerator),
+        subgraphs,
         session.supernet,
         accelerator,
         {name: net.ops for name, net in nets.items()},
@@ -60,28 +76,72 @@ def load_table(
     subnets: Path | None = None,
     candidates: int = 6,
     exact: bool = False,
+    saved: Path | None = None,
+    on_count: OnCount = lambda stage, done, total: None,
 ) -> ServingTable:
     """The serving table of a SuperNet (``space``) or of the SubNets of a JSON file (``subnets``).
 
     The SubNets of ``fashion`` are compiled and have their measured accuracies; others need an accuracy, the file's
     key ``top1`` (per cent, or a fraction), and are taken layer by layer. ``candidates``: SubNets that SubGraphs are
-    made of; ``exact``: as in :func:`fashion_table`. Raises :class:`SpaceError` for SubNets of several SuperNets or
-    without an accuracy.
+    made of; ``exact``: as in :func:`fashion_table`. ``saved``: a table that ``fastswitch table`` wrote; SubGraphs and
+    cycles are its own then, and nothing is compiled. ``on_count`` is told the stage of the work, what is done and
+    what there is to do. Raises :class:`SpaceError` for SubNets of several SuperNets or without an accuracy, and
+    :class:`FastSwitchError` for a saved table of another accelerator or SuperNet.
     """
-    if subnets is None:
+    if subnets is None and saved is None:
         if space not in (None, FASHION):
             get_space(str(space))
             raise SpaceError(f"SuperNet {space} comes without accuracies; give --subnets FILE.json with top1 of each")
-        return fashion_table(accelerator, candidates, exact=exact)
-    nets = {net.name: net for net in read_subnets(subnets)}
-    names = {net.supernet for net in nets.values()}
-    if len(names) > 1 or (space and space not in names):
-        legal = f"of {space}" if space else "of one SuperNet"
-        raise SpaceError(f"SubNets {subnets} are of {' and '.join(sorted(names))}; give SubNets {legal}")
-    accuracy = _accuracies(subnets, list(nets))
-    supernet = get_space(names.pop())
+        return fashion_table(accelerator, candidates, exact=exact, on_count=on_count)
+    if exact:
+        what = f"SubNets {subnets}" if subnets else f"table {saved}"
+        raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion without it")
+    if subnets is None:
+        supernet = get_space(space or FASHION)
+        nets, accuracy = {}, _shipped() if supernet.name == FASHION else {}
+    else:
+        nets = {net.name: net for net in read_subnets(subnets)}
+        names = {net.supernet for net in nets.values()}
+        if len(names) > 1 or (space and space not in names):
+            legal = f"of {space}" if space else "of one SuperNet"
+            raise SpaceError(f"SubNets {subnets} are of {' and '.join(sorted(names))}; give SubNets {legal}")
+        accuracy = _accuracies(subnets, list(nets))
+        supernet = get_space(names.pop())
+    on_count("building the latency table", 0, 1)
+    if saved is not None:
+        return _from_saved(saved, accelerator, supernet, nets, accuracy)
     subgraphs = pin(spread(nets, candidates), supernet, accelerator)
     return ServingTable.by_layers(nets, accuracy, subgraphs, supernet, accelerator)
+
+
+def _shipped() -> dict[str, float]:
+    return {name: net.top1 for name, net in load_weights().subnets.items()}
+
+
+def _from_saved(
+    path: Path, accelerator: Accelerator, supernet: SuperNet, nets: dict[str, SubNet], accuracy: dict[str, float]
+) -> ServingTable:
+    """The table of a file, of ``nets`` alone if there are any: cycles as they stand there, bytes worked out."""
+    sushi = read_table(path, accelerator, supernet)
+    held = {name: row for row, name in enumerate(sushi.subnets)}
+    for name in nets:
+        if name not in held:
+            raise SpaceError(f"table {path} has no SubNet {name}; give SubNets among its {len(held)}")
+    nets = nets or {name: supernet.subnet(name) for name in held}
+    own = {name: float(sushi.accuracy[held[name]]) for name in nets}
+    found = {name: accuracy.get(name, own[name]) for name in nets}
+    for name, value in found.items():
+        if not 0 < value <= 1:
+            raise SpaceError(f"table {path}: no accuracy of SubNet {name}; give --subnets FILE.json with top1 of each")
+    rows = [held[name] for name in sorted(nets, key=lambda name: nets[name].macs)]
+    subgraphs = {
+        name: SubGraph.decode(supernet, vector) for name, vector in zip(sushi.subgraphs, sushi.vectors, strict=True)
+    }
+    empty = sushi.subgraphs.index(NOTHING)
+    order = [empty, *(column for column in range(len(subgraphs)) if column != empty)]
+    del subgraphs[NOTHING]
+    table = ServingTable.by_layers(nets, found, subgraphs, supernet, accelerator, sushi.cycles[rows][:, order])
+    return replace(table, facts={**table.facts, "table": str(path)})
 
 
 def _accuracies(path: Path, names: Sequence[str]) -> dict[str, float]:

@@ -187,8 +187,6 @@ def _bursty(count: int, rng: np.random.Generator, base: float, burst: float, cv2
 
 def _diurnal(count: int, rng: np.random.Generator, low: float, high: float, period: float) -> Floats:
     """Poisson, its rate a cosine from ``low`` to ``high`` and back in ``period`` seconds: by thinning."""
-    if high < low:
-        raise StreamError(f"arrivals diurnal:{low:g},{high:g},{period:g}: HIGH is below LOW; give {high:g},{low:g}")
     kept: list[Floats] = []
     end, found = 0.0, 0
     while found < count:
@@ -212,19 +210,18 @@ ARRIVALS = tuple(f"{name}:{','.join(numbers)}" for name, (_, numbers) in _ARRIVA
 """How arrivals are written; rates are queries a second."""
 
 
-def draw_stream(arrivals: str, targets: Targets, count: int, seed: int) -> Stream:
-    """``count`` queries whose arrivals follow a text of :data:`ARRIVALS`, the same for the same ``seed``.
+def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
+    """The process of a text of :data:`ARRIVALS`, and its numbers.
 
     Raises :class:`StreamError` for a text that is none of them, or numbers that make no stream.
 
-    >>> stream = draw_stream("deterministic:10", Targets((0.9, 0.9), (0.1, 0.1)), count=3, seed=0)
-    >>> stream.arrival_s.tolist(), stream.accuracy.tolist()
-    ([0.0, 0.1, 0.2], [0.9, 0.9, 0.9])
+    >>> parse_arrivals("gamma:400,4")
+    ('gamma', [400.0, 4.0])
     """
     name, _, rest = arrivals.partition(":")
     if name not in _ARRIVALS:
         raise StreamError(f"arrivals {arrivals}: {name or 'nothing'} is no process; give one of {' '.join(ARRIVALS)}")
-    make, wanted = _ARRIVALS[name]
+    wanted = _ARRIVALS[name][1]
     form = f"{name}:{','.join(wanted)}"
     try:
         numbers = [float(text) for text in rest.split(",")]
@@ -235,10 +232,26 @@ def draw_stream(arrivals: str, targets: Targets, count: int, seed: int) -> Strea
     for key, number in zip(wanted, numbers, strict=True):
         if not (0 < number < np.inf or (number == 0 and key in ("CV2", "LOW"))):
             raise StreamError(f"arrivals {arrivals}: {key} is {number:g}; give a number above 0")
+    if name == "diurnal" and numbers[0] > numbers[1]:
+        low, high, period = numbers
+        raise StreamError(f"arrivals {arrivals}: HIGH is below LOW; give diurnal:{high:g},{low:g},{period:g}")
+    return name, numbers
+
+
+def draw_stream(arrivals: str, targets: Targets, count: int, seed: int) -> Stream:
+    """``count`` queries whose arrivals follow a text of :data:`ARRIVALS`, the same for the same ``seed``.
+
+    Raises :class:`StreamError` for a text that is none of them, or numbers that make no stream.
+
+    >>> stream = draw_stream("deterministic:10", Targets((0.9, 0.9), (0.1, 0.1)), count=3, seed=0)
+    >>> stream.arrival_s.tolist(), stream.accuracy.tolist()
+    ([0.0, 0.1, 0.2], [0.9, 0.9, 0.9])
+    """
+    name, numbers = parse_arrivals(arrivals)
     if count < 1 or seed < 0:
         raise StreamError(f"a stream of {count} queries from seed {seed}: give at least 1 query and a seed from 0 on")
     rng = np.random.default_rng(seed)
-    times = make(count, rng, *numbers)
+    times = _ARRIVALS[name][0](count, rng, *numbers)
     accuracy, latency = targets.draw(count, rng)
     facts = {"arrivals": arrivals, "queries": count, "seed": seed, "stay": targets.stay, "step": targets.step}
     return Stream(times, accuracy, latency, facts)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arch_model.errors import FastSwitchError
-from sim.schedulers import ALL, OFFLINE, POLICIES, Schedulers, compare, gap
+from sim.schedulers import ALL, OFFLINE, POLICIES, Schedulers, compare, compare_rows, gap
 from sim.streams import Targets, draw_stream
 from tests.mapper.serving_tables import SMALL, random_table
 
@@ -20,11 +20,13 @@ def test_nobody_who_keeps_accuracy_beats_the_optimum(seed):
     table = random_table(seed, subnets=6, subgraphs=4, of_subnet=bool(seed % 2))
     stream = drawn(table, seed=seed)
     runs = compare(table, stream)
-    assert len(runs) == len(ALL) + 1 and {s.facts["policy"] for s, _ in runs} == set(POLICIES)
-    best, zero = runs[-1]
-    assert best.facts["cache"] == OFFLINE and zero == 0
-    by_name = {(s.facts["policy"], s.facts["cache"]): g for s, g in runs}
-    for served, above in runs:
+    assert len(runs) == len(ALL) + 1 and {s.facts["policy"] for s in runs} == set(POLICIES)
+    best, rows = runs[-1], compare_rows(runs)
+    assert best.facts["cache"] == OFFLINE and rows[-1]["gap_to_offline"] == 0
+    by_name = {(row["policy"], row["cache"]): row["gap_to_offline"] for row in rows}
+    for served, row in zip(runs, rows, strict=True):
+        above = row["gap_to_offline"]
+        assert row.items() >= served.summary().items()
         kept = served.summary()["accuracy_attainment"] == 1
         assert above >= -1e-9 or not kept
         assert kept or served.facts["policy"] != "strict-accuracy"

@@ -6,11 +6,11 @@ import pytest
 from arch_model.accelerator import Accelerator
 from arch_model.weights import load_weights
 from sim.bench import Bench, build
-from sim.schedulers import Schedulers
 from sim.serve import only
 from sim.serve_rtl import replay
 from sim.serving_space import FASHION, fashion_table, span
 from sim.session import Session
+from sim.settle import serve_exactly
 from sim.simulators import find_simulator
 from sim.streams import draw_stream
 
@@ -20,8 +20,8 @@ def test_eight_queries():
     tiny, weights = Accelerator.load("tiny"), load_weights()
     order = sorted(weights.subnets, key=lambda name: Session(FASHION, only(weights, [name]), tiny).subnets[name].macs)
     few = only(weights, order[:9:2])
-    table = fashion_table(tiny, candidates=3, weights=few, exact=True)
-    served = Schedulers(table).run("strict-accuracy", "forecast", draw_stream("poisson:400", span(table), 8, 3))
+    table = fashion_table(tiny, candidates=3, weights=few)
+    served = serve_exactly(table, draw_stream("poisson:400", span(table), 8, 3), "strict-accuracy", "forecast")
     assert served.summary()["switches"] >= 2
     seen = []
     with Bench(build(tiny, find_simulator())) as bench:

@@ -7,7 +7,7 @@ import pytest
 from arch_model.errors import FastSwitchError, StreamError
 from mapper.decisions import Decisions
 from mapper.policies import Separate, StaticCache, StaticSubNet, StrictLatency
-from sim.serving import screen, serve
+from sim.serving import ServingInterrupted, screen, serve
 from sim.streams import Stream
 from tests.mapper.serving_tables import SMALL, random_table
 
@@ -96,10 +96,35 @@ def test_a_target_that_no_subnet_meets_is_an_error(asked, said):
 
 
 def test_or_is_dropped_or_served_as_well_as_can_be():
-    kept, count = screen(BAD, SMALL, "drop")
-    assert count == 2 and kept.arrival_s.tolist() == [0, 3]
-    assert screen(BAD, SMALL, "best-effort") == (BAD, 2)
+    kept = screen(BAD, SMALL, "drop")
+    assert kept.facts["infeasible"] == 2 and kept.arrival_s.tolist() == [0, 3]
+    kept = screen(BAD, SMALL, "best-effort")
+    assert kept.facts["infeasible"] == 2 and kept.arrival_s.tolist() == [0, 1, 2, 3]
+    assert screen(kept.take(np.array([0, 3])), SMALL).facts["infeasible"] == 0
     with pytest.raises(StreamError, match="nothing is left to serve"):
         screen(BAD.take(np.array([1, 2])), SMALL, "drop")
     with pytest.raises(StreamError, match="on-infeasible is maybe"):
         screen(BAD, SMALL, "maybe")
+
+
+def test_an_interruption_leaves_what_is_served():
+    asked, told = stream(*((n, 0.8, 150) for n in range(25_000))), []
+
+    class Impatient:
+        def __init__(self):
+            self.left = 24_008
+
+        def decide(self, accuracy, slack_s):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+            return 0, 1
+
+    with pytest.raises(ServingInterrupted) as stop:
+        serve(SMALL, asked, Impatient(), told.append)
+    served = stop.value.served
+    assert told == [10_000, 20_000] and len(served.stream) == 24_007
+    assert served.service_s[:3].tolist() == [130, 60, 60] and served.summary()["queries"] == 24_007
+    whole = serve(SMALL, asked, Separate(StaticSubNet(0), StaticCache(1)), told.append)
+    assert told[2:] == [10_000, 20_000, 25_000]
+    assert np.array_equal(whole.start_s[:24_007], served.start_s)
