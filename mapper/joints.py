@@ -10,7 +10,7 @@ leaves out and how little that is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -122,19 +122,20 @@ class _Part:
     def joints(self) -> dict[str, Ints]:
         b, s, last_pass = self.b, self.s, self.s.passes.count - 1
         respond = np.full((len(EVENTS), len(RESULTS), len(b)), FAR)
-        free = self._time("run", self.line)
+        free = self._time({"run": _ORIGIN}, self.line)
         end = free.run_last[last_pass, self.line]
         respond[0] = self._results(free, self.line)
         several, streams = self.spatial > 1, self.fills > 0
         wanted = {"act": several, "stored": several | (self.chunks > 1), "weights": several | streams}
         for event, which in (wanted | {"next_weights": self.fills > 1}).items():
             if len(at := np.flatnonzero(which)):
-                respond[EVENTS.index(event)][:, at] = self._results(self._time(event, at), at)
+                respond[EVENTS.index(event)][:, at] = self._results(self._time({event: _ORIGIN}, at), at)
         # With one tile, what holds up its first PASS holds up everything: all is as after "run", only later.
         act, least = s.acts.cycles[0] + TOKEN, s.machines.kp + FEED_FULL
         respond[1] = np.where(several, respond[1], respond[0] + act)
         weights = TOKEN + least - 1
         respond[3] = np.where(several | streams, respond[3], respond[0] + weights)
+        respond[3, 1] = np.where(several | streams, respond[3, 1], 0)  # then the event is its last LOAD_WGT's end
         first = (s.passes.store == -2).argmax(axis=0)  # the first PASS that finishes a K-tile
         took = s.passes.reps[first, self.line] * np.maximum(s.passes.pixels[first, self.line], least)
         begin = free.run_last[first, self.line] - took
@@ -161,9 +162,9 @@ class _Part:
         back = np.argsort(self.order)
         return {name: values[..., back] for name, values in found.items()}
 
-    def _time(self, event: str, index: Ints) -> BatchTiming:
-        """Layers held up by one event."""
-        at = dict.fromkeys(EVENTS, 0) | {event: _ORIGIN}
+    def _time(self, events: Mapping[str, int], index: Ints) -> BatchTiming:
+        """Layers held up by these events, at times near _ORIGIN; what is not named is long past."""
+        at = dict.fromkeys(EVENTS, 0) | dict(events)
         s = self.s if len(index) == len(self.b) else self.s.take(index)
         n, tile, fill = len(index), np.arange(len(s.acts.need))[:, None], self.fill[:, index]
         # The first tile waits for `act`; the second takes the half of the layer before's last one, so it waits for RUN;
@@ -171,8 +172,8 @@ class _Part:
         act = np.where(tile == 0, at["act"], np.where(tile == 1, at["run"], 0))
         act = np.where(tile >= np.maximum(1, self.spatial[index] - 1), np.maximum(act, at["stored"]), act)
         wgt = np.where(fill == 0, at["weights"], np.where(fill == 1, at["next_weights"], 0))
-        if event == "weights":  # without weights to stream it is the end of the ZSB table's load
-            wgt[0] = np.where(self.w.groups[index] == 0, _ORIGIN - s.wgts.cycles[0], 0)
+        if at["weights"]:  # without weights to stream it is the end of the ZSB table's load
+            wgt[0] = np.where(self.w.groups[index] == 0, at["weights"] - s.wgts.cycles[0], 0)
         out = np.zeros((2, n), np.int64)
         out[1] = at["stored"] - s.machines.latency - _OUT_BEFORE
         return time_batch(s, Entry(np.full(n, at["run"]), np.full(n, at["stored"]), act, wgt, out))

@@ -92,11 +92,11 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
     except (KeyError, ValueError, TypeError):
         raise FastSwitchError(f"table {path} is not one of this version; write it anew with fastswitch table") from None
     if known["space"] != supernet.name:
-        raise FastSwitchError(f"table {path} is of space {known['space']}; this is {supernet.name}")
+        raise FastSwitchError(f"table {path} is of space {known['space']}; this is {supernet.name}, give another file")
     if known["accelerator_hash"] != accelerator.hash():
         raise FastSwitchError(
             f"table {path} is of accelerator {known['accelerator']} ({known['accelerator_hash']}); "
-            f"this is {accelerator.name} ({accelerator.hash()})"
+            f"this is {accelerator.name} ({accelerator.hash()}), give another file"
         )
     names = tuple(vectors)
     return SushiAbs(
@@ -137,8 +137,11 @@ class TableJob:
         """Build the table in blocks, each kept in the folder ``path`` + ".parts" until the table is there.
 
         Started again after an end before its time, it goes on with the first block that is not there. Raises
-        :class:`FastSwitchError` if that folder holds another table's blocks or nothing can be written.
+        :class:`FastSwitchError` if that folder holds another table's blocks, if ``path`` is no table or one of another
+        accelerator or space, and if nothing can be written.
         """
+        if path.exists():
+            load_table(path, self.accelerator, self.supernet)
         names = [subnet.name for subnet in self.subnets]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)

@@ -1,0 +1,147 @@
+"""SushiAbs on disk: what is written is read, work that was killed goes on, another machine's table is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import FastSwitchError, MappingError
+from arch_model.spaces import get_space
+from mapper.candidates import draw_subgraphs
+from mapper.sushi_abs import SushiAbs
+from mapper.sushi_file import KEY, TableJob, load_table, save_table
+
+TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
+NETS = FASHION.sample(6, seed=3)
+GRAPHS = draw_subgraphs(FASHION, NETS, 4, TINY, seed=3)
+ACCURACY = {NETS[0].name: 0.5}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return SushiAbs.build({net.name: net for net in NETS}, ACCURACY, GRAPHS, FASHION, TINY)
+
+
+def same(table, other):
+    return (
+        (table.subnets, table.subgraphs, table.clock_hz) == (other.subnets, other.subgraphs, other.clock_hz)
+        and np.array_equal(table.cycles, other.cycles)
+        and np.array_equal(table.vectors, other.vectors)
+        and np.array_equal(table.accuracy, other.accuracy, equal_nan=True)
+    )
+
+
+def test_written_and_read(made, tmp_path):
+    file = tmp_path / "table.parquet"
+    save_table(made, file, TINY, "fashion", seed=3)
+    assert same(load_table(file, TINY, FASHION), made)
+    facts = json.loads(pq.read_schema(file).metadata[KEY])
+    assert (facts["accelerator_hash"], facts["space"], facts["seed"]) == (TINY.hash(), "fashion", 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+
+
+def test_a_job_is_the_table(made, tmp_path):
+    job = replace(TableJob.of(FASHION, NETS, GRAPHS, TINY, seed=3), block=4, accuracy=ACCURACY)
+    file, told = tmp_path / "t.parquet", []
+    table = job.run(file, lambda *x: told.append(x))
+    assert same(table, made) and same(load_table(file, TINY, FASHION), made)
+    assert same(job.run(file), made)  # a finished table of the same machine and space is made anew
+    assert [x[:2] for x in told] == [(4, 6), (6, 6)]
+    assert not (tmp_path / "t.parquet.parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("machine", "space", "message"),
+    [
+        (TINY.replace(clock_hz=2e8), "fashion", "is of accelerator tiny"),
+        (TINY, "ofa-resnet50", "is of space fashion; this is ofa-resnet50"),
+    ],
+)
+def test_another_machine_or_space_is_refused(made, tmp_path, machine, space, message):
+    file = tmp_path / "t.parquet"
+    save_table(made, file, TINY, "fashion")
+    with pytest.raises(FastSwitchError, match=message) as error:
+        load_table(file, machine, get_space(space))
+    assert str(file) in str(error.value)
+    job = TableJob.of(get_space(space), get_space(space).sample(2, 1), {}, machine)
+    with pytest.raises(FastSwitchError, match=message):  # nor is it written over
+        job.run(file)
+    assert same(load_table(file, TINY, FASHION), made)
+
+
+def test_what_is_no_table_is_named(tmp_path):
+    file = tmp_path / "t.parquet"
+    with pytest.raises(FastSwitchError, match="does not exist; give one that fastswitch table wrote"):
+        load_table(file, TINY, FASHION)
+    file.write_text("no Parquet at all")
+    with pytest.raises(FastSwitchError, match="cannot be read"):
+        load_table(file, TINY, FASHION)
+    pq.write_table(pa.table({"subnet": ["a"]}), file)
+    with pytest.raises(FastSwitchError, match="is not one of this version"):
+        load_table(file, TINY, FASHION)
+
+
+def test_what_cannot_be_written_is_named(made, tmp_path):
+    with pytest.raises(FastSwitchError, match=r"cannot write .*nowhere"):
+        save_table(made, tmp_path / "nowhere" / "t.parquet", TINY, "fashion")
+    (tmp_path / "t.parquet.parts").write_text("a file where the blocks should be")
+    with pytest.raises(FastSwitchError, match=r"cannot write .*t\.parquet\.parts"):
+        TableJob.of(FASHION, NETS, GRAPHS, TINY).run(tmp_path / "t.parquet")
+
+
+def test_a_subnet_given_twice_is_named(tmp_path):
+    with pytest.raises(MappingError, match=f"SubNet {NETS[0].name} is in the table twice"):
+        TableJob.of(FASHION, [*NETS, NETS[0]], GRAPHS, TINY).run(tmp_path / "t.parquet")
+
+
+def test_blocks_of_another_table_are_not_mixed_in(tmp_path):
+    file = tmp_path / "t.parquet"
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TableJob.of(FASHION, NETS, GRAPHS, TINY).run(file, stop)
+    others = (
+        (TableJob.of(FASHION, NETS[1:], GRAPHS, TINY), "subnets"),
+        (TableJob.of(FASHION, NETS, GRAPHS, TINY, seed=9), "seed"),
+        (TableJob.of(FASHION, NETS, GRAPHS, TINY.replace(clock_hz=2e8)), "accelerator_hash"),
+    )
+    for other, what in others:
+        with pytest.raises(FastSwitchError, match=rf"holds blocks of another table \({what} is"):
+            other.run(file)
+
+
+COMMAND = ("--space", "fashion", "--subnets", "210", "--subgraphs", "5", "--accelerator", "tiny", "--seed", "1")
+
+
+def test_killed_and_started_again_it_goes_on(tmp_path):
+    """The command itself, killed once its first block is on disk: that block is taken, the rest worked out."""
+    killed, whole = tmp_path / "killed.parquet", tmp_path / "whole.parquet"
+    words = [sys.executable, "-m", "fastswitch", "table", *COMMAND, "--out"]
+    process = subprocess.Popen([*words, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    block = tmp_path / "killed.parquet.parts" / "00000000.npy"
+    while not block.exists() and process.poll() is None:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert block.exists() and not killed.exists()
+    # Mark the block: if it is read back, and not worked out anew, the mark is in the table.
+    cycles = np.load(block)
+    cycles[0, 0] += 1_000_000_000
+    np.save(block, cycles)
+    for file in (killed, whole):
+        subprocess.run([*words, str(file)], check=True, capture_output=True)
+    found, expected = (load_table(file, TINY, FASHION) for file in (killed, whole))
+    assert found.cycles[0, 0] == expected.cycles[0, 0] + 1_000_000_000
+    assert np.array_equal(found.cycles.ravel()[1:], expected.cycles.ravel()[1:])
+    assert len(expected.subnets) == 210
