@@ -28,7 +28,7 @@ from mapper.policies import (
 )
 from mapper.serving_table import ServingTable
 from mapper.step_costs import StepCosts
-from sim.serving import Served, serve
+from sim.serving import Served, ServingInterrupted, serve
 from sim.streams import Stream
 
 POLICIES = ("strict-accuracy", "strict-latency", "slackfit", "static", "random")
@@ -137,8 +137,13 @@ class Schedulers:
         on_done: Callable[[int], None] = lambda done: None,
     ) -> Served:
         """Serve ``stream`` with the scheduler of those names; ``on_done`` as in :func:`sim.serving.serve`."""
-        served = serve(self.table, stream, self.make(policy, cache, stream, window, seed), on_done)
-        return replace(served, facts={"policy": policy, "cache": cache, "window": window})
+        facts = {"policy": policy, "cache": cache, "window": window}
+        try:
+            served = serve(self.table, stream, self.make(policy, cache, stream, window, seed), on_done)
+        except ServingInterrupted as stop:
+            facts |= {"interrupted_after": len(stop.served.stream)}
+            raise ServingInterrupted(replace(stop.served, facts=facts)) from None
+        return replace(served, facts=facts)
 
     def offline(self, stream: Stream) -> Served:
         """Serve ``stream`` as :func:`offline_optimum` says."""

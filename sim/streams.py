@@ -112,14 +112,14 @@ def read_trace(path: Path) -> Stream:
 def _numbers(source: str, name: str, texts: list[str]) -> Floats:
     """Exactly the numbers that :meth:`Stream.write` wrote; pandas' own reading is not in every version."""
     try:
-        return np.array([float(text or "nan") for text in texts], np.float64)
+        return np.array([float(text) for text in texts], np.float64)
     except (TypeError, ValueError):
         pass
     for at, text in enumerate(texts):
         try:
-            float(text or "nan")
+            float(text)
         except (TypeError, ValueError):
-            raise StreamError(f"{source}, query {at}: {name} is {text}; give a number") from None
+            raise StreamError(f"{source}, query {at}: {name} is {text or 'empty'}; give a number") from None
     raise AssertionError("unreachable")
 
 

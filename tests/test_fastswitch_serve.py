@@ -1,14 +1,21 @@
 """``fastswitch serve``: its keys, its files, its one line for bad input."""
 
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import fastswitch
+from arch_model.accelerator import Accelerator
 from arch_model.spaces import get_space, subnet_entry
+from mapper.sushi_file import load_table
 from sim.streams import read_trace
 
+ROOT = Path(__file__).parents[1]
 KEYS = {
     *("queries", "mean_latency_s", "p50_latency_s", "p99_latency_s", "accuracy", "slo_attainment", "dram_bytes"),
     *("energy_j", "pb_hit_fraction", "switches"),
@@ -71,6 +78,61 @@ def test_infeasible_queries(capsys, tmp_path, subnets):
     assert code == 0 and json.loads(out)["queries"] == 2 and json.loads(out)["accuracy_attainment"] == 0.5
 
 
+@pytest.fixture
+def saved(capsys, tmp_path, subnets):
+    """A table of the three SubNets and four SubGraphs."""
+    path = tmp_path / "saved.parquet"
+    argv = ["table", "--space", "ofa-resnet50", *subnets[:4], "--subgraphs", "4", "--out", str(path)]
+    with pytest.raises(SystemExit) as stop:
+        fastswitch.main(argv)
+    assert not stop.value.code
+    capsys.readouterr()
+    return path
+
+
+def test_a_saved_table(capsys, subnets, saved):
+    args = ["--queries", "40", "--policy", "static", "--cache", "none", "--json"]
+    code, out, _ = run(capsys, *subnets, "--table", str(saved), *args)
+    found = json.loads(out)
+    assert code == 0 and found["queries"] == 40
+    supernet, zcu104 = get_space("ofa-resnet50"), Accelerator.load("zcu104")
+    seconds = load_table(saved, zcu104, supernet).latency_s[:, 0]
+    assert any(found["mean_service_s"] == pytest.approx(one) for one in seconds)
+    code, out, err = run(capsys, *subnets, "--table", str(saved), *args[:-1])
+    assert code == 0 and f"table                {saved}" in out and "building the latency table ..." in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--accelerator", "tiny"], "is of accelerator zcu104"),
+        (["--space", "fashion"], "is of space ofa-resnet50; this is fashion"),
+        (["--space", "ofa-resnet50"], "give --subnets FILE.json with top1 of each"),
+    ],
+)
+def test_a_saved_table_of_something_else(capsys, subnets, saved, argv, said):
+    machine = [] if "--accelerator" in argv else subnets[2:4]
+    given = subnets[:2] if "--accelerator" in argv else []
+    code, out, err = run(capsys, "--table", str(saved), *machine, *given, *argv)
+    assert code == 2 and not out and said in err.splitlines()[-1]
+
+
+def test_an_interrupted_stream_leaves_its_rows(tmp_path, subnets):
+    path = tmp_path / "served.csv"
+    argv = ["serve", *subnets, "--queries", "3000000", "--csv", str(path)]
+    code = "import signal, sys, fastswitch; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    job = subprocess.Popen(
+        [sys.executable, "-c", f"{code}fastswitch.main({argv})"], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert job.stderr is not None
+    assert any(line.startswith("serving ...") for line in iter(job.stderr.readline, ""))
+    job.send_signal(signal.SIGINT)
+    err = job.communicate()[1]
+    rows = pd.read_csv(path, comment="#")
+    assert job.returncode == 130 and f"interrupted; {len(rows)} finished queries are in {path}" in err
+    assert 0 < len(rows) < 3_000_000 and f"# interrupted_after: {len(rows)}" in path.read_text()[:2000]
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -78,6 +140,11 @@ def test_infeasible_queries(capsys, tmp_path, subnets):
         (["--cache", "all"], "cache all does not exist"),
         (["--trace", "nowhere.csv"], "nowhere.csv does not exist"),
         (["--trace", "a.csv", "--arrivals", "poisson:1"], "give one of them"),
+        (["--trace", "a.csv", "--arrivals", "poisson:0"], "give one of them"),
+        (["--arrivals", "poisson:0"], "RATE is 0"),
+        (["--plot", "a.png", "--compare"], "--compare makes many"),
+        (["--table", "nowhere.parquet"], "nowhere.parquet does not exist"),
+        (["--table", "nowhere.parquet", "--exact"], "leave out --exact"),
         (["--space", "ofa-resnet50"], "comes without accuracies"),
         (["--accelerator", "moon"], "moon"),
     ],

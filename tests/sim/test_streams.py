@@ -91,7 +91,7 @@ HEAD = "arrival_s,accuracy,latency_s\n"
         (HEAD + "0,0.9,1\n2,0.9,1\n1,0.9,1\n", "query 2: arrival_s is 1, before that of query 1, 2; sort"),
         (HEAD + "-1,0.9,1\n", "query 0: arrival_s is -1"),
         (HEAD + "0,nan,1\n", "query 0: accuracy is nan; give a finite number"),
-        (HEAD + "0,,1\n", "query 0: accuracy is nan"),
+        (HEAD + "0,,1\n", "query 0: accuracy is empty; give a number"),
         (HEAD + "0,0.9,inf\n", "query 0: latency_s is inf"),
         (HEAD + "0,75,1\n", "accuracy is 75; give a fraction"),
         (HEAD + "0,0.9,0\n", "latency_s is 0; give seconds above 0"),

@@ -1,0 +1,221 @@
+"""What the PB is worth on machines like ``zcu104`` whose PB and DRAM vary: the rows behind docs/sushi.md.
+
+Each row is on disk when it is known, so that a run that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from arch_model.accelerator import Accelerator
+from arch_model.spaces import get_space
+from arch_model.supernet import SubNet
+from mapper.candidates import draw_subgraphs
+from mapper.pinning import candidates
+from mapper.serving_table import ServingTable
+from sim.schedulers import Schedulers
+from sim.streams import Stream, Targets, draw_stream
+
+RESNET_TOP1 = (0.750, 0.763, 0.783, 0.790, 0.797, 0.798)
+"""Published accuracies (once-for-all) of the six OFA-ResNet50 SubNets, in the order of their names."""
+
+PRESET = "zcu104"
+SHIPPED_GB_S = 9.6
+"""What the preset is called: the board's six ports of 16 bytes at 100 MHz."""
+
+PB_MB = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Sizes beside the preset's own; every figure is against 0."""
+
+BANDWIDTHS: Mapping[float, tuple[int, int]] = {2.4: (4, 1), 4.8: (2, 1), 9.6: (1, 1), 19.2: (1, 2)}
+"""GB/s, and what makes the preset have them: cycles a beat and bytes a beat, times the preset's."""
+
+WINDOWS = (1, 2, 4, 8, 16, 32)
+CANDIDATES = (10, 50, 100, 500)
+QUERIES, SEEDS = 1000, (1, 2, 3)
+APART = "deterministic:0.1"
+"""Queries that never wait for one another."""
+
+FREE = ", foreign layers free"
+"""Ends the name of a family whose layers that the mapper does not take cost nothing."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """SubNets of one space and their accuracies, fractions; ``assume``: what the mapper does not take is priced
+    (``mapper/assumed_costs.py``)."""
+
+    space: str
+    subnets: Mapping[str, SubNet]
+    accuracy: Mapping[str, float]
+    assume: bool = True
+
+    def table(self, a: Accelerator, drawn: int = 0) -> ServingTable:
+        """The serving table, with the best part of each SubNet as SubGraphs, or that many different ones."""
+        supernet = get_space(self.space)
+        if drawn:
+            graphs = draw_subgraphs(supernet, self.subnets.values(), drawn, a, seed=0)
+        else:
+            graphs = candidates(dict(self.subnets), supernet, a)
+        return ServingTable.by_layers(self.subnets, self.accuracy, graphs, supernet, a, assume=self.assume)
+
+
+def resnet50() -> Family:
+    """The six SubNets that SUSHI used."""
+    space = get_space("ofa-resnet50")
+    names = space.subnet_names()
+    return Family(space.name, {n: space.subnet(n) for n in names}, dict(zip(names, RESNET_TOP1, strict=True)))
+
+
+def mobilenetv3(assume: bool = True) -> Family:
+    """The released SubNets whose names say how accurate they are; SUSHI's own are not published."""
+    space = get_space("ofa-mobilenetv3")
+    top1 = {name: re.search(r"top1-([\d.]+)", name) for name in space.subnet_names()}
+    found = {name: float(match[1]) / 100 for name, match in top1.items() if match}
+    return Family(space.name, {name: space.subnet(name) for name in found}, found, assume)
+
+
+def families() -> dict[str, Family]:
+    """By title."""
+    mobile = "OFA-MobileNetV3"
+    return {"OFA-ResNet50": resnet50(), mobile: mobilenetv3(), mobile + FREE: mobilenetv3(assume=False)}
+
+
+def pb_sizes() -> tuple[float, ...]:
+    """MB: :data:`PB_MB` and the preset's, ascending."""
+    return tuple(sorted({*PB_MB, shipped_mb()}))
+
+
+def shipped_mb() -> float:
+    """The preset's PB in MB."""
+    return Accelerator.load(PRESET).buffers.pb_bytes / 1e6
+
+
+def machine(pb_mb: float, gb_s: float) -> Accelerator:
+    """The preset with another PB and other ports."""
+    preset = Accelerator.load(PRESET)
+    slower, wider = BANDWIDTHS[gb_s]
+    return preset.replace(
+        buffers={"pb_bytes": round(pb_mb * 1e6)},
+        dram={"cycles_per_beat": slower * preset.dram.cycles_per_beat},
+        axi={"data_bits": wider * preset.axi.data_bits},
+    )
+
+
+def streams(table: ServingTable, seeds: Sequence[int] = SEEDS) -> list[Stream]:
+    """Streams with temporal locality whose deadlines lie within what the SubNets need without a PB."""
+    latency = table.latency_s[:, 0]
+    targets = Targets(
+        (float(table.accuracy.min()), float(table.accuracy.max())), (float(latency.min()), float(latency.max()))
+    )
+    return [draw_stream(APART, targets, QUERIES, seed) for seed in seeds]
+
+
+def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) -> dict[str, float]:
+    """What the PB is worth on one machine, each against the same machine with nothing in it.
+
+    ``alone``: the most that any SubNet's latency falls with its best SubGraph; ``sushi``, ``forecast``: how much the
+    mean latency of STRICT_ACCURACY falls; ``accuracy``: points gained by STRICT_LATENCY with SUSHI's cache;
+    ``energy`` and ``energy_alone``: DRAM bytes saved by ``forecast``, and at most by a SubNet alone; ``gap`` of it to
+    the optimum.
+    """
+    schedulers = Schedulers(table)
+    rows = []
+    for stream in streams(table, seeds):
+        none, sushi, ours = (
+            schedulers.run("strict-accuracy", cache, stream, window).summary()
+            for cache in ("none", "sushi", "forecast")
+        )
+        before, after = (
+            schedulers.run("strict-latency", cache, stream, window).summary() for cache in ("none", "sushi")
+        )
+        best = schedulers.offline(stream).summary()
+        rows.append(
+            {
+                "sushi": 1 - sushi["mean_latency_s"] / none["mean_latency_s"],
+                "forecast": 1 - ours["mean_latency_s"] / none["mean_latency_s"],
+                "accuracy": 100 * (after["accuracy"] - before["accuracy"]),
+                "energy": 1 - ours["dram_bytes"] / none["dram_bytes"],
+                "gap": ours["mean_service_s"] / best["mean_service_s"] - 1,
+            }
+        )
+    cycles, moved = table.sushi.cycles, table.dram_bytes
+    alone = float((1 - cycles.min(axis=1) / cycles[:, 0]).max())
+    return {
+        "alone": alone,
+        **{str(key): float(value) for key, value in pd.DataFrame(rows).mean().items()},
+        "energy_alone": float((1 - moved.min(axis=1) / moved[:, 0]).max()),
+    }
+
+
+@dataclass(frozen=True)
+class Point:
+    """One row to work out: a family on a machine, for the sweep (``what`` pb), a Q (q) or a number of candidates
+    (candidates)."""
+
+    what: str
+    family: str
+    gb_s: float
+    pb_mb: float
+    number: int = 0
+
+    def work_out(self, family: Family, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
+        """Its gains."""
+        a = machine(self.pb_mb, self.gb_s)
+        if self.what == "q":
+            return gains(family.table(a), self.number, seeds)
+        return gains(family.table(a, self.number), seeds=seeds)
+
+
+def points(titles: Sequence[str]) -> Iterator[Point]:
+    """Everything that the page shows, in order; Q and candidates on the preset's own PB and ports."""
+    here = SHIPPED_GB_S, shipped_mb()
+    for title in titles:
+        for gb_s in BANDWIDTHS:
+            for pb_mb in pb_sizes():
+                yield Point("pb", title, gb_s, pb_mb)
+        if title.endswith(FREE):
+            continue
+        for window in WINDOWS:
+            yield Point("q", title, *here, window)
+        for count in CANDIDATES:
+            yield Point("candidates", title, *here, count)
+
+
+def rows(
+    kept: Path, on_row: Callable[[int, int], None] = lambda done, total: None, only: Sequence[Point] | None = None
+) -> pd.DataFrame:
+    """The gains of every point (or of ``only`` some), one row each.
+
+    ``kept``: a file of JSON lines that holds what is known already, of this version and this preset; new rows are
+    added to it. ``on_row``: rows known and in all.
+    """
+    members = families()
+    wanted = list(points(list(members))) if only is None else list(only)
+    made_by = {"version": version("fastswitch"), "preset": Accelerator.load(PRESET).hash()}
+    known: dict[Point, dict[str, Any]] = {}
+    if kept.exists():
+        for text in kept.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(text)
+            except ValueError:  # the last line of a run that was killed
+                continue
+            if entry["made_by"] == made_by:
+                known[Point(**entry["point"])] = entry["gains"]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with kept.open("a", encoding="utf-8") as file:
+        for done, point in enumerate(wanted):
+            on_row(done, len(wanted))
+            if point not in known:
+                known[point] = point.work_out(members[point.family])
+                file.write(json.dumps({"made_by": made_by, "point": vars(point), "gains": known[point]}) + "\n")
+                file.flush()
+    on_row(len(wanted), len(wanted))
+    return pd.DataFrame([{**vars(point), **known[point]} for point in wanted])
