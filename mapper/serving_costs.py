@@ -26,11 +26,13 @@ _Use = tuple[int, Layer, bool]
 class SummedCosts:
     """Sums over the weight layers that the mapper takes, each as a Program of its own: int64 (SubNets, SubGraphs).
 
-    ``cycles`` one layer after another, without overlap; ``dram_bytes`` moved; ``hit_bytes`` that the PB spared.
+    ``cycles`` one layer after another, without overlap; ``dram_bytes`` moved, of them ``weight_bytes`` of tiles and of
+    scales and biases; ``hit_bytes`` that the PB spared.
     """
 
     cycles: Ints
     dram_bytes: Ints
+    weight_bytes: Ints
     hit_bytes: Ints
 
 
@@ -59,11 +61,11 @@ def summed_costs(
     places = [_places(use, cached[:, use[0]], accelerator, cuts) for use in uses]
     costs = layer_costs(LayerBatch.of(cuts, [accelerator]))
     at_use = {use: place for use, place in zip(uses, places, strict=True)}
-    found = np.zeros((3, len(subnets), len(subgraphs)), np.int64)
+    parts = np.array([costs.cycles, costs.dram_bytes, costs.wgt_bytes, costs.pb_hit_bytes])
+    found = np.zeros((len(parts), len(subnets), len(subgraphs)), np.int64)
     for row, of_subnet in enumerate(uses_of):
         for use in of_subnet:
-            place = at_use[use]
-            found[:, row] += (costs.cycles[place], costs.dram_bytes[place], costs.pb_hit_bytes[place])
+            found[:, row] += parts[:, at_use[use]]
     return SummedCosts(*found)
 
 

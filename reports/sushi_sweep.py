@@ -17,9 +17,10 @@ import pandas as pd
 
 from arch_model.accelerator import Accelerator
 from arch_model.spaces import get_space
-from arch_model.supernet import SubNet
+from arch_model.supernet import SubGraph, SubNet
 from mapper.candidates import draw_subgraphs
 from mapper.pinning import candidates
+from mapper.serving_costs import summed_costs
 from mapper.serving_table import ServingTable
 from sim.schedulers import Schedulers
 from sim.streams import Stream, Targets, draw_stream
@@ -155,6 +156,15 @@ def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) ->
     }
 
 
+def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
+    """The most that any SubNet's weight traffic alone falls with its best SubGraph; weights of layers that the mapper
+    does not take left out."""
+    supernet = get_space(family.space)
+    nets = [family.subnets[name] for name in table.sushi.subnets]
+    without = summed_costs(nets, [SubGraph.empty(supernet)], supernet, a).weight_bytes[:, 0]
+    return float((table.hit_bytes.max(axis=1) / without).max())
+
+
 @dataclass(frozen=True)
 class Point:
     """One row to work out: a family on a machine, for the sweep (``what`` pb), a Q (q) or a number of candidates
@@ -171,7 +181,8 @@ class Point:
         a = machine(self.pb_mb, self.gb_s)
         if self.what == "q":
             return gains(family.table(a), self.number, seeds)
-        return gains(family.table(a, self.number), seeds=seeds)
+        made = family.table(a, self.number)
+        return {**gains(made, seeds=seeds), "weights_alone": weights_saved(family, made, a)}
 
 
 def points(titles: Sequence[str]) -> Iterator[Point]:

@@ -18,13 +18,15 @@ def test_many_at_once_are_each_alone():
     together = summed_costs(NETS, GRAPHS, FASHION, TINY)
     for row, column in np.ndindex(len(NETS), len(GRAPHS)):
         alone = summed_costs([NETS[row]], [GRAPHS[column]], FASHION, TINY)
-        for name in ("cycles", "dram_bytes", "hit_bytes"):
+        for name in ("cycles", "dram_bytes", "weight_bytes", "hit_bytes"):
             assert getattr(together, name)[row, column] == getattr(alone, name)[0, 0]
 
 
 def test_what_the_pb_spares_does_not_move():
     costs = summed_costs(NETS, GRAPHS, FASHION, TINY)
     assert (costs.hit_bytes[:, 0] == 0).all() and (costs.hit_bytes.diagonal(1) > 0).all()
+    weights = costs.weight_bytes + costs.hit_bytes
+    assert weights == pytest.approx(np.broadcast_to(weights[:, :1], weights.shape), rel=0.05)
     # Weights are what differs: what is not fetched is what was spared, but for inputs and commands of other cuts.
     moved = costs.dram_bytes + costs.hit_bytes
     assert moved == pytest.approx(np.broadcast_to(moved[:, :1], moved.shape), rel=0.05)

@@ -18,7 +18,7 @@ def test_a_line_holds_every_family():
 
 
 def test_the_page(tmp_path):
-    keys = ("alone", "sushi", "forecast", "accuracy", "energy", "energy_alone", "gap")
+    keys = ("alone", "sushi", "forecast", "accuracy", "energy", "energy_alone", "weights_alone", "gap")
     rows = [
         {"gb_s": g, "pb_mb": pb, **{key: 0.01 * i + 0.001 * j for key in keys}}
         for i, g in enumerate(BANDWIDTHS)

@@ -20,6 +20,7 @@ from reports.sushi_sweep import (
     resnet50,
     rows,
     shipped_mb,
+    weights_saved,
 )
 from tests.mapper.serving_tables import table
 
@@ -57,6 +58,13 @@ def test_free_layers_bound_the_gain_from_above():
     a = machine(4.0, 2.4)
     costly, free = (gains(mobilenetv3(assume).table(a), seeds=(1,)) for assume in (True, False))
     assert 0 < costly["forecast"] < free["forecast"] and 0 < costly["energy"] < free["energy"]
+
+
+def test_a_pb_that_holds_every_weight_saves_nearly_all_of_their_traffic():
+    family = mobilenetv3()
+    for pb_mb, low, high in ((0.5, 0.02, 0.4), (8.0, 0.9, 1.0)):
+        a = machine(pb_mb, 9.6)
+        assert low < weights_saved(family, family.table(a), a) < high
 
 
 def test_candidates_are_as_many_as_asked_for():
