@@ -65,6 +65,15 @@ def compile_subnet(
     the layer that needs them is due. Tiles for later queries only are loaded behind the last layers' work.
 
     Raises :class:`MappingError` for what the accelerator cannot run.
+
+    >>> from arch_model.spaces import get_space
+    >>> from arch_model.timing import time_program
+    >>> from arch_model.weights import load_weights
+    >>> fashion, tiny, name = get_space("fashion"), Accelerator.load("tiny"), "fashion-d111-w222"
+    >>> subnet, quant = fashion.subnet(name), load_weights().subnets[name].ops
+    >>> program = compile_subnet(subnet, fashion, tiny, quant, MemoryMap.build(fashion, [subnet], tiny))
+    >>> time_program(program.commands, tiny).cycles > subnet.macs / tiny.multipliers
+    True
     """
     if subnet.name not in memory_map.tensors:
         raise MappingError(f"SubNet {subnet.name}: the memory map does not know it; build the map with it")

@@ -93,6 +93,11 @@ class Mapping:
 
     ``bound`` names what takes longest: ``array``, a port (``act``, ``wgt``, ``out``, ``prog``), see
     :data:`mapper.bounds.BOUNDS`.
+
+    >>> from arch_model.layer import Kind
+    >>> best = optimise(Layer("a", Kind.CONV, K=8, C=3, R=3, S=3, H=8, W=8, padding=1), Accelerator.load("tiny"))
+    >>> best.bound, best.tiling.chunk, best.cycles == best.certificate.optimum
+    ('wgt', 2, True)
     """
 
     layer: Layer

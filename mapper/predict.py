@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.accelerator import Accelerator
-from arch_model.energy import energy_of
+from arch_model.energy import Energy, energy, energy_of
 from arch_model.errors import MappingError, SpaceError
-from arch_model.layer import INPUT, Kind, Layer
+from arch_model.layer import Kind, Layer
 from arch_model.machine import Machine
+from arch_model.memories import BUFFERS
 from arch_model.spaces import get_space
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from arch_model.timing import time_program
@@ -22,16 +23,26 @@ from mapper.optimise import Mapping as LayerMapping
 from mapper.optimise import optimise
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer
-from mapper.pinning import fit_subgraph
+from mapper.pin_search import Pin, pin_best
 from mapper.steps import check_supported, fused_adds, fused_conv
 from mapper.walk import PORTS
 
-COLUMNS = (
-    *("subnet", "layer_index", "name", "kind", "K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups"),
-    *("macs", "cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound"),
+SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
+COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
+DETAILS = (
+    *(f"wait_{cause}_cycles" for cause in ("sb", "weights", "out")),
+    *(f"dram_{port}_bytes" for port in PORTS),
+    *(f"{buffer}_bytes" for buffer in BUFFERS),
+    *(f"energy_{part}_j" for part in ("dram", "buffers", "array", "outputs", "leakage")),
 )
+COLUMNS = ("subnet", "layer_index", "name", "kind", *SHAPE, *COSTS, *DETAILS)
 """Columns of a row. ``bound``: the unit or port that takes longest (:data:`mapper.bounds.BOUNDS`); ``fused: ...`` where
-the cost stands in the row of another layer; ``unsupported: ...`` where there is none."""
+the cost stands in the row of another layer; ``unsupported: ...`` where there is none. ``wait_*_cycles``: that RUN stood
+still for input, weights or an output half; ``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on
+chip, ``energy_*_j``: parts of ``energy_j`` (``docs/model.md``)."""
+
+_PARTS = {"dram": "dram", "leakage": "leakage", "requantise": "outputs", "store": "outputs"}
+_PARTS |= dict.fromkeys(BUFFERS, "buffers")
 
 
 def predict_subnet(
@@ -57,8 +68,8 @@ def predict_subnet(
             cost = known[alike]
         except MappingError as error:
             reason = str(error).removeprefix(f"layer {layer.name}: ")
-            cost = dict.fromkeys(COLUMNS[-7:]) | {"bound": f"unsupported: {reason}"}
-        shape = {key: getattr(layer, key) for key in COLUMNS[4:16]}
+            cost = dict.fromkeys(COSTS + DETAILS) | {"bound": f"unsupported: {reason}"}
+        shape = {key: getattr(layer, key) for key in SHAPE}
         what = {"subnet": subnet.name, "layer_index": index, "name": layer.name, "kind": str(layer.kind)}
         row = what | shape | cost
         yield {column: row[column] for column in COLUMNS}
@@ -105,13 +116,13 @@ def _cost(
         cost = machine.cost([layer])
         latency, cycles = float(cost.latency_s[0]), int(cost.cycles[0])
         used = layer.macs / (latency * machine.clock_hz * machine.multipliers)
-        found = dict.fromkeys(COLUMNS[-7:]) | {"cycles": cycles, "latency_s": latency, "utilisation": used}
+        found = dict.fromkeys(COSTS + DETAILS) | {"cycles": cycles, "latency_s": latency, "utilisation": used}
         return found | {"bound": str(cost.bound[0])}
     check_supported(layer)
     if layer.kind is Kind.ADD:
         conv = fused_conv(layer, by_name, readers)
         check_supported(conv)
-        return dict.fromkeys(COLUMNS[-7:-1], 0) | {"bound": f"fused: {conv.name}"}
+        return dict.fromkeys(COSTS + DETAILS, 0) | {"bound": f"fused: {conv.name}"}
     if layer.kind is Kind.POOL:
         return _pool(layer, machine)
     add, hits = adds.get(layer.name), None
@@ -129,7 +140,22 @@ def _cost(
         "pb_hit_bytes": saved,
         "energy_j": best.energy_j,
         "bound": best.bound,
+        **_details(energy(best.walk.activity, machine, best.cycles), best.walk.waits),
     }
+
+
+def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
+    """Values of :data:`DETAILS`."""
+    counts, joules = spent.activity, dict.fromkeys(("dram", "buffers", "array", "outputs", "leakage"), 0.0)
+    for name, value in spent.joules.items():
+        joules[_PARTS.get(name.split(".")[0], "array")] += value
+    values = (
+        *(waits[cause] for cause in ("sb", "weights", "out")),
+        *(counts[f"dram.{port}"] for port in PORTS),
+        *(counts[f"{buffer}.read"] + counts[f"{buffer}.write"] for buffer in BUFFERS),
+        *joules.values(),
+    )
+    return dict(zip(DETAILS, values, strict=True))
 
 
 def _weight_bytes(best: LayerMapping) -> int:
@@ -153,20 +179,19 @@ def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
         "pb_hit_bytes": 0,
         "energy_j": spent.total_j,
         "bound": "out",
+        **_details(spent, dict.fromkeys(("sb", "weights", "out"), 0)),
     }
 
 
 def best_cached(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
-    """A PB with the part of the SubNet's weights worth most in it, of layers that the machine can run."""
-    layers = []
-    for layer in subnet.weight_layers:
-        try:
-            check_supported(layer)
-        except MappingError:
-            continue
-        layers.append(replace(layer, inputs=(INPUT,)))
-    pinned = fit_subgraph(replace(subnet, layers=tuple(layers)), supernet, accelerator)
-    return PersistentBuffer.of(pinned, supernet, accelerator)
+    """A PB with the part of a SubNet's weights in it that makes its Program fastest, as far as :func:`pin_best` finds
+    that without exact search; if the machine cannot run some layer, the sum of the others' cycles counts.
+    """
+    try:
+        best = pin_best(supernet, [subnet], accelerator, objective=Pin.LATENCY, exact=False)
+    except MappingError:
+        best = pin_best(supernet, [subnet], accelerator, objective=Pin.LAYERS, exact=False)
+    return PersistentBuffer.of(best.subgraph, supernet, accelerator)
 
 
 def read_subgraph(path: str | Path, supernet: SuperNet) -> SubGraph:

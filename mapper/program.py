@@ -70,6 +70,16 @@ class Program:
         fetches with an empty PB, a tile counted each time it comes, less what this Program fetches for its own
         passes, be it to the DB or, in a switch, to the PB. Tiles only for later queries count in neither.
     switch_bytes : bytes of tiles loaded only for later queries, at the end of a Program with a switch.
+
+    >>> import numpy as np
+    >>> from arch_model.layer import Kind, Layer
+    >>> from arch_model.weights import ConvQuant
+    >>> from mapper.compile import compile_layer
+    >>> layer = Layer("conv", Kind.CONV, K=2, C=3, R=3, S=3, H=4, W=4, padding=1)
+    >>> quant = ConvQuant(*np.zeros((3, 2), np.int32), z_in=0, z_out=0, lo=-128, hi=127)
+    >>> program, _ = compile_layer(layer, Accelerator.load("tiny"), quant)
+    >>> [command.opcode.name for command in program.commands]
+    ['LOAD_ACT', 'LOAD_WGT', 'LOAD_WGT', 'PASS', 'STORE', 'END']
     """
 
     name: str

@@ -54,6 +54,15 @@ def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str
     """Write a table; ``seed``: with which its SubNets and SubGraphs were drawn, if they were.
 
     Raises :class:`FastSwitchError` if the file cannot be written.
+
+    >>> import tempfile
+    >>> from arch_model.spaces import get_space
+    >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
+    >>> table = SushiAbs.build({net.name: net for net in fashion.sample(3, seed=1)}, {}, {}, fashion, tiny)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_table(table, Path(folder) / "table.parquet", tiny, "fashion")
+    ...     load_table(Path(folder) / "table.parquet", tiny, fashion).subnets == table.subnets
+    True
     """
     facts = _facts(accelerator, space, seed)
     facts["subgraphs"] = dict(zip(table.subgraphs, table.vectors.tolist(), strict=True))
@@ -73,6 +82,11 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
 
     Raises :class:`FastSwitchError`, one line, for a file that is not there or is no such table, and for one of another
     accelerator or space.
+
+    >>> from arch_model.spaces import get_space
+    >>> load_table(Path("none.parquet"), Accelerator.load("tiny"), get_space("fashion"))
+    Traceback (most recent call last):
+    arch_model.errors.FastSwitchError: table none.parquet does not exist; give one that fastswitch table wrote
     """
     try:
         data = pq.read_table(path)

@@ -41,7 +41,7 @@ from mapper.weights_plan import LayerWeights, Piece, Run
 PORTS = ("prog", "wgt", "act", "b", "out")
 
 
-class _LeanFields:
+class LeanFields:
     """What takes time or energy, and nothing else: a :class:`mapper.layer_streams.Maker`."""
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -118,7 +118,7 @@ def walk_layer(step: Step, weights: LayerWeights, tiling: Tiling, accelerator: A
     >>> walk_layer(Step(layer), *cut_weights(Step(layer), tiny, none, none), tiny).dram_bytes   # 8 slots, 2 + 1 tiles
     608
     """
-    streams = LayerStreams(accelerator, _LeanFields(accelerator))
+    streams = LayerStreams(accelerator, LeanFields(accelerator))
     streams.layer(step, 0, weights, tiling)
     order, _, _ = schedule(streams.s, accelerator)
     cycles, waits = time_in_order(order, accelerator)

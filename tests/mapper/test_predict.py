@@ -14,9 +14,11 @@ from arch_model.timing import time_program
 from mapper.compile import compile_subnet
 from mapper.isa import Opcode
 from mapper.memory_map import MemoryMap
+from mapper.optimise import optimise
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer
-from mapper.predict import COLUMNS, best_cached, predict_subnet, predict_subnets, read_subgraph
+from mapper.predict import COLUMNS, DETAILS, best_cached, predict_subnet, predict_subnets, read_subgraph
+from mapper.walk import PORTS
 from tests.mapper.random_nets import random_quant
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
@@ -31,6 +33,24 @@ def test_a_row_a_layer_and_its_own_program():
     conv = next(row for row in rows if row["name"] == "s1b1_conv1")
     assert conv["latency_s"] == conv["cycles"] / 100e6
     assert conv["utilisation"] == pytest.approx(conv["macs"] / (conv["cycles"] * 108))
+
+
+def test_details_add_up():
+    """Ports to DRAM bytes, parts to joules; a conv's buffers by hand."""
+    resident = best_cached(SUBNET, FASHION, TINY)
+    for row in predict_subnet(SUBNET, TINY, resident):
+        assert sum(row[f"dram_{port}_bytes"] for port in PORTS) == row["dram_bytes"]
+        assert sum(row[name] for name in DETAILS if name.startswith("energy")) == pytest.approx(row["energy_j"])
+    row = next(row for row in predict_subnet(SUBNET, TINY) if row["name"] == "s1b1_conv1")
+    tiles, pixels = tile_grid(SUBNET.layer("s1b1_conv1"), TINY), row["P"] * row["Q"]
+    spatial = -(-row["P"] // optimise(SUBNET.layer("s1b1_conv1"), TINY).tiling.rows)
+    # Each weight tile comes once and is read for every spatial tile.
+    assert row["db_bytes"] == (1 + spatial) * tiles.tiles * TINY.tile_bytes_raw and row["pb_bytes"] == 0
+    assert row["ob_out_bytes"] == pixels * (tiles.kt * TINY.kp + TINY.groups(row["K"]) * TINY.cp)
+    assert row["ob_bytes"] == 2 * pixels * tiles.kt * (tiles.ct - 1) * 4 * TINY.kp
+    waits = sum(row[f"wait_{cause}_cycles"] for cause in ("sb", "weights", "out"))
+    # RUN works a cycle a pixel of each pass; the rest of the time it waits, for its first command or its last output.
+    assert 0 < waits < row["cycles"] - tiles.tiles * pixels
 
 
 def test_a_pool_takes_its_store():

@@ -7,8 +7,8 @@ from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
 from arch_model.spaces import get_space
 from arch_model.supernet import SubGraph
-from mapper.pin_best import Pin, nearest_to_average, pin_best, pin_cost
 from mapper.pin_menu import Menu
+from mapper.pin_search import Pin, nearest_to_average, pin_best, pin_cost
 from mapper.pinning import candidates
 from mapper.sushi_costs import SubNetCosts
 
