@@ -276,7 +276,11 @@ def list_subnets(space: str, sample: int | None, seed: int, as_json: bool) -> No
     "SubNets to serve with: a list as `fastswitch subnets --json` writes it, with top1 in per cent.",
 )
 @_file("--table", "FILE.parquet", "Take cycles and SubGraphs from a table that `fastswitch table` wrote.", name="saved")
-@_file("--trace", "FILE.csv", "A recorded stream: arrival_s, accuracy, latency_s.")
+@_file(
+    "--trace",
+    "FILE.csv",
+    "A recorded stream: arrival_s, accuracy (a fraction), latency_s (seconds from the arrival to the deadline).",
+)
 @click.option(
     "--arrivals",
     metavar="PROCESS",
@@ -405,6 +409,9 @@ def serve_stream(
             click.echo(json_list(rows))
         else:
             show_table(SERVE_COLUMNS, rows)
+            facts = {**costs.facts, **stream.facts, "window": window}
+            click.echo("stream: " + ", ".join(f"{key} {value}" for key, value in facts.items()), err=True)
+            click.echo("service and to best: without waiting; best: no accuracy missed, all queries known", err=True)
         return
     if csv_out:
         served.write(csv_out)

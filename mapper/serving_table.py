@@ -125,12 +125,14 @@ class ServingTable:
         del foreign[""]
         alone = set(foreign) - {str(kind) for kind in LEFT_OUT}
         more = np.zeros((2, len(nets), 1), np.int64)
-        if cycles is None:
+        said = ", ".join(f"{count} {why}" for why, count in sorted(foreign.items())) or "nothing"
+        if cycles is not None:
+            said += ", their bytes alone" if foreign else ""
+        else:
             cycles = costs.cycles if alone else SubNetCosts(supernet, graphs, accelerator).cycles(nets)
             more[0, :, 0] = [_assumed(net, accelerator, bool(alone))[0] for net in nets] if assume else 0
         more[1, :, 0] = [_assumed(net, accelerator, bool(alone))[1] for net in nets] if assume else 0
         cycles, moved = cycles + more[0], costs.dram_bytes + more[1]
-        said = ", ".join(f"{count} {why}" for why, count in sorted(foreign.items())) or "nothing"
         return cls(
             SushiAbs(
                 tuple(names),
