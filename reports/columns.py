@@ -67,6 +67,17 @@ PARTITION_COLUMNS = (
     Column("loss", "loss, points", 12, hundredths),
 )
 
+STUDY_COLUMNS = (
+    Column("part", "part", 12, left=True),
+    Column("encoding", "encoding", 14, left=True),
+    Column("adc_bits", "ADC bits", 8),
+    Column("ranking", "ranking", 15, left=True),
+    Column("member", "SubNet", 17, left=True),
+    Column("digital_fraction", "digital", 8, percent),
+    Column("accuracy_mean", "accuracy", 8, percent),
+    Column("loss_points", "loss, points", 12, hundredths),
+)
+
 SUBNET_COLUMNS = (
     Column("image", "image", 5),
     Column("depth", "depth", 5, joined),

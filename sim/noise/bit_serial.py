@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.analog import Conversion, Encoding, Variation, place_values, row_blocks
+from sim.noise.adc import Adc
 from sim.noise.chip import Cells, Chip, fixed_point
 from sim.noise.hybrid import Adcs, Hybrid, HybridEngine
 from sim.noise.network import Bytes, Sums, columns
@@ -15,6 +16,9 @@ from sim.noise.split import LayerSplit
 
 CACHED = 1 << 17
 """Conversions at a time: what fits the cache of a core."""
+
+_WORTH_CUTTING = 0.75
+"""Fraction of driven rows below which leaving the others out pays for the copy."""
 
 
 class BitSerialEngine(HybridEngine):
@@ -30,12 +34,23 @@ class BitSerialEngine(HybridEngine):
 
     def _prepare(self, name: str, split: LayerSplit, cells: Cells) -> None:
         signed = self.crossbar.encoding.is_signed
-        currents = cells[:1] - cells[1:] if signed else cells
+        currents = _by_slice(cells[:1] - cells[1:] if signed else cells)
+        steps = np.array([[adc.step] for adc in self._slice_adcs(name)])
+        if len(steps):  # in steps of the ADC of its slice, so that one rounding converts all slices
+            currents /= np.repeat(steps, len(currents) // len(steps), axis=0)
         drive = (1 << self.crossbar.dac_bits) - 1
-        self._currents[name] = fixed_point(_by_slice(currents), min(self.crossbar.rows, cells.shape[-1]), drive)[0]
+        self._currents[name] = fixed_point(currents, min(self.crossbar.rows, cells.shape[-1]), drive)[0]
         if self._read:
-            variance = (cells**2).sum(axis=0, keepdims=True) if signed else cells**2
-            self._variance[name] = self._read**2 * _by_slice(variance)
+            variance = _by_slice((cells**2).sum(axis=0, keepdims=True) if signed else cells**2)
+            if len(steps):
+                variance /= np.repeat(steps**2, len(variance) // len(steps), axis=0)
+            self._variance[name] = self._read**2 * variance
+
+    def _slice_adcs(self, name: str) -> list[Adc]:
+        """The ADCs of a layer whose slices are converted one by one; none if conversion is ideal or of words."""
+        if self.crossbar.conversion is Conversion.WORD:
+            return []
+        return [adc for adc in self._adcs.get(name, ()) if adc is not None]
 
     def _analog(self, split: LayerSplit, u: Bytes, noise: np.random.Generator) -> Sums:
         taps = columns(split.layer, u, self._zero[split.layer.name], np.uint8)
@@ -48,53 +63,71 @@ class BitSerialEngine(HybridEngine):
 
     def _columns(self, name: str, taps: Bytes, noise: np.random.Generator) -> Sums:
         """The conversions of some columns of ``taps``, summed: (conversions * K, columns)."""
-        crossbar = self.crossbar
+        crossbar, adcs = self.crossbar, self._slice_adcs(name)
         places = place_values(crossbar).astype(np.float64)
         drives = sum(1 << (crossbar.dac_bits * step) for step in range(crossbar.dac_slices))
         total = np.zeros((len(self._currents[name]) // len(places), taps.shape[1]))
         for rows in row_blocks(len(taps), crossbar):
-            gathered = self._over_time(name, rows, taps, noise)
-            if crossbar.conversion is Conversion.WORD:
-                word = np.tensordot(places, gathered, 1)
-                if adc := self._adc(name, 0, word):
-                    adc.convert(word)
-                total += word
+            gathered = self._over_time(name, rows, taps, noise).reshape(len(places), -1, taps.shape[1])
+            if adcs:
+                for place, adc, codes in zip(places, adcs, gathered, strict=True):
+                    total += codes * (adc.step * place)
+                    total += adc.origin * place * drives
                 continue
-            for place, adc, codes in zip(places, self._adcs.get(name, [None] * len(places)), gathered, strict=True):
-                total += place * codes if adc is None else codes * (adc.step * place) + adc.origin * place * drives
+            word = np.tensordot(places, gathered, 1)
+            if crossbar.conversion is Conversion.WORD and (word_adc := self._adc(name, 0, word)):
+                word_adc.convert(word)
+            total += word
         return total
 
     def _over_time(self, name: str, rows: slice, taps: Bytes, noise: np.random.Generator) -> npt.NDArray[Any]:
         """Sum over DAC slices, by place, of the codes (or values, if none are made yet) of a row block's columns.
 
-        (cell slices, conversions * K, columns), from the highest DAC slice: each multiplies what came before.
+        (cell slices * conversions * K, columns), from the highest DAC slice: each multiplies what came before.
         """
-        crossbar = self.crossbar
-        currents, radix = self._currents[name][:, rows], 1 << crossbar.dac_bits
-        slices = crossbar.conversion is Conversion.SLICE and self._adcs.get(name) is not None
+        crossbar, adcs = self.crossbar, self._slice_adcs(name)
+        radix = 1 << crossbar.dac_bits
+        currents = self._currents[name][:, rows]
         # Sums of codes of at most 16 bits are exact in float32; words and ideal conversions have more.
-        exact = slices and (crossbar.adc_bits_for(name) or 0) <= 16
+        exact = bool(adcs) and (crossbar.adc_bits_for(name) or 0) <= 16
         total: npt.NDArray[Any] | None = None
         for step in reversed(range(crossbar.dac_slices)):
-            driven = ((taps[rows] >> (crossbar.dac_bits * step)) & (radix - 1)).astype(currents.dtype)
-            x = currents @ driven
+            bits = (taps[rows] >> (crossbar.dac_bits * step)) & (radix - 1)
+            used = np.asarray(bits.any(axis=1))  # few activations have high bits: rows at 0 V carry no current
+            few = np.count_nonzero(used) < _WORTH_CUTTING * used.size
+            driven = (bits[used] if few else bits).astype(currents.dtype)
+            x = (np.ascontiguousarray(currents[:, used]) if few else currents) @ driven
             if self._read:
-                deviation = np.sqrt(self._variance[name][:, rows] @ driven.astype(np.float64) ** 2)
+                deviation = np.sqrt(self._variance[name][:, rows] @ bits.astype(np.float64) ** 2)
                 x = x + deviation * noise.standard_normal(x.shape)
-            each = x.reshape(crossbar.cell_slices, -1, x.shape[1])
-            if crossbar.conversion is Conversion.SLICE:
-                for s, values in enumerate(each):
-                    if adc := self._adc(name, s, values):
-                        adc.to_codes(values)
+            if adcs:
+                _to_codes(x, adcs)
+            elif crossbar.conversion is Conversion.SLICE:
+                for s, values in enumerate(x.reshape(crossbar.cell_slices, -1, x.shape[1])):
+                    self._adc(name, s, values)  # conversion is ideal, but an observer looks on
             if not exact:
-                each = each.astype(np.float64)
+                x = x.astype(np.float64)
             if total is None:
-                total = each
+                total = x
             else:
                 total *= radix
-                total += each
+                total += x
         assert total is not None  # an activation has bits
         return total
+
+
+def _to_codes(x: npt.NDArray[Any], adcs: list[Adc]) -> None:
+    """Sums in steps of the ADCs of their slices to codes, in place."""
+    each = x.reshape(len(adcs), -1, x.shape[1])
+    for adc, values in zip(adcs, each, strict=True):
+        if adc.origin:
+            values -= adc.origin / adc.step
+    np.rint(x, out=x)
+    if len({(adc.least, adc.most) for adc in adcs}) == 1:
+        np.clip(x, adcs[0].least, adcs[0].most, out=x)
+        return
+    for adc, values in zip(adcs, each, strict=True):
+        np.clip(values, adc.least, adc.most, out=values)
 
 
 def _by_slice(cells: Cells) -> Cells:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import AnalogError
+from arch_model.layer import INPUT
 from arch_model.weights import SuperNetWeights
+from mapper.importers import Network as Imported
 
 DATA = Path("/usr/share/datasets/fashion-mnist")
 """Where the Debian package dataset-fashion-mnist puts its files."""
@@ -18,7 +21,7 @@ DATA = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """``images`` uint8 (N, H, W), ``labels`` uint8 (N,), and where they are from."""
+    """``images`` uint8 (N, H, W) or (N, C, H, W), ``labels`` uint8 (N,), and where they are from."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
@@ -44,6 +47,43 @@ def find_ranking_images(weights: SuperNetWeights, count: int, data: Path = DATA)
     if _is_there(data, "train"):
         return _read(data, "train", "the training set of Fashion-MNIST").first(count)
     return LabelledImages(weights.images, weights.labels, "the shipped test images").first(count)
+
+
+def read_images(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """``images`` (N, C, H, W), as real numbers or uint8 pixels, and ``labels`` (N,) of an npz file.
+
+    Pixels are taken as 0..1. Raises :class:`~arch_model.errors.AnalogError` for anything else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images, labels = arrays["images"], arrays["labels"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        why = " ".join(str(error).split())
+        raise AnalogError(f"{path}: no labelled images ({why}); give an npz file with images and labels") from None
+    if images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels) or labels.dtype.kind not in "iu":
+        raise AnalogError(
+            f"{path}: images are {images.shape}, labels {labels.dtype} {labels.shape}; give (N, C, H, W) and N integers"
+        )
+    real = images.astype(np.float32)
+    return (real / 255 if images.dtype == np.uint8 else real), labels.astype(np.uint8)
+
+
+def images_for(
+    imported: Imported, real: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], source: str
+) -> LabelledImages:
+    """Real images (N, C, H, W) as an imported network takes them: int8 by its input's scale, plus 128.
+
+    Raises :class:`~arch_model.errors.AnalogError` for images of another shape than the network's.
+    """
+    first = next(layer for layer in imported.subnet.layers if INPUT in layer.inputs)
+    shape = (first.C, first.H, first.W)
+    if real.shape[1:] != shape:
+        raise AnalogError(
+            f"network {imported.subnet.name} takes images of {shape} (C, H, W); {source} has {real.shape[1:]}; give "
+            "others with --data FILE.npz"
+        )
+    pixels = imported.tensors[INPUT].quantize(real).astype(np.int16) + 128
+    return LabelledImages(pixels.astype(np.uint8), labels, source)
 
 
 def _paths(data: Path, split: str) -> tuple[Path, Path]:

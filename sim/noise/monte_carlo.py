@@ -118,6 +118,7 @@ class Runner:
         if jobs < 1:
             raise AnalogError(f"jobs is {jobs}; give at least 1")
         self.images = images
+        self._clean: dict[str, tuple[float, float]] = {}
         self._pool: ProcessPoolExecutor | None = None
         if jobs > 1:
             with _one_blas_thread():  # inherited by the workers, which start with the first task
@@ -146,8 +147,12 @@ class Runner:
         seed: int,
         engine: EngineName = EngineName.AUTO,
         on_trial: Callable[[Trial], None] = lambda trial: None,
+        is_enough: Callable[[float, Sequence[float]], bool] = lambda clean, accuracies: False,
     ) -> NoiseResult:
-        """Evaluate ``trials`` chips. Raises :class:`~arch_model.errors.AnalogError` for numbers that make no sense."""
+        """Evaluate ``trials`` chips, fewer if ``is_enough`` says so of the clean accuracy and those so far, in order.
+
+        Raises :class:`~arch_model.errors.AnalogError` for numbers that make no sense.
+        """
         if trials < 1:
             raise AnalogError(f"trials is {trials}; give at least 1")
         if seed < 0:
@@ -156,15 +161,23 @@ class Runner:
         if engine is EngineName.FAST:
             require_fast(hybrid.crossbar)
         adcs = calibrate_adcs(hybrid, variation, self.images.images)
-        start = time.process_time()
-        clean = accuracy(hybrid.network, Digital(hybrid.network), self.images)
-        clean_seconds = time.process_time() - start
+        clean, clean_seconds = self._clean_accuracy(hybrid.network)
         intended = accuracy(hybrid.network, _CLASSES[engine](hybrid, variation, None, adcs), self.images)
         done = []
         for trial in self._trials(hybrid, variation, engine, adcs, seed, trials):
             done.append(trial)
             on_trial(trial)
+            if is_enough(clean, [t.accuracy for t in done]):
+                break
         return NoiseResult(hybrid, variation, engine, seed, self.images, clean, intended, clean_seconds, tuple(done))
+
+    def _clean_accuracy(self, network: Network) -> tuple[float, float]:
+        """Of the int8 network, with the CPU seconds that it took; kept, for a study asks again and again."""
+        if network.hash not in self._clean:
+            start = time.process_time()
+            right = accuracy(network, Digital(network), self.images)
+            self._clean[network.hash] = right, time.process_time() - start
+        return self._clean[network.hash]
 
     def _trials(
         self, hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, seed: int, trials: int

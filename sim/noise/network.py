@@ -16,6 +16,7 @@ from arch_model.layer import INPUT, Kind, Layer
 from arch_model.quant import rounding_shift
 from arch_model.spaces import get_space
 from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant, SuperNetWeights
+from mapper.importers import Network as Imported
 
 Bytes = npt.NDArray[np.uint8]
 Sums = npt.NDArray[np.float64]
@@ -73,6 +74,21 @@ class Network:
         subnet = get_space("fashion").subnet(name)
         used = {layer.name: weights.layers[layer.name][: layer.K, : layer.C] for layer in subnet.weight_layers}
         return cls(name, subnet.layers, used, weights.subnets[name].ops)
+
+    @classmethod
+    def of_import(cls, imported: Imported) -> Network:
+        """An imported network whose every layer has its integers.
+
+        Raises :class:`~arch_model.errors.AnalogError` for one of which some layer has none.
+        """
+        lacking = [layer.name for layer in imported.subnet.layers if layer.name not in imported.quant]
+        if imported.skipped or lacking:
+            what = f"operator {imported.skipped[0]} is left out" if imported.skipped else f"layer {lacking[0]} has none"
+            raise AnalogError(
+                f"network {imported.subnet.name}: noise needs the int8 integers of every layer, but {what}; give a "
+                "quantised model (QDQ or QLinear operators)"
+            )
+        return cls(imported.subnet.name, imported.subnet.layers, imported.weights, imported.quant)
 
     @property
     def weight_layers(self) -> tuple[Layer, ...]:

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from arch_model.analog import Crossbar, Variation
+from arch_model.errors import AnalogError
 from arch_model.weights import load_weights
+from mapper.importers import read_onnx
 from mapper.partition import Partition, Ranking, partition_bytes
 from sim.noise.gradients import sensitivity
 from sim.noise.hybrid import Hybrid
-from sim.noise.images import LabelledImages, find_ranking_images, find_test_images
+from sim.noise.images import LabelledImages, find_ranking_images, find_test_images, images_for, read_images
 from sim.noise.monte_carlo import EngineName, Runner, Trial
 from sim.noise.network import Network
 from sim.noise.search import needs_gradients, rank_network, smallest_fraction
@@ -26,7 +30,11 @@ RANKING_IMAGES = 512
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A network under noise: a SubNet's name (or smallest, largest), the crossbar, the variation, the effort."""
+    """A network under noise, the crossbar, the variation, the effort.
+
+    ``subnet``: a name, smallest or largest; with ``onnx`` that model instead, on ``data``, an npz file with images and
+    labels, or else on Fashion-MNIST as pixels of 0..1.
+    """
 
     subnet: str
     crossbar: Crossbar
@@ -37,14 +45,31 @@ class Question:
     engine: EngineName = EngineName.AUTO
     jobs: int | None = None
     weights: Path | None = None
+    onnx: Path | None = None
+    data: Path | None = None
 
     def open(self) -> tuple[Network, LabelledImages, LabelledImages, Callable[[LabelledImages], Runner]]:
         """The network, its test images, images to rank on, and what makes a runner."""
-        weights = load_weights(self.weights)
-        network = Network.of_subnet(self.subnet, weights)
-        test = find_test_images(weights, self.images)
         jobs = default_jobs(self.trials) if self.jobs is None else self.jobs
-        return network, test, find_ranking_images(weights, RANKING_IMAGES), lambda images: Runner(images, jobs)
+        if self.data is not None and self.onnx is None:
+            raise AnalogError(f"data is {self.data}; it goes with --onnx, SubNets have images of their own")
+        weights = load_weights(self.weights)
+        if self.onnx is None:
+            network = Network.of_subnet(self.subnet, weights)
+            test, rank_on = find_test_images(weights, self.images), find_ranking_images(weights, RANKING_IMAGES)
+        else:
+            imported = read_onnx(self.onnx)
+            network = Network.of_import(imported)
+            if self.data is not None:
+                real, labels = read_images(self.data)
+                test = images_for(imported, real, labels, str(self.data)).first(self.images)
+                rank_on = test.first(min(RANKING_IMAGES, self.images))
+            else:
+                test, rank_on = (
+                    images_for(imported, (found.images[:, None] / 255).astype(np.float32), found.labels, found.source)
+                    for found in (find_test_images(weights, self.images), find_ranking_images(weights, RANKING_IMAGES))
+                )
+        return network, test, rank_on, lambda images: Runner(images, jobs)
 
 
 def default_jobs(trials: int) -> int:

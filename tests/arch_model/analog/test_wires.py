@@ -27,6 +27,35 @@ def test_one_column_of_two_cells_by_hand():
     assert exact_conductance(np.array([[a], [b]]), wire)[0, 0] == pytest.approx(sensed, rel=1e-12)
 
 
+def relaxed(g, wire, drive):
+    """Column currents by Kirchhoff's law alone: every node again and again set to the mean of its neighbours."""
+    rows, cols = g.shape
+    along, down = np.zeros((rows, cols)), np.zeros((rows, cols))  # volts of the wires' nodes
+    for _ in range(200_000):
+        before = down.copy()
+        for i in range(rows):
+            for j in range(cols):
+                left = drive[i] if j == 0 else along[i, j - 1]
+                ends = [(left, 1 / wire), (down[i, j], g[i, j])] + (
+                    [(along[i, j + 1], 1 / wire)] if j + 1 < cols else []
+                )
+                along[i, j] = sum(v * s for v, s in ends) / sum(s for _, s in ends)
+                below = 0.0 if i + 1 == rows else down[i + 1, j]
+                ends = [(below, 1 / wire), (along[i, j], g[i, j])] + ([(down[i - 1, j], 1 / wire)] if i else [])
+                down[i, j] = sum(v * s for v, s in ends) / sum(s for _, s in ends)
+        if np.abs(down - before).max() < 1e-15:
+            break
+    return down[-1] / wire
+
+
+def test_an_array_against_kirchhoff_s_law_node_by_node():
+    rng = np.random.default_rng(4)
+    g, drive, wire = rng.uniform(0.2, 3, (4, 3)), rng.uniform(0, 1, 4), 0.05
+    exact = drive @ exact_conductance(g, wire)
+    assert exact == pytest.approx(relaxed(g, wire, drive), rel=1e-9)
+    assert np.abs(exact / (drive @ g) - 1).min() > 0.1  # the drop is not small
+
+
 def test_no_resistance_no_drop():
     g = np.random.default_rng(1).random((5, 7))
     assert (exact_conductance(g, 0.0) == g).all()
