@@ -88,6 +88,8 @@ def decisions(clock: Callable[[], int]) -> None:
         ("strict-latency", "sushi"),
         ("slackfit", "sushi"),
         ("strict-accuracy", "forecast"),
+        ("strict-latency", "forecast"),
+        ("slackfit", "forecast"),
     ):
         begin = time.perf_counter()
         scheduler = schedulers.make(policy, cache, stream)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mapper.decisions import Decisions
-from mapper.forecast import ForecastCache, ForecastSched
+from mapper.forecast import LOOKS, ForecastCache, ForecastSched
 from mapper.offline import offline_optimum
 from mapper.policies import Separate, StrictAccuracy, StrictLatency, SushiCache
 from mapper.step_costs import StepCosts
@@ -53,6 +53,38 @@ def test_every_query_gets_its_accuracy_and_no_schedule_beats_the_optimum(seed, w
     if not whole:
         assert total <= sushi * (1 + 1e-9)  # vectors of these tables say nothing about their latency
         assert total <= 1.10 * best
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_value_iteration_in_small_pieces_comes_to_the_same(seed, monkeypatch):
+    made = random_table(seed, subnets=8, subgraphs=5)
+    targets = Targets((0.0, float(made.accuracy.max())), (1.0, 1.0), stay=0.8)
+    accuracy = targets.draw(1000, np.random.default_rng(seed))[0]
+    costs = StepCosts(made)
+    totals = []
+    for work in (10**9, 1):  # everything at once, or one row at a time
+        monkeypatch.setattr("mapper.forecast.WORK", work)
+        totals.append(run(made, ForecastSched(costs), accuracy)[0])
+    assert totals[1] == pytest.approx(totals[0], rel=0.02)
+
+
+def test_many_subgraphs_are_asked_about_in_turn():
+    rng = np.random.default_rng(3)
+    cycles = rng.integers(900, 1000, (4, 30))
+    cycles[:, 23] = 500
+    cached, nets = rng.integers(0, 9, (30, 6)), rng.integers(0, 9, (4, 6))
+    free = table(cycles, [0.1, 0.2, 0.3, 0.4], cached, nets, np.zeros((1, 30, 30)))
+    asked = []
+
+    class Counting(StrictLatency):
+        def row(self, column, accuracy, slack_s):
+            asked.append(column)
+            return super().row(column, accuracy, slack_s)
+
+    scheduler = ForecastCache(free, Counting(Decisions(free.latency_s, free.accuracy)))
+    columns = [scheduler.decide(0.0, 2000.0)[1] for _ in range(40)]
+    assert columns[-1] == 23 and set(asked) == set(range(30))
+    assert len(asked) <= 40 * (LOOKS + 1)
 
 
 def test_strict_latency_is_kept_when_it_switches():
