@@ -17,7 +17,7 @@ def one(number):
     return np.array([number], np.int64)
 
 
-# docs/model.md: conv 3 x 3 of 3 to 4 channels on 4 x 4 pixels, `tiny`. Transfers, from acceptance to the token:
+# docs/model.md: conv 3 x 3 of 3 to 3 channels on 4 x 4 pixels, `tiny`. Transfers, from acceptance to the token:
 # LOAD_ACT 1 + 24 + 24 + 1, ZSB 1 + 24 + 15 + 1, tile 1 + 24 + 53 + 1; STORE reads its last word after 16 cycles and
 # sends its last beat after 34, which is acknowledged 24 + 1 later.
 EXAMPLE = Batch(

@@ -98,6 +98,16 @@ def test_every_layer_of_a_family():
             assert getattr(found, name)[i] == value, (layer, name)
 
 
+def test_the_example_of_the_model_page():
+    """Counted by hand there, and in tests/arch_model/test_closed_form.py."""
+    layer = Layer("example", Kind.CONV, 3, 3, 3, 3, 4, 4, padding=1)
+    found = layer_costs(LayerBatch.of([cut(layer, PRESETS[0])], PRESETS))
+    waits = [int(values[0]) for values in (found.wait_sb, found.wait_weights, found.wait_out)]
+    ports = [int(getattr(found, f"{port}_bytes")[0]) for port in ("prog", "wgt", "act", "b", "out")]
+    assert (int(found.cycles[0]), waits, ports) == (274, [3, 91, 0], [7 * 32, 32 + 108, 48, 0, 48])
+    assert walked(layer, PRESETS[0], (0, 0))["cycles"] == 274
+
+
 def test_a_tiling_that_has_no_closed_form_is_named():
     layer = Layer("odd", Kind.CONV, 8, 9, 3, 3, 8, 8, padding=1)
     for tiling in (Tiling(4, 3, lead=2), Tiling(4, 3, order=Order.FILTERS)):
