@@ -18,6 +18,7 @@ from reports.columns import (
     PREDICT_COLUMNS,
     RUN_COLUMNS,
     SERVE_COLUMNS,
+    STUDY_COLUMNS,
     SUBNET_COLUMNS,
     TABLE_COLUMNS,
 )
@@ -478,11 +479,15 @@ def map_layer(layer: str, accelerator: str, objective: str, as_json: bool) -> No
     default="none",
     show_default=True,
     metavar="none|best|FILE.json",
-    help="What the PB holds: nothing, the best part of each SubNet, or a SubGraph ([K, C] of each SuperNet layer).",
+    help="What the PB holds: nothing, for each SubNet the part of it that saves most, or a SubGraph ([K, C] of each "
+    "SuperNet layer).",
 )
 @_file("--csv", "OUT.csv", "Where to write one row a layer.", required=True)
 def predict(subnets: Path, accelerator: str, cached: str, csv_out: Path) -> None:
-    """Predict cycles, bytes and energy of every layer, each at its best mapping and as a Program of its own."""
+    """Predict cycles, bytes and energy of every layer, each at its best mapping and as a Program of its own.
+
+    Beside the totals a row has RUN's waits by cause, the bytes of every port and buffer, and the parts of the energy.
+    """
     from importlib.metadata import version
 
     from arch_model.machine import load_machine
@@ -566,8 +571,10 @@ def import_network(
 
 _ANALOG_OPTIONS = (
     click.option(
-        "--subnet", default="largest", show_default=True, metavar="NAME|smallest|largest", help="A SubNet of fashion."
+        "--subnet", metavar="NAME|smallest|largest", help="A SubNet of fashion; the largest if nothing is named."
     ),
+    _file("--onnx", "FILE.onnx", "A quantised ONNX model instead."),
+    _file("--data", "FILE.npz", "The model's images (N, C, H, W) and labels (N,); without it Fashion-MNIST."),
     click.option(
         "--variation",
         required=True,
@@ -628,6 +635,9 @@ def _question(options: dict[str, Any]) -> Question:
     from sim.noise.monte_carlo import EngineName
     from sim.noise.study import Question
 
+    if options["subnet"] and options["onnx"]:
+        raise click.UsageError("--subnet and --onnx are both given; give one of them")
+    options["subnet"] = options["subnet"] or "largest"
     names = ("encoding", "adc_bits", "percentile", "conversion", "weight_bits", "cell_bits", "dac_bits", "rows", "cols")
     crossbar = Crossbar(**{name: options.pop(name) for name in names})
     variation, engine = Variation.parse(options.pop("variation")), EngineName(options.pop("engine"))
@@ -712,6 +722,56 @@ def find_partition(max_loss: float, ranking: str, out: Path, as_json: bool, **op
         click.echo(to_json(summary))
     else:
         show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})
+
+
+@cli.command(
+    "hybrid",
+    short_help="The whole study of a hybrid: tables, pictures, a page.",
+    epilog="\b\nExample:  fastswitch hybrid --report harmonica --trials 5 --images 200 --full-images 1000 --subnets 5",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Folder for tables, pictures and the page; a second run goes on where the first ended.",
+)
+@click.option("--subnet", default="largest", show_default=True, metavar="NAME|smallest|largest", help="Whose study.")
+@click.option("--sigma", type=float, default=0.5, show_default=True, help="The strongest variation, lognormal.")
+@click.option("--max-loss", type=float, default=2.0, show_default=True, help="Percentage points that may be lost.")
+@_accelerator
+@_seed
+@click.option("--images", type=int, default=500, show_default=True, help="Test images a trial.")
+@click.option("--trials", type=int, default=20, show_default=True, help="Chips a point; fewer where many points are.")
+@click.option("--full-images", type=int, default=10_000, show_default=True, help="Test images of the headline.")
+@click.option("--full-trials", type=int, default=5, show_default=True, help="Chips of the headline.")
+@click.option("--rank-images", type=int, default=512, show_default=True, help="Images that channels are ranked on.")
+@click.option("--subnets", type=int, default=19, show_default=True, help="SubNets that share digital channels.")
+@click.option("--part", "parts", multiple=True, metavar="NAME", help="This part only; may be given again.")
+@click.option("--jobs", type=int, metavar="N", help="Processes, no matter for the results; without it one a core.")
+@_file("--weights", "FILE.npz", "The weights; without it those that ship.")
+def hybrid(report: Path, **options: Any) -> None:
+    """Study one SubNet and its family: collapse, recovery, the shared SubGraph, cost. docs/harmonica.md explains it."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
+    from reports.canvas import require_matplotlib
+
+    require_matplotlib()  # before the work that it draws
+    _make_folder(report)
+    from reports.harmonica import write_report
+    from sim.noise.whole_study import open_lab, run_study, study_parts
+
+    names = options.pop("parts")
+    machine = _machine(options.pop("accelerator"))
+    with open_lab(report, accelerator=machine, **options) as lab:
+        total = sum(len(part.points(lab)) for part in study_parts(lab, names))
+        with shown(total, STUDY_COLUMNS) as (on_row, on_stage):
+            try:
+                run_study(lab, names, lambda part, row: on_row({"part": part, **row}), on_stage)
+            except KeyboardInterrupt:
+                raise _Interrupted(f"; finished rows are in {report}, the same command goes on with them") from None
+            on_stage("pictures and page")
+            page = write_report(report)
+    click.echo(f"page {page}")
 
 
 @cli.command(

@@ -85,7 +85,7 @@ def figures(tables: Tables, sigma: str) -> dict[str, tuple[Draw, int, int]]:
     if "heat" in there:
         made["heat"] = (lambda f: plots.draw_heat(f, tables["heat"], tables["energy"]), 720, 400)
     if "pareto" in there:
-        made["pareto"] = (lambda f: plots.draw_pareto(f, tables["subnets"], sigma), 880, 400)
+        made["pareto"] = (lambda f: plots.draw_pareto(f, tables["subnets"], sigma), 880, 500)
     if "sensitivity" in there:
         height = 100 + LAYER_PX * len(tables["sensitivity"])
         made["sensitivity"] = (lambda f: plots.draw_sensitivity(f, tables["sensitivity"]), 840, height)

@@ -172,20 +172,27 @@ def draw_pareto(figure: Figure, rows: Rows, sigma: str) -> None:
     for n, (key, scale, title) in enumerate(
         (("energy_j", 1e6, "energy of an image, µJ"), ("area_mm2", 1, "area, mm²"))
     ):
-        axes = place(figure, 70 + 420 * n, 40, 350, 300)
+        top, bottom = place(figure, 70 + 420 * n, 60, 350, 250), place(figure, 70 + 420 * n, 340, 350, 90)
         for label, way, accuracy, colour, marker in ways:
             x = [scale * v for v in _column(rows, f"{way}_{key}")]
             y = [100 * v for v in _column(rows, accuracy)]
-            axes.plot(x, y, marker, color=colour, markersize=6, label=label, markeredgecolor="white", linestyle="none")
-        axes.set_xlabel(title)
-        axes.set_ylim(0, 100)
-        axes.set_xlim(left=0)
-        axes.grid(axis="y")
+            axes = bottom if way == "analog" else top
+            axes.plot(x, y, marker, color=colour, markersize=7, label=label, markeredgecolor="white", linestyle="none")
+        right = 1.06 * scale * max(max(_column(rows, f"{way}_{key}")) for _, way, *_ in ways)
+        for axes in (top, bottom):
+            axes.set_xlim(0, right)
+            axes.grid(axis="y")
+            axes.margins(y=0.15)
+        bottom.set_xlabel(title)
+        top.set_xticklabels(())
         if n == 0:
-            axes.set_ylabel("accuracy, %")
-            axes.legend(frameon=False, loc="center right")
+            top.set_ylabel("accuracy, %")
+            bottom.set_ylabel("accuracy, %")
+            top.legend(frameon=False, loc="lower right")
+            bottom.legend(frameon=False, loc="upper right")
     height = figure.get_size_inches()[1] * figure.dpi
-    figure.text(70 / 880, 1 - 20 / height, f"Each mark is a SubNet; σ = {sigma}", color=INK.light)
+    note = f"Each mark is a SubNet; σ = {sigma}. The scale of accuracy is cut: all analog is far below"
+    figure.text(70 / 880, 1 - 26 / height, note, color=INK.light)
 
 
 def draw_subgraph(figure: Figure, rows: Rows, shared: Row) -> None:

@@ -78,7 +78,7 @@ def _search(lab: Lab, units: RankedUnits, crossbar: Crossbar, trials: int) -> tu
 
 
 def _movement_points(lab: Lab) -> list[Row]:
-    order = (BEST, Ranking.FISHER, Ranking.WEIGHTS, Ranking.MAGNITUDE, Ranking.FIRST_LAST)
+    order = (BEST, Ranking.WEIGHTS, Ranking.FISHER)
     return [{"ranking": str(ranking)} for ranking in order]
 
 
@@ -126,11 +126,14 @@ def _heat(lab: Lab, point: Row) -> Row:
 
 
 def _full_points(lab: Lab) -> list[Row]:
-    return [{"encoding": str(e), "split": split} for e in Encoding for split in ("none", "smallest")]
+    encodings = (Encoding.DIFFERENTIAL, Encoding.OFFSET, Encoding.SIGN_MAGNITUDE)
+    return [{"encoding": str(e), "split": split} for e in encodings for split in ("none", "smallest")]
 
 
 def _full(lab: Lab, point: Row) -> Row:
     """The headline on every test image: another sample of images than the one that chose the partition."""
+    if twin := _twin(lab, "full", point):
+        return twin
     partition = lab.split(point["encoding"], None) if point["split"] == "smallest" else None
     crossbar = Crossbar(encoding=point["encoding"])
     result = lab.run(crossbar, lab.strongest, partition, trials=lab.effort.full_trials, runner=lab.full_runner)

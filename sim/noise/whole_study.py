@@ -16,7 +16,7 @@ from sim.noise.study import default_jobs
 
 NAMES = (
     *("smallest", "shared", "subnets", "layers", "cost", "energy", "sensitivity", "histogram"),
-    *("collapse", "movement", "heat", "recovery", "quantisation", "serial", "full"),
+    *("collapse", "movement", "full", "heat", "recovery", "quantisation", "serial"),
 )
 """The parts in the order in which they run; each may need those before it."""
 
