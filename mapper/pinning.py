@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from arch_model.accelerator import Accelerator
+from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.pack import slice_grid, tile_grid
@@ -45,7 +46,11 @@ def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -
     for layer in subnet.weight_layers:
         if not unsupported(layer):
             shape = layer.K, layer.C, layer.R, layer.S, layer.H, layer.W, layer.stride, layer.padding
-            worth[layer.name] = _worth(shape, accelerator)
+            try:
+                worth[layer.name] = _worth(shape, accelerator)
+            except MappingError:
+                choose(layer, accelerator)  # says the same of this layer, by its name
+                raise
     for name in sorted(worth, key=lambda name: worth[name], reverse=True):
         index = supernet.index(name)
         k, c = whole.slices[index]

@@ -194,7 +194,7 @@ class TableJob:
         facts["subnets"] = _digest([[subnet.name, repr(subnet.layers)] for subnet in self.subnets])
         facts["subgraphs"] = _digest([[name, graph.slices] for name, graph in self.subgraphs.items()])
         plan = parts / "plan.json"
-        if not plan.exists():
+        if not any(parts.glob("*.npy")):
             parts.mkdir(parents=True, exist_ok=True)
             partial = parts / "plan.partial"
             partial.write_text(json.dumps(facts), encoding="utf-8")
