@@ -11,7 +11,7 @@ from mapper.step_costs import StepCosts
 
 Floats = npt.NDArray[np.float64]
 
-WORK = 24_000
+WORK = 12_000
 """Steps (level, SubGraph before, SubGraph after) that the forecast looks at again in one go: some tens of
 microseconds."""
 
@@ -38,22 +38,28 @@ class ForecastSched:
         self._counts = prior * (np.eye(levels) + 1 / levels) / 2
         self._steps: Floats = costs.steps.reshape(levels * columns, columns)
         self._then: Floats = costs.best / (1 - keep)  # by the next query's level and what it finds
+        self._better: Floats = self._then.copy()  # of the sweep that is under way
         self._worth: Floats = self._then.copy()
         self._next, self._stride = 0, max(1, WORK // columns)
         for _ in range(16 * -(-len(self._steps) // self._stride)):
             self._improve()
 
     def _improve(self) -> None:
-        """Value iteration for the next rows (level, SubGraph before), after those levels' worths."""
+        """Value iteration for the next rows (level, SubGraph before).
+
+        SubGraphs are compared within a level, so all of its worths come from the same sweep, at once.
+        """
         columns = self.costs.best.shape[1]
         first, past = self._next, min(self._next + self._stride, len(self._steps))
-        low, high = first // columns, (past - 1) // columns + 1
+        low, high = -(-first // columns), (past - 1) // columns + 1  # levels that begin here
         counts = self._counts[low:high]
         self._worth[low:high] = counts / counts.sum(axis=1, keepdims=True) @ self._then
         level = np.arange(first, past) // columns
         best = (self._steps[first:past] + self.keep * self._worth[level]).min(axis=1)
-        self._then.reshape(-1)[first:past] = best
+        self._better.reshape(-1)[first:past] = best
         self._next = past % len(self._steps)
+        if not self._next:
+            self._then, self._better = self._better, self._then
 
     def decide(self, accuracy: float, slack_s: float) -> tuple[int, int]:
         """See :class:`mapper.policies.Scheduler`."""
@@ -83,8 +89,8 @@ class ForecastCache:
     """Any SubNet rule, with the SubGraph that a running mean of recent queries says will cost it least.
 
     ``by_column``: whether the rule's choice depends on what is cached; it is then asked for SubGraphs at each query,
-    for all or in turn (:data:`FEW`). ``accuracy_first``: a SubGraph that lets the rule serve more accurately is worth any
-    latency; else only seconds count. A query that a switch would make late does not switch.
+    for all or in turn (:data:`FEW`). ``accuracy_first``: a SubGraph that lets the rule serve more accurately is worth
+    any latency; else only seconds count. A query that a switch would make late does not switch.
     """
 
     def __init__(
