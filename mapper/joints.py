@@ -38,7 +38,7 @@ FAR = -(1 << 40)
 """An event so long ago that it holds nothing up."""
 
 _ORIGIN = 1 << 40
-_OUT_BEFORE = 12  # a last word is read this long before its STORE is done, and DRAM's latency
+_OUT_BEFORE = STORE_BEAT + STORE_GIVE + TOKEN  # a last word is read so long, and DRAM's latency, before rows are stored
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def random_batch(rng, count=8):
     return LayerBatch.of(cuts, machines)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_several_events_are_the_latest_of_each(seed):
     """The recurrence with five events at random times gives the largest of (event + its number)."""

@@ -40,7 +40,7 @@ def check(layers, cached, accelerator, where):
         assert {name: int(getattr(found, name)[i]) for name in expected} == expected, (where, layer, part)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=18, deadline=None)
 @given(st.sampled_from(space_names()), st.integers(0, 2**32 - 1))
 def test_random_layers_with_random_parts_cached(space, seed):
     """Four layers of a random SubNet of a random family, each with a leading slice in the PB, none or all of it."""
