@@ -68,6 +68,17 @@ def test_value_iteration_in_small_pieces_comes_to_the_same(seed, monkeypatch):
     assert totals[1] == pytest.approx(totals[0], rel=0.02)
 
 
+@pytest.mark.parametrize("work", [10**9, 200, 1])
+def test_subgraphs_that_are_alike_are_never_exchanged(work, monkeypatch):
+    """However far value iteration has come: what is compared is of one sweep."""
+    monkeypatch.setattr("mapper.forecast.WORK", work)
+    cycles, switch = np.full((3, 40), [[100], [200], [400]]), (1 - np.eye(40))[None]
+    alike = table(cycles, [0.8, 0.85, 0.9], np.zeros((40, 2)), np.zeros((3, 2)), switch)
+    accuracy = Targets((0.8, 0.9), (1.0, 1.0), stay=0.8).draw(500, np.random.default_rng(0))[0]
+    scheduler = ForecastSched(StepCosts(alike))
+    assert {scheduler.decide(asked, 1e9)[1] for asked in accuracy.tolist()} == {0}
+
+
 def test_many_subgraphs_are_asked_about_in_turn():
     rng = np.random.default_rng(3)
     cycles = rng.integers(900, 1000, (4, 30))
