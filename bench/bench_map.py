@@ -97,19 +97,22 @@ HEADINGS = (
 )
 
 
-def run_zigzag() -> None:
-    """Run ZigZag's own search on the same layers and array, if it can be imported."""
+def run_zigzag(ours: dict[str, tuple[Mapping, float]]) -> None:
+    """Run ZigZag's own search on the same layers and array, if it can be imported, and print it beside ours."""
     if importlib.util.find_spec("zigzag") is None:
         print("\nZigZag is not installed here (pip install zigzag-dse six); its figures above are those of the table.")
         return
     from zigzag_run import best_cycles
 
-    print(f"\nZigZag {importlib.metadata.version('zigzag-dse')} in this run:")
-    for peer in PEERS:
-        begin = time.perf_counter()
+    print(f"\nBoth in this run, ZigZag {importlib.metadata.version('zigzag-dse')}; CPU seconds:\n")
+    print("| layer | ours | ZigZag | ours against it | our search | its search |\n|" + "---|" * 6)
+    for text, (best, seconds) in ours.items():
+        begin = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
-            cycles = best_cycles(parse_layer(peer.layer), Path(folder))
-        print(f"{peer.layer}: {cycles:,} cycles, {time.perf_counter() - begin:.1f} s", flush=True)
+            cycles = best_cycles(parse_layer(text), Path(folder))
+        against, took = best.cycles / cycles - 1, time.process_time() - begin
+        cells = text, f"{best.cycles:,}", f"{cycles:,}", f"{against:+.2%}", f"{seconds:.4f} s", f"{took:.1f} s"
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:
@@ -120,11 +123,13 @@ def main() -> None:
     accelerator = Accelerator.load(HERE / "peers.yaml")
     print(f"accelerator {accelerator.name}, hash {accelerator.hash()}, load average {os.getloadavg()[0]:.1f}\n")
     print("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS))
+    ours = {}
     for peer in PEERS:
-        print(row(peer, *measure(peer.layer, accelerator, options.repeat)), flush=True)
+        ours[peer.layer] = measure(peer.layer, accelerator, options.repeat)
+        print(row(peer, *ours[peer.layer]), flush=True)
     print("\n" + subnet_line(Accelerator.load("zcu104"), options.repeat))
     if options.zigzag:
-        run_zigzag()
+        run_zigzag(ours)
 
 
 if __name__ == "__main__":
