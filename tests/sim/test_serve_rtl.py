@@ -21,12 +21,12 @@ def test_eight_queries():
     order = sorted(weights.subnets, key=lambda name: Session(FASHION, only(weights, [name]), tiny).subnets[name].macs)
     few = only(weights, order[:9:2])
     table = fashion_table(tiny, candidates=3, weights=few)
-    served = serve_exactly(table, draw_stream("poisson:400", span(table), 8, 3), "strict-accuracy", "forecast")
+    served = serve_exactly(table, draw_stream("poisson:400", span(table), 8, 3), "random", "sushi", window=1)
     assert served.summary()["switches"] >= 2
     seen = []
     with Bench(build(tiny, find_simulator())) as bench:
         result = replay(served, Session(FASHION, few, tiny), bench, on_row=seen.append)
     assert result.bit_exact and seen == list(result.rows) and len(seen) == 8
     assert abs(result.cycle_error) <= 0.01 and abs(result.byte_error) <= 0.01
-    for row in seen:
-        assert row["table_cycles"] == pytest.approx(row["simulated_cycles"], rel=0.03)
+    for row in seen:  # where a tile is depends on the switches before, which the table does not know
+        assert row["table_cycles"] == pytest.approx(row["simulated_cycles"], rel=0.06)
