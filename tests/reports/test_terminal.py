@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.terminal import Column, json_list, line, named, percent, plain, show_summary, show_table, shown, to_json
+from reports.terminal import Column, counting, json_list, line, named, percent, plain, show_summary, show_table, shown, to_json
 
 COLUMNS = (Column("name", "layer", 6, left=True), Column("part", "part", 8, percent))
 
@@ -113,3 +113,16 @@ def test_a_terminal_gets_a_bar_and_the_pipe_beside_it_the_rows_alone():
     os.close(control)
     assert done.stdout == '{"n": 1}\n'
     assert b"counting" in seen and b"{" not in seen
+
+
+def test_a_count_is_said_when_a_stage_begins_and_now_and_then(capsys):
+    with counting(every_s=0.0) as on_count:
+        on_count("compiling", 0, 2000)
+        on_count("compiling", 1000, 2000)
+        on_count("compiling", 2000, 2000)
+        on_count("serving", 1, 3)
+    assert capsys.readouterr() == ("", "compiling ...\ncompiling: 1,000 of 2,000\nserving ...\n")
+    with counting(every_s=60.0) as on_count:
+        for done in range(1000):
+            on_count("compiling", done, 1000)
+    assert capsys.readouterr().err == "compiling ...\n"
