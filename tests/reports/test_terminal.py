@@ -15,7 +15,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.terminal import Column, counting, json_list, line, named, percent, plain, show_summary, show_table, shown, to_json
+from reports.terminal import (
+    Column,
+    counting,
+    json_list,
+    line,
+    named,
+    percent,
+    plain,
+    show_summary,
+    show_table,
+    shown,
+    to_json,
+)
 
 COLUMNS = (Column("name", "layer", 6, left=True), Column("part", "part", 8, percent))
 
