@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core.core_schema import ValidationInfo
@@ -57,10 +57,13 @@ class Buffers(Section):
 
 
 class Axi(Section):
-    """The AXI ports: bits of a beat, and beats of the longest burst."""
+    """The AXI ports: bits of a beat, beats of the longest burst, and what LOAD_ACT and STORE move beside them: so many
+    pixels of a row in a cycle.
+    """
 
     data_bits: int = Field(ge=32, le=1024, description="bits, a power of two in 32..1024")
     max_burst: int = Field(ge=2, le=256, description="beats, a power of two in 2..256")
+    pixels: Literal[1, 2, 4] = Field(1, description="1, 2 or 4 pixels")
 
 
 class Dram(Section):
@@ -86,7 +89,7 @@ class Accelerator(Section):
     array: Array = Field(description="a section with kp, cp")
     clock_hz: Annotated[float, Field(gt=0, description="hertz, a number above 0 such as 100_000_000")]
     buffers: Buffers = Field(description=f"a section with {', '.join(Buffers.model_fields)}")
-    axi: Axi = Field(description="a section with data_bits, max_burst")
+    axi: Axi = Field(description="a section with data_bits, max_burst and, where it is not 1, pixels")
     dram: Dram = Field(description="a section with bytes, latency_cycles, cycles_per_beat")
     energy: EnergyTable = Field(
         default_factory=EnergyTable.shipped, description=f"a section with rows of {', '.join(EnergyTable.model_fields)}"
@@ -116,6 +119,11 @@ class Accelerator(Section):
     def beat_bytes(self) -> int:
         """B: bytes of a beat on every AXI port."""
         return self.axi.data_bits // 8
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a row, CP bytes each, that LOAD_ACT and STORE move a cycle."""
+        return self.axi.pixels
 
     @property
     def nb(self) -> int:

@@ -41,7 +41,8 @@ def memories(accelerator: Accelerator) -> dict[str, Memory]:
     """Each buffer's memory, as ``rtl`` builds it, by the names of :data:`BUFFERS`.
 
     A buffer is what its bytes hold in whole words, so up to a word (of the PB and the DB: a tile) less than the
-    Accelerator says; a machine without a PB keeps one word of it.
+    Accelerator says; a machine without a PB keeps one word of it. A bank of the SB and of OB's output side is as many
+    memories as LOAD_ACT and STORE move pixels a cycle.
 
     >>> m = memories(Accelerator.load("zcu104"))["sb"]
     >>> m.banks, m.depth, m.width      # nine banks, 2 x 4096 words of CP = 9 bytes
@@ -52,9 +53,9 @@ def memories(accelerator: Accelerator) -> dict[str, Memory]:
     made = (
         Memory("pb", 1, max(1, a.pb_tiles * a.kp), tile, tile),
         Memory("db", 1, 2 * a.db_half_tiles * a.kp, tile, tile),
-        Memory("sb", TAPS, 2 * a.sb_half_words, word, word),
+        Memory("sb", TAPS * a.pixels, -(-2 * a.sb_half_words // a.pixels), word, word),
         Memory("ob", 1, a.ob_pixels, 32 * a.kp, 32 * a.kp),
-        Memory("ob_out", a.nb, 2 * a.out_half_words, word, 8),
+        Memory("ob_out", a.nb * a.pixels, -(-2 * a.out_half_words // a.pixels), word, 8),
         Memory("zsb", 1, 2 * a.zsb_half_entries, 64 * a.kp, 64),
     )
     return {memory.buffer: memory for memory in made}

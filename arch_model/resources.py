@@ -135,11 +135,11 @@ def _datapath(a: Accelerator) -> Iterable[Resources]:
 
 
 def _transfers(a: Accelerator) -> Iterable[Resources]:
-    beat, padding = a.beat_bytes, -9 * a.kp * a.cp % a.beat_bytes
+    beat, padding, word = a.beat_bytes, -9 * a.kp * a.cp % a.beat_bytes, a.pixels * a.cp
     slot = 32
     queues = _sum("", [_fifo(bits, QUEUE_DEPTH) for bits in QUEUE_BITS])
     yield _sum("fetch", [Resources("", *_plain(FETCH)), _dma(), _gearbox(beat, slot, 0, 0), queues])
-    yield _sum("load_act", [Resources("", *_plain(LOAD_ACT)), _dma(), _gearbox(beat, a.cp, 0, min(beat - 1, 255))])
+    yield _sum("load_act", [Resources("", *_plain(LOAD_ACT)), _dma(), _gearbox(beat, word, 0, min(beat - 1, 255))])
     yield _sum(
         "load_weights",
         [
@@ -149,11 +149,12 @@ def _transfers(a: Accelerator) -> Iterable[Resources]:
             _gearbox(beat, 8, 0, 0),
         ],
     )
-    lanes = Resources("", luts=a.cp * STORE_LANE_LUTS, ffs=a.cp * STORE_LANE_BITS, dsps=a.cp * STORE_LANE_DSPS)
-    own = Resources("", luts=STORE[0] + 9 * a.cp, ffs=STORE[1] - 14 + 8 * a.cp)
+    lanes = Resources("", luts=word * STORE_LANE_LUTS, ffs=word * STORE_LANE_BITS, dsps=word * STORE_LANE_DSPS)
+    own = Resources("", luts=STORE[0] + 9 * word, ffs=STORE[1] - 14 + 8 * word)
     write = Resources("", *_plain(DMA_WRITE))
-    unpack, pack = _gearbox(beat, a.cp, 0, min(beat - 1, 255)), _gearbox(a.cp, beat, min(beat - 1, 255), 0)
-    yield _sum("store", [lanes, own, _dma(), write, unpack, pack, _fifo(8 * a.cp + 1, FIFO_DEPTH)])
+    result = 8 * word + 1 + (a.pixels - 1).bit_length()  # a word, whether it ends a row, the pixels it lacks
+    unpack, pack = _gearbox(beat, word, 0, min(beat - 1, 255)), _gearbox(word, beat, min(beat - 1, 255), 0)
+    yield _sum("store", [lanes, own, _dma(), write, unpack, pack, _fifo(result, FIFO_DEPTH)])
     luts, ffs = SEMAPHORE
     yield Resources("control", luts=CONTROL[0] + SEMAPHORES * luts, ffs=CONTROL[1] + SEMAPHORES * ffs)
 

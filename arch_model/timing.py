@@ -209,7 +209,7 @@ def _load_act(m: _Machine) -> Process:
         stored = yield from m.take(c["wait_stored"], "stored")
         start = max(there, free, sb_free, stored)
         m.accept("LOAD_ACT", index, start)
-        read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval)
+        read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval, a.pixels)
         end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "sb_full", end)
         m.timeline.append(Interval("LOAD_ACT", index, start, end - LOAD_GIVE))
@@ -285,14 +285,13 @@ def _store(m: _Machine) -> Process:
         c = m.commands[index]
         start = max(there, free, (yield from m.take(c["wait_full"], "out_full")))
         m.accept("STORE", index, start)
-        if c["pool"]:
+        if c["pool"]:  # pixel by pixel
             read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval)
             last_word = start + STORE_ADDRESS + m.latency + read
             last_beat = last_word + STORE_BEAT + m.interval * (c["run_beats"] - 1)
         else:
-            words, beats = store_cycles(
-                c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval, m.latency, bool(c["use_b"])
-            )
+            rows, add = c["groups"] * c["rows"], bool(c["use_b"])
+            words, beats = store_cycles(rows, c["cols"], a.cp, a.beat_bytes, m.interval, m.latency, add, a.pixels)
             last_word, last_beat = start + words, start + beats
         m.give(c["signal_free"], "out_free", last_word)
         end = last_beat + m.latency + STORE_GIVE

@@ -1,9 +1,9 @@
 """How long one transfer takes, to the cycle: rows of words from DRAM to a memory on chip, or back.
 
-A row is ``cols`` words of ``word`` bytes, padded to whole beats. A word moves a cycle and a beat every
-``interval`` cycles, so the end is the latest of (when some beat can move + what must follow it); within a row
-that is a maximum over a few words, and over rows it is linear. Every function is exact for the RTL
-(``tests/rtl/test_transfers.py``).
+A row is ``cols`` pixels of ``size`` bytes, padded to whole beats. A *word* of ``pixels`` of them (the last of a row
+may have fewer) moves a cycle and a beat every ``interval`` cycles, so the end is the latest of (when some beat can move
++ what must follow it); within a row that is a maximum over a few words, and over rows it is linear. Every function is
+exact for the RTL (``tests/rtl/test_transfers.py``). Weight tiles and ZSB entries are rows whose pixels are their words.
 """
 
 from __future__ import annotations
@@ -23,27 +23,38 @@ STORE_FIFO = 16  # words between their read and that way out, at most
 Ints = npt.NDArray[np.int64]
 
 
-def row_beats(cols: int, word: int, beat: int) -> int:
+def row_beats(cols: int, size: int, beat: int) -> int:
     """Beats of a padded row.
 
     >>> row_beats(7, 3, 4)
     6
     """
-    return -(-cols * word // beat)
+    return -(-cols * size // beat)
 
 
-def _words(cols: int, word: int, beat: int) -> Ints:
+def row_words(cols: int, pixels: int) -> int:
+    """Words of a row.
+
+    >>> row_words(7, 2)
+    4
+    """
+    return -(-cols // pixels)
+
+
+def _words(cols: int, size: int, beat: int, pixels: int) -> Ints:
     """For each word of a row the beat that completes it."""
-    return -(-(np.arange(cols) + 1) * word // beat) - 1
+    ends = np.minimum((np.arange(row_words(cols, pixels)) + 1) * pixels, cols) * size
+    return -(-ends // beat) - 1
 
 
-def _beats(cols: int, word: int, beat: int) -> Ints:
+def _beats(cols: int, size: int, beat: int, pixels: int) -> Ints:
     """For each beat of a row the word that completes it."""
-    return np.minimum(-(-(np.arange(row_beats(cols, word, beat)) + 1) * beat // word), cols) - 1
+    ends = np.minimum(-(-(np.arange(row_beats(cols, size, beat)) + 1) * beat // size), cols)
+    return -(-ends // pixels) - 1
 
 
 @lru_cache(maxsize=1 << 16)
-def read_cycles(rows: int, cols: int, word: int, beat: int, interval: int) -> int:
+def read_cycles(rows: int, cols: int, size: int, beat: int, interval: int, pixels: int = 1) -> int:
     """Cycles from the first beat's arrival to the write of the last word.
 
     The last word is written at the latest of (arrival of the beat that completes some word + 1 + words after
@@ -52,13 +63,16 @@ def read_cycles(rows: int, cols: int, word: int, beat: int, interval: int) -> in
     >>> read_cycles(1, 4, 3, 4, 2)   # beats in 0 2 4 complete words 0, 1, 2 and 3: written in 1 3 5 6
     6
     """
-    behind = int((interval * _words(cols, word, beat) - np.arange(cols)).max())
-    slower = interval * row_beats(cols, word, beat) - cols
-    return LOAD_WORD + behind + rows * cols - 1 + (rows - 1) * max(0, slower)
+    words = row_words(cols, pixels)
+    behind = int((interval * _words(cols, size, beat, pixels) - np.arange(words)).max())
+    slower = interval * row_beats(cols, size, beat) - words
+    return LOAD_WORD + behind + rows * words - 1 + (rows - 1) * max(0, slower)
 
 
 @lru_cache(maxsize=1 << 16)
-def store_cycles(rows: int, cols: int, word: int, beat: int, interval: int, latency: int, add: bool) -> tuple[int, int]:
+def store_cycles(
+    rows: int, cols: int, size: int, beat: int, interval: int, latency: int, add: bool, pixels: int = 1
+) -> tuple[int, int]:
     """Cycles of a STORE from its acceptance to (the read of its last word, its last beat).
 
     ``add``: each word waits for operand b, that is rows of the same form from DRAM. Without b words are read a cycle
@@ -67,37 +81,38 @@ def store_cycles(rows: int, cols: int, word: int, beat: int, interval: int, late
     >>> store_cycles(1, 4, 3, 4, 2, 24, False)     # words read in 1 .. 4 complete beats offered in 12 13 14
     (4, 16)
     """
-    beats, total = row_beats(cols, word, beat), rows * row_beats(cols, word, beat)
-    ends, lag = _beats(cols, word, beat), interval * np.arange(beats)
-    gain = cols - interval * beats  # what a row of words takes longer than its beats
+    beats, total = row_beats(cols, size, beat), rows * row_beats(cols, size, beat)
+    words = row_words(cols, pixels)
+    ends, lag = _beats(cols, size, beat, pixels), interval * np.arange(beats)
+    gain = words - interval * beats  # what a row of words takes longer than its beats
     if add:
-        last_word = STORE_ADDRESS + latency + read_cycles(rows, cols, word, beat, interval)
-        behind = interval * _words(cols, word, beat) - np.arange(cols)
+        last_word = STORE_ADDRESS + latency + read_cycles(rows, cols, size, beat, interval, pixels)
+        behind = interval * _words(cols, size, beat, pixels) - np.arange(words)
         # The slowest way: wait for b at some word, read on to a word that completes a beat, write beats to the end.
         same_row = int((np.maximum.accumulate(behind)[ends] + ends - lag).max())
         spread = int(behind.max() + (ends - lag).max())
-        ways = [same_row + (rows - 1) * 0, *([spread + gain, spread + (rows - 1) * gain] if rows > 1 else [])]
+        ways = [same_row, *([spread + gain, spread + (rows - 1) * gain] if rows > 1 else [])]
         first = STORE_ADDRESS + latency + STORE_WORD
         return last_word, first + STORE_BEAT + interval * (total - 1) + max(ways)
-    words = rows * cols
     offered = np.maximum.accumulate(ends - lag)
     last_beat = STORE_WORD + STORE_BEAT + interval * (total - 1) + int(offered[-1]) + (rows - 1) * max(0, gain)
-    last_word = STORE_WORD + words - 1
+    last_word = STORE_WORD + rows * words - 1
     if gain < 0:
-        last_word = max(last_word, _throttled(words, cols, word, beat, interval, offered))
+        last_word = max(last_word, _throttled(rows, cols, size, beat, interval, pixels, offered))
     return last_word, last_beat
 
 
-def _throttled(words: int, cols: int, word: int, beat: int, interval: int, offered: Ints) -> int:
+def _throttled(rows: int, cols: int, size: int, beat: int, interval: int, pixels: int, offered: Ints) -> int:
     """When beats let the last word be read: STORE_FIFO words before it, a word must have left the FIFO, and so on back.
 
     A word leaves for the gearbox once the bytes before it, less those of the beats that have left, leave it room.
     """
-    back = np.arange(2 * cols)  # how many words before that one
-    m = words - 1 - STORE_FIFO - back
+    words, word = row_words(cols, pixels), pixels * size
+    back = np.arange(2 * words)  # how many words before that one
+    m = rows * words - 1 - STORE_FIFO - back
     m = m[m >= 0]
-    row, x = np.divmod(m, cols)
-    before = row * row_beats(cols, word, beat) * beat + x * word
+    row, x = np.divmod(m, words)
+    before = row * row_beats(cols, size, beat) * beat + x * word
     gone = -(-(before + word - gearbox_bytes(word, beat)) // beat)  # beats that must have left
     wait = gone >= 1
     if not wait.any():

@@ -47,13 +47,14 @@ BOUNDS = ("array", "act", "wgt", "out", "prog", "halves")
 @dataclass(frozen=True)
 class Candidates:
     """Mappings of a layer, int64 (n,) each: output rows a tile, K-tiles a chunk, ``lead``, ``part`` as in
-    :class:`mapper.tiling.Tiling`, and whether chunks are the outermost loop."""
+    :class:`mapper.tiling.Tiling`, whether chunks are the outermost loop, and ``weave``."""
 
     rows: Ints
     chunk: Ints
     lead: Ints
     part: Ints
     filters: Ints
+    weave: Ints
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,10 +75,10 @@ class _Transfer:
         return np.asarray(commands * self.fixed + rows * self.row)
 
 
-def _loads(accelerator: Accelerator, cols: int, word: int) -> _Transfer:
-    """LOADs of rows of ``cols`` words, from one acceptance to the next."""
+def _loads(accelerator: Accelerator, cols: int, size: int, pixels: int = 1) -> _Transfer:
+    """LOADs of rows of ``cols`` pixels (words, of weights), from one acceptance to the next."""
     a = accelerator
-    one, two = (read_cycles(rows, cols, word, a.beat_bytes, a.dram.cycles_per_beat) for rows in (1, 2))
+    one, two = (read_cycles(rows, cols, size, a.beat_bytes, a.dram.cycles_per_beat, pixels) for rows in (1, 2))
     return _Transfer(LOAD_ADDRESS + a.dram.latency_cycles + LOAD_GIVE + 2 * one - two, two - one)
 
 
@@ -85,7 +86,8 @@ def _stores(accelerator: Accelerator, layer: Layer, add: bool) -> _Transfer:
     """STOREs of output rows, from acceptance to acknowledgement. Their cycles are convex from two rows on."""
     a, latency = accelerator, accelerator.dram.latency_cycles
     one, two, three = (
-        store_cycles(rows, layer.Q, a.cp, a.beat_bytes, a.dram.cycles_per_beat, latency, add)[1] for rows in (1, 2, 3)
+        store_cycles(rows, layer.Q, a.cp, a.beat_bytes, a.dram.cycles_per_beat, latency, add, a.pixels)[1]
+        for rows in (1, 2, 3)
     )
     row = min(two - one, three - two)
     return _Transfer(one - row + latency + STORE_GIVE, row)
@@ -131,7 +133,7 @@ class Bounds:
 
         # Input, in rows of a group. The first tile comes in parts, behind each of which some passes are left.
         groups = a.groups(layer.C)
-        act = _loads(a, layer.W, a.cp)
+        act = _loads(a, layer.W, a.cp, a.pixels)
         lead_ct = -(-grid.ct // c.lead)
         parts = np.where(leading, -(-grid.ct // lead_ct), 1)
         part_groups = np.minimum(lead_ct * (TAPS if is_pointwise(layer) else 1), groups)
@@ -139,7 +141,8 @@ class Bounds:
         times = np.where(filters & (tiles > 2), chunks, 1)
         rows_in = groups * times * _table(layer)[c.rows]
         act_commands = tiles * times + parts - 1
-        before = (parts - 1) * lead_ct * first
+        before_parts = (parts - 1) * lead_ct * c.weave  # passes before the last part is there
+        before = before_parts * first
         left = np.where(tiles == 1, work - before, grid.tiles * last)
         left = np.where(filters & (tiles == 2), work - c.chunk * row_passes * first, left)
         left = np.where(filters & (tiles > 2), last_chunk * row_passes * last, left)
@@ -175,9 +178,11 @@ class Bounds:
         self.cycles = np.stack([head + array_work, act_bound, wgt_bound, head + out_work, prog_bound, 0 * read])
         self.rows_in, self.fetches, self.tiles, self.slots = rows_in, fetches, tiles, slots
         if streamed:
-            key = np.stack([np.where(leading, lead_ct, 0), c.part, c.filters * c.chunk, (fetches > 1).astype(np.int64)])
-            keys, kind = np.unique(key, axis=1, return_inverse=True)
-            self._keys, self.kind = keys.T.tolist(), kind.reshape(-1)
+            again = (fetches > 1).astype(np.int64)
+            key = np.stack([np.where(leading, lead_ct, 0), c.part, c.filters * c.chunk, again, c.weave])
+            code = np.ravel_multi_index(tuple(key), tuple((key.max(axis=1) + 1).tolist()))
+            _, found, self.kind = np.unique(code, return_index=True, return_inverse=True)
+            self._keys = key[:, found].T.tolist()
             self._loads = _WeightLoads(weights, a, tile, entry)
         else:
             self._keys, self.kind = [], np.zeros(len(c), np.int64)
@@ -190,7 +195,7 @@ class Bounds:
         self._head = head.copy()
         self._ladders: dict[int, _Ladder] = {}
         self._first_act = begin + act(parts, groups * first_inside)
-        self._after_parts = (parts - 1) * lead_ct
+        self._after_parts = before_parts
         self._act = act
 
     def refine(self, kind: int) -> npt.NDArray[np.int64]:
@@ -262,7 +267,7 @@ class Bounds:
                 sb_free.append(last + TOKEN)
             groups = -(-(min((k + k_tiles) * kp, layer.K) - k * kp // cp * cp) // cp)
             start = max(store_free, last + RUN_WRITE + TOKEN)
-            word, beat = store_cycles(groups * here, q, cp, a.beat_bytes, interval, latency, self._add)
+            word, beat = store_cycles(groups * here, q, cp, a.beat_bytes, interval, latency, self._add, a.pixels)
             out_free.append(start + word + TOKEN)
             end = start + beat + latency + STORE_GIVE
             store_free = end + STORE_NEXT
@@ -311,8 +316,10 @@ class _WeightLoads:
         self.by_row = [sum(p.length for p in row if p.group >= 0) for row in weights.rows]
         self.groups = [_by_rows([row for row, _ in group]) for group in weights.groups]
 
-    def ladder(self, lead: int, part: int, chunk: int, reload: int) -> _Ladder:
-        """``lead``: C-tiles of a part, 0: no parts; ``chunk``: 0 in the order "rows"; ``reload``: all come again."""
+    def ladder(self, lead: int, part: int, chunk: int, reload: int, weave: int) -> _Ladder:
+        """``lead``: C-tiles of a part, 0: no parts; ``chunk``: 0 in the order "rows"; ``reload``: all come again;
+        ``weave``: K-tiles whose first rows come together.
+        """
         groups = self.groups
         if chunk:
             size = chunk * self.grid.windows
@@ -327,13 +334,14 @@ class _WeightLoads:
             parts = [[sum(n for _, n in group)] for group in groups]
             return self._ladder(groups, parts, parts, parts, self._first_run(groups), leading=False)
         again = [_parts(group, part, False, False) for group in groups]
-        last = [*again[:-1], _parts(groups[-1], part, len(groups) == 1 and not reload, True)]
-        first = [_parts(groups[0], part, True, len(groups) == 1 and not reload), *(again if reload else last)[1:]]
+        only = len(groups) == 1 and not reload
+        last = [*again[:-1], _parts(groups[-1], part, only, True, weave if only else 1)]
+        first = [_parts(groups[0], part, True, only, weave), *(again if reload else last)[1:]]
         if len(groups[0]) and groups[0][0][1] == self.grid.ct:  # the first row in parts
-            whole, row = first[0], self.grid.ct
-            cuts = [min(lead, row - at) for at in range(0, row, lead)]
-            first[0] = [*cuts, *([whole[0] - row] if whole[0] > row else []), *whole[1:]]
-        return self._ladder(groups, last if reload else first, first, again, first[0][0], leading=True)
+            whole, row, came = first[0], self.grid.ct, weave * self.grid.ct
+            cuts = [weave * min(lead, row - at) for at in range(0, row, lead)]
+            first[0] = [*cuts, *([whole[0] - came] if whole[0] > came else []), *whole[1:]]
+        return self._ladder(groups, last if reload else first, first, again, first[0][0], leading=True, weave=weave)
 
     def _first_run(self, groups: list[list[tuple[int, int]]]) -> int:
         if groups[0] != self.groups[0]:
@@ -349,6 +357,7 @@ class _WeightLoads:
         again: list[list[int]],
         first_tiles: int,
         leading: bool,
+        weave: int = 1,
     ) -> _Ladder:
         """Of the loads' sizes by group: of the last tile, the first and another."""
         fixed, row, windows = self.tile.fixed, self.tile.row, self.grid.windows
@@ -366,6 +375,7 @@ class _WeightLoads:
                 before = commands * fixed_entry + ended[i] * row_entry
                 # The group's own entries come with its first row that ends a K-tile.
                 at = next((j for j, (r, _) in enumerate(group) if (r + 1) % windows == 0), len(group))
+                at = max(at, weave - 1) if i == 0 else at
                 until = sum(n for _, n in group[: at + 1])
                 more = fixed_entry * (ended[i + 1] > ended[i]) + row_entry * (ended[i + 1] - ended[i])
                 done = 0
@@ -400,9 +410,9 @@ def _by_rows(rows: list[int]) -> list[tuple[int, int]]:
     return list(Counter(rows).items())
 
 
-def _parts(group: list[tuple[int, int]], part: int, up: bool, down: bool) -> list[int]:
+def _parts(group: list[tuple[int, int]], part: int, up: bool, down: bool, begin: int = 1) -> list[int]:
     """Tiles of each load of a group."""
-    sizes = ramp(len(group), up, down, part or len(group))
+    sizes = ramp(len(group), up, down, part or len(group), begin)
     tiles = group[0][1]
     if tiles == group[-1][1]:  # whole rows: only the first or the last one can be cut
         return [size * tiles for size in sizes]

@@ -27,7 +27,7 @@ from mapper.fields import (
     tile_fields,
 )
 from mapper.isa import Command, Memory, Opcode
-from mapper.layer_streams import LayerStreams
+from mapper.layer_streams import LayerStreams, can_weave
 from mapper.memory_map import MemoryMap
 from mapper.pack import tile_grid, window_offsets
 from mapper.persistent import PersistentBuffer, Slots, later_tiles, layer_sources
@@ -291,6 +291,8 @@ def cut_weights(
     else:
         most = max((len(group) for group in weights.groups), default=0)
         check_tiling(layer, accelerator, tiling, most)
+        if tiling.weave > 1 and not can_weave(weights, tiling):
+            raise MappingError(f"layer {layer.name}: weave of its tiling is {tiling.weave}; its weights allow only 1")
     return weights, tiling
 
 

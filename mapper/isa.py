@@ -118,6 +118,7 @@ _PASS = (
     Field("out_bank", 4, "bank of that group (group mod NB)"),
     Field("out_lane", 6, "lane in that group at which this K-tile starts"),
     Field("pixels", 16, "words a group takes on the OB's output side (out_rows times out_cols)"),
+    Field("ob_slot", 2, "partial sums are in OB words ob_slot times pixels and up"),
 )
 
 _STORE = (

@@ -230,6 +230,10 @@ def layer_streams(b: LayerBatch, merged: bool = False) -> LayerStreams:
     return LayerStreams(batch, order, b, groups, act_beats, out_beats)
 
 
+def _act_cycles(a: Accelerator, rows: int, cols: int) -> int:
+    return read_cycles(rows, cols, a.cp, a.beat_bytes, a.dram.cycles_per_beat, a.pixels)
+
+
 def _by_row(b: LayerBatch, cols: Ints, value: Callable[[Accelerator, int, int], int]) -> tuple[Ints, Ints]:
     """What a function of (machine, rows, cols), linear in rows, is for no row and adds for each, (n,)."""
     keys = (b.machine << 12) | cols
@@ -248,7 +252,7 @@ def _acts(b: LayerBatch, m: Machines, cp: Ints, w: WeightGroups) -> tuple[Loads,
     high = (first + out_rows - 1) * b.stride - b.padding + b.R
     rows = -(-b.C // cp) * (np.minimum(b.H, high) - low)
     beats = rows * -(-b.W * cp // m.beat_bytes)
-    base, row = _by_row(b, b.W, lambda a, r, c: read_cycles(r, c, a.cp, a.beat_bytes, a.dram.cycles_per_beat))
+    base, row = _by_row(b, b.W, _act_cycles)
     loads = Loads(
         count=b.spatial,
         need=tile * w.pieces,
@@ -319,13 +323,14 @@ def _stores(
     groups, rows = -(-channels // cp), out_rows[tile, line]
     run_beats = rows * -(-b.Q * cp // m.beat_bytes)
 
+    words = rows * -(-b.Q // b.of_machine(lambda a: a.pixels))
     free, last = _store_table(b, groups * rows)
     stores = Stores(
         count=count,
         after=tile * w.pieces + w.k_last[line, past - 1],
         free=free,
         cycles=last + m.latency + STORE_GIVE,
-        guess=m.latency * (1 + b.add) + groups * np.maximum(run_beats * m.interval, rows * b.Q),
+        guess=m.latency * (1 + b.add) + groups * np.maximum(run_beats * m.interval, words),
     )
     return stores, np.where(index < count, groups * run_beats, 0).sum(axis=0)
 
@@ -338,7 +343,10 @@ def _store_table(b: LayerBatch, rows: Ints) -> tuple[Ints, Ints]:
     for key in different.tolist():
         a, add = b.accelerators[key >> 37], bool(key >> 36 & 1)
         size = key >> 12 & 0xFFFFFF, key & 4095
-        found.append(store_cycles(*size, a.cp, a.beat_bytes, a.dram.cycles_per_beat, a.dram.latency_cycles, add))
+        dram = a.dram
+        found.append(
+            store_cycles(*size, a.cp, a.beat_bytes, dram.cycles_per_beat, dram.latency_cycles, add, a.pixels)
+        )
     free, last = np.array(found, np.int64).T
     at = place.reshape(keys.shape)
     return free[at], last[at]

@@ -11,7 +11,7 @@ only those that take time. So both see the same commands, in the same order, wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -155,14 +155,16 @@ class LayerStreams:
 
 
 @lru_cache(maxsize=1 << 12)
-def ramp(count: int, up: bool, down: bool, most: int) -> tuple[int, ...]:
+def ramp(count: int, up: bool, down: bool, most: int, begin: int = 1) -> tuple[int, ...]:
     """Sizes of parts of ``count`` rows, at most ``most`` each, that grow from one (``up``), shrink to one (``down``).
+
+    ``begin``: rows of the first one, if it is more than one.
 
     >>> ramp(12, True, False, most=12), ramp(12, True, True, most=12), ramp(12, False, False, most=5)
     ((1, 1, 2, 4, 4), (1, 1, 2, 4, 2, 1, 1), (5, 5, 2))
     """
-    sizes: list[int] = []
-    done = 0
+    sizes: list[int] = [begin] if begin > 1 else []
+    done = sum(sizes)
     while done < count:
         size = min(most, count - done)
         if up:
@@ -174,13 +176,35 @@ def ramp(count: int, up: bool, down: bool, most: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def can_weave(weights: LayerWeights, tiling: Tiling) -> bool:
+    """Whether the first rows of ``tiling.weave`` K-tiles can come together: a lead, one window, several C-tiles, all of
+    them streamed, whole rows in the first group.
+    """
+    grid = weights.grid
+    streams = tiling.lead > 1 and grid.windows == 1 < grid.ct and weights.streamed == grid.tiles
+    return streams and tiling.weave * grid.ct <= len(weights.groups[0])
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What one PASS takes: a piece of a K-tile's row of weight tiles, with its partial sums in a place of the OB."""
+
+    k_tile: int
+    window: int
+    piece: Piece
+    start: bool
+    finish: bool
+    ob_slot: int = 0
+
+
 class _Layer:
     """One weight layer while its commands are appended.
 
     ``tiling.lead`` > 1 brings what the first passes need in parts, each as late as its first PASS wants it: the input
     and the weights of the first row in ``lead`` parts along the channels, the other rows of the first and of the last
     group of weights in a :func:`ramp`, the ZSB table in the parts that one group of weights can finish. Other groups
-    come in parts of ``tiling.part`` rows, if it is not 0.
+    come in parts of ``tiling.part`` rows, if it is not 0. ``tiling.weave`` > 1 brings the first rows of so many K-tiles
+    together, part by part along the channels, and they work on a part in turns.
     """
 
     def __init__(
@@ -196,7 +220,7 @@ class _Layer:
         self.source = (self.l.inputs or (INPUT,))[0]
         self.weights, self.tiling, self.grid = weights, tiling, weights.grid
         self.lead = -(-self.grid.ct // tiling.lead)  # C-tiles of a part of the first row
-        self.leading = tiling.lead > 1
+        self.leading, self.weave = tiling.lead > 1, tiling.weave
         self.reload = tiling.order is Order.ROWS and weights.streamed > streams.a.db_half_tiles
         self.entries = self.grid.kt
         self.zsb_base, self.zsb_after = streams.take_zsb(self.l, self.entries)
@@ -262,39 +286,60 @@ class _Layer:
         k_tiles = range(chunk, min(chunk + self.tiling.chunk, self.grid.kt))
         half, stored = z.out.take()
         out_base = half * z.out_half
-        for kt in k_tiles:
-            shared = z.make.k_tile(self.tile, kt, k_tiles.start, out_base, self.zsb_base + kt)
-            begun = 0
-            for w in range(windows):
-                row: Sequence[Piece] = self.weights.rows[kt * windows + w]
-                if self.act_parts:  # the first row of all
-                    row = _cut(row, self.lead)
-                for number, piece in enumerate(row):
-                    finish = w == windows - 1 and number == len(row) - 1
-                    memory, slot, load = self._source(piece)
-                    if self.act_parts:
-                        self._load_act()
-                    if finish and len(self.zsb_loads) <= kt:
-                        last_row = self.weights.groups[piece.group][-1][0] if piece.group >= 0 else self.grid.rows
-                        self._load_zsb(max(last_row // windows, kt) + 1, len(z.s.passes))
-                    if finish or not self.leading:
-                        load = max(load, self.zsb_loads[kt])
-                    fields = z.make.piece(shared, self.l, w, piece)
-                    fields["memory"], fields["slot"] = memory, slot
-                    fields["start"], fields["finish"] = int(begun == 0), int(finish)
-                    here = len(z.s.passes)
-                    z.add_pass(fields, self.owner, self.act, load, stored if finish else -1)
-                    begun += 1
-                    if piece.group < 0:
-                        z.pb_last_use[piece.slot : piece.slot + piece.length] = here
-                    else:
-                        z.db.used(self.half, here)
+        shared = [z.make.k_tile(self.tile, kt, k_tiles.start, out_base, self.zsb_base + kt) for kt in k_tiles]
+        for turn in self._turns(k_tiles):
+            piece, kt = turn.piece, turn.k_tile
+            memory, slot, load = self._source(piece)
+            if self.act_parts and turn.ob_slot == 0:
+                self._load_act()
+            if turn.finish and len(self.zsb_loads) <= kt:
+                last_row = self.weights.groups[piece.group][-1][0] if piece.group >= 0 else self.grid.rows
+                self._load_zsb(max(last_row // windows, kt) + 1, len(z.s.passes))
+            if turn.finish or not self.leading:
+                load = max(load, self.zsb_loads[kt])
+            fields = z.make.piece(shared[kt - chunk], self.l, turn.window, piece)
+            fields["memory"], fields["slot"], fields["ob_slot"] = memory, slot, turn.ob_slot
+            fields["start"], fields["finish"] = int(turn.start), int(turn.finish)
+            here = len(z.s.passes)
+            z.add_pass(fields, self.owner, self.act, load, stored if turn.finish else -1)
+            if piece.group < 0:
+                z.pb_last_use[piece.slot : piece.slot + piece.length] = here
+            else:
+                z.db.used(self.half, here)
         fields = z.make.store(self.step, k_tiles, self.first, self.rows, out_base)
         here = len(z.s.passes) - 1
         z.s.stores.append(Store(fields, self.owner, here, here))
         rows_done = z.row_stores.setdefault(self.step.output, [-1] * self.l.P)
         rows_done[self.first : self.first + self.rows] = [len(z.s.stores) - 1] * self.rows
         z.out.used(half, len(z.s.stores) - 1)
+
+    def _turns(self, k_tiles: range) -> Iterator[_Turn]:
+        """What a chunk's PASSes take, in order."""
+        windows = self.grid.windows
+        if self.act_parts and self.weave > 1:  # the first chunk of all
+            rows = [self._woven(kt) for kt in k_tiles[: self.weave]]
+            for number, pieces in enumerate(zip(*rows, strict=True)):
+                for i, piece in enumerate(pieces):
+                    yield _Turn(k_tiles[i], 0, piece, number == 0, number == len(rows[0]) - 1, i)
+            k_tiles = k_tiles[self.weave :]
+        for kt in k_tiles:
+            for w in range(windows):
+                row: Sequence[Piece] = self.weights.rows[kt * windows + w]
+                if self.act_parts:  # the first row of all
+                    row = _cut(row, self.lead)
+                if kt < self.weave > 1 and not self.reload:  # where the first tile has left them
+                    row = self._woven(kt)
+                for number, piece in enumerate(row):
+                    last = w == windows - 1 and number == len(row) - 1
+                    yield _Turn(kt, w, piece, w == number == 0, last)
+
+    def _woven(self, k_tile: int) -> list[Piece]:
+        """The parts of a K-tile's row in the slots that they came to with those of the other woven ones."""
+        cuts = range(0, self.grid.ct, self.lead)
+        lengths = [min(self.lead, self.grid.ct - at) for at in cuts]
+        return [
+            Piece(at, length, 0, at * self.weave + k_tile * length) for at, length in zip(cuts, lengths, strict=True)
+        ]
 
     def _load_zsb(self, end: int, need: int) -> None:
         """Load the table's entries up to ``end``."""
@@ -336,14 +381,19 @@ class _Layer:
         last = group == len(self.weights.groups) - 1 and (not self.reload or self.first + self.rows == self.l.P)
         if self.leading and (first or last or self.tiling.part):
             rows = [i for i in range(len(tiles)) if i == 0 or tiles[i][0] != tiles[i - 1][0]] + [len(tiles)]
+            weave = self.weave if first else 1
             at, bounds = 0, [0]
-            for size in ramp(len(rows) - 1, first, last, self.tiling.part or len(rows)):
-                if first and at == 0 and tiles[0][0] == 0:
+            for size in ramp(len(rows) - 1, first, last, self.tiling.part or len(rows), weave):
+                if first and at == 0 and tiles[0][0] == 0 and weave == 1:
                     bounds += [i for i in range(1, rows[1]) if tiles[i][1] % self.lead == 0]
                 at += size
                 bounds.append(rows[at])
         most = max(z.half_tiles, 1)
-        return [
+        woven: list[Run] = []
+        if first and self.weave > 1:
+            woven = [Run(0, piece.ct, piece.slot, piece.length, self.weave) for piece in self._woven(0)]
+            bounds = bounds[1:]
+        return woven + [
             run
             for low, high in pairwise(bounds)
             for run in self.weights.runs(group, low, high, most, z.tile_beats)

@@ -30,7 +30,7 @@ from mapper.layer_streams import ramp
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer, Slots
 from mapper.steps import Step, check_supported, fused_adds
-from mapper.tiling import Order, Tiling, check_least, chunks_of, leads_of, legal_cuts
+from mapper.tiling import WEAVES, Order, Tiling, check_least, chunks_of, leads_of, legal_cuts
 from mapper.walk import Walk, walk_layer
 from mapper.weights_plan import LayerWeights, plan_layer
 
@@ -152,6 +152,7 @@ class Mapping:
             "order": str(t.order),
             "lead": t.lead,
             "part": t.part,
+            "weave": t.weave,
             "loop_nest": self.loop_nest(),
             "optimum": c.optimum,
             "lower_bound": c.lower_bound,
@@ -275,13 +276,19 @@ def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Can
     deepest = max((n for group in groups for n in group), default=1)
     parts = np.array([0, *(1 << np.arange((deepest - 1).bit_length()))], np.int64)
     distinct = np.array([_distinct(tuple(rows_of), tuple(parts.tolist())) for rows_of in groups])
-    axes = np.meshgrid(rows, np.arange(len(chunks)), leads, np.arange(len(parts)), np.arange(2), indexing="ij")
-    row, which, lead, part, filters = (axis.reshape(-1) for axis in axes)
+    weaves = np.array(WEAVES)
+    axes = np.meshgrid(rows, np.arange(len(chunks)), leads, np.arange(len(parts)), np.arange(2), weaves, indexing="ij")
+    row, which, lead, part, filters, weave = (axis.reshape(-1) for axis in axes)
     # Parts belong to a lead. One chunk has no order; with one tile the order still says which weights come together.
     ordered = (which < len(chunks) - 1) & ((row < layer.P) | (weights.streamed > 0))
     own = distinct[np.where(filters > 0, which + 1, 0), part]
-    found = Candidates(row, chunks[which], lead, parts[part], filters)
-    return found.take(np.where(lead > 1, own, part == 0) & ((filters == 0) | ordered))
+    found = Candidates(row, chunks[which], lead, parts[part], filters, weave)
+    # What is woven: parts along several C-tiles, of K-tiles whose rows the first group holds whole.
+    grid = weights.grid
+    weaves_at_all = grid.windows == 1 < grid.ct <= accelerator.db_half_tiles and weights.streamed == grid.tiles
+    together = np.minimum(chunks[which], np.where(filters > 0, chunks[which], groups[0][0] if groups[0] else 0))
+    woven = weaves_at_all & (lead > 1) & (weave <= together)
+    return found.take(np.where(lead > 1, own, part == 0) & ((filters == 0) | ordered) & ((weave == 1) | woven))
 
 
 @lru_cache(maxsize=1 << 10)
@@ -308,7 +315,7 @@ def _legal(layer: Layer, accelerator: Accelerator, weights: LayerWeights, c: Can
     stays = np.array([_most(total, int(chunk) * weights.grid.windows) for chunk in chunks]) <= accelerator.db_half_tiles
     which = np.searchsorted(chunks, c.chunk)
     legal: npt.NDArray[np.bool_] = fits[c.rows - 1, which] & ((c.filters == 0) | stays[which])
-    return legal
+    return legal & ((c.weave == 1) | (c.weave * c.rows * layer.Q <= accelerator.ob_pixels))
 
 
 def _most(total: Ints, rows: int) -> int:
@@ -319,7 +326,8 @@ def _most(total: Ints, rows: int) -> int:
 
 def _tiling(c: Candidates, index: int, cycles: int = 0) -> Tiling:
     order = Order.FILTERS if c.filters[index] else Order.ROWS
-    return Tiling(int(c.rows[index]), int(c.chunk[index]), cycles, int(c.lead[index]), order, int(c.part[index]))
+    row, chunk, lead, part, weave = (int(x[index]) for x in (c.rows, c.chunk, c.lead, c.part, c.weave))
+    return Tiling(row, chunk, cycles, lead, order, part, weave)
 
 
 class _Search:
@@ -452,6 +460,8 @@ def loop_nest(layer: Layer, tiling: Tiling, weights: LayerWeights, accelerator: 
     often = "" if not weights.streamed else f", loaded {'once' if times == 1 else f'{times} times'}"
     rows = f"{tiling.rows} output row{'s' if tiling.rows > 1 else ''}: LOAD_ACT"
     act = rows if tiling.lead == 1 else f"{rows}, the first in {tiling.lead} parts"
+    if tiling.weave > 1:
+        act += f", {tiling.weave} K-tiles in turns"
     outer = [("tile", tiles, act), ("chunk", chunks, f"{tiling.chunk} K-tiles: one STORE")]
     if tiling.order is Order.FILTERS:
         outer.reverse()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from arch_model.accelerator import Accelerator
+from arch_model.transfers import row_words
 from mapper.isa import Command, Opcode
 
 QUEUE_DEPTH = 4
@@ -172,7 +173,8 @@ def schedule(s: Streams, accelerator: Accelerator) -> tuple[list[tuple[Opcode, F
             f = store.fields
             begin = max(stored[-1] if stored else 0, ends[store.after_pass] if store.after_pass >= 0 else 0, now)
             beats = max(f["run_beats"], f.get("b_run_beats", 0)) * per_beat
-            stored.append(begin + latency * (1 + f.get("use_b", 0)) + f["groups"] * max(beats, f["rows"] * f["cols"]))
+            words = f["rows"] * row_words(f["cols"], accelerator.pixels)
+            stored.append(begin + latency * (1 + f.get("use_b", 0)) + f["groups"] * max(beats, words))
             store_at.append(len(order))
             order.append((Opcode.STORE, f, store.owner))
 

@@ -18,11 +18,15 @@ import numpy.typing as npt
 from arch_model.accelerator import TAPS, Accelerator
 from arch_model.errors import MappingError
 from arch_model.layer import Layer
+from arch_model.transfers import row_words
 from mapper.isa import SLOT_BYTES
 from mapper.pack import is_pointwise, tile_grid
 
 PASS_OVERHEAD = 5
 """A pass takes at least KP + 5 cycles (docs/hardware.md)."""
+
+WEAVES = (1, 4)
+"""K-tiles that may take the first parts in turns; a PASS names one of four places in the OB."""
 
 RUN_BEATS_MAX = (1 << 20) - 1
 
@@ -44,7 +48,8 @@ class Tiling:
 
     ``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles`` as known or
     estimated, ``lead``: parts in which the input and weights that the first passes need come (1: whole), ``order``,
-    ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds).
+    ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds), ``weave``:
+    with a lead, so many K-tiles take the first parts in turns, each with partial sums of its own in the OB.
     """
 
     rows: int
@@ -53,6 +58,7 @@ class Tiling:
     lead: int = 1
     order: Order = Order.ROWS
     part: int = 0
+    weave: int = 1
 
 
 def input_rows(layer: Layer, first: int, rows: int) -> tuple[int, int]:
@@ -113,9 +119,9 @@ def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:
 
 
 def leads_of(layer: Layer, accelerator: Accelerator) -> Ints:
-    """The parts in which a layer may begin: powers of two up to its C-tiles, and 2 even where there is only one."""
+    """The parts in which a layer may begin: powers of two until a part is one C-tile, and 2 in any case."""
     ct = tile_grid(layer, accelerator).ct
-    return 1 << np.arange(max(ct.bit_length(), 2))
+    return 1 << np.arange(max((ct - 1).bit_length() + 1, 2))
 
 
 def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: int) -> None:
@@ -131,9 +137,15 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
         ("chunk", tiling.chunk, tiling.chunk in chunks),
         ("lead", tiling.lead, tiling.lead >= 1),
         ("part", tiling.part, tiling.part >= 0),
+        ("weave", tiling.weave, tiling.weave in WEAVES and tiling.weave <= tiling.chunk),
     ):
         if not legal:
-            right = {"rows": f"1 to {layer.P}", "chunk": f"one of {', '.join(map(str, chunks))}", "lead": "1 or more"}
+            right = {
+                "rows": f"1 to {layer.P}",
+                "chunk": f"one of {', '.join(map(str, chunks))}",
+                "lead": "1 or more",
+                "weave": "1, or 4 if a chunk has as many K-tiles",
+            }
             give = right.get(field, "0 or more")
             raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {give}")
     inside, pixels = min((tiling.rows - 1) * layer.stride + layer.R, layer.H), tiling.rows * layer.Q
@@ -144,7 +156,8 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
         ("weights of a chunk", "a half of the DB", group * a.tile_bytes_raw, a.db_half_tiles * a.tile_bytes_raw),
     ]
     if accumulates(layer, a):
-        needs.append((f"partial sums of {tiling.rows} rows", "the OB", pixels * 4 * a.kp, a.ob_pixels * 4 * a.kp))
+        sums = tiling.weave * pixels * 4 * a.kp
+        needs.append((f"partial sums of {tiling.rows} rows", "the OB", sums, a.ob_pixels * 4 * a.kp))
     for operand, buffer, need, there in needs:
         if need > there:
             raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
@@ -214,7 +227,7 @@ def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, s
     latency, beat, kp = dram.latency_cycles, accelerator.beat_bytes, accelerator.kp
 
     def row_cycles(cols: int) -> int:
-        return max(accelerator.pitch(cols) // beat * dram.cycles_per_beat, cols)
+        return max(accelerator.pitch(cols) // beat * dram.cycles_per_beat, row_words(cols, accelerator.pixels))
 
     tiles = -(-layer.P // rows)
     inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)

@@ -131,7 +131,8 @@ def time_in_order(
     """(cycles, waits of RUN) of commands without END, each behind all that it waits for; no pools among them."""
     a = accelerator
     kp, cp, beat, latency, interval = a.kp, a.cp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
-    tile_beats, slot_cycles = a.tile_beats, max(1, SLOT_BYTES // a.beat_bytes * a.dram.cycles_per_beat)
+    together, tile_beats = a.pixels, a.tile_beats
+    slot_cycles = max(1, SLOT_BYTES // a.beat_bytes * a.dram.cycles_per_beat)
     arrival_0, bytes_, late, dispatched = FETCH_ADDRESS + latency - interval, 0, 0, -1
     load_fixed = LOAD_ADDRESS + latency + LOAD_GIVE
     accepted: list[list[int]] = [[] for _ in range(5)]
@@ -214,16 +215,16 @@ def time_in_order(
             stored = take("stored") if f.get("wait_stored") else 0
             start = max(there, act_free, sb_free, stored)
             act_accepted.append(start)
-            act_free = start + load_fixed + read_cycles(f["groups"] * f["rows"], f["cols"], cp, beat, interval)
+            act_free = start + load_fixed
+            act_free += read_cycles(f["groups"] * f["rows"], f["cols"], cp, beat, interval, together)
             if f.get("signal_full"):
                 given["sb_full"].append(act_free + TOKEN)
             end = act_free - LOAD_GIVE
         else:
             start = max(there, store_free, take("out_full") if f.get("wait_full") else 0)
             store_accepted.append(start)
-            last_word, last_beat = store_cycles(
-                f["groups"] * f["rows"], f["cols"], cp, beat, interval, latency, bool(f.get("use_b"))
-            )
+            rows, add = f["groups"] * f["rows"], bool(f.get("use_b"))
+            last_word, last_beat = store_cycles(rows, f["cols"], cp, beat, interval, latency, add, together)
             if f.get("signal_free"):
                 given["out_free"].append(start + last_word + TOKEN)
             end = start + last_beat + latency + STORE_GIVE

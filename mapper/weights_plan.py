@@ -52,6 +52,12 @@ class LayerWeights:
         """LOAD_WGT commands of tiles ``first`` .. ``last - 1`` of a group, slots counted from the group's first."""
         key = group, first, last
         if key not in self._runs:
+            row, ct = self.groups[group][first]
+            rows, rest = divmod(last - first, self.grid.ct)
+            if ct == rest == 0 and self.streamed == self.grid.tiles and last - first <= most and rows <= RUNS_MAX:
+                # Whole rows: what split_runs finds, sooner.
+                self._runs[key] = (Run(row, 0, first, self.grid.ct, rows),)
+                return self._runs[key]
             tiles = [(row, ct, first + i) for i, (row, ct) in enumerate(self.groups[group][first:last])]
             self._runs[key] = tuple(split_runs(tiles, most, tile_beats))
         return self._runs[key]

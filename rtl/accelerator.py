@@ -56,7 +56,7 @@ class FastSwitch(Component):
 
         m.submodules.control = control = Control(**shape, beat_bytes=a.beat_bytes)
         m.submodules.fetch = fetch = Fetch(**bus)
-        m.submodules.load_act = load_act = LoadAct(cp=a.cp, **bus)
+        m.submodules.load_act = load_act = LoadAct(cp=a.cp, pixels=a.pixels, **bus)
         m.submodules.load_weights = load_weights = LoadWeights(**shape, **bus)
         m.submodules.feed = feed = Feed(**shape)
         m.submodules.compute = compute = Compute(
@@ -65,8 +65,9 @@ class FastSwitch(Component):
             sb_words=2 * a.sb_half_words,
             ob_pixels=a.ob_pixels,
             out_words=2 * a.out_half_words,
+            pixels=a.pixels,
         )
-        m.submodules.store = store = Store(cp=a.cp, nb=a.nb, **bus)
+        m.submodules.store = store = Store(cp=a.cp, nb=a.nb, pixels=a.pixels, **bus)
 
         # A machine without a PB keeps a word of it, so that FEED's port has a memory.
         weight_bits = 8 * TAPS * a.cp

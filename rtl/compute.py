@@ -13,7 +13,7 @@ from rtl.array import Array
 from rtl.command import command_layout
 from rtl.interfaces import sb_write, take, word_read
 from rtl.line_buffer import LineBuffer
-from rtl.memory import BlockMemory
+from rtl.memory import SplitMemory
 from rtl.pixel import delayed
 from rtl.repacker import Repacker
 from rtl.requantiser import Requantiser
@@ -34,6 +34,7 @@ class Compute(Component):
     Parameters
     ----------
     kp, cp: the array's shape. nb: banks of the OB's output side.
+    pixels: that LOAD_ACT writes, and STORE reads, a cycle.
     sb_words: words of an SB bank. ob_pixels: words of the OB. out_words: words of an output-side bank.
 
     Ports
@@ -52,8 +53,10 @@ class Compute(Component):
     A pixel issued in cycle t is written in cycle t + 12 (``AT_WRITE``).
     """
 
-    def __init__(self, *, kp: int, cp: int, nb: int, sb_words: int, ob_pixels: int, out_words: int):
-        self.kp, self.cp, self.nb = kp, cp, nb
+    def __init__(
+        self, *, kp: int, cp: int, nb: int, sb_words: int, ob_pixels: int, out_words: int, pixels: int = 1
+    ):
+        self.kp, self.cp, self.nb, self.pixels = kp, cp, nb, pixels
         self.sb_words, self.ob_pixels, self.out_words = sb_words, ob_pixels, out_words
         super().__init__(
             {
@@ -62,13 +65,13 @@ class Compute(Component):
                 "sb_free_give": Out(1),
                 "out_free": Out(take()),
                 "out_full_give": Out(1),
-                "sb": In(sb_write(cp)),
+                "sb": In(sb_write(cp, pixels)),
                 "load_en": In(kp),
                 "load_data": In(72 * cp),
                 "shadow_full": In(1),
                 "consume": Out(1),
                 "zsb": Out(word_read(16, 64 * kp)),
-                "out": In(word_read(16, 8 * cp)).array(self.nb),
+                "out": In(word_read(16, 8 * cp * pixels)).array(self.nb),
                 "busy": Out(1),
                 "pass_start": Out(1),
                 "wait_sb": Out(1),
@@ -104,14 +107,14 @@ class Compute(Component):
         ]
 
         for bank in range(9):
-            m.submodules[f"sb_{bank}"] = ram = BlockMemory(8 * self.cp, self.sb_words)
-            m.d.comb += [
-                ram.write_en.eq(self.sb.bank[bank]),
-                ram.write_addr.eq(self.sb.addr),
-                ram.write_data.eq(self.sb.data),
-                ram.read_addr.eq(run.addr[bank]),
-                lb.words[bank].eq(ram.read_data),
-            ]
+            m.submodules[f"sb_{bank}"] = ram = SplitMemory(8 * self.cp, self.sb_words, writes=self.pixels)
+            for i in range(self.pixels):
+                m.d.comb += [
+                    ram.write_en[i].eq(self.sb.bank[i][bank]),
+                    ram.write_addr[i].eq(self.sb.addr[i]),
+                    ram.write_data[i].eq(self.sb.data[i]),
+                ]
+            m.d.comb += [ram.read_addr.eq(run.addr[bank]), lb.words[bank].eq(ram.read_data[0])]
         for port in ("y_mod", "x_mod", "present", "fill", "lanes"):
             m.d.sync += getattr(lb, port).eq(getattr(run, port))
 
@@ -151,12 +154,14 @@ class Compute(Component):
             repack.pixels.eq(done.pixels),
         ]
         for bank in range(self.nb):
-            m.submodules[f"out_{bank}"] = ram = BlockMemory(8 * self.cp, self.out_words, granularity=8)
+            m.submodules[f"out_{bank}"] = ram = SplitMemory(
+                8 * self.cp, self.out_words, reads=self.pixels, granularity=8
+            )
             m.d.comb += [
-                ram.write_en.eq(repack.write_en[bank]),
-                ram.write_addr.eq(repack.write_addr[bank]),
-                ram.write_data.eq(repack.write_data[bank]),
+                ram.write_en[0].eq(repack.write_en[bank]),
+                ram.write_addr[0].eq(repack.write_addr[bank]),
+                ram.write_data[0].eq(repack.write_data[bank]),
                 ram.read_addr.eq(self.out[bank].addr),
-                self.out[bank].data.eq(ram.read_data),
+                self.out[bank].data.eq(Cat(*ram.read_data)),
             ]
         return m

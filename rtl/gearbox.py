@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Signal
+from amaranth import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -38,6 +38,8 @@ class Gearbox(Component):
         Largest values of ``pad`` and ``drop``, 0 to 255. They size the adders and the buffer: who never pads
         (or drops) saves by giving 0. By default ``out_bytes - 1`` and ``in_bytes - 1``, padding to and from
         whole words.
+    in_parts, out_parts : int
+        Equal parts of a word, of which the last ones may be absent: see ``lack`` and ``spare``. 1: always whole.
 
     Ports
     -----
@@ -50,6 +52,11 @@ class Gearbox(Component):
         How many bytes (0 to ``max_drop``) to throw away after the word now at ``o``; sampled in the cycle in
         which it is accepted. They must be in the buffer already, as they are when they belong to the input
         word that ended the output word.
+    lack : in
+        How many parts (0 to ``in_parts`` - 1) at the end of the word at ``i`` are not there; their data are 0.
+    spare : in
+        How many parts (0 to ``out_parts`` - 1) at the end of the word at ``o`` are not wanted: it is valid as soon
+        as the others are there, and only those are taken. What stands in their place is of no meaning.
     clear : in
         Empties the buffer at the end of this cycle; a word accepted in it is lost.
     empty : out
@@ -61,7 +68,14 @@ class Gearbox(Component):
     """
 
     def __init__(
-        self, in_bytes: int, out_bytes: int, *, max_pad: int | None = None, max_drop: int | None = None
+        self,
+        in_bytes: int,
+        out_bytes: int,
+        *,
+        max_pad: int | None = None,
+        max_drop: int | None = None,
+        in_parts: int = 1,
+        out_parts: int = 1,
     ) -> None:
         for name, value in (("in_bytes", in_bytes), ("out_bytes", out_bytes)):
             if not 1 <= value <= MAX_BYTES:
@@ -72,11 +86,17 @@ class Gearbox(Component):
         for name, value in (("max_pad", self.max_pad), ("max_drop", self.max_drop)):
             if not 0 <= value <= 255:
                 raise ValueError(f"{name} is {value}; it can be 0 to 255")
+        for name, parts, whole in (("in_parts", in_parts, in_bytes), ("out_parts", out_parts, out_bytes)):
+            if parts < 1 or whole % parts:
+                raise ValueError(f"{name} is {parts}; it can be a divisor of the word's {whole} bytes")
+        self.in_parts, self.out_parts = in_parts, out_parts
         super().__init__(
             {
                 "i": In(stream.Signature(data.StructLayout({"data": 8 * in_bytes, "pad": 8}))),
                 "o": Out(stream.Signature(8 * out_bytes)),
                 "drop": In(8),
+                "lack": In(range(max(2, in_parts))),
+                "spare": In(range(max(2, out_parts))),
                 "clear": In(1),
                 "empty": Out(1),
             }
@@ -93,7 +113,6 @@ class Gearbox(Component):
         drop = self.drop[: self.max_drop.bit_length()] if self.max_drop else Const(0, 1)
         m.d.comb += [
             self.i.ready.eq(level <= size - self.in_bytes),
-            self.o.valid.eq(level >= self.out_bytes),
             self.o.payload.eq(held),
             self.empty.eq(level == 0),
         ]
@@ -106,15 +125,27 @@ class Gearbox(Component):
         with m.If(self.i.valid & self.i.ready):
             position = level[: (size - self.in_bytes).bit_length()]
             m.d.comb += [
-                added.eq(self.in_bytes + pad),
+                added.eq(self.in_bytes + pad - self._absent(self.lack, self.in_bytes, self.in_parts)),
                 filled.eq(held | (self.i.p.data << Cat(Const(0, 3), position))),
             ]
+        rest = Signal.like(held)  # what the next word leaves
+        part = self.out_bytes // self.out_parts
+        with m.Switch(self.spare):
+            for spare in range(self.out_parts):
+                wanted = self.out_bytes - spare * part
+                with m.Case(spare):
+                    m.d.comb += [self.o.valid.eq(level >= wanted), rest.eq(filled[8 * wanted :])]
         with m.If(self.o.valid & self.o.ready):
-            m.d.comb += taken.eq(self.out_bytes + drop)
-            m.d.sync += held.eq(filled[8 * self.out_bytes :] >> Cat(Const(0, 3), drop))
+            m.d.comb += taken.eq(self.out_bytes + drop - self._absent(self.spare, self.out_bytes, self.out_parts))
+            m.d.sync += held.eq(rest >> Cat(Const(0, 3), drop))
         with m.Else():
             m.d.sync += held.eq(filled)
         m.d.sync += level.eq(level + added - taken)
         with m.If(self.clear):
             m.d.sync += [held.eq(0), level.eq(0)]
         return m
+
+    @staticmethod
+    def _absent(count: Signal, whole: int, parts: int) -> Value:
+        """Bytes of ``count`` parts of a word."""
+        return Array(number * whole // parts for number in range(parts))[count] if parts > 1 else Const(0, 1)

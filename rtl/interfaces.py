@@ -55,9 +55,14 @@ def take() -> Signature:
     return Signature({"ready": In(1), "take": Out(1)})
 
 
-def sb_write(cp: int) -> Signature:
-    """LOAD_ACT to the SB: one word of ``cp`` bytes to one of nine banks (``bank`` is one-hot, 0 = no write)."""
-    return Signature({"bank": Out(9), "addr": Out(16), "data": Out(8 * cp)})
+def sb_write(cp: int, pixels: int = 1) -> Signature:
+    """LOAD_ACT to the SB: ``pixels`` words of ``cp`` bytes, each to one of nine banks (``bank`` one-hot, 0 = no write).
+
+    Words for one bank in one cycle have addresses that follow each other.
+    """
+    return Signature(
+        {"bank": Out(9).array(pixels), "addr": Out(16).array(pixels), "data": Out(8 * cp).array(pixels)}
+    )
 
 
 def sb_read(cp: int) -> Signature:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -14,16 +17,18 @@ from rtl.interfaces import axi_read, sb_write, take
 
 
 class LoadAct(Component):
-    """Executes LOAD_ACT: rows of pixels out of DRAM, one word of CP bytes a cycle into the SB.
+    """Executes LOAD_ACT: rows of pixels out of DRAM, up to ``pixels`` of a row a cycle into the SB.
 
-    The words come in the order of DRAM (group, row, column); each is one pixel's CP channels. A row's
-    ``pad`` bytes are dropped. In windows layout pixel (y, x) goes to bank 3 * (y mod 3) + (x mod 3), in
+    They come in the order of DRAM (group, row, column), CP bytes each; the last of a row may be fewer than ``pixels``.
+    A row's ``pad`` bytes are dropped. In windows layout pixel (y, x) goes to bank 3 * (y mod 3) + (x mod 3), in
     pointwise layout group g goes to bank g mod 9; ``docs/hardware.md`` gives the addresses.
 
     Parameters
     ----------
     cp : int
         Channels of a group, bytes of an SB word: 1 to 63.
+    pixels : int
+        1, 2 or 4.
     beat_bytes, max_burst : int
         As in :class:`~rtl.dma_read.DmaRead`.
 
@@ -33,8 +38,8 @@ class LoadAct(Component):
         Accepted, in the cycle in which the tokens that it waits for are used up, when the unit is free.
     axi : out, ``axi_read(B)``
         To DRAM.
-    sb : out, ``sb_write(cp)``
-        ``bank`` is one-hot in a cycle in which ``data`` is to be written at ``addr``, else 0.
+    sb : out, ``sb_write(cp, pixels)``
+        ``bank[i]`` is one-hot in a cycle in which ``data[i]`` is to be written at ``addr[i]``, else 0.
     sb_free, stored : out, ``take()``
         The tokens behind ``wait_free`` and ``wait_stored``.
     sb_full_give : out
@@ -48,23 +53,25 @@ class LoadAct(Component):
 
     Cycles
     ------
-    Command accepted in cycle t: first ``arvalid`` in t + 1. Beat accepted in cycle t: the first word that it
-    completes is written in t + 1 at the earliest. Last SB write in cycle t: ``sb_full_give`` in t + 1, when
-    the next command can be accepted, too. Given the beats, a word is written every cycle if B >= cp (else a
-    beat is accepted every cycle), across rows and groups. A command of 0 groups or 0 beats ends in the cycle
-    after its acceptance.
+    A word is the pixels written together. Command accepted in cycle t: first ``arvalid`` in t + 1. Beat accepted in
+    cycle t: the first word that it completes is written in t + 1 at the earliest. Last SB write in cycle t:
+    ``sb_full_give`` in t + 1, when the next command can be accepted, too. Given the beats, a word is written every
+    cycle if B >= pixels * cp (else a beat is accepted every cycle, or a word written), across rows and groups. A command of 0 groups or
+    0 beats ends in the cycle     after its acceptance.
     """
 
-    def __init__(self, *, cp: int, beat_bytes: int, max_burst: int) -> None:
+    def __init__(self, *, cp: int, beat_bytes: int, max_burst: int, pixels: int = 1) -> None:
         if not 1 <= cp <= 63:
             raise ValueError(f"cp is {cp}; it can be 1 to 63")
+        if pixels not in (1, 2, 4):
+            raise ValueError(f"pixels is {pixels}; it can be 1, 2 or 4")
         check_bus(beat_bytes, max_burst)
-        self.cp, self.beat_bytes, self.max_burst = cp, beat_bytes, max_burst
+        self.cp, self.pixels, self.beat_bytes, self.max_burst = cp, pixels, beat_bytes, max_burst
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.LOAD_ACT))),
                 "axi": Out(axi_read(beat_bytes)),
-                "sb": Out(sb_write(cp)),
+                "sb": Out(sb_write(cp, pixels)),
                 "sb_free": Out(take()),
                 "stored": Out(take()),
                 "sb_full_give": Out(1),
@@ -77,7 +84,8 @@ class LoadAct(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.dma = dma = DmaRead(self.beat_bytes, self.max_burst)
-        m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, self.cp, max_pad=0)
+        pixels = self.pixels
+        m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, pixels * self.cp, max_pad=0, out_parts=pixels)
         connect(m, dma.axi, flipped(self.axi))
 
         # A command ends when every beat is here and no word is left: no count can keep it from ending.
@@ -114,31 +122,42 @@ class LoadAct(Component):
             gearbox.i.p.data.eq(dma.data.payload),
             dma.data.ready.eq(gearbox.i.ready),
             gearbox.o.ready.eq(1),
-            last_col.eq(cols_left == 1),
+            last_col.eq(cols_left <= pixels),
+            gearbox.spare.eq(Mux(last_col, pixels - cols_left, 0)),  # of no columns at all none: it wraps
             last_row.eq(rows_left == 1),
             gearbox.drop.eq(Mux(last_col, pad, 0)),
         ]
 
-        # Where a word goes: x mod 3, y mod 3 and g mod 9 as one-hot rings, and three nested addresses.
+        # Where pixels go: x mod 3 (of the word's first), y mod 3 and g mod 9 as one-hot rings, three nested addresses.
         pointwise, cols, rows = Signal(), Signal(12), Signal(12)
         x_ring, y_ring, group_ring = Signal(3), Signal(3), Signal(9)
         word, row, group = Signal(16), Signal(16), Signal(16)
         row_step, group_step = Signal(16), Signal(16)
         next_row, next_group = Signal(16), Signal(16)
-        window_bank = Cat(y_ring[y] & x_ring[x] for y in range(3) for x in range(3))
+
+        def cells(count: int) -> Value:
+            """How many cells of three columns the pixel ``count`` further on lies beyond the word's first one."""
+            return reduce(or_, (Mux(x_ring[x], (x + count) // 3, 0) for x in range(3)))
+
+        for i in range(pixels):
+            columns = x_ring.rotate_left(i)
+            window_bank = Cat(y_ring[y] & columns[x] for y in range(3) for x in range(3))
+            there = gearbox.o.valid & (cols_left > i if i else 1)
+            m.d.comb += [
+                self.sb.bank[i].eq(Mux(there, Mux(pointwise, group_ring, window_bank), 0)),
+                self.sb.addr[i].eq(word + Mux(pointwise, i, cells(i))),
+                self.sb.data[i].eq(gearbox.o.payload.word_select(i, 8 * self.cp)),
+            ]
         m.d.comb += [
-            self.sb.bank.eq(Mux(gearbox.o.valid, Mux(pointwise, group_ring, window_bank), 0)),
-            self.sb.addr.eq(word),
-            self.sb.data.eq(gearbox.o.payload),
             next_row.eq(row + Mux(pointwise | y_ring[-1], row_step, 0)),
             next_group.eq(group + Mux(~pointwise | group_ring[-1], group_step, 0)),
         ]
         with m.If(gearbox.o.valid):
             with m.If(~last_col):
                 m.d.sync += [
-                    cols_left.eq(cols_left - 1),
-                    x_ring.eq(x_ring.rotate_left(1)),
-                    word.eq(word + (pointwise | x_ring[-1])),
+                    cols_left.eq(cols_left - pixels),
+                    x_ring.eq(x_ring.rotate_left(pixels)),
+                    word.eq(word + Mux(pointwise, pixels, cells(pixels))),
                 ]
             with m.Else():
                 m.d.sync += [cols_left.eq(cols), x_ring.eq(1)]

@@ -1,8 +1,8 @@
-"""The simple dual-port memory that every buffer is made of."""
+"""The memories that every buffer is made of: simple dual-port, and the same with several words a cycle."""
 
 from __future__ import annotations
 
-from amaranth import Module, unsigned
+from amaranth import Array, Module, Signal, unsigned
 from amaranth.lib import memory
 from amaranth.lib.wiring import Component, In, Out
 
@@ -56,4 +56,59 @@ class BlockMemory(Component):
             read.addr.eq(self.read_addr),
             self.read_data.eq(read.data),
         ]
+        return m
+
+
+class SplitMemory(Component):
+    """Several words a cycle on one side, one on the other: word ``a`` is in memory ``a mod parts`` at ``a div parts``.
+
+    Parameters
+    ----------
+    width, depth, granularity: as in :class:`BlockMemory`.
+    writes: words written a cycle, at addresses that follow each other; 1, 2 or 4.
+    reads: words read a cycle, likewise. ``parts`` is the greater of the two.
+
+    Ports
+    -----
+    write_en (In, width // granularity × writes), write_addr (In, address_bits × writes),
+    write_data (In, width × writes).
+        Words enabled in one cycle have addresses that differ by less than ``parts``.
+    read_addr (In, address_bits): every cycle.
+    read_data (Out, width × reads): the words from last cycle's ``read_addr`` on.
+    """
+
+    def __init__(self, width: int, depth: int, *, writes: int = 1, reads: int = 1, granularity: int | None = None):
+        for name, value in (("writes", writes), ("reads", reads)):
+            if value not in (1, 2, 4):
+                raise ValueError(f"{name} is {value}; it can be 1, 2 or 4")
+        self.width, self.depth, self.writes, self.reads, self.parts = width, depth, writes, reads, max(writes, reads)
+        self.granularity = granularity or width
+        self._memories = [BlockMemory(width, -(-depth // self.parts), granularity) for _ in range(self.parts)]
+        self.address_bits = max(1, (depth - 1).bit_length())
+        super().__init__(
+            {
+                "write_en": In(width // self.granularity).array(writes),
+                "write_addr": In(self.address_bits).array(writes),
+                "write_data": In(width).array(writes),
+                "read_addr": In(self.address_bits),
+                "read_data": Out(width).array(reads),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        low = self.parts.bit_length() - 1  # bits of an address that choose the memory
+        read_part = Signal(max(1, low))
+        m.d.sync += read_part.eq(self.read_addr[:low])
+        for part, ram in enumerate(self._memories):
+            m.submodules[f"part_{part}"] = ram
+            for en, addr, data in zip(self.write_en, self.write_addr, self.write_data, strict=True):
+                with m.If(en.any() & (addr[:low] == part) if low else en.any()):
+                    m.d.comb += [ram.write_en.eq(en), ram.write_addr.eq(addr[low:]), ram.write_data.eq(data)]
+            # The first of the words from read_addr on that lies here: one address further if it wraps.
+            beyond = (self.read_addr[:low] > part) if self.reads > 1 else 0
+            m.d.comb += ram.read_addr.eq(self.read_addr[low:] + beyond)
+        outputs = Array(ram.read_data for ram in self._memories)
+        for i in range(self.reads):
+            m.d.comb += self.read_data[i].eq(outputs[(read_part + i)[:low]] if low else outputs[0])
         return m

@@ -71,6 +71,7 @@ class Run(Component):
         word, row_word, rep_word = Signal(16), Signal(16), Signal(16)
         y0_mod, x0_mod = Signal(2), Signal(2)
         rep, first = Signal(12), Signal()
+        sums = Signal(16)  # OB word of pixel 0
 
         issue, last_col, last_row, last_rep = Signal(), Signal(), Signal(), Signal()
         pass_end, command_end, accept = Signal(), Signal(), Signal()
@@ -141,6 +142,8 @@ class Run(Component):
             y_div, y_rest = divide_by_3(new.y0)
             x_div, x_rest = divide_by_3(new.x0)
             origin = (new.sb_base + y_div * new.row_step + x_div)[:16]
+            twice = Mux(new.ob_slot[1], new.pixels << 1, 0)
+            m.d.sync += sums.eq(Mux(new.ob_slot[0], new.pixels, 0) + twice)
             m.d.sync += [cmd.eq(new), self.busy.eq(1), first.eq(1), rep.eq(0)]
             m.d.sync += [word.eq(origin), row_word.eq(origin), rep_word.eq(origin)]
             m.d.sync += [y_mod.eq(y_rest), y0_mod.eq(y_rest), x_mod.eq(x_rest), x0_mod.eq(x_rest)]
@@ -164,7 +167,7 @@ class Run(Component):
             pixel.start.eq(cmd.start & (rep == 0)),
             pixel.finish.eq(cmd.finish & last_rep),
             pixel.signal.eq(command_end & cmd.signal_out),
-            pixel.pixel.eq(index),
+            pixel.pixel.eq(sums + index),
             pixel.zsb.eq(cmd.zsb),
             pixel.z_out.eq(cmd.z_out),
             pixel.lo.eq(cmd.lo),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth import Array, Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -17,6 +19,9 @@ from rtl.interfaces import axi_read, axi_write, take, word_read
 SUM_BITS = 48
 STAGES = 7  # cycles from a word's address to its result at the FIFO's input
 FIFO_DEPTH = 16  # at least STAGES + 3, the cycles until a result's place is free again
+RESULT = data.StructLayout({"row_ends": 1, "lack": 2})
+"""What goes with a word of results: it ends a row; so many of its pixels are absent."""
+
 LANE_FIELDS = ("use_a", "use_b", "m_a", "m_b", "z_a", "z_b", "shift", "z_out", "lo", "hi")
 
 
@@ -108,15 +113,17 @@ class StoreLane(Component):
 class Store(Component):
     """Executes STORE: reads operand a from the OB's output side and b from DRAM, combines, rounds, writes.
 
-    Words go group by group, each row by row. Group g of a is in bank ``(out_bank + g) mod nb`` at word
-    ``out_base + ((out_bank + g) div nb) * pixels`` and up. Rows of b end with ``b_pad`` bytes (fewer than a
-    beat) that are thrown away, rows written with ``pad`` zeros (likewise); with ``pool`` a group makes one
-    word, its own row.
+    Pixels go group by group, each row by row, up to ``pixels`` of a row together: a *word*; with ``pool`` one by one.
+    Group g of a is in bank ``(out_bank + g) mod nb`` at address ``out_base + ((out_bank + g) div nb) * command.pixels``
+    and up. Rows of b end with ``b_pad`` bytes (fewer than a beat) that are thrown away, rows written with ``pad`` zeros
+    (likewise); with ``pool`` a group makes one pixel, its own row.
 
     Parameters
     ----------
     cp : int
-        Channels of a word.
+        Channels of a pixel's group.
+    pixels : int
+        Of a word at most: 1, 2 or 4.
     nb : int
         Banks of the output side, 1..16.
     beat_bytes, max_burst : int
@@ -126,8 +133,8 @@ class Store(Component):
     -----
     command : In(stream of STORE)
         Accepted when not ``busy`` and, if ``wait_full``, a token is in ``out_full``.
-    out : Out(word_read(16, 8 * cp)) of nb
-        The output side's banks; every one gets the same address.
+    out : Out(word_read(16, 8 * cp * pixels)) of nb
+        The output side's banks; every one gets the same address, and gives the pixels from there on.
     axi_write : Out(axi_write(beat_bytes)), axi_read : Out(axi_read(beat_bytes))
         The result; operand b.
     out_full : Out(take())
@@ -148,25 +155,27 @@ class Store(Component):
     ------
     Command accepted in cycle t: AW and AR are offered in t + 1, and the first word of a is read in t + 1;
     with b each word is read in the cycle after the beat that completes b's word, or later. A word a cycle,
-    also from row to row and group to group, if b brings one and the write channel takes min(cp, beat_bytes)
-    bytes a cycle. The beat that a word completes is offered 10 cycles after the word is read (so in t + 11 at
+    also from row to row and group to group, if b brings one and the write channel takes min(pixels * cp,
+    beat_bytes) bytes a cycle. The beat that a word completes is offered 10 cycles after the word is read (so in t + 11 at
     the earliest), a second one that its padding fills 11 cycles after. With ``pool`` that counts from a
     group's last word. Last word read in t: ``out_free_give`` in t. Last B in t: the command's last cycle,
     with ``stored_give``, is t + 1, and the next command can be accepted in t + 2.
     """
 
-    def __init__(self, *, cp: int, nb: int, beat_bytes: int, max_burst: int):
+    def __init__(self, *, cp: int, nb: int, beat_bytes: int, max_burst: int, pixels: int = 1):
         if not 1 <= cp <= 63:
             raise ValueError(f"cp is {cp}; it must be in 1..63")
+        if pixels not in (1, 2, 4):
+            raise ValueError(f"pixels is {pixels}; it must be 1, 2 or 4")
         if not 1 <= nb <= 16:
             raise ValueError(f"nb is {nb}; it must be in 1..16")
-        self.cp, self.nb, self.beat_bytes = cp, nb, beat_bytes
+        self.cp, self.nb, self.pixels, self.beat_bytes = cp, nb, pixels, beat_bytes
         self._read = DmaRead(beat_bytes=beat_bytes, max_burst=max_burst)  # checks both
         self._write = DmaWrite(beat_bytes=beat_bytes, max_burst=max_burst)
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.STORE))),
-                "out": Out(word_read(16, 8 * cp)).array(nb),
+                "out": Out(word_read(16, 8 * cp * pixels)).array(nb),
                 "axi_write": Out(axi_write(beat_bytes)),
                 "axi_read": Out(axi_read(beat_bytes)),
                 "out_full": Out(take()),
@@ -183,9 +192,10 @@ class Store(Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.read, m.submodules.write = read, write = self._read, self._write
-        m.submodules.unpack = unpack = Gearbox(self.beat_bytes, self.cp, max_pad=0)
-        m.submodules.pack = pack = Gearbox(self.cp, self.beat_bytes, max_drop=0)
-        m.submodules.results = results = SyncFIFOBuffered(width=8 * self.cp + 1, depth=FIFO_DEPTH)
+        pixels, word_bytes = self.pixels, self.pixels * self.cp
+        m.submodules.unpack = unpack = Gearbox(self.beat_bytes, word_bytes, max_pad=0, out_parts=pixels)
+        m.submodules.pack = pack = Gearbox(word_bytes, self.beat_bytes, max_drop=0, in_parts=pixels)
+        m.submodules.results = results = SyncFIFOBuffered(width=RESULT.size + 8 * word_bytes, depth=FIFO_DEPTH)
         connect(m, read.axi, flipped(self.axi_read))
         connect(m, write.axi, flipped(self.axi_write))
 
@@ -225,6 +235,8 @@ class Store(Component):
         bank = Signal(range(max(2, self.nb)))
         begins = Signal()  # this word is its group's first
         free = Signal(range(FIFO_DEPTH + 1), init=FIFO_DEPTH)  # places in `results` not yet promised
+        low = (pixels - 1).bit_length()
+        step, lack = Signal(3), Signal(2)  # pixels of a full word; those that this one lacks
         able, issue = Signal(), Signal()
         row_ends, group_ends, ends = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -233,7 +245,10 @@ class Store(Component):
             issue.eq(able & (~command.use_b | unpack.o.valid)),
             unpack.o.ready.eq(able & command.use_b),
             unpack.drop.eq(Mux(row_ends, command.b_pad, 0)),
-            row_ends.eq(cols_left == 1),
+            unpack.spare.eq(lack),
+            step.eq(Mux(command.pool, 1, pixels)),
+            row_ends.eq(cols_left <= step),
+            lack.eq(Mux(command.pool, pixels - 1, Mux(row_ends, (pixels - cols_left)[:low], 0))),
             group_ends.eq(row_ends & (rows_left == 1)),
             ends.eq(group_ends & (groups_left == 1)),
             self.out_free_give.eq(issue & ends & command.signal_free),
@@ -252,7 +267,8 @@ class Store(Component):
                 begins.eq(1),
             ]
         with m.Elif(issue):
-            m.d.sync += [cols_left.eq(cols_left - 1), address.eq(address + 1), begins.eq(group_ends)]
+            m.d.sync += [cols_left.eq(cols_left - step), begins.eq(group_ends)]
+            m.d.sync += address.eq(address + Mux(row_ends, cols_left, step))
             with m.If(row_ends):
                 m.d.sync += [cols_left.eq(command.cols), rows_left.eq(rows_left - 1)]
             with m.If(group_ends):
@@ -265,9 +281,10 @@ class Store(Component):
         # The lanes, and what travels beside the words: bit i is the word read i + 1 cycles ago.
         emit = Signal()
         add_then, first_then, last_group_then = Signal(4), Signal(4), Signal(6)
-        row_ends_then, emit_then = Signal(STAGES), Signal(STAGES)
+        emit_then = Signal(STAGES)
+        result_then = [Signal(RESULT) for _ in range(STAGES)]
         bank_then = Signal.like(bank)
-        word_a, word_b = Signal(8 * self.cp), Signal(8 * self.cp)
+        word_a, word_b = Signal(8 * word_bytes), Signal(8 * word_bytes)
         below = Signal(SUM_BITS)
         m.d.comb += [
             emit.eq(issue & (~command.pool | group_ends)),
@@ -277,32 +294,40 @@ class Store(Component):
             add_then.eq(Cat(issue, add_then)),
             first_then.eq(Cat(~command.pool | begins, first_then)),
             last_group_then.eq(Cat(groups_left == 1, last_group_then)),
-            row_ends_then.eq(Cat(command.pool | row_ends, row_ends_then)),
+            result_then[0].row_ends.eq(command.pool | row_ends),
+            result_then[0].lack.eq(lack),
+            *(late.eq(soon) for soon, late in pairwise(result_then)),
             emit_then.eq(Cat(emit, emit_then)),
             bank_then.eq(bank),
             word_b.eq(unpack.o.payload),
             below.eq(((Const(1) << command.shift) >> 1) - 1),
         ]
         words = []
-        for lane in range(self.cp):
-            m.submodules[f"lane_{lane}"] = unit = StoreLane()
+        for index in range(word_bytes):
+            pixel, lane = divmod(index, self.cp)
+            m.submodules[f"lane_{index}"] = unit = StoreLane()
             m.d.comb += [getattr(unit, name).eq(command[name]) for name in LANE_FIELDS]
             m.d.comb += [
-                unit.a.eq(word_a.word_select(lane, 8)),
-                unit.b.eq(word_b.word_select(lane, 8)),
+                unit.a.eq(word_a.word_select(index, 8)),
+                unit.b.eq(word_b.word_select(index, 8)),
                 unit.below.eq(below),
                 unit.add.eq(add_then[-1]),
                 unit.first.eq(first_then[-1]),
-                unit.keep.eq(~last_group_then[-1] | (command.last_lanes > lane)),
+                unit.keep.eq(
+                    (~last_group_then[-1] | (command.last_lanes > lane)) & (result_then[-2].lack < pixels - pixel)
+                ),
             ]
             words.append(unit.y)
 
         # Results: a place was promised to each, so none ever waits to get in.
+        result = Signal(RESULT)
         m.d.comb += [
-            results.w_data.eq(Cat(*words, row_ends_then[-1])),
+            results.w_data.eq(Cat(result_then[-1], *words)),
             results.w_en.eq(emit_then[-1]),
-            pack.i.payload.data.eq(results.r_data),
-            pack.i.payload.pad.eq(Mux(results.r_data[-1], command.pad, 0)),
+            result.eq(results.r_data[: RESULT.size]),
+            pack.i.payload.data.eq(results.r_data[RESULT.size :]),
+            pack.i.payload.pad.eq(Mux(result.row_ends, command.pad, 0)),
+            pack.lack.eq(result.lack),
             pack.i.valid.eq(results.r_rdy),
             results.r_en.eq(pack.i.ready),
         ]

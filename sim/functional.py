@@ -174,18 +174,19 @@ class Machine:
     def _run(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_sb"], "sb_full"), (c["wait_out"], "out_free"))
         pixels = c["out_rows"] * c["out_cols"]
+        held = self.ob[c["ob_slot"] * pixels : (c["ob_slot"] + 1) * pixels]
         for rep in range(c["reps"]):
             while not self.shadow:
                 yield False
             weights = self.shadow.popleft().astype(np.float64)
             sums = (self._taps(c, rep).astype(np.float64) @ weights.T).astype(np.int64)
             if not (c["start"] and rep == 0):
-                sums += self.ob[:pixels]
+                sums += held
             assert np.all(np.abs(sums) < 1 << 31), "a sum left int32"
             if c["finish"] and rep == c["reps"] - 1:
                 self._requantise(c, sums)
             else:
-                self.ob[:pixels] = sums
+                held[:] = sums
             if rep < c["reps"] - 1:
                 yield True
         self._signal(c["signal_sb"], "sb_free")

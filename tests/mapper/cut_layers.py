@@ -52,4 +52,5 @@ def random_tiling(layer, accelerator, rng):
     rows = max(1, int(rng.integers(1, layer.P + 1)) // int(rng.integers(1, 4)))
     chunk, lead = int(rng.choice(chunks_of(layer, accelerator))), int(rng.choice(leads_of(layer, accelerator)))
     order = (Order.ROWS, Order.FILTERS)[int(rng.integers(2))]
-    return Tiling(rows, chunk, 0, lead, order, int(rng.choice([0, 1, 2, 4])))
+    weave = 4 if lead > 1 and chunk >= 4 and rng.integers(2) else 1
+    return Tiling(rows, chunk, 0, lead, order, int(rng.choice([0, 1, 2, 4])), weave)

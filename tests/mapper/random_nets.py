@@ -35,7 +35,7 @@ def random_accelerator(rng, shape=None) -> Accelerator:
                     "ob_out_bytes": 4 * cp * int(rng.integers(200, 3000)),
                     "zsb_bytes": 16 * kp * int(rng.integers(6, 30)),
                 },
-                axi={"data_bits": 8 * beat, "max_burst": 16},
+                axi={"data_bits": 8 * beat, "max_burst": 16, "pixels": int(rng.choice([1, 2, 4]))},
                 dram={"bytes": 1 << 20, "latency_cycles": int(rng.integers(1, 50)), "cycles_per_beat": 2},
             )
         except AcceleratorError:

@@ -19,7 +19,7 @@ TINY = Accelerator.load("tiny")
 
 
 def one_candidate(tiling):
-    values = tiling.rows, tiling.chunk, tiling.lead, tiling.part, int(tiling.order is Order.FILTERS)
+    values = tiling.rows, tiling.chunk, tiling.lead, tiling.part, int(tiling.order is Order.FILTERS), tiling.weave
     return Candidates(*(np.array([value]) for value in values))
 
 

@@ -17,7 +17,7 @@ from mapper.compile import compile_layer, compile_subnet
 from mapper.memory_map import MemoryMap
 from mapper.optimise import Objective, optimise, optimise_subnet
 from mapper.program import check_program
-from mapper.tiling import Order, Tiling, chunks_of, leads_of
+from mapper.tiling import WEAVES, Order, Tiling, chunks_of, leads_of
 from tests.mapper.cut_layers import plain_quant, random_layer
 from tests.mapper.random_nets import random_accelerator, random_quant
 
@@ -28,11 +28,13 @@ def brute_force(layer, accelerator):
     """By objective the least cost over Programs of all tilings that the compiler takes, and how many that are."""
     a, best, count = accelerator, dict.fromkeys(Objective, np.inf), 0
     rows, parts = range(1, layer.P + 1), (0, 1, 2, 4, 8, 16)
-    for r, chunk, lead, part, order in product(rows, chunks_of(layer, a), leads_of(layer, a), parts, Order):
-        if part and lead == 1:
+    cuts = product(rows, chunks_of(layer, a).tolist(), leads_of(layer, a).tolist(), parts, Order, WEAVES)
+    for r, chunk, lead, part, order, weave in cuts:
+        if lead == 1 and (part or weave > 1):
             continue
         try:
-            program, _ = compile_layer(layer, a, plain_quant(layer), Tiling(r, int(chunk), 0, int(lead), order, part))
+            tiling = Tiling(r, chunk, 0, lead, order, part, weave)
+            program, _ = compile_layer(layer, a, plain_quant(layer), tiling)
         except MappingError:
             continue
         cycles = time_program(program.commands, a).cycles

@@ -125,11 +125,11 @@ def test_a_tile_is_the_convolution(kp, cp, nb, pointwise, stride, k_tiles, c_til
                         bank, addr = g % 9, base + g // 9 * group_step + y * row_step + col
                     else:
                         bank, addr = 3 * (y % 3) + col % 3, base + g * group_step + y // 3 * row_step + col // 3
-                    ctx.set(compute.sb.bank, 1 << bank)
-                    ctx.set(compute.sb.addr, addr)
-                    ctx.set(compute.sb.data, word_of(x[g, y, col]))
+                    ctx.set(compute.sb.bank[0], 1 << bank)
+                    ctx.set(compute.sb.addr[0], addr)
+                    ctx.set(compute.sb.data[0], word_of(x[g, y, col]))
                     await ctx.tick()
-        ctx.set(compute.sb.bank, 0)
+        ctx.set(compute.sb.bank[0], 0)
         for kt in range(k_tiles):
             # Tiles of odd K-tiles wait in the PB.
             ram = top.pb if kt % 2 else top.db

@@ -4,6 +4,7 @@
 import random
 
 import pytest
+from amaranth import Module
 from amaranth.back import verilog
 
 from rtl.gearbox import Gearbox, capacity
@@ -81,6 +82,55 @@ def test_pads_rows(in_bytes, out_bytes, stall_in, stall_out):
     dut = Gearbox(in_bytes, out_bytes)
     got, _ = run(dut, inputs, [(word, 0) for word in outputs], rng, stall_in, stall_out)
     assert got == outputs
+
+
+@pytest.mark.parametrize("size, parts, beat", [(3, 2, 4), (9, 2, 32), (9, 4, 32), (3, 4, 4), (2, 2, 16)])
+@pytest.mark.parametrize("stall", [0, 0.4])
+def test_words_of_parts(size, parts, beat, stall):
+    """Rows of pixels in words of some, whose last may lack some: out of beats and into beats again."""
+    rng = random.Random(100 * beat + size)
+    rows = [rng.randbytes(size * rng.randint(1, 9)) for _ in range(15)]
+    beats, words, taken = [], [], []
+    for row in rows:
+        pad = -len(row) % beat
+        beats += [(row + bytes(pad))[i : i + beat] for i in range(0, len(row), beat)]
+        for i in range(0, len(row), parts * size):
+            word = row[i : i + parts * size]
+            last = i + parts * size >= len(row)
+            words.append((word, parts - len(word) // size, pad if last else 0))
+    unpack = Gearbox(beat, parts * size, max_pad=0, out_parts=parts)
+    pack = Gearbox(parts * size, beat, max_drop=0, in_parts=parts)
+    rngs = [random.Random(rng.random()) for _ in range(4)]
+    made = []
+
+    async def give(ctx):
+        payloads = [{"data": int.from_bytes(b, "little"), "pad": 0} for b in beats]
+        await stream_put(ctx, unpack.i, payloads, rngs[0], stall)
+
+    async def middle(ctx):
+        for word, lack, pad in words:
+            ctx.set(unpack.spare, lack)
+            ctx.set(unpack.drop, pad)
+            (got,) = await stream_get(ctx, unpack.o, 1, rngs[1], stall)
+            taken.append(got.to_bytes(parts * size, "little")[: len(word)])
+        while len(made) < len(beats):
+            await ctx.tick()
+
+    async def back(ctx):
+        for word, lack, pad in words:
+            ctx.set(pack.lack, lack)
+            payload = {"data": int.from_bytes(word, "little"), "pad": pad}
+            await stream_put(ctx, pack.i, [payload], rngs[2], stall)
+
+    async def collect(ctx):
+        for _ in beats:
+            made.extend(await stream_get(ctx, pack.o, 1, rngs[3], stall))
+
+    dut = Module()
+    dut.submodules.unpack, dut.submodules.pack = unpack, pack
+    simulate(dut, middle, collect, give, back)
+    assert taken == [word for word, *_ in words]
+    assert [b.to_bytes(beat, "little") for b in made] == beats
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 9])
@@ -171,6 +221,7 @@ def test_handshakes_come_from_registers():
         ({"in_bytes": 4, "out_bytes": 2000}, "out_bytes is 2000"),
         ({"in_bytes": 4, "out_bytes": 4, "max_pad": 256}, "max_pad is 256"),
         ({"in_bytes": 4, "out_bytes": 4, "max_drop": -1}, "max_drop is -1"),
+        ({"in_bytes": 4, "out_bytes": 4, "out_parts": 3}, "out_parts is 3"),
     ],
 )
 def test_refuses(arguments, message):

@@ -12,6 +12,8 @@ from tests.rtl.streams import stream_put, token_feed
 
 SHAPES = [(3, 4, 16), (9, 16, 64), (1, 8, 4), (9, 4, 16), (5, 32, 16), (4, 4, 2)]  # cp, beat_bytes, max_burst
 
+WIDE = [(9, 32, 32, 2), (9, 32, 64, 4), (3, 4, 16, 4), (3, 16, 16, 2), (1, 4, 8, 4)]  # and pixels
+
 
 def tile(rng, cp, beat_bytes, size, groups, rows, cols, pointwise, **more):
     """A LOAD_ACT for a tensor somewhere in DRAM, of which the first rows of each group may be skipped."""
@@ -43,9 +45,9 @@ def expected_writes(memory, cp, c):
                 yield bank, c["sb_base"] + addr, word
 
 
-def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0):
+def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0, pixels=1):
     """Run ``commands``: every SB write as (cycle, bank, addr, word), and a trace of the unit's events."""
-    dut = LoadAct(cp=cp, beat_bytes=memory.beat_bytes, max_burst=memory.max_burst)
+    dut = LoadAct(cp=cp, beat_bytes=memory.beat_bytes, max_burst=memory.max_burst, pixels=pixels)
     writes = []
     trace = Trace(
         accept=dut.command.valid & dut.command.ready, give=dut.sb_full_give, busy=dut.busy, error=dut.error,
@@ -61,10 +63,15 @@ def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0):
 
     async def banks(ctx):
         cycle = 0
-        async for _c, _r, bank, addr, data in ctx.tick().sample(dut.sb.bank, dut.sb.addr, dut.sb.data):
-            if bank:
-                assert bank & (bank - 1) == 0, f"banks {bank:#b}"
-                writes.append((cycle, bank.bit_length() - 1, addr, data))
+        async for _c, _r, *lanes in ctx.tick().sample(*dut.sb.bank, *dut.sb.addr, *dut.sb.data):
+            now = []
+            for bank, addr, data in zip(*(lanes[i * pixels : (i + 1) * pixels] for i in range(3)), strict=True):
+                if bank:
+                    assert bank & (bank - 1) == 0, f"banks {bank:#b}"
+                    now.append((cycle, bank.bit_length() - 1, addr, data))
+            # Each bank is `pixels` memories by the address's low bits: no two words may want the same one.
+            assert len({(bank, addr % pixels) for _, bank, addr, _ in now}) == len(now)
+            writes.extend(now)
             cycle += 1
 
     async def sb_free(ctx):
@@ -79,9 +86,9 @@ def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0):
     return writes, trace, taken
 
 
-@pytest.mark.parametrize("cp, beat_bytes, max_burst", SHAPES)
+@pytest.mark.parametrize("cp, beat_bytes, max_burst, pixels", [*((*s, 1) for s in SHAPES), *WIDE])
 @pytest.mark.parametrize("stall", [0.0, 0.35])
-def test_random_commands(cp, beat_bytes, max_burst, stall):
+def test_random_commands(cp, beat_bytes, max_burst, pixels, stall):
     seed = 100 * cp + beat_bytes
     print("seed", seed)
     rng = random.Random(seed)
@@ -96,7 +103,7 @@ def test_random_commands(cp, beat_bytes, max_burst, stall):
         rows, cols = rng.choice([(1, 1), (3, 3), (4, 4), (rng.randint(1, 7), rng.randint(1, 10))])
         tokens = {name: rng.randint(0, 1) for name in ("wait_free", "wait_stored", "signal_full")}
         commands.append(tile(rng, cp, beat_bytes, size, groups, rows, cols, pointwise, **tokens))
-    writes, trace, taken = load(cp, memory, commands, rng, stall, stall and 0.8)
+    writes, trace, taken = load(cp, memory, commands, rng, stall, stall and 0.8, pixels)
 
     assert len(trace["accept"]) == len(commands)
     ends = [*trace["accept"][1:], writes[-1][0] + 1]
@@ -195,6 +202,11 @@ def test_broken_command_ends(change):
     assert len(trace["give"]) == 2
     mine = [w[1:] for w in writes if w[0] > trace["accept"][1]]
     assert mine == list(expected_writes(memory, 3, good))
+
+
+def test_refuses_a_wrong_number_of_pixels():
+    with pytest.raises(ValueError, match="pixels is 3"):
+        LoadAct(cp=3, beat_bytes=4, max_burst=16, pixels=3)
 
 
 @pytest.mark.parametrize("cp", [0, 64])

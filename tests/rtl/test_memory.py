@@ -1,11 +1,11 @@
-"""BlockMemory: registered read, old data on a collision, byte enables."""
+"""BlockMemory: registered read, old data on a collision, byte enables. SplitMemory: several words on one side."""
 
 import random
 
 import pytest
 from amaranth.sim import Simulator
 
-from rtl.memory import BlockMemory
+from rtl.memory import BlockMemory, SplitMemory
 
 
 @pytest.mark.parametrize(("width", "depth", "granularity", "seed"), [(24, 7, 8, 0), (32, 16, 32, 1), (8, 1, 8, 2)])
@@ -47,3 +47,45 @@ def test_it_is_an_array_read_a_cycle_later(width, depth, granularity, seed):
 def test_a_wrong_shape_is_named(arguments, name):
     with pytest.raises(ValueError, match=name):
         BlockMemory(*arguments)
+
+
+@pytest.mark.parametrize(("writes", "reads"), [(1, 1), (2, 1), (4, 1), (1, 2), (1, 4)])
+@pytest.mark.parametrize("depth", [16, 23])
+def test_words_that_follow_each_other_move_together(writes, reads, depth):
+    seed = 100 * writes + 10 * reads + depth
+    print("seed", seed)
+    rng = random.Random(seed)
+    dut = SplitMemory(16, depth, writes=writes, reads=reads, granularity=8)
+    model = [0] * depth
+
+    async def bench(ctx):
+        for step in range(400):
+            first = rng.randrange(depth - writes + 1)
+            if step < depth:  # no reset: give every word a value first
+                first = min(step, depth - writes)
+            for i in range(writes):
+                enable = 3 if step < depth else rng.randrange(4)
+                data = rng.getrandbits(16)
+                ctx.set(dut.write_en[i], enable)
+                ctx.set(dut.write_addr[i], first + i)
+                ctx.set(dut.write_data[i], data)
+                mask = (enable & 1) * 0xFF | (enable >> 1) * 0xFF00
+                model[first + i] = model[first + i] & ~mask | data & mask
+            await ctx.tick()
+            for i in range(writes):
+                ctx.set(dut.write_en[i], 0)
+            read = rng.randrange(depth - reads + 1)
+            ctx.set(dut.read_addr, read)
+            await ctx.tick()
+            if step >= depth:
+                assert [ctx.get(word) for word in dut.read_data] == model[read : read + reads]
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+
+
+def test_a_wrong_number_of_words_is_named():
+    with pytest.raises(ValueError, match="writes is 3"):
+        SplitMemory(8, 16, writes=3)

@@ -13,12 +13,14 @@ def random_command(rng):
     pointwise = rng.getrandbits(1)
     rows, cols = rng.randrange(1, 9), rng.randrange(1, 9)
     row_step = cols if pointwise else -(-cols // 3)
+    out_rows, out_cols = rng.randrange(1, 5), rng.randrange(1, 5)
     return {
         "pointwise": pointwise,
         "reps": rng.randrange(1, 4),
         "stride": rng.choice([1, 2]),
-        "out_rows": rng.randrange(1, 5),
-        "out_cols": rng.randrange(1, 5),
+        "out_rows": out_rows,
+        "out_cols": out_cols,
+        "pixels": out_rows * out_cols,
         "y0": 0 if pointwise else rng.randrange(-3, 7),
         "x0": 0 if pointwise else rng.randrange(-3, 7),
         "rows": rows,
@@ -32,12 +34,13 @@ def random_command(rng):
         "finish": rng.getrandbits(1),
         "zsb": rng.randrange(64),
         "out_base": rng.randrange(1000),
+        "ob_slot": rng.randrange(4),
         **{name: rng.getrandbits(1) for name in ("wait_sb", "signal_sb", "wait_out", "signal_out")},
     }
 
 
 def expected_pixels(c):
-    """(bank -> word for each tap present, present taps, start, finish, pixel index) for every issue of a command."""
+    """(bank -> word for each tap present, start, finish, OB word, output word) for every issue of a command."""
     for rep in range(c["reps"]):
         base = c["sb_base"] + rep * c["group_step"]
         for index in range(c["out_rows"] * c["out_cols"]):
@@ -53,7 +56,8 @@ def expected_pixels(c):
                     y, x = y0 + i, x0 + j
                     places[t] = (3 * (y % 3) + x % 3, base + y // 3 * c["row_step"] + x // 3)
             start, finish = c["start"] and rep == 0, c["finish"] and rep == c["reps"] - 1
-            yield places, bool(start), bool(finish), index
+            sums = c["ob_slot"] * c["pixels"] + index
+            yield places, bool(start), bool(finish), sums, c["out_base"] + index
 
 
 @pytest.mark.parametrize(("stall", "seed"), [(0.0, 0), (0.5, 1), (0.8, 2)])
@@ -105,7 +109,7 @@ def test_addresses_and_marks(stall, seed):
                 if present >> t & 1:
                     bank = 3 * ((y_mod + t // 3) % 3) + (x_mod + t % 3) % 3
                     places[t] = (bank, addr[bank])
-            seen.append((places, bool(pixel.start), bool(pixel.finish), pixel.pixel))
+            seen.append((places, bool(pixel.start), bool(pixel.finish), pixel.pixel, pixel.out_addr))
             gaps.append(idle)
             idle = 0
 

@@ -99,7 +99,8 @@ def output_side(dut, rng):
         while True:
             _, _, give, *addresses = await ctx.tick().sample(dut.out_free_give, *(p.addr for p in dut.out))
             for port, bank, address in zip(dut.out, banks, addresses, strict=True):
-                ctx.set(port.data, int.from_bytes(bank[address % WORDS], "little"))
+                word = b"".join(bank[(address + i) % WORDS] for i in range(dut.pixels))
+                ctx.set(port.data, int.from_bytes(word, "little"))
             if give:
                 for bank in banks:
                     bank[:] = [rng.randbytes(dut.cp) for _ in range(WORDS)]
@@ -118,9 +119,12 @@ def test_random_commands(seed):
     rng = random.Random(seed)
     cp, nb, size = rng.choice(SHAPES)
     burst, stall = rng.choice([2, 4, 16]), rng.choice([0.0, 0.3, 0.6])
-    print(f"seed {seed}, cp {cp}, nb {nb}, beats of {size}, bursts of {burst}, stall {stall}")
+    pixels = (1, 2, 1, 4)[seed % 4]
+    if pixels > 1:
+        cp, nb, size = rng.choice([(9, 3, 32), (3, 2, 4), (9, 3, 32), (1, 4, 8), (4, 1, 16)])
+    print(f"seed {seed}, cp {cp}, nb {nb}, beats of {size}, bursts of {burst}, stall {stall}, pixels {pixels}")
     count = 5
-    dut = Store(cp=cp, nb=nb, beat_bytes=size, max_burst=burst)
+    dut = Store(cp=cp, nb=nb, beat_bytes=size, max_burst=burst, pixels=pixels)
     latency = rng.choice([1, 6, 30])
     memory = AxiMemory(REGION * (2 * count + 1), size, burst, seed=seed, latency=latency, stall=stall)
     banks, serve = output_side(dut, rng)
