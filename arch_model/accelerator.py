@@ -57,13 +57,15 @@ class Buffers(Section):
 
 
 class Axi(Section):
-    """The AXI ports: bits of a beat, beats of the longest burst, and what LOAD_ACT and STORE move beside them: so many
-    pixels of a row in a cycle.
+    """How data comes and goes. Weights, activations and results have ``data_bits`` a beat each, over ``stripes`` AXI
+    ports side by side; the Program has one more port, as wide as one of those. ``max_burst``: beats of the longest
+    burst. ``pixels``: of a row, that LOAD_ACT and STORE move a cycle.
     """
 
     data_bits: int = Field(ge=32, le=1024, description="bits, a power of two in 32..1024")
     max_burst: int = Field(ge=2, le=256, description="beats, a power of two in 2..256")
     pixels: Literal[1, 2, 4] = Field(1, description="1, 2 or 4 pixels")
+    stripes: Literal[1, 2, 4] = Field(1, description="1, 2 or 4 ports")
 
 
 class Dram(Section):
@@ -89,7 +91,7 @@ class Accelerator(Section):
     array: Array = Field(description="a section with kp, cp")
     clock_hz: Annotated[float, Field(gt=0, description="hertz, a number above 0 such as 100_000_000")]
     buffers: Buffers = Field(description=f"a section with {', '.join(Buffers.model_fields)}")
-    axi: Axi = Field(description="a section with data_bits, max_burst and, where it is not 1, pixels")
+    axi: Axi = Field(description="a section with data_bits, max_burst and maybe pixels and stripes")
     dram: Dram = Field(description="a section with bytes, latency_cycles, cycles_per_beat")
     energy: EnergyTable = Field(
         default_factory=EnergyTable.shipped, description=f"a section with rows of {', '.join(EnergyTable.model_fields)}"
@@ -117,8 +119,23 @@ class Accelerator(Section):
 
     @property
     def beat_bytes(self) -> int:
-        """B: bytes of a beat on every AXI port."""
+        """B: bytes of a beat of weights, activations and results, over all stripes."""
         return self.axi.data_bits // 8
+
+    @property
+    def stripes(self) -> int:
+        """AXI ports side by side that weights, activations and results have each."""
+        return self.axi.stripes
+
+    @property
+    def port_bytes(self) -> int:
+        """Bytes of a beat on one of those ports."""
+        return self.beat_bytes // self.stripes
+
+    @property
+    def program_beat_bytes(self) -> int:
+        """Bytes of a beat on the Program's port."""
+        return self.port_bytes
 
     @property
     def pixels(self) -> int:
@@ -266,6 +283,8 @@ class Accelerator(Section):
         ):
             if value & (value - 1):
                 yield key, value, legal
+        if axi.data_bits < 32 * axi.stripes:
+            yield "axi.stripes", axi.stripes, f"at most {axi.data_bits // 32}: a port has 32 bits or more"
         beat = self.beat_bytes
         if axi.max_burst * beat > 4096:
             yield "axi.max_burst", axi.max_burst, f"at most {4096 // beat} beats of {beat} bytes (4 KiB)"

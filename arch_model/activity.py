@@ -119,7 +119,7 @@ def count_totals(commands: Iterable[Command], accelerator: Accelerator) -> dict[
         slots += 2 if name == "STORE" else 1
         if name in _COUNTERS:
             _COUNTERS[name](command, accelerator, totals)
-    totals["prog_bytes"] = -(-slots * SLOT_BYTES // accelerator.beat_bytes) * accelerator.beat_bytes
+    totals["prog_bytes"] = -(-slots * SLOT_BYTES // accelerator.program_beat_bytes) * accelerator.program_beat_bytes
     return {name: totals[name] for name in TOTALS}
 
 

@@ -90,7 +90,7 @@ class Machines:
     """Each Program's machine, int64 (n,): see :class:`arch_model.accelerator.Accelerator`."""
 
     kp: Ints
-    beat_bytes: Ints
+    program_beat_bytes: Ints
     latency: Ints
     interval: Ints
 
@@ -131,7 +131,7 @@ class Batch:
     @property
     def prog_beats(self) -> Ints:
         """Beats of each Program, (n,)."""
-        beats: Ints = -(-self.slots * SLOT_BYTES // self.machines.beat_bytes)
+        beats: Ints = -(-self.slots * SLOT_BYTES // self.machines.program_beat_bytes)
         return beats
 
 
@@ -219,7 +219,7 @@ class _Walk:
         self.act = _Loader(batch.acts, None if entry is None else entry.act)
         self.wgt = _Loader(batch.wgts, None if entry is None else entry.wgt)
         self.bytes_, self.late, self.dispatched = np.zeros(n, np.int64), np.zeros(n, np.int64), np.full(n, -1)
-        self.slot_cycles = np.maximum(1, SLOT_BYTES // self.m.beat_bytes * self.m.interval)
+        self.slot_cycles = np.maximum(1, SLOT_BYTES // self.m.program_beat_bytes * self.m.interval)
         self.least = self.m.kp + FEED_FULL  # cycles of a pass
         self.feed_free, self.run_free, self.consumed = np.zeros(n, np.int64), np.zeros(n, np.int64), np.full(n, -1)
         self.passed = np.zeros((QUEUE_DEPTH, n), np.int64)  # when FEED and RUN both have accepted their last PASSes
@@ -248,7 +248,7 @@ class _Walk:
                     self._load(loader, at)
         # END is read when its beats are there; it waits for whoever is not idle, STORE the last.
         m, slots = self.m, self.act.count + self.wgt.count + self.p.count + 2 * self.store_count + 1
-        beats: Ints = -(-slots * SLOT_BYTES // m.beat_bytes)
+        beats: Ints = -(-slots * SLOT_BYTES // m.program_beat_bytes)
         read = FETCH_ADDRESS + m.latency + m.interval * (beats - 1) + FETCH_DECODE
         idle = self.store_free - STORE_NEXT
         return BatchTiming(
@@ -261,7 +261,7 @@ class _Walk:
         """When a command's queues show it; ``room``: when they have room."""
         m = self.m
         self.bytes_[at] += SLOT_BYTES * slots
-        arrival = FETCH_ADDRESS + m.latency[at] + m.interval[at] * (-(-self.bytes_[at] // m.beat_bytes[at]) - 1)
+        arrival = FETCH_ADDRESS + m.latency[at] + m.interval[at] * (-(-self.bytes_[at] // m.program_beat_bytes[at]) - 1)
         there = arrival + self.late[at] + FETCH_DECODE
         time: Ints = np.maximum(np.maximum(there, self.dispatched[at] + slots), room)
         self.late[at] = np.maximum(self.late[at], time - arrival - FETCH_DECODE - self.slot_cycles[at])

@@ -45,8 +45,8 @@ def memories(accelerator: Accelerator) -> dict[str, Memory]:
     memories as LOAD_ACT and STORE move pixels a cycle.
 
     >>> m = memories(Accelerator.load("zcu104"))["sb"]
-    >>> m.banks, m.depth, m.width      # nine banks, 2 x 4096 words of CP = 9 bytes
-    (9, 8192, 72)
+    >>> m.banks, m.depth, m.width      # nine banks of four, 2 x 8192 words of CP = 9 bytes in each bank
+    (36, 4096, 72)
     """
     a = accelerator
     word, tile = 8 * a.cp, 8 * TAPS * a.cp

@@ -171,7 +171,7 @@ def _slots(command: Command) -> int:
 
 def _slot_arrivals(m: _Machine) -> list[int]:
     """When the last byte of each command arrives, DRAM never waiting for FETCH."""
-    first, beat = FETCH_ADDRESS + m.latency, m.accelerator.beat_bytes
+    first, beat = FETCH_ADDRESS + m.latency, m.accelerator.program_beat_bytes
     arrivals, bytes_ = [], 0
     for command in m.commands:
         bytes_ += SLOT_BYTES * _slots(command)
@@ -181,7 +181,7 @@ def _slot_arrivals(m: _Machine) -> list[int]:
 
 def _fetch(m: _Machine) -> Process:
     units = {"LOAD_ACT": ("LOAD_ACT",), "LOAD_WGT": ("LOAD_WGT",), "PASS": ("FEED", "RUN"), "STORE": ("STORE",)}
-    slot_cycles = max(1, SLOT_BYTES // m.accelerator.beat_bytes * m.interval)
+    slot_cycles = max(1, SLOT_BYTES // m.accelerator.program_beat_bytes * m.interval)
     late, dispatched = 0, -1  # late: how far a full queue has pushed back the beats that follow
     for index, (command, arrival) in enumerate(zip(m.commands, _slot_arrivals(m), strict=True)):
         if command.opcode.name == "END":

@@ -111,7 +111,7 @@ class Bounds:
 
     def __init__(self, layer: Layer, accelerator: Accelerator, weights: LayerWeights, add: bool, c: Candidates) -> None:
         a, grid = accelerator, weights.grid
-        kp, beat, latency, interval = a.kp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
+        kp, beat, latency, interval = a.kp, a.program_beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
         filters, leading = c.filters > 0, c.lead > 1
         begin = FETCH_ADDRESS + latency + interval * (-(-SLOT_BYTES // beat) - 1) + FETCH_DECODE + FETCH_QUEUE
 

@@ -180,7 +180,7 @@ def _costs(b: LayerBatch) -> LayerCosts:
     out_bytes = streams.out_beats * beat
     found = (
         *(timing.cycles, tiles * b.spatial, timing.wait_sb, timing.wait_weights, timing.wait_out),
-        streams.batch.prog_beats * beat,
+        streams.batch.prog_beats * streams.batch.machines.program_beat_bytes,
         fetched * tile_bytes + b.kt * LANE_BYTES * b.of_machine(lambda a: a.kp),
         *(streams.act_beats * beat, out_bytes * b.add, out_bytes, (without - fetched) * tile_bytes),
     )
@@ -215,7 +215,7 @@ def layer_streams(b: LayerBatch, merged: bool = False) -> LayerStreams:
     order = np.argsort(-groups.pieces * b.spatial, kind="stable")
     b, groups, half = b.take(order), groups.take(order), half[order]
     machines = Machines(
-        *(b.of_machine(value) for value in (lambda a: a.kp, lambda a: a.beat_bytes)),
+        *(b.of_machine(value) for value in (lambda a: a.kp, lambda a: a.program_beat_bytes)),
         *(b.of_machine(value) for value in (lambda a: a.dram.latency_cycles, lambda a: a.dram.cycles_per_beat)),
     )
     cp = b.of_machine(lambda a: a.cp)
@@ -251,7 +251,7 @@ def _acts(b: LayerBatch, m: Machines, cp: Ints, w: WeightGroups) -> tuple[Loads,
     low = np.maximum(0, first * b.stride - b.padding)
     high = (first + out_rows - 1) * b.stride - b.padding + b.R
     rows = -(-b.C // cp) * (np.minimum(b.H, high) - low)
-    beats = rows * -(-b.W * cp // m.beat_bytes)
+    beats = rows * -(-b.W * cp // b.of_machine(lambda a: a.beat_bytes))
     base, row = _by_row(b, b.W, _act_cycles)
     loads = Loads(
         count=b.spatial,
@@ -273,7 +273,8 @@ def _wgts(b: LayerBatch, m: Machines, w: WeightGroups, reload: npt.NDArray[np.bo
     before, old = np.divmod(tile * groups + group - 2, groups)  # the group that had this half of the DB
     after = before * w.pieces + w.group_last[line, old]
     tiles = np.where(zsb, b.kt, w.run_tiles[line, run])
-    beats: Ints = tiles * np.where(zsb, LANE_BYTES * m.kp // m.beat_bytes, b.of_machine(lambda a: a.tile_beats))
+    entry_beats = LANE_BYTES * m.kp // b.of_machine(lambda a: a.beat_bytes)
+    beats: Ints = tiles * np.where(zsb, entry_beats, b.of_machine(lambda a: a.tile_beats))
 
     def entries(a: Accelerator, rows: int, cols: int) -> int:
         return read_cycles(rows, cols, LANE_BYTES, a.beat_bytes, a.dram.cycles_per_beat)
@@ -321,7 +322,7 @@ def _stores(
     past = np.minimum(first + b.chunk, b.kt)
     channels = np.minimum(past * m.kp, b.K) - first * m.kp // cp * cp
     groups, rows = -(-channels // cp), out_rows[tile, line]
-    run_beats = rows * -(-b.Q * cp // m.beat_bytes)
+    run_beats = rows * -(-b.Q * cp // b.of_machine(lambda a: a.beat_bytes))
 
     words = rows * -(-b.Q // b.of_machine(lambda a: a.pixels))
     free, last = _store_table(b, groups * rows)

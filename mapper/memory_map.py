@@ -24,8 +24,9 @@ class MemoryMap:
     zsb : of each weight layer's ZSB entries, by SubNet and layer.
     tensors : by SubNet and name. A SubNet's tensors do not overlap; those of different SubNets share one area,
         as does the image, "input".
-    program : of the Program area, which reaches to the end of DRAM.
-    program_bytes : its size.
+    program : of the Program area, which reaches to the end of DRAM. With stripes the Program lies in the first one
+        alone, at ``program / stripes``.
+    program_bytes : its size, in the first stripe.
     """
 
     accelerator: Accelerator
@@ -83,7 +84,7 @@ class MemoryMap:
                 f"SuperNet {supernet.name}: weights, ZSB tables and activations of {len(chosen)} SubNets need "
                 f"{top} bytes of DRAM and the Program some more; {a.name} has {a.dram.bytes}"
             )
-        return cls(a, supernet, weights, zsb, tensors, top, a.dram.bytes - top)
+        return cls(a, supernet, weights, zsb, tensors, top, (a.dram.bytes - top) // a.stripes)
 
 
 def _shapes(subnet: SubNet) -> dict[str, tuple[int, int, int]]:

@@ -315,7 +315,8 @@ def _legal(layer: Layer, accelerator: Accelerator, weights: LayerWeights, c: Can
     stays = np.array([_most(total, int(chunk) * weights.grid.windows) for chunk in chunks]) <= accelerator.db_half_tiles
     which = np.searchsorted(chunks, c.chunk)
     legal: npt.NDArray[np.bool_] = fits[c.rows - 1, which] & ((c.filters == 0) | stays[which])
-    return legal & ((c.weave == 1) | (c.weave * c.rows * layer.Q <= accelerator.ob_pixels))
+    legal &= (c.weave == 1) | (c.weave * c.rows * layer.Q <= accelerator.ob_pixels)
+    return legal
 
 
 def _most(total: Ints, rows: int) -> int:
@@ -420,7 +421,7 @@ class _Search:
         grid, streamed = tile_grid(layer, a), int((self.hits < 0).sum())
         index = int(np.argmin(b.slots))
         one, costs = self._walk(index).activity, energy_costs(a)
-        prog = -(-32 * b.slots // a.beat_bytes) * a.beat_bytes
+        prog = -(-32 * b.slots // a.program_beat_bytes) * a.program_beat_bytes
         passes = b.tiles * a.tile_bytes_raw
         counts = {
             "dram.act": b.rows_in * a.pitch(layer.W),

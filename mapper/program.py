@@ -97,7 +97,7 @@ class Program:
     def encoded(self) -> bytes:
         """The commands as bytes, zeros (END) up to a whole beat."""
         data = b"".join(command.encode() for command in self.commands)
-        return data + bytes(-len(data) % self.accelerator.beat_bytes)
+        return data + bytes(-len(data) % self.accelerator.program_beat_bytes)
 
     def encode(self) -> bytes:
         """What the host writes to DRAM at ``address``."""
@@ -106,12 +106,12 @@ class Program:
     @property
     def beats(self) -> int:
         """Length in beats, for the register PROG_BEATS."""
-        return len(self.encoded) // self.accelerator.beat_bytes
+        return len(self.encoded) // self.accelerator.program_beat_bytes
 
     @cached_property
     def dram_bytes(self) -> Mapping[str, int]:
-        """Exact DRAM bytes by port (:data:`PORTS`): beats times B over all commands."""
-        beats = dict.fromkeys(PORTS, 0) | {"prog": self.beats}
+        """Exact DRAM bytes by port (:data:`PORTS`): beats times their bytes over all commands."""
+        beats = dict.fromkeys(PORTS, 0)
         for c in self.commands:
             if c.opcode is Opcode.LOAD_WGT:
                 beats["wgt"] += c["runs"] * c["run_beats"]
@@ -120,4 +120,4 @@ class Program:
             elif c.opcode is Opcode.STORE:
                 beats["out"] += c["groups"] * c["run_beats"]
                 beats["b"] += c["groups"] * c["b_run_beats"] if c["use_b"] else 0
-        return {port: n * self.accelerator.beat_bytes for port, n in beats.items()}
+        return {port: n * self.accelerator.beat_bytes for port, n in beats.items()} | {"prog": len(self.encoded)}

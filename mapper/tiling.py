@@ -237,7 +237,7 @@ def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, s
     stored = accelerator.groups(layer.K) * rows * row_cycles(layer.Q)
     store = stores * latency * (2 if add else 1) + stored
     commands = grid.rows + 1 + 2 * stores
-    fetch = commands * SLOT_BYTES * dram.cycles_per_beat // beat
+    fetch = commands * SLOT_BYTES * dram.cycles_per_beat // accelerator.program_beat_bytes
     weights = streamed * max(accelerator.tile_beats * dram.cycles_per_beat, kp)
     slowest = np.maximum(np.maximum(compute, load), np.maximum(store, fetch))
     once = streamed <= accelerator.db_half_tiles

@@ -131,8 +131,8 @@ def time_in_order(
     """(cycles, waits of RUN) of commands without END, each behind all that it waits for; no pools among them."""
     a = accelerator
     kp, cp, beat, latency, interval = a.kp, a.cp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
-    together, tile_beats = a.pixels, a.tile_beats
-    slot_cycles = max(1, SLOT_BYTES // a.beat_bytes * a.dram.cycles_per_beat)
+    together, tile_beats, program_beat = a.pixels, a.tile_beats, a.program_beat_bytes
+    slot_cycles = max(1, SLOT_BYTES // a.program_beat_bytes * a.dram.cycles_per_beat)
     arrival_0, bytes_, late, dispatched = FETCH_ADDRESS + latency - interval, 0, 0, -1
     load_fixed = LOAD_ADDRESS + latency + LOAD_GIVE
     accepted: list[list[int]] = [[] for _ in range(5)]
@@ -160,7 +160,7 @@ def time_in_order(
     for opcode, f, _ in order:
         slots = slots_of[opcode]
         bytes_ += SLOT_BYTES * slots
-        arrival = arrival_0 + interval * -(-bytes_ // beat)
+        arrival = arrival_0 + interval * -(-bytes_ // program_beat)
         time = max(arrival + late + FETCH_DECODE, dispatched + slots)
         for queue in queues[opcode]:
             if len(queue) >= QUEUE_DEPTH:
@@ -233,7 +233,7 @@ def time_in_order(
             store_free = end + STORE_NEXT
         idle = max(idle, end)
     bytes_ += SLOT_BYTES * SLOTS[Opcode.END]
-    read = arrival_0 + interval * -(-bytes_ // beat) + FETCH_DECODE
+    read = arrival_0 + interval * -(-bytes_ // program_beat) + FETCH_DECODE
     cycles = max(idle + 1, read + FETCH_END) + 1
     return cycles, {"sb": wait_sb, "weights": wait_weights, "out": wait_out}
 

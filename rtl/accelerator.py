@@ -16,6 +16,7 @@ from rtl.load_weights import LoadWeights
 from rtl.memory import BlockMemory
 from rtl.semaphore import Semaphore
 from rtl.store import Store
+from rtl.stripes import StripedRead, StripedWrite
 
 LANE_BITS = 64  # bias, multiplier and shift of one filter in a ZSB entry
 
@@ -26,8 +27,10 @@ class FastSwitch(Component):
     Ports
     -----
     s_axi_ctrl (In, axi_lite): start, status, counters; see :mod:`rtl.control`.
-    m_axi_prog, m_axi_wgt, m_axi_act (Out, axi_read): Program, weights, activations.
-    m_axi_out_read (Out, axi_read), m_axi_out_write (Out, axi_write): operand b and results; one AXI port outside.
+    m_axi_prog (Out, axi_read): the Program.
+    m_axi_wgt, m_axi_act (Out, axi_read × stripes): weights, activations.
+    m_axi_out_read (Out, axi_read × stripes), m_axi_out_write (Out, axi_write × stripes): operand b and results; outside
+        they are the same AXI ports.
     irq (Out, 1): high while an enabled interrupt is pending.
 
     The clock domain is ``sync``; its reset is synchronous and active high.
@@ -35,15 +38,15 @@ class FastSwitch(Component):
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator = accelerator
-        beat = accelerator.beat_bytes
+        beat, stripes = accelerator.port_bytes, accelerator.stripes
         super().__init__(
             {
                 "s_axi_ctrl": In(axi_lite()),
-                "m_axi_prog": Out(axi_read(beat)),
-                "m_axi_wgt": Out(axi_read(beat)),
-                "m_axi_act": Out(axi_read(beat)),
-                "m_axi_out_read": Out(axi_read(beat)),
-                "m_axi_out_write": Out(axi_write(beat)),
+                "m_axi_prog": Out(axi_read(accelerator.program_beat_bytes)),
+                "m_axi_wgt": Out(axi_read(beat)).array(stripes),
+                "m_axi_act": Out(axi_read(beat)).array(stripes),
+                "m_axi_out_read": Out(axi_read(beat)).array(stripes),
+                "m_axi_out_write": Out(axi_write(beat)).array(stripes),
                 "irq": Out(1),
             }
         )
@@ -54,8 +57,10 @@ class FastSwitch(Component):
         shape = {"kp": a.kp, "cp": a.cp}
         bus = {"beat_bytes": a.beat_bytes, "max_burst": a.axi.max_burst}
 
-        m.submodules.control = control = Control(**shape, beat_bytes=a.beat_bytes)
-        m.submodules.fetch = fetch = Fetch(**bus)
+        m.submodules.control = control = Control(
+            **shape, beat_bytes=a.beat_bytes, stripes=a.stripes, pixels=a.pixels
+        )
+        m.submodules.fetch = fetch = Fetch(beat_bytes=a.program_beat_bytes, max_burst=a.axi.max_burst)
         m.submodules.load_act = load_act = LoadAct(cp=a.cp, pixels=a.pixels, **bus)
         m.submodules.load_weights = load_weights = LoadWeights(**shape, **bus)
         m.submodules.feed = feed = Feed(**shape)
@@ -124,10 +129,17 @@ class FastSwitch(Component):
         # The world.
         connect(m, flipped(self.s_axi_ctrl), control.s_axi_ctrl)
         connect(m, fetch.axi, flipped(self.m_axi_prog))
-        connect(m, load_weights.axi, flipped(self.m_axi_wgt))
-        connect(m, load_act.axi, flipped(self.m_axi_act))
-        connect(m, store.axi_read, flipped(self.m_axi_out_read))
-        connect(m, store.axi_write, flipped(self.m_axi_out_write))
+        for name, kind, unit, ports in (
+            ("wgt", StripedRead, load_weights.axi, self.m_axi_wgt),
+            ("act", StripedRead, load_act.axi, self.m_axi_act),
+            ("out_read", StripedRead, store.axi_read, self.m_axi_out_read),
+            ("out_write", StripedWrite, store.axi_write, self.m_axi_out_write),
+        ):
+            m.submodules[f"stripes_{name}"] = stripes = kind(a.beat_bytes, a.stripes)
+            connect(m, unit, stripes.wide)
+            for i, port in enumerate(ports):
+                connect(m, stripes.ports[i], flipped(port))
+                m.d.comb += stripes.base[i].eq(control.base[i])
 
         # Start, end, errors, counters.
         m.d.comb += [

@@ -17,6 +17,10 @@ BEAT_COUNT_BITS = 20
 ERROR_BITS = 8
 
 
+STRIPES = 4
+"""The most that a machine can have; it uses the first of BASE_0 .. BASE_3."""
+
+
 class Access(StrEnum):
     """What software can do with a register, and for a counter what the hardware does."""
 
@@ -52,8 +56,13 @@ REGISTERS = (
     Register("STATUS", 0x0C, Access.READ, "bit 0 busy, 1 done, 2 error; error code [15:8]"),
     Register("IRQ_ENABLE", 0x10, Access.WRITE, "bit 0 done or error"),
     Register("IRQ_STATUS", 0x14, Access.CLEAR, "bit 0; `irq` = status and enable"),
-    Register("PROG_ADDR", 0x18, Access.WRITE, "byte address of the Program, a multiple of max_burst·B"),
+    Register("PROG_ADDR", 0x18, Access.WRITE, "byte address of the Program, a multiple of its port's longest burst"),
     Register("PROG_BEATS", 0x1C, Access.WRITE, f"its length in beats ({BEAT_COUNT_BITS} bits)"),
+    *(
+        Register(f"BASE_{i}", 0x20 + 4 * i, Access.WRITE, f"byte address of stripe {i}, likewise")
+        for i in range(STRIPES)
+    ),
+    Register("PORTS", 0x30, Access.READ, "stripes [7:0], pixels that LOAD_ACT and STORE move a cycle [15:8]"),
     Register("CYCLES", 0x40, Access.COUNT, "cycles from start to done"),
     Register("COMMANDS", 0x44, Access.COUNT, "commands dispatched, END too"),
     Register("BUSY_LOAD_ACT", 0x48, Access.COUNT, "cycles LOAD_ACT had a command in hand"),
@@ -123,6 +132,8 @@ class Control(Component):
         The array's shape, 1..255, as SHAPE tells it.
     beat_bytes : int
         Bytes of a beat, 1..65535, likewise.
+    stripes, pixels : int
+        As PORTS tells them: 1, 2 or 4.
 
     Ports
     -----
@@ -134,6 +145,8 @@ class Control(Component):
         High for one cycle when software starts the machine; then ``prog_addr`` and ``prog_beats`` are valid.
     prog_addr : Out(32), prog_beats : Out(20)
         The Program's byte address and beats.
+    base : Out(32) × 4
+        The stripes' byte addresses; 0 after reset.
     done : In(1)
         One cycle: the Program has ended. Ends ``busy`` and the counting; this cycle is the last that counts.
     error : In(8)
@@ -152,17 +165,21 @@ class Control(Component):
     to that of ``done``, both included. A read a cycle, a write every two.
     """
 
-    def __init__(self, *, kp: int, cp: int, beat_bytes: int):
+    def __init__(self, *, kp: int, cp: int, beat_bytes: int, stripes: int = 1, pixels: int = 1):
         for name, value, top in (("kp", kp, 255), ("cp", cp, 255), ("beat_bytes", beat_bytes, 65535)):
             if not 1 <= value <= top:
                 raise ValueError(f"{name} is {value}; it must be in 1..{top}")
-        self.kp, self.cp, self.beat_bytes = kp, cp, beat_bytes
+        for name, value in (("stripes", stripes), ("pixels", pixels)):
+            if value not in (1, 2, 4):
+                raise ValueError(f"{name} is {value}; it must be 1, 2 or 4")
+        self.kp, self.cp, self.beat_bytes, self.stripes, self.pixels = kp, cp, beat_bytes, stripes, pixels
         super().__init__(
             {
                 "s_axi_ctrl": In(axi_lite()),
                 "start": Out(1),
                 "prog_addr": Out(32),
                 "prog_beats": Out(BEAT_COUNT_BITS),
+                "base": Out(32).array(STRIPES),
                 "done": In(1),
                 "error": In(ERROR_BITS),
                 "irq": Out(1),
@@ -183,6 +200,8 @@ class Control(Component):
             "IRQ_STATUS": irq_status,
             "PROG_ADDR": self.prog_addr,
             "PROG_BEATS": self.prog_beats,
+            **{f"BASE_{i}": base for i, base in enumerate(self.base)},
+            "PORTS": Const(self.stripes | self.pixels << 8, 32),
         }
         for register in COUNTERS:
             counter = values[register.name] = Signal(32, name=register.port)
@@ -231,6 +250,7 @@ class Control(Component):
                     ("IRQ_ENABLE", irq_enable),
                     ("PROG_ADDR", self.prog_addr),
                     ("PROG_BEATS", self.prog_beats),
+                    *((f"BASE_{i}", base) for i, base in enumerate(self.base)),
                 ):
                     with m.Case(ADDRESS[name] >> 2):
                         m.d.sync += target.eq(data & mask | target & ~mask)

@@ -27,8 +27,8 @@ def write_verilog(accelerator: Accelerator, path: Path) -> None:
     """Write the machine as one Verilog file, its top module named ``fastswitch``.
 
     Ports: ``aclk``, ``aresetn`` (synchronous, active low), ``irq``, ``s_axi_ctrl_*`` (AXI4-Lite), ``m_axi_prog_*``,
-    ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and ``m_axi_out_*`` (AXI4). The same accelerator gives the
-    same bytes.
+    ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and ``m_axi_out_*`` (AXI4); with stripes the last three are
+    ``m_axi_wgt0_*``, ``m_axi_wgt1_*`` and so on. The same accelerator gives the same bytes.
     """
     path.write_text(verilog(accelerator))
 
@@ -57,12 +57,12 @@ def verilog(accelerator: Accelerator) -> str:
         top.d.comb += signal.eq(value)
         ports[name] = (signal, PortDirection.Output)
 
-    def read_side(prefix, interface):
+    def read_side(prefix, interface, port_bytes=accelerator.port_bytes):
         expose(prefix, interface)
-        side_band(prefix, "ar")
+        side_band(prefix, "ar", port_bytes)
 
-    def side_band(prefix, channel):
-        size = (accelerator.beat_bytes - 1).bit_length()
+    def side_band(prefix, channel, port_bytes=accelerator.port_bytes):
+        size = (port_bytes - 1).bit_length()
         constant(f"{prefix}_{channel}size", 3, size)
         constant(f"{prefix}_{channel}burst", 2, INCR)
         constant(f"{prefix}_{channel}cache", 4, CACHE)
@@ -71,13 +71,15 @@ def verilog(accelerator: Accelerator) -> str:
     expose("s_axi_ctrl", machine.s_axi_ctrl)
     for channel in ("aw", "ar"):  # protection bits come in and are not looked at
         ports[f"s_axi_ctrl_{channel}prot"] = (Signal(3, name=f"s_axi_ctrl_{channel}prot"), PortDirection.Input)
-    read_side("m_axi_prog", machine.m_axi_prog)
-    read_side("m_axi_wgt", machine.m_axi_wgt)
-    read_side("m_axi_act", machine.m_axi_act)
-    read_side("m_axi_out", machine.m_axi_out_read)
-    expose("m_axi_out", machine.m_axi_out_write)
-    side_band("m_axi_out", "aw")
-    constant("m_axi_out_wstrb", accelerator.beat_bytes, -1)
+    read_side("m_axi_prog", machine.m_axi_prog, accelerator.program_beat_bytes)
+    for i in range(accelerator.stripes):
+        stripe = "" if accelerator.stripes == 1 else str(i)
+        read_side(f"m_axi_wgt{stripe}", machine.m_axi_wgt[i])
+        read_side(f"m_axi_act{stripe}", machine.m_axi_act[i])
+        read_side(f"m_axi_out{stripe}", machine.m_axi_out_read[i])
+        expose(f"m_axi_out{stripe}", machine.m_axi_out_write[i])
+        side_band(f"m_axi_out{stripe}", "aw")
+        constant(f"m_axi_out{stripe}_wstrb", accelerator.port_bytes, -1)
 
     text, _ = rtlil.convert_fragment(Fragment.get(top, None), ports, TOP, emit_src=False)
     return _convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True)

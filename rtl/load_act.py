@@ -56,8 +56,8 @@ class LoadAct(Component):
     A word is the pixels written together. Command accepted in cycle t: first ``arvalid`` in t + 1. Beat accepted in
     cycle t: the first word that it completes is written in t + 1 at the earliest. Last SB write in cycle t:
     ``sb_full_give`` in t + 1, when the next command can be accepted, too. Given the beats, a word is written every
-    cycle if B >= pixels * cp (else a beat is accepted every cycle, or a word written), across rows and groups. A command of 0 groups or
-    0 beats ends in the cycle     after its acceptance.
+    cycle if B >= pixels * cp (else a beat is accepted every cycle, or a word written), across rows and groups. A
+    command of 0 groups or 0 beats ends in the cycle after its acceptance.
     """
 
     def __init__(self, *, cp: int, beat_bytes: int, max_burst: int, pixels: int = 1) -> None:

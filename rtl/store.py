@@ -156,8 +156,8 @@ class Store(Component):
     Command accepted in cycle t: AW and AR are offered in t + 1, and the first word of a is read in t + 1;
     with b each word is read in the cycle after the beat that completes b's word, or later. A word a cycle,
     also from row to row and group to group, if b brings one and the write channel takes min(pixels * cp,
-    beat_bytes) bytes a cycle. The beat that a word completes is offered 10 cycles after the word is read (so in t + 11 at
-    the earliest), a second one that its padding fills 11 cycles after. With ``pool`` that counts from a
+    beat_bytes) bytes a cycle. The beat that a word completes is offered 10 cycles after the word is read (so in t + 11
+    at the earliest), a second one that its padding fills 11 cycles after. With ``pool`` that counts from a
     group's last word. Last word read in t: ``out_free_give`` in t. Last B in t: the command's last cycle,
     with ``stored_give``, is t + 1, and the next command can be accepted in t + 2.
     """
@@ -235,7 +235,7 @@ class Store(Component):
         bank = Signal(range(max(2, self.nb)))
         begins = Signal()  # this word is its group's first
         free = Signal(range(FIFO_DEPTH + 1), init=FIFO_DEPTH)  # places in `results` not yet promised
-        low = (pixels - 1).bit_length()
+        missing = (pixels - cols_left)[: (pixels - 1).bit_length()]
         step, lack = Signal(3), Signal(2)  # pixels of a full word; those that this one lacks
         able, issue = Signal(), Signal()
         row_ends, group_ends, ends = Signal(), Signal(), Signal()
@@ -248,7 +248,7 @@ class Store(Component):
             unpack.spare.eq(lack),
             step.eq(Mux(command.pool, 1, pixels)),
             row_ends.eq(cols_left <= step),
-            lack.eq(Mux(command.pool, pixels - 1, Mux(row_ends, (pixels - cols_left)[:low], 0))),
+            lack.eq(Mux(command.pool, pixels - 1, Mux(row_ends, missing, 0))),
             group_ends.eq(row_ends & (rows_left == 1)),
             ends.eq(group_ends & (groups_left == 1)),
             self.out_free_give.eq(issue & ends & command.signal_free),

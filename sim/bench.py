@@ -55,8 +55,10 @@ class Job:
 
     ``segments``: (byte address, bytes) pairs written to DRAM before the start; addresses and lengths are whole beats.
     What no segment covers is as the job before left it, in DRAM and on chip. ``dump``: (byte address, bytes) of DRAM
-    to bring back, whole beats. ``watchdog_cycles``: the Program hangs if it takes more. ``error_range``: reads and
-    writes of these byte addresses, first to last + 1, are answered SLVERR.
+    to bring back, whole beats. With stripes these are the machine's addresses, whose beats lie over all stripes, and
+    ``program``, written to ``program_address``, is in the first one alone. ``watchdog_cycles``: the Program hangs if it
+    takes more. ``error_range``: reads and writes of these byte addresses on the ports, first to last + 1, are answered
+    SLVERR.
     """
 
     program_address: int
@@ -65,6 +67,7 @@ class Job:
     dump: tuple[int, int] = (0, 0)
     watchdog_cycles: int = 20_000_000
     error_range: tuple[int, int] = (0, 0)
+    program: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +124,7 @@ class Bench:
             "registers": dict(_register_map() if registers is None else registers),
             "stall": stall,
             "seed": seed,
+            "bases": [i * build.memory.stripe_bytes for i in range(build.memory.stripes)][1:],
         }
         self._trace = trace
         self._given_folder = folder
@@ -155,11 +159,14 @@ class Bench:
         _check_whole(memory, "dump", first, length)
         self._write_load(job)
         order = {
-            "load": bool(job.segments),
+            "load": bool(job.segments) or bool(job.program),
             "program_address": job.program_address,
             "program_beats": job.program_beats,
-            "dump_first": first // memory.beat_bytes,
-            "dump_beats": length // memory.beat_bytes,
+            "dumps": [
+                ((i * memory.stripe_bytes + first // memory.stripes) // memory.beat_bytes, length // memory.wide_bytes)
+                for i in range(memory.stripes)
+                if length
+            ],
             "watchdog_cycles": job.watchdog_cycles,
             "error_base": job.error_range[0],
             "error_limit": job.error_range[1],
@@ -171,8 +178,10 @@ class Bench:
         except BaseException:
             self._end(kill=True)
             raise
-        dumped = self._folder / "dump.bin"
-        data = np.fromfile(dumped, np.uint8) if length else np.empty(0, np.uint8)
+        dumped = [np.fromfile(self._folder / f"dump{i}.bin", np.uint8) for i in range(memory.stripes if length else 0)]
+        data = np.concatenate(dumped) if dumped else np.empty(0, np.uint8)
+        if len({part.size for part in dumped}) == 1:  # a beat is a part of every stripe
+            data = np.stack([part.reshape(-1, memory.beat_bytes) for part in dumped], axis=1).reshape(-1)
         if data.size != length:
             self._end(kill=True)
             raise SimulatorError(f"the simulation dumped {data.size} bytes of {length}")
@@ -234,13 +243,20 @@ class Bench:
         """Write the segments as ``load.bin``: the records that ``sim/verilog/dram.v`` describes."""
         memory = self._build.memory
         parts: list[bytes] = []
+
+        def write(address: int, beats: NDArray[np.uint8]) -> None:
+            parts.append(np.array([address // memory.beat_bytes, len(beats)], ">u4").tobytes())
+            parts.append(beats[:, ::-1].tobytes())
+
         for address, segment in job.segments:
             array = segment if isinstance(segment, np.ndarray) else np.frombuffer(segment, np.uint8)
             data = np.ascontiguousarray(array).view(np.uint8).ravel()
             _check_whole(memory, "segment", address, data.size)
-            beats = data.reshape(-1, memory.beat_bytes)
-            parts.append(np.array([address // memory.beat_bytes, len(beats)], ">u4").tobytes())
-            parts.append(beats[:, ::-1].tobytes())
+            wide = data.reshape(-1, memory.stripes, memory.beat_bytes)
+            for i in range(memory.stripes):
+                write(i * memory.stripe_bytes + address // memory.stripes, wide[:, i])
+        if job.program:
+            write(job.program_address, np.frombuffer(job.program, np.uint8).reshape(-1, memory.beat_bytes))
         (self._folder / "load.bin").write_bytes(b"".join(parts))
 
     def _send(self, order: Mapping[str, object]) -> None:
@@ -307,8 +323,8 @@ class Bench:
 
 def _check_whole(memory: Memory, what: str, address: int, length: int) -> None:
     """Raise ValueError unless the range is whole beats inside the DRAM."""
-    if address % memory.beat_bytes or length % memory.beat_bytes:
-        raise ValueError(f"{what} of {length} bytes at 0x{address:x} is not whole beats of {memory.beat_bytes} bytes")
+    if address % memory.wide_bytes or length % memory.wide_bytes:
+        raise ValueError(f"{what} of {length} bytes at 0x{address:x} is not whole beats of {memory.wide_bytes} bytes")
     if address < 0 or address + length > memory.beats * memory.beat_bytes:
         size = memory.beats * memory.beat_bytes
         raise ValueError(f"{what} of {length} bytes at 0x{address:x} is not inside the {size} bytes of DRAM simulated")

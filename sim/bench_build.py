@@ -21,6 +21,8 @@ from pathlib import Path
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SimulatorError
+from sim import bench_ports
+from sim.bench_ports import machine_verilog
 from sim.simulators import TIMESCALE, Simulator
 
 VERILOG = Path(__file__).parent / "verilog"
@@ -28,6 +30,8 @@ ROOMS = Path(__file__).parent.parent
 TOP = "bench"
 MOST_BYTES = 64 << 20
 """Of a larger DRAM only so much is simulated: it is memory of the simulator's process. Use beyond it is an error."""
+
+PROGRAM = (Path(__file__), Path(bench_ports.__file__))
 
 _DONE = "built.json"
 
@@ -38,29 +42,44 @@ _VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal")
 
 @dataclass(frozen=True)
 class Memory:
-    """The DRAM behind the accelerator, as ``sim/verilog/dram.v`` takes it."""
+    """The DRAM behind the accelerator, as ``sim/verilog/dram.v`` takes it: ``beats`` of ``beat_bytes``, a port's.
+
+    Weights, activations and results come through ``stripes`` ports each, all of them on this one memory.
+    """
 
     beat_bytes: int
     beats: int
     latency_cycles: int = 20
     cycles_per_beat: int = 1
+    stripes: int = 1
 
     @classmethod
     def of(cls, accelerator: Accelerator, most_bytes: int = MOST_BYTES) -> Memory:
         """Return the DRAM that an Accelerator describes, of its bytes the first ``most_bytes``."""
         dram = accelerator.dram
-        beat_bytes = accelerator.beat_bytes
+        beat_bytes = accelerator.port_bytes
         beats = min(dram.bytes, most_bytes) // beat_bytes
-        return cls(beat_bytes, beats, dram.latency_cycles, dram.cycles_per_beat)
+        return cls(beat_bytes, beats, dram.latency_cycles, dram.cycles_per_beat, accelerator.stripes)
+
+    @property
+    def wide_bytes(self) -> int:
+        """Bytes of a beat over all stripes."""
+        return self.beat_bytes * self.stripes
+
+    @property
+    def stripe_bytes(self) -> int:
+        """Bytes of a stripe: from one's base address to the next's."""
+        return self.beats // self.stripes * self.beat_bytes
 
     def parameters(self) -> dict[str, object]:
         """Return the parameters of ``bench.v``.
 
         >>> Memory(beat_bytes=4, beats=1024).parameters()
-        {'BEAT_BYTES': 4, 'DEPTH': 1024, 'LATENCY': 20, 'CYCLES_PER_BEAT': 1}
+        {'BEAT_BYTES': 4, 'STRIPES': 1, 'DEPTH': 1024, 'LATENCY': 20, 'CYCLES_PER_BEAT': 1}
         """
         return {
             "BEAT_BYTES": self.beat_bytes,
+            "STRIPES": self.stripes,
             "DEPTH": self.beats,
             "LATENCY": self.latency_cycles,
             "CYCLES_PER_BEAT": self.cycles_per_beat,
@@ -143,7 +162,7 @@ def _place(
         "sources": [[path.name, _digest(path)] for path in [*sources, *sorted(VERILOG.glob("*.v"))]],
         "memory": asdict(memory),
         "simulator": [simulator.kind, simulator.version, simulator.origin, *simulator.build_args],
-        "program": [_digest(Path(__file__)), sys.executable, importlib.metadata.version("cocotb")],
+        "program": [*map(_digest, PROGRAM), sys.executable, importlib.metadata.version("cocotb")],
         "trace": trace,
     }
     text = json.dumps(facts, sort_keys=True)
@@ -174,6 +193,9 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
     is_verilator = made.simulator.kind == "verilator"
     hdl = [path for path in sources if is_verilator or path.suffix != ".vlt"]
     log = made.folder / "build.log"
+    machine = made.folder / "machine.v"
+    machine.write_text(machine_verilog(made.memory.stripes, made.memory.beat_bytes))
+    hdl.append(machine)
     logging.getLogger("Verilator" if is_verilator else "Icarus").setLevel(logging.WARNING)
     with made.simulator.active():
         runner = get_runner(made.simulator.kind)

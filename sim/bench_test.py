@@ -2,12 +2,13 @@
 
 :class:`sim.bench.Bench` is the other end. The environment variable ``FASTSWITCH_BENCH`` names a folder with
 
-- ``bench.json``: ``registers`` (name to address), ``stall``, ``seed``, ``beat_bytes``;
+- ``bench.json``: ``registers`` (name to address), ``stall``, ``seed``, ``bases`` (of the stripes after the first);
 - ``jobs``, a named pipe: one JSON object a line, a job; its end is the end of the simulation;
 - ``results``, a named pipe: one JSON object a line, the answer.
 
-The simulator's working folder holds ``load.bin`` and ``dump.bin`` (``sim/verilog/dram.v`` says what is in them).
-Python acts at the start and end of a job only. While no job is there, reading the pipe stops the simulator.
+The simulator's working folder holds ``load.bin`` and, one a stripe, ``dump0.bin`` and so on (``sim/verilog/dram.v``
+says what is in them). Python acts at the start and end of a job only. While no job is there, reading the pipe stops
+the simulator.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import TextIO
+from typing import Any, TextIO
 
 import cocotb
 from cocotb.simtime import get_sim_time
@@ -67,7 +68,7 @@ class Host:
                 return
 
 
-async def run_job(host: Host, job: Mapping[str, int]) -> dict[str, object]:
+async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
     """Do one job on the machine as the job before left it; return the answer to send."""
     dut = host.dut
     dut.error_base.value = job["error_base"]
@@ -96,10 +97,11 @@ async def run_job(host: Host, job: Mapping[str, int]) -> dict[str, object]:
     answer["counters"] = await host.counters()
     if not hang:
         await host.write("IRQ_STATUS", 1)
-    if job["dump_beats"]:
-        dut.dump_first.value = job["dump_first"]
-        dut.dump_beats.value = job["dump_beats"]
+    for number, (first, beats) in enumerate(job["dumps"]):
+        dut.dump_first.value = first
+        dut.dump_beats.value = beats
         await host.strobe(dut.dump, dut.dump_done)
+        os.replace("dump.bin", f"dump{number}.bin")
     await ClockCycles(dut.host_clk, 2)
     answer["irq_cleared"] = not int(dut.host_irq.value)
     answer["violation"] = int(dut.violation.value)
@@ -119,6 +121,8 @@ async def serve(dut) -> None:
         dut.aresetn.value = 1
         await ClockCycles(dut.host_clk, 10)
         host = Host(dut, settings["registers"])  # not before: in reset Icarus shows it X, which it cannot digest
+        for number, base in enumerate(settings["bases"], start=1):
+            await host.write(f"BASE_{number}", base)
         _answer(results, {"ready": True})
         for line in iter(jobs.readline, ""):
             try:

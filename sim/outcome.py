@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.timing import Timing, time_program
-from mapper.dram_image import Segment, program_segment, read_tensor
+from mapper.dram_image import Segment, read_tensor
 from mapper.program import PORTS, Program
 from sim.bench import Bench, Job, JobResult
 
@@ -63,9 +63,10 @@ def run_program(bench: Bench, program: Program, segments: Iterable[Segment], exp
     written = [(address, _whole_beats(data, accelerator.beat_bytes)) for address, data in segments]
     result = bench.run(
         Job(
-            program_address=program.address,
+            program_address=program.address // accelerator.stripes,
             program_beats=program.beats,
-            segments=(*written, program_segment(program)),
+            program=program.encode(),
+            segments=tuple(written),
             dump=(0, program.address),
             watchdog_cycles=WATCHDOG * predicted.cycles + WATCHDOG_LEAST,
         )
@@ -74,6 +75,7 @@ def run_program(bench: Bench, program: Program, segments: Iterable[Segment], exp
         int(np.count_nonzero(read_tensor(result.memory, program, name) != expected[name])) for name in program.tensors
     )
     bytes_ = {port: result.counters[counter] * accelerator.beat_bytes for port, counter in BEAT_COUNTERS.items()}
+    bytes_["prog"] = result.counters["BEATS_PROG"] * accelerator.program_beat_bytes
     return Outcome(program, predicted, result, mismatches, bytes_)
 
 

@@ -1,4 +1,4 @@
-// DRAM with READ_PORTS AXI4 read ports and one AXI4 write port on one memory, for simulation only.
+// DRAM with READ_PORTS AXI4 read ports and WRITE_PORTS AXI4 write ports on one memory, for simulation only.
 //
 // Time is counted in rising edges of clk; "a handshake at edge t" means valid and ready both high there.
 //   read   AR handshake at t: the first R handshake of that burst can happen at edge t + LATENCY, not before.
@@ -32,6 +32,7 @@ module dram #(
     parameter BEAT_BYTES = 4,
     parameter DEPTH = 1024,  // beats
     parameter READ_PORTS = 4,
+    parameter WRITE_PORTS = 1,
     parameter LATENCY = 20,
     parameter CYCLES_PER_BEAT = 1,
     parameter QUEUE = 16,  // a power of two
@@ -66,20 +67,20 @@ module dram #(
     output wire [READ_PORTS-1:0] rvalid,
     input wire [READ_PORTS-1:0] rready,
 
-    input wire [31:0] awaddr,
-    input wire [7:0] awlen,
-    input wire [2:0] awsize,
-    input wire [1:0] awburst,
-    input wire awvalid,
-    output reg awready,
-    input wire [8*BEAT_BYTES-1:0] wdata,
-    input wire [BEAT_BYTES-1:0] wstrb,
-    input wire wlast,
-    input wire wvalid,
-    output reg wready,
-    output reg [1:0] bresp,
-    output reg bvalid,
-    input wire bready
+    input wire [32*WRITE_PORTS-1:0] awaddr,
+    input wire [8*WRITE_PORTS-1:0] awlen,
+    input wire [3*WRITE_PORTS-1:0] awsize,
+    input wire [2*WRITE_PORTS-1:0] awburst,
+    input wire [WRITE_PORTS-1:0] awvalid,
+    output wire [WRITE_PORTS-1:0] awready,
+    input wire [8*BEAT_BYTES*WRITE_PORTS-1:0] wdata,
+    input wire [BEAT_BYTES*WRITE_PORTS-1:0] wstrb,
+    input wire [WRITE_PORTS-1:0] wlast,
+    input wire [WRITE_PORTS-1:0] wvalid,
+    output wire [WRITE_PORTS-1:0] wready,
+    output wire [2*WRITE_PORTS-1:0] bresp,
+    output wire [WRITE_PORTS-1:0] bvalid,
+    input wire [WRITE_PORTS-1:0] bready
 );
     localparam BITS = 8 * BEAT_BYTES;
     localparam SIZE = $clog2(BEAT_BYTES);
@@ -237,140 +238,159 @@ module dram #(
         end
     endgenerate
 
-    // ---- write port -------------------------------------------------------------------------------------------
-    reg [31:0] q_address [0:QUEUE-1];
-    reg [7:0] q_len [0:QUEUE-1];
-    reg [QBITS-1:0] head, tail;
-    reg [QBITS:0] count;  // bursts accepted whose last beat has not come
-    reg active;
-    reg [31:0] address, free;
-    reg [7:0] left;
-    reg [1:0] worst;
-    reg [31:0] b_due [0:RESPONSES-1];
-    reg [1:0] b_resp [0:RESPONSES-1];
-    reg [BBITS-1:0] b_head, b_tail;
-    reg [BBITS:0] b_count;  // bursts whose response has not been taken
-    reg offered;
-    reg [31:0] lottery;
-    reg no_aw, no_w, no_b;
-    reg aw_waits, w_waits, w_waits_last;
-    reg [31:0] aw_waits_address;
-    reg [7:0] aw_waits_len;
-    reg [BITS-1:0] w_waits_data;
-    reg [5:0] bad;
-    reg commit;
-    reg [31:0] commit_index;
-    reg [BITS-1:0] commit_data;
-    reg [BEAT_BYTES-1:0] commit_strb;
+    // ---- write ports ------------------------------------------------------------------------------------------
+    wire [5:0] write_violation [0:WRITE_PORTS-1];
+    reg [WRITE_PORTS-1:0] commit;
+    reg [31:0] commit_index [0:WRITE_PORTS-1];
+    reg [BITS-1:0] commit_data [0:WRITE_PORTS-1];
+    reg [BEAT_BYTES-1:0] commit_strb [0:WRITE_PORTS-1];
+    genvar w;
+    generate
+        for (w = 0; w < WRITE_PORTS; w = w + 1) begin : write
+            wire [31:0] awaddr_here = awaddr[32*w+:32];
+            wire [7:0] awlen_here = awlen[8*w+:8];
+            wire [2:0] awsize_here = awsize[3*w+:3];
+            wire [1:0] awburst_here = awburst[2*w+:2];
+            wire [BITS-1:0] wdata_here = wdata[BITS*w+:BITS];
+            wire [BEAT_BYTES-1:0] wstrb_here = wstrb[BEAT_BYTES*w+:BEAT_BYTES];
+            reg awready_here, wready_here, bvalid_here;
+            reg [1:0] bresp_here;
+            assign awready[w] = awready_here;
+            assign wready[w] = wready_here;
+            assign bvalid[w] = bvalid_here;
+            assign bresp[2*w+:2] = bresp_here;
+            reg [31:0] q_address [0:QUEUE-1];
+            reg [7:0] q_len [0:QUEUE-1];
+            reg [QBITS-1:0] head, tail;
+            reg [QBITS:0] count;  // bursts accepted whose last beat has not come
+            reg active;
+            reg [31:0] address, free;
+            reg [7:0] left;
+            reg [1:0] worst;
+            reg [31:0] b_due [0:RESPONSES-1];
+            reg [1:0] b_resp [0:RESPONSES-1];
+            reg [BBITS-1:0] b_head, b_tail;
+            reg [BBITS:0] b_count;  // bursts whose response has not been taken
+            reg offered;
+            reg [31:0] lottery;
+            reg no_aw, no_w, no_b;
+            reg aw_waits, w_waits, w_waits_last;
+            reg [31:0] aw_waits_address;
+            reg [7:0] aw_waits_len;
+            reg [BITS-1:0] w_waits_data;
+            reg [5:0] bad;
+            assign write_violation[w] = bad;
 
-    always @(posedge clk)
-        if (!resetn) begin
-            head = 0;
-            tail = 0;
-            count = 0;
-            active = 0;
-            free = 0;
-            worst = OKAY;
-            b_head = 0;
-            b_tail = 0;
-            b_count = 0;
-            offered = 0;
-            lottery = scatter(seed * 16 + READ_PORTS);
-            aw_waits <= 0;
-            w_waits <= 0;
-            bad <= 0;
-            commit <= 0;
-            awready <= 0;
-            wready <= 0;
-            bvalid <= 0;
-            bresp <= OKAY;
-        end else begin
-            no_aw = 0;
-            no_w = 0;
-            no_b = 0;
-            if (stall != 0) begin
-                lottery = xorshift(lottery);
-                no_aw = lottery[7:0] < stall;
-                no_w = lottery[17:10] < stall;
-                no_b = lottery[27:20] < stall;
-            end
-            commit <= 0;
-            if (wvalid && wready) begin
-                free = now + CYCLES_PER_BEAT - 1;
-                if (response(address) > worst) worst = response(address);
-                commit <= response(address) == OKAY;
-                commit_index <= address >> SIZE;
-                commit_data <= wdata;
-                commit_strb <= wstrb;
-                if (wlast != (left == 0)) begin
-                    bad[3] <= 1;
-                    $display("dram: write port, cycle %0d: wlast is %0d with %0d beats left", now, wlast, left);
-                end
-                if (wstrb != {BEAT_BYTES{1'b1}}) begin
-                    bad[4] <= 1;
-                    $display("dram: write port, cycle %0d: wstrb is %b, every strobe should be set", now, wstrb);
-                end
-                if (left == 0) begin
-                    b_due[b_tail] = now + LATENCY - 1;
-                    b_resp[b_tail] = worst;
-                    b_tail = b_tail + 1;
-                    b_count = b_count + 1;
-                    worst = OKAY;
+            always @(posedge clk)
+                if (!resetn) begin
+                    head = 0;
+                    tail = 0;
+                    count = 0;
                     active = 0;
-                    head = head + 1;
-                    count = count - 1;
-                end
-                left = left - 1;
-                address = address + BEAT_BYTES;
-            end
-            if (awvalid && awready) begin
-                q_address[tail] = awaddr;
-                q_len[tail] = awlen;
-                tail = tail + 1;
-                count = count + 1;
-                if (wrong(awaddr, awlen, awsize, awburst) != 0) begin
-                    bad[4:0] <= bad[4:0] | wrong(awaddr, awlen, awsize, awburst);
-                    $display("dram: write port, cycle %0d: illegal burst: address 0x%08h, len %0d, size %0d, burst %0d",
-                             now, awaddr, awlen, awsize, awburst);
-                end
-            end
-            if (aw_waits && (!awvalid || awaddr != aw_waits_address || awlen != aw_waits_len)) begin
-                bad[5] <= 1;
-                $display("dram: write port, cycle %0d: AW withdrawn or changed before awready", now);
-            end
-            if (w_waits && (!wvalid || wdata != w_waits_data || wlast != w_waits_last)) begin
-                bad[5] <= 1;
-                $display("dram: write port, cycle %0d: W withdrawn or changed before wready", now);
-            end
-            aw_waits <= awvalid && !awready;
-            aw_waits_address <= awaddr;
-            aw_waits_len <= awlen;
-            w_waits <= wvalid && !wready;
-            w_waits_data <= wdata;
-            w_waits_last <= wlast;
+                    free = 0;
+                    worst = OKAY;
+                    b_head = 0;
+                    b_tail = 0;
+                    b_count = 0;
+                    offered = 0;
+                    lottery = scatter((seed * 16 + READ_PORTS) ^ (w << 28));
+                    aw_waits <= 0;
+                    w_waits <= 0;
+                    bad <= 0;
+                    commit[w] <= 0;
+                    awready_here <= 0;
+                    wready_here <= 0;
+                    bvalid_here <= 0;
+                    bresp_here <= OKAY;
+                end else begin
+                    no_aw = 0;
+                    no_w = 0;
+                    no_b = 0;
+                    if (stall != 0) begin
+                        lottery = xorshift(lottery);
+                        no_aw = lottery[7:0] < stall;
+                        no_w = lottery[17:10] < stall;
+                        no_b = lottery[27:20] < stall;
+                    end
+                    commit[w] <= 0;
+                    if (wvalid[w] && wready_here) begin
+                        free = now + CYCLES_PER_BEAT - 1;
+                        if (response(address) > worst) worst = response(address);
+                        commit[w] <= response(address) == OKAY;
+                        commit_index[w] <= address >> SIZE;
+                        commit_data[w] <= wdata_here;
+                        commit_strb[w] <= wstrb_here;
+                        if (wlast[w] != (left == 0)) begin
+                            bad[3] <= 1;
+                            $display("dram: write port %0d, cycle %0d: wlast is %0d with %0d beats left", w, now, wlast[w], left);
+                        end
+                        if (wstrb_here != {BEAT_BYTES{1'b1}}) begin
+                            bad[4] <= 1;
+                            $display("dram: write port %0d, cycle %0d: wstrb is %b, every strobe should be set", w, now, wstrb_here);
+                        end
+                        if (left == 0) begin
+                            b_due[b_tail] = now + LATENCY - 1;
+                            b_resp[b_tail] = worst;
+                            b_tail = b_tail + 1;
+                            b_count = b_count + 1;
+                            worst = OKAY;
+                            active = 0;
+                            head = head + 1;
+                            count = count - 1;
+                        end
+                        left = left - 1;
+                        address = address + BEAT_BYTES;
+                    end
+                    if (awvalid[w] && awready_here) begin
+                        q_address[tail] = awaddr_here;
+                        q_len[tail] = awlen_here;
+                        tail = tail + 1;
+                        count = count + 1;
+                        if (wrong(awaddr_here, awlen_here, awsize_here, awburst_here) != 0) begin
+                            bad[4:0] <= bad[4:0] | wrong(awaddr_here, awlen_here, awsize_here, awburst_here);
+                            $display("dram: write port %0d, cycle %0d: illegal burst: address 0x%08h, len %0d, size %0d, burst %0d",
+                                     w, now, awaddr_here, awlen_here, awsize_here, awburst_here);
+                        end
+                    end
+                    if (aw_waits && (!awvalid[w] || awaddr_here != aw_waits_address || awlen_here != aw_waits_len)) begin
+                        bad[5] <= 1;
+                        $display("dram: write port %0d, cycle %0d: AW withdrawn or changed before awready", w, now);
+                    end
+                    if (w_waits && (!wvalid[w] || wdata_here != w_waits_data || wlast[w] != w_waits_last)) begin
+                        bad[5] <= 1;
+                        $display("dram: write port %0d, cycle %0d: W withdrawn or changed before wready", w, now);
+                    end
+                    aw_waits <= awvalid[w] && !awready_here;
+                    aw_waits_address <= awaddr_here;
+                    aw_waits_len <= awlen_here;
+                    w_waits <= wvalid[w] && !wready_here;
+                    w_waits_data <= wdata_here;
+                    w_waits_last <= wlast[w];
 
-            if (!active && count != 0) begin
-                active = 1;
-                address = q_address[head];
-                left = q_len[head];
-            end
-            wready <= active && now >= free && !no_w;
+                    if (!active && count != 0) begin
+                        active = 1;
+                        address = q_address[head];
+                        left = q_len[head];
+                    end
+                    wready_here <= active && now >= free && !no_w;
 
-            if (offered && bready) begin
-                offered = 0;
-                b_head = b_head + 1;
-                b_count = b_count - 1;
-            end
-            if (!offered && b_count != 0 && now >= b_due[b_head] && !no_b) begin
-                offered = 1;
-                bresp <= b_resp[b_head];
-            end
-            bvalid <= offered;
-            awready <= count != QUEUE && {1'b0, count} + b_count < RESPONSES && !no_aw;
+                    if (offered && bready[w]) begin
+                        offered = 0;
+                        b_head = b_head + 1;
+                        b_count = b_count - 1;
+                    end
+                    if (!offered && b_count != 0 && now >= b_due[b_head] && !no_b) begin
+                        offered = 1;
+                        bresp_here <= b_resp[b_head];
+                    end
+                    bvalid_here <= offered;
+                    awready_here <= count != QUEUE && {1'b0, count} + b_count < RESPONSES && !no_aw;
+                end
         end
+    endgenerate
 
     // ---- the memory: written at falling edges, read at rising ones, so that no two blocks race ----------------
-    integer i, file, got;
+    integer i, n, file, got;
     reg [63:0] header;
     reg file_bad;
 
@@ -383,16 +403,16 @@ module dram #(
         load_done = 0;
         dump_done = 0;
         file_bad = 0;
-        commit = 0;
     end
 
     always @(negedge clk) begin
-        if (commit) begin
-            if (&commit_strb) mem[commit_index] = commit_data;
-            else
-                for (i = 0; i < BEAT_BYTES; i = i + 1)
-                    if (commit_strb[i]) mem[commit_index][8*i+:8] = commit_data[8*i+:8];
-        end
+        for (n = 0; n < WRITE_PORTS; n = n + 1)
+            if (commit[n]) begin
+                if (&commit_strb[n]) mem[commit_index[n]] = commit_data[n];
+                else
+                    for (i = 0; i < BEAT_BYTES; i = i + 1)
+                        if (commit_strb[n][i]) mem[commit_index[n]][8*i+:8] = commit_data[n][8*i+:8];
+            end
         if (load != load_done) begin
             load_done <= load;
             file = $fopen(LOAD_FILE, "rb");
@@ -429,8 +449,9 @@ module dram #(
     reg [6:0] all_bad;
     integer k;
     always @* begin
-        all_bad = {file_bad, bad};
+        all_bad = {file_bad, 6'd0};
         for (k = 0; k < READ_PORTS; k = k + 1) all_bad = all_bad | {1'b0, read_violation[k]};
+        for (k = 0; k < WRITE_PORTS; k = k + 1) all_bad = all_bad | {1'b0, write_violation[k]};
     end
     assign violation = all_bad;
 endmodule

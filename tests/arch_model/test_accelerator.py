@@ -61,17 +61,19 @@ def test_tiny_by_hand() -> None:
 
 
 def test_zcu104_by_hand() -> None:
-    assert (ZCU104.kp, ZCU104.cp, ZCU104.multipliers, ZCU104.beat_bytes, ZCU104.nb) == (16, 9, 1296, 16, 3)
-    assert (ZCU104.tile_bytes_raw, ZCU104.tile_bytes, ZCU104.tile_beats) == (1296, 1296, 81)
+    assert (ZCU104.kp, ZCU104.cp, ZCU104.multipliers, ZCU104.nb) == (16, 9, 1296, 3)
+    assert (ZCU104.beat_bytes, ZCU104.stripes, ZCU104.port_bytes, ZCU104.pixels) == (32, 2, 16, 4)
+    assert 3 * ZCU104.stripes * ZCU104.port_bytes == 96  # bytes a cycle on six ports
+    assert (ZCU104.tile_bytes_raw, ZCU104.tile_bytes, ZCU104.tile_beats) == (1296, 1312, 41)
     assert (ZCU104.pb_tiles, ZCU104.db_half_tiles) == (1280, 128)
-    assert (ZCU104.sb_half_words, ZCU104.ob_pixels) == (4096, 1024)
-    assert (ZCU104.out_half_words, ZCU104.zsb_half_entries) == (6144, 256)
+    assert (ZCU104.sb_half_words, ZCU104.ob_pixels) == (8192, 1024)
+    assert (ZCU104.out_half_words, ZCU104.zsb_half_entries) == (8192, 256)
     assert (ZCU104.pitch(56), ZCU104.pitch(7)) == (512, 64)  # 504 and 63 bytes
     assert (ZCU104.clock_hz, ZCU104.axi.max_burst, ZCU104.dram.bytes) == (100e6, 64, 2 * 2**30)
 
 
 def test_zcu104_fits_its_board() -> None:
-    """Memories as in docs/hardware.md; an UltraRAM is 4096 and a block RAM 512 words of 72 bits."""
+    """An UltraRAM is 4096 words of 72 bits, a block RAM 512 of them, or 4096 of one byte with its own enable."""
 
     def blocks(banks: int, words: int, word_bytes: int, depth: int) -> int:
         return banks * math.ceil(8 * word_bytes / 72) * math.ceil(words / depth)
@@ -80,14 +82,14 @@ def test_zcu104_fits_its_board() -> None:
     ultra = (
         blocks(1, a.pb_tiles * a.kp, 9 * a.cp, 4096)
         + blocks(1, 2 * a.db_half_tiles * a.kp, 9 * a.cp, 4096)
-        + blocks(9, 2 * a.sb_half_words, a.cp, 4096)
+        + blocks(9 * a.pixels, 2 * a.sb_half_words // a.pixels, a.cp, 4096)
     )
     block = (
         blocks(1, a.ob_pixels, 4 * a.kp, 512)
-        + blocks(a.nb, 2 * a.out_half_words, a.cp, 512)
+        + blocks(a.nb * a.pixels * a.cp, 2 * a.out_half_words // a.pixels, 1, 4096)
         + blocks(1, 2 * a.zsb_half_entries, 8 * a.kp, 512)
     )
-    assert (ultra, block) == (72, 103)  # of 96 and 312
+    assert (ultra, block) == (90, 139)  # of 96 and 312
 
 
 def test_a_tile_is_padded_to_whole_beats() -> None:
@@ -141,7 +143,7 @@ def test_presets_are_found_by_name_and_carry_it() -> None:
 
 
 def test_every_number_of_a_preset_says_what_it_counts() -> None:
-    units = ("bytes", "bits", "beats", "cycles", "hertz", "filters", "channels")
+    units = ("bytes", "bits", "beats", "cycles", "hertz", "filters", "channels", "ports", "row")
     for name in preset_names():
         above, keys = "", []
         for line in (Path(module.__file__).parent / "presets" / f"{name}.yaml").read_text().splitlines():
@@ -154,7 +156,7 @@ def test_every_number_of_a_preset_says_what_it_counts() -> None:
                 keys.append(key)
                 assert any(unit in comment or unit in above for unit in units), f"{name}: {line}"
             above = ""
-        assert len(keys) == 14
+        assert len(keys) == {"tiny": 14, "zcu104": 16}[name]
 
 
 def test_the_hash_is_of_the_content(tmp_path: Path) -> None:

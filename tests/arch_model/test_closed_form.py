@@ -21,7 +21,7 @@ def one(number):
 # LOAD_ACT 1 + 24 + 24 + 1, ZSB 1 + 24 + 15 + 1, tile 1 + 24 + 53 + 1; STORE reads its last word after 16 cycles and
 # sends its last beat after 34, which is acknowledged 24 + 1 later.
 EXAMPLE = Batch(
-    Machines(kp=one(4), beat_bytes=one(4), latency=one(24), interval=one(2)),
+    Machines(kp=one(4), program_beat_bytes=one(4), latency=one(24), interval=one(2)),
     acts=Loads(one(1), column(0), column(-1), column(50), column(24 + 2 * 12)),
     wgts=Loads(one(2), column(0, 0), column(-1, -1), column(41, 79), column(24 + 2 * 8, 24 + 2 * 27)),
     passes=Passes(one(1), column(1), column(16), column(0), column(1), column(-2)),

@@ -72,8 +72,8 @@ def test_the_total_is_the_sum() -> None:
 
 def test_large_memories_become_ultrarams() -> None:
     estimate = fpga_resources(ZCU104, uram_depth=4096)
-    # 20480 × 648 bits: 5 · 9; 4096 × 648: 9; nine banks of 8192 × 72: 2 each; three of 12288 × 72: 3 each.
-    assert [estimate[name].uram for name in ("pb", "db", "sb", "ob_out")] == [45, 9, 18, 9]
+    # 20480 × 648 bits: 5 · 9; 4096 × 648: 9; 36 memories of 4096 × 72, and 12.
+    assert [estimate[name].uram for name in ("pb", "db", "sb", "ob_out")] == [45, 9, 36, 12]
     assert estimate["pb"].bram36 == 0 and estimate["ob"].bram36 > 0
     assert fpga_resources(ZCU104).total.uram == 0
 

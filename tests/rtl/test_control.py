@@ -59,7 +59,7 @@ class Bus:
 
 
 def control():
-    return Control(kp=16, cp=9, beat_bytes=16)
+    return Control(kp=16, cp=9, beat_bytes=16, stripes=2, pixels=4)
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.6])
@@ -81,10 +81,15 @@ def test_registers(stall):
         assert await bus.read(ctx, 0x10) == 0
         await bus.write(ctx, 0x10, 0xFF)
         assert await bus.read(ctx, 0x10) == 1
+        assert await bus.read(ctx, 0x30) == 4 << 8 | 2
+        bases = [0x20, 0x24, 0x28, 0x2C]
+        for i, address in enumerate(bases):
+            await bus.write(ctx, address, 0x1000 * (i + 1))
+        assert [ctx.get(base) for base in dut.base] == [0x1000, 0x2000, 0x3000, 0x4000]
         mapped = {register.address for register in REGISTERS}
         before = {address: await bus.read(ctx, address) for address in sorted(mapped)}
         for address in range(0, 256, 4):
-            if address not in (0x08, 0x10, 0x14, 0x18, 0x1C):
+            if address not in (0x08, 0x10, 0x14, 0x18, 0x1C, *bases):
                 await bus.write(ctx, address, 0xFFFFFFFF)
         for address in range(0, 256, 4):
             assert await bus.read(ctx, address) == before.get(address, 0), hex(address)
