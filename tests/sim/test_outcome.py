@@ -10,6 +10,7 @@ from mapper.dram_image import image_segment, weights_segments, zsb_segments
 from mapper.isa import Command, Opcode
 from mapper.memory_map import MemoryMap
 from mapper.program import Program
+from mapper.tiling import Order, Tiling, chunks_of
 from sim.bench import Bench, Job, build
 from sim.cosim import random_quant
 from sim.outcome import run_program
@@ -18,11 +19,12 @@ from sim.simulators import find_simulator
 from tests.sim.random_nets import random_residual_net
 
 TINY = Accelerator.load("tiny")
-# The same machine with other numbers: KP > CP and not a multiple, beats wider than a word, one beat a cycle.
+# The same machine with other numbers: KP > CP and not a multiple, beats wider than a pixel and over two ports, one a
+# cycle, four pixels a word.
 WIDE = TINY.replace(
     name="wide",
     array={"kp": 5, "cp": 2},
-    axi={"data_bits": 64, "max_burst": 8},
+    axi={"data_bits": 64, "max_burst": 8, "stripes": 2, "pixels": 4},
     dram={"cycles_per_beat": 1, "latency_cycles": 9},
     buffers={"pb_bytes": 4_500, "db_bytes": 5_400, "sb_bytes": 18_432, "zsb_bytes": 2_560},
 )
@@ -65,15 +67,30 @@ def test_random_networks(machine, stall):
     [(13, 7, 9, 3, 1), (6, 5, 12, 3, 2), (31, 64, 7, 1, 1), (9, 40, 8, 1, 2), (10, 96, 1, 1, 1), (4, 1, 28, 3, 1)],
 )
 def test_single_layers(machine, k, c, size, kernel, stride):
-    accelerator, built = machine
     rng = np.random.default_rng((k, c, size))
     kind = Kind.LINEAR if size == 1 else Kind.CONV
     layer = Layer("layer", kind, K=k, C=c, R=kernel, S=kernel, H=size, W=size, stride=stride, padding=kernel // 2)
+    run_layer(machine, layer, rng)
+
+
+@pytest.mark.parametrize("order", Order)
+def test_woven_k_tiles(machine, order):
+    """Four K-tiles take the first parts of the channels in turns, each with partial sums of its own in the OB."""
+    accelerator, _ = machine
+    layer = Layer("layer", Kind.CONV, K=31, C=64, H=7, W=7)
+    chunk = next(int(chunk) for chunk in chunks_of(layer, accelerator) if chunk >= 4)
+    ob_slots = run_layer(machine, layer, np.random.default_rng(5), Tiling(4, chunk, 0, 4, order, weave=4))
+    assert ob_slots == {0, 1, 2, 3}
+
+
+def run_layer(machine, layer, rng, tiling=None):
+    """Compile and run a layer, compare everything; the OB places that its PASSes named."""
+    accelerator, built = machine
     quant = random_quant(layer, rng)
-    program, places = compile_layer(layer, accelerator, quant)
+    program, places = compile_layer(layer, accelerator, quant, tiling)
     _, subnet = single_layer(layer)
-    weights = {"layer": rng.integers(-127, 128, (k, c, kernel, kernel), dtype=np.int8)}
-    image = rng.integers(-128, 128, (c, size, size), dtype=np.int8)
+    weights = {"layer": rng.integers(-127, 128, (layer.K, layer.C, layer.R, layer.S), dtype=np.int8)}
+    image = rng.integers(-128, 128, (layer.C, layer.H, layer.W), dtype=np.int8)
     segments = [
         *weights_segments(places, weights),
         *zsb_segments(places, subnet, weights, {"layer": quant}),
@@ -84,6 +101,7 @@ def test_single_layers(machine, k, c, size, kernel, stride):
         outcome = run_program(bench, program, segments, expected)
     assert outcome.exact
     assert abs(outcome.cycle_error) <= 0.01
+    return {c["ob_slot"] for c in program.commands if c.opcode is Opcode.PASS}
 
 
 def program_of(accelerator, *commands: Command) -> Program:
