@@ -2,10 +2,10 @@
 
     python bench/bench_networks.py [--accelerator zcu104] [--table ../shared/data/ofa_resnet50_six_subnets_layers.csv]
 
-One row a network: milliseconds of its 3×3 layers and of all its convolutions, each layer as a Program of its own with the
-best mapping, as the model has them (which the RTL confirms layer by layer: ``fastswitch cosim``); the tile bound (passes
-times output pixels, nothing else), for all layers the greater of it and what their bytes take at all ports' bandwidth; and
-the ratios.
+One row a network: milliseconds of its 3×3 layers and of all its convolutions, each layer as a Program of its own with
+the best mapping, as the model has them (which the RTL confirms layer by layer: ``fastswitch cosim``); the tile bound
+(passes times output pixels, nothing else), for all layers the greater of it and what their bytes take at all ports'
+bandwidth; and the ratios.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -185,8 +185,7 @@ def can_weave(weights: LayerWeights, tiling: Tiling) -> bool:
     return streams and tiling.weave * grid.ct <= len(weights.groups[0])
 
 
-@dataclass(frozen=True)
-class _Turn:
+class _Turn(NamedTuple):
     """What one PASS takes: a piece of a K-tile's row of weight tiles, with its partial sums in a place of the OB."""
 
     k_tile: int

@@ -110,8 +110,12 @@ def plan_layer(
     group[streamed] = np.repeat(np.arange(len(sizes)), sizes)
     place[streamed] = np.arange(len(where)) - np.repeat(ends - sizes, sizes)
     same = (group[:, 1:] == group[:, :-1]) & (place[:, 1:] == place[:, :-1] + 1)
-    rows = []
-    for r, whole in enumerate(same.all(axis=1).tolist()):
+    rows: list[tuple[Piece, ...]] = []
+    firsts = zip(same.all(axis=1).tolist(), group[:, 0].tolist(), place[:, 0].tolist(), strict=True)
+    for r, (whole, its_group, its_place) in enumerate(firsts):
+        if whole and grid.ct <= REPS_MAX:
+            rows.append((Piece(0, grid.ct, its_group, its_place),))
+            continue
         breaks = [0, grid.ct] if whole else [0, *(np.flatnonzero(~same[r]) + 1).tolist(), grid.ct]
         cuts = [
             (start, min(start + REPS_MAX, stop))
@@ -119,7 +123,7 @@ def plan_layer(
             for start in range(low, stop, REPS_MAX)
         ]
         rows.append(tuple(Piece(lo, hi - lo, int(group[r, lo]), int(place[r, lo])) for lo, hi in cuts))
-    tiles = [(row, ct) for row, ct in where.tolist()]
+    tiles = list(zip(*where.T.tolist(), strict=True))
     cut = zip([0, *ends.tolist()], ends.tolist(), strict=False)
     return LayerWeights(grid, tuple(rows), tuple(tuple(tiles[low:high]) for low, high in cut))
 
