@@ -27,7 +27,7 @@ from arch_model.supernet import SubNet, SuperNet
 from mapper.bounds import BOUNDS, Bounds, Candidates
 from mapper.compile import cut_weights
 from mapper.layer_streams import ramp
-from mapper.pack import tile_grid
+from mapper.pack import is_pointwise, tile_grid
 from mapper.persistent import PersistentBuffer, Slots
 from mapper.steps import Step, check_supported, fused_adds
 from mapper.tiling import WEAVES, Order, Tiling, check_least, chunks_of, leads_of, legal_cuts
@@ -283,9 +283,10 @@ def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Can
     ordered = (which < len(chunks) - 1) & ((row < layer.P) | (weights.streamed > 0))
     own = distinct[np.where(filters > 0, which + 1, 0), part]
     found = Candidates(row, chunks[which], lead, parts[part], filters, weave)
-    # What is woven: parts along several C-tiles, of K-tiles whose rows the first group holds whole.
-    grid = weights.grid
-    weaves_at_all = grid.windows == 1 < grid.ct <= accelerator.db_half_tiles and weights.streamed == grid.tiles
+    # What is woven: parts along several C-tiles, of K-tiles whose rows the first group holds whole; in 1 x 1 layers,
+    # whose input takes longer to come than a K-tile's passes over it.
+    grid, streams = weights.grid, weights.streamed == weights.grid.tiles
+    weaves_at_all = is_pointwise(layer) and streams and 1 < grid.ct <= accelerator.db_half_tiles
     together = np.minimum(chunks[which], np.where(filters > 0, chunks[which], groups[0][0] if groups[0] else 0))
     woven = weaves_at_all & (lead > 1) & (weave <= together)
     return found.take(np.where(lead > 1, own, part == 0) & ((filters == 0) | ordered) & ((weave == 1) | woven))

@@ -119,9 +119,9 @@ def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:
 
 
 def leads_of(layer: Layer, accelerator: Accelerator) -> Ints:
-    """The parts in which a layer may begin: powers of two until a part is one C-tile, and 2 in any case."""
+    """The parts in which a layer may begin: whole, in halves, or C-tile by C-tile (a power of two that suffices)."""
     ct = tile_grid(layer, accelerator).ct
-    return 1 << np.arange(max((ct - 1).bit_length() + 1, 2))
+    return np.unique([1, 2, 1 << max((ct - 1).bit_length(), 1)])
 
 
 def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: int) -> None:

@@ -30,7 +30,7 @@ def brute_force(layer, accelerator):
     rows, parts = range(1, layer.P + 1), (0, 1, 2, 4, 8, 16)
     cuts = product(rows, chunks_of(layer, a).tolist(), leads_of(layer, a).tolist(), parts, Order, WEAVES)
     for r, chunk, lead, part, order, weave in cuts:
-        if lead == 1 and (part or weave > 1):
+        if (lead == 1 and (part or weave > 1)) or (weave > 1 and layer.R > 1):
             continue
         try:
             tiling = Tiling(r, chunk, 0, lead, order, part, weave)
