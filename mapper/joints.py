@@ -126,13 +126,14 @@ class _Part:
         end = free.run_last[last_pass, self.line]
         respond[0] = self._results(free, self.line)
         several, streams = self.spatial > 1, self.fills > 0
-        wanted = {"act": several, "stored": several | (self.chunks > 1), "weights": several | streams}
+        fed = several | (self.fills > 2)  # FEED reads the first PASS before its input is there, which frees a half
+        wanted = {"act": fed, "stored": several | (self.chunks > 1), "weights": several | streams}
         for event, which in (wanted | {"next_weights": self.fills > 1}).items():
             if len(at := np.flatnonzero(which)):
                 respond[EVENTS.index(event)][:, at] = self._results(self._time({event: _ORIGIN}, at), at)
         # With one tile, what holds up its first PASS holds up everything: all is as after "run", only later.
         act, least = s.acts.cycles[0] + TOKEN, s.machines.kp + FEED_FULL
-        respond[1] = np.where(several, respond[1], respond[0] + act)
+        respond[1] = np.where(fed, respond[1], respond[0] + act)
         weights = TOKEN + least - 1
         respond[3] = np.where(several | streams, respond[3], respond[0] + weights)
         respond[3, 1] = np.where(several | streams, respond[3, 1], 0)  # then the event is its last LOAD_WGT's end

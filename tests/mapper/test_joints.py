@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from arch_model.accelerator import Accelerator
@@ -40,6 +40,7 @@ def random_batch(rng, count=8):
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32 - 1))
+@example(683)  # one spatial tile, many groups of weights
 def test_several_events_are_the_latest_of_each(seed):
     """The recurrence with five events at random times gives the largest of (event + its number)."""
     rng = np.random.default_rng(seed)
