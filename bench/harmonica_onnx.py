@@ -1,7 +1,7 @@
 """A network from outside, as `fastswitch noise --onnx` takes it: trained with torch, quantised by onnxruntime.
 
 `python bench/harmonica_onnx.py OUT.onnx [--epochs 2]` needs the extras `train` and `test` and Fashion-MNIST (the Debian
-package dataset-fashion-mnist). Three convolutions of stride 2 and a linear layer, 94,000 weights; uint8 activations and
+package dataset-fashion-mnist). Three convolutions of stride 2 and a linear layer, 89,376 weights; uint8 activations and
 int8 weights by channel, QDQ.
 """
 

@@ -58,6 +58,16 @@ SHOWN = {
 }
 
 
+MORE = {
+    "collapse": "Accuracy all analog, by encoding, law and sigma",
+    "recovery": "Accuracy by ranking and digital fraction",
+    "heat": "Accuracy by ADC bits and digital fraction",
+    "shared": "The digital channels that all SubNets share",
+    "subnets": "Every SubNet: accuracy, its digital half streamed and pinned, its cost",
+}
+"""Tables of ``tables.md`` that the page shows as pictures."""
+
+
 def read_tables(folder: Path) -> Tables:
     """The rows of every table that the study has written so far."""
     return {path.stem: read_rows(path) for path in sorted(folder.glob("*.csv"))}
@@ -98,7 +108,10 @@ def figures(tables: Tables, sigma: str) -> dict[str, tuple[Draw, int, int]]:
 
 
 def write_report(folder: Path) -> Path:
-    """Draw every picture that the tables in ``folder`` allow, as PNG, and a page ``index.html`` with all of them."""
+    """Draw every picture that the tables in ``folder`` allow, as PNG, and write two pages.
+
+    ``index.html`` has the pictures and the tables; ``tables.md`` the tables alone, in Markdown.
+    """
     tables, facts = read_tables(folder), read_facts(folder)
     svgs: dict[str, str] = {}
     for name, (draw, width, height) in figures(tables, facts.get("sigma", "0.5")).items():
@@ -109,6 +122,7 @@ def write_report(folder: Path) -> Path:
             figure.savefig(
                 folder / f"{name}.png", format="png", facecolor=PAPER.light, dpi=144, metadata={"Software": None}
             )
+    (folder / "tables.md").write_text(markdown(tables, facts), encoding="utf-8")
     path = folder / "index.html"
     path.write_text(page(tables, facts, svgs), encoding="utf-8")
     return path
@@ -139,6 +153,18 @@ def page(tables: Tables, facts: Mapping[str, str], svgs: Mapping[str, str]) -> s
     listed = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
     parts.append(f"<footer><dl>{listed}</dl></footer></main></body></html>")
     return "\n".join(parts) + "\n"
+
+
+def markdown(tables: Tables, facts: Mapping[str, str]) -> str:
+    """The tables and what made them, in Markdown."""
+    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items())
+    parts = [f"Made with {told}.\n"]
+    for name, title in (SHOWN | MORE).items():
+        if rows := tables.get(name):
+            keys = list(rows[0])
+            lines = [keys, ["---"] * len(keys), *([_text(row[key]) for key in keys] for row in rows)]
+            parts.append(f"## {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n")
+    return "\n".join(parts)
 
 
 def _published(like: Mapping[str, Any]) -> dict[str, Any]:

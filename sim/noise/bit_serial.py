@@ -14,11 +14,8 @@ from sim.noise.hybrid import Adcs, Hybrid, HybridEngine
 from sim.noise.network import Bytes, Sums, columns
 from sim.noise.split import LayerSplit
 
-CACHED = 1 << 17
+CACHED = 1 << 18
 """Conversions at a time: what fits the cache of a core."""
-
-_WORTH_CUTTING = 0.75
-"""Fraction of driven rows below which leaving the others out pays for the copy."""
 
 
 class BitSerialEngine(HybridEngine):
@@ -92,13 +89,10 @@ class BitSerialEngine(HybridEngine):
         exact = bool(adcs) and (crossbar.adc_bits_for(name) or 0) <= 16
         total: npt.NDArray[Any] | None = None
         for step in reversed(range(crossbar.dac_slices)):
-            bits = (taps[rows] >> (crossbar.dac_bits * step)) & (radix - 1)
-            used = np.asarray(bits.any(axis=1))  # few activations have high bits: rows at 0 V carry no current
-            few = np.count_nonzero(used) < _WORTH_CUTTING * used.size
-            driven = (bits[used] if few else bits).astype(currents.dtype)
-            x = (np.ascontiguousarray(currents[:, used]) if few else currents) @ driven
+            driven = ((taps[rows] >> (crossbar.dac_bits * step)) & (radix - 1)).astype(currents.dtype)
+            x = currents @ driven
             if self._read:
-                deviation = np.sqrt(self._variance[name][:, rows] @ bits.astype(np.float64) ** 2)
+                deviation = np.sqrt(self._variance[name][:, rows] @ driven.astype(np.float64) ** 2)
                 x = x + deviation * noise.standard_normal(x.shape)
             if adcs:
                 _to_codes(x, adcs)

@@ -111,6 +111,9 @@ def test_the_report_is_whole_and_the_same_again(folder):
     assert "a &lt;net&gt;" in text
     assert "published: HybridAC against ISAAC" in text
     assert write_report(folder).read_text() == text
+    tables = (folder / "tables.md").read_text()
+    assert "sigma 0.5, seed 1" in tables
+    assert "| random | 0.2 | 0.2 | 0.9 |" in tables
 
 
 def test_what_is_not_there_yet_is_left_out(folder):
