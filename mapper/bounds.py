@@ -44,6 +44,10 @@ BOUNDS = ("array", "act", "wgt", "out", "prog", "halves")
 ``halves``: passes, input and results together, a tile and a chunk at a time: each must find half a buffer free."""
 
 
+_MOST = 1 << 18
+"""Candidates times loads that are followed at once."""
+
+
 @dataclass(frozen=True)
 class Candidates:
     """Mappings of a layer, int64 (n,) each: output rows a tile, K-tiles a chunk, ``lead``, ``part`` as in
@@ -189,6 +193,7 @@ class Bounds:
         others = np.where(filters & (tiles > 1), (tiles - 2) * full + last, 0)
         rest = drain + np.where(once & ~filters, work - grid.tiles * first, 0)
         self._terms = once, np.where(once, first, last), others, wgt, rest, head, array_work, out_work
+        self._opening = first, drain + work - grid.tiles * first
         self._starts_streamed = starts_streamed
         self._layer, self._a, self._add, self._grid, self._c = layer, a, add, grid, c
         self._finish = grid.ct if streamed in (0, grid.tiles) else 1  # passes of a command that ends a K-tile, at least
@@ -205,10 +210,20 @@ class Bounds:
             return at
         once, in_tile, others, wgt, rest, head, array_work, out_work = (term[at] for term in self._terms)
         ladder, fetches = self._loads.ladder(*self._keys[kind]), self.fetches[at]
-        self._ladders[kind] = ladder
+        if len(at) * len(ladder.times) > _MOST:
+            ladder = ladder.take(_spread(ladder.times, _MOST // len(at)))
         behind = ladder.times + ladder.left * in_tile[:, None] + ladder.left_all * others[:, None]
+        # walk_halves looks at the loads that some candidate waits for most, and at some of the others.
+        waited = behind.argmax(axis=1)
+        self._ladders[kind] = ladder.take(np.union1d(waited, _spread(ladder.times, 24)))
         before = np.where(once, 0, ladder.first_cycles + (fetches - 2) * ladder.again_cycles)
         self.cycles[2, at] = wgt + before + behind.max(axis=1) + rest
+        if not once[0]:  # the first tile waits for its loads, too
+            first, after = (term[at] for term in self._opening)
+            opening = self._loads.ladder(*self._keys[kind], opening=True)
+            opening = opening.take(_spread(opening.times, max(_MOST // len(at), 2)))
+            behind = opening.times + opening.left * first[:, None]
+            self.cycles[2, at] = np.maximum(self.cycles[2, at], wgt + behind.max(axis=1) + after)
         if self._starts_streamed:
             head = np.maximum(head, wgt + self._loads.tile(1, ladder.first_tiles))
             self.cycles[0, at], self.cycles[3, at], self._head[at] = head + array_work, head + out_work, head
@@ -306,6 +321,16 @@ class _Ladder:
     left: Ints
     left_all: Ints
 
+    def take(self, index: Ints) -> _Ladder:
+        """With these steps alone, a looser bound."""
+        steps = (self.times[index], self.left[index], self.left_all[index])
+        return _Ladder(self.first_tiles, self.first_cycles, self.again_cycles, *steps)
+
+
+def _spread(values: Ints, most: int) -> Ints:
+    """Indices of at most ``most`` values, from the first to the last."""
+    return np.unique(np.linspace(0, len(values) - 1, max(most, 2)).astype(np.int64))
+
 
 class _WeightLoads:
     """How a layer's weights come at the earliest."""
@@ -316,9 +341,11 @@ class _WeightLoads:
         self.by_row = [sum(p.length for p in row if p.group >= 0) for row in weights.rows]
         self.groups = [_by_rows([row for row, _ in group]) for group in weights.groups]
 
-    def ladder(self, lead: int, part: int, chunk: int, reload: int, weave: int) -> _Ladder:
+    def ladder(
+        self, lead: int, part: int, chunk: int, reload: int, weave: int, opening: bool = False
+    ) -> _Ladder:
         """``lead``: C-tiles of a part, 0: no parts; ``chunk``: 0 in the order "rows"; ``reload``: all come again;
-        ``weave``: K-tiles whose first rows come together.
+        ``weave``: K-tiles whose first rows come together; ``opening``: steps of the first tile, if all come again.
         """
         groups = self.groups
         if chunk:
@@ -341,7 +368,8 @@ class _WeightLoads:
             whole, row, came = first[0], self.grid.ct, weave * self.grid.ct
             cuts = [weave * min(lead, row - at) for at in range(0, row, lead)]
             first[0] = [*cuts, *([whole[0] - came] if whole[0] > came else []), *whole[1:]]
-        return self._ladder(groups, last if reload else first, first, again, first[0][0], leading=True, weave=weave)
+        steps = last if reload and not opening else first
+        return self._ladder(groups, steps, first, again, first[0][0], leading=True, weave=weave)
 
     def _first_run(self, groups: list[list[tuple[int, int]]]) -> int:
         if groups[0] != self.groups[0]:
@@ -393,8 +421,7 @@ class _WeightLoads:
         def total(loads: list[list[int]]) -> int:
             return sum(map(len, loads)) * fixed + sum(map(sum, loads)) * row
 
-        keep = np.unique(np.linspace(0, len(times) - 1, 24).astype(np.int64))
-        return _Ladder(first_tiles, total(first), total(again), times[keep], left[keep], left_all[keep])
+        return _Ladder(first_tiles, total(first), total(again), times, left, left_all)
 
     def _last_run(self, groups: list[list[tuple[int, int]]], sizes: Ints) -> Ints:
         """Tiles of the last LOAD_WGT of each group: a group that cuts a row takes several."""
