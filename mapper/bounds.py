@@ -220,7 +220,8 @@ class Bounds:
         self.cycles[2, at] = wgt + before + behind.max(axis=1) + rest
         if not once[0]:  # the first tile waits for its loads, too
             first, after = (term[at] for term in self._opening)
-            opening = self._loads.ladder(*self._keys[kind], opening=True)
+            lead, part, chunk, reload, weave = self._keys[kind]
+            opening = self._loads.ladder(lead, part, chunk, reload, weave, opening=True)
             opening = opening.take(_spread(opening.times, max(_MOST // len(at), 2)))
             behind = opening.times + opening.left * first[:, None]
             self.cycles[2, at] = np.maximum(self.cycles[2, at], wgt + behind.max(axis=1) + after)

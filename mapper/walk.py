@@ -157,33 +157,41 @@ def time_in_order(
         return given[token][index]
 
     wait_sb = wait_weights = wait_out = 0
-    for opcode, f, _ in order:
+    for opcode, f, _ in order:  # conditions, not max(): this loop is most of a search
         slots = slots_of[opcode]
         bytes_ += SLOT_BYTES * slots
-        arrival = arrival_0 + interval * -(-bytes_ // program_beat)
-        time = max(arrival + late + FETCH_DECODE, dispatched + slots)
+        arrival = arrival_0 + interval * -(-bytes_ // program_beat) + FETCH_DECODE
+        time = arrival + late
+        if time < dispatched + slots:
+            time = dispatched + slots
         for queue in queues[opcode]:
-            if len(queue) >= QUEUE_DEPTH:
-                time = max(time, queue[-QUEUE_DEPTH] + 1)
-        late = max(late, time - arrival - FETCH_DECODE - slot_cycles)
+            if len(queue) >= QUEUE_DEPTH and queue[-QUEUE_DEPTH] >= time:
+                time = queue[-QUEUE_DEPTH] + 1
+        if time - arrival - slot_cycles > late:
+            late = time - arrival - slot_cycles
         dispatched = time
         there = time + FETCH_QUEUE
         if opcode is Opcode.PASS:
             pixels, reps = f["out_rows"] * f["out_cols"], f["reps"]
             # FEED's first tile, then RUN's
-            feed = max(there, feed_free, take("w_full") if f.get("wait_weights") else 0)
+            feed = there if there > feed_free else feed_free
+            if "wait_weights" in f and (w_full := take("w_full")) > feed:
+                feed = w_full
             feed_accepted.append(feed)
-            there = max(there, run_free)
-            sb_full = take("sb_full") if f.get("wait_sb") else 0
-            out_free = take("out_free") if f.get("wait_out") else 0
-            start = max(there, sb_full, out_free)
+            start = there if there > run_free else run_free
+            if "wait_sb" in f and (sb_full := take("sb_full")) > start:
+                wait_sb += sb_full - start
+                start = sb_full
+            if "wait_out" in f and (out_free := take("out_free")) > start:
+                wait_out += out_free - start
+                start = out_free
             run_accepted.append(start)
-            wait_sb += max(0, sb_full - there)
-            wait_out += max(0, out_free - max(there, sb_full))
-            read = max(feed + 1, consumed + 1) if consumed >= 0 else feed + 1
+            read = (feed if feed > consumed else consumed) + 1
             full = read + kp - 1 + FEED_FULL
-            wait_weights += max(0, full - start - 1)
-            consumed = max(start + 1, full)
+            consumed = start + 1
+            if full > consumed:
+                wait_weights += full - consumed
+                consumed = full
             feed_free = read + kp
             if reps > 1:  # from the second one on, each tile is read while the one before is at work
                 pass_cycles = max(pixels, kp + FEED_FULL)
