@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -82,7 +83,7 @@ class Sheet:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a CSV file below its facts: integers, floats to the bit, texts, None for an empty cell."""
+    """The rows of a CSV file below its facts: integers, floats to the bit, texts, None for an empty cell or nan."""
     try:
         lines = [line for line in path.read_text().splitlines() if not line.startswith("# ")]
         rows = list(csv.DictReader(lines))
@@ -97,9 +98,10 @@ def read_rows(path: Path) -> list[Row]:
 def _value(text: str) -> int | float | str | None:
     for kind in (int, float):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             continue
+        return None if math.isnan(value) else value
     return text or None
 
 

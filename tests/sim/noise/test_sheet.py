@@ -1,5 +1,7 @@
 """Tables that a second run resumes."""
 
+import math
+
 import pytest
 
 from arch_model.errors import FastSwitchError
@@ -54,3 +56,9 @@ def test_what_is_no_table_is_named(tmp_path):
     path.write_text("")
     with pytest.raises(FastSwitchError, match=r"t\.csv: not a table"):
         Sheet(path, {})
+
+
+def test_an_interval_of_one_chip_is_an_empty_cell(tmp_path):
+    path = tmp_path / "t.csv"
+    Sheet(path, {}).fill([{"n": 1}], lambda point: {"low": math.nan, "text": "nano", "whole": 3.0})
+    assert read_rows(path) == [{"n": 1, "low": None, "text": "nano", "whole": 3.0}]
