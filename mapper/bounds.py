@@ -32,7 +32,7 @@ from arch_model.timing import (
     TOKEN,
 )
 from arch_model.transfers import read_cycles, store_cycles
-from mapper.layer_streams import ramp
+from mapper.layer_streams import quarter_of, ramp
 from mapper.pack import is_pointwise
 from mapper.weights_plan import LayerWeights
 
@@ -183,9 +183,10 @@ class Bounds:
         self.rows_in, self.fetches, self.tiles, self.slots = rows_in, fetches, tiles, slots
         if streamed:
             again = (fetches > 1).astype(np.int64)
-            key = np.stack([np.where(leading, lead_ct, 0), c.part, c.filters * c.chunk, again, c.weave])
+            key = np.stack([np.where(leading, lead_ct, 0), c.part + 1, c.filters * c.chunk, again, c.weave])
             code = np.ravel_multi_index(tuple(key), tuple((key.max(axis=1) + 1).tolist()))
             _, found, self.kind = np.unique(code, return_index=True, return_inverse=True)
+            key[1] -= 1
             self._keys = key[:, found].T.tolist()
             self._loads = _WeightLoads(weights, a, tile, entry)
         else:
@@ -361,6 +362,12 @@ class _WeightLoads:
         if not leading:
             parts = [[sum(n for _, n in group)] for group in groups]
             return self._ladder(groups, parts, parts, parts, self._first_run(groups), leading=False)
+        if part < 0:
+            again = [_cuts(group, quarter_of(self.grid.ct)) for group in groups]
+            woven = [weave * min(lead, self.grid.ct - at) for at in range(0, self.grid.ct, lead)]
+            first = [[*woven, *_cuts(groups[0][weave:], quarter_of(self.grid.ct))], *again[1:]]
+            steps = again if reload and not opening else first
+            return self._ladder(groups, steps, first, again, first[0][0], leading=True, weave=weave)
         again = [_parts(group, part, False, False) for group in groups]
         only = len(groups) == 1 and not reload
         last = [*again[:-1], _parts(groups[-1], part, only, True, weave if only else 1)]
@@ -436,6 +443,11 @@ class _WeightLoads:
 def _by_rows(rows: list[int]) -> list[tuple[int, int]]:
     """(row, tiles of it) in order."""
     return list(Counter(rows).items())
+
+
+def _cuts(group: list[tuple[int, int]], size: int) -> list[int]:
+    """Tiles of each load of a group of whole rows, each row in parts of ``size``."""
+    return [min(size, row - at) for _, row in group for at in range(0, row, size)]
 
 
 def _parts(group: list[tuple[int, int]], part: int, up: bool, down: bool, begin: int = 1) -> list[int]:

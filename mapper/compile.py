@@ -27,7 +27,7 @@ from mapper.fields import (
     tile_fields,
 )
 from mapper.isa import Command, Memory, Opcode
-from mapper.layer_streams import LayerStreams, can_weave
+from mapper.layer_streams import LayerStreams, can_weave, comes_in_quarters
 from mapper.memory_map import MemoryMap
 from mapper.pack import tile_grid, window_offsets
 from mapper.persistent import PersistentBuffer, Slots, later_tiles, layer_sources
@@ -293,6 +293,8 @@ def cut_weights(
         check_tiling(layer, accelerator, tiling, most)
         if tiling.weave > 1 and not can_weave(weights, tiling):
             raise MappingError(f"layer {layer.name}: weave of its tiling is {tiling.weave}; its weights allow only 1")
+        if tiling.part < 0 and (tiling.lead == 1 or not comes_in_quarters(layer, weights, accelerator)):
+            raise MappingError(f"layer {layer.name}: part of its tiling is {tiling.part}; its weights allow 0 or more")
     return weights, tiling
 
 

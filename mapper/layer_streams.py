@@ -176,6 +176,25 @@ def ramp(count: int, up: bool, down: bool, most: int, begin: int = 1) -> tuple[i
     return tuple(sizes)
 
 
+def quarter_of(ct: int) -> int:
+    """C-tiles of a quarter of a row of ``ct``.
+
+    >>> quarter_of(57)
+    15
+    """
+    return -(-ct // 4)
+
+
+def comes_in_quarters(layer: Layer, weights: LayerWeights, accelerator: Accelerator) -> bool:
+    """Whether rows can come in quarters: all streamed, whole, more than one, of 8 C-tiles or more; and whether it may
+    help: a tile comes hardly faster than the array goes over its pixels.
+    """
+    a, grid = accelerator, weights.grid
+    several = grid.ct >= 8 and grid.rows > 1
+    possible = several and grid.ct <= a.db_half_tiles and weights.streamed == grid.tiles
+    return possible and layer.P * layer.Q < 2 * a.tile_beats * a.dram.cycles_per_beat
+
+
 def can_weave(weights: LayerWeights, tiling: Tiling) -> bool:
     """Whether the first rows of ``tiling.weave`` K-tiles can come together: a lead, one window, several C-tiles, all of
     them streamed, whole rows in the first group.
@@ -202,7 +221,8 @@ class _Layer:
     ``tiling.lead`` > 1 brings what the first passes need in parts, each as late as its first PASS wants it: the input
     and the weights of the first row in ``lead`` parts along the channels, the other rows of the first and of the last
     group of weights in a :func:`ramp`, the ZSB table in the parts that one group of weights can finish. Other groups
-    come in parts of ``tiling.part`` rows, if it is not 0. ``tiling.weave`` > 1 brings the first rows of so many K-tiles
+    come in parts of ``tiling.part`` rows, if it is not 0; with -1 every row but the first comes in quarters.
+    ``tiling.weave`` > 1 brings the first rows of so many K-tiles
     together, part by part along the channels, and they work on a part in turns.
     """
 
@@ -220,6 +240,7 @@ class _Layer:
         self.weights, self.tiling, self.grid = weights, tiling, weights.grid
         self.lead = -(-self.grid.ct // tiling.lead)  # C-tiles of a part of the first row
         self.leading, self.weave = tiling.lead > 1, tiling.weave
+        self.quarter = quarter_of(self.grid.ct) if tiling.part < 0 else 0
         self.reload = tiling.order is Order.ROWS and weights.streamed > streams.a.db_half_tiles
         self.entries = self.grid.kt
         self.zsb_base, self.zsb_after = streams.take_zsb(self.l, self.entries)
@@ -324,8 +345,8 @@ class _Layer:
         for kt in k_tiles:
             for w in range(windows):
                 row: Sequence[Piece] = self.weights.rows[kt * windows + w]
-                if self.act_parts:  # the first row of all
-                    row = _cut(row, self.lead)
+                if size := self.lead if self.act_parts else self.quarter:  # the first row of all, others
+                    row = _cut(row, size)
                 if kt < self.weave > 1 and not self.reload:  # where the first tile has left them
                     row = self._woven(kt)
                 for number, piece in enumerate(row):
@@ -382,11 +403,15 @@ class _Layer:
             rows = [i for i in range(len(tiles)) if i == 0 or tiles[i][0] != tiles[i - 1][0]] + [len(tiles)]
             weave = self.weave if first else 1
             at, bounds = 0, [0]
-            for size in ramp(len(rows) - 1, first, last, self.tiling.part or len(rows), weave):
-                if first and at == 0 and tiles[0][0] == 0 and weave == 1:
-                    bounds += [i for i in range(1, rows[1]) if tiles[i][1] % self.lead == 0]
-                at += size
-                bounds.append(rows[at])
+            if first and tiles[0][0] == 0 and weave == 1:
+                bounds += [i for i in range(1, rows[1]) if tiles[i][1] % self.lead == 0]
+            if self.quarter:
+                rest = range(rows[weave] if first else 1, len(tiles))
+                bounds += [*(i for i in rest if tiles[i][1] % self.quarter == 0), len(tiles)]
+            else:
+                for size in ramp(len(rows) - 1, first, last, self.tiling.part or len(rows), weave):
+                    at += size
+                    bounds.append(rows[at])
         most = max(z.half_tiles, 1)
         woven: list[Run] = []
         if first and self.weave > 1:

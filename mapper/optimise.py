@@ -26,7 +26,7 @@ from arch_model.layer import INPUT, Layer
 from arch_model.supernet import SubNet, SuperNet
 from mapper.bounds import BOUNDS, Bounds, Candidates
 from mapper.compile import cut_weights
-from mapper.layer_streams import ramp
+from mapper.layer_streams import comes_in_quarters, ramp
 from mapper.pack import is_pointwise, tile_grid
 from mapper.persistent import PersistentBuffer, Slots
 from mapper.steps import Step, check_supported, fused_adds
@@ -274,8 +274,9 @@ def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Can
         starts = range(0, weights.grid.rows, chunk * weights.grid.windows)
         groups.append([n for i in starts if (n := int(streamed[i : i + chunk * weights.grid.windows].sum()))])
     deepest = max((n for group in groups for n in group), default=1)
-    parts = np.array([0, *(1 << np.arange((deepest - 1).bit_length()))], np.int64)
-    distinct = np.array([_distinct(tuple(rows_of), tuple(parts.tolist())) for rows_of in groups])
+    parts = np.array([-1, 0, *(1 << np.arange((deepest - 1).bit_length()))], np.int64)
+    quarters = comes_in_quarters(layer, weights, accelerator)
+    distinct = np.array([(quarters, *_distinct(tuple(rows_of), tuple(parts[1:].tolist()))) for rows_of in groups])
     weaves = np.array(WEAVES)
     axes = np.meshgrid(rows, np.arange(len(chunks)), leads, np.arange(len(parts)), np.arange(2), weaves, indexing="ij")
     row, which, lead, part, filters, weave = (axis.reshape(-1) for axis in axes)
@@ -289,7 +290,7 @@ def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Can
     weaves_at_all = is_pointwise(layer) and streams and 1 < grid.ct <= accelerator.db_half_tiles
     together = np.minimum(chunks[which], np.where(filters > 0, chunks[which], groups[0][0] if groups[0] else 0))
     woven = weaves_at_all & (lead > 1) & (weave <= together)
-    return found.take(np.where(lead > 1, own, part == 0) & ((filters == 0) | ordered) & ((weave == 1) | woven))
+    return found.take(np.where(lead > 1, own, parts[part] == 0) & ((filters == 0) | ordered) & ((weave == 1) | woven))
 
 
 @lru_cache(maxsize=1 << 10)

@@ -48,8 +48,9 @@ class Tiling:
 
     ``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles`` as known or
     estimated, ``lead``: parts in which the input and weights that the first passes need come (1: whole), ``order``,
-    ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds), ``weave``:
-    with a lead, so many K-tiles take the first parts in turns, each with partial sums of its own in the OB.
+    ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds, -1: a quarter
+    of one), ``weave``: with a lead, so many K-tiles take the first parts in turns, each with partial sums of its own in
+    the OB.
     """
 
     rows: int
@@ -136,7 +137,7 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
         ("rows", tiling.rows, 1 <= tiling.rows <= layer.P),
         ("chunk", tiling.chunk, tiling.chunk in chunks),
         ("lead", tiling.lead, tiling.lead >= 1),
-        ("part", tiling.part, tiling.part >= 0),
+        ("part", tiling.part, tiling.part >= -1),
         ("weave", tiling.weave, tiling.weave in WEAVES and tiling.weave <= tiling.chunk),
     ):
         if not legal:
@@ -144,10 +145,10 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
                 "rows": f"1 to {layer.P}",
                 "chunk": f"one of {', '.join(map(str, chunks))}",
                 "lead": "1 or more",
+                "part": "-1 or more",
                 "weave": "1, or 4 if a chunk has as many K-tiles",
             }
-            give = right.get(field, "0 or more")
-            raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {give}")
+            raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {right[field]}")
     inside, pixels = min((tiling.rows - 1) * layer.stride + layer.R, layer.H), tiling.rows * layer.Q
     words, out = sb_shape(layer, inside, a)[2], int(out_words(tiling.chunk, pixels, a))
     needs = [

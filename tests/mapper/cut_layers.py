@@ -53,4 +53,4 @@ def random_tiling(layer, accelerator, rng):
     chunk, lead = int(rng.choice(chunks_of(layer, accelerator))), int(rng.choice(leads_of(layer, accelerator)))
     order = (Order.ROWS, Order.FILTERS)[int(rng.integers(2))]
     weave = 4 if lead > 1 and chunk >= 4 and rng.integers(2) else 1
-    return Tiling(rows, chunk, 0, lead, order, int(rng.choice([0, 1, 2, 4])), weave)
+    return Tiling(rows, chunk, 0, lead, order, int(rng.choice([-1, 0, 1, 2, 4])) if lead > 1 else 0, weave)

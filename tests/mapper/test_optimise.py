@@ -27,7 +27,7 @@ TINY, ZCU104, FASHION = Accelerator.load("tiny"), Accelerator.load("zcu104"), ge
 def brute_force(layer, accelerator):
     """By objective the least cost over Programs of all tilings that the compiler takes, and how many that are."""
     a, best, count = accelerator, dict.fromkeys(Objective, np.inf), 0
-    rows, parts = range(1, layer.P + 1), (0, 1, 2, 4, 8, 16)
+    rows, parts = range(1, layer.P + 1), (-1, 0, 1, 2, 4, 8, 16)
     cuts = product(rows, chunks_of(layer, a).tolist(), leads_of(layer, a).tolist(), parts, Order, WEAVES)
     for r, chunk, lead, part, order, weave in cuts:
         if (lead == 1 and (part or weave > 1)) or (weave > 1 and layer.R > 1):
@@ -117,7 +117,7 @@ def test_no_legal_mapping_names_operand_buffer_and_bytes():
         (Tiling(0, 3), "layer a: rows of its tiling is 0; give 1 to 14"),
         (Tiling(1, 4), "layer a: chunk of its tiling is 4; give one of 3, 6, 8"),
         (Tiling(1, 3, lead=0), "layer a: lead of its tiling is 0; give 1 or more"),
-        (Tiling(1, 3, part=-1), "layer a: part of its tiling is -1; give 0 or more"),
+        (Tiling(1, 3, part=-2), "layer a: part of its tiling is -2; give -1 or more"),
         (
             Tiling(14, 3),
             "layer a: its 14 input rows need 45225 bytes of a half of the SB; tiny has 27648",
