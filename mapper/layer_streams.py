@@ -192,7 +192,7 @@ def comes_in_quarters(layer: Layer, weights: LayerWeights, accelerator: Accelera
     a, grid = accelerator, weights.grid
     several = grid.ct >= 8 and grid.rows > 1
     possible = several and grid.ct <= a.db_half_tiles and weights.streamed == grid.tiles
-    return possible and layer.P * layer.Q < 2 * a.tile_beats * a.dram.cycles_per_beat
+    return possible and 2 * a.tile_beats * a.dram.cycles_per_beat > layer.P * layer.Q
 
 
 def can_weave(weights: LayerWeights, tiling: Tiling) -> bool:

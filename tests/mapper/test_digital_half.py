@@ -38,7 +38,7 @@ def test_the_digital_half_of_any_subnet_is_a_leading_slice(half, name):
         assert (layer.name in digital) == bool(keeps)
         if keeps:
             part = digital[layer.name]
-            assert (part.K, part.C, part.P, part.Q) == (layer.K, len(keeps), layer.P, layer.Q)
+            assert (layer.K, len(keeps), layer.P, layer.Q) == (part.K, part.C, part.P, part.Q)
             leading = ordered[layer.name][: part.K, : part.C]
             assert (leading == WEIGHTS.layers[layer.name][: layer.K][:, keeps]).all()
     held = half.subgraph(subnet)
