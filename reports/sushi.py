@@ -2,8 +2,8 @@
 
     python -m reports.sushi [FOLDER]
 
-writes FOLDER/sushi.md and FOLDER/sushi.png (FOLDER: docs); a few minutes. Started again after an interruption it goes
-on where it was.
+writes FOLDER/sushi.md and FOLDER/sushi.png (FOLDER: docs); a minute or two. Started again after an interruption it
+goes on where it was.
 """
 
 from __future__ import annotations
@@ -38,14 +38,16 @@ KEPT = "sushi.rows"
 
 HEAD = """# SUSHI, reproduced
 
-`python -m reports.sushi` writes this page and its figure (version {version}, preset `{preset}` {hash}); a few minutes,
-and a run that was interrupted goes on where it was.
+`python -m reports.sushi` writes this page and its figure (version {version}, preset `{preset}` {hash}); a minute or
+two, and a run that was interrupted goes on where it was.
 
 What SUSHI (MLSys 2023; IEEE Micro 2023) published is set beside what our model gives on machines like `{preset}`
-({kp} × {cp} DPEs, {mhz:g} MHz) whose PB and ports vary. GB/s count the board's six ports; how many of them bring
-weights is the machine's (docs/hardware.md). Every figure is against the *same machine with nothing in its PB*; the
-PB's area is not given to another buffer. Streams: {queries} queries, seeds {seeds}, temporal locality 0.8, no query
-waits for another; Q = 4, SubGraphs of the SubNets themselves.
+({kp} × {cp} DPEs, {mhz} MHz) whose PB and ports vary. GB/s count the board's six ports: a third each for weights,
+activations and results (docs/hardware.md). Less than the shipped {gb_s} GB/s is a beat every second or fourth cycle,
+more a beat twice as wide, of which LOAD_ACT and STORE still move {moved} bytes a cycle. Every figure is against the
+*same machine with nothing in its PB*; the PB's area is not given to another buffer. Layers are cut as the compiler
+cuts them, not as `fastswitch map` finds best. Streams: {queries} queries, seeds {seeds}, temporal locality 0.8, no
+query waits for another; Q = 4, SubGraphs of the SubNets themselves.
 
 ![Latency and DRAM bytes saved](sushi.png)
 """
@@ -63,13 +65,16 @@ Columns "here" are the shipped machine, {gb_s} GB/s and a PB of {pb:.2f} MB; "mo
   above; a machine with a better depthwise unit lies between the two columns. ResNet50's pooling is priced alike.
 - Ours count *all* DRAM traffic: activations, commands, and weights that come again for every spatial tile. What the
   published energy counts is not known to us; "weight traffic alone" shows what it would be without activations.
+- Compiler and schedulers aim at time, not at bytes. With faster ports layers are cut into more spatial tiles, each of
+  which fetches its weights again: OFA-ResNet50 without a PB then moves more bytes, and a large PB spares more of them.
+  And the SubGraph that saves most time need not save most bytes, so a larger PB may spare fewer.
 - Each SubNet's SubGraph is what `mapper/pinning.py` picks in one pass: a good part, not the best one; a larger PB can
   even save less where the cut of a layer changes. Candidates at the end of the page include random ones.
 
-Where ours stays below, it is because `{preset}` hides most weight traffic behind its array: a weight tile takes {tile}
-cycles to come and is then used for as many as the layer's tile has output pixels. Only layers with fewer pixels wait
-for weights, so a PB has little left to save, and bytes that are not weights do not shrink. Slower DRAM or a larger PB
-changes that.
+Where ours stays below, it is because `{preset}` hides most weight traffic behind its array: a weight tile comes in
+{tile} cycles (beats of {beat} bytes) and is then used for as many as the layer's tile has output pixels. Only layers
+with fewer pixels wait for weights, so a PB has little left to save, and bytes that are not weights do not shrink.
+Slower DRAM or a larger PB changes that.
 """
 
 PUBLISHED = (
@@ -174,9 +179,16 @@ def page(found: Mapping[str, pd.DataFrame], q: pd.DataFrame, many: pd.DataFrame,
     a = Accelerator.load(PRESET)
     said = {"version": version("fastswitch"), "preset": PRESET, "hash": a.hash(), "kp": a.kp, "cp": a.cp}
     seeds = ", ".join(map(str, SEEDS))
-    parts = [HEAD.format(**said, mhz=a.clock_hz / 1e6, queries=QUERIES, seeds=seeds)]
-    tile = a.tile_beats * a.dram.cycles_per_beat
-    notes_text = NOTES.format(preset=PRESET, gb_s=SHIPPED_GB_S, pb=shipped_mb(), free=FREE.strip(", "), tile=tile)
+    ports = {"mhz": f"{a.clock_hz / 1e6:g}", "gb_s": SHIPPED_GB_S, "moved": a.pixels * a.cp}
+    parts = [HEAD.format(**said, **ports, queries=QUERIES, seeds=seeds)]
+    notes_text = NOTES.format(
+        preset=PRESET,
+        gb_s=SHIPPED_GB_S,
+        pb=shipped_mb(),
+        free=FREE.strip(", "),
+        tile=a.tile_beats * a.dram.cycles_per_beat,
+        beat=a.beat_bytes,
+    )
     parts += ["## Published beside ours\n", beside(found), notes_text, "Where ours reaches the published figure:\n"]
     for name, frame in found.items():
         for title, key, published in CLAIMS:
