@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,6 @@ from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from mapper.digital_half import DigitalHalf
 from mapper.partition import partition_bytes
-from mapper.persistent import PersistentBuffer
 from mapper.predict import best_cached, predict_subnet
 from sim.noise.calibration import IMAGES, calibrate_adcs, observe
 from sim.noise.gradients import sensitivity
@@ -159,7 +158,7 @@ def _cost(family: Family, point: Row) -> Row:
     """One way to run the study's network, and what it changes against ISAAC's 16 bits."""
     _, subnet = _largest(family)
     base = all_analog(subnet, ISAAC, words=2)
-    cost = dict(_ways(family, subnet))[point["way"]]
+    cost = _ways(family.lab)[point["way"]](family, subnet)
     row: Row = cost.to_dict() | {f"{key}_change": value for key, value in changes(cost, base).items()}
     return row | {"energy_without_dram_change": 100 * ((cost.energy_j - cost.dram_j) / base.energy_j - 1)}
 
@@ -168,16 +167,33 @@ def _largest(family: Family) -> tuple[Network, SubNet]:
     return family.lab.network, get_space("fashion").subnet(family.lab.network.name)
 
 
-def _ways(family: Family, subnet: SubNet) -> Iterator[tuple[str, Figures]]:
-    yield "all analog: ISAAC, 16 bits", all_analog(subnet, ISAAC, words=2)
-    yield "all analog: ISAAC, 8 bits", all_analog(subnet, ISAAC)
-    yield "all analog: differential pairs, 6-bit weights and ADCs", all_analog(subnet, SLICED)
-    half = family.half
-    for name, machine in machines(family.lab).items():
-        resident: PersistentBuffer = half.pin(half.needed(family.subnets), machine)
-        yield f"hybrid, digital half streamed on {name}", hybrid(subnet, half, SLICED, machine, None)
-        yield f"hybrid, digital half pinned on {name}", hybrid(subnet, half, SLICED, machine, resident)
-        yield f"all digital on {name}", all_digital(subnet, machine, best_cached(subnet, half.supernet, machine))
+Way = Callable[[Family, SubNet], Figures]
+
+
+def _ways(lab: Lab) -> dict[str, Way]:
+    """What computes each row of the cost table, by its title."""
+    ways: dict[str, Way] = {
+        "all analog: ISAAC, 16 bits": lambda _, net: all_analog(net, ISAAC, words=2),
+        "all analog: ISAAC, 8 bits": lambda _, net: all_analog(net, ISAAC),
+        "all analog: differential pairs, 6-bit weights and ADCs": lambda _, net: all_analog(net, SLICED),
+    }
+    for name, machine in machines(lab).items():
+        ways[f"hybrid, digital half streamed on {name}"] = _hybrid_on(machine, pinned=False)
+        ways[f"hybrid, digital half pinned on {name}"] = _hybrid_on(machine, pinned=True)
+        ways[f"all digital on {name}"] = _digital_on(machine)
+    return ways
+
+
+def _hybrid_on(machine: Accelerator, pinned: bool) -> Way:
+    def cost(family: Family, net: SubNet) -> Figures:
+        resident = family.half.pin(family.half.needed(family.subnets), machine) if pinned else None
+        return hybrid(net, family.half, SLICED, machine, resident)
+
+    return cost
+
+
+def _digital_on(machine: Accelerator) -> Way:
+    return lambda family, net: all_digital(net, machine, best_cached(net, family.half.supernet, machine))
 
 
 def _energy(family: Family, point: Row) -> Row:
@@ -270,16 +286,11 @@ def machine_parts(lab: Lab) -> tuple[Part, ...]:
         return Part(name, lambda _: points, lambda _, point: measure(family, point))  # type: ignore[operator]
 
     layers = [{"layer": layer.name} for layer in lab.network.weight_layers]
-    ways = ["all analog: ISAAC, 16 bits", "all analog: ISAAC, 8 bits"]
-    ways.append("all analog: differential pairs, 6-bit weights and ADCs")
-    for name in machines(lab):
-        ways += [f"hybrid, digital half {how} on {name}" for how in ("streamed", "pinned")]
-        ways.append(f"all digital on {name}")
     return (
         part("shared", [{"accelerator": lab.accelerator.name}], _shared),
         part("subnets", [{"member": subnet.name} for subnet in family.subnets], _subnets),
         part("layers", layers, _layers),
-        part("cost", [{"way": way} for way in ways], _cost),
+        part("cost", [{"way": way} for way in _ways(lab)], _cost),
         part("energy", heat_points(lab), _energy),
         part("sensitivity", layers, _sensitivity),
         part("histogram", _histogram_points(family), _histogram),
