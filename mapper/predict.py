@@ -19,12 +19,12 @@ from arch_model.spaces import get_space
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from arch_model.timing import time_program
 from mapper.isa import Command, Opcode
-from mapper.optimise import Mapping as LayerMapping
 from mapper.optimise import optimise
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer
 from mapper.pin_search import Pin, pin_best
 from mapper.steps import check_supported, fused_adds, fused_conv
+from mapper.tiling import fetches
 from mapper.walk import PORTS
 
 SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
@@ -131,7 +131,9 @@ def _cost(
     best = optimise(layer, machine, add=add, hits=hits)
     saved = 0
     if hits is not None and (hits >= 0).any():
-        saved = _weight_bytes(optimise(layer, machine, add=add)) - _weight_bytes(best)
+        # Without the PB they would come as often as the others do.
+        times = fetches(layer, best.weights.streamed, best.tiling, machine)
+        saved = int((hits >= 0).sum()) * machine.tile_bytes * times
     return {
         "cycles": best.cycles,
         "latency_s": best.latency_s,
@@ -156,10 +158,6 @@ def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
         *joules.values(),
     )
     return dict(zip(DETAILS, values, strict=True))
-
-
-def _weight_bytes(best: LayerMapping) -> int:
-    return best.walk.activity["dram.wgt"]
 
 
 def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
