@@ -213,9 +213,10 @@ def run(
     help="The layer table: name, K, C, H, W, R, S, stride, padding, ... one layer a row.",
 )
 @_file("--csv", "OUT.csv", "Where to write the rows with what was predicted and simulated.", required=True)
+@click.option("--best", is_flag=True, help="Map each layer as `map` does, not as the compiler chooses by itself.")
 @_seed
 @_simulator
-def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: str | None) -> int:
+def cosim(accelerator: str, layers: Path, csv_out: Path, best: bool, seed: int, simulator: str | None) -> int:
     """Simulate each row of a layer table on random int8 tensors and compare it with model and reference."""
     tool, machine = _tool(simulator), _machine(accelerator)
     _make_folder(csv_out.parent)
@@ -230,7 +231,7 @@ def cosim(accelerator: str, layers: Path, csv_out: Path, seed: int, simulator: s
             wrong += bool(row["mismatches"])
             on_row(row)
 
-        run_layers(machine, layers, csv_out, seed=seed, simulator=tool, on_row=count, on_stage=on_stage)
+        run_layers(machine, layers, csv_out, seed=seed, simulator=tool, best=best, on_row=count, on_stage=on_stage)
     show_summary({"layers that mismatch": wrong, "table": csv_out})
     return 1 if wrong else 0
 

@@ -16,6 +16,7 @@ from arch_model.layer import INPUT, Layer, LayerRow, read_layer_table
 from arch_model.weights import ConvQuant
 from mapper.compile import compile_layer, single_layer
 from mapper.dram_image import Segment, image_segment, weights_segments, zsb_segments
+from mapper.optimise import optimise
 from mapper.program import Program
 from sim.bench import Bench, build
 from sim.outcome import run_program
@@ -33,18 +34,20 @@ def run_layers(
     *,
     seed: int,
     simulator: Simulator,
+    best: bool = False,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Row]:
     """Simulate every row of the table ``layers``; each finished row goes to ``on_row`` and to the file ``csv``.
 
-    A row is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes,
-    utilisation (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
+    ``best``: each layer has the mapping of :func:`mapper.optimise.optimise`, not the compiler's own quick choice. A row
+    is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation
+    (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
     :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for
     the accelerator, naming it.
     """
     rows = read_layer_table(layers)
-    jobs = [_Job(row, accelerator, seed, layers) for row in rows]
+    jobs = [_Job(row, accelerator, seed, layers, best) for row in rows]
     on_stage("building the simulation")
     facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed}
     built = build(accelerator, simulator)
@@ -72,13 +75,14 @@ def run_layers(
 class _Job:
     """A row compiled for the accelerator; its tensors are drawn from the seed and the row's place."""
 
-    def __init__(self, row: LayerRow, accelerator: Accelerator, seed: int, table: Path) -> None:
+    def __init__(self, row: LayerRow, accelerator: Accelerator, seed: int, table: Path, best: bool) -> None:
         self.row, self.layer, self.accelerator = row, row.layer, accelerator
         self.rng = np.random.default_rng((seed, row.line))
         self.quant = random_quant(row.layer, self.rng)
         try:
             self.program: Program
-            self.program, self.memory_map = compile_layer(row.layer, accelerator, self.quant)
+            tiling = optimise(row.layer, accelerator).tiling if best else None
+            self.program, self.memory_map = compile_layer(row.layer, accelerator, self.quant, tiling)
         except MappingError as error:
             raise LayerError(f"layer table {table}, line {row.line}: {error}") from None
 

@@ -42,6 +42,13 @@ def test_rows_come_back_with_what_was_predicted_and_simulated(tmp_path):
     assert header[1:] == [f"# accelerator: {TINY.hash()}", "# seed: 1"]
 
 
+def test_the_best_mappings_run_too_and_are_no_slower(tmp_path):
+    quick, best = cosim(tmp_path, ROWS), cosim(tmp_path, ROWS, best=True)
+    for one, other in zip(quick, best, strict=True):
+        assert other["mismatches"] == 0
+        assert other["predicted_cycles"] == other["simulated_cycles"] < one["simulated_cycles"]
+
+
 @pytest.mark.parametrize(
     ("row", "why"),
     [
