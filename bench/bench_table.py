@@ -76,8 +76,8 @@ def measured(space: str, machine: str, subnets: int, subgraphs: int) -> dict[str
 
 def growth(space: str, machine: str, subnets: int, subgraphs: int) -> None:
     """Print the table of sizes."""
-    sizes = [(subnets, subgraphs), (subnets // 2, subgraphs), (2 * subnets, subgraphs)]
-    sizes += [(subnets, subgraphs // 2), (subnets, 2 * subgraphs)]
+    sizes = [(subnets, subgraphs), (max(1, subnets // 2), subgraphs), (2 * subnets, subgraphs)]
+    sizes += [(subnets, max(1, subgraphs // 2)), (subnets, 2 * subgraphs)]
     print("| SubNets | SubGraphs | layer costs | different | CPU s | of the first | MB |\n|" + "---|" * 7)
     first = 0.0
     for rows, columns in sizes:
@@ -123,8 +123,8 @@ def accuracy(space: str, machine: str, entries: int) -> None:
 @click.command()
 @click.option("--space", default="ofa-resnet50")
 @click.option("--accelerator", default="zcu104")
-@click.option("--subnets", default=1000, type=click.IntRange(min=2))
-@click.option("--subgraphs", default=500, type=click.IntRange(min=2))
+@click.option("--subnets", default=1000, type=click.IntRange(min=1))
+@click.option("--subgraphs", default=500, type=click.IntRange(min=1))
 @click.option("--exact", default=40, help="Entries to compare with their Programs.")
 @click.option("--one", is_flag=True, hidden=True)
 def main(space: str, accelerator: str, subnets: int, subgraphs: int, exact: int, one: bool) -> None:
