@@ -138,7 +138,7 @@ def _transfers(a: Accelerator) -> Iterable[Resources]:
     beat, padding, word = a.beat_bytes, -9 * a.kp * a.cp % a.beat_bytes, a.pixels * a.cp
     slot = 32
     queues = _sum("", [_fifo(bits, QUEUE_DEPTH) for bits in QUEUE_BITS])
-    yield _sum("fetch", [Resources("", *_plain(FETCH)), _dma(), _gearbox(beat, slot, 0, 0), queues])
+    yield _sum("fetch", [Resources("", *_plain(FETCH)), _dma(), _gearbox(a.program_beat_bytes, slot, 0, 0), queues])
     yield _sum("load_act", [Resources("", *_plain(LOAD_ACT)), _dma(), _gearbox(beat, word, 0, min(beat - 1, 255))])
     yield _sum(
         "load_weights",

@@ -118,3 +118,10 @@ def synthesised_accelerator(kp: int, cp: int, beat: int) -> Accelerator:
     }
     axi = {"data_bits": 8 * beat, "max_burst": 16}
     return TINY.replace(array={"kp": kp, "cp": cp}, buffers=buffers, axi=axi)
+
+
+def test_fetch_reads_through_a_port_as_wide_as_one_stripe():
+    narrow = ZCU104.replace(axi={"data_bits": 128, "stripes": 1})
+    wide = ZCU104.replace(axi={"stripes": 1})
+    fetch = [fpga_resources(a)["fetch"] for a in (ZCU104, narrow, wide)]
+    assert fetch[0] == fetch[1] and fetch[0].luts < fetch[2].luts
