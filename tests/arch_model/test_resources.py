@@ -120,7 +120,7 @@ def synthesised_accelerator(kp: int, cp: int, beat: int) -> Accelerator:
     return TINY.replace(array={"kp": kp, "cp": cp}, buffers=buffers, axi=axi)
 
 
-def test_fetch_reads_through_a_port_as_wide_as_one_stripe():
+def test_fetch_reads_through_a_port_as_wide_as_one_stripe() -> None:
     narrow = ZCU104.replace(axi={"data_bits": 128, "stripes": 1})
     wide = ZCU104.replace(axi={"stripes": 1})
     fetch = [fpga_resources(a)["fetch"] for a in (ZCU104, narrow, wide)]
