@@ -8,6 +8,7 @@ far, until that bound meets the best choice found. ``docs/pinning.md`` has what 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,8 +63,9 @@ class Pinned:
 
     @property
     def gap(self) -> float:
-        """How far, as a fraction, ``cost`` can be above the optimum at most."""
-        return self.cost / self.bound - 1 if self.bound else 0.0
+        """How far, as a fraction, ``cost`` can be above the optimum at most; infinite where time was too short for a
+        bound."""
+        return self.cost / self.bound - 1 if self.bound else math.inf
 
 
 def pin_best(

@@ -94,3 +94,8 @@ def test_the_papers_rule():
     assert nearest_to_average(whole, FASHION, NETS, share=[0, 1]) == 1
     assert nearest_to_average(one, FASHION, NETS[:1]) == 2  # 16 filters
 
+
+def test_without_time_for_a_bound_nothing_is_promised():
+    hasty = pin_best(FASHION, NETS, TINY, SHARE, seconds=0)
+    assert hasty.rounds == 0 and hasty.bound == 0
+    assert hasty.cost <= hasty.empty and hasty.gap == np.inf
