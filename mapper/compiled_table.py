@@ -87,14 +87,7 @@ def compiled_table(
             tail[row] = timing.cycles - max(ends)
         on_entry()
     table = ServingTable(
-        SushiAbs(
-            tuple(names),
-            tuple(columns),
-            np.array([subgraph.encode() for subgraph in graphs]),
-            cycles,
-            np.array([accuracy[name] for name in names]),
-            accelerator.clock_hz,
-        ),
+        SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
         vectors_of(nets, supernet),
         moved,
         hits,

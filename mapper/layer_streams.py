@@ -345,10 +345,10 @@ class _Layer:
         for kt in k_tiles:
             for w in range(windows):
                 row: Sequence[Piece] = self.weights.rows[kt * windows + w]
-                if size := self.lead if self.act_parts else self.quarter:  # the first row of all, others
+                if self.weave > max(kt, 1) and not self.reload:
+                    row = self._woven(kt)  # where the first tile has left them
+                elif size := self.lead if self.act_parts else self.quarter:  # the first row of all, others
                     row = _cut(row, size)
-                if kt < self.weave > 1 and not self.reload:  # where the first tile has left them
-                    row = self._woven(kt)
                 for number, piece in enumerate(row):
                     last = w == windows - 1 and number == len(row) - 1
                     yield _Turn(kt, w, piece, w == number == 0, last)

@@ -134,14 +134,7 @@ class ServingTable:
         more[1, :, 0] = [_assumed(net, accelerator, bool(alone))[1] for net in nets] if assume else 0
         cycles, moved = cycles + more[0], costs.dram_bytes + more[1]
         return cls(
-            SushiAbs(
-                tuple(names),
-                tuple(columns),
-                np.array([subgraph.encode() for subgraph in graphs]),
-                cycles,
-                np.array([accuracy[name] for name in names]),
-                accelerator.clock_hz,
-            ),
+            SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
             vectors_of(nets, supernet),
             moved,
             costs.hit_bytes,

@@ -74,7 +74,7 @@ class SushiAbs:
         names, columns = tuple(order or subnets), {NOTHING: SubGraph.empty(supernet), **subgraphs}
         costs = SubNetCosts(supernet, list(columns.values()), accelerator)
         cycles = costs.cycles([subnets[name] for name in names])
-        return cls._of(names, columns, cycles, accuracy, accelerator)
+        return cls.of(names, columns, cycles, accuracy, accelerator)
 
     @classmethod
     def walk(
@@ -100,17 +100,21 @@ class SushiAbs:
             return time_program(program.commands, accelerator).cycles
 
         table = np.array([[cycles(name, buffer) for buffer in buffers] for name in names], np.int64)
-        return cls._of(names, columns, table, accuracy, accelerator)
+        return cls.of(names, columns, table, accuracy, accelerator)
 
     @classmethod
-    def _of(
+    def of(
         cls,
-        names: tuple[str, ...],
+        names: Sequence[str],
         columns: Mapping[str, SubGraph],
         cycles: npt.NDArray[np.int64],
         accuracy: Mapping[str, float],
         accelerator: Accelerator,
     ) -> SushiAbs:
+        """The table of ``cycles`` int64 (SubNets, SubGraphs), ``columns`` being all of the latter, the empty one first.
+
+        ``accuracy`` may lack SubNets (NaN).
+        """
         vectors = np.array([subgraph.encode() for subgraph in columns.values()])
         known = np.array([accuracy.get(name, np.nan) for name in names])
-        return cls(names, tuple(columns), vectors, cycles, known, accelerator.clock_hz)
+        return cls(tuple(names), tuple(columns), vectors, cycles, known, accelerator.clock_hz)

@@ -65,16 +65,6 @@ def sb_write(cp: int, pixels: int = 1) -> Signature:
     )
 
 
-def sb_read(cp: int) -> Signature:
-    """RUN to the SB: an address for each bank; the words arrive one cycle later."""
-    return Signature({"addr": Out(16).array(9), "data": In(8 * cp).array(9)})
-
-
-def word_write(addr_bits: int, data_bits: int) -> Signature:
-    """A memory's write port: one word a cycle while ``en``."""
-    return Signature({"en": Out(1), "addr": Out(addr_bits), "data": Out(data_bits)})
-
-
 def word_read(addr_bits: int, data_bits: int) -> Signature:
     """A memory's read port: the word at ``addr`` arrives one cycle later."""
     return Signature({"addr": Out(addr_bits), "data": In(data_bits)})

@@ -74,8 +74,8 @@ def run_program(bench: Bench, program: Program, segments: Iterable[Segment], exp
     mismatches = sum(
         int(np.count_nonzero(read_tensor(result.memory, program, name) != expected[name])) for name in program.tensors
     )
-    bytes_ = {port: result.counters[counter] * accelerator.beat_bytes for port, counter in BEAT_COUNTERS.items()}
-    bytes_["prog"] = result.counters["BEATS_PROG"] * accelerator.program_beat_bytes
+    beat = dict.fromkeys(PORTS, accelerator.beat_bytes) | {"prog": accelerator.program_beat_bytes}
+    bytes_ = {port: result.counters[counter] * beat[port] for port, counter in BEAT_COUNTERS.items()}
     return Outcome(program, predicted, result, mismatches, bytes_)
 
 
