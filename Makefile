@@ -5,7 +5,7 @@ ARGS   ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-EXTRAS := sim,report,test,lint
+EXTRAS := sim,report,explore,ray,dask,rtl,synth,docs,test,lint
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint types clean moved
