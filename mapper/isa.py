@@ -31,6 +31,7 @@ class Memory(IntEnum):
     DB = 0
     PB = 1
     ZSB = 2
+    TABLE = 3
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,18 @@ _LOAD_ACT = (
     Field("sb_base", 16, "SB word address, the same in all nine banks"),
     Field("row_step", 16, "SB words between rows of one bank: ceil(W/3) in windows layout, W in pointwise"),
     Field("group_step", 16, "SB words between groups (windows), between blocks of nine groups (pointwise)"),
+    Field("skew", 1, "windows, for depthwise: group g counts its columns from g mod 3 instead of 0"),
 )
 
 _LOAD_WGT = (
     Field("wait_free", 1, "wait for `w_free`: FEED has left this part of the DB (or of the ZSB)"),
     Field("signal_full", 1, "at the end signal `w_full`"),
-    Field("memory", 2, "0 DB, 1 PB, 2 ZSB"),
+    Field("memory", 2, "0 DB, 1 PB, 2 ZSB, 3 activation tables"),
     Field("addr", 32, "DRAM byte address, a multiple of the bus width"),
     Field("runs", 12, "contiguous runs"),
     Field("run_beats", 20, "beats of one run"),
     Field("run_stride", 28, "bytes from one run's start to the next"),
-    Field("slot", 16, "first tile slot (DB, PB) or first entry (ZSB); runs fill consecutive ones"),
+    Field("slot", 16, "first tile slot (DB, PB), entry (ZSB) or table; runs fill consecutive ones"),
 )
 
 _PASS = (
@@ -95,11 +97,11 @@ _PASS = (
     Field("slot", 16, "tile slot of the first repetition; the next ones follow"),
     Field("reps", 12, "repetitions: C-tiles accumulated by this command"),
     Field("pointwise", 1, "SB layout of the input, as in LOAD_ACT"),
-    Field("stride", 2, "1 or 2"),
+    Field("stride", 2, "1 or 2; with `depthwise` also 0: one pixel for all"),
     Field("out_rows", 12, "output rows of the tile (P)"),
     Field("out_cols", 12, "output columns (Q)"),
-    Field("y0", 10, "row of the first window's top tap, counted from the first loaded row", signed=True),
-    Field("x0", 10, "column of the first window's left tap", signed=True),
+    Field("y0", 5, "row of the first window's top tap, counted from the first loaded row", signed=True),
+    Field("x0", 5, "column of the first window's left tap", signed=True),
     Field("rows", 12, "loaded rows; a tap outside 0..rows-1 reads `fill`"),
     Field("cols", 12, "input columns; a tap outside 0..cols-1 reads `fill`"),
     Field("fill", 8, "value outside the tensor: its zero-point", signed=True),
@@ -107,7 +109,7 @@ _PASS = (
     Field("sb_base", 16, "SB word address of the first repetition"),
     Field("row_step", 16, "as in LOAD_ACT"),
     Field("group_step", 16, "SB words from one repetition to the next"),
-    Field("last_banks", 4, "pointwise: groups present in the last repetition (1..9); absent ones read 0"),
+    Field("last_banks", 4, "pointwise: groups present in the last repetition (1..9), others read 0; depthwise: skew"),
     Field("start", 1, "first repetition clears the partial sums"),
     Field("finish", 1, "last repetition sends its sums to the requantiser instead of back to the OB"),
     Field("zsb", 10, "ZSB entry of this K-tile"),
@@ -119,6 +121,10 @@ _PASS = (
     Field("out_lane", 6, "lane in that group at which this K-tile starts"),
     Field("pixels", 16, "words a group takes on the OB's output side (out_rows times out_cols)"),
     Field("ob_slot", 2, "partial sums are in OB words ob_slot times pixels and up"),
+    Field("depthwise", 1, "filter k sees the window of channel out_lane + k, counted from the group at sb_base, alone"),
+    Field("maximum", 1, "depthwise: the greatest tap instead of the sum of products"),
+    Field("sub", 6, "depthwise: which of a weight word's CP columns of nine taps to use"),
+    Field("table", 2, "activation table for the outputs: 0 none, else its number plus 1"),
 )
 
 _STORE = (
@@ -128,6 +134,7 @@ _STORE = (
     Field("use_a", 1, "operand a: the OB's output side"),
     Field("use_b", 1, "operand b: a tensor streamed from DRAM"),
     Field("pool", 1, "sum over the pixels of a group and emit one word a group"),
+    Field("multiply", 1, "the product of a and b instead of their weighted sum"),
     Field("addr", 32, "DRAM byte address of the result's first row"),
     Field("groups", 12, "channel groups"),
     Field("run_beats", 20, "beats written a group"),
