@@ -10,8 +10,9 @@ from mapper.isa import Opcode
 from rtl import accumulator, array, line_buffer, repacker, requantiser
 from rtl.accumulator import Accumulator
 from rtl.array import Array
+from rtl.column_buffer import GROUPS, ColumnBuffer
 from rtl.command import command_layout
-from rtl.interfaces import sb_write, take, word_read
+from rtl.interfaces import sb_write, table_write, take, word_read
 from rtl.line_buffer import LineBuffer
 from rtl.memory import SplitMemory
 from rtl.pixel import delayed
@@ -29,7 +30,7 @@ AT_WRITE = AT_Y + repacker.LATENCY
 
 
 class Compute(Component):
-    """RUN, SB, LB, array, OB, requantisers, repacker and the OB's output side.
+    """RUN, SB, LB, column buffer, array, OB, requantisers, repacker and the OB's output side.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class Compute(Component):
         as in :class:`rtl.run.Run`; out_full_give comes when the last output is in the memory.
     sb (In, sb_write): LOAD_ACT's writes.
     load_en, load_data, shadow_full (In), consume (Out): FEED's, as in :class:`rtl.feed.Feed`.
-    zsb (Out, word_read): the entries.
+    zsb (Out, word_read): the entries. table (In, table_write): activation tables.
     out (In, word_read × nb): STORE's view of the output side.
     busy (Out, 1): a command or a pixel is under way.
     pass_start, wait_sb, wait_weights, wait_out (Out, 1): for the counters.
@@ -71,6 +72,7 @@ class Compute(Component):
                 "shadow_full": In(1),
                 "consume": Out(1),
                 "zsb": Out(word_read(16, 64 * kp)),
+                "table": In(table_write()),
                 "out": In(word_read(16, 8 * cp * pixels)).array(self.nb),
                 "busy": Out(1),
                 "pass_start": Out(1),
@@ -84,7 +86,8 @@ class Compute(Component):
         m = Module()
         m.submodules.run = run = Run()
         m.submodules.lb = lb = LineBuffer(cp=self.cp)
-        m.submodules.array = dpes = Array(kp=self.kp, cp=self.cp)
+        depthwise = self.nb <= GROUPS  # else a K-tile's channels lie in more groups than the SB reads a cycle
+        m.submodules.array = dpes = Array(kp=self.kp, cp=self.cp, depthwise=depthwise)
         m.submodules.accumulator = acc = Accumulator(kp=self.kp, pixels=self.ob_pixels)
         m.submodules.repacker = repack = Repacker(kp=self.kp, cp=self.cp, nb=self.nb)
         connect(m, flipped(self.command), run.command)
@@ -124,6 +127,17 @@ class Compute(Component):
             dpes.load_en.eq(self.load_en),
             dpes.load_data.eq(self.load_data),
         ]
+        if depthwise:
+            m.submodules.columns = columns = ColumnBuffer(kp=self.kp, cp=self.cp)
+            m.d.comb += [
+                columns.words.eq(lb.window),
+                columns.lane.eq(pixel[AT_ARRAY].out_lane),
+                columns.columns.eq(pixel[AT_ARRAY].columns),
+                columns.fill.eq(pixel[AT_ARRAY].fill),
+                dpes.own.eq(columns.windows),
+                dpes.use_own.eq(pixel[AT_ARRAY].depthwise),
+                dpes.maximum.eq(pixel[AT_ARRAY].maximum),
+            ]
         before, at = pixel[AT_SUMS - 1], pixel[AT_SUMS]
         m.d.comb += [
             acc.pixel.eq(before.pixel),
@@ -143,6 +157,10 @@ class Compute(Component):
                 lane.z_out.eq(last.z_out),
                 lane.lo.eq(last.lo),
                 lane.hi.eq(last.hi),
+                lane.table.eq(last.table),
+                lane.entries.en.eq(self.table.en),
+                lane.entries.addr.eq(self.table.addr),
+                lane.entries.data.eq(self.table.data),
                 repack.y.word_select(k, 8).eq(lane.y),
             ]
         done = pixel[AT_Y]

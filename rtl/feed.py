@@ -24,7 +24,8 @@ class Feed(Component):
     command (In, stream of PASS): accepted when idle and, with ``wait_weights``, a ``w_full`` token is there.
     w_full (Out, take), w_free_give (Out, 1): tokens; the give comes with the last word's read.
     db, pb (Out, word_read): the weight memories.
-    load_en (Out, kp), load_data (Out, 72 * cp): to the array's shadow.
+    load_en (Out, kp), load_data (Out, 72 * cp): to the array's shadow; of a depthwise PASS the nine taps of column ``sub``
+        as those of channel 0, and zeros.
     shadow_full (Out, 1): a whole tile is in the shadow.
     consume (In, 1): RUN starts a pass with it; the swap happens in the next cycle.
     busy (Out, 1): a command is in hand.
@@ -58,6 +59,7 @@ class Feed(Component):
         command = self.command.payload
         address, row, reps = Signal(16), Signal(range(self.kp)), Signal(12)
         from_pb, signal = Signal(), Signal()
+        depthwise, sub = Signal(), Signal(6)
         taken = Signal()  # the shadow is being filled or full
         read, last_row, last_read = Signal(), Signal(), Signal()
         filled = Signal()
@@ -79,6 +81,8 @@ class Feed(Component):
                 reps.eq(command.reps),
                 from_pb.eq(command.memory == Memory.PB),
                 signal.eq(command.signal_weights),
+                depthwise.eq(command.depthwise),
+                sub.eq(command.sub),
             ]
         with m.If(self.consume):
             m.d.sync += [taken.eq(0), self.shadow_full.eq(0)]
@@ -91,15 +95,22 @@ class Feed(Component):
 
         # The word arrives one cycle after its read. Its row and source go with it.
         arrived_row, arrived_pb = Signal(self.kp), Signal()
+        arrived_depthwise, arrived_sub = Signal(), Signal.like(sub)
         m.d.sync += [
             arrived_row.eq(Mux(read, 1 << row, 0)),
             arrived_pb.eq(from_pb),
+            arrived_depthwise.eq(depthwise),
+            arrived_sub.eq(sub),
             filled.eq(read & last_row),
         ]
         with m.If(filled):
             m.d.sync += self.shadow_full.eq(1)
-        m.d.comb += [
-            self.load_en.eq(arrived_row),
-            self.load_data.eq(Mux(arrived_pb, self.pb.data, self.db.data)),
-        ]
+        word = Signal(8 * TAPS * self.cp)
+        m.d.comb += [self.load_en.eq(arrived_row), word.eq(Mux(arrived_pb, self.pb.data, self.db.data))]
+        for t in range(TAPS):
+            tap = word.word_select(t, 8 * self.cp)  # of all channels
+            with m.If(arrived_depthwise):
+                m.d.comb += self.load_data.word_select(t, 8 * self.cp).eq(tap.word_select(arrived_sub, 8))
+            with m.Else():
+                m.d.comb += self.load_data.word_select(t, 8 * self.cp).eq(tap)
         return m

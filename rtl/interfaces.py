@@ -9,6 +9,11 @@ from amaranth.lib.wiring import In, Out, Signature
 
 ADDRESS_BITS = 32
 
+TABLES = 2
+"""Activation tables on chip."""
+TABLE_WORD_BYTES, TABLE_WORDS = 8, 32
+"""Bytes written together; of those, how many make a table of 256 bytes."""
+
 
 def axi_read(beat_bytes: int) -> Signature:
     """Read half of an AXI4 master without IDs: AR and R.
@@ -63,6 +68,11 @@ def sb_write(cp: int, pixels: int = 1) -> Signature:
     return Signature(
         {"bank": Out(9).array(pixels), "addr": Out(16).array(pixels), "data": Out(8 * cp).array(pixels)}
     )
+
+
+def table_write() -> Signature:
+    """LOAD_WGT to the activation tables, a copy in every lane: eight bytes of a table at ``addr`` while ``en``."""
+    return Signature({"en": Out(1), "addr": Out(6), "data": Out(8 * TABLE_WORD_BYTES)})
 
 
 def word_read(addr_bits: int, data_bits: int) -> Signature:

@@ -20,8 +20,8 @@ class LoadAct(Component):
     """Executes LOAD_ACT: rows of pixels out of DRAM, up to ``pixels`` of a row a cycle into the SB.
 
     They come in the order of DRAM (group, row, column), CP bytes each; the last of a row may be fewer than ``pixels``.
-    A row's ``pad`` bytes are dropped. In windows layout pixel (y, x) goes to bank 3 * (y mod 3) + (x mod 3), in
-    pointwise layout group g goes to bank g mod 9; ``docs/hardware.md`` gives the addresses.
+    A row's ``pad`` bytes are dropped. In windows layout pixel (y, x) goes to bank 3 * (y mod 3) + (x mod 3), with
+    ``skew`` that of group g to where x + g mod 3 would go, in pointwise layout group g goes to bank g mod 9; ``docs/hardware.md`` gives the addresses.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ class LoadAct(Component):
         ]
 
         # Where pixels go: x mod 3 (of the word's first), y mod 3 and g mod 9 as one-hot rings, three nested addresses.
-        pointwise, cols, rows = Signal(), Signal(12), Signal(12)
-        x_ring, y_ring, group_ring = Signal(3), Signal(3), Signal(9)
+        pointwise, skew, cols, rows = Signal(), Signal(), Signal(12), Signal(12)
+        x_ring, x_begin, y_ring, group_ring = Signal(3), Signal(3), Signal(3), Signal(9)
         word, row, group = Signal(16), Signal(16), Signal(16)
         row_step, group_step = Signal(16), Signal(16)
         next_row, next_group = Signal(16), Signal(16)
@@ -152,6 +152,7 @@ class LoadAct(Component):
             next_row.eq(row + Mux(pointwise | y_ring[-1], row_step, 0)),
             next_group.eq(group + Mux(~pointwise | group_ring[-1], group_step, 0)),
         ]
+        next_begin = Mux(skew, x_begin.rotate_left(1), x_begin)  # the next group's
         with m.If(gearbox.o.valid):
             with m.If(~last_col):
                 m.d.sync += [
@@ -160,10 +161,11 @@ class LoadAct(Component):
                     word.eq(word + Mux(pointwise, pixels, cells(pixels))),
                 ]
             with m.Else():
-                m.d.sync += [cols_left.eq(cols), x_ring.eq(1)]
+                m.d.sync += cols_left.eq(cols)
                 with m.If(~last_row):
                     m.d.sync += [
                         rows_left.eq(rows_left - 1),
+                        x_ring.eq(x_begin),
                         y_ring.eq(y_ring.rotate_left(1)),
                         word.eq(next_row),
                         row.eq(next_row),
@@ -171,6 +173,8 @@ class LoadAct(Component):
                 with m.Else():
                     m.d.sync += [
                         rows_left.eq(rows),
+                        x_ring.eq(next_begin),
+                        x_begin.eq(next_begin),
                         y_ring.eq(1),
                         group_ring.eq(group_ring.rotate_left(1)),
                         word.eq(next_group),
@@ -193,7 +197,9 @@ class LoadAct(Component):
                 word.eq(command.sb_base),
                 row.eq(command.sb_base),
                 group.eq(command.sb_base),
+                skew.eq(command.skew),
                 x_ring.eq(1),
+                x_begin.eq(1),
                 y_ring.eq(1),
                 group_ring.eq(1),
             ]

@@ -1,8 +1,8 @@
-"""LoadWeights: weight tiles from DRAM into the PB or the DB, and ZSB entries into the ZSB."""
+"""LoadWeights: weight tiles from DRAM into the PB or the DB, ZSB entries into the ZSB, tables into the requantisers."""
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, Signature, connect, flipped
 
@@ -10,7 +10,7 @@ from mapper.isa import Memory, Opcode
 from rtl.command import command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
-from rtl.interfaces import axi_read, take
+from rtl.interfaces import TABLE_WORDS, axi_read, table_write, take
 
 WEIGHT_ADDRESS_BITS = 16 + 6
 """A slot (16 bits) times KP (at most 63) words."""
@@ -30,10 +30,10 @@ def zsb_write(kp: int) -> Signature:
 
 
 class LoadWeights(Component):
-    """Executes LOAD_WGT: one weight word (9 * CP bytes) or one filter of a ZSB entry (8 bytes) a cycle.
+    """Executes LOAD_WGT: one weight word (9 * CP bytes), one filter of a ZSB entry or 8 bytes of a table a cycle.
 
     The runs' tiles, KP words each and padded to whole beats, fill consecutive slots from ``slot`` on, and ZSB
-    entries, KP * 8 bytes each, consecutive entries. Nothing separates one run from the next.
+    entries, KP * 8 bytes each, consecutive entries; an activation table is 256 bytes. Nothing separates one run from the next.
 
     Parameters
     ----------
@@ -46,13 +46,14 @@ class LoadWeights(Component):
     -----
     command : stream in, ``command_layout(LOAD_WGT)``
         Accepted, in the cycle in which the token that it waits for is used up, when the unit is free.
-        ``memory`` 3 is taken as ZSB.
     axi : out, ``axi_read(B)``
         To DRAM.
     weights : out, ``weights_write(cp)``
         Valid while ``en``.
     zsb : out, ``zsb_write(kp)``
         Valid while ``en`` is not 0.
+    table : out, ``table_write()``
+        Valid while ``en``.
     w_free : out, ``take()``
         The token behind ``wait_free``.
     w_full_give : out
@@ -87,6 +88,7 @@ class LoadWeights(Component):
                 "axi": Out(axi_read(beat_bytes)),
                 "weights": Out(weights_write(cp)),
                 "zsb": Out(zsb_write(kp)),
+                "table": Out(table_write()),
                 "w_free": Out(take()),
                 "w_full_give": Out(1),
                 "busy": Out(1),
@@ -122,42 +124,47 @@ class LoadWeights(Component):
             self.beats.eq(dma.beats),
         ]
 
-        to_zsb, to_pb = Signal(), Signal()
+        to_lanes, to_table, to_pb = Signal(), Signal(), Signal()  # to_lanes: ZSB or table, 8 bytes a word
         filters = Signal(self.kp)  # the filter whose word comes next, one-hot
         addr = Signal(WEIGHT_ADDRESS_BITS)
         m.d.comb += [
             words.clear.eq(accepted),
-            words.i.valid.eq(dma.data.valid & ~to_zsb),
+            words.i.valid.eq(dma.data.valid & ~to_lanes),
             words.i.p.data.eq(dma.data.payload),
             words.o.ready.eq(1),
             words.drop.eq(Mux(filters[-1], padding, 0)),
             lanes.clear.eq(accepted),
-            lanes.i.valid.eq(dma.data.valid & to_zsb),
+            lanes.i.valid.eq(dma.data.valid & to_lanes),
             lanes.i.p.data.eq(dma.data.payload),
             lanes.o.ready.eq(1),
-            dma.data.ready.eq(Mux(to_zsb, lanes.i.ready, words.i.ready)),
+            dma.data.ready.eq(Mux(to_lanes, lanes.i.ready, words.i.ready)),
             self.weights.memory.eq(to_pb),
             self.weights.en.eq(words.o.valid),
             self.weights.addr.eq(addr),
             self.weights.data.eq(words.o.payload),
-            self.zsb.en.eq(Mux(lanes.o.valid, filters, 0)),
+            self.zsb.en.eq(Mux(lanes.o.valid & ~to_table, filters, 0)),
             self.zsb.addr.eq(addr),
             self.zsb.data.eq(lanes.o.payload),
+            self.table.en.eq(lanes.o.valid & to_table),
+            self.table.addr.eq(addr),
+            self.table.data.eq(lanes.o.payload),
         ]
         with m.If(words.o.valid | lanes.o.valid):
             m.d.sync += [
                 filters.eq(filters.rotate_left(1)),
-                addr.eq(addr + (~to_zsb | filters[-1])),
+                addr.eq(addr + (~to_lanes | to_table | filters[-1])),
             ]
 
+        first = Array((self.kp, self.kp, 1, TABLE_WORDS))[command.memory]  # words of a slot
         with m.If(accepted):
             m.d.sync += [
                 active.eq(1),
                 signal_full.eq(command.signal_full),
-                to_zsb.eq(command.memory[1]),
+                to_lanes.eq(command.memory[1]),
+                to_table.eq(command.memory == Memory.TABLE),
                 to_pb.eq(command.memory == Memory.PB),
                 filters.eq(1),
-                addr.eq(Mux(command.memory[1], command.slot, command.slot * self.kp)),
+                addr.eq(command.slot * first),
             ]
         with m.Elif(ended):
             m.d.sync += active.eq(0)

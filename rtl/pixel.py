@@ -20,6 +20,11 @@ PIXEL = data.StructLayout(
         "out_bank": unsigned(4),
         "out_lane": unsigned(6),
         "pixels": unsigned(16),
+        "table": unsigned(2),  # activation table, plus 1
+        "depthwise": unsigned(1),
+        "maximum": unsigned(1),
+        "columns": unsigned(3),  # depthwise: window columns that lie in the tensor; the others are
+        "fill": signed(8),
     }
 )
 """Issued by RUN once a pixel; each stage of the data path takes what it needs."""

@@ -6,6 +6,8 @@ from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from arch_model.quant import MULTIPLIER_BITS
+from rtl.interfaces import TABLE_WORD_BYTES, TABLE_WORDS, TABLES, table_write
+from rtl.memory import BlockMemory
 
 LATENCY = 5
 
@@ -38,11 +40,15 @@ def saturate(value, lo, hi):
 class Requantiser(Component):
     """One lane: ``clamp(round((acc + bias) * multiplier / 2**shift) + z_out, lo, hi)``, ``LATENCY`` = 5 stages.
 
+    With an activation table the clamped value v becomes byte v + 128 of it. Its read is the last stage, too.
+
     Ports
     -----
     acc (In, signed 32) and entry (In, 64: bias | multiplier << 32 | shift << 58): together, every cycle.
     z_out, lo, hi (In, signed 8): four cycles after their ``acc``, when the last stage wants them.
+    table (In, 2): 0 none, else the table's number plus 1; with ``z_out``.
     y (Out, signed 8): five cycles after ``acc``.
+    entries (In, table_write): eight bytes of a table, taken in any cycle.
 
     The formula is :func:`arch_model.quant.requantize`.
     """
@@ -55,12 +61,25 @@ class Requantiser(Component):
                 "z_out": In(signed(8)),
                 "lo": In(signed(8)),
                 "hi": In(signed(8)),
+                "table": In(2),
                 "y": Out(signed(8)),
+                "entries": In(table_write()),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
+        m.submodules.tables = tables = BlockMemory(8 * TABLE_WORD_BYTES, TABLES * TABLE_WORDS)
+        clamped, plain = Signal(signed(8)), Signal(signed(8))
+        index = Cat(clamped[:7], ~clamped[7])  # from 0 for -128
+        use_table, byte = Signal(), Signal(3)
+        m.d.comb += [
+            tables.write_en.eq(self.entries.en),
+            tables.write_addr.eq(self.entries.addr),
+            tables.write_data.eq(self.entries.data),
+            tables.read_addr.eq(Cat(index[3:], self.table[1])),
+            self.y.eq(Mux(use_table, tables.read_data.word_select(byte, 8).as_signed(), plain)),
+        ]
         total = Signal(signed(33))
         multiplier, shift = Signal(MULTIPLIER_BITS), Signal(6)
         product, product_2 = Signal(signed(33 + MULTIPLIER_BITS)), Signal(signed(33 + MULTIPLIER_BITS))
@@ -75,6 +94,9 @@ class Requantiser(Component):
             product_2.eq(product),  # a second register for the multiplier to move into
             shift_2.eq(shift_1),
             rounded.eq(round_shift(m, product_2, shift_2, "round")),
-            self.y.eq(saturate(rounded + self.z_out, self.lo, self.hi)),
+            plain.eq(clamped),
+            use_table.eq(self.table != 0),
+            byte.eq(index[:3]),
         ]
+        m.d.comb += clamped.eq(saturate(rounded + self.z_out, self.lo, self.hi))
         return m

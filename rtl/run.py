@@ -1,4 +1,4 @@
-"""RUN: walks a tile's output pixels and addresses the SB's nine banks."""
+"""RUN: walks a tile's output pixels, or a depthwise tile's columns, and addresses the SB's nine banks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ ORIGIN_MIN, ORIGIN_MAX = -8, 7
 class Run(Component):
     """Issues one output pixel a cycle: nine bank addresses, which taps are present, and its way through the pipeline.
 
+    With ``depthwise`` it walks the columns of the tile's rows, one a *step*, each in the three groups from the K-tile's first
+    on; a pixel is issued in the step after that of its window's last column (:mod:`rtl.column_buffer`).
+
     Ports
     -----
     command (In, stream of PASS): accepted when the command before issues its last pixel (or there is none) and its
@@ -33,7 +36,8 @@ class Run(Component):
 
     Timing
     ------
-    P·Q cycles a pass, back to back while the shadow is full in time.
+    P·Q cycles a pass, back to back while the shadow is full in time; depthwise
+    (P - 1) * cols + stride * (Q - 1) + x0 + 4 (with stride 0 Q for ``cols`` and 1 for ``stride``).
     """
 
     def __init__(self):
@@ -73,16 +77,21 @@ class Run(Component):
         rep, first = Signal(12), Signal()
         sums = Signal(16)  # OB word of pixel 0
 
-        issue, last_col, last_row, last_rep = Signal(), Signal(), Signal(), Signal()
+        # Depthwise: the column that is read, its row's top tap being y, and how many steps the next pixel is away.
+        column, columns, gap = Signal(12), Signal(12), Signal(12)
+        row_gap = Signal(12)
+
+        step, issue, last_col, last_row, last_rep = Signal(), Signal(), Signal(), Signal(), Signal()
         pass_end, command_end, accept = Signal(), Signal(), Signal()
         m.d.comb += [
             last_col.eq(col == cmd.out_cols - 1),
             last_row.eq(row == cmd.out_rows - 1),
             last_rep.eq(rep == cmd.reps - 1),
-            issue.eq(self.busy & (~first | self.shadow_full)),
+            step.eq(self.busy & (~first | self.shadow_full)),
+            issue.eq(step & ~(cmd.depthwise & (gap != 0))),
             pass_end.eq(issue & last_col & last_row),
             command_end.eq(pass_end & last_rep),
-            self.consume.eq(issue & first),
+            self.consume.eq(step & first),
             self.pass_start.eq(self.consume),
             self.sb_free_give.eq(command_end & cmd.signal_sb),
         ]
@@ -107,30 +116,41 @@ class Run(Component):
         next_x_mod, next_y_mod = Signal(3), Signal(3)
         col_step, row_step = Signal(16), Signal(16)
         m.d.comb += [next_x_mod.eq(x_mod + cmd.stride), next_y_mod.eq(y_mod + cmd.stride)]
+        moves = cmd.stride != 0
         with m.If(cmd.pointwise):
             m.d.comb += [col_step.eq(cmd.stride), row_step.eq(Mux(cmd.stride[1], cmd.row_step << 1, cmd.row_step))]
         with m.Else():
             m.d.comb += [col_step.eq(next_x_mod >= 3), row_step.eq(Mux(next_y_mod >= 3, cmd.row_step, 0))]
 
-        with m.If(issue):
-            m.d.sync += first.eq(0)
-            with m.If(~last_col):
-                m.d.sync += [col.eq(col + 1), x.eq(x + cmd.stride), word.eq(word + col_step), index.eq(index + 1)]
-                with m.If(~cmd.pointwise):
-                    m.d.sync += x_mod.eq(Mux(next_x_mod >= 3, next_x_mod - 3, next_x_mod))
-            with m.Elif(~last_row):
-                m.d.sync += [
-                    col.eq(0),
-                    row.eq(row + 1),
-                    index.eq(index + 1),
-                    x.eq(cmd.x0),
-                    y.eq(y + cmd.stride),
-                    x_mod.eq(x0_mod),
-                    word.eq(row_word + row_step),
-                    row_word.eq(row_word + row_step),
-                ]
-                with m.If(~cmd.pointwise):
+        next_row = [
+            y.eq(y + cmd.stride),
+            x_mod.eq(x0_mod),
+            word.eq(row_word + row_step),
+            row_word.eq(row_word + row_step),
+        ]
+        with m.If(step):
+            m.d.sync += [first.eq(0), gap.eq(gap - 1)]
+            with m.If(cmd.depthwise):
+                with m.If(column != columns - 1):
+                    m.d.sync += column.eq(column + 1)
+                    with m.If(moves):
+                        m.d.sync += [x_mod.eq(Mux(x_mod == 2, 0, x_mod + 1)), word.eq(word + (x_mod == 2))]
+                with m.Else():
+                    m.d.sync += [column.eq(0), *next_row]
                     m.d.sync += y_mod.eq(Mux(next_y_mod >= 3, next_y_mod - 3, next_y_mod))
+        with m.If(issue):
+            with m.If(~last_col):
+                m.d.sync += [col.eq(col + 1), x.eq(x + cmd.stride), index.eq(index + 1), gap.eq(cmd.stride[1])]
+                with m.If(~cmd.depthwise):
+                    m.d.sync += word.eq(word + col_step)
+                    with m.If(~cmd.pointwise):
+                        m.d.sync += x_mod.eq(Mux(next_x_mod >= 3, next_x_mod - 3, next_x_mod))
+            with m.Elif(~last_row):
+                m.d.sync += [col.eq(0), row.eq(row + 1), index.eq(index + 1), x.eq(cmd.x0), gap.eq(row_gap)]
+                with m.If(~cmd.depthwise):
+                    m.d.sync += next_row
+                    with m.If(~cmd.pointwise):
+                        m.d.sync += y_mod.eq(Mux(next_y_mod >= 3, next_y_mod - 3, next_y_mod))
             with m.Else():
                 following = (rep_word + cmd.group_step)[:16]
                 m.d.sync += [rep.eq(rep + 1), rep_word.eq(following), word.eq(following), row_word.eq(following)]
@@ -141,25 +161,36 @@ class Run(Component):
         with m.If(accept):
             y_div, y_rest = divide_by_3(new.y0)
             x_div, x_rest = divide_by_3(new.x0)
-            origin = (new.sb_base + y_div * new.row_step + x_div)[:16]
+            origin = (new.sb_base + y_div * new.row_step + Mux(new.depthwise, 0, x_div))[:16]
+            x_begin = Mux(new.depthwise, 0, x_rest)  # columns are walked from the tensor's first on
+            read = Mux(new.stride == 0, new.out_cols, new.cols)  # columns of a row, walked
+            used = Mux(new.stride[1], (new.out_cols << 1) - 2, new.out_cols - 1)  # from a row's first pixel to its last
+            m.d.sync += [column.eq(0), columns.eq(read), gap.eq(new.x0 + 3), row_gap.eq(read - used - 1)]
             twice = Mux(new.ob_slot[1], new.pixels << 1, 0)
             m.d.sync += sums.eq(Mux(new.ob_slot[0], new.pixels, 0) + twice)
             m.d.sync += [cmd.eq(new), self.busy.eq(1), first.eq(1), rep.eq(0)]
             m.d.sync += [word.eq(origin), row_word.eq(origin), rep_word.eq(origin)]
-            m.d.sync += [y_mod.eq(y_rest), y0_mod.eq(y_rest), x_mod.eq(x_rest), x0_mod.eq(x_rest)]
+            m.d.sync += [y_mod.eq(y_rest), y0_mod.eq(y_rest), x_mod.eq(x_begin), x0_mod.eq(x_begin)]
             m.d.sync += [y.eq(new.y0), x.eq(new.x0), row.eq(0), col.eq(0), index.eq(0)]
 
+        # Depthwise: group j of three counts its columns from (skew + j) mod 3, so a column of each is in a bank of its own.
+        skew, turn = cmd.last_banks, Signal(2)
+        group_word = [Signal(16, name=f"group_word_{j}") for j in range(3)]
+        m.d.comb += turn.eq(modulo_3(x_mod + skew[:2]))
+        for j, group_step in enumerate((0, cmd.group_step, cmd.group_step << 1)):
+            m.d.comb += group_word[j].eq(word + group_step + (x_mod + modulo_3(skew[:2] + j) >= 3))
         for bank in range(9):
             below = Mux(bank // 3 < y_mod, cmd.row_step, 0)  # this bank's row lies in the next row of cells
-            m.d.comb += self.addr[bank].eq(word + below + (bank % 3 < x_mod))
+            group = Array(group_word[(bank - n) % 3] for n in range(3))[turn]
+            m.d.comb += self.addr[bank].eq(Mux(cmd.depthwise, group, word + (bank % 3 < x_mod)) + below)
         banks = Mux(last_rep, cmd.last_banks, 9)
         row_in = [(y + i >= 0) & (y + i < cmd.rows) for i in range(3)]
         col_in = [(x + j >= 0) & (x + j < cmd.cols) for j in range(3)]
-        windows = Cat(*(row_in[t // 3] & col_in[t % 3] for t in range(9)))
+        windows = Cat(*(row_in[t // 3] & (cmd.depthwise | col_in[t % 3]) for t in range(9)))
         pixel = self.pixel
         m.d.comb += [
             self.y_mod.eq(y_mod),
-            self.x_mod.eq(x_mod),
+            self.x_mod.eq(Mux(cmd.depthwise, turn, x_mod)),
             self.present.eq(Mux(cmd.pointwise, Cat(*(C(b) < banks for b in range(9))), windows)),
             self.fill.eq(Mux(cmd.pointwise, 0, cmd.fill)),
             self.lanes.eq(Mux(last_rep, cmd.last_lanes, -1)),
@@ -176,8 +207,18 @@ class Run(Component):
             pixel.out_bank.eq(cmd.out_bank),
             pixel.out_lane.eq(cmd.out_lane),
             pixel.pixels.eq(cmd.pixels),
+            pixel.table.eq(cmd.table),
+            pixel.depthwise.eq(cmd.depthwise),
+            pixel.maximum.eq(cmd.maximum),
+            pixel.columns.eq(Cat(*col_in)),
+            pixel.fill.eq(cmd.fill),
         ]
         return m
+
+
+def modulo_3(value):
+    """The remainder of a value of 0..5 by 3."""
+    return Mux(value >= 3, value - 3, value)[:2]
 
 
 def divide_by_3(value):

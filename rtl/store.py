@@ -22,21 +22,21 @@ FIFO_DEPTH = 16  # at least STAGES + 3, the cycles until a result's place is fre
 RESULT = data.StructLayout({"row_ends": 1, "lack": 2})
 """What goes with a word of results: it ends a row; so many of its pixels are absent."""
 
-LANE_FIELDS = ("use_a", "use_b", "m_a", "m_b", "z_a", "z_b", "shift", "z_out", "lo", "hi")
+LANE_FIELDS = ("use_a", "use_b", "multiply", "m_a", "m_b", "z_a", "z_b", "shift", "z_out", "lo", "hi")
 
 
 class StoreLane(Component):
     """The arithmetic of one channel, six register stages, a value a cycle, never stalled.
 
     ``y = clamp(round(Σ ((a - z_a) m_a + (b - z_b) m_b) / 2**shift) + z_out, lo, hi)``, half to even, as
-    :func:`arch_model.quant.rounding_shift`. The sum holds 48 bits and a value 34, so 2**14 pixels may be
-    pooled whatever the values.
+    :func:`arch_model.quant.rounding_shift`; with ``multiply`` (a - z_a) (b - z_b) takes the place of the weighted sum.
+    The sum holds 48 bits and a value 34, so 2**14 pixels may be pooled whatever the values.
 
     Ports
     -----
     a, b : In(signed 8)
         In cycle t.
-    use_a, use_b, m_a, m_b, z_a, z_b, shift, below, z_out, lo, hi : In
+    use_a, use_b, multiply, m_a, m_b, z_a, z_b, shift, below, z_out, lo, hi : In
         Of the command, steady; ``below`` masks the bits below the rounding bit: ``2**(shift-1) - 1``.
     add, first : In(1)
         In cycle t + 3: the value counts; it starts a new sum.
@@ -53,6 +53,7 @@ class StoreLane(Component):
                 "b": In(signed(8)),
                 "use_a": In(1),
                 "use_b": In(1),
+                "multiply": In(1),
                 "m_a": In(24),
                 "m_b": In(24),
                 "z_a": In(signed(8)),
@@ -80,8 +81,8 @@ class StoreLane(Component):
         m.d.sync += [
             difference_a.eq(Mux(self.use_a, self.a - self.z_a, 0)),
             difference_b.eq(Mux(self.use_b, self.b - self.z_b, 0)),
-            product_a.eq(difference_a * self.m_a),
-            product_b.eq(difference_b * self.m_b),
+            product_a.eq(Mux(self.multiply, 0, difference_a * self.m_a)),
+            product_b.eq(difference_b * Mux(self.multiply, difference_a, self.m_b)),
             value.eq(product_a + product_b),
             shifted.eq(Cat(Const(0, 1), total).as_signed() >> self.shift),
             sticky.eq((total & self.below).any()),
