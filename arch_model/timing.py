@@ -16,7 +16,8 @@ from arch_model.accelerator import TAPS, Accelerator
 from arch_model.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, store_cycles
 
 SLOT_BYTES = 32
-LANE_BYTES = 8  # of a ZSB entry: one filter's bias, multiplier and shift
+LANE_BYTES = 8  # of a ZSB entry: one filter's bias, multiplier and shift; and of an activation table's word
+ZSB, TABLE = 2, 3  # the field `memory` of LOAD_WGT
 
 # FETCH (rtl/fetch.py)
 QUEUE_DEPTH = 4
@@ -32,6 +33,7 @@ LOAD_GIVE = 1  # last word to the token, and to the next command's acceptance
 # FEED, RUN (rtl/feed.py, rtl/run.py, rtl/compute.py)
 FEED_FULL = 2  # last weight word's read to the shadow being full
 RUN_WRITE = 12  # a pixel issued to its output written
+COLUMN_ISSUE = 3  # depthwise: the step of a window's leftmost column to that in which its pixel is issued
 
 # STORE (rtl/store.py), after its words and beats (arch_model/transfers.py)
 STORE_GIVE = 1  # last acknowledgement to the token
@@ -138,6 +140,37 @@ def _fact(facts: list[int], index: int) -> Generator[None, None, int]:
     return facts[index]
 
 
+def run_cycles(rows: int, cols: int, depthwise: int = 0, stride: int = 1, width: int = 0, x0: int = 0) -> int:
+    """Cycles of RUN for a pass over ``rows`` x ``cols`` output pixels.
+
+    Depthwise it steps through the ``width`` columns of each row and issues output (p, q) in the step after the newest
+    column of its window: ``(P - 1) * W + s * (Q - 1) + x0 + 4``. With ``stride`` 0 one pixel stands still under all
+    windows and steps go by ``cols`` a row.
+
+    >>> run_cycles(4, 4), run_cycles(4, 4, depthwise=1, stride=2, width=8, x0=-1), run_cycles(4, 4, 1, 0, 1, 0)
+    (16, 33, 19)
+    """
+    if not depthwise:
+        return rows * cols
+    width, stride = (width, stride) if stride else (cols, 1)
+    return (rows - 1) * width + stride * (cols - 1) + x0 + COLUMN_ISSUE + 1
+
+
+def load_words(memory: int, runs: int, run_beats: int, accelerator: Accelerator) -> tuple[int, int, int]:
+    """What a LOAD_WGT writes as (rows, words of a row, bytes of a word): see ``arch_model/transfers.py``.
+
+    >>> tiny = Accelerator.load("tiny")
+    >>> load_words(0, 2, 27, tiny), load_words(ZSB, 1, 16, tiny), load_words(TABLE, 1, 64, tiny)
+    ((2, 4, 27), (2, 4, 8), (1, 32, 8))
+    """
+    a, beats = accelerator, runs * run_beats
+    if memory == ZSB:
+        return beats * a.beat_bytes // (LANE_BYTES * a.kp), a.kp, LANE_BYTES
+    if memory == TABLE:
+        return runs, run_beats * a.beat_bytes // LANE_BYTES, LANE_BYTES
+    return beats // a.tile_beats, a.kp, TAPS * a.cp
+
+
 def time_program(commands: Sequence[Command], accelerator: Accelerator) -> Timing:
     """Cycles of a Program on an accelerator.
 
@@ -223,10 +256,8 @@ def _load_wgt(m: _Machine) -> Process:
         c = m.commands[index]
         start = max(there, free, (yield from m.take(c["wait_free"], "w_free")))
         m.accept("LOAD_WGT", index, start)
-        beats = c["runs"] * c["run_beats"]
-        zsb = c["memory"] == 2  # entries: one lane a word
-        rows = beats * a.beat_bytes // (LANE_BYTES * a.kp) if zsb else beats // a.tile_beats
-        read = read_cycles(rows, a.kp, LANE_BYTES if zsb else TAPS * a.cp, a.beat_bytes, m.interval)
+        words = load_words(c["memory"], c["runs"], c["run_beats"], a)
+        read = read_cycles(*words, a.beat_bytes, m.interval)
         end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "w_full", end)
         m.timeline.append(Interval("LOAD_WGT", index, start, end - LOAD_GIVE))
@@ -265,12 +296,13 @@ def _run(m: _Machine) -> Process:
         m.waits["out"] += max(0, out_free - max(there, sb_full))
         m.accept("RUN", index, start)
         pixel = start + 1
+        cycles = run_cycles(c["out_rows"], c["out_cols"], c["depthwise"], c["stride"], c["cols"], c["x0"])
         for _ in range(c["reps"]):
             full = yield from _fact(m.shadow_full, passes)
             m.waits["weights"] += max(0, full - pixel)
             first = max(pixel, full)
             m.learn(m.consumed, first)
-            pixel, passes = first + c["out_rows"] * c["out_cols"], passes + 1
+            pixel, passes = first + cycles, passes + 1
         last = pixel - 1
         m.give(c["signal_sb"], "sb_free", last)
         m.give(c["signal_out"], "out_full", last + RUN_WRITE)

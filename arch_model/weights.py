@@ -29,12 +29,12 @@ DEFAULT_PATH = Path(__file__).parent / "data" / "fashion.npz"
 
 @dataclass(frozen=True, eq=False)
 class ConvQuant:
-    """Requantisation of a convolution or linear layer with K output channels.
+    """Requantisation of a convolution (dense or depthwise) or linear layer with K output channels.
 
     ``y = clamp(round((acc + bias) * multiplier / 2**shift) + z_out, lo, hi)`` with
     ``acc = sum(w * (x - z_in))``: ``arch_model.quant.requantize``. ``bias`` int32 (K,); ``multiplier`` int32
     (K,), 0 or in [2**25, 2**26); ``shift`` int32 (K,) in [0, 63]. ReLU is ``lo = z_out``; padding is
-    ``z_in``.
+    ``z_in``. ``table``, for activations that no clamp makes, int8 (256,): the output is ``table[y + 128]``.
     """
 
     bias: npt.NDArray[np.int32]
@@ -44,6 +44,7 @@ class ConvQuant:
     z_out: int
     lo: int
     hi: int
+    table: npt.NDArray[np.int8] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ class AddQuant:
 
 @dataclass(frozen=True)
 class PoolQuant:
-    """Global average pooling: ``clamp(round(sum(x - z_in) * m / 2**shift) + z_out, lo, hi)``, m below 2**24.
+    """Average pooling: ``clamp(round(sum(x - z_in) * m / 2**shift) + z_out, lo, hi)``, m below 2**24.
 
-    The sum runs over all pixels of a channel; ``m`` holds the division by their number.
+    The sum runs over the pixels of a window, all of a channel if it is global; ``m`` holds the division by their
+    number.
     """
 
     m: int
@@ -78,7 +80,33 @@ class PoolQuant:
     hi: int
 
 
-OpQuant = ConvQuant | AddQuant | PoolQuant
+@dataclass(frozen=True)
+class MaxPoolQuant:
+    """Maximum pooling: ``clamp(max(x), lo, hi)``; scale and zero-point stay those of the input."""
+
+    lo: int = -128
+    hi: int = 127
+
+
+@dataclass(frozen=True)
+class ScaleQuant:
+    """A tensor x times one factor s a channel, with two roundings.
+
+    ``f = clamp(round((s - z_s) * m_f / 2**shift_f), -128, 127)``, m_f below 2**26, then
+    ``y = clamp(round(f * (x - z_x) / 2**shift) + z_out, lo, hi)``.
+    """
+
+    z_s: int
+    m_f: int
+    shift_f: int
+    z_x: int
+    shift: int
+    z_out: int
+    lo: int
+    hi: int
+
+
+OpQuant = ConvQuant | AddQuant | PoolQuant | MaxPoolQuant | ScaleQuant
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +176,7 @@ def save_weights(path: Path, weights: SuperNetWeights) -> None:
     ``layer/<name>``: int8 weights. Row n of the following belongs to SubNet n: ``subnet/*``: its description;
     ``channels/<op>``: int32 (N, 3, K) bias, multiplier, shift, zero beyond the SubNet's channels;
     ``scalars/<op>``: int32, the SubNet's channels (0: it has no such operator), then the scalar
-    fields of ConvQuant, AddQuant or PoolQuant (told apart by ``kind/<op>``) in their order.
+    fields of its class (``kind/<op>``) in their order; ``table/<op>``: int8 (N, 256), if it has an activation table.
     """
     subnets = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
     names = max((list(s.ops) for s in subnets), key=len)
@@ -176,6 +204,10 @@ def save_weights(path: Path, weights: SuperNetWeights) -> None:
         arrays |= {f"kind/{name}": kind.__name__, f"scalars/{name}": scalars}
         if kind is ConvQuant:
             arrays[f"channels/{name}"] = channels
+        tables = [getattr(op, "table", None) for op in ops]
+        if any(table is not None for table in tables):
+            blank = np.zeros(256, np.int8)
+            arrays[f"table/{name}"] = np.stack([blank if table is None else table for table in tables])
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
@@ -184,7 +216,11 @@ _SCALARS = {
     "ConvQuant": ("z_in", "z_out", "lo", "hi"),
     "AddQuant": ("m_a", "m_b", "shift", "z_a", "z_b", "z_out", "lo", "hi"),
     "PoolQuant": ("m", "shift", "z_in", "z_out", "lo", "hi"),
+    "MaxPoolQuant": ("lo", "hi"),
+    "ScaleQuant": ("z_s", "m_f", "shift_f", "z_x", "shift", "z_out", "lo", "hi"),
 }
+_WHOLE = {"AddQuant": AddQuant, "PoolQuant": PoolQuant, "MaxPoolQuant": MaxPoolQuant, "ScaleQuant": ScaleQuant}
+"""Classes that have scalars alone."""
 
 
 def _one_line(error: Exception) -> str:
@@ -233,11 +269,11 @@ def _unpack_op(arrays: dict[str, npt.NDArray[Any]], name: str, row: int) -> OpQu
         raise ValueError(f"{name} has {len(scalars)} scalars, not {len(_SCALARS[kind])}")
     if k == 0:
         return None
-    if kind == "AddQuant":
-        return AddQuant(*scalars)
-    if kind == "PoolQuant":
-        return PoolQuant(*scalars)
+    if kind in _WHOLE:
+        made: OpQuant = _WHOLE[kind](*scalars)
+        return made
     if k > len(arrays[f"layer/{name}"]):
         raise ValueError(f"{name} has {k} channels, its layer {len(arrays[f'layer/{name}'])}")
     bias, multiplier, shift = arrays[f"channels/{name}"][row, :, :k]
-    return ConvQuant(bias, multiplier, shift, *scalars)
+    tables = arrays.get(f"table/{name}")
+    return ConvQuant(bias, multiplier, shift, *scalars, None if tables is None else tables[row])

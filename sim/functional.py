@@ -55,6 +55,7 @@ class Machine:
         self.sb = self._noise(TAPS, 2 * a.sb_half_words, a.cp)
         self.db = self._noise(2 * a.db_half_tiles * a.kp, TAPS * a.cp)
         self.zsb = self._noise(2 * a.zsb_half_entries, 8 * a.kp).view(np.uint8)
+        self.tables = self._noise(2, 256)
         self.ob = self.rng.integers(-(1 << 31), 1 << 31, (a.ob_pixels, a.kp))
         self.out = self._noise(a.nb, 2 * a.out_half_words, a.cp)
         self.tokens: Counter[str] = Counter()
@@ -141,8 +142,9 @@ class Machine:
         if c["pointwise"]:
             bank, word = g % 9, c["sb_base"] + g // 9 * c["group_step"] + y * c["row_step"] + x
         else:
-            bank = 3 * (y % 3) + x % 3
-            word = c["sb_base"] + g * c["group_step"] + y // 3 * c["row_step"] + x // 3
+            column = x + g % 3 * c["skew"]
+            bank = 3 * (y % 3) + column % 3
+            word = c["sb_base"] + g * c["group_step"] + y // 3 * c["row_step"] + column // 3
         self.sb[bank, word] = pixels
         self._signal(c["signal_full"], "sb_full")
 
@@ -153,6 +155,8 @@ class Machine:
         if c["memory"] == Memory.ZSB:
             entries = data.reshape(-1, 8 * a.kp)
             self.zsb[c["slot"] : c["slot"] + len(entries)] = entries
+        elif c["memory"] == Memory.TABLE:
+            self.tables[c["slot"]] = data.view(np.int8)
         else:
             words = data.reshape(-1, a.tile_bytes)[:, : a.tile_bytes_raw].reshape(-1, TAPS * a.cp).view(np.int8)
             memory = self.pb if c["memory"] == Memory.PB else self.db
@@ -166,7 +170,10 @@ class Machine:
             while self.shadow:
                 yield False
             first = (c["slot"] + rep) * self.a.kp
-            self.shadow.append(memory[first : first + self.a.kp].copy())
+            words = memory[first : first + self.a.kp].copy()
+            if c["depthwise"]:  # the nine taps of one column
+                words = words.reshape(self.a.kp, TAPS, self.a.cp)[:, :, c["sub"]]
+            self.shadow.append(words)
             if rep < c["reps"] - 1:
                 yield True
         self._signal(c["signal_weights"], "w_free")
@@ -179,7 +186,11 @@ class Machine:
             while not self.shadow:
                 yield False
             weights = self.shadow.popleft().astype(np.float64)
-            sums = (self._taps(c, rep).astype(np.float64) @ weights.T).astype(np.int64)
+            if c["depthwise"]:
+                sums = self._own_taps(c)
+                sums = sums.max(axis=2) if c["maximum"] else (sums * weights.astype(np.int64)).sum(axis=2)
+            else:
+                sums = (self._taps(c, rep).astype(np.float64) @ weights.T).astype(np.int64)
             if not (c["start"] and rep == 0):
                 sums += held
             assert np.all(np.abs(sums) < 1 << 31), "a sum left int32"
@@ -213,12 +224,28 @@ class Machine:
             taps[inside, t] = self.sb[bank, word]
         return taps.reshape(len(y), -1)
 
+    def _own_taps(self, c: Command) -> npt.NDArray[np.int64]:
+        """Depthwise: the window of each filter's own channel for each output pixel, (pixels, KP, 9)."""
+        kp, cp, words = self.a.kp, self.a.cp, self.sb.shape[1]
+        p, q = np.mgrid[: c["out_rows"], : c["out_cols"]].reshape(2, -1, 1, 1)
+        group, lane = np.divmod(c["out_lane"] + np.arange(kp)[:, None], cp)  # (KP, 1)
+        t = np.arange(TAPS)
+        y, x = c["y0"] + p * c["stride"] + t // 3, c["x0"] + q * c["stride"] + t % 3
+        inside = (y >= 0) & (y < c["rows"]) & (x >= 0) & (x < c["cols"])
+        column = x + (c["last_banks"] + group) % 3
+        bank = 3 * (y % 3) + column % 3
+        # Groups beyond those loaded may lie beyond the SB: what is read there meets no channel.
+        word = (c["sb_base"] + group * c["group_step"] + y // 3 * c["row_step"] + column // 3) % words
+        return np.where(inside, self.sb[bank, word, lane], np.int8(c["fill"])).astype(np.int64)
+
     def _requantise(self, c: Command, sums: npt.NDArray[np.int64]) -> None:
         a = self.a
         entry = self.zsb[c["zsb"]].view("<u4").reshape(a.kp, 2)
         bias = entry[:, 0].view("<i4")
         multiplier, shift = entry[:, 1] & ((1 << MULTIPLIER_BITS) - 1), entry[:, 1] >> MULTIPLIER_BITS
         y = requantize(sums, bias, multiplier, shift, c["z_out"], c["lo"], c["hi"])
+        if c["table"]:
+            y = self.tables[c["table"] - 1][y.astype(np.int64) + 128]
         for k in range(a.kp):
             group, lane = divmod(c["out_lane"] + k, a.cp)
             wraps, bank = divmod(c["out_bank"] + group, a.nb)
@@ -228,19 +255,21 @@ class Machine:
     def _store(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_full"], "out_full"))
         cp, pixels = self.a.cp, c["rows"] * c["cols"]
-        total = np.zeros((c["groups"], pixels, cp), np.int64)
+        total, product = np.zeros((c["groups"], pixels, cp), np.int64), bool(c["multiply"])
         if c["use_a"]:
             for g in range(c["groups"]):
                 wraps, bank = divmod(c["out_bank"] + g, self.a.nb)
                 start = c["out_base"] + wraps * c["pixels"]
-                total[g] += (self.out[bank, start : start + pixels].astype(np.int64) - c["z_a"]) * c["m_a"]
+                centred = self.out[bank, start : start + pixels].astype(np.int64) - c["z_a"]
+                total[g] = centred if product else centred * c["m_a"]
         self._signal(c["signal_free"], "out_free")
         yield True
         if c["use_b"]:
             data = self._read("b", c["b_addr"], c["groups"], c["b_run_beats"], c["b_run_stride"])
             rows = data.reshape(c["groups"], c["rows"], c["cols"] * cp + c["b_pad"])[:, :, : c["cols"] * cp]
             b = rows.reshape(c["groups"], pixels, cp).view(np.int8)
-            total += (b.astype(np.int64) - c["z_b"]) * c["m_b"]
+            centred = b.astype(np.int64) - c["z_b"]
+            total = total * centred if product else total + centred * c["m_b"]
         lines_out, cols = c["rows"], c["cols"]
         if c["pool"]:
             total, lines_out, cols = total.sum(axis=1, keepdims=True), 1, 1

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.quant import requantize, rounding_shift
-from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from arch_model.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 
 Tensor = npt.NDArray[np.int8]
 
@@ -38,9 +38,26 @@ def accumulate(x: Tensor, weights: npt.NDArray[np.int8], stride: int, padding: i
 
 
 def conv(x: Tensor, weights: npt.NDArray[np.int8], layer: Layer, q: ConvQuant) -> Tensor:
-    """A conv or linear layer with its requantisation: int8 (K, P, Q)."""
-    sums = accumulate(x, weights, layer.stride, layer.padding, q.z_in)
+    """A conv (of any number of groups) or linear layer with its requantisation: int8 (K, P, Q).
+
+    ``weights`` int8 (K, C / groups, R, S).
+    """
+    depth, filters = layer.C // layer.groups, layer.K // layer.groups
+    sums = np.concatenate(
+        [
+            accumulate(
+                x[g * depth : (g + 1) * depth],
+                weights[g * filters : (g + 1) * filters],
+                layer.stride,
+                layer.padding,
+                q.z_in,
+            )
+            for g in range(layer.groups)
+        ]
+    )
     y = requantize(sums.transpose(1, 2, 0), q.bias, q.multiplier, q.shift, q.z_out, q.lo, q.hi)
+    if q.table is not None:
+        y = q.table[y.astype(np.int64) + 128]
     return np.ascontiguousarray(y.transpose(2, 0, 1))
 
 
@@ -48,6 +65,41 @@ def add(a: Tensor, b: Tensor, q: AddQuant) -> Tensor:
     """``clamp(round(((a - z_a) m_a + (b - z_b) m_b) / 2**shift) + z_out, lo, hi)``, elementwise."""
     total = (a.astype(np.int64) - q.z_a) * q.m_a + (b.astype(np.int64) - q.z_b) * q.m_b
     return np.clip(rounding_shift(total, q.shift) + q.z_out, q.lo, q.hi).astype(np.int8)
+
+
+def windows(x: Tensor, layer: Layer) -> npt.NDArray[np.float64]:
+    """The windows of a pool, float64 (C, P, Q, R, S), NaN outside ``x``; with ``ceil_mode`` the last may overhang."""
+    below = (layer.P - 1) * layer.stride + layer.R - layer.H - layer.padding
+    right = (layer.Q - 1) * layer.stride + layer.S - layer.W - layer.padding
+    sides = ((0, 0), (layer.padding, max(below, 0)), (layer.padding, max(right, 0)))
+    padded = np.pad(x.astype(np.float64), sides, constant_values=np.nan)
+    every = np.lib.stride_tricks.sliding_window_view(padded, (layer.R, layer.S), axis=(1, 2))
+    chosen: npt.NDArray[np.float64] = every[:, :: layer.stride, :: layer.stride][:, : layer.P, : layer.Q]
+    return chosen
+
+
+def max_pool(x: Tensor, layer: Layer, q: MaxPoolQuant) -> Tensor:
+    """``clamp(max(x), lo, hi)`` over each window's pixels inside the tensor: int8 (C, P, Q)."""
+    return np.clip(np.nanmax(windows(x, layer), axis=(3, 4)), q.lo, q.hi).astype(np.int8)
+
+
+def average_pool(x: Tensor, layer: Layer, q: PoolQuant) -> Tensor:
+    """``clamp(round(sum(x - z_in) m / 2**shift) + z_out, lo, hi)`` over each window: int8 (C, P, Q).
+
+    ``m`` holds one divisor, so every window must lie inside the tensor: ValueError if one does not.
+    """
+    values = windows(x, layer)
+    if np.isnan(values).any():
+        raise ValueError(f"layer {layer.name}: a window of its average overhangs the tensor and needs another divisor")
+    total = (values.astype(np.int64) - q.z_in).sum(axis=(3, 4)) * q.m
+    return np.clip(rounding_shift(total, q.shift) + q.z_out, q.lo, q.hi).astype(np.int8)
+
+
+def scale(x: Tensor, factors: Tensor, q: ScaleQuant) -> Tensor:
+    """``x`` times its channel's factor; ``factors`` int8 (C, 1, 1). See :class:`arch_model.weights.ScaleQuant`."""
+    f = np.clip(rounding_shift((factors.astype(np.int64) - q.z_s) * q.m_f, q.shift_f), -128, 127)
+    y = rounding_shift(f * (x.astype(np.int64) - q.z_x), q.shift) + q.z_out
+    return np.clip(y, q.lo, q.hi).astype(np.int8)
 
 
 def pool(x: Tensor, q: PoolQuant) -> Tensor:
@@ -64,21 +116,25 @@ def run_layers(
 ) -> dict[str, Tensor]:
     """Execute layers in topological order (``SubNet.layers``); returns every layer's int8 (C, H, W) output by name.
 
-    ``weights``: the SuperNet's int8 (K, C, R, S) by layer name, of which each layer uses the leading slices. ``image``:
-    int8 (C, H, W).
+    ``weights``: the SuperNet's int8 (K, C / groups, R, S) by layer name, of which each layer uses the leading slices.
+    ``image``: int8 (C, H, W).
     """
     tensors: dict[str, Tensor] = {INPUT: image}
     for layer in layers:
         inputs = [tensors[name] for name in layer.inputs or (INPUT,)]
         q = quant[layer.name]
         if layer.kind.has_weights:
-            used = weights[layer.name][: layer.K, : layer.C]
+            used = weights[layer.name][: layer.K, : layer.C // layer.groups]
             tensors[layer.name] = conv(inputs[0], used, layer, cast(ConvQuant, q))
         elif layer.kind is Kind.ADD:
             tensors[layer.name] = add(inputs[0], inputs[1], cast(AddQuant, q))
         elif layer.kind is Kind.POOL:
             tensors[layer.name] = pool(inputs[0], cast(PoolQuant, q))
+        elif layer.kind is Kind.MAXPOOL:
+            tensors[layer.name] = max_pool(inputs[0], layer, cast(MaxPoolQuant, q))
+        elif layer.kind is Kind.AVGPOOL:
+            tensors[layer.name] = average_pool(inputs[0], layer, cast(PoolQuant, q))
         else:
-            raise ValueError(f"layer {layer.name}: kind {layer.kind} has no reference")
+            tensors[layer.name] = scale(inputs[0], inputs[1], cast(ScaleQuant, q))
     del tensors[INPUT]
     return tensors

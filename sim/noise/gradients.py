@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.layer import INPUT, Layer
-from arch_model.weights import AddQuant, ConvQuant
+from arch_model.weights import AddQuant, ConvQuant, PoolQuant
 from sim.noise.digital import Digital
 from sim.noise.images import LabelledImages
 from sim.noise.network import BATCH, ZERO, Bytes, Network, Sums, columns
@@ -104,7 +104,7 @@ def image_gradients(
         elif isinstance(q, AddQuant):
             for name, m in zip(layer.inputs, (q.m_a, q.m_b), strict=True):
                 _collect(grads, name, g * np.float32(m * 2.0**-q.shift))
-        else:
+        elif isinstance(q, PoolQuant):
             spread = np.broadcast_to(g * np.float32(q.m * 2.0**-q.shift), inputs[0].shape)
             _collect(grads, layer.inputs[0], spread.astype(np.float32))
     return found

@@ -133,7 +133,7 @@ class Network:
             elif isinstance(q, AddQuant):
                 tensors[layer.name] = _add(inputs[0], inputs[1], q)
             else:
-                tensors[layer.name] = _pool(inputs[0], q)
+                tensors[layer.name] = _pool(inputs[0], cast(PoolQuant, q))
             for name in set(layer.inputs):
                 if last[name] == i and not keep:
                     del tensors[name]

@@ -92,3 +92,29 @@ def test_a_token_that_never_comes_is_named(tiny):
     stuck = Command("PASS", {"reps": 1, "out_rows": 1, "out_cols": 1, "wait_sb": 1})
     with pytest.raises(ValueError, match=r"never ends.*'RUN': 0"):
         time_program([stuck, END], tiny)
+
+
+def test_an_activation_table_comes_in_words_of_eight_bytes(tiny):
+    load = Command("LOAD_WGT", {"memory": 3, "runs": 1, "run_beats": 64})
+    (interval,) = time_program([load, END], tiny).timeline
+    # As above: in hand in 42, beats in 67, 69 .. 193; 256 bytes are 32 words, the last one written in 194.
+    assert (interval.start, interval.end) == (42, 194)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cycles"),
+    [
+        # 5 columns a row: (4 - 1) * 5 + (5 - 1) - 1 + 4
+        ({"stride": 1, "out_rows": 4, "out_cols": 5, "cols": 5, "x0": -1}, 22),
+        # 9 columns a row, two a pixel: (2 - 1) * 9 + 2 * (4 - 1) + 0 + 4
+        ({"stride": 2, "out_rows": 2, "out_cols": 4, "cols": 9, "x0": 0}, 19),
+        # one pixel under 3 x 4 windows
+        ({"stride": 0, "out_rows": 3, "out_cols": 4, "cols": 1, "x0": 0}, 15),
+    ],
+)
+def test_a_depthwise_pass_goes_column_by_column(tiny, fields, cycles):
+    work = Command("PASS", {"depthwise": 1, "reps": 1, "start": 1, "finish": 1, **fields})
+    run = next(i for i in time_program([work, END], tiny).timeline if i.unit == "RUN")
+    feed = next(i for i in time_program([work, END], tiny).timeline if i.unit == "FEED")
+    # FEED reads KP words, the shadow is full two cycles after the last; RUN ends with the pass's last cycle.
+    assert run.end == feed.end + 2 + cycles - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from arch_model.weights import (
     DEFAULT_PATH,
     AddQuant,
     ConvQuant,
+    MaxPoolQuant,
     PoolQuant,
     QuantizedSubNet,
+    ScaleQuant,
     SuperNetWeights,
     load_weights,
     save_weights,
@@ -201,6 +204,23 @@ def test_saved_file_reads_back(tmp_path: Path) -> None:
         [26, 0],
     ]
     assert (stem.z_in, stem.z_out, stem.lo, stem.hi) == (-128, -128, -128, 127)
+    assert stem.table is None
+
+
+def test_tables_and_the_operators_of_one_channel_read_back(tmp_path: Path) -> None:
+    before = tiny()
+    table = np.arange(-128, 128).astype(np.int8)[::-1]
+    ops = {
+        **before.subnets["large"].ops,
+        "stem": replace(before.subnets["large"].ops["stem"], table=table),
+        "max": MaxPoolQuant(-3, 9),
+        "scale": ScaleQuant(1, 2, 3, 4, 5, 6, -7, 8),
+    }
+    subnets = {**before.subnets, "large": replace(before.subnets["large"], ops=ops)}
+    save_weights(tmp_path / "tiny.npz", replace(before, subnets=subnets))
+    read = load_weights(tmp_path / "tiny.npz").subnets["large"].ops
+    assert read["stem"].table.tolist() == table.tolist()
+    assert (read["max"], read["scale"]) == (MaxPoolQuant(-3, 9), ScaleQuant(1, 2, 3, 4, 5, 6, -7, 8))
 
 
 def refuses(path: Path) -> str:

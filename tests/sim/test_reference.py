@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arch_model.layer import Kind, Layer
-from arch_model.weights import AddQuant, ConvQuant, PoolQuant
-from sim.reference import accumulate, add, conv, pool, run_layers
+from arch_model.weights import AddQuant, ConvQuant, MaxPoolQuant, PoolQuant, ScaleQuant
+from sim.reference import accumulate, add, average_pool, conv, max_pool, pool, run_layers, scale
 from tests.mapper.random_nets import random_network, random_quant, random_weights
 
 
@@ -86,3 +89,41 @@ def test_equals_loops_over_python_integers(seed):
     assert list(got) == [layer.name for layer in subnet.layers]
     for name, tensor in got.items():
         assert tensor.dtype == np.int8 and tensor.tolist() == expected[name], name
+
+
+def test_depthwise_by_hand_with_a_table():
+    """Two channels of 1 x 2 pixels under a 1 x 2 kernel each; sums 1 + 4 and 30 - 20, then the table."""
+    x = np.array([[[1, 2]], [[10, 20]]], np.int8)
+    w = np.array([[[[1, 2]]], [[[3, -1]]]], np.int8)
+    layer = Layer("a", Kind.CONV, 2, 2, 1, 2, 1, 2, groups=2)
+    plain = ConvQuant(np.zeros(2), np.ones(2), np.zeros(2), 0, 0, -128, 7)
+    assert conv(x, w, layer, plain).tolist() == [[[5]], [[7]]]  # the second at most 7
+    table = np.arange(-128, 128).astype(np.int8)[::-1]  # value v becomes -1 - v
+    assert conv(x, w, layer, replace(plain, table=table)).tolist() == [[[-6]], [[-8]]]
+
+
+def test_max_pool_by_hand():
+    x = np.array([[[1, 5, -3, 2], [0, 4, 7, -9]]], np.int8)
+    layer = Layer("a", Kind.MAXPOOL, 1, 1, 3, 3, 2, 4, stride=2, padding=1)
+    # columns -1..1 and 1..3
+    assert max_pool(x, layer, MaxPoolQuant()).tolist() == [[[5, 7]]]
+    assert max_pool(x, layer, MaxPoolQuant(-128, 6)).tolist() == [[[5, 6]]]
+    overhang = Layer("b", Kind.MAXPOOL, 1, 1, 3, 3, 3, 4, stride=2, ceil_mode=True)
+    tall = np.concatenate([x, [[[-128, -128, -128, -128]]]], axis=1).astype(np.int8)
+    assert max_pool(tall, overhang, MaxPoolQuant()).tolist() == [[[7, 7]]]  # columns 0..2 and 2..4
+
+
+def test_average_pool_by_hand():
+    x = np.array([[[1, 2, 9, 9], [3, 5, 9, -9]]], np.int8)
+    layer = Layer("a", Kind.AVGPOOL, 1, 1, 2, 2, 2, 4, stride=2)
+    # (11 - 4) / 4 = 1.75 -> 2, (18 - 4) / 4 = 3.5 -> 4; plus 1
+    assert average_pool(x, layer, PoolQuant(1, 2, 1, 1, -128, 127)).tolist() == [[[3, 5]]]
+    with pytest.raises(ValueError, match="layer b: a window of its average overhangs the tensor"):
+        average_pool(x, replace(layer, name="b", padding=1), PoolQuant(1, 2, 1, 1, -128, 127))
+
+
+def test_scale_by_hand():
+    x, s = np.array([[[4, -6]], [[10, 0]]], np.int8), np.array([[[11]], [[-100]]], np.int8)
+    q = ScaleQuant(z_s=1, m_f=3, shift_f=1, z_x=2, shift=2, z_out=-1, lo=-90, hi=127)
+    # f = 10 * 3 / 2 = 15; 15 * 2 / 4 = 7.5 -> 8, 15 * -8 / 4 = -30. f = -151.5 -> -128; -128 * 8 / 4, -128 * -2 / 4
+    assert scale(x, s, q).tolist() == [[[7, -31]], [[-90, 63]]]
