@@ -52,6 +52,47 @@ def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed):
     assert np.array_equal(got[LATENCY - 1 : LATENCY - 1 + 24], expected)
 
 
+@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 3), (2, 1, 4)])
+def test_filters_with_windows_of_their_own(kp, cp, seed):
+    """Shared, own and greatest in turns, a window a cycle, with the same weights."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(-128, 128, (kp, 9, cp))
+    weights[:, :, 1:] = 0
+    shared, own = rng.integers(-128, 128, (30, 9, cp)), rng.integers(-128, 128, (30, kp, 9))
+    modes = rng.choice(["shared", "own", "maximum"], 30)
+    dut, got = Array(kp=kp, cp=cp), []
+
+    async def bench(ctx):
+        for k in range(kp):
+            ctx.set(dut.load_en, 1 << k)
+            ctx.set(dut.load_data, word(weights[k]))
+            await ctx.tick()
+        ctx.set(dut.load_en, 0)
+        ctx.set(dut.swap, 1)
+        await ctx.tick()
+        ctx.set(dut.swap, 0)
+        for n in range(30 + LATENCY):
+            if n < 30:
+                ctx.set(dut.window, word(shared[n]))
+                ctx.set(dut.own, word(own[n]))
+                ctx.set(dut.use_own, modes[n] != "shared")
+                ctx.set(dut.maximum, modes[n] == "maximum")
+            await ctx.tick()
+            got.append([ctx.get(dut.sums[k]) for k in range(kp)])
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    expected = {
+        "shared": np.einsum("ntc,ktc->nk", shared, weights),
+        "own": np.einsum("nkt,kt->nk", own, weights[:, :, 0]),
+        "maximum": own.max(axis=2),
+    }
+    rows = [expected[mode][n].tolist() for n, mode in enumerate(modes)]
+    assert got[LATENCY - 1 : LATENCY - 1 + 30] == rows
+
+
 def test_an_empty_array_is_refused():
     with pytest.raises(ValueError, match="0 × 3"):
         Array(kp=0, cp=3)

@@ -211,3 +211,127 @@ def test_a_tile_is_the_convolution(kp, cp, nb, pointwise, stride, k_tiles, c_til
         np.uint8,
     ).view(np.int8)
     assert np.array_equal(got.reshape(out_rows, out_cols, k_tiles, kp), np.moveaxis(expected, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("kp", "cp", "nb", "kernel", "stride", "channels", "mode", "seed"),
+    [
+        (4, 3, 2, 3, 1, 10, "conv", 0),
+        (4, 3, 2, 3, 2, 12, "conv", 1),
+        (4, 3, 2, 5, 1, 7, "conv", 2),
+        (4, 3, 2, 5, 2, 8, "table", 3),
+        (3, 5, 2, 7, 1, 11, "conv", 4),
+        (2, 2, 1, 7, 2, 6, "table", 5),
+        (5, 3, 3, 3, 2, 15, "maximum", 6),
+        (4, 3, 2, 3, 1, 8, "maximum", 7),
+        (1, 1, 1, 3, 1, 3, "conv", 8),
+        (8, 4, 2, 1, 0, 18, "conv", 9),
+        (4, 3, 2, 1, 0, 7, "table", 10),
+    ],
+)
+def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channels, mode, seed):
+    """Every K-tile, window by window, with its weights in one column of the words; stride 0: one pixel for all."""
+    rng = np.random.default_rng(seed)
+    height, width = (1, 1) if stride == 0 else rng.integers(max(3, kernel - 2), 9, 2).tolist()
+    pad, groups, k_tiles = kernel // 2, -(-channels // cp), -(-channels // kp)
+    x = rng.integers(-128, 128, (groups * cp, height, width), dtype=np.int8)
+    w = rng.integers(-128, 128, (k_tiles * kp, kernel, kernel), dtype=np.int8)
+    w[channels:] = 0
+    bias = rng.integers(-(2**14), 2**14, k_tiles * kp)
+    multiplier, shift = rng.integers(2**25, 2**26, k_tiles * kp), rng.integers(28, 34, k_tiles * kp)
+    table = rng.integers(-128, 128, 256, dtype=np.int8)
+    fill, z_out, lo, hi = -128 if mode == "maximum" else -7, 5, -100, 120
+    if mode == "maximum":
+        bias[:], multiplier[:], shift[:] = 0, 1 << 25, 25
+
+    around = np.pad(x[:channels].astype(np.int64), ((0, 0), (pad, pad), (pad, pad)), constant_values=fill)
+    if stride == 0:
+        out_rows, out_cols = 3, 5
+        acc = np.broadcast_to(x[:channels].astype(np.int64) * w[:channels, :1, :1], (channels, out_rows, out_cols))
+    else:
+        windows = np.lib.stride_tricks.sliding_window_view(around, (kernel, kernel), axis=(1, 2))[:, ::stride, ::stride]
+        out_rows, out_cols = windows.shape[1:3]
+        if mode == "maximum":
+            acc = windows.max(axis=(3, 4))
+        else:
+            acc = np.einsum("kpqrs,krs->kpq", windows, w[:channels].astype(np.int64))
+    expected = requantize(
+        np.moveaxis(acc, 0, 2), bias[:channels], multiplier[:channels], shift[:channels], z_out, lo, hi
+    )
+    if mode == "table":
+        expected = table[expected.astype(int) + 128]
+
+    offsets = [(y, x) for y in range(0, kernel, 3) for x in range(0, kernel, 3)]
+    words = np.zeros((-(-k_tiles * len(offsets) // cp), kp, 9, cp), np.int8)  # a tile, row, tap, column
+    for kt in range(k_tiles):
+        for n, (dy, dx) in enumerate(offsets):
+            tile, sub = divmod(kt * len(offsets) + n, cp)
+            window = w[kt * kp : (kt + 1) * kp, dy : dy + 3, dx : dx + 3]
+            for i in range(window.shape[1]):
+                for j in range(window.shape[2]):
+                    words[tile, :, 3 * i + j, sub] = window[:, i, j]
+
+    row_step = -(-(width + 2) // 3)
+    group_step, base, pixels = -(-height // 3) * row_step, 5, out_rows * out_cols
+    top, out = Harness(kp, cp, nb), {}
+
+    async def bench(ctx):
+        compute = top.compute
+        for g in range(groups):
+            for y in range(height):
+                for col in range(width):
+                    column = col + g % 3
+                    ctx.set(compute.sb.bank[0], 1 << 3 * (y % 3) + column % 3)
+                    ctx.set(compute.sb.addr[0], base + g * group_step + y // 3 * row_step + column // 3)
+                    ctx.set(compute.sb.data[0], word_of(x[g * cp : (g + 1) * cp, y, col]))
+                    await ctx.tick()
+        ctx.set(compute.sb.bank[0], 0)
+        for tile in range(len(words)):
+            for k in range(kp):
+                await write(ctx, top.db, tile * kp + k, word_of(words[tile, k].ravel()))
+        for kt in range(k_tiles):
+            entry = 0
+            for k in range(kp):
+                n = kt * kp + k
+                lane = int(bias[n]) & 0xFFFFFFFF | int(multiplier[n]) << 32 | int(shift[n]) << 58
+                entry |= lane << (64 * k)
+            await write(ctx, top.zsb, kt, entry)
+        for word in range(32):
+            ctx.set(compute.table.en, 1)
+            ctx.set(compute.table.addr, 32 + word)
+            ctx.set(compute.table.data, word_of(table[8 * word : 8 * word + 8]))
+            await ctx.tick()
+        ctx.set(compute.table.en, 0)
+        for kt in range(k_tiles):
+            group, lane = divmod(kt * kp, cp)
+            for n, (dy, dx) in enumerate(offsets):
+                tile, sub = divmod(kt * len(offsets) + n, cp)
+                command = {
+                    "depthwise": 1, "maximum": mode == "maximum", "table": 2 * (mode == "table"),
+                    "sub": sub, "slot": tile, "reps": 1, "stride": stride,
+                    "out_rows": out_rows, "out_cols": out_cols, "y0": dy - pad, "x0": dx - pad,
+                    "rows": height, "cols": width, "fill": fill, "last_lanes": cp, "last_banks": group % 3,
+                    "sb_base": base + group * group_step, "row_step": row_step, "group_step": group_step,
+                    "start": n == 0, "finish": n == len(offsets) - 1,
+                    "signal_out": n == len(offsets) - 1 and kt == k_tiles - 1,
+                    "zsb": kt, "z_out": z_out, "lo": lo, "hi": hi, "pixels": pixels,
+                    "out_base": 3 + group // nb * pixels, "out_bank": group % nb, "out_lane": lane,
+                }  # fmt: skip
+                await ctx.tick().repeat(int(rng.integers(1, 20)))
+                await put(ctx, top.feed.command, Command(Opcode.PASS, command))
+                await put(ctx, compute.command, Command(Opcode.PASS, command))
+        await ctx.tick().until(compute.out_full_give)
+        await ctx.tick()
+        for g in range(groups):
+            for p in range(pixels):
+                bank = compute.out[g % nb]
+                ctx.set(bank.addr, 3 + g // nb * pixels + p)
+                await ctx.tick()
+                out[g, p] = ctx.get(bank.data)
+
+    sim = Simulator(top)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    got = [[out[k // cp, p] >> (8 * (k % cp)) & 0xFF for k in range(channels)] for p in range(pixels)]
+    assert np.array_equal(np.array(got, np.uint8).view(np.int8), expected.reshape(pixels, channels))

@@ -11,23 +11,35 @@ from rtl.feed import Feed
 from tests.rtl.streams import pause
 
 
-@pytest.mark.parametrize(("kp", "stall", "seed"), [(4, 0.0, 0), (4, 0.4, 1), (1, 0.3, 2), (3, 0.7, 3)])
-def test_tiles_arrive_in_order(kp, stall, seed):
+def loaded(word, cp, c):
+    """What a word becomes on its way: of a depthwise PASS the taps of one column, as channel 0."""
+    if not c["depthwise"]:
+        return word
+    taps = word.to_bytes(9 * cp, "little")[c["sub"] :: cp]
+    return int.from_bytes(b"".join(bytes([tap, *[0] * (cp - 1)]) for tap in taps), "little")
+
+
+@pytest.mark.parametrize(
+    ("kp", "cp", "stall", "seed"), [(4, 1, 0.0, 0), (4, 3, 0.4, 1), (1, 1, 0.3, 2), (3, 5, 0.7, 3), (2, 9, 0.0, 4)]
+)
+def test_tiles_arrive_in_order(kp, cp, stall, seed):
     rng = random.Random(seed)
-    dut = Feed(kp=kp, cp=1)
-    words = {memory: [rng.getrandbits(72) for _ in range(32 * kp)] for memory in (Memory.DB, Memory.PB)}
+    dut = Feed(kp=kp, cp=cp)
+    words = {memory: [rng.getrandbits(72 * cp) for _ in range(32 * kp)] for memory in (Memory.DB, Memory.PB)}
     commands = [
         {
             "memory": rng.choice([Memory.DB, Memory.PB]),
             "slot": rng.randrange(24),
             "reps": rng.randrange(1, 5),
+            "depthwise": rng.getrandbits(1),
+            "sub": rng.randrange(cp),
             "wait_weights": rng.getrandbits(1),
             "signal_weights": rng.getrandbits(1),
         }
         for _ in range(12)
     ]
     expected = [
-        [words[c["memory"]][(c["slot"] + rep) * kp + k] for k in range(kp)]
+        [loaded(words[c["memory"]][(c["slot"] + rep) * kp + k], cp, c) for k in range(kp)]
         for c in commands
         for rep in range(c["reps"])
     ]

@@ -17,15 +17,16 @@ WIDE = [(9, 32, 32, 2), (9, 32, 64, 4), (3, 4, 16, 4), (3, 16, 16, 2), (1, 4, 8,
 
 def tile(rng, cp, beat_bytes, size, groups, rows, cols, pointwise, **more):
     """A LOAD_ACT for a tensor somewhere in DRAM, of which the first rows of each group may be skipped."""
+    skew = 0 if pointwise else rng.getrandbits(1)
     pitch = -(-cols * cp // beat_bytes) * beat_bytes
     stride = pitch * (rows + rng.choice([0, 0, rng.randint(1, 3)]))
-    row_step = cols if pointwise else -(-cols // 3)
+    row_step = cols if pointwise else -(-(cols + 2 * skew) // 3)
     group_step = row_step * rows if pointwise else row_step * -(-rows // 3)
     return {
         "addr": beat_bytes * rng.randrange((size - stride * groups) // beat_bytes),
         "groups": groups, "run_beats": rows * pitch // beat_bytes, "run_stride": stride,
         "rows": rows, "cols": cols, "pad": pitch - cols * cp, "pointwise": pointwise,
-        "sb_base": rng.choice([0, 7, 300]), "row_step": row_step, "group_step": group_step, **more,
+        "sb_base": rng.choice([0, 7, 300]), "row_step": row_step, "group_step": group_step, "skew": skew, **more,
     }  # fmt: skip
 
 
@@ -38,8 +39,9 @@ def expected_writes(memory, cp, c):
                 if c["pointwise"]:
                     bank, addr = g % 9, g // 9 * c["group_step"] + y * c["row_step"] + x
                 else:
-                    bank = 3 * (y % 3) + x % 3
-                    addr = g * c["group_step"] + y // 3 * c["row_step"] + x // 3
+                    column = x + g % 3 if c["skew"] else x
+                    bank = 3 * (y % 3) + column % 3
+                    addr = g * c["group_step"] + y // 3 * c["row_step"] + column // 3
                 place = c["addr"] + g * c["run_stride"] + y * pitch + x * cp
                 word = int.from_bytes(memory.data[place : place + cp], "little")
                 yield bank, c["sb_base"] + addr, word
@@ -99,7 +101,7 @@ def test_random_commands(cp, beat_bytes, max_burst, pixels, stall):
     commands = []
     for i in range(10):
         pointwise = i % 2
-        groups = rng.choice([1, 2, 10, 19]) if pointwise else rng.randint(1, 3)
+        groups = rng.choice([1, 2, 10, 19]) if pointwise else rng.randint(1, 5)
         rows, cols = rng.choice([(1, 1), (3, 3), (4, 4), (rng.randint(1, 7), rng.randint(1, 10))])
         tokens = {name: rng.randint(0, 1) for name in ("wait_free", "wait_stored", "signal_full")}
         commands.append(tile(rng, cp, beat_bytes, size, groups, rows, cols, pointwise, **tokens))

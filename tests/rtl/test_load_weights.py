@@ -10,7 +10,7 @@ from tests.rtl.axi_memory import AxiMemory
 from tests.rtl.simulate import Trace, simulate
 from tests.rtl.streams import stream_put, token_feed
 
-DB, PB, ZSB = 0, 1, 2
+DB, PB, ZSB, TABLE = 0, 1, 2, 3
 # kp, cp, beat_bytes, max_burst; tiles end in padding from the third on.
 SHAPES = [
     (4, 3, 4, 16), (16, 9, 16, 64), (3, 1, 4, 4), (2, 3, 16, 16), (1, 1, 8, 2), (4, 1, 32, 8), (4, 2, 32, 8),
@@ -20,7 +20,9 @@ SHAPES = [
 def fill(rng, shape, size, memory, runs, per_run, **more):
     """A LOAD_WGT of ``runs`` runs of ``per_run`` tiles or entries somewhere in DRAM."""
     kp, cp, beat_bytes, _ = shape
-    one = 8 * kp if memory == ZSB else 9 * kp * cp
+    if memory == TABLE:
+        runs, per_run, more = 1, 1, more | {"slot": rng.randint(0, 1)}
+    one = {ZSB: 8 * kp, TABLE: 256}.get(memory, 9 * kp * cp)
     beats = -(-one // beat_bytes) * per_run
     stride = beat_bytes * (beats + rng.choice([0, 0, rng.randint(1, 9)]))
     return {
@@ -37,6 +39,10 @@ def expected_writes(dram, shape, c):
     word_bytes = 8 if to_zsb else 9 * cp
     one = -(-word_bytes * kp // beat_bytes) * beat_bytes
     slot = c["slot"]
+    if c["memory"] == TABLE:
+        for n in range(32):
+            yield TABLE, 32 * slot + n, None, int.from_bytes(dram.data[c["addr"] + 8 * n :][:8], "little")
+        return
     for run in range(c["runs"]):
         start = c["addr"] + run * c["run_stride"]
         for place in range(start, start + c["run_beats"] * beat_bytes, one):
@@ -65,15 +71,17 @@ def load(shape, memory, commands, rng, stall=0.0, token_stall=0.0):
 
     async def ports(ctx):
         cycle = 0
-        async for _c, _r, en, to, addr, data, lane, entry, zsb in ctx.tick().sample(
+        async for _c, _r, en, to, addr, data, lane, entry, zsb, table, word, eight in ctx.tick().sample(
             dut.weights.en, dut.weights.memory, dut.weights.addr, dut.weights.data,
-            dut.zsb.en, dut.zsb.addr, dut.zsb.data,
+            dut.zsb.en, dut.zsb.addr, dut.zsb.data, dut.table.en, dut.table.addr, dut.table.data,
         ):  # fmt: skip
-            assert not (en and lane) and lane & (lane - 1) == 0
+            assert bool(en) + bool(lane) + table <= 1 and lane & (lane - 1) == 0
             if en:
                 writes.append((cycle, to, addr, None, data))
             if lane:
                 writes.append((cycle, ZSB, entry, lane.bit_length() - 1, zsb))
+            if table:
+                writes.append((cycle, TABLE, word, None, eight))
             cycle += 1
 
     async def w_free(ctx):
@@ -96,9 +104,9 @@ def test_random_commands(shape, stall):
         size, beat_bytes, max_burst, seed=seed, latency=rng.randint(1, 20), stall=stall, max_outstanding=8
     )
     commands = []
-    for i in range(9):
+    for i in range(12):
         tokens = {name: rng.randint(0, 1) for name in ("wait_free", "signal_full")}
-        commands.append(fill(rng, shape, size, i % 3, rng.randint(1, 3), rng.randint(1, 3), **tokens))
+        commands.append(fill(rng, shape, size, i % 4, rng.randint(1, 3), rng.randint(1, 3), **tokens))
     writes, trace, taken = load(shape, memory, commands, rng, stall, stall and 0.8)
 
     assert len(trace["accept"]) == len(commands)

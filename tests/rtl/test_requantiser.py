@@ -73,6 +73,41 @@ def test_it_rounds_half_to_even(seed):
     assert simulated(rows) == [exact(*row) for row in rows]
 
 
+def test_tables_replace_the_clamped_value():
+    """Both tables, written while values pass, and none; an index is the clamped value, however the value left int8."""
+    rng = np.random.default_rng(5)
+    tables = rng.integers(-128, 128, (2, 256), dtype=np.int8)
+    values = [int(v) for v in rng.integers(-300, 300, 200)]
+    choice = [int(c) for c in rng.integers(0, 3, 200)]
+    dut, got = Requantiser(), []
+
+    async def bench(ctx):
+        for table in range(2):
+            for word in range(32):
+                ctx.set(dut.entries.en, 1)
+                ctx.set(dut.entries.addr, 32 * table + word)
+                ctx.set(dut.entries.data, int.from_bytes(tables[table, 8 * word : 8 * word + 8].tobytes(), "little"))
+                await ctx.tick()
+        ctx.set(dut.entries.en, 0)
+        ctx.set(dut.lo, -100)
+        ctx.set(dut.hi, 127)
+        ctx.set(dut.entry, 1 << 32)  # as it is
+        for value, table in zip(values + [0] * LATENCY, [0] * (LATENCY - 1) + choice + [0], strict=True):
+            ctx.set(dut.acc, value)
+            ctx.set(dut.table, table)
+            await ctx.tick()
+            got.append(ctx.get(dut.y))
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    sim.run()
+    clamped = [min(max(value, -100), 127) for value in values]
+    assert got[LATENCY - 1 : LATENCY - 1 + len(values)] == [
+        v if table == 0 else int(tables[table - 1, v + 128]) for v, table in zip(clamped, choice, strict=True)
+    ]
+
+
 def test_one_flipped_rounding_bit_is_seen(monkeypatch):
     """The check above can fail: ties rounded to odd instead of even."""
 

@@ -124,3 +124,97 @@ def test_addresses_and_marks(stall, seed):
     assert gives["out"] == sum(c["signal_out"] for c in commands)
     if not stall:
         assert set(gaps[1:]) == {1}  # commands follow each other without a gap
+
+
+def depthwise_command(rng):
+    stride = rng.choice([0, 1, 1, 2])
+    rows, cols = (1, 1) if stride == 0 else (rng.randrange(1, 9), rng.randrange(1, 9))
+    y0, x0 = (0, 0) if stride == 0 else (rng.randrange(-3, 7), rng.randrange(-3, 7))
+    most = rng.randrange(1, 6) if stride == 0 else (cols - 1) // stride + 1  # the last pixel before the next row's first
+    out_rows, out_cols = rng.randrange(1, 5), rng.randrange(1, most + 1)
+    row_step = -(-(cols + 2) // 3)
+    return {
+        "depthwise": 1,
+        "reps": 1,
+        "stride": stride,
+        "out_rows": out_rows,
+        "out_cols": out_cols,
+        "pixels": out_rows * out_cols,
+        "y0": y0,
+        "x0": x0,
+        "rows": rows,
+        "cols": cols,
+        "sb_base": rng.randrange(100, 200),
+        "row_step": row_step,
+        "group_step": row_step * -(-rows // 3),
+        "last_banks": rng.randrange(3),
+        "start": 1,
+        "finish": 1,
+        "out_base": rng.randrange(1000),
+    }
+
+
+@pytest.mark.parametrize(("stall", "seed"), [(0.0, 0), (0.6, 1)])
+def test_depthwise_columns(stall, seed):
+    """Each pixel's window was read, a column a cycle, of three groups and rows, up to the cycle before it; and when."""
+    rng = random.Random(seed)
+    commands = [depthwise_command(rng) for _ in range(60)]
+    total = sum(c["pixels"] for c in commands)
+    dut, reads, pixels, starts = Run(), [], [], []
+
+    async def put(ctx):
+        for command in commands:
+            while rng.random() < stall:
+                await ctx.tick()
+            ctx.set(dut.command.payload.as_value(), int.from_bytes(Command(Opcode.PASS, command).encode(), "little"))
+            ctx.set(dut.command.valid, 1)
+            await ctx.tick().until(dut.command.ready)
+            ctx.set(dut.command.valid, 0)
+
+    async def shadow(ctx):
+        while len(pixels) < total:
+            ctx.set(dut.shadow_full, rng.random() >= stall)
+            await ctx.tick()
+
+    async def watch(ctx):
+        while len(pixels) < total:
+            _, _, pixel, present, y_mod, x_mod, consume, *addr = await ctx.tick().sample(
+                dut.pixel, dut.present, dut.y_mod, dut.x_mod, dut.consume, *dut.addr
+            )
+            if consume:
+                starts.append(len(reads))
+            # (row, group) -> (bank, word), as the LB puts them in order; None where the row is outside.
+            reads.append({
+                (i, g): (3 * ((y_mod + i) % 3) + (x_mod + g) % 3, addr[3 * ((y_mod + i) % 3) + (x_mod + g) % 3])
+                if present >> 3 * i + g & 1 else None
+                for i in range(3) for g in range(3)
+            })  # fmt: skip
+            if pixel.valid:
+                pixels.append((len(reads) - 1, pixel.columns, pixel.out_addr))
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(put)
+    sim.add_testbench(shadow)
+    sim.add_testbench(watch)
+    sim.run()
+    seen = iter(pixels)
+    for c, start in zip(commands, starts, strict=True):
+        step, width = (c["stride"], c["cols"]) if c["stride"] else (1, c["out_cols"])
+        for p in range(c["out_rows"]):
+            for q in range(c["out_cols"]):
+                cycle, columns, out = next(seen)
+                assert cycle == start + p * width + q * step + c["x0"] + 3
+                assert out == c["out_base"] + p * c["out_cols"] + q
+                for j in range(3):
+                    x = c["x0"] + q * c["stride"] + j
+                    assert columns >> j & 1 == (0 <= x < c["cols"])
+                    if not 0 <= x < c["cols"]:
+                        continue
+                    for i in range(3):
+                        y = c["y0"] + p * c["stride"] + i
+                        for g in range(3):
+                            column = x + (c["last_banks"] + g) % 3
+                            word = c["sb_base"] + g * c["group_step"] + y // 3 * c["row_step"] + column // 3
+                            place = (3 * (y % 3) + column % 3, word) if 0 <= y < c["rows"] else None
+                            assert reads[cycle - 3 + j][i, g] == place

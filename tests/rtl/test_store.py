@@ -40,8 +40,9 @@ def expect(c, cp, nb, size, banks, memory):
                 b = memory[at_b : at_b + cp]
                 at_b += cp
                 for lane in range(cp):
-                    value = c["use_a"] and (int8(row_a[y * c["cols"] + x][lane]) - c["z_a"]) * c["m_a"]
-                    value += c["use_b"] and (int8(b[lane]) - c["z_b"]) * c["m_b"]
+                    of_a = c["use_a"] and int8(row_a[y * c["cols"] + x][lane]) - c["z_a"]
+                    of_b = c["use_b"] and int8(b[lane]) - c["z_b"]
+                    value = of_a * of_b if c.get("multiply") else of_a * c["m_a"] + of_b * c["m_b"]
                     sums[lane] = (sums[lane] if c["pool"] else 0) + value
                 if not c["pool"]:
                     result = [finish(sums[i], c) & 255 if i < lanes else 0 for i in range(cp)]
@@ -83,6 +84,8 @@ def command(rng, cp, nb, size, region, b_region, **fixed):
     else:
         c["m_a"], c["m_b"] = rng.getrandbits(24), rng.getrandbits(24)
         c["shift"] = rng.choice([20, 24, 26, 30, rng.randint(0, 63)])
+    if c["use_a"] and c["use_b"] and not c["pool"] and rng.random() < 0.4:
+        c["multiply"], c["shift"] = 1, rng.randint(0, 12)
     c["lo"] = rng.choice([-128, c["z_out"]])
     c["hi"] = rng.choice([127, rng.randint(c["lo"], 127)])
     c["wait_full"] = c["use_a"] and rng.random() < 0.7
@@ -331,7 +334,8 @@ def test_pool_cycles():
     assert memory.writes.beats == [t + 26, t + 42, t + 58]
 
 
-LANE = {"z_a": 0, "z_b": 0, "m_b": 0, "shift": 0, "z_out": 0, "lo": -128, "hi": 127, "use_a": 1, "use_b": 0}
+LANE = {"z_a": 0, "z_b": 0, "m_b": 0, "shift": 0, "z_out": 0, "lo": -128, "hi": 127, "use_a": 1, "use_b": 0,
+        "multiply": 0}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -350,6 +354,9 @@ LANE = {"z_a": 0, "z_b": 0, "m_b": 0, "shift": 0, "z_out": 0, "lo": -128, "hi": 
         ({"m_a": 1, "shift": 63}, -128, 0, 0),
         ({"m_a": 1, "z_a": 5, "m_b": 2, "z_b": -3, "use_b": 1}, 10, 4, 19),  # 5 + 14
         ({"m_a": 1, "z_a": 5, "m_b": 2, "z_b": -3, "use_a": 0, "use_b": 1}, 10, 4, 14),
+        ({"z_a": 5, "z_b": -3, "use_b": 1, "multiply": 1, "shift": 1}, 10, 4, 18),  # 5 * 7 / 2 = 17.5 to even 18
+        ({"z_a": 127, "z_b": -128, "use_b": 1, "multiply": 1, "shift": 9}, -128, 127, -127),  # -255 * 255 / 512
+        ({"z_a": 0, "z_b": 0, "use_b": 1, "multiply": 1}, -128, -128, 127),
     ],
 )
 def test_lane_by_hand(fields, a, b, y):
