@@ -57,15 +57,16 @@ class Buffers(Section):
 
 
 class Axi(Section):
-    """How data comes and goes. Weights, activations and results have ``data_bits`` a beat each, over ``stripes`` AXI
-    ports side by side; the Program has one more port, as wide as one of those. ``max_burst``: beats of the longest
-    burst. ``pixels``: of a row, that LOAD_ACT and STORE move a cycle.
+    """How data comes and goes. Activations and results have ``data_bits`` a beat each, over ``stripes`` AXI ports side
+    by side; weights come over ``weight_stripes`` ports (as many, unless told), each as wide as one of those, and the Program
+    has one more. ``max_burst``: beats of the longest burst. ``pixels``: of a row, that LOAD_ACT and STORE move a cycle.
     """
 
     data_bits: int = Field(ge=32, le=1024, description="bits, a power of two in 32..1024")
     max_burst: int = Field(ge=2, le=256, description="beats, a power of two in 2..256")
     pixels: Literal[1, 2, 4] = Field(1, description="1, 2 or 4 pixels")
     stripes: Literal[1, 2, 4] = Field(1, description="1, 2 or 4 ports")
+    weight_stripes: Literal[1, 2, 4] | None = Field(None, description="1, 2 or 4 ports")
 
 
 class Dram(Section):
@@ -119,13 +120,27 @@ class Accelerator(Section):
 
     @property
     def beat_bytes(self) -> int:
-        """B: bytes of a beat of weights, activations and results, over all stripes."""
+        """B: bytes of a beat of activations and results, over all stripes."""
         return self.axi.data_bits // 8
 
     @property
     def stripes(self) -> int:
-        """AXI ports side by side that weights, activations and results have each."""
+        """AXI ports side by side that activations and results have each."""
         return self.axi.stripes
+
+    @property
+    def weight_stripes(self) -> int:
+        """AXI ports side by side that weights have."""
+        return self.axi.weight_stripes or self.axi.stripes
+
+    @property
+    def weight_beat_bytes(self) -> int:
+        """BW: bytes of a beat of weights, ZSB entries and tables, over all their stripes.
+
+        >>> Accelerator.load("zcu104").weight_beat_bytes
+        64
+        """
+        return self.port_bytes * self.weight_stripes
 
     @property
     def port_bytes(self) -> int:
@@ -160,12 +175,12 @@ class Accelerator(Section):
     @property
     def tile_beats(self) -> int:
         """Beats of a weight tile in DRAM."""
-        return -(-self.tile_bytes_raw // self.beat_bytes)
+        return -(-self.tile_bytes_raw // self.weight_beat_bytes)
 
     @property
     def tile_bytes(self) -> int:
         """Bytes of a weight tile in DRAM, where it is padded to whole beats."""
-        return self.tile_beats * self.beat_bytes
+        return self.tile_beats * self.weight_beat_bytes
 
     @property
     def pb_tiles(self) -> int:
@@ -285,12 +300,12 @@ class Accelerator(Section):
                 yield key, value, legal
         if axi.data_bits < 32 * axi.stripes:
             yield "axi.stripes", axi.stripes, f"at most {axi.data_bits // 32}: a port has 32 bits or more"
-        beat = self.beat_bytes
+        beat = max(self.beat_bytes, self.weight_beat_bytes)
         if axi.max_burst * beat > 4096:
             yield "axi.max_burst", axi.max_burst, f"at most {4096 // beat} beats of {beat} bytes (4 KiB)"
-        if (8 * self.kp) % beat:
+        if (8 * self.kp) % self.weight_beat_bytes:
             entry = f"{64 * self.kp} bits, 64 for each of array.kp = {self.kp} filters"
-            yield "axi.data_bits", axi.data_bits, f"bits that divide a ZSB entry ({entry})"
+            yield "axi.data_bits", axi.data_bits, f"bits that, with axi.weight_stripes, divide a ZSB entry ({entry})"
         burst = axi.max_burst * beat
         if self.dram.bytes % burst:
             yield "dram.bytes", self.dram.bytes, f"a multiple of the longest burst, {burst} bytes"

@@ -167,9 +167,9 @@ def _load_act(c: Command, a: Accelerator, totals: Counter[str]) -> None:
 
 def _load_wgt(c: Command, a: Accelerator, totals: Counter[str]) -> None:
     beats = c["runs"] * c["run_beats"]
-    totals["wgt_bytes"] += beats * a.beat_bytes
+    totals["wgt_bytes"] += beats * a.weight_beat_bytes
     if c["memory"] == ZSB:
-        totals["zsb_bytes"] += beats * a.beat_bytes
+        totals["zsb_bytes"] += beats * a.weight_beat_bytes
     else:
         totals["pb_tiles_loaded" if c["memory"] == PB else "db_tiles_loaded"] += beats // a.tile_beats
 

@@ -165,9 +165,9 @@ def load_words(memory: int, runs: int, run_beats: int, accelerator: Accelerator)
     """
     a, beats = accelerator, runs * run_beats
     if memory == ZSB:
-        return beats * a.beat_bytes // (LANE_BYTES * a.kp), a.kp, LANE_BYTES
+        return beats * a.weight_beat_bytes // (LANE_BYTES * a.kp), a.kp, LANE_BYTES
     if memory == TABLE:
-        return runs, run_beats * a.beat_bytes // LANE_BYTES, LANE_BYTES
+        return runs, run_beats * a.weight_beat_bytes // LANE_BYTES, LANE_BYTES
     return beats // a.tile_beats, a.kp, TAPS * a.cp
 
 
@@ -257,7 +257,7 @@ def _load_wgt(m: _Machine) -> Process:
         start = max(there, free, (yield from m.take(c["wait_free"], "w_free")))
         m.accept("LOAD_WGT", index, start)
         words = load_words(c["memory"], c["runs"], c["run_beats"], a)
-        read = read_cycles(*words, a.beat_bytes, m.interval)
+        read = read_cycles(*words, a.weight_beat_bytes, m.interval)
         end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "w_full", end)
         m.timeline.append(Interval("LOAD_WGT", index, start, end - LOAD_GIVE))

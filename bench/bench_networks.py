@@ -32,7 +32,7 @@ def tile_bound(layer: Layer, accelerator: Accelerator) -> int:
 def dram_bound(layer: Layer, accelerator: Accelerator) -> float:
     """Cycles that its weights, input and output take on all data ports together."""
     bytes_ = layer.weight_bytes + layer.input_bytes + layer.output_bytes
-    return bytes_ / (3 * accelerator.beat_bytes) * accelerator.dram.cycles_per_beat
+    return bytes_ / (2 * accelerator.beat_bytes + accelerator.weight_beat_bytes) * accelerator.dram.cycles_per_beat
 
 
 @click.command()

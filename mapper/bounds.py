@@ -79,10 +79,10 @@ class _Transfer:
         return np.asarray(commands * self.fixed + rows * self.row)
 
 
-def _loads(accelerator: Accelerator, cols: int, size: int, pixels: int = 1) -> _Transfer:
-    """LOADs of rows of ``cols`` pixels (words, of weights), from one acceptance to the next."""
+def _loads(accelerator: Accelerator, cols: int, size: int, beat: int, pixels: int = 1) -> _Transfer:
+    """LOADs of rows of ``cols`` pixels (words, of weights), from one acceptance to the next, in beats of ``beat`` bytes."""
     a = accelerator
-    one, two = (read_cycles(rows, cols, size, a.beat_bytes, a.dram.cycles_per_beat, pixels) for rows in (1, 2))
+    one, two = (read_cycles(rows, cols, size, beat, a.dram.cycles_per_beat, pixels) for rows in (1, 2))
     return _Transfer(LOAD_ADDRESS + a.dram.latency_cycles + LOAD_GIVE + 2 * one - two, two - one)
 
 
@@ -137,7 +137,7 @@ class Bounds:
 
         # Input, in rows of a group. The first tile comes in parts, behind each of which some passes are left.
         groups = a.groups(layer.C)
-        act = _loads(a, layer.W, a.cp, a.pixels)
+        act = _loads(a, layer.W, a.cp, a.beat_bytes, a.pixels)
         lead_ct = -(-grid.ct // c.lead)
         parts = np.where(leading, -(-grid.ct // lead_ct), 1)
         part_groups = np.minimum(lead_ct * (TAPS if is_pointwise(layer) else 1), groups)
@@ -155,7 +155,7 @@ class Bounds:
         act_bound = begin + TOKEN + 1 + np.maximum(first_act, all_act) + drain
 
         # Weights, in tiles, and the ZSB table, in entries; a table in parts is last needed by the last pass.
-        tile, entry = _loads(a, kp, TAPS * a.cp), _loads(a, kp, LANE_BYTES)
+        tile, entry = (_loads(a, kp, size, a.weight_beat_bytes) for size in (TAPS * a.cp, LANE_BYTES))
         streamed = weights.streamed
         table = np.where(leading, 0, entry(1, grid.kt))
         once = filters | (tiles == 1) | (streamed <= a.db_half_tiles)

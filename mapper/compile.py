@@ -150,7 +150,7 @@ class _Fields:
             "memory": Memory.ZSB,
             "addr": self.map.zsb[self.subnet.name][layer.name] + entries.start * size,
             "runs": 1,
-            "run_beats": len(entries) * size // self.a.beat_bytes,
+            "run_beats": len(entries) * size // self.a.weight_beat_bytes,
             "slot": slot,
         }
 

@@ -273,14 +273,14 @@ def _wgts(b: LayerBatch, m: Machines, w: WeightGroups, reload: npt.NDArray[np.bo
     before, old = np.divmod(tile * groups + group - 2, groups)  # the group that had this half of the DB
     after = before * w.pieces + w.group_last[line, old]
     tiles = np.where(zsb, b.kt, w.run_tiles[line, run])
-    entry_beats = LANE_BYTES * m.kp // b.of_machine(lambda a: a.beat_bytes)
+    entry_beats = LANE_BYTES * m.kp // b.of_machine(lambda a: a.weight_beat_bytes)
     beats: Ints = tiles * np.where(zsb, entry_beats, b.of_machine(lambda a: a.tile_beats))
 
     def entries(a: Accelerator, rows: int, cols: int) -> int:
-        return read_cycles(rows, cols, LANE_BYTES, a.beat_bytes, a.dram.cycles_per_beat)
+        return read_cycles(rows, cols, LANE_BYTES, a.weight_beat_bytes, a.dram.cycles_per_beat)
 
     def words(a: Accelerator, rows: int, cols: int) -> int:
-        return read_cycles(rows, cols, TAPS * a.cp, a.beat_bytes, a.dram.cycles_per_beat)
+        return read_cycles(rows, cols, TAPS * a.cp, a.weight_beat_bytes, a.dram.cycles_per_beat)
 
     entry, word = _by_row(b, m.kp, entries), _by_row(b, m.kp, words)
     read = np.where(zsb, entry[0], word[0]) + tiles * np.where(zsb, entry[1], word[1])

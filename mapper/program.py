@@ -120,4 +120,6 @@ class Program:
             elif c.opcode is Opcode.STORE:
                 beats["out"] += c["groups"] * c["run_beats"]
                 beats["b"] += c["groups"] * c["b_run_beats"] if c["use_b"] else 0
-        return {port: n * self.accelerator.beat_bytes for port, n in beats.items()} | {"prog": len(self.encoded)}
+        a = self.accelerator
+        size = dict.fromkeys(PORTS, a.beat_bytes) | {"wgt": a.weight_beat_bytes}
+        return {port: n * size[port] for port, n in beats.items()} | {"prog": len(self.encoded)}

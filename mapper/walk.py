@@ -55,7 +55,7 @@ class LeanFields:
         return {"memory": memory, "runs": run.runs, "run_beats": run.length * self.tile_beats}
 
     def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
-        beats = len(entries) * LANE_BYTES * self.a.kp // self.a.beat_bytes
+        beats = len(entries) * LANE_BYTES * self.a.kp // self.a.weight_beat_bytes
         return {"memory": Memory.ZSB, "runs": 1, "run_beats": beats}
 
     def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
@@ -132,6 +132,7 @@ def time_in_order(
     a = accelerator
     kp, cp, beat, latency, interval = a.kp, a.cp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
     together, tile_beats, program_beat = a.pixels, a.tile_beats, a.program_beat_bytes
+    weight_beat = a.weight_beat_bytes
     slot_cycles = max(1, SLOT_BYTES // a.program_beat_bytes * a.dram.cycles_per_beat)
     arrival_0, bytes_, late, dispatched = FETCH_ADDRESS + latency - interval, 0, 0, -1
     load_fixed = LOAD_ADDRESS + latency + LOAD_GIVE
@@ -211,9 +212,9 @@ def time_in_order(
             wgt_accepted.append(start)
             beats = f["runs"] * f["run_beats"]
             if f["memory"] == Memory.ZSB:
-                words = read_cycles(beats * beat // (LANE_BYTES * kp), kp, LANE_BYTES, beat, interval)
+                words = read_cycles(beats * weight_beat // (LANE_BYTES * kp), kp, LANE_BYTES, weight_beat, interval)
             else:
-                words = read_cycles(beats // tile_beats, kp, TAPS * cp, beat, interval)
+                words = read_cycles(beats // tile_beats, kp, TAPS * cp, weight_beat, interval)
             wgt_free = start + load_fixed + words
             if f.get("signal_full"):
                 given["w_full"].append(wgt_free + TOKEN)
