@@ -39,10 +39,13 @@ _BYTES = "0 or more bytes, a whole number"
 
 
 class Array(Section):
-    """The array of DPEs: ``kp`` filters by ``cp`` channels."""
+    """The array of DPEs: ``kp`` filters by ``cp`` channels. ``dsp_packing``: two filters share a wide multiplier; same
+    results in the same cycles.
+    """
 
     kp: int = Field(ge=1, le=63, description="1 to 63 filters")
     cp: int = Field(ge=1, le=63, description="1 to 63 channels")
+    dsp_packing: bool = Field(False, description="true or false")
 
 
 class Buffers(Section):
@@ -220,9 +223,13 @@ class Accelerator(Section):
     def hash(self) -> str:
         """Twelve hexadecimal digits that identify this description, whatever file it came from.
 
-        The shipped tables of energy and area are not part of it, other tables are.
+        The shipped tables of energy and area are not part of it, other tables are; nor is an option that is not taken.
         """
-        shipped = {name for name, table in _TABLES.items() if getattr(self, name) == table.shipped()}
+        shipped: dict[str, Any] = {
+            name: True for name, table in _TABLES.items() if getattr(self, name) == table.shipped()
+        }
+        if not self.array.dsp_packing:
+            shipped["array"] = {"dsp_packing"}
         canonical = json.dumps(self.model_dump(mode="json", exclude=shipped), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

@@ -11,12 +11,13 @@ def word(values):
     return int.from_bytes(values.astype(np.int8).tobytes(), "little")
 
 
-@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 0), (1, 1, 1), (3, 5, 2)])
-def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed):
+@pytest.mark.parametrize("dsp_packing", [False, True])
+@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 0), (1, 1, 1), (3, 5, 2), (2, 1, 3)])
+def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed, dsp_packing):
     rng = np.random.default_rng(seed)
     tiles = rng.integers(-128, 128, (3, kp, 9, cp))
     windows = rng.integers(-128, 128, (3, 8, 9, cp))
-    dut, got = Array(kp=kp, cp=cp), []
+    dut, got = Array(kp=kp, cp=cp, dsp_packing=dsp_packing), []
 
     async def bench(ctx):
         async def load(tile, k):
