@@ -39,10 +39,13 @@ _BYTES = "0 or more bytes, a whole number"
 
 
 class Array(Section):
-    """The array of DPEs: ``kp`` filters by ``cp`` channels."""
+    """The array of DPEs: ``kp`` filters by ``cp`` channels. ``dsp_packing``: two filters share a wide multiplier; same
+    results in the same cycles.
+    """
 
     kp: int = Field(ge=1, le=63, description="1 to 63 filters")
     cp: int = Field(ge=1, le=63, description="1 to 63 channels")
+    dsp_packing: bool = Field(False, description="true or false")
 
 
 class Buffers(Section):
@@ -58,8 +61,9 @@ class Buffers(Section):
 
 class Axi(Section):
     """How data comes and goes. Activations and results have ``data_bits`` a beat each, over ``stripes`` AXI ports side
-    by side; weights come over ``weight_stripes`` ports (as many, unless told), each as wide as one of those, and the Program
-    has one more. ``max_burst``: beats of the longest burst. ``pixels``: of a row, that LOAD_ACT and STORE move a cycle.
+    by side; weights come over ``weight_stripes`` ports (as many, unless told), each as wide as one of those, and the
+    Program over one more. ``max_burst``: beats of the longest burst. ``pixels``: of a row, that LOAD_ACT and STORE move
+    a cycle.
     """
 
     data_bits: int = Field(ge=32, le=1024, description="bits, a power of two in 32..1024")
@@ -235,9 +239,13 @@ class Accelerator(Section):
     def hash(self) -> str:
         """Twelve hexadecimal digits that identify this description, whatever file it came from.
 
-        The shipped tables of energy and area are not part of it, other tables are.
+        The shipped tables of energy and area are not part of it, other tables are; nor is an option that is not taken.
         """
-        shipped = {name for name, table in _TABLES.items() if getattr(self, name) == table.shipped()}
+        shipped: dict[str, Any] = {
+            name: True for name, table in _TABLES.items() if getattr(self, name) == table.shipped()
+        }
+        if not self.array.dsp_packing:
+            shipped["array"] = {"dsp_packing"}
         canonical = json.dumps(self.model_dump(mode="json", exclude=shipped), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

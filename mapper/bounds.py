@@ -80,7 +80,7 @@ class _Transfer:
 
 
 def _loads(accelerator: Accelerator, cols: int, size: int, beat: int, pixels: int = 1) -> _Transfer:
-    """LOADs of rows of ``cols`` pixels (words, of weights), from one acceptance to the next, in beats of ``beat`` bytes."""
+    """LOADs of rows of ``cols`` pixels (words, of weights), in beats of ``beat`` bytes, from acceptance to the next."""
     a = accelerator
     one, two = (read_cycles(rows, cols, size, beat, a.dram.cycles_per_beat, pixels) for rows in (1, 2))
     return _Transfer(LOAD_ADDRESS + a.dram.latency_cycles + LOAD_GIVE + 2 * one - two, two - one)

@@ -320,7 +320,8 @@ class _Memories:
         c = node.command
         total = c["runs"] * c["run_beats"]
         if c["memory"] == Memory.ZSB:
-            self.zsb.write(node, c["slot"], c["slot"] + total * self.a.weight_beat_bytes // (8 * self.a.kp), node.index + 1)
+            entries = total * self.a.weight_beat_bytes // (8 * self.a.kp)
+            self.zsb.write(node, c["slot"], c["slot"] + entries, node.index + 1)
             return
         words = self.pb if c["memory"] == Memory.PB else self.db
         words.write(node, c["slot"], c["slot"] + total // self.a.tile_beats, node.index + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,20 @@ the cost stands in the row of another layer; ``unsupported: ...`` where there is
 still for input, weights or an output half; ``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on
 chip, ``energy_*_j``: parts of ``energy_j`` (``docs/model.md``)."""
 
+Search = Callable[..., Any]
+"""Gives a :class:`mapper.optimise.Mapping`, or what has its costs, ``weights``, ``tiling`` and ``walk``."""
+
 _PARTS = {"dram": "dram", "leakage": "leakage", "requantise": "outputs", "store": "outputs"}
 _PARTS |= dict.fromkeys(BUFFERS, "buffers")
 
 
 def predict_subnet(
-    subnet: SubNet, machine: Machine, resident: PersistentBuffer | None = None
+    subnet: SubNet, machine: Machine, resident: PersistentBuffer | None = None, search: Search = optimise
 ) -> Iterator[dict[str, Any]]:
     """Rows with :data:`COLUMNS`, one a layer, in order: each layer as a Program of its own, mapped for latency.
 
-    ``resident``: what the PB holds; None: nothing. A layer that the machine cannot run is a row that says why.
+    ``resident``: what the PB holds; None: nothing. ``search``: who maps a layer, called as
+    ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why.
 
     >>> from arch_model.spaces import get_space
     >>> rows = list(predict_subnet(get_space("fashion").subnet("fashion-d111-w222"), Accelerator.load("tiny")))
@@ -64,7 +68,7 @@ def predict_subnet(
         alike = replace(layer, name="layer", inputs=()), layer.name in adds, resident and layer.name
         try:
             if alike not in known or layer.kind is Kind.ADD:
-                known[alike] = _cost(layer, machine, resident, adds, by_name, readers)
+                known[alike] = _cost(layer, machine, resident, adds, by_name, readers, search)
             cost = known[alike]
         except MappingError as error:
             reason = str(error).removeprefix(f"layer {layer.name}: ")
@@ -111,6 +115,7 @@ def _cost(
     adds: Mapping[str, Layer],
     by_name: Mapping[str, Layer],
     readers: Mapping[str, int],
+    search: Search,
 ) -> dict[str, Any]:
     if not isinstance(machine, Accelerator):
         cost = machine.cost([layer])
@@ -128,7 +133,7 @@ def _cost(
     add, hits = adds.get(layer.name), None
     if resident is not None:
         hits = resident.layer_slots(layer.name, tile_grid(layer, machine))
-    best = optimise(layer, machine, add=add, hits=hits)
+    best = search(layer, machine, add=add, hits=hits)
     saved = 0
     if hits is not None and (hits >= 0).any():
         # Without the PB they would come as often as the others do.
@@ -160,13 +165,17 @@ def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
     return dict(zip(DETAILS, values, strict=True))
 
 
-def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
-    """Global average pooling is one STORE."""
+def pool_commands(layer: Layer, accelerator: Accelerator) -> list[Command]:
+    """Global average pooling as a Program of its own: one STORE, with the fields that cost."""
     a, groups = accelerator, accelerator.groups(layer.K)
     pitch, beat = a.pitch(layer.W), a.beat_bytes
     store = {"use_b": 1, "pool": 1, "groups": groups, "rows": layer.H, "cols": layer.W}
     store |= {"run_beats": a.pitch(1) // beat, "b_run_beats": layer.H * pitch // beat}
-    commands = [Command(Opcode.STORE, store), Command(Opcode.END, {})]
+    return [Command(Opcode.STORE, store), Command(Opcode.END, {})]
+
+
+def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
+    a, commands = accelerator, pool_commands(layer, accelerator)
     cycles = time_program(commands, a).cycles
     spent = energy_of(commands, a, cycles)
     return {

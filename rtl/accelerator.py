@@ -71,6 +71,7 @@ class FastSwitch(Component):
             ob_pixels=a.ob_pixels,
             out_words=2 * a.out_half_words,
             pixels=a.pixels,
+            dsp_packing=a.array.dsp_packing,
         )
         m.submodules.store = store = Store(cp=a.cp, nb=a.nb, pixels=a.pixels, **bus)
 

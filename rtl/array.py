@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from arch_model.accelerator import TAPS
 from rtl import dpe
-from rtl.dpe import DPE, balanced_sum
+from rtl.dpe import DPE, HIGH_BITS, PackedDPE, balanced_sum, less_borrow
 from rtl.pixel import delayed
 
 LATENCY = dpe.LATENCY + 1
@@ -19,24 +21,27 @@ class Array(Component):
     Parameters
     ----------
     kp, cp: filters and channels worked on at once, at least 1 each.
+    dsp_packing: filters 2i and 2i + 1 share their multipliers (:class:`rtl.dpe.PackedDPE`); of an odd KP the last
+        filter has its own, and so have all in channel 0 if there is ``depthwise``. Sums and their timing are the same.
+    depthwise: with windows of the filters' own, below.
 
     Ports
     -----
     load_en (In, kp): one-hot; writes ``load_data`` (In, 72 * cp; byte t * cp + c is tap t, channel c) to that
-        filter's shadow weights.
+        filter's shadow weights. With ``dsp_packing`` filter 2i + 1 is loaded after 2i, and no filter between them.
     swap (In, 1): the shadow weights become the active ones at the end of this cycle.
     window (In, 72 * cp): byte t * cp + c is tap t, channel c; meets the weights active in the same cycle.
     sums (Out, signed 32 × kp): Σ over taps and channels, ``LATENCY`` = 3 cycles after the window.
 
-    With ``depthwise`` there are three more, all of the window's cycle: ``own`` (In, 72 * kp; byte 9 * k + t is tap t of filter
-    k's own window), ``use_own`` (In, 1: the DPEs of channel 0 see it instead of ``window``), ``maximum`` (In, 1: the sums
-    are the greatest taps of ``own``).
+    With ``depthwise`` there are three more, all of the window's cycle: ``own`` (In, 72 * kp; byte 9 * k + t is tap t of
+    filter k's own window), ``use_own`` (In, 1: the DPEs of channel 0 see it instead of ``window``), ``maximum`` (In, 1:
+    the sums are the greatest taps of ``own``).
     """
 
-    def __init__(self, *, kp: int, cp: int, depthwise: bool = True):
+    def __init__(self, *, kp: int, cp: int, dsp_packing: bool = False, depthwise: bool = True):
         if kp < 1 or cp < 1:
             raise ValueError(f"kp × cp is {kp} × {cp}; each is at least 1")
-        self.kp, self.cp, self.depthwise = kp, cp, depthwise
+        self.kp, self.cp, self.dsp_packing, self.depthwise = kp, cp, dsp_packing, depthwise
         own = {"own": In(8 * TAPS * kp), "use_own": In(1), "maximum": In(1)} if depthwise else {}
         super().__init__(
             own
@@ -51,37 +56,77 @@ class Array(Component):
 
     def elaborate(self, platform):
         m = Module()
+        paired = self.kp // 2 * 2 if self.dsp_packing else 0  # so many filters are in pairs
+        signs = Signal(TAPS * self.cp)  # of the lower filter's weights, until the upper one's come
+        data = [self.load_data.word_select(i, 8) for i in range(TAPS * self.cp)]
+        if paired:
+            with m.If(self.load_en[:paired:2].any()):
+                m.d.sync += signs.eq(Cat(byte[-1] for byte in data))
+        uppers = Cat(
+            Cat(byte, byte[-1]) if self._alone(i % self.cp) else less_borrow(byte, sign)
+            for i, (byte, sign) in enumerate(zip(data, signs, strict=True))
+        )
 
-        def channel(word, c):
-            """The nine taps of one channel, as a DPE wants them."""
-            return [word.word_select(t * self.cp + c, 8) for t in range(TAPS)]
-
+        totals = [[] for _ in range(self.kp)]
+        for k in range(self.kp):
+            pair = k < paired
+            if pair and k % 2:
+                continue  # with the one before
+            weights = [self._weights(m, k, self.load_data)]
+            if pair:
+                weights.append(self._weights(m, k + 1, uppers))
+            for c in range(self.cp):
+                if pair and not self._alone(c):
+                    m.submodules[f"dpe_{k}_{c}"] = engine = PackedDPE()
+                    m.d.comb += [
+                        engine.window.eq(Cat(self._taps(self.window, c, 8))),
+                        engine.low.eq(Cat(self._taps(weights[0], c, 8))),
+                        engine.high.eq(Cat(self._taps(weights[1], c, HIGH_BITS))),
+                    ]
+                    totals[k].append(engine.total_low)
+                    totals[k + 1].append(engine.total_high)
+                    continue
+                for filter_, active in enumerate(weights, start=k):
+                    m.submodules[f"dpe_{filter_}_{c}"] = engine = DPE()
+                    bits = len(active) // (TAPS * self.cp)
+                    taps = Cat(self._taps(self.window, c, 8))
+                    if self._alone(c):
+                        taps = Mux(self.use_own, self._own(filter_), taps)
+                    m.d.comb += [
+                        engine.window.eq(taps),
+                        engine.weights.eq(Cat(tap[:8] for tap in self._taps(active, c, bits))),
+                    ]
+                    totals[filter_].append(engine.total)
         if self.depthwise:
             maximum = delayed(m, self.maximum, LATENCY - 1, "maximum")[-1]
-        for k in range(self.kp):
-            shadow = Signal(8 * TAPS * self.cp, name=f"shadow_{k}")
-            active = Signal(8 * TAPS * self.cp, name=f"active_{k}")
-            with m.If(self.load_en[k]):
-                m.d.sync += shadow.eq(self.load_data)
-            with m.If(self.swap):
-                m.d.sync += active.eq(shadow)
-            totals = []
-            for c in range(self.cp):
-                m.submodules[f"dpe_{k}_{c}"] = engine = DPE()
-                taps = channel(self.window, c)
-                if self.depthwise and c == 0:
-                    own = [self.own.word_select(TAPS * k + t, 8) for t in range(TAPS)]
-                    taps = [Mux(self.use_own, mine, shared) for mine, shared in zip(own, taps, strict=True)]
-                for t, (x, w) in enumerate(zip(taps, channel(active, c), strict=True)):
-                    m.d.comb += [engine.window.word_select(t, 8).eq(x), engine.weights.word_select(t, 8).eq(w)]
-                totals.append(engine.total)
-            total = balanced_sum(totals)
+        for k, (sums, terms) in enumerate(zip(self.sums, totals, strict=True)):
+            total = balanced_sum(terms)
             if self.depthwise:
                 m.submodules[f"greatest_{k}"] = greatest = Greatest()
-                m.d.comb += greatest.window.eq(Cat(*own))
+                m.d.comb += greatest.window.eq(self._own(k))
                 total = Mux(maximum, greatest.greatest, total)
-            m.d.sync += self.sums[k].eq(total)
+            m.d.sync += sums.eq(total)
         return m
+
+    def _alone(self, c: int) -> bool:
+        """Whether the filters' DPEs of channel c may see windows of their own."""
+        return self.depthwise and c == 0
+
+    def _own(self, k: int):
+        return self.own.word_select(k, 8 * TAPS)
+
+    def _weights(self, m: Module, k: int, loaded) -> Signal:
+        """Filter k's active weights, behind their shadow."""
+        shadow, active = Signal(len(loaded), name=f"shadow_{k}"), Signal(len(loaded), name=f"active_{k}")
+        with m.If(self.load_en[k]):
+            m.d.sync += shadow.eq(loaded)
+        with m.If(self.swap):
+            m.d.sync += active.eq(shadow)
+        return active
+
+    def _taps(self, word, c: int, bits: int) -> Iterator:
+        """The nine taps of channel c, of so many bits each, as a DPE wants them."""
+        return (word.word_select(t * self.cp + c, bits) for t in range(TAPS))
 
 
 class Greatest(Component):

@@ -22,9 +22,9 @@ class ColumnBuffer(Component):
     -----
     words (In, 72 * cp): of one column, byte (3 * i + j) * cp + c is row i, group j, channel c.
     lane (In, 6): where the K-tile's first channel is in group 0; with ``words``.
-    columns (In, 3), fill (In, signed 8): window columns that lie in the tensor, 0 the leftmost; the others read ``fill``.
-    windows (Out, 72 * kp): byte 9 * k + 3 * i + j is row i, column j of channel k's window; column 2 is what ``words`` held
-        one cycle before, and ``columns`` and ``fill`` of this cycle mask it.
+    columns (In, 3), fill (In, signed 8): window columns that lie in the tensor, 0 the leftmost; others read ``fill``.
+    windows (Out, 72 * kp): byte 9 * k + 3 * i + j is row i, column j of channel k's window; column 2 is what ``words``
+        held one cycle before, and ``columns`` and ``fill`` of this cycle mask it.
     """
 
     def __init__(self, *, kp: int, cp: int):

@@ -34,7 +34,7 @@ class Compute(Component):
 
     Parameters
     ----------
-    kp, cp: the array's shape. nb: banks of the OB's output side.
+    kp, cp, dsp_packing: the array's. nb: banks of the OB's output side.
     pixels: that LOAD_ACT writes, and STORE reads, a cycle.
     sb_words: words of an SB bank. ob_pixels: words of the OB. out_words: words of an output-side bank.
 
@@ -55,10 +55,20 @@ class Compute(Component):
     """
 
     def __init__(
-        self, *, kp: int, cp: int, nb: int, sb_words: int, ob_pixels: int, out_words: int, pixels: int = 1
+        self,
+        *,
+        kp: int,
+        cp: int,
+        nb: int,
+        sb_words: int,
+        ob_pixels: int,
+        out_words: int,
+        pixels: int = 1,
+        dsp_packing: bool = False,
     ):
         self.kp, self.cp, self.nb, self.pixels = kp, cp, nb, pixels
         self.sb_words, self.ob_pixels, self.out_words = sb_words, ob_pixels, out_words
+        self.dsp_packing = dsp_packing
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.PASS))),
@@ -87,7 +97,7 @@ class Compute(Component):
         m.submodules.run = run = Run()
         m.submodules.lb = lb = LineBuffer(cp=self.cp)
         depthwise = self.nb <= GROUPS  # else a K-tile's channels lie in more groups than the SB reads a cycle
-        m.submodules.array = dpes = Array(kp=self.kp, cp=self.cp, depthwise=depthwise)
+        m.submodules.array = dpes = Array(kp=self.kp, cp=self.cp, dsp_packing=self.dsp_packing, depthwise=depthwise)
         m.submodules.accumulator = acc = Accumulator(kp=self.kp, pixels=self.ob_pixels)
         m.submodules.repacker = repack = Repacker(kp=self.kp, cp=self.cp, nb=self.nb)
         connect(m, flipped(self.command), run.command)

@@ -11,11 +11,16 @@ from enum import StrEnum
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out, Signature
 
+from rtl.errors import ERROR_BITS, ErrorCode
+
 ADDRESS_BITS = 8
 IDENTITY = 0x46535731  # "FSW1"
 BEAT_COUNT_BITS = 20
-ERROR_BITS = 8
+ORDER_BITS = 20
+"""Of the number of a unit's command."""
 
+WATCHDOG_CYCLES = 1 << 20
+"""WATCHDOG after reset: far longer than any memory's latency or a pass of the largest tile."""
 
 STRIPES = 4
 """The most that a machine can have; it uses the first of BASE_0 .. BASE_3."""
@@ -35,13 +40,15 @@ class Access(StrEnum):
 class Register:
     """One register of 32 bits: its name, byte address, access, and what it means.
 
-    A COUNT register counts the cycles in which the port of its name in lower case is high.
+    A COUNT register counts the cycles in which the port of its name in lower case is high. ``reset`` is its value after
+    reset where that does not follow from the machine.
     """
 
     name: str
     address: int
     access: Access
     doc: str
+    reset: int = 0
 
     @property
     def port(self) -> str:
@@ -52,8 +59,8 @@ class Register:
 REGISTERS = (
     Register("ID", 0x00, Access.READ, f'0x{IDENTITY:08x} ("FSW1")'),
     Register("SHAPE", 0x04, Access.READ, "KP [7:0], CP [15:8], B [31:16]"),
-    Register("CTRL", 0x08, Access.COMMAND, "bit 0 start (self-clearing; ignored while busy)"),
-    Register("STATUS", 0x0C, Access.READ, "bit 0 busy, 1 done, 2 error; error code [15:8]"),
+    Register("CTRL", 0x08, Access.COMMAND, "bit 0 start (ignored while busy), 1 reset; both clear themselves"),
+    Register("STATUS", 0x0C, Access.READ, "bit 0 busy, 1 done, 2 error, 3 resetting; error code [15:8]"),
     Register("IRQ_ENABLE", 0x10, Access.WRITE, "bit 0 done or error"),
     Register("IRQ_STATUS", 0x14, Access.CLEAR, "bit 0; `irq` = status and enable"),
     Register("PROG_ADDR", 0x18, Access.WRITE, "byte address of the Program, a multiple of its port's longest burst"),
@@ -63,6 +70,14 @@ REGISTERS = (
         for i in range(STRIPES)
     ),
     Register("PORTS", 0x30, Access.READ, "stripes [7:0], pixels that LOAD_ACT and STORE move a cycle [15:8]"),
+    Register("ERROR_COMMAND", 0x34, Access.READ, f"which command the error is of ({ORDER_BITS} bits; see the codes)"),
+    Register(
+        "WATCHDOG",
+        0x38,
+        Access.WRITE,
+        f"cycles without progress that are an error; 0: never; {WATCHDOG_CYCLES} after reset",
+        WATCHDOG_CYCLES,
+    ),
     Register("CYCLES", 0x40, Access.COUNT, "cycles from start to done"),
     Register("COMMANDS", 0x44, Access.COUNT, "commands dispatched, END too"),
     Register("BUSY_LOAD_ACT", 0x48, Access.COUNT, "cycles LOAD_ACT had a command in hand"),
@@ -85,6 +100,8 @@ ADDRESS = {register.name: register.address for register in REGISTERS}
 """Byte address of each register by name, for drivers."""
 
 COUNTERS = tuple(register for register in REGISTERS if register.access is Access.COUNT)
+
+UNIT_ERRORS = tuple(code for code in ErrorCode if code.of_unit)
 
 
 def register_table() -> str:
@@ -152,6 +169,18 @@ class Control(Component):
     error : In(8)
         0, or an error code; the first one since start is kept. The machine stays busy until ``done`` (which
         does not come after a Fetch error: then reset).
+    order : In(20)
+        With a unit's error: how many commands it had taken before. Other errors are at the command that is next to be
+        dispatched, which COMMANDS counts.
+    progress : In(1)
+        Something moves. WATCHDOG cycles without, while busy, are an error of their own.
+    resetting : Out(1)
+        From CTRL's reset until ``drained``, busy all the time: no transfer may begin, those under way are to end.
+    drained : In(1)
+        None is under way.
+    clear : Out(1)
+        ``resetting`` and ``drained``, its last cycle: everything but Control is to be reset at its end. STATUS is
+        then 0; the other registers keep their values.
     irq : Out(1)
         IRQ_STATUS and IRQ_ENABLE. The status bit is set by ``done`` and by the first error, also in the cycle
         in which software clears it.
@@ -161,8 +190,8 @@ class Control(Component):
     Cycles
     ------
     AR accepted in t: R valid in t + 1, with the values of t. AW and W both accepted by t: written at the end
-    of t + 1, B valid in t + 2. ``start`` is high in t + 2. CYCLES counts every cycle from that of ``start``
-    to that of ``done``, both included. A read a cycle, a write every two.
+    of t + 1, B valid in t + 2. ``start`` is high in t + 2, ``resetting`` from then on. CYCLES counts every cycle
+    from that of ``start`` to that of ``done``, both included. A read a cycle, a write every two.
     """
 
     def __init__(self, *, kp: int, cp: int, beat_bytes: int, stripes: int = 1, pixels: int = 1):
@@ -182,6 +211,11 @@ class Control(Component):
                 "base": Out(32).array(STRIPES),
                 "done": In(1),
                 "error": In(ERROR_BITS),
+                "order": In(ORDER_BITS),
+                "progress": In(1),
+                "resetting": Out(1),
+                "drained": In(1),
+                "clear": Out(1),
                 "irq": Out(1),
                 **{register.port: In(1) for register in COUNTERS if register.name != "CYCLES"},
             }
@@ -192,16 +226,19 @@ class Control(Component):
         bus = self.s_axi_ctrl
         busy, done, failed, code = Signal(), Signal(), Signal(), Signal(ERROR_BITS)
         irq_enable, irq_status = Signal(), Signal()
+        place, patience, still = Signal(ORDER_BITS), Signal(32, init=WATCHDOG_CYCLES), Signal(32)
         values = {
             "ID": Const(IDENTITY, 32),
             "SHAPE": Const(self.kp | self.cp << 8 | self.beat_bytes << 16, 32),
-            "STATUS": Cat(busy, done, failed, Const(0, 5), code),
+            "STATUS": Cat(busy, done, failed, self.resetting, Const(0, 4), code),
             "IRQ_ENABLE": irq_enable,
             "IRQ_STATUS": irq_status,
             "PROG_ADDR": self.prog_addr,
             "PROG_BEATS": self.prog_beats,
             **{f"BASE_{i}": base for i, base in enumerate(self.base)},
             "PORTS": Const(self.stripes | self.pixels << 8, 32),
+            "ERROR_COMMAND": place,
+            "WATCHDOG": patience,
         }
         for register in COUNTERS:
             counter = values[register.name] = Signal(32, name=register.port)
@@ -239,11 +276,11 @@ class Control(Component):
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-        go, irq_clear = Signal(), Signal()
+        go, stop, irq_clear = Signal(), Signal(), Signal()
         with m.If(write):
             with m.Switch(address[2:]):
                 with m.Case(ADDRESS["CTRL"] >> 2):
-                    m.d.comb += go.eq(data[0] & strobe[0] & ~busy)
+                    m.d.comb += [go.eq(data[0] & ~data[1] & strobe[0] & ~busy), stop.eq(data[1] & strobe[0])]
                 with m.Case(ADDRESS["IRQ_STATUS"] >> 2):
                     m.d.comb += irq_clear.eq(data[0] & strobe[0])
                 for name, target in (
@@ -251,21 +288,36 @@ class Control(Component):
                     ("PROG_ADDR", self.prog_addr),
                     ("PROG_BEATS", self.prog_beats),
                     *((f"BASE_{i}", base) for i, base in enumerate(self.base)),
+                    ("WATCHDOG", patience),
                 ):
                     with m.Case(ADDRESS[name] >> 2):
                         m.d.sync += target.eq(data & mask | target & ~mask)
 
-        first_error = Signal()
-        m.d.comb += [first_error.eq(busy & (self.error != 0) & ~failed), self.irq.eq(irq_status & irq_enable)]
+        # `still` counts cycles without progress; once there is an error nobody waits for it any more.
+        stuck, first_error, error = Signal(), Signal(), Signal(ERROR_BITS)
+        of_unit = (self.error >= min(UNIT_ERRORS)) & (self.error <= max(UNIT_ERRORS))
+        m.d.sync += still.eq(Mux(go | self.progress | ~busy | failed, 0, still + 1))
+        m.d.comb += [
+            stuck.eq((still == patience) & (patience != 0)),
+            error.eq(Mux(self.error != 0, self.error, Mux(stuck, ErrorCode.STUCK, 0))),
+            first_error.eq(busy & (error != 0) & ~failed & ~self.resetting),
+            self.irq.eq(irq_status & irq_enable),
+            self.clear.eq(self.resetting & self.drained),
+        ]
         m.d.sync += self.start.eq(go)
         with m.If(go):
-            m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), code.eq(0)]
+            m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), code.eq(0), place.eq(0)]
         with m.If(first_error):
-            m.d.sync += [failed.eq(1), code.eq(self.error)]
-        with m.If(busy & self.done):
+            m.d.sync += [failed.eq(1), code.eq(error), place.eq(Mux(of_unit, self.order, values["COMMANDS"]))]
+        ended = busy & self.done & ~self.resetting
+        with m.If(ended):
             m.d.sync += [busy.eq(0), done.eq(1)]
-        with m.If(first_error | (busy & self.done)):
+        with m.If(first_error | ended):
             m.d.sync += irq_status.eq(1)
         with m.Elif(irq_clear):
             m.d.sync += irq_status.eq(0)
+        with m.If(stop):
+            m.d.sync += [self.resetting.eq(1), busy.eq(1)]
+        with m.If(self.clear):
+            m.d.sync += [register.eq(0) for register in (self.resetting, busy, done, failed, code, place)]
         return m

@@ -24,8 +24,8 @@ class Feed(Component):
     command (In, stream of PASS): accepted when idle and, with ``wait_weights``, a ``w_full`` token is there.
     w_full (Out, take), w_free_give (Out, 1): tokens; the give comes with the last word's read.
     db, pb (Out, word_read): the weight memories.
-    load_en (Out, kp), load_data (Out, 72 * cp): to the array's shadow; of a depthwise PASS the nine taps of column ``sub``
-        as those of channel 0, and zeros.
+    load_en (Out, kp), load_data (Out, 72 * cp): to the array's shadow; of a depthwise PASS the nine taps of column
+        ``sub`` as those of channel 0, and zeros.
     shadow_full (Out, 1): a whole tile is in the shadow.
     consume (In, 1): RUN starts a pass with it; the swap happens in the next cycle.
     busy (Out, 1): a command is in hand.

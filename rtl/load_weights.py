@@ -33,7 +33,8 @@ class LoadWeights(Component):
     """Executes LOAD_WGT: one weight word (9 * CP bytes), one filter of a ZSB entry or 8 bytes of a table a cycle.
 
     The runs' tiles, KP words each and padded to whole beats, fill consecutive slots from ``slot`` on, and ZSB
-    entries, KP * 8 bytes each, consecutive entries; an activation table is 256 bytes. Nothing separates one run from the next.
+    entries, KP * 8 bytes each, consecutive entries; an activation table is 256 bytes. Nothing separates one run from
+    the next.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ import pytest
 
 from mapper.isa import FIELDS, SLOTS, Opcode, field_table
 from rtl.control import register_table
+from rtl.errors import error_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "hardware.md"
 
@@ -19,7 +20,7 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
-SECTIONS = {"commands": commands, "registers": register_table}
+SECTIONS = {"commands": commands, "registers": register_table, "errors": error_table}
 
 
 def with_section(page: str, name: str, text: str) -> str:

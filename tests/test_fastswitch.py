@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -161,9 +162,24 @@ def test_missing_simulator_is_one_line(
 
 
 def test_starts_without_the_heavy_modules() -> None:
-    code = "import sys, fastswitch; print({'amaranth', 'numpy', 'pandas', 'rich'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
+    code = (
+        "import sys, fastswitch\n"
+        "try: fastswitch.main(sys.argv[1:])\n"
+        "finally: print({'amaranth', 'numpy', 'pandas', 'rich'} & set(sys.modules), file=sys.stderr)"
+    )
+    for words in ([], *([name] for name in fastswitch.COMMANDS)):
+        ask = [sys.executable, "-c", code, *words, "--help"]
+        done = subprocess.run(ask, capture_output=True, text=True, check=True)
+        assert done.stderr == "set()\n", words
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each name leads to a command of that name, and its line says what it is."""
+    _, text, _ = call(capsys, "--help")
+    for name, (_, what) in fastswitch.COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(what)}$", text, re.M), name
+        _, one, _ = call(capsys, name, "--help")
+        assert one.startswith(f"Usage: fastswitch {name} [OPTIONS]")
 
 
 @pytest.fixture
@@ -189,8 +205,8 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     stream.write_picture = lambda rows, summary, path: path  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sim.serve", serve)
     monkeypatch.setitem(sys.modules, "reports.stream", stream)
-    monkeypatch.setattr(fastswitch, "_tool", lambda name: Simulator("icarus", "12.0", "PATH"))
-    monkeypatch.setattr(fastswitch, "_machine", lambda name: f"machine {name}")
+    monkeypatch.setattr("sim.simulators.find_simulator", lambda name: Simulator("icarus", "12.0", "PATH"))
+    monkeypatch.setattr("arch_model.accelerator.Accelerator.load", lambda name: f"machine {name}")
     seen["out_dir"] = tmp_path / "out"
     return seen
 

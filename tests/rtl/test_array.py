@@ -11,12 +11,13 @@ def word(values):
     return int.from_bytes(values.astype(np.int8).tobytes(), "little")
 
 
-@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 0), (1, 1, 1), (3, 5, 2)])
-def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed):
+@pytest.mark.parametrize("dsp_packing", [False, True])
+@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 0), (1, 1, 1), (3, 5, 2), (2, 1, 3)])
+def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed, dsp_packing):
     rng = np.random.default_rng(seed)
     tiles = rng.integers(-128, 128, (3, kp, 9, cp))
     windows = rng.integers(-128, 128, (3, 8, 9, cp))
-    dut, got = Array(kp=kp, cp=cp), []
+    dut, got = Array(kp=kp, cp=cp, dsp_packing=dsp_packing), []
 
     async def bench(ctx):
         async def load(tile, k):
@@ -52,15 +53,16 @@ def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed):
     assert np.array_equal(got[LATENCY - 1 : LATENCY - 1 + 24], expected)
 
 
-@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 3), (2, 1, 4)])
-def test_filters_with_windows_of_their_own(kp, cp, seed):
+@pytest.mark.parametrize("dsp_packing", [False, True])
+@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 3), (2, 1, 4), (3, 2, 5)])
+def test_filters_with_windows_of_their_own(kp, cp, seed, dsp_packing):
     """Shared, own and greatest in turns, a window a cycle, with the same weights."""
     rng = np.random.default_rng(seed)
     weights = rng.integers(-128, 128, (kp, 9, cp))
     weights[:, :, 1:] = 0
     shared, own = rng.integers(-128, 128, (30, 9, cp)), rng.integers(-128, 128, (30, kp, 9))
     modes = rng.choice(["shared", "own", "maximum"], 30)
-    dut, got = Array(kp=kp, cp=cp), []
+    dut, got = Array(kp=kp, cp=cp, dsp_packing=dsp_packing), []
 
     async def bench(ctx):
         for k in range(kp):

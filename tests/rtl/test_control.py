@@ -7,6 +7,7 @@ import random
 import pytest
 
 from rtl.control import ADDRESS, COUNTERS, REGISTERS, Access, Control, register_table
+from rtl.errors import ErrorCode
 from tests.rtl.simulate import Trace, simulate
 from tests.rtl.streams import pause
 
@@ -89,12 +90,15 @@ def test_registers(stall):
         mapped = {register.address for register in REGISTERS}
         before = {address: await bus.read(ctx, address) for address in sorted(mapped)}
         for address in range(0, 256, 4):
-            if address not in (0x08, 0x10, 0x14, 0x18, 0x1C, *bases):
+            if address not in (0x08, 0x10, 0x14, 0x18, 0x1C, 0x38, *bases):
                 await bus.write(ctx, address, 0xFFFFFFFF)
         for address in range(0, 256, 4):
             assert await bus.read(ctx, address) == before.get(address, 0), hex(address)
-        await bus.write(ctx, 0x08, 0xFFFFFFFE)  # start is bit 0 only
-        await bus.write(ctx, 0x08, 1, strobe=0b1110)
+        assert before[0x38] == 1 << 20
+        await bus.write(ctx, 0x38, 0x89ABCDEF)
+        assert await bus.read(ctx, 0x38) == 0x89ABCDEF
+        await bus.write(ctx, 0x08, 0xFFFFFFFC)  # start is bit 0 only, reset bit 1
+        await bus.write(ctx, 0x08, 3, strobe=0b1110)
         assert await bus.read(ctx, 0x0C) == 0
 
     simulate(dut, bench)
@@ -209,6 +213,94 @@ def test_first_error_is_kept():
         assert await bus.read(ctx, 0x0C) == 1
 
     simulate(dut, bench)
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_the_command_of_an_error(code):
+    """A unit tells the number of its command; for the others it is the number of commands dispatched."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+
+    async def bench(ctx):
+        await bus.write(ctx, 0x08, 1)
+        ctx.set(dut.commands, 1)
+        await ctx.tick().repeat(5)
+        ctx.set(dut.commands, 0)
+        ctx.set(dut.order, 77)
+        ctx.set(dut.error, code)
+        await ctx.tick()
+        ctx.set(dut.order, 78)
+        await ctx.tick()
+        ctx.set(dut.error, 0)
+        assert await bus.read(ctx, 0x34) == (77 if code in (4, 5, 6, 7) else 5)
+        assert await bus.read(ctx, 0x0C) == code << 8 | 0b101
+        await bus.write(ctx, 0x08, 2)
+        ctx.set(dut.drained, 1)
+        await ctx.tick().repeat(3)
+        assert await bus.read(ctx, 0x34) == 0 == await bus.read(ctx, 0x0C)
+
+    simulate(dut, bench)
+
+
+def test_reset_waits_until_drained():
+    """Busy and resetting until then, whatever else happens; registers stay; ``clear`` is one cycle."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+    trace = Trace(clear=dut.clear, start=dut.start)
+
+    async def bench(ctx):
+        await bus.write(ctx, 0x18, 0x1000)
+        await bus.write(ctx, 0x38, 30)
+        await bus.write(ctx, 0x08, 1)
+        ctx.set(dut.progress, 1)
+        await bus.write(ctx, 0x08, 3)  # reset wins over start
+        ctx.set(dut.progress, 0)
+        assert ctx.get(dut.resetting)
+        ctx.set(dut.done, 1)
+        ctx.set(dut.error, 5)
+        await ctx.tick()
+        ctx.set(dut.done, 0)
+        ctx.set(dut.error, 0)
+        await ctx.tick().repeat(60)
+        await bus.write(ctx, 0x08, 1)  # ignored: busy
+        assert await bus.read(ctx, 0x0C) == 0b1001 and await bus.read(ctx, 0x14) == 0
+        ctx.set(dut.drained, 1)
+        await ctx.tick().repeat(5)
+        assert await bus.read(ctx, 0x0C) == 0 and await bus.read(ctx, 0x18) == 0x1000
+        await bus.write(ctx, 0x08, 2)  # also of a machine that stands still
+        await ctx.tick().repeat(5)
+        assert await bus.read(ctx, 0x0C) == 0
+        await bus.write(ctx, 0x08, 1)
+        assert await bus.read(ctx, 0x0C) == 1
+
+    simulate(dut, bench, trace)
+    assert len(trace["clear"]) == 2 and len(trace["start"]) == 2
+
+
+@pytest.mark.parametrize("patience", [0, 1, 40])
+def test_watchdog(patience):
+    """As many cycles without progress while busy, counted anew from every progress; 0 waits for ever."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+    trace = Trace(irq=dut.irq, progress=dut.progress)
+
+    async def bench(ctx):
+        await bus.write(ctx, 0x38, patience)
+        await bus.write(ctx, 0x10, 1)
+        await ctx.tick().repeat(100)
+        ctx.set(dut.progress, 1)
+        await bus.write(ctx, 0x08, 1)
+        ctx.set(dut.progress, 0)
+        await ctx.tick().repeat(max(patience - 2, 1))
+        ctx.set(dut.progress, 1)
+        await ctx.tick()
+        ctx.set(dut.progress, 0)
+        await ctx.tick().repeat(100)
+        assert await bus.read(ctx, 0x0C) == (10 << 8 | 0b101 if patience else 1)
+
+    simulate(dut, bench, trace)
+    assert trace["irq"][:1] == ([trace["progress"][-1] + patience + 2] if patience > 1 else trace["irq"][:1])
+    assert bool(trace["irq"]) == bool(patience)
 
 
 def test_address_before_after_and_with_data():

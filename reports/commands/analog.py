@@ -1,0 +1,90 @@
+"""The options of a machine whose weights are on crossbars, and the question that they ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reports.commands.options import file_option, seed_option
+
+if TYPE_CHECKING:
+    from sim.noise.study import Question
+
+_ANALOG_OPTIONS = (
+    click.option(
+        "--subnet", metavar="NAME|smallest|largest", help="A SubNet of fashion; the largest if nothing is named."
+    ),
+    file_option("--onnx", "FILE.onnx", "A quantised ONNX model instead."),
+    file_option("--data", "FILE.npz", "The model's images (N, C, H, W) and labels (N,); without it Fashion-MNIST."),
+    click.option(
+        "--variation",
+        required=True,
+        metavar="LAW:SIGMA[,OPTION...]",
+        help="lognormal:0.5, gaussian:0.1 or none, then options such as per-cell, conductance, read=0.02.",
+    ),
+    click.option(
+        "--encoding",
+        type=click.Choice(["offset", "differential", "sign-magnitude"]),
+        default="differential",
+        show_default=True,
+        help="How signed weights become conductances.",
+    ),
+    click.option("--adc-bits", type=int, metavar="N", help="Bits of the ADCs; without it conversion is ideal."),
+    click.option("--percentile", type=float, default=99.9, show_default=True, help="Per cent within an ADC's range."),
+    click.option(
+        "--conversion",
+        type=click.Choice(["word", "slice"]),
+        default="word",
+        show_default=True,
+        help="Convert sums of all slices, or slice by slice as ISAAC.",
+    ),
+    click.option("--weight-bits", type=int, default=8, show_default=True, help="Bits of analog weights."),
+    click.option("--cell-bits", type=int, default=2, show_default=True, help="Bits of a cell."),
+    click.option("--dac-bits", type=int, default=1, show_default=True, help="Bits driven at a time."),
+    click.option("--rows", type=int, default=128, show_default=True, help="Rows of an array."),
+    click.option("--cols", type=int, default=128, show_default=True, help="Columns of an array."),
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "fast", "bit-serial"]),
+        default="auto",
+        show_default=True,
+        help="auto: the fast one wherever it is exact.",
+    ),
+    click.option("--images", type=int, default=1000, show_default=True, help="Test images a trial."),
+    click.option("--trials", type=int, default=20, show_default=True, help="Chips to draw."),
+    seed_option,
+    click.option("--jobs", type=int, metavar="N", help="Processes, no matter for the results; without it one a core."),
+    click.option(
+        "--weights",
+        type=click.Path(path_type=Path),
+        metavar="FILE.npz",
+        help="The weights; without it those that ship.",
+    ),
+)
+
+
+def analog_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that :func:`question_of` takes."""
+    for option in reversed(_ANALOG_OPTIONS):
+        command = option(command)
+    return command
+
+
+def question_of(options: dict[str, Any]) -> Question:
+    """Return the question that the options ask; it raises FastSwitchError at a crossbar that cannot be."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
+    from arch_model.analog import Crossbar, Variation
+    from sim.noise.monte_carlo import EngineName
+    from sim.noise.study import Question
+
+    if options["subnet"] and options["onnx"]:
+        raise click.UsageError("--subnet and --onnx are both given; give one of them")
+    options["subnet"] = options["subnet"] or "largest"
+    names = ("encoding", "adc_bits", "percentile", "conversion", "weight_bits", "cell_bits", "dac_bits", "rows", "cols")
+    crossbar = Crossbar(**{name: options.pop(name) for name in names})
+    variation, engine = Variation.parse(options.pop("variation")), EngineName(options.pop("engine"))
+    return Question(crossbar=crossbar, variation=variation, engine=engine, **options)

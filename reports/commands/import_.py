@@ -1,0 +1,71 @@
+"""``fastswitch import``: a network from ONNX, SCALE-Sim or Timeloop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reports.columns import LAYER_COLUMNS
+from reports.commands.options import file_option
+from reports.terminal import named, show_summary, show_table, to_json
+
+
+@click.command(
+    "import",
+    epilog="\b\nExample:  fastswitch import resnet.onnx --skip-unsupported --csv layers.csv",
+)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx|.csv|.yaml")
+@click.option(
+    "--skip-unsupported",
+    is_flag=True,
+    help="ONNX: leave out an operator that has no layer, and say so, instead of stopping.",
+)
+@file_option("--csv", "OUT.csv", "Write the dense layers with weights as a layer table, which cosim reads.")
+@file_option("--scalesim", "OUT.csv", "Write the layers with weights as a SCALE-Sim topology.")
+@click.option(
+    "--timeloop",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write each layer with weights as a Timeloop problem.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with the layers and what is known of them.")
+def command(
+    file: Path,
+    skip_unsupported: bool,
+    csv_out: Path | None,
+    scalesim: Path | None,
+    timeloop: Path | None,
+    as_json: bool,
+) -> None:
+    """Read a network: an ONNX model (.onnx), a SCALE-Sim topology (.csv) or a Timeloop problem (.yaml)."""
+    from mapper.importers import layer_row, read_network, write_layer_table, write_problems, write_topology
+    from sim.results import make_folder
+
+    network = read_network(file, skip_unsupported=skip_unsupported)
+    left_out = {}
+    if csv_out:
+        make_folder(csv_out.parent)
+        left_out[csv_out] = write_layer_table(csv_out, network.subnet)
+    if scalesim:
+        make_folder(scalesim.parent)
+        left_out[scalesim] = write_topology(scalesim, network.subnet.layers)
+    if timeloop:
+        make_folder(timeloop)
+        left_out[timeloop] = write_problems(timeloop, network.subnet.layers)
+    rows = [layer_row(layer) for layer in network.subnet.layers]
+    facts = {"runnable": network.runnable, "bit_exact": network.bit_exact, "wrong_steps": network.wrong_steps}
+    if as_json:
+        notes = {"skipped": network.skipped, "notes": network.notes}
+        click.echo(to_json({"network": network.subnet.name, "layers": rows, **facts, **notes}))
+        return
+    show_table((named("layer", rows), *LAYER_COLUMNS), rows)
+    sums = {"layers": len(rows), "MACs": network.subnet.macs, "weight_bytes": network.subnet.weight_bytes}
+    integers = {"all_int8": network.runnable, "bit_exact": network.bit_exact} if network.quant else {}
+    show_summary({"network": network.subnet.name, **sums, **integers})
+    lines = [f"left out: {text}" for text in network.skipped]
+    lines += [f"note: {text}" for text in network.notes]
+    lines += [f"note: layer {name} differs from float32 at {n} steps" for name, n in network.wrong_steps.items()]
+    lines += [f"not in {path}: {', '.join(layer.name for layer in rest)}" for path, rest in left_out.items() if rest]
+    for line in lines:
+        click.echo(line, err=True)

@@ -1,0 +1,55 @@
+"""``fastswitch noise``: the accuracy of a SubNet whose weights are on noisy crossbars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reports.columns import NOISE_COLUMNS
+from reports.commands.analog import analog_options, question_of
+from reports.commands.interrupt import Interrupted
+from reports.commands.options import file_option
+from reports.terminal import show_summary, shown, to_json
+
+
+@click.command(
+    "noise",
+    epilog="\b\nExample:  fastswitch noise --variation lognormal:0.5 --adc-bits 6 --trials 20 --csv noise.csv",
+)
+@analog_options
+@click.option(
+    "--partition",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="What stays digital, from fastswitch partition; without it nothing.",
+)
+@file_option("--csv", "OUT.csv", "Where to write the trials.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(partition: Path | None, csv_out: Path | None, as_json: bool, **options: Any) -> None:
+    """Draw chips, run test images on each and report accuracy. docs/harmonica.md says what every option means."""
+    question = question_of(options)
+    from sim.noise.study import run_noise
+    from sim.results import make_folder
+
+    if csv_out is not None:
+        make_folder(csv_out.parent)
+    done = 0
+    with shown(question.trials, None if as_json else NOISE_COLUMNS) as (on_row, on_stage):
+
+        def count(trial: Any) -> None:
+            nonlocal done
+            done += 1
+            if not as_json:
+                on_row(vars(trial))
+
+        try:
+            summary = run_noise(question, partition=partition, csv=csv_out, on_trial=count, on_stage=on_stage)
+        except KeyboardInterrupt:
+            where = "" if csv_out is None else f"; {done} finished trials are in {csv_out}"
+            raise Interrupted(where) from None
+    if as_json:
+        click.echo(to_json(summary))
+    else:
+        show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})

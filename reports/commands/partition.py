@@ -1,0 +1,53 @@
+"""``fastswitch partition``: the smallest part that must stay digital."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reports.columns import PARTITION_COLUMNS
+from reports.commands.analog import analog_options, question_of
+from reports.commands.options import file_option
+from reports.terminal import show_summary, shown, to_json
+
+
+@click.command(
+    "partition",
+    epilog="\b\nExample:  fastswitch partition --variation lognormal:0.5 --max-loss 1 --trials 5 --out split.json",
+)
+@analog_options
+@click.option(
+    "--max-loss", type=float, default=1.0, show_default=True, help="Percentage points below the int8 network."
+)
+@click.option(
+    "--ranking",
+    type=click.Choice(["random", "magnitude", "gradient", "fisher", "fisher-per-byte", "weights", "first-last"]),
+    default="fisher-per-byte",
+    show_default=True,
+    help="What becomes digital first; weights are single ones.",
+)
+@file_option("--out", "FILE.json", "Where to write the split.", required=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(max_loss: float, ranking: str, out: Path, as_json: bool, **options: Any) -> None:
+    """Find the smallest digital part of a SubNet that keeps its accuracy, and write it as JSON."""
+    question = question_of(options)
+    from mapper.partition import Ranking
+    from sim.noise.study import run_partition
+    from sim.results import make_folder
+
+    make_folder(out.parent)
+    with shown(None, None if as_json else PARTITION_COLUMNS) as (on_row, on_stage):
+
+        def show(fraction: float, loss: float) -> None:
+            if not as_json:
+                on_row({"fraction": fraction, "loss": loss})
+
+        summary = run_partition(
+            question, ranking=Ranking(ranking), max_loss=max_loss, out=out, on_try=show, on_stage=on_stage
+        )
+    if as_json:
+        click.echo(to_json(summary))
+    else:
+        show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})

@@ -1,0 +1,105 @@
+"""``fastswitch run``: a stream of queries on the RTL, each beside its prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reports.columns import RUN_COLUMNS
+from reports.commands.interrupt import Interrupted
+from reports.commands.options import accelerator_option, seed_option, simulator_option
+from reports.terminal import show_summary, shown, to_json
+
+POLICIES = ("strict-accuracy", "strict-latency")
+
+
+@click.command(
+    "run",
+    epilog="\b\nExample:  fastswitch run --queries 32 --policy strict-latency --seed 7 --out results",
+)
+@accelerator_option
+@click.option("--queries", type=click.IntRange(min=1), default=16, show_default=True, help="How many queries to serve.")
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    default=POLICIES[0],
+    show_default=True,
+    help="Which target of a query is never missed; the other is met as well as can be.",
+)
+@seed_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("fastswitch-out"),
+    show_default=True,
+    help="Folder for the rows and the page.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="The SuperNet's weights; without it those that ship.",
+)
+@click.option(
+    "--subnet", "subnets", multiple=True, metavar="NAME", help="Serve with this SubNet only; may be given again."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a query, then one with the summary.")
+@simulator_option
+def command(
+    accelerator: str,
+    queries: int,
+    policy: str,
+    seed: int,
+    out: Path,
+    weights: Path | None,
+    subnets: tuple[str, ...],
+    as_json: bool,
+    simulator: str | None,
+) -> int:
+    """Serve a stream of queries on the accelerator's RTL and compare it with model and reference."""
+    from arch_model.accelerator import Accelerator
+    from reports.canvas import require_matplotlib
+    from sim.results import make_folder
+    from sim.simulators import find_simulator
+
+    require_matplotlib()  # before the work whose page it draws
+    tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
+    make_folder(out)
+    from sim.serve import run_stream
+
+    rows: list[dict[str, Any]] = []
+    if not as_json:
+        click.echo(f"accelerator {accelerator}, {policy}, seed {seed}, {tool.describe()}")
+    with shown(queries, None if as_json else RUN_COLUMNS) as (on_row, on_stage):
+
+        def keep(row: dict[str, Any]) -> None:
+            rows.append(row)
+            on_row(row)
+
+        try:
+            summary = run_stream(
+                machine,
+                queries=queries,
+                policy=policy,
+                seed=seed,
+                out=out,
+                simulator=tool,
+                weights=weights,
+                subnets=subnets,
+                on_row=keep,
+                on_stage=on_stage,
+            )
+        except KeyboardInterrupt:
+            raise Interrupted(f"; {len(rows)} finished queries are in {out}") from None
+    from reports.stream import write_page, write_picture
+
+    words = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
+    write_picture(rows, summary, out / "stream.png")
+    summary = {**summary, "page": write_page(rows, {**summary, "command": words}, out)}
+    if as_json:
+        click.echo(to_json(summary))
+    else:
+        show_summary(summary)
+    return 0 if summary["bit_exact"] else 1

@@ -1,0 +1,37 @@
+"""``fastswitch subnets``: SubNets of a SuperNet, listed or drawn."""
+
+from __future__ import annotations
+
+import click
+
+from reports.columns import SUBNET_COLUMNS
+from reports.commands.options import seed_option
+from reports.terminal import json_list, named, show_table
+
+
+@click.command(
+    "subnets",
+    epilog="\b\nExample:  fastswitch subnets --space ofa-mobilenetv3 --sample 10 --seed 7 --json > ten.json",
+)
+@click.option("--space", required=True, metavar="NAME", help="The SuperNet, such as fashion or ofa-resnet50.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw so many different ones, every choice uniformly; without it those that have names of their own.",
+)
+@seed_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON list, as --subnets of other commands reads it.")
+def command(space: str, sample: int | None, seed: int, as_json: bool) -> None:
+    """List the SubNets of a SuperNet that have names (of a large one those published), or sample it."""
+    from arch_model.spaces import get_space, subnet_entry
+
+    supernet = get_space(space)
+    if sample is None and not supernet.subnet_names():
+        raise click.UsageError(f"no SubNet of {space} has a name of its own; give --sample N")
+    nets = supernet.sample(sample, seed) if sample else map(supernet.subnet, supernet.subnet_names())
+    rows = [subnet_entry(net) for net in nets]
+    if as_json:
+        click.echo(json_list(rows))
+    else:
+        show_table((named("SubNet", rows), *SUBNET_COLUMNS), rows)

@@ -1,0 +1,59 @@
+"""The error codes of STATUS, and what they mean: one table for hardware, benches and documentation."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+ERROR_BITS = 8
+
+
+class ErrorCode(IntEnum):
+    """Why the machine reports an error; 0 is none. The first one since start is kept."""
+
+    OPCODE = 1
+    NO_END = 2
+    READ_PROG = 3
+    READ_WGT = 4
+    READ_ACT = 5
+    READ_B = 6
+    WRITE_OUT = 7
+    UNALIGNED = 8
+    RANGE = 9
+    STUCK = 10
+
+    @property
+    def of_unit(self) -> bool:
+        """ERROR_COMMAND counts this unit's commands; the unit goes on, and so does the Program.
+
+        >>> [code.name for code in ErrorCode if code.of_unit]
+        ['READ_WGT', 'READ_ACT', 'READ_B', 'WRITE_OUT']
+        """
+        return ErrorCode.READ_WGT <= self <= ErrorCode.WRITE_OUT
+
+
+MEANING = {
+    ErrorCode.OPCODE: "unknown opcode",
+    ErrorCode.NO_END: "the Program ended without END, or inside a command",
+    ErrorCode.READ_PROG: "m_axi_prog: SLVERR or DECERR",
+    ErrorCode.READ_WGT: "m_axi_wgt: the same",
+    ErrorCode.READ_ACT: "m_axi_act: the same",
+    ErrorCode.READ_B: "m_axi_out, reading operand b: the same",
+    ErrorCode.WRITE_OUT: "m_axi_out, writing: the same",
+    ErrorCode.UNALIGNED: "an address or a stride that is not whole beats; PROG_ADDR or a BASE that is not whole bursts",
+    ErrorCode.RANGE: "a field beyond what the machine has (the limits below)",
+    ErrorCode.STUCK: "nothing has moved for WATCHDOG cycles",
+}
+
+WHERE = {True: "commands that LOAD_WGT, LOAD_ACT or STORE had taken before", False: "commands dispatched before"}
+"""What ERROR_COMMAND tells, by :attr:`ErrorCode.of_unit`."""
+
+
+def error_table() -> str:
+    """The codes as a Markdown table, as shown in docs/hardware.md.
+
+    >>> print(error_table().splitlines()[2])
+    | 1 | unknown opcode | commands dispatched before |
+    """
+    rows = ["| error code | meaning | ERROR_COMMAND |", "|---|---|---|"]
+    rows += [f"| {int(code)} | {text} | {WHERE[code.of_unit]} |" for code, text in MEANING.items()]
+    return "\n".join(rows)

@@ -1,0 +1,11 @@
+"""Explore machines: vary an Accelerator's numbers, price every point for some SubNets, keep what is best.
+
+``docs/explore.md`` has the design and how to use it.
+"""
+
+from sim.explore.knobs import ExploreError, Knob
+from sim.explore.pareto import pareto_front
+from sim.explore.run import explore
+from sim.explore.study import Study, load_study
+
+__all__ = ["ExploreError", "Knob", "Study", "explore", "load_study", "pareto_front"]

@@ -1,0 +1,97 @@
+"""Pareto fronts and hypervolumes of points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+LARGER_IS_BETTER = ("accuracy",)
+"""Objectives of which more is better; of all others less."""
+
+
+def costs(points: pd.DataFrame, objectives: Sequence[str]) -> Floats:
+    """The objectives as numbers of which less is better, float64 (points, objectives)."""
+    found = points[list(objectives)].to_numpy(np.float64, copy=True)
+    for column, name in enumerate(objectives):
+        if name in LARGER_IS_BETTER:
+            found[:, column] *= -1
+    return found
+
+
+def pareto_front(points: pd.DataFrame, objectives: Sequence[str]) -> pd.Series[bool]:
+    """Which points are legal and no other is at least as good in all objectives and better in one.
+
+    >>> table = pd.DataFrame({"latency": [1.0, 2.0, 3.0], "area": [3.0, 1.0, 2.0]})
+    >>> pareto_front(table, ["latency", "area"]).tolist()
+    [True, True, False]
+    """
+    values = costs(points, objectives)
+    there = ~np.isnan(values).any(axis=1)
+    front = np.zeros(len(values), np.bool_)
+    index = np.flatnonzero(there)
+    front[index] = _front(values[index])
+    return pd.Series(front, index=points.index, name="pareto")
+
+
+def _front(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows no other dominates; less is better."""
+    different, place = np.unique(values, axis=0, return_inverse=True)  # ascending: only earlier rows can dominate
+    kept = np.zeros(len(different), np.bool_)
+    best = np.empty((0, values.shape[1]))
+    for first in range(0, len(different), 256):
+        block = different[first : first + 256]
+        free = ~_dominated(block, best)
+        free[free] = ~_dominated(block[free], block[free])
+        kept[first : first + len(block)] = free
+        best = np.concatenate([best, block[free]])
+    found: npt.NDArray[np.bool_] = kept[place.reshape(-1)]
+    return found
+
+
+def _dominated(rows: Floats, by: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows some row of ``by``, all different, is at least as good as in everything, itself apart."""
+    found = np.zeros(len(rows), np.bool_)
+    for first in range(0, len(by), 4096):
+        other = by[None, first : first + 4096]
+        no_worse = (other <= rows[:, None]).all(axis=2)
+        better = (other < rows[:, None]).any(axis=2)
+        found |= np.any(no_worse & better, axis=1)
+    return found
+
+
+def hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> float:
+    """The volume that points (n, m) dominate below ``reference`` (m,); less is better. Exact, for any m.
+
+    By slices along the last objective, down to two (Zitzler, 1999, "hypervolume by slicing objectives").
+
+    >>> hypervolume([[1, 3], [2, 1]], [4, 4])       # 3 x 1 + 2 x 2 of it not in both
+    7.0
+    """
+    corner = np.asarray(reference, np.float64)
+    points = np.asarray(values, np.float64).reshape(-1, len(corner))
+    points = points[(points < corner).all(axis=1)]
+    return _volume(points[_front(points)], corner) if len(points) else 0.0
+
+
+def _volume(points: Floats, corner: Floats) -> float:
+    if points.shape[1] == 1:
+        return float(corner[0] - points.min())
+    if points.shape[1] == 2:
+        ordered = points[np.argsort(points[:, 0], kind="stable")]
+        lowest = np.minimum.accumulate(ordered[:, 1])
+        right = np.append(ordered[1:, 0], corner[0])
+        return float(((right - ordered[:, 0]) * (corner[1] - lowest)).sum())
+    ordered = points[np.argsort(points[:, -1], kind="stable")]
+    tops = np.append(ordered[1:, -1], corner[-1])
+    total, front = 0.0, np.empty((0, points.shape[1] - 1))
+    for point, top in zip(ordered, tops, strict=True):
+        front = np.concatenate([front, point[None, :-1]])
+        front = front[_front(front)]
+        if top > point[-1]:
+            total += (top - point[-1]) * _volume(front, corner[:-1])
+    return total

@@ -1,0 +1,196 @@
+"""A study on disk: what was asked for, in ``study.sqlite``, and the points found so far, in Parquet files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arch_model.accelerator import Accelerator
+from arch_model.spaces import get_space
+from arch_model.supernet import SubNet
+from mapper.predict import COLUMNS
+from sim.explore.knobs import SUBNET, ExploreError, Knob, set_knobs
+from sim.explore.layers import layer_rows
+
+SQLITE, PARTS, POINTS = "study.sqlite", "points", "points.parquet"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Study:
+    """An exploration: what was varied and what each point costs.
+
+    ``points`` has a row a point: a column a knob (base units), ``legal``, ``why`` ("" if legal), then each objective in
+    SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal. ``nets``: the SubNets
+    by themselves; ``cached``: what the PB holds (:data:`sim.explore.layers.CACHED`).
+    """
+
+    folder: Path
+    space: str
+    subnets: tuple[str, ...]
+    base: Accelerator
+    knobs: tuple[Knob, ...]
+    objectives: tuple[str, ...]
+    sampler: str
+    seed: int
+    points: pd.DataFrame
+    nets: tuple[SubNet, ...] = ()
+    cached: str = "fit"
+
+    def accelerator(self, point: int) -> Accelerator:
+        """The machine of a point: the base with its knobs set.
+
+        Raises :class:`ExploreError` for a point that is not there and :class:`arch_model.errors.AcceleratorError` for
+        one that no machine is.
+        """
+        return set_knobs(self.base, self.values(point), f"{self.base.name}-{point}")
+
+    def values(self, point: int) -> dict[str, int | float]:
+        """The knobs of a point, in base units."""
+        if point not in self.points.index:
+            last = int(self.points.index.max()) if len(self.points) else -1
+            raise ExploreError(f"study {self.folder} has no point {point}; give one of 0 to {last}")
+        row = self.points.loc[point]
+        return {knob.name: row[knob.name].item() for knob in self.knobs}
+
+    def layers(self, point: int, subnet: str | None = None) -> pd.DataFrame:
+        """The layer table of a point, one SubNet's or all of them: the columns of ``fastswitch predict``.
+
+        Layers are mapped as the point was priced, so ``latency_s`` adds up to its latency.
+        """
+        values, machine = self.values(point), self.accelerator(point)
+        names = self.subnets if SUBNET not in values else (self.subnets[int(values[SUBNET])],)
+        if subnet is not None and subnet not in names:
+            raise ExploreError(f"point {point} of study {self.folder} runs no SubNet {subnet}; it has {names[0]}, ...")
+        rows: list[dict[str, Any]] = []
+        for name in names if subnet is None else (subnet,):
+            net = self.nets[self.subnets.index(name)]
+            rows += layer_rows(net, get_space(self.space), machine, self.cached)
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What makes it this study and no other, as JSON knows it."""
+        return {
+            "format": FORMAT,
+            "space": self.space,
+            "subnets": [_entry(net) for net in self.nets],
+            "base": self.base.model_dump(mode="json"),
+            "knobs": [{"name": knob.name, "values": list(knob.values), "unit": knob.unit} for knob in self.knobs],
+            "objectives": list(self.objectives),
+            "sampler": self.sampler,
+            "seed": self.seed,
+            "cached": self.cached,
+        }
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any], folder: Path) -> Study:
+        """The study that has these :attr:`facts`, without points."""
+        space = get_space(facts["space"])
+        nets = tuple(replace(space.build(**entry["config"]), name=entry["name"]) for entry in facts["subnets"])
+        knobs = tuple(Knob(knob["name"], tuple(knob["values"]), knob["unit"]) for knob in facts["knobs"])
+        return cls(
+            folder,
+            facts["space"],
+            tuple(net.name for net in nets),
+            Accelerator.model_validate(facts["base"]),
+            knobs,
+            tuple(facts["objectives"]),
+            facts["sampler"],
+            facts["seed"],
+            pd.DataFrame(columns=[knob.name for knob in knobs]),
+            nets,
+            facts["cached"],
+        )
+
+
+def _entry(net: SubNet) -> dict[str, Any]:
+    return {"name": net.name, "config": {key: list(v) if isinstance(v, tuple) else v for key, v in net.config}}
+
+
+@contextmanager
+def _database(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise ExploreError(f"study {path}: {error}; give a folder that can be written, or another --out") from None
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Keep what makes a study in its folder's database: all of it or nothing, whenever the process ends."""
+    with _database(folder / SQLITE) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS fastswitch (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        rows = [(key, json.dumps(value)) for key, value in facts.items()]
+        connection.executemany("INSERT OR REPLACE INTO fastswitch VALUES (?, ?)", rows)
+
+
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """What :func:`write_facts` wrote there; None if there is no study."""
+    if not (folder / SQLITE).exists():
+        return None
+    with _database(folder / SQLITE) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'fastswitch'").fetchone():
+            return None
+        rows = connection.execute("SELECT key, value FROM fastswitch").fetchall()
+    return {key: json.loads(value) for key, value in rows} or None
+
+
+def load_study(folder: str | Path) -> Study:
+    """The study in a folder, with the points that are there by now.
+
+    Raises :class:`ExploreError` for a folder without a study.
+    """
+    folder = Path(folder)
+    facts = read_facts(folder)
+    if facts is None:
+        raise ExploreError(f"study {folder} does not exist; give a folder that fastswitch explore wrote")
+    if facts.get("format") != FORMAT:
+        raise ExploreError(f"study {folder} is of format {facts.get('format')}; give one of format {FORMAT}")
+    study = Study.of_facts(facts, folder)
+    return replace(study, points=read_points(folder))
+
+
+def read_points(folder: Path) -> pd.DataFrame:
+    """All points of a folder in order, one row each, without any that is there twice."""
+    whole = folder / POINTS
+    files = [whole] if whole.exists() else sorted((folder / PARTS).glob("*.parquet"))
+    try:
+        tables = [pq.read_table(file, partitioning=None) for file in files]
+    except (OSError, pa.ArrowException) as error:
+        raise ExploreError(f"study {folder}: a table of points cannot be read ({error}); remove it") from None
+    if not tables:
+        return pd.DataFrame()
+    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    return frame.drop_duplicates("point", keep="first").sort_values("point", kind="stable").set_index("point")
+
+
+def write_parquet(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any] | None = None) -> None:
+    """Write a table of points: it is there whole, or not at all.
+
+    Raises :class:`ExploreError` if it cannot be written; what was there before stays.
+    """
+    table = pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
+    if facts:
+        table = table.replace_schema_metadata({b"fastswitch": json.dumps(facts).encode()})
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ExploreError(f"cannot write {path}: {error.strerror or error}; finished points are kept") from None
