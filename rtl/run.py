@@ -173,7 +173,7 @@ class Run(Component):
             m.d.sync += [y_mod.eq(y_rest), y0_mod.eq(y_rest), x_mod.eq(x_begin), x0_mod.eq(x_begin)]
             m.d.sync += [y.eq(new.y0), x.eq(new.x0), row.eq(0), col.eq(0), index.eq(0)]
 
-        # Depthwise: group j of three counts its columns from (skew + j) mod 3: a column of each is in a bank of its own.
+        # Depthwise: group j of three counts its columns from (skew + j) mod 3: each has a bank of its own.
         skew, turn = cmd.last_banks, Signal(2)
         group_word = [Signal(16, name=f"group_word_{j}") for j in range(3)]
         m.d.comb += turn.eq(modulo_3(x_mod + skew[:2]))

@@ -130,7 +130,7 @@ def depthwise_command(rng):
     stride = rng.choice([0, 1, 1, 2])
     rows, cols = (1, 1) if stride == 0 else (rng.randrange(1, 9), rng.randrange(1, 9))
     y0, x0 = (0, 0) if stride == 0 else (rng.randrange(-3, 7), rng.randrange(-3, 7))
-    most = rng.randrange(1, 6) if stride == 0 else (cols - 1) // stride + 1  # the last pixel before the next row's first
+    most = rng.randrange(1, 6) if stride == 0 else (cols - 1) // stride + 1  # before the next row
     out_rows, out_cols = rng.randrange(1, 5), rng.randrange(1, most + 1)
     row_step = -(-(cols + 2) // 3)
     return {
