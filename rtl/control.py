@@ -1,118 +1,33 @@
 """CONTROL: the AXI4-Lite slave with start, status, interrupt and the performance counters.
 
-:data:`REGISTERS` describes every register once; decoder, counters' ports and documentation follow from it.
+Decoder, fields and counters' ports follow from the table in :mod:`rtl.registers`.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from enum import StrEnum
 
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out, Signature
 
 from rtl.errors import ERROR_BITS, ErrorCode
-
-ADDRESS_BITS = 8
-IDENTITY = 0x46535731  # "FSW1"
-BEAT_COUNT_BITS = 20
-ORDER_BITS = 20
-"""Of the number of a unit's command."""
-
-WATCHDOG_CYCLES = 1 << 20
-"""WATCHDOG after reset: far longer than any memory's latency or a pass of the largest tile."""
-
-STRIPES = 4
-"""The most that a machine can have; it uses the first of BASE_0 .. BASE_3."""
-
-
-class Access(StrEnum):
-    """What software can do with a register, and for a counter what the hardware does."""
-
-    READ = "read"
-    WRITE = "read, write"
-    COMMAND = "write, reads 0"
-    CLEAR = "read, write 1 to clear"
-    COUNT = "read, counts"
-
-
-@dataclass(frozen=True)
-class Register:
-    """One register of 32 bits: its name, byte address, access, and what it means.
-
-    A COUNT register counts the cycles in which the port of its name in lower case is high. ``reset`` is its value after
-    reset where that does not follow from the machine.
-    """
-
-    name: str
-    address: int
-    access: Access
-    doc: str
-    reset: int = 0
-
-    @property
-    def port(self) -> str:
-        """Name of the input that a COUNT register counts."""
-        return self.name.lower()
-
-
-REGISTERS = (
-    Register("ID", 0x00, Access.READ, f'0x{IDENTITY:08x} ("FSW1")'),
-    Register("SHAPE", 0x04, Access.READ, "KP [7:0], CP [15:8], B [31:16]"),
-    Register("CTRL", 0x08, Access.COMMAND, "bit 0 start (ignored while busy), 1 reset; both clear themselves"),
-    Register("STATUS", 0x0C, Access.READ, "bit 0 busy, 1 done, 2 error, 3 resetting; error code [15:8]"),
-    Register("IRQ_ENABLE", 0x10, Access.WRITE, "bit 0 done or error"),
-    Register("IRQ_STATUS", 0x14, Access.CLEAR, "bit 0; `irq` = status and enable"),
-    Register("PROG_ADDR", 0x18, Access.WRITE, "byte address of the Program, a multiple of its port's longest burst"),
-    Register("PROG_BEATS", 0x1C, Access.WRITE, f"its length in beats ({BEAT_COUNT_BITS} bits)"),
-    *(
-        Register(f"BASE_{i}", 0x20 + 4 * i, Access.WRITE, f"byte address of stripe {i}, likewise")
-        for i in range(STRIPES)
-    ),
-    Register("PORTS", 0x30, Access.READ, "stripes [7:0], pixels that LOAD_ACT and STORE move a cycle [15:8]"),
-    Register("ERROR_COMMAND", 0x34, Access.READ, f"which command the error is of ({ORDER_BITS} bits; see the codes)"),
-    Register(
-        "WATCHDOG",
-        0x38,
-        Access.WRITE,
-        f"cycles without progress that are an error; 0: never; {WATCHDOG_CYCLES} after reset",
-        WATCHDOG_CYCLES,
-    ),
-    Register("CYCLES", 0x40, Access.COUNT, "cycles from start to done"),
-    Register("COMMANDS", 0x44, Access.COUNT, "commands dispatched, END too"),
-    Register("BUSY_LOAD_ACT", 0x48, Access.COUNT, "cycles LOAD_ACT had a command in hand"),
-    Register("BUSY_LOAD_WGT", 0x4C, Access.COUNT, "cycles LOAD_WGT had a command in hand"),
-    Register("BUSY_FEED", 0x50, Access.COUNT, "cycles FEED had a command in hand"),
-    Register("BUSY_RUN", 0x54, Access.COUNT, "cycles RUN had a command in hand"),
-    Register("BUSY_STORE", 0x58, Access.COUNT, "cycles STORE had a command in hand"),
-    Register("BEATS_PROG", 0x5C, Access.COUNT, "beats read on m_axi_prog"),
-    Register("BEATS_WGT", 0x60, Access.COUNT, "beats read on m_axi_wgt"),
-    Register("BEATS_ACT", 0x64, Access.COUNT, "beats read on m_axi_act"),
-    Register("BEATS_B", 0x68, Access.COUNT, "beats read on m_axi_out"),
-    Register("BEATS_OUT", 0x6C, Access.COUNT, "beats written on m_axi_out"),
-    Register("PASSES", 0x70, Access.COUNT, "passes started"),
-    Register("WAIT_SB", 0x74, Access.COUNT, "cycles RUN stood still for `sb_full`"),
-    Register("WAIT_WEIGHTS", 0x78, Access.COUNT, "cycles RUN stood still for a full shadow"),
-    Register("WAIT_OUT", 0x7C, Access.COUNT, "cycles RUN stood still for `out_free`"),
+from rtl.registers import (
+    ADDRESS,
+    ADDRESS_BITS,
+    BEAT_COUNT_BITS,
+    COUNTERS,
+    FIELDS,
+    IDENTITY,
+    ORDER_BITS,
+    REGISTERS,
+    STRIPES,
+    Access,
+    Register,
+    register_table,
 )
 
-ADDRESS = {register.name: register.address for register in REGISTERS}
-"""Byte address of each register by name, for drivers."""
-
-COUNTERS = tuple(register for register in REGISTERS if register.access is Access.COUNT)
+__all__ = ["ADDRESS", "COUNTERS", "IDENTITY", "ORDER_BITS", "REGISTERS", "Access", "Control", "Register", "axi_lite"]
+__all__ += ["register_table"]
 
 UNIT_ERRORS = tuple(code for code in ErrorCode if code.of_unit)
-
-
-def register_table() -> str:
-    """The registers as a Markdown table, as shown in docs/hardware.md.
-
-    >>> print(register_table().splitlines()[2])
-    | 0x00 | ID | read | 0x46535731 ("FSW1") |
-    """
-    rows = ["| address | register | access | |", "|---|---|---|---|"]
-    rows += [f"| 0x{r.address:02X} | {r.name} | {r.access} | {r.doc} |" for r in REGISTERS]
-    return "\n".join(rows)
 
 
 def axi_lite() -> Signature:
@@ -226,22 +141,24 @@ class Control(Component):
         bus = self.s_axi_ctrl
         busy, done, failed, code = Signal(), Signal(), Signal(), Signal(ERROR_BITS)
         irq_enable, irq_status = Signal(), Signal()
-        place, patience, still = Signal(ORDER_BITS), Signal(32, init=WATCHDOG_CYCLES), Signal(32)
-        values = {
-            "ID": Const(IDENTITY, 32),
-            "SHAPE": Const(self.kp | self.cp << 8 | self.beat_bytes << 16, 32),
-            "STATUS": Cat(busy, done, failed, self.resetting, Const(0, 4), code),
-            "IRQ_ENABLE": irq_enable,
-            "IRQ_STATUS": irq_status,
-            "PROG_ADDR": self.prog_addr,
-            "PROG_BEATS": self.prog_beats,
-            **{f"BASE_{i}": base for i, base in enumerate(self.base)},
-            "PORTS": Const(self.stripes | self.pixels << 8, 32),
-            "ERROR_COMMAND": place,
-            "WATCHDOG": patience,
+        place, still = Signal(ORDER_BITS), Signal(32)
+        patience = Signal(32, init=FIELDS["WATCHDOG", "cycles"].reset_value(self))
+        held = {  # what the fields of registers show, constants aside
+            ("STATUS", "busy"): busy,
+            ("STATUS", "done"): done,
+            ("STATUS", "error"): failed,
+            ("STATUS", "resetting"): self.resetting,
+            ("STATUS", "code"): code,
+            ("IRQ_ENABLE", "enable"): irq_enable,
+            ("IRQ_STATUS", "pending"): irq_status,
+            ("PROG_ADDR", "address"): self.prog_addr,
+            ("PROG_BEATS", "beats"): self.prog_beats,
+            **{(f"BASE_{i}", "address"): base for i, base in enumerate(self.base)},
+            ("ERROR_COMMAND", "command"): place,
+            ("WATCHDOG", "cycles"): patience,
         }
         for register in COUNTERS:
-            counter = values[register.name] = Signal(32, name=register.port)
+            counter = held[register.name, "count"] = Signal(32, name=register.port)
             step = busy if register.name == "CYCLES" else busy & getattr(self, register.port)
             # `start` is the first cycle that counts: what it clears is the run before.
             m.d.sync += counter.eq(Mux(self.start, 0, counter) + step)
@@ -254,7 +171,7 @@ class Control(Component):
                 for register in REGISTERS:
                     if register.access is not Access.COMMAND:
                         with m.Case(register.address >> 2):
-                            m.d.sync += bus.rdata.eq(values[register.name])
+                            m.d.sync += bus.rdata.eq(self._word(register, held))
                 with m.Default():
                     m.d.sync += bus.rdata.eq(0)
 
@@ -276,22 +193,22 @@ class Control(Component):
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-        go, stop, irq_clear = Signal(), Signal(), Signal()
+        go, start, stop, irq_clear = Signal(), Signal(), Signal(), Signal()
+        written = {"start": start, "reset": stop}
         with m.If(write):
             with m.Switch(address[2:]):
-                with m.Case(ADDRESS["CTRL"] >> 2):
-                    m.d.comb += [go.eq(data[0] & ~data[1] & strobe[0] & ~busy), stop.eq(data[1] & strobe[0])]
-                with m.Case(ADDRESS["IRQ_STATUS"] >> 2):
-                    m.d.comb += irq_clear.eq(data[0] & strobe[0])
-                for name, target in (
-                    ("IRQ_ENABLE", irq_enable),
-                    ("PROG_ADDR", self.prog_addr),
-                    ("PROG_BEATS", self.prog_beats),
-                    *((f"BASE_{i}", base) for i, base in enumerate(self.base)),
-                    ("WATCHDOG", patience),
-                ):
-                    with m.Case(ADDRESS[name] >> 2):
-                        m.d.sync += target.eq(data & mask | target & ~mask)
+                for register in REGISTERS:
+                    with m.Case(register.address >> 2):
+                        for field in register.fields:
+                            new, may = (bits[field.low : field.high + 1] for bits in (data, mask))
+                            if register.access is Access.COMMAND:
+                                m.d.comb += written[field.name].eq(new & may)
+                            elif register.access is Access.CLEAR:
+                                m.d.comb += irq_clear.eq(new & may)
+                            elif register.access is Access.WRITE:
+                                target = held[register.name, field.name]
+                                m.d.sync += target.eq(new & may | target & ~may)
+        m.d.comb += go.eq(start & ~stop & ~busy)
 
         # `still` counts cycles without progress; once there is an error nobody waits for it any more.
         stuck, first_error, error = Signal(), Signal(), Signal(ERROR_BITS)
@@ -308,7 +225,7 @@ class Control(Component):
         with m.If(go):
             m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), code.eq(0), place.eq(0)]
         with m.If(first_error):
-            m.d.sync += [failed.eq(1), code.eq(error), place.eq(Mux(of_unit, self.order, values["COMMANDS"]))]
+            m.d.sync += [failed.eq(1), code.eq(error), place.eq(Mux(of_unit, self.order, held["COMMANDS", "count"]))]
         ended = busy & self.done & ~self.resetting
         with m.If(ended):
             m.d.sync += [busy.eq(0), done.eq(1)]
@@ -321,3 +238,12 @@ class Control(Component):
         with m.If(self.clear):
             m.d.sync += [register.eq(0) for register in (self.resetting, busy, done, failed, code, place)]
         return m
+
+    def _word(self, register: Register, held):
+        """The 32 bits that a register reads, its last zeros left out."""
+        parts, end = [], 0
+        for field in register.fields:
+            constant = Const(field.reset_value(self), field.width)
+            parts += [Const(0, field.low - end), held.get((register.name, field.name), constant)]
+            end = field.low + field.width
+        return Cat(*parts)
