@@ -210,6 +210,7 @@ class _Compiler:
             layers=self._spans(order, pass_at, store_at),
             tensors=self.places,
             zsb=self.map.zsb[self.subnet.name],
+            weight_bytes=self.map.weight_bytes,
             pb_hit_bytes=self.hit_tiles * self.a.tile_bytes,
             switch_bytes=switch_tiles * self.a.tile_bytes,
         )

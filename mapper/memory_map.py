@@ -24,6 +24,7 @@ class MemoryMap:
     zsb : of each weight layer's ZSB entries, by SubNet and layer.
     tensors : by SubNet and name. A SubNet's tensors do not overlap; those of different SubNets share one area,
         as does the image, "input".
+    weight_bytes : what weights and ZSB entries, which come over stripes of their own, take together, from address 0 on.
     program : of the Program area, which reaches to the end of DRAM. With stripes the Program lies in the first one
         alone, at ``program / stripes``.
     program_bytes : its size, in the first stripe.
@@ -34,6 +35,7 @@ class MemoryMap:
     weights: Mapping[str, int]
     zsb: Mapping[str, Mapping[str, int]]
     tensors: Mapping[str, Mapping[str, TensorPlace]]
+    weight_bytes: int
     program: int
     program_bytes: int
 
@@ -49,7 +51,7 @@ class MemoryMap:
         (0, (16, 28, 28))
         """
         a = accelerator
-        align = a.axi.max_burst * a.beat_bytes
+        align = a.axi.max_burst * max(a.beat_bytes, a.weight_beat_bytes)
         top = 0
 
         def take(size: int) -> int:
@@ -65,6 +67,7 @@ class MemoryMap:
             sizes = {layer.name: tile_grid(layer, a).kt * 8 * a.kp for layer in subnet.weight_layers}
             base = take(sum(sizes.values()))
             zsb[subnet.name] = {name: base + sum(list(sizes.values())[:i]) for i, name in enumerate(sizes)}
+        weight_bytes = top
         shapes = [_shapes(subnet) for subnet in chosen]
         image = take(max((activation_bytes(*s[INPUT], a) for s in shapes), default=0))
         area = highest = top
@@ -84,7 +87,7 @@ class MemoryMap:
                 f"SuperNet {supernet.name}: weights, ZSB tables and activations of {len(chosen)} SubNets need "
                 f"{top} bytes of DRAM and the Program some more; {a.name} has {a.dram.bytes}"
             )
-        return cls(a, supernet, weights, zsb, tensors, top, (a.dram.bytes - top) // a.stripes)
+        return cls(a, supernet, weights, zsb, tensors, weight_bytes, top, (a.dram.bytes - top) // a.stripes)
 
 
 def _shapes(subnet: SubNet) -> dict[str, tuple[int, int, int]]:

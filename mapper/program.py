@@ -69,6 +69,7 @@ class Program:
     pb_hit_bytes : bytes of weight tiles (padded as in DRAM) not fetched thanks to the PB: what this SubNet's Program
         fetches with an empty PB, a tile counted each time it comes, less what this Program fetches for its own
         passes, be it to the DB or, in a switch, to the PB. Tiles only for later queries count in neither.
+    weight_bytes : addresses below are of weights, over their stripes; from there on of tensors, over theirs.
     switch_bytes : bytes of tiles loaded only for later queries, at the end of a Program with a switch.
 
     >>> import numpy as np
@@ -90,6 +91,7 @@ class Program:
     layers: tuple[LayerSpan, ...]
     tensors: Mapping[str, TensorPlace]
     zsb: Mapping[str, int] = field(default_factory=dict)
+    weight_bytes: int = 0
     pb_hit_bytes: int = 0
     switch_bytes: int = 0
 

@@ -28,7 +28,7 @@ class FastSwitch(Component):
     -----
     s_axi_ctrl (In, axi_lite): start, status, counters; see :mod:`rtl.control`.
     m_axi_prog (Out, axi_read): the Program.
-    m_axi_wgt, m_axi_act (Out, axi_read × stripes): weights, activations.
+    m_axi_wgt (Out, axi_read × weight_stripes), m_axi_act (Out, axi_read × stripes): weights, activations.
     m_axi_out_read (Out, axi_read × stripes), m_axi_out_write (Out, axi_write × stripes): operand b and results; outside
         they are the same AXI ports.
     irq (Out, 1): high while an enabled interrupt is pending.
@@ -43,7 +43,7 @@ class FastSwitch(Component):
             {
                 "s_axi_ctrl": In(axi_lite()),
                 "m_axi_prog": Out(axi_read(accelerator.program_beat_bytes)),
-                "m_axi_wgt": Out(axi_read(beat)).array(stripes),
+                "m_axi_wgt": Out(axi_read(beat)).array(accelerator.weight_stripes),
                 "m_axi_act": Out(axi_read(beat)).array(stripes),
                 "m_axi_out_read": Out(axi_read(beat)).array(stripes),
                 "m_axi_out_write": Out(axi_write(beat)).array(stripes),
@@ -55,14 +55,17 @@ class FastSwitch(Component):
         m = Module()
         a = self.accelerator
         shape = {"kp": a.kp, "cp": a.cp}
-        bus = {"beat_bytes": a.beat_bytes, "max_burst": a.axi.max_burst}
+        burst = a.axi.max_burst
+        bus = {"beat_bytes": a.beat_bytes, "max_burst": burst}
 
         m.submodules.control = control = Control(
-            **shape, beat_bytes=a.beat_bytes, stripes=a.stripes, pixels=a.pixels
+            **shape, beat_bytes=a.beat_bytes, stripes=a.stripes, weight_stripes=a.weight_stripes, pixels=a.pixels
         )
         m.submodules.fetch = fetch = Fetch(beat_bytes=a.program_beat_bytes, max_burst=a.axi.max_burst)
         m.submodules.load_act = load_act = LoadAct(cp=a.cp, pixels=a.pixels, **bus)
-        m.submodules.load_weights = load_weights = LoadWeights(**shape, **bus)
+        m.submodules.load_weights = load_weights = LoadWeights(
+            **shape, beat_bytes=a.weight_beat_bytes, max_burst=burst
+        )
         m.submodules.feed = feed = Feed(**shape)
         m.submodules.compute = compute = Compute(
             **shape,
@@ -139,11 +142,11 @@ class FastSwitch(Component):
             ("out_read", StripedRead, store.axi_read, self.m_axi_out_read),
             ("out_write", StripedWrite, store.axi_write, self.m_axi_out_write),
         ):
-            m.submodules[f"stripes_{name}"] = stripes = kind(a.beat_bytes, a.stripes)
+            m.submodules[f"stripes_{name}"] = stripes = kind(a.port_bytes * len(ports), len(ports))
             connect(m, unit, stripes.wide)
             for i, port in enumerate(ports):
                 connect(m, stripes.ports[i], flipped(port))
-                m.d.comb += stripes.base[i].eq(control.base[i])
+                m.d.comb += stripes.base[i].eq((control.weight_base if name == "wgt" else control.base)[i])
 
         # Start, end, errors, counters.
         m.d.comb += [

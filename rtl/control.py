@@ -64,7 +64,7 @@ class Control(Component):
         The array's shape, 1..255, as SHAPE tells it.
     beat_bytes : int
         Bytes of a beat, 1..65535, likewise.
-    stripes, pixels : int
+    stripes, weight_stripes, pixels : int
         As PORTS tells them: 1, 2 or 4.
 
     Ports
@@ -77,8 +77,8 @@ class Control(Component):
         High for one cycle when software starts the machine; then ``prog_addr`` and ``prog_beats`` are valid.
     prog_addr : Out(32), prog_beats : Out(20)
         The Program's byte address and beats.
-    base : Out(32) × 4
-        The stripes' byte addresses; 0 after reset.
+    base, weight_base : Out(32) × 4
+        The byte addresses of tensors' and of weights' stripes; 0 after reset.
     done : In(1)
         One cycle: the Program has ended. Ends ``busy`` and the counting; this cycle is the last that counts.
     error : In(8)
@@ -109,14 +109,17 @@ class Control(Component):
     from that of ``start`` to that of ``done``, both included. A read a cycle, a write every two.
     """
 
-    def __init__(self, *, kp: int, cp: int, beat_bytes: int, stripes: int = 1, pixels: int = 1):
+    def __init__(
+        self, *, kp: int, cp: int, beat_bytes: int, stripes: int = 1, weight_stripes: int = 1, pixels: int = 1
+    ):
         for name, value, top in (("kp", kp, 255), ("cp", cp, 255), ("beat_bytes", beat_bytes, 65535)):
             if not 1 <= value <= top:
                 raise ValueError(f"{name} is {value}; it must be in 1..{top}")
-        for name, value in (("stripes", stripes), ("pixels", pixels)):
+        for name, value in (("stripes", stripes), ("weight_stripes", weight_stripes), ("pixels", pixels)):
             if value not in (1, 2, 4):
                 raise ValueError(f"{name} is {value}; it must be 1, 2 or 4")
-        self.kp, self.cp, self.beat_bytes, self.stripes, self.pixels = kp, cp, beat_bytes, stripes, pixels
+        self.kp, self.cp, self.beat_bytes = kp, cp, beat_bytes
+        self.stripes, self.weight_stripes, self.pixels = stripes, weight_stripes, pixels
         super().__init__(
             {
                 "s_axi_ctrl": In(axi_lite()),
@@ -124,6 +127,7 @@ class Control(Component):
                 "prog_addr": Out(32),
                 "prog_beats": Out(BEAT_COUNT_BITS),
                 "base": Out(32).array(STRIPES),
+                "weight_base": Out(32).array(STRIPES),
                 "done": In(1),
                 "error": In(ERROR_BITS),
                 "order": In(ORDER_BITS),
@@ -154,6 +158,7 @@ class Control(Component):
             ("PROG_ADDR", "address"): self.prog_addr,
             ("PROG_BEATS", "beats"): self.prog_beats,
             **{(f"BASE_{i}", "address"): base for i, base in enumerate(self.base)},
+            **{(f"WGT_BASE_{i}", "address"): base for i, base in enumerate(self.weight_base)},
             ("ERROR_COMMAND", "command"): place,
             ("WATCHDOG", "cycles"): patience,
         }

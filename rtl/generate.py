@@ -72,9 +72,10 @@ def verilog(accelerator: Accelerator) -> str:
     for channel in ("aw", "ar"):  # protection bits come in and are not looked at
         ports[f"s_axi_ctrl_{channel}prot"] = (Signal(3, name=f"s_axi_ctrl_{channel}prot"), PortDirection.Input)
     read_side("m_axi_prog", machine.m_axi_prog, accelerator.program_beat_bytes)
+    for i in range(accelerator.weight_stripes):
+        read_side("m_axi_wgt" if accelerator.weight_stripes == 1 else f"m_axi_wgt{i}", machine.m_axi_wgt[i])
     for i in range(accelerator.stripes):
         stripe = "" if accelerator.stripes == 1 else str(i)
-        read_side(f"m_axi_wgt{stripe}", machine.m_axi_wgt[i])
         read_side(f"m_axi_act{stripe}", machine.m_axi_act[i])
         read_side(f"m_axi_out{stripe}", machine.m_axi_out_read[i])
         expose(f"m_axi_out{stripe}", machine.m_axi_out_write[i])

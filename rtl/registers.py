@@ -23,7 +23,7 @@ WATCHDOG_CYCLES = 1 << 20
 """WATCHDOG after reset: far longer than any memory's latency or a pass of the largest tile."""
 
 STRIPES = 4
-"""The most that a machine can have; it uses the first of BASE_0 .. BASE_3."""
+"""The most that a machine can have; it uses the first of BASE_0 .. BASE_3 and of WGT_BASE_0 .. WGT_BASE_3."""
 
 
 class Machine(Protocol):
@@ -37,6 +37,8 @@ class Machine(Protocol):
     def beat_bytes(self) -> int: ...
     @property
     def stripes(self) -> int: ...
+    @property
+    def weight_stripes(self) -> int: ...
     @property
     def pixels(self) -> int: ...
 
@@ -156,7 +158,7 @@ REGISTERS = (
             f"BASE_{i}",
             0x20 + 4 * i,
             Access.WRITE,
-            f"byte address of stripe {i}, a multiple of its port's longest burst",
+            f"byte address of stripe {i} of the tensors, a multiple of its port's longest burst",
             "address",
         )
         for i in range(STRIPES)
@@ -166,8 +168,9 @@ REGISTERS = (
         0x30,
         Access.CONSTANT,
         (
-            Field("stripes", 0, 8, "stripes", "stripes"),
+            Field("stripes", 0, 8, "stripes of the tensors", "stripes"),
             Field("pixels", 8, 8, "pixels that LOAD_ACT and STORE move a cycle", "pixels"),
+            Field("weight_stripes", 16, 8, "stripes of the weights", "weight_stripes"),
         ),
     ),
     Register(
@@ -200,6 +203,16 @@ REGISTERS = (
     _count("WAIT_SB", 0x74, "cycles RUN stood still for `sb_full`"),
     _count("WAIT_WEIGHTS", 0x78, "cycles RUN stood still for a full shadow"),
     _count("WAIT_OUT", 0x7C, "cycles RUN stood still for `out_free`"),
+    *(
+        _whole(
+            f"WGT_BASE_{i}",
+            0x80 + 4 * i,
+            Access.WRITE,
+            f"byte address of stripe {i} of weights, ZSB entries and tables, likewise",
+            "address",
+        )
+        for i in range(STRIPES)
+    ),
 )
 
 ADDRESS = {register.name: register.address for register in REGISTERS}

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from arch_model.errors import SimulatorError
 from sim.bench_build import ROOMS, TOP, Build, Memory, build, build_verilog, last_lines
+from sim.striping import Striping
 
 __all__ = ["Bench", "Build", "Job", "JobResult", "Memory", "build", "build_verilog"]
 
@@ -55,9 +56,9 @@ class Job:
 
     ``segments``: (byte address, bytes) pairs written to DRAM before the start; addresses and lengths are whole beats.
     What no segment covers is as the job before left it, in DRAM and on chip. ``dump``: (byte address, bytes) of DRAM
-    to bring back, whole beats. With stripes these are the machine's addresses, whose beats lie over all stripes, and
-    ``program``, written to ``program_address``, is in the first one alone. ``watchdog_cycles``: the Program hangs if it
-    takes more. ``error_range``: reads and writes of these byte addresses on the ports, first to last + 1, are answered
+    to bring back, whole beats. These are the machine's addresses, whose beats lie over stripes: those of weights below
+    ``weight_bytes``, those of tensors above (:mod:`sim.striping`); ``program``, written to ``program_address``, is in
+    the first of these alone. ``watchdog_cycles``: the Program hangs if it takes more. ``error_range``: reads and writes of these byte addresses on the ports, first to last + 1, are answered
     SLVERR.
     """
 
@@ -68,6 +69,7 @@ class Job:
     watchdog_cycles: int = 20_000_000
     error_range: tuple[int, int] = (0, 0)
     program: bytes = b""
+    weight_bytes: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,6 @@ class Bench:
             "registers": dict(_register_map() if registers is None else registers),
             "stall": stall,
             "seed": seed,
-            "bases": [i * build.memory.stripe_bytes for i in range(build.memory.stripes)][1:],
         }
         self._trace = trace
         self._given_folder = folder
@@ -155,17 +156,19 @@ class Bench:
         if process is None:
             raise SimulatorError("the simulation is not running; it ended, or the Bench was not entered")
         memory = self._build.memory
+        striping = Striping(memory, job.weight_bytes)
         first, length = job.dump
-        _check_whole(memory, "dump", first, length)
-        self._write_load(job)
+        dumps = list(striping.places(first, length))
+        self._write_load(job, striping)
         order = {
             "load": bool(job.segments) or bool(job.program),
-            "program_address": job.program_address,
+            "bases": striping.bases(),
+            "program_address": striping.program(job.program_address),
             "program_beats": job.program_beats,
             "dumps": [
-                ((i * memory.stripe_bytes + first // memory.stripes) // memory.beat_bytes, length // memory.wide_bytes)
-                for i in range(memory.stripes)
-                if length
+                (stripe // memory.beat_bytes, place.length // len(place.stripes) // memory.beat_bytes)
+                for place in dumps
+                for stripe in place.stripes
             ],
             "watchdog_cycles": job.watchdog_cycles,
             "error_base": job.error_range[0],
@@ -178,13 +181,17 @@ class Bench:
         except BaseException:
             self._end(kill=True)
             raise
-        dumped = [np.fromfile(self._folder / f"dump{i}.bin", np.uint8) for i in range(memory.stripes if length else 0)]
-        data = np.concatenate(dumped) if dumped else np.empty(0, np.uint8)
-        if len({part.size for part in dumped}) == 1:  # a beat is a part of every stripe
-            data = np.stack([part.reshape(-1, memory.beat_bytes) for part in dumped], axis=1).reshape(-1)
-        if data.size != length:
-            self._end(kill=True)
-            raise SimulatorError(f"the simulation dumped {data.size} bytes of {length}")
+        data = np.empty(length, np.uint8)
+        number = 0
+        for place in dumps:
+            wide = data[place.start - first :][: place.length].reshape(-1, len(place.stripes), memory.beat_bytes)
+            for i in range(len(place.stripes)):  # a beat is a part of every stripe
+                part = np.fromfile(self._folder / f"dump{number}.bin", np.uint8)
+                number += 1
+                if part.size != wide[:, i].size:
+                    self._end(kill=True)
+                    raise SimulatorError(f"the simulation dumped {part.size} bytes of {wide[:, i].size}")
+                wide[:, i] = part.reshape(-1, memory.beat_bytes)
         return JobResult(
             cycles=answer["counters"]["CYCLES"],
             status=answer["status"],
@@ -239,7 +246,7 @@ class Bench:
         self._process = process
         self._receive(process, START_SECONDS)
 
-    def _write_load(self, job: Job) -> None:
+    def _write_load(self, job: Job, striping: Striping) -> None:
         """Write the segments as ``load.bin``: the records that ``sim/verilog/dram.v`` describes."""
         memory = self._build.memory
         parts: list[bytes] = []
@@ -251,12 +258,14 @@ class Bench:
         for address, segment in job.segments:
             array = segment if isinstance(segment, np.ndarray) else np.frombuffer(segment, np.uint8)
             data = np.ascontiguousarray(array).view(np.uint8).ravel()
-            _check_whole(memory, "segment", address, data.size)
-            wide = data.reshape(-1, memory.stripes, memory.beat_bytes)
-            for i in range(memory.stripes):
-                write(i * memory.stripe_bytes + address // memory.stripes, wide[:, i])
+            for place in striping.places(address, data.size):
+                part = data[place.start - address :][: place.length]
+                wide = part.reshape(-1, len(place.stripes), memory.beat_bytes)
+                for i, stripe in enumerate(place.stripes):
+                    write(stripe, wide[:, i])
         if job.program:
-            write(job.program_address, np.frombuffer(job.program, np.uint8).reshape(-1, memory.beat_bytes))
+            address = striping.program(job.program_address)
+            write(address, np.frombuffer(job.program, np.uint8).reshape(-1, memory.beat_bytes))
         (self._folder / "load.bin").write_bytes(b"".join(parts))
 
     def _send(self, order: Mapping[str, object]) -> None:
@@ -319,15 +328,6 @@ class Bench:
                 process.wait()
         if self._given_folder is None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _check_whole(memory: Memory, what: str, address: int, length: int) -> None:
-    """Raise ValueError unless the range is whole beats inside the DRAM."""
-    if address % memory.wide_bytes or length % memory.wide_bytes:
-        raise ValueError(f"{what} of {length} bytes at 0x{address:x} is not whole beats of {memory.wide_bytes} bytes")
-    if address < 0 or address + length > memory.beats * memory.beat_bytes:
-        size = memory.beats * memory.beat_bytes
-        raise ValueError(f"{what} of {length} bytes at 0x{address:x} is not inside the {size} bytes of DRAM simulated")
 
 
 def _register_map() -> Mapping[str, int]:

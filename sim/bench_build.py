@@ -44,7 +44,8 @@ _VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal")
 class Memory:
     """The DRAM behind the accelerator, as ``sim/verilog/dram.v`` takes it: ``beats`` of ``beat_bytes``, a port's.
 
-    Weights, activations and results come through ``stripes`` ports each, all of them on this one memory.
+    Activations and results come through ``stripes`` ports each, weights through ``weight_stripes``, all of them on this
+    one memory.
     """
 
     beat_bytes: int
@@ -52,6 +53,7 @@ class Memory:
     latency_cycles: int = 20
     cycles_per_beat: int = 1
     stripes: int = 1
+    weight_stripes: int = 1
 
     @classmethod
     def of(cls, accelerator: Accelerator, most_bytes: int = MOST_BYTES) -> Memory:
@@ -59,27 +61,24 @@ class Memory:
         dram = accelerator.dram
         beat_bytes = accelerator.port_bytes
         beats = min(dram.bytes, most_bytes) // beat_bytes
-        return cls(beat_bytes, beats, dram.latency_cycles, dram.cycles_per_beat, accelerator.stripes)
+        timing = dram.latency_cycles, dram.cycles_per_beat
+        return cls(beat_bytes, beats, *timing, accelerator.stripes, accelerator.weight_stripes)
 
     @property
-    def wide_bytes(self) -> int:
-        """Bytes of a beat over all stripes."""
-        return self.beat_bytes * self.stripes
-
-    @property
-    def stripe_bytes(self) -> int:
-        """Bytes of a stripe: from one's base address to the next's."""
-        return self.beats // self.stripes * self.beat_bytes
+    def size(self) -> int:
+        """Bytes."""
+        return self.beats * self.beat_bytes
 
     def parameters(self) -> dict[str, object]:
         """Return the parameters of ``bench.v``.
 
         >>> Memory(beat_bytes=4, beats=1024).parameters()
-        {'BEAT_BYTES': 4, 'STRIPES': 1, 'DEPTH': 1024, 'LATENCY': 20, 'CYCLES_PER_BEAT': 1}
+        {'BEAT_BYTES': 4, 'STRIPES': 1, 'WEIGHT_STRIPES': 1, 'DEPTH': 1024, 'LATENCY': 20, 'CYCLES_PER_BEAT': 1}
         """
         return {
             "BEAT_BYTES": self.beat_bytes,
             "STRIPES": self.stripes,
+            "WEIGHT_STRIPES": self.weight_stripes,
             "DEPTH": self.beats,
             "LATENCY": self.latency_cycles,
             "CYCLES_PER_BEAT": self.cycles_per_beat,
@@ -194,7 +193,7 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
     hdl = [path for path in sources if is_verilator or path.suffix != ".vlt"]
     log = made.folder / "build.log"
     machine = made.folder / "machine.v"
-    machine.write_text(machine_verilog(made.memory.stripes, made.memory.beat_bytes))
+    machine.write_text(machine_verilog(made.memory.stripes, made.memory.weight_stripes, made.memory.beat_bytes))
     hdl.append(machine)
     logging.getLogger("Verilator" if is_verilator else "Icarus").setLevel(logging.WARNING)
     with made.simulator.active():

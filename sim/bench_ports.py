@@ -68,11 +68,12 @@ def port_names(name: str, stripes: int) -> list[str]:
     return [f"m_axi_{name}"] if stripes == 1 else [f"m_axi_{name}{i}" for i in range(stripes)]
 
 
-def machine_verilog(stripes: int, port_bytes: int) -> str:
-    """The module ``machine``: read ports in the order prog, wgt, act, out, the last three ``stripes`` times, and write
-    ports of out.
+def machine_verilog(stripes: int, weight_stripes: int, port_bytes: int) -> str:
+    """The module ``machine``: read ports in the order prog, wgt (``weight_stripes`` times), act, out (``stripes`` times
+    each), and write ports of out.
     """
-    reads = ["m_axi_prog", *(port for name in ("wgt", "act", "out") for port in port_names(name, stripes))]
+    of_tensors = (port for name in ("act", "out") for port in port_names(name, stripes))
+    reads = ["m_axi_prog", *port_names("wgt", weight_stripes), *of_tensors]
     writes = port_names("out", stripes)
     ports = ["input wire aclk", "input wire aresetn", "output wire irq"]
     for name, (bits, way) in CONTROL.items():

@@ -75,6 +75,9 @@ async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
     dut.error_limit.value = job["error_limit"]
     if job["load"]:
         await host.strobe(dut.load, dut.load_done)
+    for name, base in job["bases"].items():
+        if name in host.registers:
+            await host.write(name, base)
     await host.write("PROG_ADDR", job["program_address"])
     await host.write("PROG_BEATS", job["program_beats"])
     await host.write("IRQ_STATUS", 1)
@@ -121,8 +124,6 @@ async def serve(dut) -> None:
         dut.aresetn.value = 1
         await ClockCycles(dut.host_clk, 10)
         host = Host(dut, settings["registers"])  # not before: in reset Icarus shows it X, which it cannot digest
-        for number, base in enumerate(settings["bases"], start=1):
-            await host.write(f"BASE_{number}", base)
         _answer(results, {"ready": True})
         for line in iter(jobs.readline, ""):
             try:

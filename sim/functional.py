@@ -126,7 +126,7 @@ class Machine:
 
     def _read(self, port: str, address: int, runs: int, run_beats: int, stride: int) -> Bytes:
         """``runs`` runs from DRAM, (runs, bytes of a run)."""
-        size = run_beats * self.a.beat_bytes
+        size = run_beats * (self.a.weight_beat_bytes if port == "wgt" else self.a.beat_bytes)
         self.bytes[port] += runs * size
         return np.stack([self.dram[address + i * stride : address + i * stride + size] for i in range(runs)])
 

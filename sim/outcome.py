@@ -60,24 +60,24 @@ def run_program(bench: Bench, program: Program, segments: Iterable[Segment], exp
     """
     accelerator = program.accelerator
     predicted = time_program(program.commands, accelerator)
-    written = [(address, _whole_beats(data, accelerator.beat_bytes)) for address, data in segments]
+    widest = max(accelerator.beat_bytes, accelerator.weight_beat_bytes)
+    written = [(address, np.pad(data, (0, -len(data) % widest))) for address, data in segments]
     result = bench.run(
         Job(
-            program_address=program.address // accelerator.stripes,
+            program_address=program.address,
             program_beats=program.beats,
             program=program.encode(),
             segments=tuple(written),
-            dump=(0, program.address),
+            weight_bytes=program.weight_bytes,
+            dump=(program.weight_bytes, program.address - program.weight_bytes),
             watchdog_cycles=WATCHDOG * predicted.cycles + WATCHDOG_LEAST,
         )
     )
+    memory = np.concatenate([np.zeros(program.weight_bytes, np.uint8), result.memory])
     mismatches = sum(
-        int(np.count_nonzero(read_tensor(result.memory, program, name) != expected[name])) for name in program.tensors
+        int(np.count_nonzero(read_tensor(memory, program, name) != expected[name])) for name in program.tensors
     )
-    beat = dict.fromkeys(PORTS, accelerator.beat_bytes) | {"prog": accelerator.program_beat_bytes}
+    beat = dict.fromkeys(PORTS, accelerator.beat_bytes)
+    beat |= {"wgt": accelerator.weight_beat_bytes, "prog": accelerator.program_beat_bytes}
     bytes_ = {port: result.counters[counter] * beat[port] for port, counter in BEAT_COUNTERS.items()}
     return Outcome(program, predicted, result, mismatches, bytes_)
-
-
-def _whole_beats(data: npt.NDArray[np.uint8], beat_bytes: int) -> npt.NDArray[np.uint8]:
-    return np.pad(data, (0, -len(data) % beat_bytes))

@@ -11,6 +11,7 @@
 module bench #(
     parameter BEAT_BYTES = 4,  // of one port
     parameter STRIPES = 1,
+    parameter WEIGHT_STRIPES = 1,
     parameter DEPTH = 1024,  // beats of DRAM
     parameter LATENCY = 20,
     parameter CYCLES_PER_BEAT = 1
@@ -79,8 +80,8 @@ module bench #(
         host_s_axi_ctrl_rvalid <= rvalid;
     end
 
-    // Masters: read port 0 is prog, then STRIPES ports each of wgt, act and out; out has the write ports.
-    localparam READS = 1 + 3 * STRIPES;
+    // Masters: read port 0 is prog, then WEIGHT_STRIPES of wgt and STRIPES each of act and out; out has the write ports.
+    localparam READS = 1 + WEIGHT_STRIPES + 2 * STRIPES;
     wire [32*READS-1:0] araddr;
     wire [8*READS-1:0] arlen;
     wire [3*READS-1:0] arsize;
