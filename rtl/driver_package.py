@@ -88,9 +88,9 @@ def make_package(
         machine=MachineShape(
             name=accelerator.name,
             hash=accelerator.hash(),
-            KP=accelerator.kp,
-            CP=accelerator.cp,
-            B=accelerator.beat_bytes,
+            kp=accelerator.kp,
+            cp=accelerator.cp,
+            beat_bytes=accelerator.beat_bytes,
             stripes=accelerator.stripes,
             pixels=accelerator.pixels,
             max_burst=accelerator.axi.max_burst,

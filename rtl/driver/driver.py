@@ -26,7 +26,7 @@ class Counts:
 
     ``predicted`` cycles are those of the DRAM that the Accelerator describes; beats are exact with any.
 
-    >>> machine = MachineShape("tiny", "0", KP=4, CP=3, B=4, stripes=1, pixels=1, max_burst=16, clock_hz=1e8)
+    >>> machine = MachineShape("tiny", "0", kp=4, cp=3, beat_bytes=4, stripes=1, pixels=1, max_burst=16, clock_hz=1e8)
     >>> beats = dict.fromkeys(PORT_COUNTERS.values(), 10)
     >>> counts = Counts({"CYCLES": 200, **beats}, {"CYCLES": 190, **beats}, machine)
     >>> counts.differences(), counts.dram_bytes["wgt"], counts.seconds
@@ -50,7 +50,7 @@ class Counts:
     @property
     def dram_bytes(self) -> dict[str, int]:
         """Bytes by port; ``b`` is what ``m_axi_out`` read."""
-        size = dict.fromkeys(PORT_COUNTERS, self.machine.B) | {"prog": self.machine.port_bytes}
+        size = dict.fromkeys(PORT_COUNTERS, self.machine.beat_bytes) | {"prog": self.machine.port_bytes}
         return {port: self.counted[counter] * size[port] for port, counter in PORT_COUNTERS.items()}
 
     def differences(self) -> dict[str, tuple[int, int]]:

@@ -5,13 +5,7 @@ from __future__ import annotations
 from .device import Device
 from .errors import ConfigurationError, DriverError, MachineError, MachineTimeout
 from .package import MachineShape
-from .registers import ADDRESS, COUNTERS, IDENTITY, UNIT_ERRORS
-
-START, RESET = 1, 2
-"""Bits of CTRL."""
-
-BUSY, ERROR, RESETTING, CODE = 1, 4, 8, 8
-"""Of STATUS: three bits, and where the error code begins."""
+from .registers import ADDRESS, COUNTERS, FIELDS, IDENTITY, UNIT_ERRORS
 
 RESET_LOOKS, RESET_CYCLES = 1000, 1000
 """A reset that is not over when STATUS has been read so often, at most so many cycles apart, is none."""
@@ -28,24 +22,25 @@ class Machine:
         """A register's value."""
         return int(self.device.read(ADDRESS[register]))
 
+    def fields(self, register: str) -> dict[str, int]:
+        """A register's fields by name."""
+        value = self.read(register)
+        return {name: value >> low & (1 << width) - 1 for name, (low, width) in FIELDS[register].items()}
+
     def write(self, register: str, value: int) -> None:
         """Write a register."""
         self.device.write(ADDRESS[register], int(value))
+
+    def command(self, name: str) -> None:
+        """Give a command to CTRL."""
+        self.write("CTRL", 1 << FIELDS["CTRL"][name][0])
 
     def check(self, shape: MachineShape) -> None:
         """Raise :class:`ConfigurationError` unless ID, SHAPE and PORTS say that this is such a machine."""
         identity = self.read("ID")
         if identity != IDENTITY:
             raise ConfigurationError(f"ID is 0x{identity:08x}, not 0x{IDENTITY:08x}: no FastSwitch at this address")
-        have, ports = self.read("SHAPE"), self.read("PORTS")
-        found = {
-            "KP": have & 0xFF,
-            "CP": have >> 8 & 0xFF,
-            "B": have >> 16,
-            "stripes": ports & 0xFF,
-            "pixels": ports >> 8 & 0xFF,
-        }
-        for name, value in found.items():
+        for name, value in {**self.fields("SHAPE"), **self.fields("PORTS")}.items():
             if value != (wanted := getattr(shape, name)):
                 raise ConfigurationError(
                     f"the machine has {name} {value}; the package is for {shape.name} with {name} {wanted}"
@@ -57,9 +52,9 @@ class Machine:
         Raises :class:`DriverError` if they do not: memory no longer answers.
         """
         self.write("IRQ_ENABLE", 0)
-        self.write("CTRL", RESET)
+        self.command("reset")
         for _ in range(RESET_LOOKS):
-            if not self.read("STATUS") & RESETTING:
+            if not self.fields("STATUS")["resetting"]:
                 break
             self.device.wait(RESET_CYCLES)
         else:
@@ -72,32 +67,32 @@ class Machine:
         Raises :class:`MachineError` if STATUS has one, :class:`MachineTimeout` after ``limit`` cycles. ``what`` names
         the Program in their texts. While an earlier Program is not over, DriverError until :meth:`reset`.
         """
-        if self._stuck or self.read("STATUS") & BUSY:
+        if self._stuck or self.fields("STATUS")["busy"]:
             raise DriverError(f"{what}: the machine is busy with an earlier Program; reset it")
         self.write("PROG_ADDR", address)
         self.write("PROG_BEATS", beats)
         self.write("IRQ_STATUS", 1)
         self.write("IRQ_ENABLE", 1)
-        self.write("CTRL", START)
+        self.command("start")
         status = self._wait(limit, what)
-        if status & ERROR:
-            raise MachineError(status >> CODE & 0xFF, self.read("ERROR_COMMAND"), self._stuck, what)
+        if status["error"]:
+            raise MachineError(status["code"], self.read("ERROR_COMMAND"), self._stuck, what)
         return self.counters()
 
     def counters(self) -> dict[str, int]:
         """Every counter by its register's name, of the last Program."""
         return {name: self.read(name) for name in COUNTERS}
 
-    def _wait(self, limit: int, what: str) -> int:
+    def _wait(self, limit: int, what: str) -> dict[str, int]:
         """STATUS once the Program is over, or can no longer be. The machine's own CYCLES measures the time."""
         passed = 0
         while True:
             self.device.wait(limit - passed)
             self.write("IRQ_STATUS", 1)  # before STATUS is read: what happens after that raises irq anew
-            status = self.read("STATUS")
-            if not status & BUSY:
+            status = self.fields("STATUS")
+            if not status["busy"]:
                 return status
-            if status & ERROR and status >> CODE & 0xFF not in UNIT_ERRORS:
+            if status["error"] and status["code"] not in UNIT_ERRORS:
                 self._stuck = True
                 return status
             passed = self.read("CYCLES")

@@ -31,15 +31,15 @@ EMPTY = "empty"
 class MachineShape:
     """The machine that a package is for.
 
-    ``KP``, ``CP``, ``B``: as the register SHAPE tells them; ``stripes``, ``pixels``: as PORTS does. ``max_burst``:
-    beats. ``name`` and ``hash`` are the Accelerator's, which no register tells.
+    ``kp``, ``cp``, ``beat_bytes``: as the register SHAPE tells them; ``stripes``, ``pixels``: as PORTS does.
+    ``max_burst``: beats. ``name`` and ``hash`` are the Accelerator's, which no register tells.
     """
 
     name: str
     hash: str
-    KP: int
-    CP: int
-    B: int
+    kp: int
+    cp: int
+    beat_bytes: int
     stripes: int
     pixels: int
     max_burst: int
@@ -48,7 +48,7 @@ class MachineShape:
     @property
     def port_bytes(self) -> int:
         """Bytes of a beat on one port."""
-        return self.B // self.stripes
+        return self.beat_bytes // self.stripes
 
     @property
     def burst_bytes(self) -> int:

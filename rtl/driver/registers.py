@@ -1,4 +1,4 @@
-"""The machine's registers, written from ``rtl/control.py`` by ``tests/rtl/driver/test_registers.py``."""
+"""The machine's registers, written from ``rtl/registers.py`` by ``tests/rtl/driver/test_registers.py``."""
 
 IDENTITY = 0x46535731
 """What the register ID reads."""
@@ -37,6 +37,14 @@ ADDRESS = {
     "WAIT_OUT": 0x7C,
 }
 """Byte offset of each register in ``s_axi_ctrl``."""
+
+FIELDS = {
+    "SHAPE": {"kp": (0, 8), "cp": (8, 8), "beat_bytes": (16, 16)},
+    "CTRL": {"start": (0, 1), "reset": (1, 1)},
+    "STATUS": {"busy": (0, 1), "done": (1, 1), "error": (2, 1), "resetting": (3, 1), "code": (8, 8)},
+    "PORTS": {"stripes": (0, 8), "pixels": (8, 8)},
+}
+"""Lowest bit and width of each field, of registers that have several."""
 
 COUNTERS = (
     "CYCLES",
