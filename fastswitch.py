@@ -15,12 +15,14 @@ from reports.commands.interrupt import Interrupted
 # Name: (module of reports.commands that defines `command`, its line in --help).
 COMMANDS = {
     "cosim": ("cosim", "Simulate the rows of a layer table."),
+    "explore": ("explore", "Price many machines for some SubNets and find the best."),
     "hybrid": ("hybrid", "The whole study of a hybrid: tables, pictures, a page."),
     "import": ("import_", "Read a network from ONNX, SCALE-Sim or Timeloop."),
     "map": ("map", "Find a layer's best mapping, with a certificate."),
     "noise": ("noise", "Accuracy of a SubNet whose weights are on analog crossbars."),
     "partition": ("partition", "Choose the channels that must stay digital."),
     "predict": ("predict", "Predict every layer of SubNets."),
+    "rtl": ("rtl", "Write Verilog, registers, constraints, a core and a bench for a flow."),
     "run": ("run", "Serve a stream of queries on the RTL."),
     "serve": ("serve", "Serve a stream of queries on the latency table."),
     "subnets": ("subnets", "List or sample the SubNets of a SuperNet."),

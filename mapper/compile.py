@@ -25,6 +25,7 @@ from mapper.fields import (
     pool_fields,
     store_fields,
     tile_fields,
+    weight_fields,
 )
 from mapper.isa import Command, Memory, Opcode
 from mapper.layer_streams import LayerStreams, can_weave, comes_in_quarters
@@ -134,15 +135,7 @@ class _Fields:
         return load_act_fields(layer, source, low, rows, sb_base, self.a, groups)
 
     def weights(self, layer: str, run: Run, memory: Memory) -> Fields:
-        ct, size = tile_grid(self.supernet.layer(layer), self.a).ct, self.a.tile_bytes
-        return {
-            "memory": memory,
-            "addr": self.map.weights[layer] + (run.row * ct + run.ct) * size,
-            "runs": run.runs,
-            "run_beats": run.length * self.a.tile_beats,
-            "run_stride": ct * size if run.runs > 1 else 0,
-            "slot": run.slot,
-        }
+        return weight_fields(self.supernet.layer(layer), self.map.weights[layer], run, memory, self.a)
 
     def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
         size = 8 * self.a.kp

@@ -5,10 +5,12 @@ from __future__ import annotations
 from arch_model.accelerator import TAPS, Accelerator
 from arch_model.layer import Layer
 from arch_model.weights import AddQuant, ConvQuant, PoolQuant
-from mapper.pack import is_pointwise
+from mapper.isa import Memory
+from mapper.pack import is_pointwise, tile_grid
 from mapper.program import TensorPlace
 from mapper.schedule import Fields
 from mapper.tiling import input_rows, sb_shape
+from mapper.weights_plan import Run
 
 
 def load_act_fields(
@@ -37,6 +39,19 @@ def load_act_fields(
         "sb_base": sb_base + block * group_step,
         "row_step": row_step,
         "group_step": group_step,
+    }
+
+
+def weight_fields(layer: Layer, address: int, run: Run, memory: Memory, accelerator: Accelerator) -> Fields:
+    """LOAD_WGT of a run of tiles of a SuperNet's layer, whose tiles begin at ``address``."""
+    ct, size = tile_grid(layer, accelerator).ct, accelerator.tile_bytes
+    return {
+        "memory": memory,
+        "addr": address + (run.row * ct + run.ct) * size,
+        "runs": run.runs,
+        "run_beats": run.length * accelerator.tile_beats,
+        "run_stride": ct * size if run.runs > 1 else 0,
+        "slot": run.slot,
     }
 
 

@@ -11,7 +11,6 @@ import importlib.metadata
 import json
 import logging
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -110,11 +109,12 @@ def build(
 
     def write_verilog(folder: Path) -> Sequence[Path]:
         from rtl.generate import write_verilog  # Amaranth and the whole design: only if there is something to build
+        from rtl.wakened import wakened
 
         path = folder / "fastswitch.v"
         write_verilog(accelerator, path)
         if simulator.kind == "icarus":
-            path.write_text(_wakened(path.read_text()))
+            path.write_text(wakened(path.read_text()))
         return [path, *sorted(rtl.glob("*.vlt"))]
 
     rtl = ROOMS / "rtl"
@@ -215,20 +215,6 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
             raise SimulatorError(
                 f"{made.simulator.describe()} cannot build the simulation in {made.folder}: {last_lines(log) or error}"
             ) from None
-
-
-def _wakened(verilog: str) -> str:
-    """Return Yosys's Verilog with every ``always @*`` made to run at time 0.
-
-    Yosys puts a register that goes from X to 0 at time 0 into each for that purpose, but Icarus initialises a
-    register where it is declared before anything waits for it: outputs of inputs that never change stayed X.
-
-    >>> print(_wakened(r"  reg \\$auto$verilog_backend.cc:2355:dump_module$29  = 0;"))
-      reg \\$auto$verilog_backend.cc:2355:dump_module$29 ; initial \\$auto$verilog_backend.cc:2355:dump_module$29  <= 0;
-    """
-    return re.sub(
-        r"^( *reg )(\\\$auto\$verilog_backend\S+ ) = 0;", r"\1\2; initial \2 <= 0;", verilog, flags=re.MULTILINE
-    )
 
 
 def last_lines(log: Path, count: int = 6) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -176,8 +175,9 @@ def test_starts_without_the_heavy_modules() -> None:
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Each name leads to a command of that name, and its line says what it is."""
     _, text, _ = call(capsys, "--help")
+    listed = " ".join(text.partition("Commands:")[2].split())  # long lines are wrapped
     for name, (_, what) in fastswitch.COMMANDS.items():
-        assert re.search(rf"^  {name} +{re.escape(what)}$", text, re.M), name
+        assert f"{name} {what}" in listed
         _, one, _ = call(capsys, name, "--help")
         assert one.startswith(f"Usage: fastswitch {name} [OPTIONS]")
 

@@ -1,43 +1,283 @@
-"""What points cost."""
+"""What points cost: all points of a task together, each different layer on each different machine once.
+
+A layer's cost depends on the array, the ports and DRAM, on how the layer is cut, on how many of its K-tiles are in the
+PB and, if the others do not fit half the DB, on that half. Clock, area and the other sizes come in after, so a grid has
+far fewer layers to price than points times layers. What is the same is found with ``np.unique``; what is left is
+:mod:`sim.explore.loop`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from arch_model.area import asic_area
-from arch_model.errors import FastSwitchError
+from arch_model.accelerator import Accelerator
+from arch_model.activity import TOTALS, activity_of, count_totals
+from arch_model.area import UM2_PER_MM2, asic_area
+from arch_model.energy import energy
+from arch_model.errors import AcceleratorError, MappingError
+from arch_model.layer import Kind, Layer
+from arch_model.memories import memories
 from arch_model.resources import fpga_resources
 from arch_model.spaces import get_space
-from sim.explore.knobs import SUBNET, set_knobs
-from sim.explore.layers import layer_rows
+from arch_model.supernet import SubNet
+from arch_model.timing import time_program
+from mapper.pack import is_pointwise, window_offsets
+from mapper.predict import pool_commands
+from mapper.steps import check_supported, fused_adds, fused_conv, unsupported
+from mapper.tiling import check_least
+from sim.explore import loop
+from sim.explore.knobs import SUBNET, Number, set_knobs
 from sim.explore.question import Question
 
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
-def price(question: Question, points: list[int], cells: list[int]) -> pd.DataFrame:
-    """Rows of these points: knobs, legal, why, objectives; the index is ``point``."""
-    rows = []
-    for cell in cells:
-        values = question.values(cell)
-        row: dict[str, Any] = {**values, "legal": True, "why": ""}
-        nets = question.nets if SUBNET not in values else (question.nets[int(values[SUBNET])],)
-        found = dict.fromkeys(question.objectives, np.nan)
-        try:
-            machine = set_knobs(question.base, values)
-            tables = [
-                pd.DataFrame(layer_rows(net, get_space(question.space), machine, question.cached)) for net in nets
-            ]
-            known: dict[str, Any] = {
-                "latency": np.mean([table["latency_s"].sum() for table in tables]),
-                "energy": np.mean([table["energy_j"].sum() for table in tables]),
-                "area": asic_area(machine).total_mm2,
-            }
-            total = fpga_resources(machine).total
-            known |= {"dsp": total.dsps, "bram": total.bram36, "lut": total.luts}
-            found = {name: float(known[name]) for name in question.objectives}
-        except FastSwitchError as error:
-            row |= {"legal": False, "why": str(error)}
-        rows.append(row | found)
-    return pd.DataFrame(rows, index=pd.Index(points, name="point"))
+_CORE, _CUT = len(loop.CORE), loop.NB + 1
+"""Columns of a machine that a layer's cost depends on, and those that its cut depends on too."""
+
+
+def layer_row(layer: Layer, add: bool) -> Ints:
+    """A layer as :data:`sim.explore.loop.LAYER`; ``add``: its STORE does one."""
+    x = layer
+    numbers = (x.K, x.C, x.H, x.W, x.R, x.stride, x.padding, x.P, x.Q, len(window_offsets(x)), is_pointwise(x), add)
+    return np.array(numbers, np.int64)
+
+
+def machine_row(a: Accelerator) -> Ints:
+    """A machine as :data:`sim.explore.loop.MACHINE`."""
+    dram = a.dram
+    core = (a.kp, a.cp, a.beat_bytes, a.program_beat_bytes, a.pixels, dram.latency_cycles, dram.cycles_per_beat)
+    sizes = (a.sb_half_words, a.ob_pixels, a.out_half_words, a.nb, a.zsb_half_entries, a.db_half_tiles, a.pb_tiles)
+    return np.array((*core, *sizes), np.int64)
+
+
+def left_out_of(nets: Sequence[SubNet]) -> dict[str, int]:
+    """Kinds of layer that no machine here runs, and that cost nothing: how many there are in all SubNets.
+
+    >>> left_out_of(get_space("ofa-resnet50").sample(2, seed=0))
+    {'maxpool': 2, 'avgpool': 6}
+    """
+    found: Counter[str] = Counter()
+    for net in nets:
+        found.update(kind for layer in net.layers if (kind := _left_out(layer)))
+    return dict(found)
+
+
+def _left_out(layer: Layer) -> str:
+    try:
+        check_supported(layer)
+    except MappingError:
+        return unsupported(layer) or str(layer.activation)
+    return ""
+
+
+class Pricer:
+    """A question's SubNets as arrays, and what it takes to price points of it."""
+
+    def __init__(self, question: Question) -> None:
+        self.question, supernet = question, get_space(question.space)
+        rows: dict[tuple[int, ...], int] = {}
+        uses, windows, self.layers, starts = [], [], [], [0]
+        self.pools: list[list[Layer]] = []
+        for net in question.nets:
+            adds, pools = fused_adds(net.layers), []
+            readers = Counter(source for layer in net.layers for source in layer.inputs)
+            by_name = {layer.name: layer for layer in net.layers}
+            for layer in net.layers:
+                if _left_out(layer):
+                    continue
+                if layer.kind is Kind.ADD:
+                    fused_conv(layer, by_name, readers)  # an add that follows no conv is nothing the machine has
+                elif layer.kind is Kind.POOL:
+                    pools.append(layer)
+                else:
+                    row = tuple(layer_row(layer, layer.name in adds).tolist())
+                    uses.append(rows.setdefault(row, len(rows)))
+                    windows.append(len(window_offsets(supernet.layer(layer.name))))
+                    self.layers.append(layer)
+            self.pools.append(pools)
+            starts.append(len(uses))
+        self.rows = np.array(list(rows), np.int64)
+        self.uses, self.windows = np.array(uses, np.int64), np.array(windows, np.int64)
+        self.starts = np.array(starts, np.int64)
+        self._pools: dict[tuple[int, ...], Ints] = {}
+
+    def frame(self, points: Sequence[int], cells: Sequence[int]) -> pd.DataFrame:
+        """Rows of these points: knobs, ``legal``, ``why``, objectives; the index is ``point``."""
+        q = self.question
+        places = q.places(np.array(cells, np.int64))
+        columns: dict[str, list[Number]] = {
+            knob.name: [knob.values[place] for place in places[:, i].tolist()] for i, knob in enumerate(q.knobs)
+        }
+        values = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        machines: dict[int, Accelerator] = {}
+        why = [""] * len(cells)
+        for i, knobs in enumerate(values):
+            try:
+                machines[i] = set_knobs(q.base, knobs)
+            except AcceleratorError as error:
+                why[i] = str(error)
+        found = np.full((len(cells), len(q.objectives)), np.nan)
+        if machines:
+            index = list(machines)
+            bad, totals = self._totals(list(machines.values()))
+            for i, misfit, sums in zip(index, bad, totals, strict=True):
+                nets = [int(values[i][SUBNET])] if SUBNET in values[i] else range(len(q.nets))
+                first = next((int(misfit[net]) for net in nets if misfit[net] >= 0), -1)
+                if first >= 0:
+                    why[i] = _misfit(self.layers[first], machines[i])
+                else:
+                    found[i] = self._objectives(machines[i], sums[list(nets)], nets)
+        table: dict[str, object] = {
+            knob.name: np.array(columns[knob.name], np.int64 if all(isinstance(v, int) for v in knob.values) else float)
+            for knob in q.knobs
+        }
+        table |= {"legal": [not text for text in why], "why": why}
+        table |= {name: found[:, i] for i, name in enumerate(q.objectives)}
+        return pd.DataFrame(table, index=pd.Index(points, name="point", dtype=np.int64))
+
+    def warm(self) -> None:
+        """Have all loops compiled and kept on disk, before several processes would each do it."""
+        self._totals([self.question.base])
+
+    def _totals(self, machines: Sequence[Accelerator]) -> tuple[Ints, Ints]:
+        """The first use that does not fit (or -1), (n, nets); costs of each SubNet, (n, nets, COST)."""
+        xs, uses, starts = self.rows, self.uses, self.starts
+        ms = np.array([machine_row(machine) for machine in machines])
+        cores, core = _different(ms, _CORE)
+        cuts, cut = _different(ms, _CUT)
+        bad = loop.misfits(xs, ms, uses, starts)
+        hits = np.zeros((len(ms), len(uses)), np.int64)
+        if self.question.cached == "fit":
+            rows = loop.whole_rows(xs, ms[cuts])[cut]
+            hits = loop.fit_hits(xs, ms, rows, uses, self.windows, starts, bad)
+        halves = loop.halves_of(xs, ms, uses, hits)
+
+        layer = np.broadcast_to(uses, hits.shape)
+        fine = np.repeat(bad < 0, np.diff(starts), axis=1)
+        keys = np.stack([np.broadcast_to(cut[:, None], hits.shape), layer, hits, halves])[:, fine]
+        kinds, kind = _unique(keys)
+        where = cuts[kinds[0]]
+        cut_as = loop.cut_each(xs, ms, kinds[1], where, kinds[2], kinds[3])
+        priced, price = _unique(np.stack([core[where], *kinds[1:], *cut_as.T]))
+        table = loop.price_each(xs, ms, priced[1], cores[priced[0]], priced[2], priced[3], priced[4:].T.copy())
+        index = np.full(hits.shape, len(table), np.int64)
+        index[fine] = price[kind]
+        table = np.concatenate([table, np.zeros((1, table.shape[1]), np.int64)])
+        totals = loop.add_up(table, index, starts)
+        for i, machine in enumerate(machines):
+            for net, pools in enumerate(self.pools):
+                for pool in pools:
+                    totals[i, net] += self._pool(pool, machine, tuple(ms[i, :_CORE].tolist()))
+        return bad, totals
+
+    def _pool(self, pool: Layer, machine: Accelerator, core: tuple[int, ...]) -> Ints:
+        key = (*core, pool.K, pool.H, pool.W)
+        if key not in self._pools:
+            commands = pool_commands(pool, machine)
+            totals = count_totals(commands, machine)
+            cycles = time_program(commands, machine).cycles
+            self._pools[key] = np.array([cycles, *(totals[name] for name in TOTALS)], np.int64)
+        return self._pools[key]
+
+    def _objectives(self, machine: Accelerator, sums: Ints, nets: Sequence[int]) -> list[float]:
+        """The objectives of a point that runs SubNets ``nets``, whose costs are ``sums`` (nets, COST)."""
+        mean = (sums.sum(axis=0) / len(sums)).tolist()
+        found: dict[str, float] = {}
+        for name in self.question.objectives:
+            if name == "latency":
+                found[name] = mean[0] / machine.clock_hz
+            elif name == "energy":
+                totals = dict(zip(TOTALS, mean[1:], strict=True))
+                found[name] = energy(activity_of(totals, machine), machine, mean[0]).total_j
+            elif name == "area":
+                found[name] = area_mm2(machine)
+            elif name == "accuracy":
+                found[name] = sum(self.question.accuracy[net] for net in nets) / len(nets)
+            else:
+                found[name] = _fpga(machine)[name]
+        return [found[name] for name in self.question.objectives]
+
+
+def _different(ms: Ints, columns: int) -> tuple[Ints, Ints]:
+    """The first of each different machine by its first columns; which one each machine is."""
+    _, first, place = np.unique(ms[:, :columns], axis=0, return_index=True, return_inverse=True)
+    return first, place.reshape(-1)
+
+
+def _unique(keys: Ints) -> tuple[Ints, Ints]:
+    """The different columns of numbers (m, n), none negative; which one each column is, (n,)."""
+    code, size = np.zeros(keys.shape[1], np.int64), 1
+    for row in keys:
+        most = int(row.max(initial=0)) + 1
+        if size * most >= 1 << 62:
+            different, code = np.unique(code, return_inverse=True)
+            size = len(different)
+        code, size = code * most + row, size * most
+    _, first, place = np.unique(code, return_index=True, return_inverse=True)
+    return keys[:, first], place.reshape(-1)
+
+
+def _misfit(layer: Layer, machine: Accelerator) -> str:
+    try:
+        check_least(layer, machine)
+    except MappingError as error:
+        return str(error)
+    raise AssertionError(f"layer {layer.name} fits {machine.name}")
+
+
+def area_mm2(machine: Accelerator) -> float:
+    """:func:`arch_model.area.asic_area` of a machine, all of it; logic that several have in common is looked up.
+
+    >>> round(area_mm2(Accelerator.load("tiny")), 3)
+    0.919
+    """
+    built = memories(machine)
+    sram = sum(memory.bits for memory in built.values()) * machine.area.sram.value / UM2_PER_MM2
+    # Of the buffers only the OB has logic that depends on its size: the width of its address.
+    logic = machine.model_copy(update={"buffers": machine.buffers.model_copy(update=_LEAST), "name": "logic"})
+    return _logic_mm2(logic) + sram
+
+
+_LEAST = {"pb_bytes": 0, "db_bytes": 0, "sb_bytes": 0, "ob_out_bytes": 0, "zsb_bytes": 0}
+
+
+@lru_cache(maxsize=1 << 12)
+def _logic_mm2(machine: Accelerator) -> float:
+    built = memories(machine)
+    return sum(mm2 for name, mm2 in asic_area(machine).mm2.items() if name not in built)
+
+
+def _fpga(machine: Accelerator) -> dict[str, float]:
+    total = fpga_resources(machine).total
+    return {"dsp": float(total.dsps), "bram": total.bram36, "lut": float(total.luts)}
+
+
+@lru_cache(maxsize=4)
+def _pricer(question: Question) -> Pricer:
+    return Pricer(question)
+
+
+def warm(question: Question) -> None:
+    """:meth:`Pricer.warm`, of this process's pricer."""
+    _pricer(question).warm()
+
+
+def price(question: Question, points: Sequence[int], cells: Sequence[int]) -> pd.DataFrame:
+    """Rows of points, which are ``cells`` of a question's grid: knobs, ``legal``, ``why``, objectives.
+
+    The rows depend on their cells alone, to the bit, whatever else is in the task.
+
+    >>> from sim.explore.knobs import parse_vary
+    >>> nets = (get_space("fashion").subnet("fashion-d111-w222"),)
+    >>> asked = Question("fashion", nets, Accelerator.load("tiny"), parse_vary("KP=2,4"), ("latency",))
+    >>> price(asked, [0, 1], [0, 1])["latency"].round(7).tolist()
+    [0.0004876, 0.0003863]
+    """
+    return _pricer(question).frame(points, cells)

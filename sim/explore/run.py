@@ -1,41 +1,318 @@
-"""An exploration from start to end."""
+"""An exploration from start to end: the folder, the points that are left, the workers, the tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fcntl
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from arch_model.accelerator import Accelerator
 from arch_model.spaces import get_space
-from arch_model.supernet import SubNet
-from sim.explore.knobs import parse_vary
-from sim.explore.price import price
-from sim.explore.question import Question
-from sim.explore.study import PARTS, POINTS, Study, load_study, write_facts, write_parquet
+from sim.explore.backends import Backend, open_backend
+from sim.explore.knobs import SUBNET, ExploreError, Knob, parse_vary
+from sim.explore.layers import CACHED
+from sim.explore.nets import NetsAsked, find_nets
+from sim.explore.pareto import costs
+from sim.explore.question import OBJECTIVES, Question
+from sim.explore.samplers import OPTUNA, SAMPLERS, Answer, Search, random_cells, require_optuna
+from sim.explore.study import CSV, PARTS, POINTS, Study, read_facts, read_points, write_csv, write_facts, write_parquet
+from sim.results import make_folder
+
+Ints = npt.NDArray[np.int64]
+OnCount = Callable[[str, int, int], None]
+"""Told a stage, how many points are done and how many there will be."""
+
+Task = tuple[Question, list[int], list[int]]
+
+TASK = 512
+"""Points of a task at most: what a worker that dies loses, some seconds of work."""
+
+MOST_POINTS = 20_000_000
 
 
 def explore(
     space: str,
-    subnets: Sequence[SubNet],
+    subnets: NetsAsked,
     vary: str,
     objectives: Sequence[str] = ("latency", "energy", "area"),
     out: str | Path = "explored",
-    accelerator: str | Accelerator = "zcu104",
+    accelerator: str | Path | Accelerator = "zcu104",
+    sampler: str = "grid",
+    points: int | None = None,
+    seed: int = 0,
+    backend: str = "joblib",
+    cached: str = "fit",
+    on_count: OnCount = lambda stage, done, total: None,
 ) -> pd.DataFrame:
-    """Price every point; the table of points."""
+    """Price machines: every combination of the knobs' values, or those that a sampler takes; the table of points.
+
+    Parameters
+    ----------
+    space : the SuperNet.
+    subnets : what every machine runs: SubNets, names, a JSON file, or how many to draw with ``seed``.
+    vary : knobs, such as ``"KP=8,16,32 PB=0:8MB:0.5MB DRAM=2.4,9.6GB/s"``.
+    objectives : of :data:`sim.explore.question.OBJECTIVES`. With accuracy each SubNet is a point of its own: the knob
+        SUBNET is its index.
+    out : the folder. A study that is there already goes on, if it is this one.
+    accelerator : the machine whose other numbers stay: a preset, a file, or the machine.
+    sampler : of :data:`sim.explore.samplers.SAMPLERS`; ``points``: how many, except of a grid.
+    backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
+    cached : what the PB holds: ``fit``, as :func:`mapper.pinning.fit_subgraph` fills it for each SubNet, or ``none``.
+
+    The table has a row a point, as :class:`sim.explore.study.Study` says. Raises
+    :class:`arch_model.errors.FastSwitchError` for what a user got wrong and for a disk that takes no more. Points that
+    are on disk stay there whatever happens, and are not priced again.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = explore("fashion", "fashion-d111-w222", "KP=2,4 CP=3,100", out=folder, accelerator="tiny",
+    ...                     backend="joblib:1")
+    >>> found["legal"].tolist()
+    [True, False, True, False]
+    """
+    study, question = _asked(space, subnets, vary, objectives, out, accelerator, sampler, points, seed, cached)
+    make_folder(study.folder)
+    with _locked(study.folder):
+        _open(study)
+        run = _Run(study, question, on_count)
+        with open_backend(backend) as workers:
+            run.price(workers, points)
+        return run.finish()
+
+
+def _asked(
+    space: str,
+    subnets: NetsAsked,
+    vary: str,
+    objectives: Sequence[str],
+    out: str | Path,
+    accelerator: str | Path | Accelerator,
+    sampler: str,
+    points: int | None,
+    seed: int,
+    cached: str,
+) -> tuple[Study, Question]:
+    """What is asked for, checked before anything is done."""
+    for what, value, legal in (("sampler", sampler, SAMPLERS), ("cached", cached, CACHED)):
+        if value not in legal:
+            raise ExploreError(f"{what} is {value}; give one of {', '.join(legal)}")
+    if not objectives:
+        raise ExploreError(f"there are no objectives; give some of {', '.join(OBJECTIVES)}")
+    for name in objectives:
+        if name not in OBJECTIVES:
+            raise ExploreError(f"objective {name} does not exist; give some of {', '.join(OBJECTIVES)}")
+        if list(objectives).count(name) > 1:
+            raise ExploreError(f"objective {name} is given twice; give each once")
+    if sampler == "grid" and points is not None:
+        raise ExploreError(f"points is {points}; a grid has all of them, so give no points or another sampler")
+    if sampler != "grid" and (points is None or points < 1):
+        raise ExploreError(f"points is {points}; the sampler {sampler} needs to know how many, 1 or more")
+    if seed < 0:
+        raise ExploreError(f"seed is {seed}; give at least 0")
+    knobs = parse_vary(vary)
     base = accelerator if isinstance(accelerator, Accelerator) else Accelerator.load(accelerator)
-    folder = Path(out)
-    question = Question(get_space(space).name, tuple(subnets), base, parse_vary(vary), tuple(objectives))
-    folder.mkdir(parents=True, exist_ok=True)
-    names = tuple(net.name for net in subnets)
+    nets, known = find_nets(space, subnets, seed)
+    accuracy: tuple[float, ...] = ()
+    if "accuracy" in objectives:
+        for net in nets:
+            if net.name not in known:
+                raise ExploreError(
+                    f"the accuracy of SubNet {net.name} is not known; give --subnets FILE.json with top1 of each"
+                )
+        accuracy = tuple(known[net.name] for net in nets)
+        knobs = (*knobs, Knob(SUBNET, tuple(range(len(nets))), ""))
+    question = Question(get_space(space).name, nets, base, knobs, tuple(objectives), cached, accuracy)
+    most = question.size if points is None else min(points, question.size)
+    if most > MOST_POINTS or question.size >= 1 << 62:
+        raise ExploreError(f"the grid has {question.size:,} points; give fewer values, or a sampler and --points")
+    names = tuple(net.name for net in nets)
     study = Study(
-        folder, space, names, base, question.knobs, question.objectives, "grid", 0, pd.DataFrame(), question.nets
+        Path(out), space, names, base, knobs, tuple(objectives), sampler, seed, pd.DataFrame(), nets, cached, accuracy
     )
-    write_facts(folder, study.facts)
-    frame = price(question, list(range(question.size)), list(range(question.size)))
-    write_parquet(frame, folder / PARTS / "00000000.parquet")
-    write_parquet(frame, folder / POINTS)
-    return replace(load_study(folder)).points
+    return study, question
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Nobody else explores into this folder meanwhile."""
+    try:
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise ExploreError(f"cannot write to {folder}: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ExploreError(f"folder {folder} is in use by another exploration; give another --out") from None
+        yield
+
+
+def _open(study: Study) -> None:
+    """Write what is asked into the folder, or see that it is what the folder holds."""
+    facts = {**study.facts, "version": version("fastswitch")}
+    if study.sampler in OPTUNA:
+        facts["optuna"] = require_optuna().__version__
+    facts = json.loads(json.dumps(facts))
+    there = read_facts(study.folder)
+    if there is None:
+        if any((study.folder / PARTS).glob("*.parquet")) or (study.folder / POINTS).exists():
+            raise ExploreError(f"folder {study.folder} holds points but not their study; give another --out")
+        write_facts(study.folder, facts)
+        return
+    for key in dict.fromkeys([*facts, *there]):
+        if there.get(key) != facts.get(key):
+            one, other = _difference(there.get(key), facts.get(key))
+            raise ExploreError(
+                f"folder {study.folder} holds another study: {key} is {one} there and {other} here; give another --out"
+            )
+
+
+def _difference(one: Any, other: Any) -> tuple[str, str]:
+    """Where two values differ, in short."""
+    while True:
+        if isinstance(one, dict) and isinstance(other, dict):
+            key = next(key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key))
+            one, other = one.get(key), other.get(key)
+            if not isinstance(one, dict | list):
+                return f"{key} {_short(one)}", f"{key} {_short(other)}"
+        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            one, other = next((a, b) for a, b in zip(one, other, strict=True) if a != b)
+        else:
+            return _short(one), _short(other)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "name" in value[0]:
+        value = [entry["name"] for entry in value]
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def work(task: Task) -> pd.DataFrame:
+    """What a worker does."""
+    from sim.explore.price import price
+
+    return price(*task)
+
+
+class _Run:
+    """What is on disk, what is left, what is said of it."""
+
+    def __init__(self, study: Study, question: Question, on_count: OnCount) -> None:
+        self.study, self.question, self.on_count = study, question, on_count
+        self.done = read_points(study.folder)
+        self.total, self.warm = question.size, False
+
+    def price(self, backend: Backend, points: int | None) -> None:
+        """Price all points that are not there."""
+        sampler, size = self.study.sampler, self.question.size
+        if sampler in OPTUNA:
+            self._search(backend, int(points or 0))
+            return
+        cells = np.arange(size, dtype=np.int64) if points is None else random_cells(size, points, self.study.seed)
+        self.total = len(cells)
+        left = np.setdiff1d(np.arange(len(cells)), self.done.index.to_numpy(np.int64))
+        self._price(backend, left, cells[left])
+
+    def _price(self, backend: Backend, points: Ints, cells: Ints) -> None:
+        """Price points, and write each task's as soon as they are there."""
+        done = len(self.done)
+        self.on_count("pricing points", done, self.total)
+        if not len(points):
+            return
+        if backend.workers > 1 and not self.warm:
+            from sim.explore.price import warm
+
+            warm(self.question)
+            self.warm = True
+        frames = [self.done] if done else []
+        for frame in backend.map(work, self._tasks(points, cells, backend.workers)):
+            write_parquet(frame, self.study.folder / PARTS / _part_name(frame))
+            frames.append(frame)
+            done += len(frame)
+            self.on_count("pricing points", done, self.total)
+        self.done = pd.concat(frames).sort_index()
+
+    def _tasks(self, points: Ints, cells: Ints, workers: int) -> Iterator[Task]:
+        """Points in tasks, those side by side whose layers cost the same: the machine's core changes slowest."""
+        core = [knob.name in _CORE for knob in self.question.knobs]
+        places = self.question.places(cells)
+        keys = places[:, [i for i, is_core in enumerate(core) if is_core]]
+        order = np.lexsort((cells, *keys.T[::-1]))
+        size = max(1, min(TASK, -(-len(points) // (4 * workers))))
+        starts = [0]
+        changes = np.flatnonzero((keys[order][1:] != keys[order][:-1]).any(axis=1)) + 1
+        while starts[-1] + size < len(points):
+            # A task ends where the core changes, if it does so in the task's second half.
+            end = starts[-1] + size
+            last = int(changes[changes <= end].max(initial=0))
+            starts.append(last if last > starts[-1] + size // 2 else end)
+        for first, past in zip(starts, [*starts[1:], len(points)], strict=True):
+            at = order[first:past]
+            yield self.question, points[at].tolist(), cells[at].tolist()
+
+    def _search(self, backend: Backend, count: int) -> None:
+        """Ask an Optuna sampler, batch by batch."""
+        search = Search(self.question, self.study.sampler, self.study.seed)
+        self.total = min(count, self.question.size)
+        points: dict[int, int] = {}
+        priced = len(self.done)
+
+        def answer(cells: list[int]) -> Mapping[int, Answer]:
+            points.update({cell: len(points) + i for i, cell in enumerate(cells)})
+            numbers = [points[cell] for cell in cells]
+            left = np.array([n for n in numbers if n not in self.done.index], np.int64)
+            place = {points[cell]: cell for cell in cells}
+            if len(left):
+                self._price(backend, left, np.array([place[n] for n in left.tolist()], np.int64))
+                search.keep(self.study.folder, points)
+            rows = self.done.loc[numbers]
+            self._check(cells, rows)
+            values = costs(rows, self.question.objectives).tolist()
+            legal = rows["legal"].tolist()
+            return {cell: value if ok else None for cell, value, ok in zip(cells, values, legal, strict=True)}
+
+        self.on_count("pricing points", priced, self.total)
+        for _ in search.batches(count, answer):
+            pass
+        search.keep(self.study.folder, points)
+        self.total = max(len(self.done), len(points))
+
+    def _check(self, cells: list[int], rows: pd.DataFrame) -> None:
+        names = [knob.name for knob in self.question.knobs]
+        for cell, row in zip(cells, rows[names].itertuples(index=False), strict=True):
+            if list(self.question.values(cell).values()) != list(row):
+                raise ExploreError(f"folder {self.study.folder} holds points that its sampler did not ask for")
+
+    def finish(self) -> pd.DataFrame:
+        """Put all points into one table, as Parquet and CSV, and drop the parts."""
+        folder = self.study.folder
+        whole, parts = folder / POINTS, folder / PARTS
+        facts = {key: value for key, value in self.study.facts.items() if key != "base"}
+        facts |= {"version": version("fastswitch"), "accelerator": self.study.base.name}
+        facts["accelerator_hash"] = self.study.base.hash()
+        if any(parts.glob("*.parquet")) or not whole.exists() or not (folder / CSV).exists():
+            write_csv(self.done, folder / CSV, facts)
+            write_parquet(self.done, whole, facts)
+            shutil.rmtree(parts, ignore_errors=True)
+        return replace(self.study, points=self.done).points
+
+
+_CORE = ("KP", "CP", "DRAM", "CLOCK", "LATENCY", "INTERVAL", "BITS", "STRIPES", "PIXELS")
+"""Knobs that change what a layer costs however it is cut."""
+
+
+def _part_name(frame: pd.DataFrame) -> str:
+    digest = sha256(np.sort(frame.index.to_numpy(np.int64)).tobytes()).hexdigest()[:12]
+    return f"{int(frame.index.min()):09d}-{digest}.parquet"

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from mapper.predict import COLUMNS
 from sim.explore.knobs import SUBNET, ExploreError, Knob, set_knobs
 from sim.explore.layers import layer_rows
 
-SQLITE, PARTS, POINTS = "study.sqlite", "points", "points.parquet"
+SQLITE, PARTS, POINTS, CSV = "study.sqlite", "points", "points.parquet", "points.csv"
 FORMAT = 1
 
 
@@ -33,7 +33,8 @@ class Study:
 
     ``points`` has a row a point: a column a knob (base units), ``legal``, ``why`` ("" if legal), then each objective in
     SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal. ``nets``: the SubNets
-    by themselves; ``cached``: what the PB holds (:data:`sim.explore.layers.CACHED`).
+    by themselves; ``cached``: what the PB holds (:data:`sim.explore.layers.CACHED`); ``accuracy``: of each SubNet, in
+    per cent, if it is an objective.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Study:
     points: pd.DataFrame
     nets: tuple[SubNet, ...] = ()
     cached: str = "fit"
+    accuracy: tuple[float, ...] = ()
 
     def accelerator(self, point: int) -> Accelerator:
         """The machine of a point: the base with its knobs set.
@@ -92,6 +94,7 @@ class Study:
             "sampler": self.sampler,
             "seed": self.seed,
             "cached": self.cached,
+            "accuracy": list(self.accuracy),
         }
 
     @classmethod
@@ -112,6 +115,7 @@ class Study:
             pd.DataFrame(columns=[knob.name for knob in knobs]),
             nets,
             facts["cached"],
+            tuple(facts["accuracy"]),
         )
 
 
@@ -165,7 +169,7 @@ def load_study(folder: str | Path) -> Study:
 def read_points(folder: Path) -> pd.DataFrame:
     """All points of a folder in order, one row each, without any that is there twice."""
     whole = folder / POINTS
-    files = [whole] if whole.exists() else sorted((folder / PARTS).glob("*.parquet"))
+    files = [*([whole] if whole.exists() else []), *sorted((folder / PARTS).glob("[!.]*.parquet"))]
     try:
         tables = [pq.read_table(file, partitioning=None) for file in files]
     except (OSError, pa.ArrowException) as error:
@@ -184,13 +188,28 @@ def write_parquet(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any] | No
     table = pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
     if facts:
         table = table.replace_schema_metadata({b"fastswitch": json.dumps(facts).encode()})
+    with _whole(path) as partial:
+        pq.write_table(table, partial)
+
+
+def write_csv(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any]) -> None:
+    """Write a table as CSV, behind lines ``# key: value``; whole or not at all, as :func:`write_parquet`."""
+    with _whole(path) as partial, partial.open("w", newline="") as file:
+        file.writelines(f"# {key}: {json.dumps(value)}\n" for key, value in facts.items())
+        frame.to_csv(file)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file to write, which takes its name when it is on disk."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, partial)
+        yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise ExploreError(f"cannot write {path}: {error.strerror or error}; finished points are kept") from None

@@ -1,0 +1,125 @@
+"""``fastswitch explore``: many machines priced for some SubNets, the best of them found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reports.commands.interrupt import Interrupted
+from reports.commands.options import seed_option
+from reports.terminal import counting, show_summary
+
+
+@click.command(
+    "explore",
+    epilog='\b\nExample:  fastswitch explore --space ofa-resnet50 --subnets 10 --vary "KP=8,16,32 CP=4,9,16 '
+    'PB=0:8MB:0.5MB DRAM=2.4,9.6,19.2GB/s" --out explored',
+)
+@click.option("--space", required=True, metavar="NAME", help="The SuperNet, such as fashion or ofa-resnet50.")
+@click.option(
+    "--subnets",
+    required=True,
+    metavar="FILE.json|NAME,...|N",
+    help="What every machine runs: a list as `fastswitch subnets --json` writes it, names, or how many to draw.",
+)
+@click.option(
+    "--vary",
+    required=True,
+    metavar='"KNOB=VALUES ..."',
+    help="What is varied: KP, CP, PB, DB, SB, OB, OUT, ZSB, CLOCK, DRAM, LATENCY, INTERVAL, BITS, STRIPES, PIXELS; "
+    "values as 8,16,32 or start:stop:step, sizes with a unit such as MB, KiB, GB/s, MHz.",
+)
+@click.option(
+    "--objectives",
+    default="latency,energy,area",
+    show_default=True,
+    metavar="NAME,...",
+    help="Of latency, energy, area, accuracy, dsp, bram, lut.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Folder of the study; the same command goes on with what is there.",
+)
+@click.option(
+    "--accelerator",
+    default="zcu104",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="The machine whose other numbers stay: a preset or a YAML file.",
+)
+@click.option(
+    "--sampler",
+    default="grid",
+    show_default=True,
+    metavar="NAME",
+    help="Which points: grid (all), random, or Optuna's nsga2, nsga3, tpe, qmc.",
+)
+@click.option("--points", type=int, metavar="N", help="How many points; not for a grid.")
+@seed_option
+@click.option(
+    "--backend",
+    default="joblib",
+    show_default=True,
+    metavar="NAME[:WHERE]",
+    help="joblib[:N], ray[:ADDRESS] or dask[:ADDRESS]; N local workers, without it one a core.",
+)
+@click.option(
+    "--cached",
+    default="fit",
+    show_default=True,
+    metavar="fit|none",
+    help="What the PB holds while a SubNet runs: the part of its weights worth most, or nothing.",
+)
+def command(
+    space: str,
+    subnets: str,
+    vary: str,
+    objectives: str,
+    out: Path,
+    accelerator: str,
+    sampler: str,
+    points: int | None,
+    seed: int,
+    backend: str,
+    cached: str,
+) -> None:
+    """Price machines: every combination of the knobs' values, or those that a sampler takes.
+
+    Points are on disk as they come. Killed at any moment and started again, it goes on and repeats none of them.
+    """
+    from sim.explore import explore, load_study, pareto_front
+    from sim.explore.price import left_out_of
+
+    names = tuple(objectives.split(","))
+    done = total = 0
+    with counting() as on_count:
+
+        def count(stage: str, now: int, of: int) -> None:
+            nonlocal done, total
+            done, total = now, of
+            on_count(stage, now, of)
+
+        try:
+            table = explore(
+                space, subnets, vary, names, out, accelerator, sampler, points, seed, backend, cached, count
+            )
+        except KeyboardInterrupt:
+            where = f"; {done:,} of {total:,} points are in {out}, the same command goes on with them"
+            raise Interrupted(where if total else "") from None
+    study = load_study(out)
+    legal = int(table["legal"].sum())
+    summary: dict[str, object] = {"points": len(table), "legal": legal}
+    if legal:
+        summary["on the Pareto front"] = int(pareto_front(table, names).sum())
+        for name in names:
+            summary[name] = f"{table[name].min():.4g} to {table[name].max():.4g}"
+    show_summary(summary)
+    for kind, layers in left_out_of(study.nets).items():
+        click.echo(f"note: {layers} {kind} layers of the SubNets are not counted", err=True)
+    if not legal:
+        click.echo(f"note: no point is legal; the first: {table['why'].iloc[0]}", err=True)
+    click.echo(f"table  {out / 'points.parquet'}")

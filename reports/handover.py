@@ -1,0 +1,58 @@
+"""A delivery of hardware, put together: what the RTL room writes, the bench's Programs, and the mapper's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import MappingError
+from mapper.layer_text import parse_layer
+from mapper.optimise import optimise
+from rtl.handover.deliver import deliver
+from rtl.handover.files import delivery
+from rtl.handover.readme import LayerRow
+from sim.smoke import smoke_case
+
+LAYERS = (
+    "K=64 C=3 R=7 S=7 H=224 W=224 stride=2",
+    "K=64 C=64 R=3 S=3 H=56 W=56",
+    "K=256 C=64 H=56 W=56",
+    "K=128 C=128 R=3 S=3 H=56 W=56 stride=2",
+    "K=256 C=256 R=3 S=3 H=14 W=14",
+    "K=2048 C=512 H=7 W=7",
+    "K=512 C=512 R=3 S=3 H=7 W=7",
+)
+"""Layers of ResNet50, large ones and small ones of every kind, for the README's table."""
+
+
+def layer_rows(accelerator: Accelerator) -> list[LayerRow]:
+    """:data:`LAYERS` at their best mappings; one that the machine cannot run says why."""
+    rows = []
+    for text in LAYERS:
+        try:
+            best = optimise(parse_layer(text), accelerator)
+        except MappingError as error:
+            rows.append(LayerRow(text, problem=str(error).removeprefix("layer layer: ")))
+        else:
+            rows.append(LayerRow(text, best.cycles, best.utilisation))
+    return rows
+
+
+def write_delivery(
+    accelerator: Accelerator, folder: Path, on_stage: Callable[[str], None] = lambda stage: None
+) -> dict[str, bytes]:
+    """Make every file and write it below ``folder``; return them by path.
+
+    Raises :class:`~arch_model.errors.FastSwitchError` as :func:`rtl.handover.deliver.deliver` and
+    :func:`rtl.handover.files.delivery` do.
+    """
+    on_stage("compiling the bench's Programs")
+    smoke = smoke_case(accelerator)
+    on_stage("mapping layers")
+    rows = layer_rows(accelerator)
+    on_stage("elaborating the RTL")
+    files = delivery(accelerator, smoke, rows)
+    on_stage("writing")
+    deliver(files, folder)
+    return files

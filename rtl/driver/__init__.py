@@ -1,0 +1,27 @@
+"""A driver for the machine, for boards that run PYNQ and for the RTL in simulation.
+
+These files need NumPy and nothing else: the folder is copied as it is to where it is used. What a SuperNet is compiled
+to, a *package*, is made elsewhere (``rtl.driver_package``).
+"""
+
+from .device import Buffer, Device
+from .driver import Counts, Driver, Result
+from .errors import ConfigurationError, DriverError, MachineError, MachineTimeout, PackageError
+from .package import EMPTY, Package
+from .pynq_device import PynqDevice
+
+__all__ = [
+    "EMPTY",
+    "Buffer",
+    "ConfigurationError",
+    "Counts",
+    "Device",
+    "Driver",
+    "DriverError",
+    "MachineError",
+    "MachineTimeout",
+    "Package",
+    "PackageError",
+    "PynqDevice",
+    "Result",
+]

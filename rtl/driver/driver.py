@@ -1,0 +1,170 @@
+"""The driver: a package on a device. Load the SuperNet, set the SubGraph, run SubNets, read what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .device import Device
+from .errors import DriverError
+from .machine import Machine
+from .memory import FlatMemory, allocate
+from .package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
+
+PATIENCE, PATIENCE_LEAST = 16, 100_000
+"""A Program may take so many times its predicted cycles and so many more, unless one says otherwise."""
+
+PORT_COUNTERS = {"prog": "BEATS_PROG", "wgt": "BEATS_WGT", "act": "BEATS_ACT", "b": "BEATS_B", "out": "BEATS_OUT"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a Program's run counted, and what the model predicted, by the counters' register names.
+
+    ``predicted`` cycles are those of the DRAM that the Accelerator describes; beats are exact with any.
+
+    >>> machine = MachineShape("tiny", "0", kp=4, cp=3, beat_bytes=4, stripes=1, pixels=1, max_burst=16, clock_hz=1e8)
+    >>> beats = dict.fromkeys(PORT_COUNTERS.values(), 10)
+    >>> counts = Counts({"CYCLES": 200, **beats}, {"CYCLES": 190, **beats}, machine)
+    >>> counts.differences(), counts.dram_bytes["wgt"], counts.seconds
+    ({'CYCLES': (190, 200)}, 40, 2e-06)
+    """
+
+    counted: Mapping[str, int]
+    predicted: Mapping[str, int]
+    machine: MachineShape
+
+    @property
+    def cycles(self) -> int:
+        """From start to done."""
+        return self.counted["CYCLES"]
+
+    @property
+    def seconds(self) -> float:
+        """The same at the clock that the Accelerator describes."""
+        return self.cycles / self.machine.clock_hz
+
+    @property
+    def dram_bytes(self) -> dict[str, int]:
+        """Bytes by port; ``b`` is what ``m_axi_out`` read."""
+        size = dict.fromkeys(PORT_COUNTERS, self.machine.beat_bytes) | {"prog": self.machine.port_bytes}
+        return {port: self.counted[counter] * size[port] for port, counter in PORT_COUNTERS.items()}
+
+    def differences(self) -> dict[str, tuple[int, int]]:
+        """Where prediction and count are not equal: (predicted, counted) by name."""
+        pairs = {name: (value, self.counted[name]) for name, value in self.predicted.items()}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a SubNet made of an image: int8 (classes,) logits, of which ``logits_zero`` stands for 0, and the counts."""
+
+    logits: npt.NDArray[np.int8]
+    logits_zero: int
+    counts: Counts
+
+    @property
+    def label(self) -> int:
+        """The first of the greatest logits."""
+        return int(self.logits.argmax())
+
+
+class Driver:
+    """A package on a device; raises :class:`ConfigurationError` at once if the machine is not the package's.
+
+    ``timeout_cycles``: what a Program may take; None: :data:`PATIENCE` times its prediction.
+
+        driver = Driver(device, Package.load("fashion.npz"))
+        driver.load()
+        driver.set_subgraph("shared")
+        result = driver.run("fashion-d111-w222", image)
+        result.label, result.counts.differences()
+    """
+
+    def __init__(self, device: Device, package: Package, timeout_cycles: int | None = None) -> None:
+        self.machine, self.package, self.timeout_cycles = Machine(device), package, timeout_cycles
+        self.machine.check(package.machine)
+        self._device = device
+        self._memory: FlatMemory | None = None
+        self._subgraph = EMPTY
+
+    @property
+    def subgraph(self) -> str:
+        """The SubGraph that the PB holds."""
+        return self._subgraph
+
+    def load(self) -> None:
+        """Allocate memory and write the SuperNet's weights and all Programs there.
+
+        A buffer for each stripe, another for the Programs; where they are goes to the registers BASE_0 … and, at each
+        start, PROG_ADDR.
+        """
+        shape = self.package.machine
+        memory = FlatMemory(
+            self._device, self.package.memory_bytes, shape.stripes, shape.port_bytes, shape.burst_bytes
+        )
+        programs = allocate(self._device, len(self.package.programs), shape.burst_bytes)
+        programs[:] = self.package.programs
+        programs.flush()
+        memory.write(0, self.package.weights)
+        for i, base in enumerate(memory.bases):
+            self.machine.write(f"BASE_{i}", base)
+        self._programs, self._memory = programs, memory
+
+    def set_subgraph(self, name: str) -> Counts:
+        """Bring SubGraph ``name`` to the PB; tiles that stay are not fetched again.
+
+        If the Program fails the PB counts as empty.
+        """
+        program = self.package.switch(self._subgraph, name)
+        self._subgraph = EMPTY
+        counts = self._run(program, f"switch to SubGraph {name}")
+        self._subgraph = name
+        return counts
+
+    def run(self, subnet: str, image: npt.NDArray[np.int8] | npt.NDArray[np.uint8]) -> Result:
+        """Run SubNet ``subnet`` on an image (C, H, W): int8 as the network reads it, or uint8 pixels.
+
+        Raises :class:`MachineError` with the machine's error code, :class:`MachineTimeout` if it does not end.
+        """
+        packed = self.package.subnet(subnet)
+        data = packed.image.pack(self._quantised(image, packed, subnet))
+        memory = self._loaded()
+        memory.write(packed.image.address, data)
+        counts = self._run(packed.programs[self._subgraph], f"SubNet {subnet}")
+        logits = packed.logits.unpack(memory.read(packed.logits.address, packed.logits.size))
+        return Result(logits.reshape(-1), packed.logits_zero, counts)
+
+    def reset(self) -> None:
+        """Reset the machine, after an error or a timeout; the PB then counts as empty, memory keeps the SuperNet."""
+        self._subgraph = EMPTY
+        self.machine.reset()
+
+    def _run(self, program: PackedProgram, what: str) -> Counts:
+        self._loaded()
+        limit = self.timeout_cycles
+        if limit is None:
+            limit = PATIENCE * program.predicted["CYCLES"] + PATIENCE_LEAST
+        address = int(self._programs.physical_address) + program.first
+        counted = self.machine.run(address, program.beats, limit, what)
+        return Counts(counted, program.predicted, self.package.machine)
+
+    def _loaded(self) -> FlatMemory:
+        if self._memory is None:
+            raise DriverError("nothing is loaded; call load() first")
+        return self._memory
+
+    def _quantised(
+        self, image: npt.NDArray[np.int8] | npt.NDArray[np.uint8], packed: PackedSubNet, subnet: str
+    ) -> npt.NDArray[np.int8]:
+        if image.dtype not in (np.int8, np.uint8) or image.shape != packed.image.shape:
+            raise DriverError(
+                f"SubNet {subnet}: the image is {image.dtype} {image.shape}; give int8 or uint8 {packed.image.shape}"
+            )
+        if image.dtype == np.int8:
+            return image.astype(np.int8)
+        return (image.astype(np.int16) + self.package.pixel_offset).astype(np.int8)

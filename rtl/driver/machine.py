@@ -1,0 +1,101 @@
+"""One machine by its registers: is it the right one, run a Program, what went wrong, what was counted."""
+
+from __future__ import annotations
+
+from .device import Device
+from .errors import ConfigurationError, DriverError, MachineError, MachineTimeout
+from .package import MachineShape
+from .registers import ADDRESS, COUNTERS, FIELDS, IDENTITY, UNIT_ERRORS
+
+RESET_LOOKS, RESET_CYCLES = 1000, 1000
+"""A reset that is not over when STATUS has been read so often, at most so many cycles apart, is none."""
+
+
+class Machine:
+    """The registers of a device, by name."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self._stuck = False
+
+    def read(self, register: str) -> int:
+        """A register's value."""
+        return int(self.device.read(ADDRESS[register]))
+
+    def fields(self, register: str) -> dict[str, int]:
+        """A register's fields by name."""
+        value = self.read(register)
+        return {name: value >> low & (1 << width) - 1 for name, (low, width) in FIELDS[register].items()}
+
+    def write(self, register: str, value: int) -> None:
+        """Write a register."""
+        self.device.write(ADDRESS[register], int(value))
+
+    def command(self, name: str) -> None:
+        """Give a command to CTRL."""
+        self.write("CTRL", 1 << FIELDS["CTRL"][name][0])
+
+    def check(self, shape: MachineShape) -> None:
+        """Raise :class:`ConfigurationError` unless ID, SHAPE and PORTS say that this is such a machine."""
+        identity = self.read("ID")
+        if identity != IDENTITY:
+            raise ConfigurationError(f"ID is 0x{identity:08x}, not 0x{IDENTITY:08x}: no FastSwitch at this address")
+        for name, value in {**self.fields("SHAPE"), **self.fields("PORTS")}.items():
+            if value != (wanted := getattr(shape, name)):
+                raise ConfigurationError(
+                    f"the machine has {name} {value}; the package is for {shape.name} with {name} {wanted}"
+                )
+
+    def reset(self) -> None:
+        """Reset everything but the registers that software writes. Transfers under way end first.
+
+        Raises :class:`DriverError` if they do not: memory no longer answers.
+        """
+        self.write("IRQ_ENABLE", 0)
+        self.command("reset")
+        for _ in range(RESET_LOOKS):
+            if not self.fields("STATUS")["resetting"]:
+                break
+            self.device.wait(RESET_CYCLES)
+        else:
+            raise DriverError("the machine's reset does not end: its memory does not answer; load the bitstream anew")
+        self._stuck = False
+
+    def run(self, address: int, beats: int, limit: int, what: str) -> dict[str, int]:
+        """Run the Program of ``beats`` beats at physical address ``address``; returns all counters by name.
+
+        Raises :class:`MachineError` if STATUS has one, :class:`MachineTimeout` after ``limit`` cycles. ``what`` names
+        the Program in their texts. While an earlier Program is not over, DriverError until :meth:`reset`.
+        """
+        if self._stuck or self.fields("STATUS")["busy"]:
+            raise DriverError(f"{what}: the machine is busy with an earlier Program; reset it")
+        self.write("PROG_ADDR", address)
+        self.write("PROG_BEATS", beats)
+        self.write("IRQ_STATUS", 1)
+        self.write("IRQ_ENABLE", 1)
+        self.command("start")
+        status = self._wait(limit, what)
+        if status["error"]:
+            raise MachineError(status["code"], self.read("ERROR_COMMAND"), self._stuck, what)
+        return self.counters()
+
+    def counters(self) -> dict[str, int]:
+        """Every counter by its register's name, of the last Program."""
+        return {name: self.read(name) for name in COUNTERS}
+
+    def _wait(self, limit: int, what: str) -> dict[str, int]:
+        """STATUS once the Program is over, or can no longer be. The machine's own CYCLES measures the time."""
+        passed = 0
+        while True:
+            self.device.wait(limit - passed)
+            self.write("IRQ_STATUS", 1)  # before STATUS is read: what happens after that raises irq anew
+            status = self.fields("STATUS")
+            if not status["busy"]:
+                return status
+            if status["error"] and status["code"] not in UNIT_ERRORS:
+                self._stuck = True
+                return status
+            passed = self.read("CYCLES")
+            if passed >= limit:
+                self._stuck = True
+                raise MachineTimeout(f"{what}: not over after {passed} cycles, {limit} were allowed; reset the machine")

@@ -1,0 +1,170 @@
+"""The package: a SuperNet compiled for one machine, in one file that NumPy reads.
+
+It holds the SuperNet's weights as the machine's memory must hold them, a Program for each SubNet and each SubGraph that
+the Persistent Buffer may hold, and one for each way from a SubGraph to another. Nothing in it depends on where a
+board's memory is: addresses in commands count from the machine's base registers.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import PackageError
+from .tensor import Place
+
+FORMAT = "fastswitch-package-1"
+
+EMPTY = "empty"
+"""The name of the SubGraph that a PB without content holds: the state after a reset."""
+
+
+@dataclass(frozen=True)
+class MachineShape:
+    """The machine that a package is for.
+
+    ``kp``, ``cp``, ``beat_bytes``: as the register SHAPE tells them; ``stripes``, ``pixels``: as PORTS does.
+    ``max_burst``: beats. ``name`` and ``hash`` are the Accelerator's, which no register tells.
+    """
+
+    name: str
+    hash: str
+    kp: int
+    cp: int
+    beat_bytes: int
+    stripes: int
+    pixels: int
+    max_burst: int
+    clock_hz: float
+
+    @property
+    def port_bytes(self) -> int:
+        """Bytes of a beat on one port."""
+        return self.beat_bytes // self.stripes
+
+    @property
+    def burst_bytes(self) -> int:
+        """Bytes of the longest burst on one port: what base addresses are multiples of."""
+        return self.port_bytes * self.max_burst
+
+
+@dataclass(frozen=True)
+class PackedProgram:
+    """A Program: ``beats`` from byte ``first`` of :attr:`Package.programs` on; ``predicted``: counters by name."""
+
+    first: int
+    beats: int
+    predicted: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class PackedSubNet:
+    """A SubNet's image and logits, and its Program for each SubGraph in the PB.
+
+    ``logits_zero``: the int8 that stands for 0 among the logits.
+    """
+
+    image: Place
+    logits: Place
+    logits_zero: int
+    programs: Mapping[str, PackedProgram]
+
+
+@dataclass(frozen=True, eq=False)
+class Package:
+    """Everything that a board needs of a SuperNet.
+
+    Attributes
+    ----------
+    machine : what it is for.
+    supernet : the SuperNet's name.
+    memory_bytes : of the machine's flat memory: ``weights`` from address 0 on, then images and activations.
+    pixel_offset : what turns a pixel 0..255 into the int8 that the SubNets read, by addition.
+    subnets : by name.
+    switches : by SubGraph before, then after: the Program that moves the PB from one to the other.
+    weights, programs : uint8 arrays.
+    """
+
+    machine: MachineShape
+    supernet: str
+    memory_bytes: int
+    pixel_offset: int
+    subnets: Mapping[str, PackedSubNet]
+    switches: Mapping[str, Mapping[str, PackedProgram]]
+    weights: npt.NDArray[np.uint8] = field(repr=False)
+    programs: npt.NDArray[np.uint8] = field(repr=False)
+
+    @property
+    def subgraphs(self) -> tuple[str, ...]:
+        """SubGraphs that the PB may hold, :data:`EMPTY` first."""
+        return tuple(self.switches)
+
+    def subnet(self, name: str) -> PackedSubNet:
+        """The SubNet of that name. Raises :class:`PackageError` if there is none."""
+        return _named(self.subnets, name, "SubNet")
+
+    def switch(self, before: str, after: str) -> PackedProgram:
+        """The Program of a switch. Raises :class:`PackageError` for a SubGraph that is not in the package."""
+        return _named(_named(self.switches, before, "SubGraph"), after, "SubGraph")
+
+    def save(self, path: Path | str) -> None:
+        """Write the file; the same package gives the same bytes. Its name must end in ``.npz``."""
+        header = {"format": FORMAT, **{name: getattr(self, name) for name in _PLAIN}}
+        header["machine"] = asdict(self.machine)
+        header["subnets"] = {name: asdict(subnet) for name, subnet in self.subnets.items()}
+        header["switches"] = {
+            before: {after: asdict(program) for after, program in row.items()} for before, row in self.switches.items()
+        }
+        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        np.savez_compressed(path, header=text, weights=self.weights, programs=self.programs)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Package:
+        """Read the file. Raises :class:`PackageError` if it is missing, damaged or some other file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header, weights, programs = (file[name] for name in ("header", "weights", "programs"))
+            return cls._of(json.loads(header.tobytes()), weights, programs)
+        except OSError as error:
+            raise PackageError(f"cannot read {path}: {error.strerror or error}") from None
+        except (KeyError, TypeError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error):
+            raise PackageError(f"{path} is not a whole package; make it anew") from None
+
+    @classmethod
+    def _of(cls, header: Mapping[str, Any], weights: npt.NDArray[np.uint8], programs: npt.NDArray[np.uint8]) -> Package:
+        if header["format"] != FORMAT:
+            raise ValueError(header["format"])
+        return cls(
+            machine=MachineShape(**header["machine"]),
+            subnets={name: _subnet(row) for name, row in header["subnets"].items()},
+            switches={before: _programs(row) for before, row in header["switches"].items()},
+            weights=weights,
+            programs=programs,
+            **{name: header[name] for name in _PLAIN},
+        )
+
+
+_PLAIN = ("supernet", "memory_bytes", "pixel_offset")
+
+
+def _subnet(row: Mapping[str, Any]) -> PackedSubNet:
+    image, logits = Place(**row["image"]), Place(**row["logits"])
+    return PackedSubNet(image, logits, row["logits_zero"], _programs(row["programs"]))
+
+
+def _programs(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, PackedProgram]:
+    return {name: PackedProgram(**row) for name, row in rows.items()}
+
+
+def _named(things: Mapping[str, Any], name: str, what: str) -> Any:
+    if name not in things:
+        raise PackageError(f"{what} {name} is not in the package; it has {', '.join(things)}")
+    return things[name]

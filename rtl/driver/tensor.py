@@ -1,0 +1,61 @@
+"""Where a tensor is in the machine's memory, and its bytes from an array and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Place:
+    """An int8 (C, H, W) tensor stored by groups of ``CP`` channels: ``[group][row][column][CP]``.
+
+    ``address``: its byte address, as commands count; ``pitch``: bytes of a row of one group, W·CP and padding.
+
+    >>> place = Place(address=0, C=2, H=1, W=2, pitch=8, CP=3)
+    >>> place.pack(np.array([[[1, 2]], [[3, 4]]], np.int8)).tolist()
+    [1, 3, 0, 2, 4, 0, 0, 0]
+    >>> place.unpack(place.pack(np.array([[[1, 2]], [[3, 4]]], np.int8))).tolist()
+    [[[1, 2]], [[3, 4]]]
+    """
+
+    address: int
+    C: int
+    H: int
+    W: int
+    pitch: int
+    CP: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.C, self.H, self.W
+
+    @property
+    def groups(self) -> int:
+        """Channel groups."""
+        return -(-self.C // self.CP)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the tensor takes."""
+        return self.groups * self.H * self.pitch
+
+    def pack(self, tensor: npt.NDArray[np.int8]) -> Bytes:
+        """The bytes of an int8 (C, H, W) array; padding and channels above C are 0."""
+        channels = np.zeros((self.groups * self.CP, self.H, self.W), np.int8)
+        channels[: self.C] = tensor
+        data = np.zeros((self.groups, self.H, self.pitch), np.uint8)
+        rows = data[:, :, : self.W * self.CP].view(np.int8)
+        rows[:] = channels.reshape(self.groups, self.CP, self.H, self.W).transpose(0, 2, 3, 1).reshape(rows.shape)
+        return data.reshape(-1)
+
+    def unpack(self, data: Bytes) -> npt.NDArray[np.int8]:
+        """The inverse of :meth:`pack`."""
+        rows = data.view(np.int8).reshape(self.groups, self.H, self.pitch)[:, :, : self.W * self.CP]
+        channels = rows.reshape(self.groups, self.H, self.W, self.CP).transpose(0, 3, 1, 2)
+        return channels.reshape(-1, self.H, self.W)[: self.C].copy()

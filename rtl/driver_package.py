@@ -1,0 +1,162 @@
+"""Make a package for the driver: compile SubNets of a SuperNet for one machine, with what its PB may hold.
+
+The driver itself (``rtl/driver``) reads the package without any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import numpy as np
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import FastSwitchError
+from arch_model.layer import INPUT
+from arch_model.supernet import SubGraph, SubNet, SuperNet
+from arch_model.timing import time_program
+from arch_model.weights import ConvQuant, PoolQuant, SuperNetWeights
+from mapper.compile import compile_subnet
+from mapper.dram_image import weights_segments, write_segments, zsb_segments
+from mapper.memory_map import MemoryMap
+from mapper.pack import Bytes
+from mapper.persistent import PersistentBuffer
+from mapper.program import Program, TensorPlace
+from mapper.switch_program import switch_program
+from rtl.driver.package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
+from rtl.driver.tensor import Place
+
+PIXEL_OFFSET = -128
+"""What the shipped SuperNet's images are quantised by: pixel − 128."""
+
+
+def make_package(
+    supernet: SuperNet,
+    weights: SuperNetWeights,
+    accelerator: Accelerator,
+    subnets: Iterable[str],
+    subgraphs: Mapping[str, SubGraph] | None = None,
+) -> Package:
+    """Compile these SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
+
+    ``subnets``: names, each among the SubNets that ``weights`` has integers for. ``subgraphs``: by the names that the
+    driver will know them by. In its turn each gets the PB as :meth:`PersistentBuffer.switch` leaves it after the one
+    before: a tile of both is in the same slot, so neighbours in this order switch with the fewest bytes.
+
+    Raises :class:`~arch_model.errors.FastSwitchError` (or one of its kinds) for a SubNet without integers, a SubGraph
+    that does not fit the PB, a SuperNet that does not fit DRAM, a layer that the machine cannot run.
+
+    >>> from arch_model.spaces import get_space
+    >>> from arch_model.weights import load_weights
+    >>> name = "fashion-d111-w222"
+    >>> package = make_package(get_space("fashion"), load_weights(), Accelerator.load("tiny"), [name])
+    >>> package.subgraphs, package.subnet(name).image.shape, package.subnet(name).logits.shape
+    (('empty',), (1, 28, 28), (10, 1, 1))
+    """
+    chosen = [_subnet(supernet, weights, name) for name in subnets]
+    if not chosen:
+        raise FastSwitchError("a package needs a SubNet; give at least one name")
+    memory_map = MemoryMap.build(supernet, chosen, accelerator)
+    buffers = _buffers(subgraphs or {}, supernet, accelerator)
+    store = _Programs(accelerator)
+    packed = {}
+    for subnet in chosen:
+        quant = weights.subnets[subnet.name].ops
+        compiled = {
+            name: compile_subnet(subnet, supernet, accelerator, quant, memory_map, resident=buffer)
+            for name, buffer in buffers.items()
+        }
+        places, last = compiled[EMPTY].tensors, subnet.layers[-1].name
+        packed[subnet.name] = PackedSubNet(
+            image=_place(places[INPUT], accelerator),
+            logits=_place(places[last], accelerator),
+            logits_zero=cast(ConvQuant | PoolQuant, quant[last]).z_out,
+            programs={name: store.add(program) for name, program in compiled.items()},
+        )
+    switches = {
+        name: {other: store.add(switch_program(before, after, memory_map)) for other, after in buffers.items()}
+        for name, before in buffers.items()
+    }
+    segments = weights_segments(memory_map, weights.layers)
+    for subnet in chosen:
+        segments += zsb_segments(memory_map, subnet, weights.layers, weights.subnets[subnet.name].ops)
+    burst = accelerator.axi.max_burst * accelerator.beat_bytes
+    end = max(address + len(data) for address, data in segments)
+    image = np.zeros(-(-end // burst) * burst, np.uint8)
+    write_segments(image, segments)
+    return Package(
+        machine=MachineShape(
+            name=accelerator.name,
+            hash=accelerator.hash(),
+            kp=accelerator.kp,
+            cp=accelerator.cp,
+            beat_bytes=accelerator.beat_bytes,
+            stripes=accelerator.stripes,
+            pixels=accelerator.pixels,
+            max_burst=accelerator.axi.max_burst,
+            clock_hz=accelerator.clock_hz,
+        ),
+        supernet=supernet.name,
+        memory_bytes=memory_map.program,
+        pixel_offset=PIXEL_OFFSET,
+        subnets=packed,
+        switches=switches,
+        weights=image,
+        programs=store.bytes(),
+    )
+
+
+def predicted_counters(program: Program) -> dict[str, int]:
+    """What the machine's counters will hold after a Program, by register name."""
+    timing, a = time_program(program.commands, program.accelerator), program.accelerator
+    beat = {port: a.beat_bytes for port in program.dram_bytes} | {"prog": a.program_beat_bytes}
+    return {
+        "CYCLES": timing.cycles,
+        "COMMANDS": len(program.commands),
+        "PASSES": timing.passes,
+        **{f"BUSY_{unit}": cycles for unit, cycles in timing.busy.items()},
+        **{f"WAIT_{cause.upper()}": cycles for cause, cycles in timing.waits.items()},
+        **{f"BEATS_{port.upper()}": size // beat[port] for port, size in program.dram_bytes.items()},
+    }
+
+
+class _Programs:
+    """Programs one after another, each from a multiple of its port's longest burst on."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self._align = accelerator.axi.max_burst * accelerator.program_beat_bytes
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, program: Program) -> PackedProgram:
+        data = program.encode()
+        data += bytes(-len(data) % self._align)
+        first, self._size = self._size, self._size + len(data)
+        self._parts.append(data)
+        return PackedProgram(first, program.beats, predicted_counters(program))
+
+    def bytes(self) -> Bytes:
+        return np.frombuffer(b"".join(self._parts), np.uint8)
+
+
+def _subnet(supernet: SuperNet, weights: SuperNetWeights, name: str) -> SubNet:
+    if name not in weights.subnets:
+        names = ", ".join(weights.subnets)
+        raise FastSwitchError(f"SubNet {name} has no integers in these weights; give one of {names}")
+    return supernet.subnet(name)
+
+
+def _buffers(
+    subgraphs: Mapping[str, SubGraph], supernet: SuperNet, accelerator: Accelerator
+) -> dict[str, PersistentBuffer]:
+    """What the PB holds with each SubGraph, :data:`EMPTY` first."""
+    if EMPTY in subgraphs:
+        raise FastSwitchError(f"SubGraph {EMPTY} is the PB's state after reset; give the SubGraph another name")
+    states = {EMPTY: (last := PersistentBuffer.empty(supernet))}
+    for name, subgraph in subgraphs.items():
+        states[name] = last = last.switch(subgraph, supernet, accelerator)
+    return states
+
+
+def _place(place: TensorPlace, accelerator: Accelerator) -> Place:
+    return Place(place.address, place.C, place.H, place.W, place.pitch, accelerator.cp)

@@ -1,0 +1,45 @@
+"""All files of a delivery, made in memory."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from arch_model.accelerator import Accelerator
+from rtl.handover.constraints import sdc, xdc
+from rtl.handover.ports import read_ports
+from rtl.handover.project import DESIGN, project_files
+from rtl.handover.readme import LayerRow, readme
+from rtl.handover.smoke import Smoke
+from rtl.handover.source import delivered_verilog
+from rtl.handover.systemrdl import register_files
+
+
+def delivery(accelerator: Accelerator, smoke: Smoke, layers: list[LayerRow]) -> dict[str, bytes]:
+    """The files by path. ``smoke``: what the bench runs; ``layers``: for the README's table of cycles.
+
+    The same accelerator and versions give the same bytes. Raises :class:`~arch_model.errors.FastSwitchError` if the
+    tools that make the register files are missing.
+    """
+    registers = register_files(accelerator)  # first: it is what may be missing
+    verilog = delivered_verilog(accelerator)
+    ports = read_ports(verilog)
+    files = {
+        DESIGN: verilog.encode(),
+        "constraints/fastswitch.sdc": sdc(accelerator, ports).encode(),
+        "constraints/fastswitch.xdc": xdc(accelerator, ports).encode(),
+        "LICENSE": licence().encode(),
+        "README.md": readme(accelerator, ports, smoke, layers).encode(),
+    }
+    files |= project_files(accelerator)
+    files |= {f"registers/{name}": data for name, data in registers.items()}
+    return files | {f"sim/{name}": data for name, data in smoke.files().items()}
+
+
+def licence() -> str:
+    """The text of the licence, from the installed package or from its source tree."""
+    try:
+        text = distribution("fastswitch").read_text("licenses/LICENSE")
+    except PackageNotFoundError:
+        text = None
+    return text or (Path(__file__).parents[2] / "LICENSE").read_text()

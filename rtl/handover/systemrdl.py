@@ -1,0 +1,117 @@
+"""The registers as SystemRDL, and what PeakRDL makes of that: HTML, Markdown, a C header, IP-XACT."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import FastSwitchError
+from rtl.registers import BITS, REGISTERS, Access, Field, Machine, Register
+
+NAME = "fastswitch"
+
+_PROPERTIES = {
+    Access.CONSTANT: "sw = r; hw = na;",
+    Access.READ: "sw = r; hw = w;",
+    Access.WRITE: "sw = rw; hw = r;",
+    Access.COMMAND: "sw = w; hw = r; singlepulse;",
+    Access.CLEAR: "sw = rw; hw = rw; onwrite = woclr; hwset;",
+    Access.COUNT: "sw = r; hw = w; counter;",
+}
+
+
+def systemrdl(machine: Machine) -> str:
+    """The table of :mod:`rtl.registers` as SystemRDL 2.0 (Accellera, 2018), with the reset values of ``machine``."""
+    parts = [
+        "// The registers behind s_axi_ctrl.",
+        f"addrmap {NAME} {{",
+        '    name = "FastSwitch";',
+        '    desc = "Start, status, interrupt and counters of a SubGraph-Stationary accelerator.";',
+        f"    default regwidth = {BITS};",
+        f"    default accesswidth = {BITS};",
+        "    littleendian;",
+        "    lsb0;",
+        *(_register(register, machine) for register in REGISTERS),
+        "};",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _register(register: Register, machine: Machine) -> str:
+    fields = "\n".join(_field(field, register.access, machine) for field in register.fields)
+    return (
+        f'\n    reg {{\n        name = "{register.name}";\n        desc = {_quoted(register.doc)};\n{fields}\n'
+        f"    }} {register.name} @ 0x{register.address:02X};"
+    )
+
+
+def _field(field: Field, access: Access, machine: Machine) -> str:
+    reset = f"{field.width}'h{field.reset_value(machine):x}"
+    return (
+        f"        field {{\n            desc = {_quoted(field.doc)};\n            {_PROPERTIES[access]}\n"
+        f"        }} {field.name}[{field.high}:{field.low}] = {reset};"
+    )
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def register_files(accelerator: Accelerator) -> dict[str, bytes]:
+    """By file name: ``fastswitch.rdl``, ``.h``, ``.md``, ``.xml`` (IP-XACT, IEEE 1685-2014) and ``html/``.
+
+    Raises :class:`~arch_model.errors.FastSwitchError` if PeakRDL is not installed.
+    """
+    try:
+        from peakrdl_cheader.exporter import CHeaderExporter
+        from peakrdl_html import HTMLExporter
+        from peakrdl_ipxact import IPXACTExporter, Standard
+        from peakrdl_markdown import MarkdownExporter
+        from systemrdl.compiler import RDLCompiler
+    except ImportError as error:
+        raise FastSwitchError(
+            f"register files are made with PeakRDL, and {error.name} is missing: pip install 'fastswitch[rtl]'"
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="fastswitch-") as name:
+        folder = Path(name)
+        source = folder / f"{NAME}.rdl"
+        source.write_text(systemrdl(accelerator))
+        compiler = RDLCompiler()
+        compiler.compile_file(str(source))
+        top = compiler.elaborate().top
+        CHeaderExporter().export(top, str(folder / f"{NAME}.h"), explode_top=False)
+        HTMLExporter(generate_source_links=False).export(top, str(folder / "html"), title="FastSwitch: registers")
+        MarkdownExporter().export(top, str(folder / f"{NAME}.md"))
+        IPXACTExporter(vendor=NAME, library="accelerators", standard=Standard.IEEE_1685_2014).export(
+            top, str(folder / f"{NAME}.xml")
+        )
+        made = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return settled(made)
+
+
+def settled(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same files without what changes from day to day or reaches outside: the page's time stamp, and MathJax from
+    another host (no text here has formulas). Of each font only WOFF 2 stays, which every browser takes.
+
+    >>> page = b'<script async src="https://x.org/M.js"></script><script>var BUILD_TS = 17;</script><a href="b?ts=17">'
+    >>> settled({"html/index.html": page, "html/fonts/a.ttf": b"", "html/fonts/a.woff2": b""})
+    {'html/fonts/a.woff2': b'', 'html/index.html': b'<script>var BUILD_TS = 0;</script><a href="b?ts=0">'}
+    """
+    page = files["html/index.html"].decode()
+    stamp = re.search(r"var BUILD_TS = (\d+);", page)
+    if stamp:
+        page = re.sub(rf"\b{stamp[1]}\b", "0", page)
+    page = re.sub(r'\s*<script async src="https://[^"]*"></script>', "", page)
+    page = re.sub(r'\s*<script type="text/x-mathjax-config">.*?</script>', "", page, flags=re.DOTALL)
+    kept = {
+        name: data
+        for name, data in sorted(files.items())
+        if not ("/fonts/" in name and name.rsplit(".", 1)[0] + ".woff2" in files and not name.endswith(".woff2"))
+    }
+    for name in kept:  # a page that has no MathJax to call
+        if name.startswith("html/js/"):
+            kept[name] = re.sub(rb"^ *MathJax\..*\n", b"", kept[name], flags=re.MULTILINE)
+    return kept | {"html/index.html": page.encode()}

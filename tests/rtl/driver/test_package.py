@@ -1,0 +1,65 @@
+"""A package comes back from its file as it was; a file that is none is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtl.driver import EMPTY, Package, PackageError
+from tests.rtl.driver.packages import DEEPER, SMALL, TINY, fashion_package
+
+
+@pytest.fixture(scope="module")
+def package() -> Package:
+    return fashion_package()
+
+
+@pytest.fixture
+def path(package: Package, tmp_path: Path) -> Path:
+    package.save(tmp_path / "fashion.npz")
+    return tmp_path / "fashion.npz"
+
+
+def test_comes_back_as_it_was_and_to_the_byte(package: Package, path: Path, tmp_path: Path) -> None:
+    again = Package.load(path)
+    for name in ("machine", "supernet", "memory_bytes", "pixel_offset", "subnets", "switches"):
+        assert getattr(again, name) == getattr(package, name)
+    assert (again.weights == package.weights).all() and (again.programs == package.programs).all()
+    again.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+
+
+def test_says_what_is_in_it(package: Package) -> None:
+    assert list(package.subnets) == [SMALL, DEEPER] and package.subgraphs == (EMPTY, "front", "next")
+    assert (package.machine.hash, package.machine.port_bytes, package.machine.burst_bytes) == (TINY.hash(), 4, 64)
+
+
+def header(path: Path) -> tuple[dict, dict]:
+    with np.load(path) as file:
+        arrays = dict(file)
+    return arrays, json.loads(arrays["header"].tobytes())
+
+
+@pytest.mark.parametrize("spoil", ["cut", "other", "array", "format", "text"])
+def test_a_file_that_is_no_package_is_named(spoil: str, path: Path) -> None:
+    arrays, said = header(path)
+    if spoil == "cut":
+        path.write_bytes(path.read_bytes()[:-300])
+    elif spoil == "other":
+        path.write_text("weights\n")
+    elif spoil == "array":
+        np.savez(path, header=arrays["header"], weights=arrays["weights"])
+    else:
+        text = json.dumps(said | {"format": "another-1"}) if spoil == "format" else "{"
+        np.savez(path, **(arrays | {"header": np.frombuffer(text.encode(), np.uint8)}))
+    with pytest.raises(PackageError, match=r"fashion\.npz is not a whole package") as seen:
+        Package.load(path)
+    assert "\n" not in str(seen.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match=r"cannot read .*none.npz: No such file"):
+        Package.load(tmp_path / "none.npz")

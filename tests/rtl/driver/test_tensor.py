@@ -1,0 +1,21 @@
+"""The driver's packing is the mapper's, which has hand-computed cases of its own."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arch_model.accelerator import Accelerator
+from mapper.pack import activation_bytes, pack_activations
+from rtl.driver.tensor import Place
+
+MACHINES = [Accelerator.load("tiny"), Accelerator.load("zcu104")]
+
+
+@given(st.sampled_from(MACHINES), st.integers(1, 20), st.integers(1, 6), st.integers(1, 9), st.integers(0, 2**32))
+def test_packs_as_the_mapper_does_and_back(machine: Accelerator, c: int, h: int, w: int, seed: int) -> None:
+    tensor = np.random.default_rng(seed).integers(-128, 128, (c, h, w), dtype=np.int8)
+    place = Place(0, c, h, w, machine.pitch(w), machine.cp)
+    data = place.pack(tensor)
+    assert len(data) == place.size == activation_bytes(c, h, w, machine)
+    assert (data == pack_activations(tensor, machine)).all()
+    assert (place.unpack(data) == tensor).all()
