@@ -14,15 +14,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from arch_model.accelerator import TAPS, Accelerator
-from arch_model.timing import LANE_BYTES, SLOT_BYTES, Command
+from arch_model.memories import BUFFERS, TABLE_WORD_BYTES
+from arch_model.timing import LANE_BYTES, SLOT_BYTES, TABLE, Command
 
 PRODUCT_BITS, TOTAL_BITS, SUM_BITS = 16, 20, 32  # of a tap, of a DPE (rtl/dpe.py), of the OB
-REQUANTISER_BITS = 263  # registers of a lane (rtl/requantiser.py): 33 + 26 + 6 + 2·59 + 2·6 + 60 + 8
+REQUANTISER_BITS = 267  # registers of a lane (rtl/requantiser.py): 33 + 26 + 6 + 2·59 + 2·6 + 60 + 8 + 4
 STORE_LANE_BITS = 224  # registers of a lane (rtl/store.py): 2·9 + 2·33 + 34 + 48 + 49 + 1 + 8
 
 UNITS: Mapping[str, str] = {
     **{f"dram.{port}": "bytes" for port in ("prog", "wgt", "act", "b", "out")},
-    **{f"{buffer}.{way}": "bytes" for buffer in ("pb", "db", "sb", "ob", "ob_out", "zsb") for way in ("read", "write")},
+    **{f"{buffer}.{way}": "bytes" for buffer in BUFFERS for way in ("read", "write")},
     "lb": "register bits",
     "weight_registers": "register bits",
     "array.multiply": "int8 products",
@@ -42,12 +43,14 @@ TOTALS: Mapping[str, str] = {
     "db_tiles_loaded": "weight tiles that LOAD_WGT writes to the DB",
     "pb_tiles_loaded": "weight tiles that LOAD_WGT writes to the PB",
     "zsb_bytes": "bytes that LOAD_WGT writes to the ZSB",
+    "table_bytes": "bytes that LOAD_WGT writes to each copy of the activation tables",
     "db_tiles": "weight tiles that FEED reads from the DB",
     "pb_tiles": "weight tiles that FEED reads from the PB",
     "steps": "pixels that RUN issues, one a cycle and pass",
     "sums_read": "pixels whose partial sums come from the OB",
     "sums_kept": "pixels whose partial sums go back to the OB",
     "pixels_done": "pixels of a K-tile that the requantiser finishes",
+    "pixels_looked_up": "of those, the ones that an activation table gives",
     "store_words": "words of CP bytes that STORE computes",
     "store_a_words": "words that it reads from the OB's output side",
     "store_b_words": "words that it takes from operand b",
@@ -145,6 +148,8 @@ def activity_of(totals: Mapping[str, int], accelerator: Accelerator) -> Activity
         "ob_out.write": done * a.kp,
         "zsb.read": done * LANE_BYTES * a.kp,
         "zsb.write": of["zsb_bytes"],
+        "table.read": of["pixels_looked_up"] * TABLE_WORD_BYTES * a.kp,
+        "table.write": of["table_bytes"] * a.kp,
         "lb": steps * 8 * window,
         # A tile is written to the shadow word by word, and to the active registers by the swap.
         "weight_registers": tiles * 2 * 8 * tile,
@@ -170,6 +175,8 @@ def _load_wgt(c: Command, a: Accelerator, totals: Counter[str]) -> None:
     totals["wgt_bytes"] += beats * a.weight_beat_bytes
     if c["memory"] == ZSB:
         totals["zsb_bytes"] += beats * a.weight_beat_bytes
+    elif c["memory"] == TABLE:
+        totals["table_bytes"] += beats * a.weight_beat_bytes
     else:
         totals["pb_tiles_loaded" if c["memory"] == PB else "db_tiles_loaded"] += beats // a.tile_beats
 
@@ -182,6 +189,7 @@ def _pass(c: Command, a: Accelerator, totals: Counter[str]) -> None:
     totals["sums_read"] += (reps - c["start"]) * pixels
     totals["sums_kept"] += (reps - c["finish"]) * pixels
     totals["pixels_done"] += c["finish"] * pixels
+    totals["pixels_looked_up"] += bool(c["table"]) * c["finish"] * pixels
 
 
 def _store(c: Command, a: Accelerator, totals: Counter[str]) -> None:

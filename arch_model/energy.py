@@ -103,8 +103,8 @@ def energy_costs(accelerator: Accelerator) -> dict[str, float]:
 def leakage_w(accelerator: Accelerator) -> float:
     """Watts that the on-chip memories leak, whatever they do: bits times ``sram_leakage``.
 
-    >>> round(leakage_w(Accelerator.load("tiny")), 4)      # 1.23 million bits
-    0.0288
+    >>> round(leakage_w(Accelerator.load("tiny")), 4)      # 1.24 million bits
+    0.0292
     """
     return sum(m.bits for m in memories(accelerator).values()) * accelerator.energy.sram_leakage.value * NANO
 

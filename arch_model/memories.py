@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from arch_model.accelerator import TAPS, Accelerator
 
-BUFFERS = ("pb", "db", "sb", "ob", "ob_out", "zsb")
-"""The keys of :func:`memories`: PB, DB, SB, OB, OB's output side, ZSB."""
+BUFFERS = ("pb", "db", "sb", "ob", "ob_out", "zsb", "table")
+"""The keys of :func:`memories`: PB, DB, SB, OB, OB's output side, ZSB, activation tables."""
+
+TABLES, TABLE_WORDS, TABLE_WORD_BYTES = 2, 32, 8
+"""Activation tables on chip, each a copy in every requantiser lane; words of one, bytes of a word."""
 
 
 @dataclass(frozen=True)
@@ -57,5 +60,6 @@ def memories(accelerator: Accelerator) -> dict[str, Memory]:
         Memory("ob", 1, a.ob_pixels, 32 * a.kp, 32 * a.kp),
         Memory("ob_out", a.nb * a.pixels, -(-2 * a.out_half_words // a.pixels), word, 8),
         Memory("zsb", 1, 2 * a.zsb_half_entries, 64 * a.kp, 64),
+        Memory("table", a.kp, TABLES * TABLE_WORDS, 8 * TABLE_WORD_BYTES, 8 * TABLE_WORD_BYTES),
     )
     return {memory.buffer: memory for memory in made}

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from amaranth.lib.wiring import In, Out, Signature
 
-ADDRESS_BITS = 32
+from arch_model.memories import TABLE_WORD_BYTES
 
-TABLES = 2
-"""Activation tables on chip."""
-TABLE_WORD_BYTES, TABLE_WORDS = 8, 32
-"""Bytes written together; of those, how many make a table of 256 bytes."""
+ADDRESS_BITS = 32
 
 
 def axi_read(beat_bytes: int) -> Signature:

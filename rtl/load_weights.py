@@ -6,11 +6,12 @@ from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, Signature, connect, flipped
 
+from arch_model.memories import TABLE_WORDS
 from mapper.isa import Memory, Opcode
 from rtl.command import command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
-from rtl.interfaces import TABLE_WORDS, axi_read, table_write, take
+from rtl.interfaces import axi_read, table_write, take
 
 WEIGHT_ADDRESS_BITS = 16 + 6
 """A slot (16 bits) times KP (at most 63) words."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
+from arch_model.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
 from arch_model.quant import MULTIPLIER_BITS
-from rtl.interfaces import TABLE_WORD_BYTES, TABLE_WORDS, TABLES, table_write
+from rtl.interfaces import table_write
 from rtl.memory import BlockMemory
 
 LATENCY = 5

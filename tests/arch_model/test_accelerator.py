@@ -62,9 +62,10 @@ def test_tiny_by_hand() -> None:
 
 def test_zcu104_by_hand() -> None:
     assert (ZCU104.kp, ZCU104.cp, ZCU104.multipliers, ZCU104.nb) == (16, 9, 1296, 3)
-    assert (ZCU104.beat_bytes, ZCU104.stripes, ZCU104.port_bytes, ZCU104.pixels) == (32, 2, 16, 4)
-    assert 3 * ZCU104.stripes * ZCU104.port_bytes == 96  # bytes a cycle on six ports
-    assert (ZCU104.tile_bytes_raw, ZCU104.tile_bytes, ZCU104.tile_beats) == (1296, 1312, 41)
+    assert (ZCU104.beat_bytes, ZCU104.stripes, ZCU104.port_bytes, ZCU104.pixels) == (16, 1, 16, 4)
+    assert (ZCU104.weight_beat_bytes, ZCU104.weight_stripes) == (64, 4)
+    assert ZCU104.weight_beat_bytes + 2 * ZCU104.beat_bytes == 96  # bytes a cycle on six ports
+    assert (ZCU104.tile_bytes_raw, ZCU104.tile_bytes, ZCU104.tile_beats) == (1296, 1344, 21)
     assert (ZCU104.pb_tiles, ZCU104.db_half_tiles) == (1280, 128)
     assert (ZCU104.sb_half_words, ZCU104.ob_pixels) == (8192, 1024)
     assert (ZCU104.out_half_words, ZCU104.zsb_half_entries) == (8192, 256)
@@ -156,7 +157,7 @@ def test_every_number_of_a_preset_says_what_it_counts() -> None:
                 keys.append(key)
                 assert any(unit in comment or unit in above for unit in units), f"{name}: {line}"
             above = ""
-        assert len(keys) == {"tiny": 14, "zcu104": 16}[name]
+        assert len(keys) == {"tiny": 14, "zcu104": 17}[name]
 
 
 def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_it_cannot_be_changed_in_place() -> None:
         (
             "axi",
             {"data_bits": 512},
-            "axi.data_bits is 512; give bits that divide a ZSB entry "
+            "axi.data_bits is 512; give bits that, with axi.weight_stripes, divide a ZSB entry "
             "(256 bits, 64 for each of array.kp = 4 filters)",
         ),
         ("dram", {"bytes": 2**32 + 64}, "dram.bytes is 4294967360; give 1 to 2**32 bytes, a whole number"),

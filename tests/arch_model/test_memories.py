@@ -20,6 +20,7 @@ def test_tiny_by_hand() -> None:
         "ob": Memory("ob", 1, 400, 128, 128),
         "ob_out": Memory("ob_out", 2, 4096, 24, 8),
         "zsb": Memory("zsb", 1, 128, 256, 64),
+        "table": Memory("table", 4, 64, 64, 64),  # a copy a filter of two tables of 32 words
     }
     assert tuple(memories(TINY)) == BUFFERS
     assert memories(TINY)["sb"].bits == 9 * 2048 * 24 and memories(TINY)["sb"].bank_bits == 2048 * 24

@@ -121,7 +121,7 @@ def synthesised_accelerator(kp: int, cp: int, beat: int) -> Accelerator:
 
 
 def test_fetch_reads_through_a_port_as_wide_as_one_stripe() -> None:
-    narrow = ZCU104.replace(axi={"data_bits": 128, "stripes": 1})
-    wide = ZCU104.replace(axi={"stripes": 1})
-    fetch = [fpga_resources(a)["fetch"] for a in (ZCU104, narrow, wide)]
+    striped = ZCU104.replace(axi={"data_bits": 256, "stripes": 2})
+    wide = ZCU104.replace(axi={"data_bits": 256, "stripes": 1, "weight_stripes": 2})
+    fetch = [fpga_resources(a)["fetch"] for a in (ZCU104, striped, wide)]
     assert fetch[0] == fetch[1] and fetch[0].luts < fetch[2].luts

@@ -60,7 +60,7 @@ class Bus:
 
 
 def control():
-    return Control(kp=16, cp=9, beat_bytes=16, stripes=2, pixels=4)
+    return Control(kp=16, cp=9, beat_bytes=16, stripes=2, weight_stripes=4, pixels=4)
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.6])
@@ -82,11 +82,12 @@ def test_registers(stall):
         assert await bus.read(ctx, 0x10) == 0
         await bus.write(ctx, 0x10, 0xFF)
         assert await bus.read(ctx, 0x10) == 1
-        assert await bus.read(ctx, 0x30) == 4 << 8 | 2
-        bases = [0x20, 0x24, 0x28, 0x2C]
+        assert await bus.read(ctx, 0x30) == 4 << 16 | 4 << 8 | 2
+        bases = [0x20, 0x24, 0x28, 0x2C, 0x80, 0x84, 0x88, 0x8C]
         for i, address in enumerate(bases):
             await bus.write(ctx, address, 0x1000 * (i + 1))
         assert [ctx.get(base) for base in dut.base] == [0x1000, 0x2000, 0x3000, 0x4000]
+        assert [ctx.get(base) for base in dut.weight_base] == [0x5000, 0x6000, 0x7000, 0x8000]
         mapped = {register.address for register in REGISTERS}
         before = {address: await bus.read(ctx, address) for address in sorted(mapped)}
         for address in range(0, 256, 4):
@@ -369,7 +370,7 @@ def test_register_table():
     table = register_table()
     assert len(table.splitlines()) == len(REGISTERS) + 2
     assert "| 0x08 | CTRL | write, reads 0 |" in table
-    assert all(register.access is Access.COUNT for register in REGISTERS if register.address >= 0x40)
+    assert all(register.access is Access.COUNT for register in REGISTERS if 0x40 <= register.address < 0x80)
 
 
 @pytest.mark.parametrize(("name", "value"), [("kp", 0), ("cp", 256), ("beat_bytes", 65536)])

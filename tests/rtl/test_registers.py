@@ -14,7 +14,7 @@ from rtl.registers import ADDRESS, COUNTERS, FIELDS, REGISTERS, Access
 from tests.rtl.simulate import simulate
 from tests.rtl.test_control import Bus
 
-MACHINE = {"kp": 5, "cp": 7, "beat_bytes": 64, "stripes": 4, "pixels": 2}
+MACHINE = {"kp": 5, "cp": 7, "beat_bytes": 64, "stripes": 4, "weight_stripes": 1, "pixels": 2}
 
 
 def test_examples():
@@ -27,8 +27,8 @@ def test_by_hand():
     by_name = {register.name: register for register in REGISTERS}
     assert by_name["SHAPE"].doc == "KP [7:0], CP [15:8], B [31:16]"
     assert by_name["SHAPE"].reset_value(SimpleNamespace(**MACHINE)) == 0x0040_0705
-    assert by_name["PORTS"].reset_value(SimpleNamespace(**MACHINE)) == 0x0204
-    assert by_name["SHAPE"].reset_value(Accelerator.load("zcu104")) == 32 << 16 | 9 << 8 | 16
+    assert by_name["PORTS"].reset_value(SimpleNamespace(**MACHINE)) == 0x1_0204
+    assert by_name["SHAPE"].reset_value(Accelerator.load("zcu104")) == 16 << 16 | 9 << 8 | 16
     assert by_name["PROG_BEATS"].doc == "its length in beats [19:0]"
 
 
