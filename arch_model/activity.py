@@ -54,7 +54,7 @@ TOTALS: Mapping[str, str] = {
 }
 """What a Program is, for energy: everything in an :class:`Activity` is linear in these."""
 
-DB, PB, ZSB = 0, 1, 2  # the field `memory` of LOAD_WGT and PASS
+DB, PB, ZSB, TABLE = 0, 1, 2, 3  # the field `memory` of LOAD_WGT and PASS
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _load_wgt(c: Command, a: Accelerator, totals: Counter[str]) -> None:
     totals["wgt_bytes"] += beats * a.beat_bytes
     if c["memory"] == ZSB:
         totals["zsb_bytes"] += beats * a.beat_bytes
-    else:
+    elif c["memory"] != TABLE:  # a table's 256 bytes in a lane are too few to count
         totals["pb_tiles_loaded" if c["memory"] == PB else "db_tiles_loaded"] += beats // a.tile_beats
 
 
