@@ -15,6 +15,7 @@ import numpy as np
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError, SpaceError
 from arch_model.layer import INPUT, Kind, Layer
+from arch_model.quant import encode_pair
 from arch_model.supernet import SubNet, SuperNet
 from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
 from mapper.channelwise import has_tiles, is_channelwise, uses_ones
@@ -91,31 +92,49 @@ def compile_subnet(
 
 
 def single_layer(layer: Layer) -> tuple[SuperNet, SubNet]:
-    """A SuperNet of one weight layer, and its one SubNet (both named as the layer)."""
-    alone = replace(layer, inputs=(INPUT,))
-    subnet = SubNet(layer.name, layer.name, (alone,))
+    """A SuperNet of one layer, and its one SubNet (both named as the layer); the image is what the layer reads.
+
+    The factors of a SCALE come from the image too, by a global pool before it.
+    """
+    if layer.kind is not Kind.SCALE:
+        layers: tuple[Layer, ...] = (replace(layer, inputs=(INPUT,)),)
+    else:
+        pool = Layer(f"{layer.name}_factors", Kind.POOL, layer.C, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,))
+        layers = (pool, replace(layer, inputs=(INPUT, pool.name)))
+    subnet = SubNet(layer.name, layer.name, layers)
 
     def parse(name: str) -> dict[str, object]:
         if name != layer.name:
             raise SpaceError(f"SubNet {name} does not exist; give {layer.name}")
         return {}
 
-    return SuperNet(layer.name, (alone,), lambda: subnet, parse, (layer.name,)), subnet
+    weighted = tuple(replace(own, inputs=(INPUT,)) for own in subnet.weight_layers)
+    return SuperNet(layer.name, weighted, lambda: subnet, parse, (layer.name,)), subnet
+
+
+def single_quant(layer: Layer, quant: OpQuant) -> dict[str, OpQuant]:
+    """The integers of :func:`single_layer`'s SubNet. A SCALE's factors are sums of pixels, scaled so that those of a
+    random image spread over int8."""
+    found = {layer.name: quant}
+    if layer.kind is Kind.SCALE:
+        m, _, shift = encode_pair(0.7 / float(np.sqrt(layer.H * layer.W)), 0.0)
+        found[f"{layer.name}_factors"] = PoolQuant(m, shift, 0, 0, -128, 127)
+    return found
 
 
 def compile_layer(
-    layer: Layer, accelerator: Accelerator, quant: ConvQuant, tiling: Tiling | None = None
+    layer: Layer, accelerator: Accelerator, quant: OpQuant, tiling: Tiling | None = None
 ) -> tuple[Program, MemoryMap]:
-    """The Program of one conv or linear layer from "input" in DRAM to its output, and the memory map made for it.
+    """The Program of one layer from "input" in DRAM to its output, and the memory map made for it.
 
-    ``tiling``: how to cut it; None: ``choose`` decides.
+    ``tiling``: how to cut a dense one; None: ``choose`` decides.
 
     ``single_layer(layer)`` gives the SubNet that ``mapper.dram_image`` needs. Raises :class:`MappingError`.
     """
     supernet, subnet = single_layer(layer)
     memory_map = MemoryMap.build(supernet, [subnet], accelerator)
     tilings = {} if tiling is None else {layer.name: tiling}
-    program = compile_subnet(subnet, supernet, accelerator, {layer.name: quant}, memory_map, tilings=tilings)
+    program = compile_subnet(subnet, supernet, accelerator, single_quant(layer, quant), memory_map, tilings=tilings)
     return program, memory_map
 
 

@@ -107,10 +107,14 @@ def random_channelwise(rng, kind=None) -> Layer:
 
 def channelwise_network(layer: Layer) -> tuple[SuperNet, SubNet]:
     """A network of one channelwise layer; the factors of a SCALE are a global average of the image."""
-    layers = [replace(layer, inputs=(INPUT,))] if layer.kind is not Kind.SCALE else [
-        Layer("factors", Kind.POOL, layer.K, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,)),
-        replace(layer, inputs=(INPUT, "factors")),
-    ]
+    layers = (
+        [replace(layer, inputs=(INPUT,))]
+        if layer.kind is not Kind.SCALE
+        else [
+            Layer("factors", Kind.POOL, layer.K, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,)),
+            replace(layer, inputs=(INPUT, "factors")),
+        ]
+    )
     subnet = SubNet("part", "whole", tuple(layers))
     whole = tuple(replace(a, inputs=()) for a in subnet.weight_layers)
     return SuperNet("whole", whole, lambda: subnet, lambda name: {}, ("part",)), subnet
@@ -224,8 +228,10 @@ def random_weights(supernet: SuperNet, rng) -> dict:
 def random_subgraph(supernet: SuperNet, accelerator: Accelerator, rng) -> SubGraph:
     """Some slices of some layers that fit the PB."""
     for _ in range(30):
-        pairs = ((layer.groups, int(rng.integers(0, layer.K + 1)), int(rng.integers(0, layer.C + 1)))
-                 for layer in supernet.layers)
+        pairs = (
+            (layer.groups, int(rng.integers(0, layer.K + 1)), int(rng.integers(0, layer.C + 1)))
+            for layer in supernet.layers
+        )
         slices = tuple((k, c if groups == 1 else k) if rng.random() < 0.6 else (0, 0) for groups, k, c in pairs)
         graph = SubGraph(supernet.name, slices)
         if subgraph_tile_count(graph, supernet, accelerator) <= accelerator.pb_tiles:

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
-from arch_model.layer import Kind
+from arch_model.layer import Kind, read_layer_table
 from mapper.compile import compile_subnet
+from mapper.dram_image import program_segment, read_tensor, write_segments
 from mapper.memory_map import MemoryMap
 from mapper.persistent import PersistentBuffer
 from mapper.program import check_program
+from sim.cosim import _Job
+from sim.functional import Machine
 from tests.mapper.random_nets import (
     channelwise_network,
     random_accelerator,
@@ -81,3 +84,32 @@ def test_mobile_networks(seed):
     for program in programs:
         check_program(program)
         host.run(program, subnet, quant)
+
+
+TABLE = """\
+network,layer_index,supernet_layer_index,name,N,K,C,H,W,R,S,stride,padding,out_H,out_W,macs,weight_bytes,kind,groups,activation
+a,,,deep,1,10,10,9,8,5,5,2,2,5,4,5000,250,,10,hswish
+a,,,most,1,7,7,9,8,3,3,2,1,5,4,0,0,maxpool,,
+a,,,mean,1,7,7,8,8,2,2,2,0,4,4,0,0,avgpool,1,
+a,,,whole,1,7,7,8,8,1,1,1,0,1,1,0,0,pool,,
+a,,,times,1,10,10,6,5,1,1,1,0,6,5,0,0,scale,,
+a,,,bent,1,6,10,6,5,1,1,1,0,6,5,1800,60,,,hsigmoid
+"""
+
+
+def test_rows_of_a_table_have_operands_and_a_reference(tmp_path):
+    """What ``fastswitch cosim`` simulates, on the functional model instead of the RTL."""
+    path, a = tmp_path / "layers.csv", PRESETS["tiny"]
+    path.write_text(TABLE)
+    for row in read_layer_table(path):
+        job = _Job(row, a, 3, path, best=True)
+        segments, expected = job.tensors()
+        dram = np.zeros(a.dram.bytes, np.uint8)
+        write_segments(dram, [*segments, program_segment(job.program)])
+        machine = Machine(a, dram, 4)
+        machine.run(job.program.address, len(job.program.encode()))
+        check_program(job.program)
+        for name in job.program.tensors:
+            assert np.array_equal(read_tensor(dram, job.program, name), expected[name]), name
+        assert len(np.unique(expected[row.layer.name])) > (4 if row.layer.kind is Kind.POOL else 20)
+        assert dict(machine.bytes) == dict(job.program.dram_bytes)
