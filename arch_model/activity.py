@@ -57,7 +57,7 @@ TOTALS: Mapping[str, str] = {
 }
 """What a Program is, for energy: everything in an :class:`Activity` is linear in these."""
 
-DB, PB, ZSB = 0, 1, 2  # the field `memory` of LOAD_WGT and PASS
+DB, PB, ZSB, TABLE = 0, 1, 2, 3  # the field `memory` of LOAD_WGT and PASS
 
 
 @dataclass(frozen=True)

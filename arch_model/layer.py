@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import cast
 
 from arch_model.errors import LayerError
 
@@ -219,7 +220,10 @@ COLUMNS = (
 )
 """Columns of a layer table."""
 
-_MAY_BE_EMPTY = ("layer_index", "supernet_layer_index")
+OPTIONAL = ("kind", "groups", "activation")
+"""Columns that a layer table may have as well."""
+
+_MAY_BE_EMPTY = ("layer_index", "supernet_layer_index", "groups")
 
 
 @dataclass(frozen=True)
@@ -238,7 +242,9 @@ class LayerRow:
 def read_layer_table(path: str | Path) -> tuple[LayerRow, ...]:
     """Read a CSV of layers with the columns :data:`COLUMNS` in any order; others are kept in ``fields``.
 
-    A row with a 1 x 1 kernel, input and output is LINEAR, any other CONV. ``out_H``, ``out_W``, ``macs`` and
+    A row with a 1 x 1 kernel, input and output is LINEAR, any other CONV, unless the optional columns
+    :data:`OPTIONAL` say more (an empty field says nothing): ``groups`` (K and C: depthwise), ``kind`` (one input alone:
+    a SCALE's factors are not in the table) and ``activation``. ``out_H``, ``out_W``, ``macs`` and
     ``weight_bytes`` must be what the shapes give; ``layer_index`` and ``supernet_layer_index`` may be empty.
     Raises :class:`LayerError` that names the file, the line, the column and its value.
 
@@ -290,12 +296,17 @@ def _read_row(source: str, line: int, header: list[str], cells: list[str]) -> La
         return int(text)
 
     numbers = {column: whole(column) for column in COLUMNS if column not in ("network", "name")}
+    groups = whole("groups") if "groups" in fields else None
+    said, activation = (fields.get(column, "").strip() for column in ("kind", "activation"))
     if numbers["N"] != 1:
         raise LayerError(f"{where}: N is {numbers['N']}; give 1, one image at a time")
     k, c, r, s, h, w, stride, padding = (numbers[i] or 0 for i in ("K", "C", *"RSHW", "stride", "padding"))
-    kind = Kind.LINEAR if (r, s, h, w, stride, padding) == (1, 1, 1, 1, 1, 0) else Kind.CONV
+    lone = (r, s, h, w, stride, padding, groups or 1) == (1, 1, 1, 1, 1, 0, 1)
+    kind, name = said or (Kind.LINEAR if lone else Kind.CONV), fields["name"].strip()
     try:
-        layer = Layer(fields["name"].strip(), kind, k, c, r, s, h, w, stride, padding)
+        curve = cast(Activation, activation or Activation.NONE)  # the layer checks both
+        shared = 1 if groups is None else groups
+        layer = Layer(name, cast(Kind, kind), k, c, r, s, h, w, stride, padding, shared, activation=curve)
     except LayerError as error:
         raise LayerError(f"{where}: {error}") from None
     derived = {"out_H": layer.P, "out_W": layer.Q, "macs": layer.macs, "weight_bytes": layer.weight_bytes}

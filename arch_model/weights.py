@@ -275,5 +275,6 @@ def _unpack_op(arrays: dict[str, npt.NDArray[Any]], name: str, row: int) -> OpQu
     if k > len(arrays[f"layer/{name}"]):
         raise ValueError(f"{name} has {k} channels, its layer {len(arrays[f'layer/{name}'])}")
     bias, multiplier, shift = arrays[f"channels/{name}"][row, :, :k]
+    z_in, z_out, lo, hi = scalars
     tables = arrays.get(f"table/{name}")
-    return ConvQuant(bias, multiplier, shift, *scalars, None if tables is None else tables[row])
+    return ConvQuant(bias, multiplier, shift, z_in, z_out, lo, hi, None if tables is None else tables[row])

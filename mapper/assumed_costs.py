@@ -34,9 +34,9 @@ def assumed_cost(layer: Layer, accelerator: Accelerator) -> tuple[int, int]:
         windows = -(-layer.R // 3) * -(-layer.S // 3)
         passes = -(-layer.K // filters) * windows
         work = passes * max(layer.P * layer.Q, a.kp + PASS_OVERHEAD)
-        weights = passes * -(-TAPS * filters // a.beat_bytes)
+        weights = passes * -(-TAPS * filters // a.weight_beat_bytes)
     else:
         work = a.groups(layer.C) * layer.H * layer.W
     slowest = max(read, write, weights) * a.dram.cycles_per_beat
     cycles = max(work, slowest) + a.dram.latency_cycles
-    return cycles, (read + write + weights) * a.beat_bytes
+    return cycles, (read + write) * a.beat_bytes + weights * a.weight_beat_bytes

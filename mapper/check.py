@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
-from mapper.isa import Command, Memory, Opcode
+from mapper.isa import TABLE_BYTES, TABLES, Command, Memory, Opcode
 from mapper.schedule import QUEUE_DEPTH
 
 if TYPE_CHECKING:
@@ -56,12 +56,54 @@ def check_program(program: Program, accelerator: Accelerator | None = None) -> N
     """Execute the rules of tokens, queues and dispatch; raise :class:`ProgramError` where a command breaks one.
 
     Errors: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's output
-    side or DRAM written while they may still be read, or read before they must be written; addresses beyond a buffer.
+    side, activation tables or DRAM written while they may still be read, or read before they must be written; addresses
+    beyond a buffer; fields that do not go together (:func:`check_fields`).
     """
     a = accelerator or program.accelerator
+    for number, command in enumerate(program.commands):
+        check_fields(number, command, a)
     run = _Execution(program.commands)
     run.execute()
     _Memories(run, a).check()
+
+
+def check_fields(number: int, command: Command, accelerator: Accelerator) -> None:
+    """Raise :class:`ProgramError` for fields of one command that do not go together."""
+    c, a = command, accelerator
+    rules: list[tuple[str, bool]] = []
+    if c.opcode is Opcode.PASS:
+        still, alone = c["stride"] == 0, c["depthwise"]
+        width, stride = (c["out_cols"], 1) if still else (c["cols"], c["stride"])
+        rules = [
+            ("table", c["table"] <= TABLES),
+            ("stride", c["stride"] in ((0, 1, 2) if alone else (1, 2))),
+            ("maximum", not c["maximum"] or bool(alone and c["start"] and c["finish"])),
+            ("sub", c["sub"] < a.cp if alone else not c["sub"]),
+        ]
+        if alone:
+            rules += [
+                ("reps", c["reps"] == 1),
+                ("pointwise", not c["pointwise"]),
+                ("last_banks", c["last_banks"] < 3),
+                ("last_lanes", c["last_lanes"] == a.cp),
+                ("x0", c["x0"] >= -3 and (not still or c["x0"] == 0)),
+                # The next row's first pixel is issued after this one's last.
+                ("out_cols", stride * (c["out_cols"] - 1) < width),
+                ("depthwise", a.nb <= 3),
+            ]
+    elif c.opcode is Opcode.LOAD_ACT:
+        rules = [("skew", not (c["skew"] and c["pointwise"]))]
+    elif c.opcode is Opcode.LOAD_WGT and c["memory"] == Memory.TABLE:
+        rules = [
+            ("slot", c["slot"] < TABLES),
+            ("runs", c["runs"] == 1),
+            ("run_beats", c["run_beats"] * a.weight_beat_bytes == TABLE_BYTES),
+        ]
+    elif c.opcode is Opcode.STORE:
+        rules = [("multiply", not c["multiply"] or bool(c["use_a"] and c["use_b"] and not c["pool"]))]
+    for field, legal in rules:
+        if not legal:
+            raise ProgramError(f"command {number}: {field} of {c.opcode.name} is {c[field]}, not with its other fields")
 
 
 class _Execution:
@@ -287,6 +329,8 @@ class _Memories:
         self.pb = _Words("PB", max(a.pb_tiles, 1), WGT, FEED)
         self.zsb = _Words("ZSB", 2 * a.zsb_half_entries, WGT, DRAIN)
         self.out = _Words("OB's output side", 2 * a.out_half_words, DRAIN, READ)
+        self.tables = _Words("activation tables", TABLES, WGT, DRAIN)
+        self.loaded: list[tuple[int, int, int]] = []  # of the SB, latest last: first word, end, skew
         runs = [run for _, node in self.run.order if node.command.opcode is Opcode.STORE for run in self._runs(node)]
         self.dram_base = min((start for start, _ in runs), default=0)
         self.dram = np.zeros(max((stop for _, stop in runs), default=0) - self.dram_base, np.int64)
@@ -313,7 +357,9 @@ class _Memories:
     def _act(self, node: _Node) -> None:
         c = node.command
         blocks = -(-c["groups"] // 9) if c["pointwise"] else c["groups"]
-        self.sb.write(node, c["sb_base"], c["sb_base"] + blocks * c["group_step"], node.index + 1)
+        start, stop = c["sb_base"], c["sb_base"] + blocks * c["group_step"]
+        self.sb.write(node, start, stop, node.index + 1)
+        self.loaded = [part for part in self.loaded if part[1] <= start or part[0] >= stop] + [(start, stop, c["skew"])]
         self._stored_before(node, "", 0)
 
     def _wgt(self, node: _Node) -> None:
@@ -323,22 +369,35 @@ class _Memories:
             entries = total * self.a.weight_beat_bytes // (8 * self.a.kp)
             self.zsb.write(node, c["slot"], c["slot"] + entries, node.index + 1)
             return
+        if c["memory"] == Memory.TABLE:
+            self.tables.write(node, c["slot"], c["slot"] + 1, node.index + 1)
+            return
         words = self.pb if c["memory"] == Memory.PB else self.db
         words.write(node, c["slot"], c["slot"] + total // self.a.tile_beats, node.index + 1)
 
     def _feed(self, node: _Node) -> None:
         c = node.command
+        if c["maximum"]:
+            return  # what it reads does not matter
         pb = c["memory"] == Memory.PB
         (self.pb if pb else self.db).use(node, c["slot"], c["slot"] + c["reps"], node.reps_end, kept=pb)
 
     def _run(self, node: _Node) -> None:
         c, a = node.command, self.a
-        self.sb.use(node, c["sb_base"], c["sb_base"] + c["reps"] * c["group_step"], node.reps_end)
+        start, stop = c["sb_base"], c["sb_base"] + c["reps"] * c["group_step"]
+        if c["depthwise"]:  # beyond the groups that are loaded there are channels that nobody has
+            stop = start + -(-(c["out_lane"] + a.kp) // a.cp) * c["group_step"]
+            stop = min(stop, *(high for low, high, _ in self.loaded if low <= start < high), len(self.sb.written))
+        if any(low < stop and start < high and skew != c["depthwise"] for low, high, skew in self.loaded):
+            raise ProgramError(f"command {node.number}: the SB's words {start}..{stop - 1} are in another layout")
+        self.sb.use(node, start, stop, node.reps_end)
         pixels = c["out_rows"] * c["out_cols"]
         if not (c["start"] and c["finish"] and c["reps"] == 1) and pixels > a.ob_pixels:
             raise ProgramError(f"command {node.number}: {pixels} pixels accumulate; the OB holds {a.ob_pixels}")
         if c["finish"]:
             self.zsb.use(node, c["zsb"], c["zsb"] + 1, node.reps_end)
+            if c["table"]:
+                self.tables.use(node, c["table"] - 1, c["table"], node.reps_end)
             groups = -(-(c["out_lane"] + a.kp) // a.cp)
             wraps = (c["out_bank"] + groups - 1) // a.nb
             self.out.write(node, c["out_base"], c["out_base"] + (1 + wraps) * c["pixels"], node.reps_end)

@@ -15,8 +15,14 @@ import numpy as np
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError, SpaceError
 from arch_model.layer import INPUT, Kind, Layer
+from arch_model.quant import encode_pair
 from arch_model.supernet import SubNet, SuperNet
 from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from mapper.channelwise import has_tiles, is_channelwise, uses_ones
+from mapper.channelwise_cut import choose_cut
+from mapper.channelwise_fields import ChannelwiseFields, ChannelwisePlaces
+from mapper.channelwise_streams import append_channelwise
+from mapper.dram_image import activation_table
 from mapper.fields import (
     add_fields,
     k_tile_fields,
@@ -27,7 +33,7 @@ from mapper.fields import (
     tile_fields,
     weight_fields,
 )
-from mapper.isa import Command, Memory, Opcode
+from mapper.isa import TABLE_BYTES, Command, Memory, Opcode
 from mapper.layer_streams import LayerStreams, can_weave, comes_in_quarters
 from mapper.memory_map import MemoryMap
 from mapper.pack import tile_grid, window_offsets
@@ -56,11 +62,11 @@ def compile_subnet(
 
     Parameters
     ----------
-    quant : ConvQuant, AddQuant or PoolQuant of each operator (duck-typed; only the scalars matter here).
+    quant : of each operator the class of ``arch_model/weights.py`` (duck-typed; only the scalars matter here).
     memory_map : addresses; it must know the SubNet.
     resident : what earlier Programs left in the PB; None: nothing.
     target : what this Program must leave there (``resident.switch(...)``); None: what is there.
-    tilings : by weight layer, how to cut it and in which order to run it; ``choose`` decides for the others.
+    tilings : by dense layer, how to cut it and in which order to run it; ``choose`` decides for the others.
 
     A switch costs no extra byte for tiles that this SubNet uses: they go to their PB slot instead of to the DB, when
     the layer that needs them is due. Tiles for later queries only are loaded behind the last layers' work.
@@ -79,7 +85,7 @@ def compile_subnet(
     if subnet.name not in memory_map.tensors:
         raise MappingError(f"SubNet {subnet.name}: the memory map does not know it; build the map with it")
     tilings = tilings or {}
-    weighted = [layer.name for layer in subnet.weight_layers]
+    weighted = [layer.name for layer in subnet.layers if has_tiles(layer)]
     for name in tilings:
         if name not in weighted:
             raise MappingError(f"SubNet {subnet.name}: no layer {name} to tile; it has {', '.join(weighted)}")
@@ -87,31 +93,49 @@ def compile_subnet(
 
 
 def single_layer(layer: Layer) -> tuple[SuperNet, SubNet]:
-    """A SuperNet of one weight layer, and its one SubNet (both named as the layer)."""
-    alone = replace(layer, inputs=(INPUT,))
-    subnet = SubNet(layer.name, layer.name, (alone,))
+    """A SuperNet of one layer, and its one SubNet (both named as the layer); the image is what the layer reads.
+
+    The factors of a SCALE come from the image too, by a global pool before it.
+    """
+    if layer.kind is not Kind.SCALE:
+        layers: tuple[Layer, ...] = (replace(layer, inputs=(INPUT,)),)
+    else:
+        pool = Layer(f"{layer.name}_factors", Kind.POOL, layer.C, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,))
+        layers = (pool, replace(layer, inputs=(INPUT, pool.name)))
+    subnet = SubNet(layer.name, layer.name, layers)
 
     def parse(name: str) -> dict[str, object]:
         if name != layer.name:
             raise SpaceError(f"SubNet {name} does not exist; give {layer.name}")
         return {}
 
-    return SuperNet(layer.name, (alone,), lambda: subnet, parse, (layer.name,)), subnet
+    weighted = tuple(replace(own, inputs=(INPUT,)) for own in subnet.weight_layers)
+    return SuperNet(layer.name, weighted, lambda: subnet, parse, (layer.name,)), subnet
+
+
+def single_quant(layer: Layer, quant: OpQuant) -> dict[str, OpQuant]:
+    """The integers of :func:`single_layer`'s SubNet. A SCALE's factors are sums of pixels, scaled so that those of a
+    random image spread over int8."""
+    found = {layer.name: quant}
+    if layer.kind is Kind.SCALE:
+        m, _, shift = encode_pair(0.7 / float(np.sqrt(layer.H * layer.W)), 0.0)
+        found[f"{layer.name}_factors"] = PoolQuant(m, shift, 0, 0, -128, 127)
+    return found
 
 
 def compile_layer(
-    layer: Layer, accelerator: Accelerator, quant: ConvQuant, tiling: Tiling | None = None
+    layer: Layer, accelerator: Accelerator, quant: OpQuant, tiling: Tiling | None = None
 ) -> tuple[Program, MemoryMap]:
-    """The Program of one conv or linear layer from "input" in DRAM to its output, and the memory map made for it.
+    """The Program of one layer from "input" in DRAM to its output, and the memory map made for it.
 
-    ``tiling``: how to cut it; None: ``choose`` decides.
+    ``tiling``: how to cut a dense one; None: ``choose`` decides.
 
     ``single_layer(layer)`` gives the SubNet that ``mapper.dram_image`` needs. Raises :class:`MappingError`.
     """
     supernet, subnet = single_layer(layer)
     memory_map = MemoryMap.build(supernet, [subnet], accelerator)
     tilings = {} if tiling is None else {layer.name: tiling}
-    program = compile_subnet(subnet, supernet, accelerator, {layer.name: quant}, memory_map, tilings=tilings)
+    program = compile_subnet(subnet, supernet, accelerator, single_quant(layer, quant), memory_map, tilings=tilings)
     return program, memory_map
 
 
@@ -146,6 +170,29 @@ class _Fields:
             "run_beats": len(entries) * size // self.a.weight_beat_bytes,
             "slot": slot,
         }
+
+    def table(self, layer: Layer, slot: int) -> Fields:
+        activation_table(layer, cast(ConvQuant, self.integers(layer.name)))  # there must be one
+        return {
+            "memory": Memory.TABLE,
+            "addr": self.map.tables[self.subnet.name][layer.name],
+            "runs": 1,
+            "run_beats": TABLE_BYTES // self.a.weight_beat_bytes,
+            "slot": slot,
+        }
+
+    def channelwise(self, step: Step) -> ChannelwiseFields:
+        """All the fields of a channelwise step."""
+        layer, name = step.layer, self.subnet.name
+        places = ChannelwisePlaces(
+            self.places[step.source],
+            self.places[step.output],
+            None if step.addend is None else self.places[step.addend],
+            self.map.ones if uses_ones(layer) else self.map.weights.get(layer.name, 0),
+            self.map.zsb[name][layer.name],
+        )
+        add = None if step.add is None else cast(AddQuant, self.integers(step.add.name))
+        return ChannelwiseFields(step, self.a, places, self.integers(layer.name), add)
 
     def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
         return tile_fields(layer, cast(ConvQuant, self.integers(layer.name)), first, rows, sb_base, self.a)
@@ -182,13 +229,17 @@ class _Compiler:
 
     def run(self) -> Program:
         order = steps(self.subnet.layers)
-        layers = [step.layer for step in order if step.layer.kind.has_weights]
-        for layer in layers:
-            self._check_slice(layer)
-        self.slots = layer_sources(layers, self.resident, self.target, self.a)
+        for step in order:
+            if step.layer.kind.has_weights:
+                self._check_slice(step.layer)
+        dense = [step.layer for step in order if has_tiles(step.layer)]
+        self.slots = layer_sources(dense, self.resident, self.target, self.a)
         for owner, step in enumerate(order):
             if step.layer.kind is Kind.POOL:
                 self._pool(step.layer, owner)
+            elif is_channelwise(step.layer):
+                cut = choose_cut(step.layer, self.a, step.addend is not None)
+                append_channelwise(self.streams, self.make.channelwise(step), owner, cut)
             else:
                 self._conv(step, owner)
         switch_tiles = self._load_for_later()

@@ -9,46 +9,89 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import MappingError
-from arch_model.layer import INPUT
+from arch_model.layer import INPUT, Layer
 from arch_model.supernet import SubNet
-from arch_model.weights import ConvQuant, OpQuant
-from mapper.memory_map import MemoryMap
-from mapper.pack import Bytes, fold_zero_point, pack_activations, pack_weights, pack_zsb, unpack_activations
+from arch_model.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from mapper.channelwise import is_channelwise
+from mapper.memory_map import MemoryMap, zsb_entries
+from mapper.pack import (
+    Bytes,
+    depthwise_columns,
+    fold_zero_point,
+    ones_columns,
+    pack_activations,
+    pack_columns,
+    pack_weights,
+    pack_zsb,
+    unpack_activations,
+)
 from mapper.program import Program
 
 Segment: TypeAlias = tuple[int, Bytes]
 """A byte address and the bytes from there on."""
 
 Weights: TypeAlias = Mapping[str, npt.NDArray[np.int8]]
-"""By SuperNet layer: int8 (K, C, R, S)."""
+"""By SuperNet layer: int8 (K, C / groups, R, S)."""
 
 
 def weights_segments(memory_map: MemoryMap, weights: Weights) -> list[Segment]:
-    """The SuperNet's packed weights, once for all SubNets.
+    """The SuperNet's packed weights, once for all SubNets, and the constant tiles if they have a use for them.
 
     Raises :class:`MappingError` if an array does not have its layer's shape.
     """
-    segments = []
+    a, segments = memory_map.accelerator, []
     for layer in memory_map.supernet.layers:
-        have, need = weights[layer.name].shape, (layer.K, layer.C, layer.R, layer.S)
+        have, need = weights[layer.name].shape, (layer.K, layer.C // layer.groups, layer.R, layer.S)
         if have != need:
             raise MappingError(f"layer {layer.name}: its weights have shape {have}; the SuperNet has {need}")
-        segments.append((memory_map.weights[layer.name], pack_weights(weights[layer.name], memory_map.accelerator)))
+        own = weights[layer.name]
+        data = pack_columns(depthwise_columns(own, a.kp), a) if is_channelwise(layer) else pack_weights(own, a)
+        segments.append((memory_map.weights[layer.name], data))
+    if memory_map.ones >= 0:
+        segments.append((memory_map.ones, pack_columns(ones_columns(a.kp), a)))
     return segments
 
 
 def zsb_segments(
     memory_map: MemoryMap, subnet: SubNet, weights: Weights, quant: Mapping[str, OpQuant]
 ) -> list[Segment]:
-    """A SubNet's ZSB tables; ``-z_in * sum(w)`` is folded into each bias."""
-    segments = []
-    for layer in subnet.weight_layers:
-        q = cast(ConvQuant, quant[layer.name])
-        used = weights[layer.name][: layer.K, : layer.C]
-        bias = fold_zero_point(q.bias, used, q.z_in, layer.name)
-        entries = pack_zsb(bias, q.multiplier, q.shift, memory_map.accelerator.kp)
+    """A SubNet's ZSB tables and activation tables; ``-z_in * sum(w)`` is folded into each bias."""
+    kp, segments = memory_map.accelerator.kp, []
+    for layer in subnet.layers:
+        if not zsb_entries(layer, memory_map.accelerator):
+            continue
+        q = quant[layer.name]
+        if layer.kind.has_weights:
+            q = cast(ConvQuant, q)
+            used = weights[layer.name][: layer.K, : layer.C // layer.groups]
+            bias = fold_zero_point(q.bias, used, q.z_in, layer.name)
+            entries = pack_zsb(bias, q.multiplier, q.shift, kp)
+            if not layer.activation.is_clamp:
+                segments.append((memory_map.tables[subnet.name][layer.name], activation_table(layer, q).view(np.uint8)))
+        else:
+            bias, multiplier, shift = (np.full(kp, number) for number in _common_entry(layer, q))
+            entries = pack_zsb(bias, multiplier, shift, kp)
         segments.append((memory_map.zsb[subnet.name][layer.name], entries))
     return segments
+
+
+def activation_table(layer: Layer, quant: ConvQuant) -> npt.NDArray[np.int8]:
+    """A layer's activation table, int8 (256,); :class:`MappingError` if it lacks one."""
+    if quant.table is None or quant.table.shape != (256,):
+        raise MappingError(
+            f"layer {layer.name}: its activation is {layer.activation}; give its quantisation a table of 256"
+        )
+    return quant.table.astype(np.int8)
+
+
+def _common_entry(layer: Layer, quant: OpQuant) -> tuple[int, int, int]:
+    """(bias, multiplier, shift) of every channel of a layer without weights."""
+    if isinstance(quant, MaxPoolQuant):
+        return 0, 1, 0
+    if isinstance(quant, ScaleQuant):
+        return -quant.z_s, quant.m_f, quant.shift_f
+    q = cast(PoolQuant, quant)
+    return -q.z_in * layer.R * layer.S, q.m, q.shift
 
 
 def image_segment(memory_map: MemoryMap, subnet: SubNet, image: npt.NDArray[np.int8]) -> Segment:

@@ -14,6 +14,12 @@ from enum import IntEnum
 SLOT_BYTES = 32
 SLOT_BITS = 8 * SLOT_BYTES
 
+TABLES = 2
+"""Activation tables on chip."""
+
+TABLE_BYTES = 256
+"""Of one: an output for each int8 value."""
+
 
 class Opcode(IntEnum):
     """What a command does; the unit that executes it."""

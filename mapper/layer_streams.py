@@ -11,6 +11,7 @@ only those that take time. So both see the same commands, in the same order, wit
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,6 +50,9 @@ class Maker(Protocol):
 
     def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
         """LOAD_WGT of a layer's ZSB entries, the first to ``slot``."""
+
+    def table(self, layer: Layer, slot: int) -> Fields:
+        """LOAD_WGT of a layer's activation table to table ``slot``."""
 
     def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
         """A spatial tile: ``rows`` output rows from ``first`` on."""
@@ -94,6 +98,8 @@ class LayerStreams:
         self.pass_ends: list[int] = []  # accumulated repetitions, after each PASS
         self.zsb_half, self.zsb_top = 0, 0
         self.zsb_last: list[int] = [-1, -1]  # repetitions up to the last user of each half
+        self.next_table = 0
+        self.table_last: list[int] = [-1, -1]  # likewise of each activation table
 
     def layer(self, step: Step, owner: int, weights: LayerWeights, tiling: Tiling, new: Sequence[Tile] = ()) -> None:
         """Append the commands of a weight layer. ``new``: its tiles to bring to the PB, in order."""
@@ -111,7 +117,13 @@ class LayerStreams:
                     work.begin_tile(first)
                     work.chunk(chunk)
                     work.end_tile()
+        self.end_layer(work.table)
+
+    def end_layer(self, table: int) -> None:
+        """A layer's last pass is there; ``table``: the activation table that it used, -1 for none."""
         self.zsb_last[self.zsb_half] = self.pass_ends[-1]
+        if table >= 0:
+            self.table_last[table] = self.pass_ends[-1]
 
     def add_pass(self, fields: Fields, owner: int, act: int, wgt: int, store: int) -> None:
         self.s.passes.append(Pass(fields, owner, act, wgt, store))
@@ -140,18 +152,39 @@ class LayerStreams:
         half_entries, after = self.a.zsb_half_entries, -1
         if self.zsb_top + entries > half_entries:
             self.zsb_half, self.zsb_top = 1 - self.zsb_half, 0
-            if (last := self.zsb_last[self.zsb_half]) >= 0:
-                drained = [i for i, end in enumerate(self.pass_ends) if end >= last + ZSB_DRAIN_PASSES]
-                if not drained:
-                    raise MappingError(
-                        f"layer {layer.name}: its {entries} ZSB entries need {entries * 8 * self.a.kp} bytes of "
-                        f"a half of the ZSB that is still read; {self.a.name} has "
-                        f"{half_entries * 8 * self.a.kp} in each half; give a larger zsb_bytes"
-                    )
-                after = drained[0]
+            after = self._drained(self.zsb_last[self.zsb_half])
+            if after == len(self.pass_ends):
+                raise MappingError(
+                    f"layer {layer.name}: its {entries} ZSB entries need {entries * 8 * self.a.kp} bytes of "
+                    f"a half of the ZSB that is still read; {self.a.name} has "
+                    f"{half_entries * 8 * self.a.kp} in each half; give a larger zsb_bytes"
+                )
         base = self.zsb_half * half_entries + self.zsb_top
         self.zsb_top += entries
         return base, after
+
+    def load_table(self, layer: Layer, owner: int) -> int:
+        """Bring a layer's activation table, if it has one, before its ZSB entries; returns its number or -1.
+
+        The two are taken in turns; one is free once the requantiser has left it, like a half of the ZSB.
+        """
+        if layer.activation.is_clamp:
+            return -1
+        number, self.next_table = self.next_table, 1 - self.next_table
+        after = self._drained(self.table_last[number])
+        if after == len(self.pass_ends) > 0:
+            raise MappingError(
+                f"layer {layer.name}: its activation table would take the place of one that is still read: the layers "
+                f"since its last user have fewer than {ZSB_DRAIN_PASSES} passes on {self.a.name}; give larger layers"
+            )
+        fields = self.make.table(layer, number)
+        self.s.wgts.append(Load(fields, owner, len(self.s.passes), fields["run_beats"], after))
+        return number
+
+    def _drained(self, last: int) -> int:
+        """The first PASS that proves that the requantiser has left repetition ``last``: -1 if nobody used it, the
+        number of PASSes if none does."""
+        return -1 if last < 0 else bisect_left(self.pass_ends, last + ZSB_DRAIN_PASSES)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -245,6 +278,7 @@ class _Layer:
         self.entries = self.grid.kt
         self.zsb_base, self.zsb_after = streams.take_zsb(self.l, self.entries)
         self.zsb_loads: list[int] = []  # by K-tile
+        self.table = -1  # the activation table, once it is loaded
         if not self.leading:
             self._load_zsb(self.entries, len(streams.s.passes))
         self.brought = streams.load_tiles(self.l.name, new, owner, len(streams.s.passes))
@@ -320,6 +354,8 @@ class _Layer:
             fields = z.make.piece(shared[kt - chunk], self.l, turn.window, piece)
             fields["memory"], fields["slot"], fields["ob_slot"] = memory, slot, turn.ob_slot
             fields["start"], fields["finish"] = int(turn.start), int(turn.finish)
+            if turn.finish and self.table >= 0:
+                fields["table"] = self.table + 1
             here = len(z.s.passes)
             z.add_pass(fields, self.owner, self.act, load, stored if turn.finish else -1)
             if piece.group < 0:
@@ -364,6 +400,8 @@ class _Layer:
     def _load_zsb(self, end: int, need: int) -> None:
         """Load the table's entries up to ``end``."""
         z, begin = self.z, len(self.zsb_loads)
+        if begin == 0:
+            self.table = z.load_table(self.l, self.owner)
         entries = range(begin, min(end, self.entries))
         fields = z.make.zsb(self.l, entries, self.zsb_base + begin)
         self.zsb_loads += [len(z.s.wgts)] * len(entries)

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from arch_model.errors import LayerError
-from arch_model.layer import Kind, Layer
+from arch_model.layer import Activation, Kind, Layer
 
+_WORDS: dict[str, tuple[str, ...]] = {"kind": tuple(Kind), "activation": tuple(Activation)}
 _KEYS = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups")
 
 
 def parse_layer(text: str, name: str = "layer") -> Layer:
-    """Read ``K=.. C=.. [R=.. S=.. H=.. W=.. stride=.. padding=.. groups=..]``.
+    """Read ``K=.. C=.. [R=.. S=.. H=.. W=.. stride=.. padding=.. groups=.. kind=.. activation=..]``.
 
     R, S, H, W, stride and groups are 1 if they are not given; padding then is (R - 1) / 2, which keeps the size at
-    stride 1. Raises :class:`LayerError`.
+    stride 1. The kind is ``conv`` (with groups = K = C a depthwise one), ``activation`` none. Raises
+    :class:`LayerError`.
 
     >>> layer = parse_layer("K=512 C=512 R=3 S=3 H=7 W=7")
     >>> layer.padding, layer.P, layer.macs
     (1, 7, 115605504)
     """
     found: dict[str, int] = {}
+    words: dict[str, str] = {}
     for word in text.replace(",", " ").split():
         key, _, value = word.partition("=")
+        if key in _WORDS:
+            legal = [str(item) for item in _WORDS[key]]
+            if value not in legal:
+                raise LayerError(f"layer {text!r}: {key} is {value!r}; give one of {', '.join(legal)}")
+            words[key] = value
+            continue
         if key not in _KEYS:
             raise LayerError(f"layer {text!r}: {word} is no size; give {', '.join(k + '=..' for k in _KEYS)}")
         if not value.isdecimal() or not value.isascii():
@@ -33,4 +42,5 @@ def parse_layer(text: str, name: str = "layer") -> Layer:
             raise LayerError(f"layer {text!r}: {key} is missing; give {key}=..")
     found.setdefault("padding", (found.get("R", 1) - 1) // 2)
     K, C, R, S, H, W, stride, padding, groups = (found.get(key, 1) for key in _KEYS)
-    return Layer(name, Kind.CONV, K, C, R, S, H, W, stride, padding, groups)
+    kind, activation = Kind(words.get("kind", Kind.CONV)), Activation(words.get("activation", Activation.NONE))
+    return Layer(name, kind, K, C, R, S, H, W, stride, padding, groups, activation=activation)

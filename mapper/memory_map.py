@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
-from arch_model.layer import INPUT
+from arch_model.layer import INPUT, Layer
 from arch_model.supernet import SubNet, SuperNet
-from mapper.pack import activation_bytes, tile_grid
+from mapper.channelwise import entries_of, input_size, is_channelwise, ones_tiles, uses_ones
+from mapper.isa import TABLE_BYTES
+from mapper.pack import activation_bytes, dram_tiles, tile_grid
 from mapper.program import TensorPlace
-from mapper.steps import inputs_of, steps
+from mapper.steps import steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,13 +23,15 @@ class MemoryMap:
     Attributes
     ----------
     weights : of each SuperNet layer's tiles; there is one copy for all SubNets.
-    zsb : of each weight layer's ZSB entries, by SubNet and layer.
+    zsb : of each layer's ZSB entries, by SubNet and layer: weight layers, pools over windows, scalings.
     tensors : by SubNet and name. A SubNet's tensors do not overlap; those of different SubNets share one area,
         as does the image, "input".
     weight_bytes : what weights and ZSB entries, which come over stripes of their own, take together, from address 0 on.
     program : of the Program area, which reaches to the end of DRAM. With stripes the Program lies in the first one
         alone, at ``program / stripes``.
     program_bytes : its size, in the first stripe.
+    tables : of each activation table, by SubNet and layer.
+    ones : of the constant weight tiles of average pools and scalings; -1 if no SubNet has one.
     """
 
     accelerator: Accelerator
@@ -38,6 +42,8 @@ class MemoryMap:
     weight_bytes: int
     program: int
     program_bytes: int
+    tables: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    ones: int = -1
 
     @classmethod
     def build(cls, supernet: SuperNet, subnets: Iterable[SubNet], accelerator: Accelerator) -> MemoryMap:
@@ -60,13 +66,18 @@ class MemoryMap:
             top = -(-(top + size) // align) * align
             return start
 
-        weights = {layer.name: take(tile_grid(layer, a).tiles * a.tile_bytes) for layer in supernet.layers}
+        weights = {layer.name: take(dram_tiles(layer, a) * a.tile_bytes) for layer in supernet.layers}
         chosen = list(subnets)
-        zsb = {}
+        zsb, tables, ones = {}, {}, -1
         for subnet in chosen:
-            sizes = {layer.name: tile_grid(layer, a).kt * 8 * a.kp for layer in subnet.weight_layers}
+            sizes = {layer.name: zsb_entries(layer, a) * 8 * a.kp for layer in subnet.layers if zsb_entries(layer, a)}
             base = take(sum(sizes.values()))
             zsb[subnet.name] = {name: base + sum(list(sizes.values())[:i]) for i, name in enumerate(sizes)}
+            curved = [layer.name for layer in subnet.layers if not layer.activation.is_clamp]
+            base = take(TABLE_BYTES * len(curved))
+            tables[subnet.name] = {name: base + i * TABLE_BYTES for i, name in enumerate(curved)}
+        if any(uses_ones(layer) for subnet in chosen for layer in subnet.layers):
+            ones = take(ones_tiles(a) * a.tile_bytes)
         weight_bytes = top
         shapes = [_shapes(subnet) for subnet in chosen]
         image = take(max((activation_bytes(*s[INPUT], a) for s in shapes), default=0))
@@ -87,16 +98,26 @@ class MemoryMap:
                 f"SuperNet {supernet.name}: weights, ZSB tables and activations of {len(chosen)} SubNets need "
                 f"{top} bytes of DRAM and the Program some more; {a.name} has {a.dram.bytes}"
             )
-        return cls(a, supernet, weights, zsb, tensors, weight_bytes, top, (a.dram.bytes - top) // a.stripes)
+        return cls(a, supernet, weights, zsb, tensors, weight_bytes, top, (a.dram.bytes - top) // a.stripes, tables, ones)
+
+
+def zsb_entries(layer: Layer, accelerator: Accelerator) -> int:
+    """ZSB entries of a layer; 0 for adds and global pools, which STORE does alone."""
+    if is_channelwise(layer):
+        return entries_of(layer, accelerator)
+    return tile_grid(layer, accelerator).kt if layer.kind.has_weights else 0
 
 
 def _shapes(subnet: SubNet) -> dict[str, tuple[int, int, int]]:
     """(C, H, W) of the image and of each tensor that the SubNet writes to DRAM."""
     shapes: dict[str, tuple[int, int, int]] = {}
     for step in steps(subnet.layers):
-        if INPUT in inputs_of(step):
-            shapes.setdefault(INPUT, (step.layer.C, step.layer.H, step.layer.W))
-        shapes[step.output] = (step.layer.K, step.layer.P, step.layer.Q)
+        layer = step.layer
+        if step.source == INPUT:
+            shapes.setdefault(INPUT, (layer.C, *input_size(layer)))
+        if step.addend == INPUT:
+            shapes.setdefault(INPUT, (layer.K, layer.P, layer.Q))
+        shapes[step.output] = (layer.K, layer.P, layer.Q)
     if INPUT not in shapes:
         raise MappingError(f"SubNet {subnet.name}: no layer reads the image; name it {INPUT!r} among the inputs")
     return shapes

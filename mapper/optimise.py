@@ -25,6 +25,7 @@ from arch_model.errors import MappingError
 from arch_model.layer import INPUT, Layer
 from arch_model.supernet import SubNet, SuperNet
 from mapper.bounds import BOUNDS, Bounds, Candidates
+from mapper.channelwise import has_tiles
 from mapper.compile import cut_weights
 from mapper.layer_streams import comes_in_quarters, ramp
 from mapper.pack import is_pointwise, tile_grid
@@ -193,8 +194,9 @@ def optimise(
     begin = time.perf_counter()
     objective = Objective(objective)
     check_supported(layer)
-    if not layer.kind.has_weights:
-        raise MappingError(f"layer {layer.name}: kind is {layer.kind}; give a conv or linear, which have mappings")
+    if not has_tiles(layer):
+        what = "a depthwise conv" if layer.kind.has_weights else layer.kind
+        raise MappingError(f"layer {layer.name}: kind is {what}; give a dense conv or linear, which have mappings")
     check_least(layer, accelerator)
     step, grid = Step(layer, add), tile_grid(layer, accelerator)
     none = np.full((grid.rows, grid.ct), -1, np.int64)
@@ -232,7 +234,7 @@ def optimise_subnet(
     resident: PersistentBuffer | None = None,
     skip_unsupported: bool = False,
 ) -> dict[str, Mapping]:
-    """The best mapping of each weight layer of a SubNet by itself, with ``resident`` in the PB; layers that are alike
+    """The best mapping of each dense layer of a SubNet by itself, with ``resident`` in the PB; layers that are alike
     are searched once. ``{name: m.tiling ...}`` is what :func:`mapper.compile.compile_subnet` takes.
 
     Raises :class:`MappingError` for a layer that the machine cannot run, unless ``skip_unsupported`` leaves it out.
@@ -250,7 +252,7 @@ def optimise_subnet(
     for layer in subnet.layers:
         try:
             check_supported(layer)
-            if not layer.kind.has_weights:
+            if not has_tiles(layer):
                 continue
             add, hits = adds.get(layer.name), resident.layer_slots(layer.name, tile_grid(layer, accelerator))
             key = replace(layer, name="layer", inputs=(INPUT,)), add is None, hits.tobytes()

@@ -14,6 +14,7 @@ from arch_model.accelerator import TAPS, Accelerator
 from arch_model.errors import MappingError
 from arch_model.layer import Layer
 from arch_model.quant import MULTIPLIER_BITS
+from mapper.channelwise import ONES, column_tiles, is_channelwise
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -69,7 +70,13 @@ def tile_grid(layer: Layer, accelerator: Accelerator) -> TileGrid:
 
 
 def slice_grid(layer: Layer, k: int, c: int, accelerator: Accelerator) -> TileGrid:
-    """The tiles that hold the leading ``k`` x ``c`` slice of a layer; none of them if ``k`` or ``c`` is 0."""
+    """The tiles that hold the leading ``k`` x ``c`` slice of a layer; none of them if ``k`` or ``c`` is 0.
+
+    Those are the tiles that the PB can hold, so a depthwise layer has none here: its weights, few as they are, lie in
+    tiles of columns (:func:`pack_columns`) and always go through the DB.
+    """
+    if is_channelwise(layer):
+        return TileGrid(0, len(window_offsets(layer)), 0)
     channels = accelerator.cp * (TAPS if is_pointwise(layer) else 1)
     return TileGrid(-(-k // accelerator.kp), len(window_offsets(layer)), -(-c // channels))
 
@@ -95,9 +102,51 @@ def weight_tiles(weights: npt.NDArray[np.int8], kp: int, cp: int) -> npt.NDArray
     return parts.transpose(0, 4, 6, 2, 1, 5, 7, 3).reshape(kt, wr * ws, ct, kp, TAPS * cp)
 
 
+def dram_tiles(layer: Layer, accelerator: Accelerator) -> int:
+    """Tiles that a layer's weights take in DRAM, dense or depthwise."""
+    return column_tiles(layer, accelerator) if is_channelwise(layer) else tile_grid(layer, accelerator).tiles
+
+
+def depthwise_columns(weights: npt.NDArray[np.int8], kp: int) -> npt.NDArray[np.int8]:
+    """Cut depthwise int8 (K, 1, R, S) weights into columns: int8 (K-tiles * windows, KP, 9), zero outside.
+
+    >>> w = np.arange(1, 11, dtype=np.int8).reshape(1, 1, 2, 5)
+    >>> depthwise_columns(w, kp=1)[:, 0].tolist()
+    [[1, 2, 3, 6, 7, 8, 0, 0, 0], [4, 5, 0, 9, 10, 0, 0, 0, 0]]
+    """
+    k, _, r, s = weights.shape
+    kt, wr, ws = -(-k // kp), -(-r // 3), -(-s // 3)
+    whole = np.zeros((kt * kp, wr * 3, ws * 3), np.int8)
+    whole[:k, :r, :s] = weights[:, 0]
+    return whole.reshape(kt, kp, wr, 3, ws, 3).transpose(0, 2, 4, 1, 3, 5).reshape(kt * wr * ws, kp, TAPS)
+
+
+def ones_columns(kp: int) -> npt.NDArray[np.int8]:
+    """The constant columns of pools and scaling, int8 (ONES, KP, 9): number 3 (r - 1) + s - 1 has r x s ones.
+
+    >>> ones_columns(1)[4, 0].tolist()
+    [1, 1, 0, 1, 1, 0, 0, 0, 0]
+    """
+    taps = np.arange(TAPS)
+    columns = [(taps // 3 <= n // 3) & (taps % 3 <= n % 3) for n in range(ONES)]
+    return np.repeat(np.array(columns, np.int8)[:, None], kp, axis=1)
+
+
+def pack_columns(columns: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
+    """Weight columns int8 (numbers, KP, 9) as DRAM bytes: CP of them a tile, byte t * CP + c of a word is tap t of
+    column c."""
+    a, tiles = accelerator, -(-len(columns) // accelerator.cp)
+    whole = np.zeros((tiles * a.cp, a.kp, TAPS), np.int8)
+    whole[: len(columns)] = columns
+    return _padded(whole.reshape(tiles, a.cp, a.kp, TAPS).transpose(0, 2, 3, 1), a)
+
+
 def pack_weights(weights: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
     """A layer's int8 (K, C, R, S) weights as DRAM bytes: tiles in order, each padded to whole beats."""
-    tiles = weight_tiles(weights, accelerator.kp, accelerator.cp)
+    return _padded(weight_tiles(weights, accelerator.kp, accelerator.cp), accelerator)
+
+
+def _padded(tiles: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
     raw = np.ascontiguousarray(tiles).reshape(-1, accelerator.tile_bytes_raw)
     padded = np.zeros((len(raw), accelerator.tile_bytes), np.uint8)
     padded[:, : raw.shape[1]] = raw.view(np.uint8)

@@ -21,7 +21,10 @@ Tile = tuple[str, int, int, int]
 
 
 def subgraph_tiles(subgraph: SubGraph, supernet: SuperNet, accelerator: Accelerator) -> Iterator[Tile]:
-    """The tiles that hold a SubGraph, in DRAM order; a slice that ends within a tile takes the whole tile."""
+    """The tiles that hold a SubGraph, in DRAM order; a slice that ends within a tile takes the whole tile.
+
+    Only those of dense layers: depthwise weights are few and never in the PB, whatever the SubGraph has of them.
+    """
     for layer, (k, c) in zip(supernet.layers, subgraph.slices, strict=True):
         grid = slice_grid(layer, k, c, accelerator)
         for kt in range(grid.kt):
@@ -31,7 +34,7 @@ def subgraph_tiles(subgraph: SubGraph, supernet: SuperNet, accelerator: Accelera
 
 
 def subgraph_tile_count(subgraph: SubGraph, supernet: SuperNet, accelerator: Accelerator) -> int:
-    """How many PB slots a SubGraph takes."""
+    """How many PB slots a SubGraph takes: tiles of dense layers, as in :func:`subgraph_tiles`."""
     pairs = zip(supernet.layers, subgraph.slices, strict=True)
     return sum(slice_grid(layer, k, c, accelerator).tiles for layer, (k, c) in pairs)
 

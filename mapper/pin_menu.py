@@ -12,7 +12,7 @@ from arch_model.accelerator import TAPS, Accelerator
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.layer_batch import CutLayer, LayerBatch, layer_costs
 from mapper.pack import is_pointwise, slice_grid, tile_grid
-from mapper.steps import fused_adds, unsupported
+from mapper.steps import fused_adds, is_dense
 from mapper.tiling import choose_each
 
 Ints = npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ class Menu:
         sizes: list[set[tuple[int, int]]] = [set() for _ in supernet.layers]
         for subnet in subnets:
             for layer in subnet.weight_layers:
-                if not unsupported(layer):
+                if is_dense(layer):
                     sizes[supernet.index(layer.name)].add((layer.K, layer.C))
         table = []
         for layer, pairs in zip(supernet.layers, sizes, strict=True):
@@ -110,7 +110,7 @@ def layer_table(menu: Menu, subnets: Sequence[SubNet], share: Sequence[float], b
     """Expected cost of each SuperNet layer with each entry of the menu pinned, float64 (layers, entries).
 
     ``share``: each SubNet's probability. The cost is DRAM bytes, or cycles, of the layer as a Program of its own;
-    layers that the machine cannot run cost nothing.
+    layers without tiles that the PB can hold cost nothing.
     """
     accelerator, supernet = menu.accelerator, menu.supernet
     grids, found = menu.grid(), np.zeros(menu.tiles.shape)
@@ -120,7 +120,7 @@ def layer_table(menu: Menu, subnets: Sequence[SubNet], share: Sequence[float], b
     for subnet, weight in zip(subnets, share, strict=True):
         adds = fused_adds(subnet.layers)
         for layer in subnet.weight_layers:
-            if unsupported(layer):
+            if not is_dense(layer):
                 continue
             index, add, grid = supernet.index(layer.name), layer.name in adds, tile_grid(layer, accelerator)
             hits = [(min(kt, grid.kt), min(ct, grid.ct)) for kt, ct in grids[index, : menu.count[index]].tolist()]

@@ -9,7 +9,7 @@ from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.pack import slice_grid, tile_grid
-from mapper.steps import unsupported
+from mapper.steps import is_dense
 from mapper.tiling import choose
 
 
@@ -44,7 +44,7 @@ def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -
 
     worth = {}
     for layer in subnet.weight_layers:
-        if not unsupported(layer):
+        if is_dense(layer):
             shape = layer.K, layer.C, layer.R, layer.S, layer.H, layer.W, layer.stride, layer.padding
             try:
                 worth[layer.name] = _worth(shape, accelerator)

@@ -18,14 +18,17 @@ from arch_model.memories import BUFFERS
 from arch_model.spaces import get_space
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from arch_model.timing import time_program
-from mapper.isa import Command, Opcode
+from mapper.channelwise import is_channelwise
+from mapper.isa import Opcode
+from mapper.lone_costs import pool_commands
 from mapper.optimise import optimise
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer
 from mapper.pin_search import Pin, pin_best
-from mapper.steps import check_supported, fused_adds, fused_conv
-from mapper.tiling import fetches
-from mapper.walk import PORTS
+from mapper.schedule import run_cycles_of
+from mapper.steps import Step, check_supported, fused_adds, fused_conv
+from mapper.tiling import PASS_OVERHEAD, fetches
+from mapper.walk import PORTS, walk_channelwise
 
 SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
 COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
@@ -130,6 +133,8 @@ def _cost(
         return dict.fromkeys(COSTS + DETAILS, 0) | {"bound": f"fused: {conv.name}"}
     if layer.kind is Kind.POOL:
         return _pool(layer, machine)
+    if is_channelwise(layer):
+        return _channelwise(Step(layer, adds.get(layer.name)), machine)
     add, hits = adds.get(layer.name), None
     if resident is not None:
         hits = resident.layer_slots(layer.name, tile_grid(layer, machine))
@@ -165,16 +170,8 @@ def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
     return dict(zip(DETAILS, values, strict=True))
 
 
-def pool_commands(layer: Layer, accelerator: Accelerator) -> list[Command]:
-    """Global average pooling as a Program of its own: one STORE, with the fields that cost."""
-    a, groups = accelerator, accelerator.groups(layer.K)
-    pitch, beat = a.pitch(layer.W), a.beat_bytes
-    store = {"use_b": 1, "pool": 1, "groups": groups, "rows": layer.H, "cols": layer.W}
-    store |= {"run_beats": a.pitch(1) // beat, "b_run_beats": layer.H * pitch // beat}
-    return [Command(Opcode.STORE, store), Command(Opcode.END, {})]
-
-
 def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
+    """Global average pooling is one STORE."""
     a, commands = accelerator, pool_commands(layer, accelerator)
     cycles = time_program(commands, a).cycles
     spent = energy_of(commands, a, cycles)
@@ -187,6 +184,29 @@ def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
         "energy_j": spent.total_j,
         "bound": "out",
         **_details(spent, dict.fromkeys(("sb", "weights", "out"), 0)),
+    }
+
+
+def _channelwise(step: Step, accelerator: Accelerator) -> dict[str, Any]:
+    """Depthwise convs, pools over windows and scalings, whose Program has no search behind it."""
+    a, walk = accelerator, walk_channelwise(step, accelerator)
+    spent = energy(walk.activity, a, walk.cycles)
+    beats = {
+        port: walk.activity[f"dram.{port}"] // size * a.dram.cycles_per_beat
+        for port, size in (("act", a.beat_bytes), ("wgt", a.weight_beat_bytes))
+    }
+    beats["out"] = max(walk.activity[f"dram.{port}"] for port in ("out", "b")) // a.beat_bytes * a.dram.cycles_per_beat
+    work = sum(max(run_cycles_of(f), a.kp + PASS_OVERHEAD) for op, f, _ in walk.order if op is Opcode.PASS)
+    taken = {"array": work, **beats}
+    return {
+        "cycles": walk.cycles,
+        "latency_s": walk.cycles / a.clock_hz,
+        "utilisation": step.layer.macs / (walk.cycles * a.multipliers),
+        "dram_bytes": walk.dram_bytes,
+        "pb_hit_bytes": 0,
+        "energy_j": spent.total_j,
+        "bound": max(taken, key=lambda name: taken[name]),
+        **_details(spent, walk.waits),
     }
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from arch_model.accelerator import Accelerator
+from arch_model.timing import run_cycles
 from arch_model.transfers import row_words
 from mapper.isa import Command, Opcode
 
@@ -25,6 +26,14 @@ NEVER = 1 << 60
 _PASS_OVERHEAD = 5
 
 Fields = dict[str, int]
+
+
+def run_cycles_of(fields: Fields) -> int:
+    """RUN's cycles for a repetition of a PASS, without the least length of one."""
+    f = fields
+    if "depthwise" not in f:
+        return f["out_rows"] * f["out_cols"]
+    return run_cycles(f["out_rows"], f["out_cols"], f["depthwise"], f["stride"], f["cols"], f["x0"])
 
 
 @dataclass
@@ -54,7 +63,7 @@ class Pass:
     @property
     def cycles(self) -> int:
         """Without the least length of a pass."""
-        return self.fields["out_rows"] * self.fields["out_cols"]
+        return run_cycles_of(self.fields)
 
 
 @dataclass

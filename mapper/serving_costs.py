@@ -13,7 +13,7 @@ from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.layer_batch import CutLayer, LayerBatch, layer_costs
 from mapper.pack import slice_grid, tile_grid
-from mapper.steps import unsupported
+from mapper.steps import is_dense
 from mapper.tiling import choose_each
 
 Ints = npt.NDArray[np.int64]
@@ -74,7 +74,7 @@ def _uses(subnet: SubNet, supernet: SuperNet) -> list[_Use]:
     return [
         (supernet.index(layer.name), replace(layer, name=supernet.name, inputs=()), layer.name in added)
         for layer in subnet.weight_layers
-        if not unsupported(layer)
+        if is_dense(layer)
     ]
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
-from arch_model.layer import Kind
+from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.assumed_costs import assumed_cost
+from mapper.channelwise import is_channelwise
+from mapper.lone_costs import lone_cost
 from mapper.serving_costs import summed_costs
 from mapper.steps import unsupported
 from mapper.sushi_abs import NOTHING, SushiAbs
@@ -111,27 +113,30 @@ class ServingTable:
         bytes.
 
         ``cycles`` (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``): known already. Energy is
-        that of DRAM alone. Layers that the mapper does not take cost what ``mapper/assumed_costs.py`` assumes,
-        ``facts["assumed"]`` says how many of which kind; without ``assume`` they cost nothing
-        (``facts["not_counted"]``). With layers other than pooling among them cycles are those of all layers one after
-        another, without overlap. Raises :class:`MappingError` for a layer too large for the accelerator.
+        that of DRAM alone. Channelwise layers cost what a Program of their own does (``facts["alone"]`` says how many
+        of which kind), layers that the mapper does not take what ``mapper/assumed_costs.py`` assumes
+        (``facts["assumed"]``); without ``assume`` both cost nothing (``facts["not_counted"]``). With layers other than
+        pooling among them cycles are those of all layers one after another, without overlap. Raises
+        :class:`MappingError` for a layer too large for the accelerator.
         """
         names = sorted(subnets, key=lambda name: subnets[name].macs)
         nets = [subnets[name] for name in names]
         columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         graphs = list(columns.values())
         costs = summed_costs(nets, graphs, supernet, accelerator)
-        foreign = Counter(unsupported(layer) for net in nets for layer in net.layers)
-        del foreign[""]
-        alone = set(foreign) - {str(kind) for kind in LEFT_OUT}
+        layers = [layer for net in nets for layer in net.layers]
+        foreign = Counter(why for layer in layers if (why := unsupported(layer)))
+        lone = Counter(_word(layer) for layer in layers if is_channelwise(layer) and not unsupported(layer))
+        chained = set(foreign + lone) <= {str(kind) for kind in LEFT_OUT}
+        chained = chained and all(layer.activation.is_clamp for layer in layers)
         more = np.zeros((2, len(nets), 1), np.int64)
-        said = ", ".join(f"{count} {why}" for why, count in sorted(foreign.items())) or "nothing"
+        facts = {"alone": _said(lone), "assumed": _said(foreign)} if assume else {"not_counted": _said(foreign + lone)}
         if cycles is not None:
-            said += ", their bytes alone" if foreign else ""
+            facts = {key: f"{said}, their bytes alone" if said != NONE else said for key, said in facts.items()}
         else:
-            cycles = costs.cycles if alone else SubNetCosts(supernet, graphs, accelerator).cycles(nets)
-            more[0, :, 0] = [_assumed(net, accelerator, bool(alone))[0] for net in nets] if assume else 0
-        more[1, :, 0] = [_assumed(net, accelerator, bool(alone))[1] for net in nets] if assume else 0
+            cycles = SubNetCosts(supernet, graphs, accelerator).cycles(nets) if chained else costs.cycles
+            more[0, :, 0] = [_others(net, accelerator, not chained)[0] for net in nets] if assume else 0
+        more[1, :, 0] = [_others(net, accelerator, not chained)[1] for net in nets] if assume else 0
         cycles, moved = cycles + more[0], costs.dram_bytes + more[1]
         return cls(
             SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
@@ -147,18 +152,30 @@ class ServingTable:
                 "space": supernet.name,
                 "switch_costs": "estimated",
                 "energy": "DRAM alone",
-                "assumed" if assume else "not_counted": said,
+                **facts,
             },
         )
 
 
-def _assumed(subnet: SubNet, accelerator: Accelerator, pools: bool) -> tuple[int, int]:
-    """Cycles and bytes of what the mapper does not take, and of global pooling if ``pools``."""
-    costs = [
-        assumed_cost(layer, accelerator)
-        for layer in subnet.layers
-        if unsupported(layer) or (pools and layer.kind is Kind.POOL)
-    ]
+NONE = "nothing"
+
+
+def _word(layer: Layer) -> str:
+    return "depthwise" if layer.kind.has_weights else str(layer.kind)
+
+
+def _said(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {why}" for why, count in sorted(counts.items())) or NONE
+
+
+def _others(subnet: SubNet, accelerator: Accelerator, pools: bool) -> tuple[int, int]:
+    """Cycles and bytes of channelwise layers, of what the mapper does not take, and of global pools if ``pools``."""
+    costs = []
+    for layer in subnet.layers:
+        if unsupported(layer):
+            costs.append(assumed_cost(layer, accelerator))
+        elif is_channelwise(layer) or (pools and layer.kind is Kind.POOL):
+            costs.append(lone_cost(replace(layer, name="layer", inputs=()), accelerator))
     return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
 
 

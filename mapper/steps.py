@@ -1,20 +1,21 @@
-"""A SubNet as the steps that the machine executes: a weight layer with the add that follows it, or a pool."""
+"""A SubNet as the steps that the machine executes: a layer with the add that follows it, a pool, or a scaling."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from arch_model.errors import MappingError
-from arch_model.layer import INPUT, Activation, Kind, Layer
+from arch_model.layer import INPUT, Kind, Layer
+from mapper.channelwise import has_tiles, is_channelwise, refusals
 
 LARGEST_KERNEL = 7
 
 
 @dataclass(frozen=True)
 class Step:
-    """One layer of the machine's order: ``layer`` (CONV, LINEAR or POOL) and the ``add`` fused into its STORE."""
+    """One layer of the machine's order: ``layer`` (any but an ADD) and the ``add`` fused into its STORE."""
 
     layer: Layer
     add: Layer | None = None
@@ -26,8 +27,15 @@ class Step:
 
     @property
     def addend(self) -> str | None:
-        """The tensor that the add reads from DRAM."""
+        """The tensor that STORE reads from DRAM: an add's second operand, what a SCALE scales."""
+        if self.layer.kind is Kind.SCALE:
+            return self.layer.inputs[0]
         return None if self.add is None else self.add.inputs[1]
+
+    @property
+    def source(self) -> str:
+        """The tensor that LOAD_ACT brings (a POOL's STORE reads it): the layer's input, a SCALE's factors."""
+        return (self.layer.inputs or (INPUT,))[-1]
 
 
 def steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
@@ -92,14 +100,13 @@ def check_supported(layer: Layer) -> None:
     def refuse(field: str, value: object, legal: str) -> MappingError:
         return MappingError(f"layer {layer.name}: {field} is {value}; the mapper takes {legal}")
 
-    if layer.kind in (Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE):
-        raise refuse("kind", layer.kind, "conv, linear, add and (global) pool")
-    if not layer.activation.is_clamp:
-        raise refuse("activation", layer.activation, "none, relu and relu6")
-    if not layer.kind.has_weights:
+    if not layer.activation.is_clamp and not layer.kind.has_weights:
+        raise refuse("activation", layer.activation, f"none, relu and relu6 on a layer of kind {layer.kind}")
+    if is_channelwise(layer):
+        for field, value, legal in refusals(layer):
+            raise refuse(field, value, legal)
+    elif not layer.kind.has_weights:
         return
-    if layer.groups != 1:
-        raise refuse("groups", layer.groups, "1")
     for name in ("R", "S"):
         if getattr(layer, name) > LARGEST_KERNEL:
             raise refuse(name, getattr(layer, name), f"kernels of at most {LARGEST_KERNEL}")
@@ -110,19 +117,27 @@ def check_supported(layer: Layer) -> None:
 
 
 def unsupported(layer: Layer) -> str:
-    """What keeps the mapper from a layer, in a word; "" if nothing does, or its activation alone.
+    """What keeps the mapper from a layer, in a word; "" if nothing does.
 
-    >>> unsupported(Layer("a", Kind.CONV, K=4, C=4, groups=4)), unsupported(Layer("b", Kind.CONV, K=4, C=4))
-    ('depthwise', '')
+    >>> unsupported(Layer("a", Kind.CONV, K=4, C=4, groups=2)), unsupported(Layer("b", Kind.CONV, K=4, C=4, groups=4))
+    ('grouped', '')
     """
     try:
-        check_supported(replace(layer, activation=Activation.NONE))
+        check_supported(layer)
     except MappingError:
-        return "depthwise" if layer.groups > 1 else str(layer.kind)
+        return "grouped" if layer.groups not in (1, layer.C) else str(layer.kind)
     return ""
+
+
+def is_dense(layer: Layer) -> bool:
+    """Whether the mapper runs a layer with weight tiles that the PB can hold: a conv or linear, not depthwise.
+
+    >>> is_dense(Layer("a", Kind.CONV, K=4, C=4, groups=4)), is_dense(Layer("b", Kind.CONV, K=4, C=4))
+    (False, True)
+    """
+    return has_tiles(layer) and not unsupported(layer)
 
 
 def inputs_of(step: Step) -> tuple[str, ...]:
     """The tensors that a step reads from DRAM, the image as ``arch_model.layer.INPUT``."""
-    own = step.layer.inputs or (INPUT,)
-    return own if step.addend is None else (*own, step.addend)
+    return (step.source,) if step.addend is None else (step.source, step.addend)

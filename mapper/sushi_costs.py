@@ -17,6 +17,7 @@ from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
+from mapper.channelwise import is_channelwise
 from mapper.joints import Joints, Link, chain_cycles, pool_cycles, start_cycles
 from mapper.layer_batch import CutLayer, LayerBatch
 from mapper.pack import slice_grid, tile_grid, window_offsets
@@ -26,7 +27,7 @@ from mapper.tiling import choose_each
 Ints = npt.NDArray[np.int64]
 
 LEFT_OUT = (Kind.MAXPOOL, Kind.AVGPOOL)
-"""Kinds of layer that the machine does not have and whose cycles no table counts."""
+"""Kinds of layer whose cycles no table counts."""
 
 _Shape = tuple[int, ...]
 """A layer by all that costs: K, C, R, S, H, W, stride, padding, and whether an add follows."""
@@ -46,7 +47,8 @@ class Route:
     def of(cls, subnet: SubNet, accelerator: Accelerator) -> Route:
         """The route of a SubNet without the layers of :data:`LEFT_OUT`: what reads one reads its input's place.
 
-        Raises :class:`MappingError` for any other layer that the machine does not have.
+        Raises :class:`MappingError` for any other layer than dense convs and linears without an activation table,
+        adds and global pools: only those are chained here.
         """
         source = {layer.name: layer.inputs[0] for layer in subnet.layers if layer.kind in LEFT_OUT}
         order = steps([layer for layer in subnet.layers if layer.name not in source])
@@ -58,6 +60,12 @@ class Route:
             if step.layer.kind is Kind.POOL:
                 pools[step.output] = read, pool_cycles(step.layer, accelerator)
                 continue
+            if is_channelwise(step.layer):
+                what = f"groups is {step.layer.groups}" if step.layer.groups > 1 else f"kind is {step.layer.kind}"
+                raise MappingError(f"layer {step.layer.name}: {what}; costs of chained layers take dense ones")
+            if not step.layer.activation.is_clamp:
+                what = f"activation is {step.layer.activation}"
+                raise MappingError(f"layer {step.layer.name}: {what}; costs of chained layers take relu and relu6")
             read, pool = pools.get(read, (read, 0))
             layers.append((step.layer, step.add is not None))
             links.append(Link(read == written, pool if read == written else 0))

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from arch_model.accelerator import Accelerator
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.pack import slice_grid, tile_grid
-from mapper.steps import unsupported
+from mapper.steps import is_dense
 from mapper.tiling import PASS_OVERHEAD, choose
 
 Ints = npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ def switches(
         fetches, work = np.ones((2, len(supernet.layers)), np.int64)
         counted = np.zeros(len(supernet.layers), np.int64)
         for layer in subnet.weight_layers:
-            if unsupported(layer):
+            if not is_dense(layer):
                 continue
             at, tiles = supernet.index(layer.name), tile_grid(layer, a).tiles
             fetches[at] = -(-layer.P // choose(layer, a).rows)

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from arch_model.accelerator import TAPS, Accelerator
+from arch_model.accelerator import Accelerator
 from arch_model.activity import Activity, count_activity
-from arch_model.layer import Layer
+from arch_model.layer import Kind, Layer
 from arch_model.timing import (
     FEED_FULL,
     FETCH_ADDRESS,
@@ -29,16 +29,35 @@ from arch_model.timing import (
     STORE_GIVE,
     STORE_NEXT,
     TOKEN,
+    load_words,
 )
 from arch_model.transfers import read_cycles, store_cycles
-from mapper.isa import SLOTS, Command, Memory, Opcode
+from arch_model.weights import AddQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from mapper.channelwise import input_size
+from mapper.channelwise_cut import choose_cut
+from mapper.channelwise_fields import ChannelwiseFields, ChannelwisePlaces
+from mapper.channelwise_streams import append_channelwise
+from mapper.isa import SLOTS, TABLE_BYTES, Command, Memory, Opcode
 from mapper.layer_streams import LayerStreams
-from mapper.schedule import Fields, schedule
+from mapper.program import TensorPlace
+from mapper.schedule import Fields, run_cycles_of, schedule
 from mapper.steps import Step
 from mapper.tiling import Tiling
 from mapper.weights_plan import LayerWeights, Piece, Run
 
 PORTS = ("prog", "wgt", "act", "b", "out")
+
+NEUTRAL_ADD = AddQuant(1, 1, 1, 0, 0, 0, -128, 127)
+"""Integers where none matters: they take no time."""
+
+
+def neutral_quant(layer: Layer) -> OpQuant:
+    """Integers of a channelwise layer where none matters."""
+    if layer.kind is Kind.MAXPOOL:
+        return MaxPoolQuant()
+    if layer.kind is Kind.SCALE:
+        return ScaleQuant(0, 1, 0, 0, 0, 0, -128, 127)
+    return PoolQuant(1, 0, 0, 0, -128, 127)
 
 
 class LeanFields:
@@ -57,6 +76,9 @@ class LeanFields:
     def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
         beats = len(entries) * LANE_BYTES * self.a.kp // self.a.weight_beat_bytes
         return {"memory": Memory.ZSB, "runs": 1, "run_beats": beats}
+
+    def table(self, layer: Layer, slot: int) -> Fields:
+        return {"memory": Memory.TABLE, "runs": 1, "run_beats": TABLE_BYTES // self.a.weight_beat_bytes}
 
     def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
         return {"out_rows": rows, "out_cols": layer.Q}
@@ -125,13 +147,34 @@ def walk_layer(step: Step, weights: LayerWeights, tiling: Tiling, accelerator: A
     return Walk(accelerator, cycles, waits, order)
 
 
+def walk_channelwise(step: Step, accelerator: Accelerator) -> Walk:
+    """Cost of a channelwise layer (with the add in its STORE) whose operands are in DRAM.
+
+    >>> layer = Layer("a", Kind.CONV, K=3, C=3, R=3, S=3, H=3, W=2, padding=1, groups=3)
+    >>> walk_channelwise(Step(layer), Accelerator.load("tiny")).dram_bytes    # 24 + 24, a tile, an entry, 7 slots
+    412
+    """
+    a, layer = accelerator, step.layer
+    height, width = input_size(layer)
+    source = TensorPlace(0, layer.C, height, width, a.pitch(width))
+    output = TensorPlace(0, layer.K, layer.P, layer.Q, a.pitch(layer.Q))
+    both = step.add is not None or layer.kind is Kind.SCALE
+    places = ChannelwisePlaces(source, output, output if both else None)
+    streams = LayerStreams(a, LeanFields(a))
+    quant = neutral_quant(layer)
+    append_channelwise(streams, ChannelwiseFields(step, a, places, quant, NEUTRAL_ADD), 0, choose_cut(layer, a, both))
+    order, _, _ = schedule(streams.s, a)
+    cycles, waits = time_in_order(order, a)
+    return Walk(a, cycles, waits, order)
+
+
 def time_in_order(
     order: Sequence[tuple[Opcode, Fields, int]], accelerator: Accelerator
 ) -> tuple[int, dict[str, int]]:
     """(cycles, waits of RUN) of commands without END, each behind all that it waits for; no pools among them."""
     a = accelerator
     kp, cp, beat, latency, interval = a.kp, a.cp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
-    together, tile_beats, program_beat = a.pixels, a.tile_beats, a.program_beat_bytes
+    together, program_beat = a.pixels, a.program_beat_bytes
     weight_beat = a.weight_beat_bytes
     slot_cycles = max(1, SLOT_BYTES // a.program_beat_bytes * a.dram.cycles_per_beat)
     arrival_0, bytes_, late, dispatched = FETCH_ADDRESS + latency - interval, 0, 0, -1
@@ -173,7 +216,7 @@ def time_in_order(
         dispatched = time
         there = time + FETCH_QUEUE
         if opcode is Opcode.PASS:
-            pixels, reps = f["out_rows"] * f["out_cols"], f["reps"]
+            pixels, reps = run_cycles_of(f) if "depthwise" in f else f["out_rows"] * f["out_cols"], f["reps"]
             # FEED's first tile, then RUN's
             feed = there if there > feed_free else feed_free
             if "wait_weights" in f and (w_full := take("w_full")) > feed:
@@ -210,11 +253,7 @@ def time_in_order(
         elif opcode is Opcode.LOAD_WGT:
             start = max(there, wgt_free, take("w_free") if f.get("wait_free") else 0)
             wgt_accepted.append(start)
-            beats = f["runs"] * f["run_beats"]
-            if f["memory"] == Memory.ZSB:
-                words = read_cycles(beats * weight_beat // (LANE_BYTES * kp), kp, LANE_BYTES, weight_beat, interval)
-            else:
-                words = read_cycles(beats // tile_beats, kp, TAPS * cp, weight_beat, interval)
+            words = read_cycles(*load_words(f["memory"], f["runs"], f["run_beats"], a), weight_beat, interval)
             wgt_free = start + load_fixed + words
             if f.get("signal_full"):
                 given["w_full"].append(wgt_free + TOKEN)

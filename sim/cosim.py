@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import LayerError, MappingError
-from arch_model.layer import INPUT, Layer, LayerRow, read_layer_table
-from arch_model.weights import ConvQuant
-from mapper.compile import compile_layer, single_layer
+from arch_model.layer import INPUT, Kind, Layer, LayerRow, read_layer_table
+from arch_model.quant import encode_multiplier, encode_pair
+from arch_model.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from mapper.channelwise import has_tiles
+from mapper.compile import compile_layer, single_layer, single_quant
 from mapper.dram_image import Segment, image_segment, weights_segments, zsb_segments
 from mapper.optimise import optimise
 from mapper.program import Program
@@ -40,9 +42,9 @@ def run_layers(
 ) -> list[Row]:
     """Simulate every row of the table ``layers``; each finished row goes to ``on_row`` and to the file ``csv``.
 
-    ``best``: each layer has the mapping of :func:`mapper.optimise.optimise`, not the compiler's own quick choice. A row
-    is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation
-    (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
+    ``best``: each dense layer has the mapping of :func:`mapper.optimise.optimise`, not the compiler's own quick choice.
+    A row is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes,
+    utilisation (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
     :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for
     the accelerator, naming it.
     """
@@ -78,11 +80,12 @@ class _Job:
     def __init__(self, row: LayerRow, accelerator: Accelerator, seed: int, table: Path, best: bool) -> None:
         self.row, self.layer, self.accelerator = row, row.layer, accelerator
         self.rng = np.random.default_rng((seed, row.line))
-        self.quant = random_quant(row.layer, self.rng)
+        self.quant = single_quant(row.layer, random_op(row.layer, self.rng))
         try:
             self.program: Program
-            tiling = optimise(row.layer, accelerator).tiling if best else None
-            self.program, self.memory_map = compile_layer(row.layer, accelerator, self.quant, tiling)
+            tiling = optimise(row.layer, accelerator).tiling if best and has_tiles(row.layer) else None
+            own = self.quant[row.layer.name]
+            self.program, self.memory_map = compile_layer(row.layer, accelerator, own, tiling)
         except MappingError as error:
             raise LayerError(f"layer table {table}, line {row.line}: {error}") from None
 
@@ -90,9 +93,12 @@ class _Job:
         """What goes to DRAM, and every tensor as the reference has it."""
         layer = self.layer
         _, subnet = single_layer(layer)
-        weights = {layer.name: self.rng.integers(-127, 128, (layer.K, layer.C, layer.R, layer.S), dtype=np.int8)}
+        weights = {}
+        if layer.kind.has_weights:
+            shape = layer.K, layer.C // layer.groups, layer.R, layer.S
+            weights[layer.name] = self.rng.integers(-127, 128, shape, dtype=np.int8)
         image = self.rng.integers(-128, 128, (layer.C, layer.H, layer.W), dtype=np.int8)
-        quant = {layer.name: self.quant}
+        quant = self.quant
         segments = [
             *weights_segments(self.memory_map, weights),
             *zsb_segments(self.memory_map, subnet, weights, quant),
@@ -104,9 +110,10 @@ class _Job:
 def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
     """Integers of a requantisation that spreads a layer's outputs over int8, for random operands.
 
-    The sum of n products of uniform int8 values has a standard deviation of about 74**2 * sqrt(n).
+    The sum of n products of uniform int8 values has a standard deviation of about 74**2 * sqrt(n). Where an activation
+    wants a table it is a random one.
     """
-    deviation = 74.0**2 * np.sqrt(layer.C * layer.R * layer.S)
+    deviation = 74.0**2 * np.sqrt(layer.C // layer.groups * layer.R * layer.S)
     shift = int(np.ceil(np.log2(deviation / 40.0))) + 25  # multipliers lie in [2**25, 2**26)
     return ConvQuant(
         bias=rng.integers(-int(deviation), int(deviation) + 1, layer.K).astype(np.int32),
@@ -116,4 +123,20 @@ def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
         z_out=int(rng.integers(-20, 21)),
         lo=-128,
         hi=127,
+        table=None if layer.activation.is_clamp else rng.integers(-128, 128, 256, dtype=np.int8),
     )
+
+
+def random_op(layer: Layer, rng: np.random.Generator) -> OpQuant:
+    """Integers of any layer but an ADD that spread its outputs over int8, for random operands."""
+    if layer.kind.has_weights:
+        return random_quant(layer, rng)
+    z_in, z_out = (int(z) for z in rng.integers(-20, 21, 2))
+    if layer.kind is Kind.MAXPOOL:
+        return MaxPoolQuant(int(rng.integers(-128, -100)), int(rng.integers(100, 128)))
+    if layer.kind is Kind.SCALE:
+        (m_f,), (shift_f,) = encode_multiplier([float(rng.uniform(0.5, 1.5))])
+        return ScaleQuant(0, int(m_f), int(shift_f), z_in, 6, z_out, -128, 127)
+    pixels = layer.H * layer.W if layer.kind is Kind.POOL else layer.R * layer.S
+    m, _, shift = encode_pair(0.7 / float(np.sqrt(pixels)), 0.0)
+    return PoolQuant(m, shift, z_in, z_out, -128, 127)

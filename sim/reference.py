@@ -80,7 +80,8 @@ def windows(x: Tensor, layer: Layer) -> npt.NDArray[np.float64]:
 
 def max_pool(x: Tensor, layer: Layer, q: MaxPoolQuant) -> Tensor:
     """``clamp(max(x), lo, hi)`` over each window's pixels inside the tensor: int8 (C, P, Q)."""
-    return np.clip(np.nanmax(windows(x, layer), axis=(3, 4)), q.lo, q.hi).astype(np.int8)
+    y: Tensor = np.clip(np.nanmax(windows(x, layer), axis=(3, 4)), q.lo, q.hi).astype(np.int8)
+    return y
 
 
 def average_pool(x: Tensor, layer: Layer, q: PoolQuant) -> Tensor:

@@ -197,6 +197,17 @@ def test_a_wrong_table_is_refused_in_one_line(tmp_path: Path, lines: list[str], 
     assert "\n" not in str(error.value)
 
 
+def test_optional_columns_name_kind_groups_and_activation(tmp_path: Path) -> None:
+    rows = ("deep,1,8,8,4,4,3,3,1,1,4,4,1152,72,8,,hswish", "most,1,8,8,4,4,3,3,2,1,2,2,0,0,,maxpool,")
+    lines = [f"{HEADER},groups,kind,activation", *(f"net,0,0,{row}" for row in rows)]
+    deep, most = (row.layer for row in read_layer_table(write(tmp_path, *lines)))
+    assert (deep.kind, deep.groups, deep.activation) == (Kind.CONV, 8, Activation.HSWISH)
+    assert (most.kind, most.groups, most.activation) == (Kind.MAXPOOL, 1, Activation.NONE)
+    wrong = [lines[0], lines[1].replace("hswish", "sigmoid")]
+    with pytest.raises(LayerError, match="line 2: layer deep: activation is 'sigmoid'; give one of none, relu"):
+        read_layer_table(write(tmp_path, *wrong))
+
+
 def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LayerError, match=r"absent.csv does not exist; give a CSV with the columns network,"):
         read_layer_table(tmp_path / "absent.csv")

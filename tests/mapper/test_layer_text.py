@@ -27,3 +27,11 @@ def test_what_is_wrong_is_named(text, message):
     with pytest.raises(LayerError) as error:
         parse_layer(text)
     assert message in str(error.value)
+
+
+def test_other_kinds_and_activations():
+    deep = parse_layer("K=6 C=6 R=5 S=5 H=9 W=9 groups=6 activation=hswish")
+    assert (deep.groups, deep.padding, deep.activation) == (6, 2, "hswish")
+    assert parse_layer("kind=maxpool K=6 C=6 R=3 S=3 H=9 W=9 stride=2").P == 5
+    with pytest.raises(LayerError, match="kind is 'deep'; give one of conv, linear"):
+        parse_layer("kind=deep K=6 C=6")

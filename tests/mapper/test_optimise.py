@@ -107,7 +107,7 @@ def test_no_legal_mapping_names_operand_buffer_and_bytes():
     with pytest.raises(MappingError) as error:
         optimise(layer, small)
     assert str(error.value) == "layer a: its input rows need 810 bytes of a half of the SB; tiny has 270"
-    with pytest.raises(MappingError, match="layer p: kind is pool; give a conv or linear, which have mappings"):
+    with pytest.raises(MappingError, match="layer p: kind is pool; give a dense conv or linear, which have mappings"):
         optimise(Layer("p", Kind.POOL, K=4, C=4, H=4, W=4), TINY)
 
 

@@ -57,5 +57,5 @@ def test_planes_touch_and_stay_below(case):
 def test_a_layer_that_cannot_run_is_named():
     supernet, zcu104 = get_space("ofa-mobilenetv3"), Accelerator.load("zcu104")
     nets = supernet.sample(1, SEED)
-    with pytest.raises(MappingError, match=r"layer .*; the mapper takes"):
+    with pytest.raises(MappingError, match=r"layer .*; costs of chained layers take"):
         SubNetPaths(Menu.of(supernet, nets, zcu104), nets)

@@ -19,7 +19,7 @@ from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer
 from mapper.predict import COLUMNS, DETAILS, best_cached, predict_subnet, predict_subnets, read_subgraph
 from mapper.walk import PORTS
-from tests.mapper.random_nets import random_quant
+from tests.mapper.random_nets import channelwise_network, random_quant
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
 SUBNET = FASHION.subnet("fashion-d111-w222")
@@ -75,15 +75,34 @@ def test_cached_weights_are_saved_bytes():
 
 def test_what_cannot_run_says_why():
     layers = (
-        Layer("dw", Kind.CONV, K=6, C=6, R=3, S=3, H=8, W=8, padding=1, groups=6, inputs=(INPUT,)),
+        Layer("dw", Kind.CONV, K=6, C=6, R=3, S=3, H=8, W=8, padding=1, groups=3, inputs=(INPUT,)),
         Layer("max", Kind.MAXPOOL, K=6, C=6, R=3, S=3, H=8, W=8, stride=2, padding=1, inputs=("dw",)),
         Layer("pw", Kind.CONV, K=6, C=6, H=4, W=4, inputs=("max",)),
         Layer("add", Kind.ADD, K=6, C=6, H=4, W=4, inputs=("max", "pw")),
     )
     rows = list(predict_subnet(SubNet("odd", "fashion", layers), TINY))
-    assert [row["bound"].startswith("unsupported: ") for row in rows] == [True, True, False, True]
-    assert rows[0]["bound"] == "unsupported: groups is 6; the mapper takes 1"
-    assert rows[0]["cycles"] is None and rows[2]["cycles"] > 0
+    assert [row["bound"].startswith("unsupported: ") for row in rows] == [True, False, False, True]
+    said = "unsupported: groups is 3; the mapper takes 1, or as many as channels and filters"
+    assert rows[0]["bound"] == said and rows[0]["cycles"] is None and rows[2]["cycles"] > 0
+
+
+def test_channelwise_layers_cost_what_their_programs_do():
+    layers = (
+        Layer("dw", Kind.CONV, K=7, C=7, R=5, S=5, H=9, W=9, padding=2, groups=7, inputs=(INPUT,)),
+        Layer("max", Kind.MAXPOOL, K=7, C=7, R=3, S=3, H=9, W=9, stride=2, padding=1, inputs=("dw",)),
+        Layer("mean", Kind.AVGPOOL, K=7, C=7, R=2, S=2, H=5, W=5, stride=2, inputs=("max",)),
+        Layer("all", Kind.POOL, K=7, C=7, H=2, W=2, inputs=("mean",)),
+        Layer("scale", Kind.SCALE, K=7, C=7, H=2, W=2, inputs=("mean", "all")),
+    )
+    rows = {row["name"]: row for row in predict_subnet(SubNet("odd", "fashion", layers), TINY)}
+    for layer in layers:
+        if layer.name in ("dw", "max", "mean"):
+            supernet, subnet = channelwise_network(layer)
+            quant = random_quant(subnet, np.random.default_rng(1))
+            program = compile_subnet(subnet, supernet, TINY, quant, MemoryMap.build(supernet, [subnet], TINY))
+            assert rows[layer.name]["cycles"] == time_program(program.commands, TINY).cycles
+            assert rows[layer.name]["dram_bytes"] == sum(program.dram_bytes.values())
+    assert rows["scale"]["cycles"] > 0 and rows["scale"]["bound"] in ("array", "act", "wgt", "out")
 
 
 def test_a_measured_machine_knows_its_3x3_layers_alone():

@@ -6,12 +6,12 @@ import pytest
 from arch_model.accelerator import Accelerator
 from arch_model.spaces import get_space
 from arch_model.weights import load_weights
-from mapper.assumed_costs import assumed_cost
+from mapper.channelwise import is_channelwise
 from mapper.compiled_table import compiled_table
+from mapper.lone_costs import lone_cost
 from mapper.memory_map import MemoryMap
 from mapper.pinning import candidates
 from mapper.serving_table import ServingTable, byte_joules
-from mapper.steps import unsupported
 from mapper.switch_cost import Switch
 from tests.mapper.serving_tables import SMALL
 
@@ -37,7 +37,7 @@ def test_layer_by_layer_is_near():
     assert np.array_equal(known.dram_bytes, near.dram_bytes)
 
 
-def test_what_the_mapper_does_not_take_costs_what_is_assumed():
+def test_channelwise_layers_cost_what_their_programs_do():
     """A MobileNetV3 has depthwise layers and squeeze-excite: cycles are summed, one layer after another."""
     space = get_space("ofa-mobilenetv3")
     net = space.sample(1, seed=3)[0]
@@ -46,11 +46,12 @@ def test_what_the_mapper_does_not_take_costs_what_is_assumed():
         for assume in (False, True)
     )
     said = f"{sum(layer.groups > 1 for layer in net.layers)} depthwise"
-    assert said in without.facts["not_counted"] and said in table.facts["assumed"]
-    assert "scale" in table.facts["assumed"] and "not_counted" not in table.facts
+    assert said in without.facts["not_counted"] and said in table.facts["alone"]
+    assert "scale" in table.facts["alone"] and "not_counted" not in table.facts
+    assert table.facts["assumed"] == "nothing"
     macs = sum(layer.macs for layer in net.weight_layers if layer.groups == 1)
     assert without.sushi.cycles[0, 0] > macs / ZCU104.multipliers
-    costs = [assumed_cost(layer, ZCU104) for layer in net.layers if unsupported(layer) or layer.kind == "pool"]
+    costs = [lone_cost(layer, ZCU104) for layer in net.layers if is_channelwise(layer) or layer.kind == "pool"]
     assert table.sushi.cycles[0, 0] - without.sushi.cycles[0, 0] == sum(cycles for cycles, _ in costs)
     assert table.dram_bytes[0, 0] - without.dram_bytes[0, 0] == sum(moved for _, moved in costs)
 

@@ -22,13 +22,18 @@ def test_a_conv_waits_for_the_other_operand_of_its_add():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"groups": 4}, "layer a: groups is 4; the mapper takes 1"),
+        ({"groups": 2}, "layer a: groups is 2; the mapper takes 1, or as many as channels and filters"),
+        ({"groups": 4, "K": 8}, "layer a: groups is 4; the mapper takes 1, or as many as channels and filters"),
+        ({"groups": 4, "R": 3, "S": 3, "padding": 2}, "layer a: padding is 2; the mapper takes of depthwise"),
+        ({"groups": 4, "R": 9, "S": 9, "padding": 4}, "layer a: R is 9; the mapper takes kernels of at most 7"),
         ({"R": 9, "S": 9, "H": 9, "W": 9}, "layer a: R is 9; the mapper takes kernels of at most 7"),
         ({"stride": 3}, "layer a: stride is 3; the mapper takes 1 and 2"),
         ({"padding": 1}, "layer a: padding is 1; the mapper takes less than the kernel, 1x1"),
-        ({"activation": Activation.HSWISH}, "layer a: activation is hswish; the mapper takes none, relu and relu6"),
-        ({"kind": Kind.SCALE, "inputs": ("b", "c")}, "layer a: kind is scale; the mapper takes conv, linear, add and"),
-        ({"kind": Kind.MAXPOOL, "R": 2, "S": 2}, "layer a: kind is maxpool; the mapper takes conv, linear, add and"),
+        ({"kind": Kind.POOL, "activation": Activation.HSWISH}, "layer a: activation is hswish; the mapper takes none"),
+        ({"kind": Kind.MAXPOOL, "R": 2, "S": 2}, "layer a: R is 2; the mapper takes maximum pools of 3x3"),
+        ({"kind": Kind.AVGPOOL, "R": 3, "S": 3, "padding": 1}, "layer a: padding is 1; the mapper takes 0: a window"),
+        ({"kind": Kind.AVGPOOL, "R": 3, "S": 3, "stride": 2, "ceil_mode": True}, "layer a: H is 8; the mapper"),
+        ({"kind": Kind.MAXPOOL, "R": 3, "S": 3, "stride": 3}, "layer a: stride is 3; the mapper takes 1 and 2"),
     ],
 )
 def test_what_the_machine_does_not_have(change, message):

@@ -1,0 +1,153 @@
+"""Every field of a channelwise layer's commands, tokens apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from arch_model.accelerator import Accelerator
+from arch_model.layer import Kind
+from arch_model.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from mapper.channelwise import Window, column_of, entries_of, input_rows_of, input_size, skewed_shape, stride_of
+from mapper.fields import add_fields, k_tile_fields, store_fields
+from mapper.isa import Memory
+from mapper.program import TensorPlace
+from mapper.schedule import Fields
+from mapper.steps import Step
+
+MAX_FILL = -128
+"""What a maximum reads outside the tensor: it never wins."""
+
+
+@dataclass(frozen=True)
+class ChannelwisePlaces:
+    """Where a channelwise step's data are in DRAM.
+
+    ``source``: what LOAD_ACT brings; ``other``: what STORE reads (an add's second operand, what a SCALE scales);
+    ``weights``: tiles of columns, its own or the constant ones; ``zsb``: its entries.
+    """
+
+    source: TensorPlace
+    output: TensorPlace
+    other: TensorPlace | None = None
+    weights: int = 0
+    zsb: int = 0
+
+
+@dataclass(frozen=True)
+class ChannelwiseFields:
+    """The fields of one channelwise step. ``add``: the integers of the add in its STORE."""
+
+    step: Step
+    accelerator: Accelerator
+    places: ChannelwisePlaces
+    quant: OpQuant
+    add: AddQuant | None = None
+
+    def act(self, groups: range, low: int, rows: int, sb_base: int) -> Fields:
+        """LOAD_ACT of ``rows`` input rows from ``low`` on of these channel groups."""
+        a, place = self.accelerator, self.places.source
+        row_step, group_step = skewed_shape(self.step.layer, rows)
+        return {
+            "addr": place.address + groups.start * place.group_bytes + low * place.pitch,
+            "groups": len(groups),
+            "run_beats": rows * place.pitch // a.beat_bytes,
+            "run_stride": place.group_bytes,
+            "rows": rows,
+            "cols": place.W,
+            "pad": place.pitch - place.W * a.cp,
+            "sb_base": sb_base,
+            "row_step": row_step,
+            "group_step": group_step,
+            "skew": 1,
+        }
+
+    def columns(self, tiles: range, slot: int) -> Fields:
+        """LOAD_WGT of tiles of weight columns to the DB."""
+        a = self.accelerator
+        return {
+            "memory": Memory.DB,
+            "addr": self.places.weights + tiles.start * a.tile_bytes,
+            "runs": 1,
+            "run_beats": len(tiles) * a.tile_beats,
+            "slot": slot,
+        }
+
+    def zsb(self, slot: int) -> Fields:
+        """LOAD_WGT of all the layer's ZSB entries."""
+        a = self.accelerator
+        beats = entries_of(self.step.layer, a) * 8 * a.kp // a.weight_beat_bytes
+        return {"memory": Memory.ZSB, "addr": self.places.zsb, "runs": 1, "run_beats": beats, "slot": slot}
+
+    def tile(self, first: int, rows: int, sb_base: int) -> Fields:
+        """What the PASS commands of ``rows`` output rows from ``first`` on share."""
+        layer = self.step.layer
+        low, count = input_rows_of(layer, first, rows)
+        row_step, group_step = skewed_shape(layer, count)
+        fill, z_out, lo, hi = self._outputs()
+        still = layer.kind is Kind.SCALE
+        return {
+            "reps": 1,
+            "depthwise": 1,
+            "maximum": int(layer.kind is Kind.MAXPOOL),
+            "stride": stride_of(layer),
+            "out_rows": rows,
+            "out_cols": layer.Q,
+            "y0": 0 if still else first * layer.stride - layer.padding - low,
+            "x0": -layer.padding,
+            "rows": count,
+            "cols": input_size(layer)[1],
+            "fill": fill,
+            "last_lanes": self.accelerator.cp,
+            "sb_base": sb_base,
+            "row_step": row_step,
+            "group_step": group_step,
+            "z_out": z_out,
+            "lo": lo,
+            "hi": hi,
+            "pixels": rows * layer.Q,
+        }
+
+    def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int) -> Fields:
+        """A K-tile of the chunk, and of the LOAD_ACT, that begins with K-tile ``first``; ``zsb``: the first entry."""
+        a = self.accelerator
+        group = k_tile * a.kp // a.cp - first * a.kp // a.cp
+        entry = zsb + (k_tile if self.step.layer.kind.has_weights else 0)
+        return k_tile_fields(tile, k_tile, first, out_base, a) | {
+            "zsb": entry,
+            "sb_base": tile["sb_base"] + group * tile["group_step"],
+            "last_banks": group % 3,
+        }
+
+    def window(self, k_tile_fields: Fields, k_tile: int, window: Window, slot: int) -> Fields:
+        """PASS of one window, its weight column in tile slot ``slot`` of the DB."""
+        column = column_of(self.step.layer, k_tile, window)
+        return k_tile_fields | {
+            "y0": k_tile_fields["y0"] + window.row,
+            "x0": k_tile_fields["x0"] + window.col,
+            "memory": Memory.DB,
+            "slot": slot,
+            "sub": 0 if k_tile_fields["maximum"] else column % self.accelerator.cp,
+        }
+
+    def store(self, k_tiles: range, first: int, rows: int, out_base: int) -> Fields:
+        """STORE of a chunk, ``rows`` output rows from ``first`` on."""
+        layer, other, a = self.step.layer, self.places.other, self.accelerator
+        fields = store_fields(layer, self.places.output, k_tiles, first, rows, out_base, a)
+        if other is None:
+            return fields
+        if layer.kind is not Kind.SCALE:
+            return fields | add_fields(cast(AddQuant, self.add), other, k_tiles, first, rows, a)
+        q = cast(ScaleQuant, self.quant)
+        scaled = AddQuant(0, 0, q.shift, 0, q.z_x, q.z_out, q.lo, q.hi)
+        return fields | add_fields(scaled, other, k_tiles, first, rows, a) | {"multiply": 1}
+
+    def _outputs(self) -> tuple[int, int, int, int]:
+        """(fill, z_out, lo, hi) of a PASS; those of a SCALE are the factors'."""
+        q = self.quant
+        if isinstance(q, MaxPoolQuant):
+            return MAX_FILL, 0, q.lo, q.hi
+        if isinstance(q, ScaleQuant):
+            return 0, 0, -128, 127
+        q = cast(ConvQuant | PoolQuant, q)
+        return q.z_in, q.z_out, q.lo, q.hi

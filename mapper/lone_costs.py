@@ -1,0 +1,45 @@
+"""What layers cost that no closed form covers, each as a Program of its own: channelwise layers and global pools."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from arch_model.accelerator import Accelerator
+from arch_model.layer import Kind, Layer
+from arch_model.timing import time_program
+from mapper.isa import Command, Opcode
+from mapper.steps import Step
+from mapper.walk import Walk, walk_channelwise
+
+
+def pool_commands(layer: Layer, accelerator: Accelerator) -> list[Command]:
+    """A Program for a global average pool, with the fields that take time: one STORE."""
+    a, groups = accelerator, accelerator.groups(layer.K)
+    pitch, beat = a.pitch(layer.W), a.beat_bytes
+    store = {"use_b": 1, "pool": 1, "groups": groups, "rows": layer.H, "cols": layer.W}
+    store |= {"run_beats": a.pitch(1) // beat, "b_run_beats": layer.H * pitch // beat}
+    return [Command(Opcode.STORE, store), Command(Opcode.END, {})]
+
+
+@lru_cache(maxsize=1 << 14)
+def lone_cost(layer: Layer, accelerator: Accelerator) -> tuple[int, int]:
+    """(cycles, DRAM bytes) of a channelwise layer or a global pool whose operands are in DRAM.
+
+    Raises :class:`~arch_model.errors.MappingError` for a layer too large for the accelerator.
+
+    >>> pool = Layer("p", Kind.POOL, K=6, C=6, H=8, W=8)
+    >>> lone_cost(pool, Accelerator.load("tiny"))[1]      # 2 groups of 8 rows of 24 and one of 4, 3 slots
+    488
+    """
+    if layer.kind is Kind.POOL:
+        commands = pool_commands(layer, accelerator)
+        return time_program(commands, accelerator).cycles, pool_bytes(layer, accelerator)
+    walk: Walk = walk_channelwise(Step(layer), accelerator)
+    return walk.cycles, walk.dram_bytes
+
+
+def pool_bytes(layer: Layer, accelerator: Accelerator) -> int:
+    """DRAM bytes of a global average pool as a Program of its own: input, output, three slots in whole beats."""
+    a = accelerator
+    program = -(-3 * 32 // a.program_beat_bytes) * a.program_beat_bytes
+    return a.groups(layer.K) * (layer.H * a.pitch(layer.W) + a.pitch(1)) + program
