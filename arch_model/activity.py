@@ -15,7 +15,7 @@ import pandas as pd
 
 from arch_model.accelerator import TAPS, Accelerator
 from arch_model.memories import BUFFERS, TABLE_WORD_BYTES
-from arch_model.timing import LANE_BYTES, SLOT_BYTES, TABLE, Command
+from arch_model.timing import LANE_BYTES, SLOT_BYTES, Command
 
 PRODUCT_BITS, TOTAL_BITS, SUM_BITS = 16, 20, 32  # of a tap, of a DPE (rtl/dpe.py), of the OB
 REQUANTISER_BITS = 267  # registers of a lane (rtl/requantiser.py): 33 + 26 + 6 + 2·59 + 2·6 + 60 + 8 + 4

@@ -98,7 +98,8 @@ class MemoryMap:
                 f"SuperNet {supernet.name}: weights, ZSB tables and activations of {len(chosen)} SubNets need "
                 f"{top} bytes of DRAM and the Program some more; {a.name} has {a.dram.bytes}"
             )
-        return cls(a, supernet, weights, zsb, tensors, weight_bytes, top, (a.dram.bytes - top) // a.stripes, tables, ones)
+        program_bytes = (a.dram.bytes - top) // a.stripes
+        return cls(a, supernet, weights, zsb, tensors, weight_bytes, top, program_bytes, tables, ones)
 
 
 def zsb_entries(layer: Layer, accelerator: Accelerator) -> int:

@@ -58,8 +58,8 @@ class Job:
     What no segment covers is as the job before left it, in DRAM and on chip. ``dump``: (byte address, bytes) of DRAM
     to bring back, whole beats. These are the machine's addresses, whose beats lie over stripes: those of weights below
     ``weight_bytes``, those of tensors above (:mod:`sim.striping`); ``program``, written to ``program_address``, is in
-    the first of these alone. ``watchdog_cycles``: the Program hangs if it takes more. ``error_range``: reads and writes of these byte addresses on the ports, first to last + 1, are answered
-    SLVERR.
+    the first of these alone. ``watchdog_cycles``: the Program hangs if it takes more. ``error_range``: reads and writes
+    of these byte addresses on the ports, first to last + 1, are answered SLVERR.
     """
 
     program_address: int

@@ -27,8 +27,8 @@ from arch_model.resources import fpga_resources
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from arch_model.timing import time_program
-from mapper.pack import is_pointwise, window_offsets
 from mapper.lone_costs import pool_commands
+from mapper.pack import is_pointwise, window_offsets
 from mapper.steps import check_supported, fused_adds, fused_conv, unsupported
 from mapper.tiling import check_least
 from sim.explore import loop
