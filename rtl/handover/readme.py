@@ -71,6 +71,7 @@ _FILES = """\
 | `rtl/fastswitch.v` | the machine, Verilog-2001, nothing of a vendor's |
 | `fastswitch.f`, `fastswitch.core` | the file list, and the core for FuseSoC (`{vlnv}`) |
 | `sim/` | a bench in plain Verilog, with Programs, and memory before and after them |
+| `driver/` | a Python package that runs SubNets on a board, with NumPy and PYNQ; its pages say how |
 | `registers/` | the register map; browsers load `html/` from a server alone: `python3 -m http.server` in it |
 | `constraints/` | SDC, and XDC for Vivado |
 | `lint/fastswitch.vlt` | what Verilator's `-Wall` is to pass over, and why |
