@@ -18,6 +18,7 @@ import numpy.typing as npt
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
 from mapper.isa import Command, Memory, Opcode
+from mapper.limits import first_broken, limits
 from mapper.schedule import QUEUE_DEPTH
 
 if TYPE_CHECKING:
@@ -56,9 +57,14 @@ def check_program(program: Program, accelerator: Accelerator | None = None) -> N
     """Execute the rules of tokens, queues and dispatch; raise :class:`ProgramError` where a command breaks one.
 
     Errors: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's output
-    side or DRAM written while they may still be read, or read before they must be written; addresses beyond a buffer.
+    side or DRAM written while they may still be read, or read before they must be written; addresses beyond a buffer or
+    the DRAM; a field that the hardware refuses (:mod:`mapper.limits`).
     """
     a = accelerator or program.accelerator
+    known = limits(a)
+    for number, command in enumerate(program.commands):
+        if (broken := first_broken(command, known)) is not None:
+            raise ProgramError(f"command {number}: {broken.told(command)}")
     run = _Execution(program.commands)
     run.execute()
     _Memories(run, a).check()
@@ -297,10 +303,13 @@ class _Memories:
             check[unit](node)
 
     def _runs(self, node: _Node, prefix: str = "") -> list[tuple[int, int]]:
-        """The byte ranges of DRAM that a LOAD_ACT reads, a STORE writes or (prefix "b_") reads."""
+        """The byte ranges of DRAM that a load reads, a STORE writes or (prefix "b_") reads."""
         c, size = node.command, node.command[f"{prefix}run_beats"] * self.a.beat_bytes
-        starts = (c[f"{prefix}addr"] + i * c[f"{prefix}run_stride"] for i in range(c["groups"]))
-        return [(start, start + size) for start in starts]
+        first, stride, count = c[f"{prefix}addr"], c[f"{prefix}run_stride"], c["runs"] or c["groups"]
+        last = first + (count - 1) * stride + size
+        if last > self.a.dram.bytes:
+            raise ProgramError(f"command {node.number}: bytes {first}..{last - 1} of DRAM; it has {self.a.dram.bytes}")
+        return [(first + i * stride, first + i * stride + size) for i in range(count)]
 
     def _stored_before(self, node: _Node, prefix: str, in_order: int) -> None:
         assert node.start is not None
@@ -318,6 +327,7 @@ class _Memories:
 
     def _wgt(self, node: _Node) -> None:
         c = node.command
+        self._runs(node)  # inside the DRAM
         total = c["runs"] * c["run_beats"]
         if c["memory"] == Memory.ZSB:
             self.zsb.write(node, c["slot"], c["slot"] + total * self.a.beat_bytes // (8 * self.a.kp), node.index + 1)
