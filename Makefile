@@ -4,11 +4,12 @@ PYTHON ?= python3
 ARGS   ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
+QUICK  := tests/arch_model tests/test_docs.py tests/test_fastswitch.py arch_model
 STAMP  := $(VENV)/.installed
 EXTRAS := sim,report,explore,ray,dask,rtl,synth,docs,test,lint
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types clean moved
+.PHONY: help setup run test quick lint types docs examples clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -22,11 +23,21 @@ run: setup ## serve 16 real queries on the accelerator's RTL (ARGS="--queries 4"
 test: setup ## run all tests
 	@$(BIN)/python -m pytest
 
+quick: setup ## run the tests that take seconds: the model and the command line
+	@$(BIN)/python -m pytest --quiet $(QUICK)
+
 lint: setup ## check style: ruff
 	@$(BIN)/ruff check .
 
 types: setup ## check types: mypy
 	@$(BIN)/mypy
+
+docs: setup ## build the documentation site in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
+examples: setup ## run all examples and put what they print in docs/examples.md
+	@$(BIN)/python docs/site/run_examples.py
 
 clean: ## remove everything that make and the runs have made, .venv too
 	rm -rf $(VENV) build dist *.egg-info fastswitch-out .mypy_cache .pytest_cache .ruff_cache .hypothesis

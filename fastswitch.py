@@ -20,6 +20,7 @@ COMMANDS = {
     "import": ("import_", "Read a network from ONNX, SCALE-Sim or Timeloop."),
     "map": ("map", "Find a layer's best mapping, with a certificate."),
     "noise": ("noise", "Accuracy of a SubNet whose weights are on analog crossbars."),
+    "package": ("package", "Compile SubNets for the Python driver of a board."),
     "partition": ("partition", "Choose the channels that must stay digital."),
     "predict": ("predict", "Predict every layer of SubNets."),
     "rtl": ("rtl", "Write Verilog, registers, constraints, a core and a bench for a flow."),

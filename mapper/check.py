@@ -18,6 +18,7 @@ import numpy.typing as npt
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
 from mapper.isa import TABLE_BYTES, TABLES, Command, Memory, Opcode
+from mapper.limits import first_broken, limits
 from mapper.schedule import QUEUE_DEPTH
 
 if TYPE_CHECKING:
@@ -57,10 +58,14 @@ def check_program(program: Program, accelerator: Accelerator | None = None) -> N
 
     Errors: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's output
     side, activation tables or DRAM written while they may still be read, or read before they must be written; addresses
-    beyond a buffer; fields that do not go together (:func:`check_fields`).
+    beyond a buffer or the DRAM; a field that the hardware refuses (:mod:`mapper.limits`); fields that do not go
+    together (:func:`check_fields`).
     """
     a = accelerator or program.accelerator
+    known = limits(a)
     for number, command in enumerate(program.commands):
+        if (broken := first_broken(command, known)) is not None:
+            raise ProgramError(f"command {number}: {broken.told(command)}")
         check_fields(number, command, a)
     run = _Execution(program.commands)
     run.execute()
@@ -75,16 +80,13 @@ def check_fields(number: int, command: Command, accelerator: Accelerator) -> Non
         still, alone = c["stride"] == 0, c["depthwise"]
         width, stride = (c["out_cols"], 1) if still else (c["cols"], c["stride"])
         rules = [
-            ("table", c["table"] <= TABLES),
-            ("stride", c["stride"] in ((0, 1, 2) if alone else (1, 2))),
             ("maximum", not c["maximum"] or bool(alone and c["start"] and c["finish"])),
-            ("sub", c["sub"] < a.cp if alone else not c["sub"]),
+            ("sub", bool(alone or not c["sub"])),
         ]
         if alone:
             rules += [
                 ("reps", c["reps"] == 1),
                 ("pointwise", not c["pointwise"]),
-                ("last_banks", c["last_banks"] < 3),
                 ("last_lanes", c["last_lanes"] == a.cp),
                 ("x0", c["x0"] >= -3 and (not still or c["x0"] == 0)),
                 # The next row's first pixel is issued after this one's last.
@@ -95,7 +97,6 @@ def check_fields(number: int, command: Command, accelerator: Accelerator) -> Non
         rules = [("skew", not (c["skew"] and c["pointwise"]))]
     elif c.opcode is Opcode.LOAD_WGT and c["memory"] == Memory.TABLE:
         rules = [
-            ("slot", c["slot"] < TABLES),
             ("runs", c["runs"] == 1),
             ("run_beats", c["run_beats"] * a.weight_beat_bytes == TABLE_BYTES),
         ]
@@ -341,10 +342,13 @@ class _Memories:
             check[unit](node)
 
     def _runs(self, node: _Node, prefix: str = "") -> list[tuple[int, int]]:
-        """The byte ranges of DRAM that a LOAD_ACT reads, a STORE writes or (prefix "b_") reads."""
+        """The byte ranges of DRAM that a load reads, a STORE writes or (prefix "b_") reads."""
         c, size = node.command, node.command[f"{prefix}run_beats"] * self.a.beat_bytes
-        starts = (c[f"{prefix}addr"] + i * c[f"{prefix}run_stride"] for i in range(c["groups"]))
-        return [(start, start + size) for start in starts]
+        first, stride, count = c[f"{prefix}addr"], c[f"{prefix}run_stride"], c["runs"] or c["groups"]
+        last = first + (count - 1) * stride + size
+        if last > self.a.dram.bytes:
+            raise ProgramError(f"command {node.number}: bytes {first}..{last - 1} of DRAM; it has {self.a.dram.bytes}")
+        return [(first + i * stride, first + i * stride + size) for i in range(count)]
 
     def _stored_before(self, node: _Node, prefix: str, in_order: int) -> None:
         assert node.start is not None
@@ -364,6 +368,7 @@ class _Memories:
 
     def _wgt(self, node: _Node) -> None:
         c = node.command
+        self._runs(node)  # inside the DRAM
         total = c["runs"] * c["run_beats"]
         if c["memory"] == Memory.ZSB:
             entries = total * self.a.weight_beat_bytes // (8 * self.a.kp)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth import Module
+from amaranth import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.accelerator import TAPS, Accelerator
+from mapper.limits import limits
 from rtl.compute import Compute
-from rtl.control import Control, axi_lite
+from rtl.control import ORDER_BITS, Control, axi_lite
+from rtl.drain import DrainRead, DrainWrite
+from rtl.errors import ErrorCode
 from rtl.feed import Feed
 from rtl.fetch import Fetch
 from rtl.interfaces import axi_read, axi_write
@@ -33,7 +36,8 @@ class FastSwitch(Component):
         they are the same AXI ports.
     irq (Out, 1): high while an enabled interrupt is pending.
 
-    The clock domain is ``sync``; its reset is synchronous and active high.
+    The clock domain is ``axi``; its reset is synchronous and active high. Control, the gates and the stripes live in
+    it. The units live in ``sync``, the same clock, whose reset is CTRL's reset, too; what the buffers hold stays.
     """
 
     def __init__(self, accelerator: Accelerator):
@@ -58,10 +62,18 @@ class FastSwitch(Component):
         burst = a.axi.max_burst
         bus = {"beat_bytes": a.beat_bytes, "max_burst": burst}
 
-        m.submodules.control = control = Control(
+        outside = DomainRenamer("axi")
+        control = Control(
             **shape, beat_bytes=a.beat_bytes, stripes=a.stripes, weight_stripes=a.weight_stripes, pixels=a.pixels
         )
-        m.submodules.fetch = fetch = Fetch(beat_bytes=a.program_beat_bytes, max_burst=a.axi.max_burst)
+        m.submodules.control = outside(control)
+        m.domains.sync = ClockDomain(local=True)
+        m.d.comb += [
+            ClockSignal("sync").eq(ClockSignal("axi")),
+            ResetSignal("sync").eq(ResetSignal("axi") | control.clear),
+        ]
+        program = {"beat_bytes": a.program_beat_bytes, "max_burst": burst}
+        m.submodules.fetch = fetch = Fetch(**program, limits=limits(a))
         m.submodules.load_act = load_act = LoadAct(cp=a.cp, pixels=a.pixels, **bus)
         m.submodules.load_weights = load_weights = LoadWeights(
             **shape, beat_bytes=a.weight_beat_bytes, max_burst=burst
@@ -135,25 +147,44 @@ class FastSwitch(Component):
 
         # The world.
         connect(m, flipped(self.s_axi_ctrl), control.s_axi_ctrl)
-        connect(m, fetch.axi, flipped(self.m_axi_prog))
+        gates = {"prog": DrainRead(a.program_beat_bytes), "out_write": DrainWrite(**bus)}
+        gates |= {"wgt": DrainRead(a.weight_beat_bytes)}
+        gates |= {name: DrainRead(a.beat_bytes) for name in ("act", "out_read")}
+        for name, gate in gates.items():
+            m.submodules[f"drain_{name}"] = outside(gate)
+            m.d.comb += gate.draining.eq(control.resetting)
+        connect(m, fetch.axi, gates["prog"].unit)
+        connect(m, gates["prog"].bus, flipped(self.m_axi_prog))
         for name, kind, unit, ports in (
             ("wgt", StripedRead, load_weights.axi, self.m_axi_wgt),
             ("act", StripedRead, load_act.axi, self.m_axi_act),
             ("out_read", StripedRead, store.axi_read, self.m_axi_out_read),
             ("out_write", StripedWrite, store.axi_write, self.m_axi_out_write),
         ):
-            m.submodules[f"stripes_{name}"] = stripes = kind(a.port_bytes * len(ports), len(ports))
-            connect(m, unit, stripes.wide)
+            stripes = kind(a.port_bytes * len(ports), len(ports))
+            m.submodules[f"stripes_{name}"] = outside(stripes)
+            connect(m, unit, gates[name].unit)
+            connect(m, gates[name].bus, stripes.wide)
             for i, port in enumerate(ports):
                 connect(m, stripes.ports[i], flipped(port))
                 m.d.comb += stripes.base[i].eq((control.weight_base if name == "wgt" else control.base)[i])
 
         # Start, end, errors, counters.
+        bases = [*list(control.base)[: a.stripes], *list(control.weight_base)[: a.weight_stripes]]
         m.d.comb += [
             self.irq.eq(control.irq),
             fetch.start.eq(control.start),
             fetch.prog_addr.eq(control.prog_addr),
             fetch.prog_beats.eq(control.prog_beats),
+            fetch.misplaced.eq(
+                control.prog_addr[: (a.program_beat_bytes - 1).bit_length()].any()
+                | Cat(base[: (a.port_bytes * a.axi.max_burst - 1).bit_length()] for base in bases).any()
+            ),
+            control.drained.eq(Cat(gate.quiet for gate in gates.values()).all()),
+            control.progress.eq(
+                Cat(fetch.commands, fetch.beats, load_weights.beats, load_act.beats).any()
+                | Cat(store.beats_b, store.beats_out, compute.busy & ~compute.wait_weights).any()
+            ),
             fetch.idle_in.eq(
                 ~(load_act.busy | load_weights.busy | feed.busy | compute.busy | store.busy)
             ),
@@ -174,14 +205,21 @@ class FastSwitch(Component):
             control.wait_weights.eq(compute.wait_weights),
             control.wait_out.eq(compute.wait_out),
         ]
+        order = {}  # how many commands a unit had taken before the one in hand
+        for name, taker in (("load_weights", load_weights), ("load_act", load_act), ("store", store)):
+            order[taker] = place = Signal(ORDER_BITS, name=f"{name}_order", init=-1)
+            with m.If(control.start):
+                m.d.sync += place.eq(-1)
+            with m.Elif(taker.command.valid & taker.command.ready):
+                m.d.sync += place.eq(place + 1)
         with m.If(fetch.error != 0):
             m.d.comb += control.error.eq(fetch.error)
-        for code, failed in (
-            (4, load_weights.error),
-            (5, load_act.error),
-            (6, store.error_b),
-            (7, store.error_out),
+        for code, failed, failing in (
+            (ErrorCode.READ_WGT, load_weights.error, load_weights),
+            (ErrorCode.READ_ACT, load_act.error, load_act),
+            (ErrorCode.READ_B, store.error_b, store),
+            (ErrorCode.WRITE_OUT, store.error_out, store),
         ):
             with m.Elif(failed):
-                m.d.comb += control.error.eq(code)
+                m.d.comb += [control.error.eq(code), control.order.eq(order[failing])]
         return m

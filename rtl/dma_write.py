@@ -135,6 +135,7 @@ class DmaWrite(Component):
         m.d.comb += [
             w_open.eq(w_on & ((ahead > 0) | ((ahead == 0) & axi.awvalid))),
             axi.wdata.eq(self.data.payload),
+            axi.wstrb.eq(-1),
             axi.wvalid.eq(w_open & self.data.valid),
             self.data.ready.eq(w_open & axi.wready),
             axi.wlast.eq((w_left == 1) | w_position.all()),

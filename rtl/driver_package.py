@@ -5,7 +5,7 @@ The driver itself (``rtl/driver``) reads the package without any of this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import numpy as np
@@ -36,12 +36,14 @@ def make_package(
     accelerator: Accelerator,
     subnets: Iterable[str],
     subgraphs: Mapping[str, SubGraph] | None = None,
+    on_subnet: Callable[[str, PackedSubNet], None] = lambda name, packed: None,
 ) -> Package:
     """Compile these SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
 
     ``subnets``: names, each among the SubNets that ``weights`` has integers for. ``subgraphs``: by the names that the
     driver will know them by. In its turn each gets the PB as :meth:`PersistentBuffer.switch` leaves it after the one
     before: a tile of both is in the same slot, so neighbours in this order switch with the fewest bytes.
+    ``on_subnet``: told each SubNet when its Programs are made.
 
     Raises :class:`~arch_model.errors.FastSwitchError` (or one of its kinds) for a SubNet without integers, a SubGraph
     that does not fit the PB, a SuperNet that does not fit DRAM, a layer that the machine cannot run.
@@ -73,6 +75,7 @@ def make_package(
             logits_zero=cast(ConvQuant | PoolQuant, quant[last]).z_out,
             programs={name: store.add(program) for name, program in compiled.items()},
         )
+        on_subnet(subnet.name, packed[subnet.name])
     switches = {
         name: {other: store.add(switch_program(before, after, memory_map)) for other, after in buffers.items()}
         for name, before in buffers.items()
@@ -80,9 +83,7 @@ def make_package(
     segments = weights_segments(memory_map, weights.layers)
     for subnet in chosen:
         segments += zsb_segments(memory_map, subnet, weights.layers, weights.subnets[subnet.name].ops)
-    burst = accelerator.axi.max_burst * accelerator.beat_bytes
-    end = max(address + len(data) for address, data in segments)
-    image = np.zeros(-(-end // burst) * burst, np.uint8)
+    image = np.zeros(memory_map.weight_bytes, np.uint8)
     write_segments(image, segments)
     return Package(
         machine=MachineShape(
@@ -92,6 +93,7 @@ def make_package(
             cp=accelerator.cp,
             beat_bytes=accelerator.beat_bytes,
             stripes=accelerator.stripes,
+            weight_stripes=accelerator.weight_stripes,
             pixels=accelerator.pixels,
             max_burst=accelerator.axi.max_burst,
             clock_hz=accelerator.clock_hz,
@@ -109,7 +111,8 @@ def make_package(
 def predicted_counters(program: Program) -> dict[str, int]:
     """What the machine's counters will hold after a Program, by register name."""
     timing, a = time_program(program.commands, program.accelerator), program.accelerator
-    beat = {port: a.beat_bytes for port in program.dram_bytes} | {"prog": a.program_beat_bytes}
+    beat = {port: a.beat_bytes for port in program.dram_bytes}
+    beat |= {"wgt": a.weight_beat_bytes, "prog": a.program_beat_bytes}
     return {
         "CYCLES": timing.cycles,
         "COMMANDS": len(program.commands),

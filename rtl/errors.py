@@ -39,7 +39,7 @@ MEANING = {
     ErrorCode.READ_ACT: "m_axi_act: the same",
     ErrorCode.READ_B: "m_axi_out, reading operand b: the same",
     ErrorCode.WRITE_OUT: "m_axi_out, writing: the same",
-    ErrorCode.UNALIGNED: "an address or a stride that is not whole beats; PROG_ADDR or a BASE that is not whole bursts",
+    ErrorCode.UNALIGNED: "an address, a stride or PROG_ADDR that is not whole beats; a BASE that is not whole bursts",
     ErrorCode.RANGE: "a field beyond what the machine has (the limits below)",
     ErrorCode.STUCK: "nothing has moved for WATCHDOG cycles",
 }

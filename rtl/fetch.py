@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from collections.abc import Sequence
+
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from mapper.isa import SLOT_BITS, SLOT_BYTES, SLOTS, Opcode
+from mapper.limits import Limit
 from rtl.command import OPCODE_BITS, command_layout
+from rtl.command_check import CommandCheck
 from rtl.dma_read import DmaRead
+from rtl.errors import ERROR_BITS, ErrorCode
 from rtl.gearbox import Gearbox
 from rtl.interfaces import ADDRESS_BITS, axi_read
 
@@ -23,10 +28,6 @@ QUEUES = {
     "store": Opcode.STORE,
 }
 """The units' queues and what goes into each; PASS goes into two in the same cycle."""
-
-ERROR_OPCODE = 1
-ERROR_NO_END = 2
-ERROR_READ = 3
 
 
 class Fetch(Component):
@@ -43,11 +44,15 @@ class Fetch(Component):
         Bytes of a beat; a power of two, so beats and 32-byte slots divide one another.
     max_burst : int
         Beats of the longest burst.
+    limits : sequence of Limit
+        A command that breaks one is not dispatched, but an error.
 
     Ports
     -----
     start : In(1)
         One cycle: start at ``prog_addr``. Ignored while ``busy``.
+    misplaced : In(1)
+        With ``start``: an address in a register is not aligned, which is an error at once.
     prog_addr : In(32), prog_beats : In(20)
         The Program's byte address (a multiple of the beat) and beats; sampled at ``start``.
     axi : Out(axi_read(beat_bytes))
@@ -62,8 +67,8 @@ class Fetch(Component):
     done : Out(1)
         One cycle: the Program has ended and all its work is done.
     error : Out(8)
-        0, or why Fetch stopped: 1 unknown opcode, 2 Program ended without END, 3 a read error. Stays until
-        reset.
+        0, or why Fetch stopped: OPCODE, NO_END, READ_PROG, UNALIGNED or RANGE of :class:`rtl.errors.ErrorCode`.
+        Stays until reset.
     commands : Out(1)
         High in a cycle in which a command leaves for its queue, or END is read.
     beats : Out(1)
@@ -77,13 +82,15 @@ class Fetch(Component):
     else ``done`` in the first cycle in which everything is.
     """
 
-    def __init__(self, *, beat_bytes: int, max_burst: int):
+    def __init__(self, *, beat_bytes: int, max_burst: int, limits: Sequence[Limit] = ()):
         self.beat_bytes = beat_bytes
         self.max_burst = max_burst
+        self.limits = tuple(limits)
         self._dma = DmaRead(beat_bytes=beat_bytes, max_burst=max_burst)  # checks both
         super().__init__(
             {
                 "start": In(1),
+                "misplaced": In(1),
                 "prog_addr": In(ADDRESS_BITS),
                 "prog_beats": In(20),
                 "axi": Out(axi_read(beat_bytes)),
@@ -91,7 +98,7 @@ class Fetch(Component):
                 "idle_in": In(1),
                 "busy": Out(1),
                 "done": Out(1),
-                "error": Out(8),
+                "error": Out(ERROR_BITS),
                 "commands": Out(1),
                 "beats": Out(1),
             }
@@ -135,22 +142,35 @@ class Fetch(Component):
             m.d.comb += opcode.eq(head[:OPCODE_BITS])
 
         def dispatch(op: Opcode) -> None:
-            """Put the command into all its queues when every one has room."""
+            """Put the command into all its queues when every one has room; stop at one that breaks a limit."""
             targets = [fifos[name] for name, target in QUEUES.items() if target == op]
-            room = Cat(fifo.w_rdy for fifo in targets).all()
+            legal = ~(checks[op].unaligned | checks[op].out_of_range)
+            room = Cat(fifo.w_rdy for fifo in targets).all() & legal
+            with m.If(~legal):
+                m.d.sync += self.error.eq(Mux(checks[op].unaligned, ErrorCode.UNALIGNED, ErrorCode.RANGE))
+                m.next = "HALT"
             m.d.comb += [gearbox.o.ready.eq(room), self.commands.eq(gearbox.o.valid & room)]
             for fifo in targets:
                 m.d.comb += fifo.w_en.eq(gearbox.o.valid & room)
 
+        checks = {}
         for name, op in QUEUES.items():
-            m.d.comb += fifos[name].w_data.eq(slot if SLOTS[op] == 1 else Cat(head, slot))
+            command = slot if SLOTS[op] == 1 else Cat(head, slot)
+            m.d.comb += fifos[name].w_data.eq(command)
+            if op not in checks:
+                checks[op] = m.submodules[f"check_{op.name.lower()}"] = CommandCheck(op, self.limits)
+                m.d.comb += checks[op].command.as_value().eq(command)
 
+        starts = self.start & ~self.misplaced
         with m.FSM() as fsm:
             with m.State("IDLE"):
-                m.d.comb += [gearbox.clear.eq(1), dma.request.valid.eq(self.start & (self.prog_beats != 0))]
-                with m.If(self.start):
+                m.d.comb += [gearbox.clear.eq(1), dma.request.valid.eq(starts & (self.prog_beats != 0))]
+                with m.If(starts):
                     m.d.sync += second.eq(0)
                     m.next = "RUN"
+                with m.Elif(self.start):
+                    m.d.sync += self.error.eq(ErrorCode.UNALIGNED)
+                    m.next = "HALT"
             with m.State("RUN"):
                 with m.If(gearbox.o.valid):
                     with m.Switch(opcode):
@@ -170,13 +190,13 @@ class Fetch(Component):
                                         m.d.comb += gearbox.o.ready.eq(1)
                                         m.d.sync += [head.eq(slot), second.eq(1)]
                         with m.Default():
-                            m.d.sync += self.error.eq(ERROR_OPCODE)
+                            m.d.sync += self.error.eq(ErrorCode.OPCODE)
                             m.next = "HALT"
                 with m.Elif(~dma.busy):
-                    m.d.sync += self.error.eq(ERROR_NO_END)
+                    m.d.sync += self.error.eq(ErrorCode.NO_END)
                     m.next = "HALT"
                 with m.If(dma.error):  # last, so that it wins; the slot at hand came with earlier beats
-                    m.d.sync += self.error.eq(ERROR_READ)
+                    m.d.sync += self.error.eq(ErrorCode.READ_PROG)
                     m.next = "HALT"
             with m.State("END"):
                 m.d.comb += gearbox.clear.eq(1)

@@ -36,7 +36,7 @@ def write_verilog(accelerator: Accelerator, path: Path) -> None:
 def verilog(accelerator: Accelerator) -> str:
     """The text that :func:`write_verilog` writes."""
     top = Module()
-    top.domains.sync = domain = ClockDomain(async_reset=False)
+    top.domains.axi = domain = ClockDomain(async_reset=False)
     top.submodules.machine = machine = FastSwitch(accelerator)
     aresetn = Signal()
     top.d.comb += domain.rst.eq(~aresetn)
@@ -80,7 +80,6 @@ def verilog(accelerator: Accelerator) -> str:
         read_side(f"m_axi_out{stripe}", machine.m_axi_out_read[i])
         expose(f"m_axi_out{stripe}", machine.m_axi_out_write[i])
         side_band(f"m_axi_out{stripe}", "aw")
-        constant(f"m_axi_out{stripe}_wstrb", accelerator.port_bytes, -1)
 
     text, _ = rtlil.convert_fragment(Fragment.get(top, None), ports, TOP, emit_src=False)
     return _convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True)

@@ -34,7 +34,10 @@ def axi_read(beat_bytes: int) -> Signature:
 
 
 def axi_write(beat_bytes: int) -> Signature:
-    """Write half of an AXI4 master without IDs: AW, W and B. Every strobe is set: rows are padded to whole beats."""
+    """Write half of an AXI4 master without IDs: AW, W and B.
+
+    Rows are padded to whole beats, so a beat's strobes are all set, or all 0 where a reset cut its burst short.
+    """
     return Signature(
         {
             "awaddr": Out(ADDRESS_BITS),
@@ -42,6 +45,7 @@ def axi_write(beat_bytes: int) -> Signature:
             "awvalid": Out(1),
             "awready": In(1),
             "wdata": Out(8 * beat_bytes),
+            "wstrb": Out(beat_bytes),
             "wlast": Out(1),
             "wvalid": Out(1),
             "wready": In(1),

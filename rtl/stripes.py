@@ -123,6 +123,7 @@ class StripedWrite(Component):
                 port.awlen.eq(wide.awlen),
                 port.wvalid.eq(wide.wvalid & ~data.done[i]),
                 port.wdata.eq(wide.wdata.word_select(i, bits)),
+                port.wstrb.eq(wide.wstrb.word_select(i, bits // 8)),
                 port.wlast.eq(wide.wlast),
                 port.bready.eq(there & wide.bready),
             ]

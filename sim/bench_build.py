@@ -118,7 +118,8 @@ def build(
         return [path, *sorted(rtl.glob("*.vlt"))]
 
     rtl = ROOMS / "rtl"
-    sources = [*sorted(rtl.glob("*.py")), *sorted(rtl.glob("*.vlt")), ROOMS / "mapper" / "isa.py"]
+    mapper = ROOMS / "mapper"
+    sources = [*sorted(rtl.glob("*.py")), *sorted(rtl.glob("*.vlt")), mapper / "isa.py", mapper / "limits.py"]
     key = {"accelerator": accelerator.hash(), "amaranth": importlib.metadata.version("amaranth")}
     with _place(build_dir, key, sources, Memory.of(accelerator, dram_bytes), simulator, trace) as (made, is_new):
         if is_new:

@@ -17,7 +17,8 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
@@ -31,27 +32,49 @@ CYCLE_NS = 10
 ACCESS_CYCLES = 10_000
 """A register access that takes longer than this never ends."""
 
+RESET_CYCLES = 100_000
+"""A reset that takes longer waits for a transfer that never ends."""
+
+SIGN_CYCLES = 2_000
+"""While a Program runs, a sign of life goes out every so often."""
+
+STANDSTILL_CYCLES = 256
+"""Between the two looks at the counters of a machine that hangs."""
+
 COUNTERS_FROM = 0x40
-ERROR_OR_DONE = 0b110
+BUSY, RESET = 0b1, 0b10
+
+
+class Deaf(Exception):
+    """Something has not answered in time; the text says what."""
 
 
 class Host:
-    """What a host computer does: registers and the interrupt, through AXI4-Lite."""
+    """What a host computer does: registers and the interrupt, through AXI4-Lite. Signs of life go to ``results``."""
 
-    def __init__(self, dut, registers: Mapping[str, int]) -> None:
+    def __init__(self, dut, registers: Mapping[str, int], results: TextIO) -> None:
         self.dut = dut
         self.registers = registers
+        self.results = results
         logging.getLogger("cocotb.bench").setLevel(logging.WARNING)  # one line a register access otherwise
         self.axi = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "host_s_axi_ctrl"), dut.host_clk)
 
     async def write(self, register: str, value: int) -> None:
         """Write a register; SimTimeoutError if it never answers."""
-        data = value.to_bytes(4, "little")
-        await with_timeout(self.axi.write(self.registers[register], data), ACCESS_CYCLES * CYCLE_NS, "ns")
+        await self.write_at(self.registers[register], value)
 
     async def read(self, register: str) -> int:
         """Return a register's value; SimTimeoutError if it never answers."""
-        answer = await with_timeout(self.axi.read(self.registers[register], 4), ACCESS_CYCLES * CYCLE_NS, "ns")
+        return await self.read_at(self.registers[register])
+
+    async def write_at(self, offset: int, value: int) -> None:
+        """The same by the register's address."""
+        data = value.to_bytes(4, "little")
+        await with_timeout(self.axi.write(offset, data), ACCESS_CYCLES * CYCLE_NS, "ns")
+
+    async def read_at(self, offset: int) -> int:
+        """The same by the register's address."""
+        answer = await with_timeout(self.axi.read(offset, 4), ACCESS_CYCLES * CYCLE_NS, "ns")
         return int.from_bytes(answer.data, "little")
 
     async def counters(self) -> dict[str, int]:
@@ -59,20 +82,45 @@ class Host:
         return {name: await self.read(name) for name, at in self.registers.items() if at >= COUNTERS_FROM}
 
     async def strobe(self, signal, done) -> None:
-        """Have the DRAM load or dump its file, and wait until it has."""
+        """Have the DRAM load or dump its file, and wait until it has; Deaf if it does not."""
         value = 1 - int(signal.value)
         signal.value = value
-        while True:
+        for _ in range(ACCESS_CYCLES):
             await RisingEdge(self.dut.host_clk)
             if int(done.value) == value:
                 return
+        raise Deaf(f"the DRAM has not loaded or dumped its file in {ACCESS_CYCLES} cycles")
+
+    async def reset(self) -> int:
+        """Have the machine reset itself; return the cycles that took, Deaf if it does not end."""
+        start = get_sim_time("ns")
+        await self.write("CTRL", RESET)
+        while await self.read("STATUS") & BUSY:
+            if get_sim_time("ns") - start > RESET_CYCLES * CYCLE_NS:
+                raise Deaf(f"CTRL's reset has not ended after {RESET_CYCLES} cycles: a transfer never ends")
+            await ClockCycles(self.dut.host_clk, 50)
+        return round((get_sim_time("ns") - start) / CYCLE_NS)
+
+    async def interrupted(self, cycles: int) -> bool:
+        """Wait for the interrupt, ``cycles`` at most; whether it is there."""
+        for left in range(cycles, 0, -SIGN_CYCLES):
+            if int(self.dut.host_irq.value):
+                break
+            with suppress(SimTimeoutError):
+                await with_timeout(RisingEdge(self.dut.host_irq), min(left, SIGN_CYCLES) * CYCLE_NS, "ns")
+            _answer(self.results, {"alive": True})
+        return bool(int(self.dut.host_irq.value))
 
 
 async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
     """Do one job on the machine as the job before left it; return the answer to send."""
+    if job.get("reset"):
+        return {"reset_cycles": await host.reset()}
     dut = host.dut
     dut.error_base.value = job["error_base"]
     dut.error_limit.value = job["error_limit"]
+    if job["stall"] is not None:
+        dut.stall.value = job["stall"]
     if job["load"]:
         await host.strobe(dut.load, dut.load_done)
     for name, base in job["bases"].items():
@@ -80,16 +128,22 @@ async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
             await host.write(name, base)
     await host.write("PROG_ADDR", job["program_address"])
     await host.write("PROG_BEATS", job["program_beats"])
+    if job["patience_cycles"] is not None:
+        await host.write("WATCHDOG", job["patience_cycles"])
     await host.write("IRQ_STATUS", 1)
     await host.write("IRQ_ENABLE", 1)
     wall, start = perf_counter(), get_sim_time("ns")
     await host.write("CTRL", 1)
-    hang = False
-    if not int(dut.host_irq.value):
-        try:
-            await with_timeout(RisingEdge(dut.host_irq), job["watchdog_cycles"] * CYCLE_NS, "ns")
-        except SimTimeoutError:
-            hang = True
+    patience, hang = job["watchdog_cycles"], False
+    if job["silent_after"] is not None:
+        await host.interrupted(job["silent_after"])
+        dut.silent.value = 1
+        patience -= job["silent_after"]
+    if job["reset_after"] is not None:
+        await host.interrupted(job["reset_after"])
+        await host.reset()
+    else:
+        hang = not await host.interrupted(patience)
     answer: dict[str, object] = {
         "hang": hang,
         "simulated_cycles": round((get_sim_time("ns") - start) / CYCLE_NS),
@@ -97,8 +151,12 @@ async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
     }
     await RisingEdge(dut.host_clk)
     answer["status"] = await host.read("STATUS")
+    answer["error_command"] = await host.read("ERROR_COMMAND") if "ERROR_COMMAND" in host.registers else 0
     answer["counters"] = await host.counters()
-    if not hang:
+    if hang:
+        await ClockCycles(dut.host_clk, STANDSTILL_CYCLES)
+        answer["counters_later"] = await host.counters()
+    else:
         await host.write("IRQ_STATUS", 1)
     for number, (first, beats) in enumerate(job["dumps"]):
         dut.dump_first.value = first
@@ -114,6 +172,11 @@ async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
 @cocotb.test()
 async def serve(dut) -> None:
     """Power on, then do jobs until the pipe ends."""
+    await serve_orders(dut, run_job)
+
+
+async def serve_orders(dut, do: Callable[[Host, Mapping[str, Any]], Awaitable[dict[str, object]]]) -> None:
+    """Power on, then answer each line of the pipe with what ``do`` makes of it, until the pipe ends."""
     folder = Path(os.environ["FASTSWITCH_BENCH"])
     settings = json.loads((folder / "bench.json").read_text())
     with (folder / "jobs").open() as jobs, (folder / "results").open("w") as results:
@@ -123,13 +186,16 @@ async def serve(dut) -> None:
         await ClockCycles(dut.host_clk, 10)
         dut.aresetn.value = 1
         await ClockCycles(dut.host_clk, 10)
-        host = Host(dut, settings["registers"])  # not before: in reset Icarus shows it X, which it cannot digest
+        # Not before: in reset Icarus shows it X, which it cannot digest.
+        host = Host(dut, settings["registers"], results)
         _answer(results, {"ready": True})
         for line in iter(jobs.readline, ""):
             try:
-                answer = await run_job(host, json.loads(line))
+                answer = await do(host, json.loads(line))
             except SimTimeoutError:
                 answer = {"deaf": f"no answer from s_axi_ctrl for {ACCESS_CYCLES} cycles"}
+            except Deaf as error:
+                answer = {"deaf": str(error)}
             _answer(results, answer)
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from arch_model.errors import SimulatorError
 from arch_model.timing import Timing, time_program
 from mapper.dram_image import Segment, read_tensor
 from mapper.program import PORTS, Program
+from rtl.errors import ErrorCode
 from sim.bench import Bench, Job, JobResult
 
 BEAT_COUNTERS = dict(zip(PORTS, ("BEATS_PROG", "BEATS_WGT", "BEATS_ACT", "BEATS_B", "BEATS_OUT"), strict=True))
@@ -71,8 +73,11 @@ def run_program(bench: Bench, program: Program, segments: Iterable[Segment], exp
             weight_bytes=program.weight_bytes,
             dump=(program.weight_bytes, program.address - program.weight_bytes),
             watchdog_cycles=WATCHDOG * predicted.cycles + WATCHDOG_LEAST,
+            predicted_cycles=predicted.cycles,
         )
     )
+    if result.error_code == ErrorCode.STUCK:
+        raise SimulatorError(f"the machine has stood still at command {result.error_command}: {result.counters}")
     memory = np.concatenate([np.zeros(program.weight_bytes, np.uint8), result.memory])
     mismatches = sum(
         int(np.count_nonzero(read_tensor(memory, program, name) != expected[name])) for name in program.tensors

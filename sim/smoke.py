@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SpaceError
@@ -21,10 +20,11 @@ from mapper.pack import pack_activations
 from mapper.persistent import PersistentBuffer, subgraph_tile_count
 from mapper.program import Program
 from rtl.handover.smoke import Bytes, Run, Smoke
-from sim.bench_build import VERILOG
+from sim.bench_build import VERILOG, Memory
 from sim.bench_ports import machine_verilog
 from sim.cosim import random_quant
 from sim.reference import run_layers
+from sim.striping import Striping
 
 NAME = "smoke"
 IMAGE, CHANNELS, CLASSES = (3, 9, 9), 20, 10
@@ -61,27 +61,28 @@ def smoke_case(accelerator: Accelerator) -> Smoke:
         if name != INPUT
     ]
     burst = accelerator.axi.max_burst * accelerator.port_bytes
-    starts, top = [], places.program // accelerator.stripes
-    for program in programs:
-        starts.append(top)
-        top = -(-(top + len(program.encode())) // burst) * burst
-    before = np.zeros((accelerator.stripes, top), np.uint8)
-    _write(before, data, accelerator)
+    sizes = [-(-len(program.encode()) // burst) * burst for program in programs]
+    beats = (places.program + accelerator.stripes * sum(sizes)) // accelerator.port_bytes
+    striping = Striping(replace(Memory.of(accelerator), beats=beats), places.weight_bytes)
+    starts = [striping.program(places.program) + sum(sizes[:i]) for i in range(len(programs))]
+    before = np.zeros(striping.memory.size, np.uint8)
+    _write(before, data, striping)
     for start, program in zip(starts, programs, strict=True):
-        before[0, start : start + len(program.encode())] = np.frombuffer(program.encode(), np.uint8)
+        before[start : start + len(program.encode())] = np.frombuffer(program.encode(), np.uint8)
     after = before.copy()
-    _write(after, left, accelerator)
+    _write(after, left, striping)
     titles = ("fills the Persistent Buffer" if held.slots else "without a Persistent Buffer", "weights are there")
     return Smoke(
         accelerator,
         network=f"{len(subnet.layers)} layers from a {IMAGE[0]} x {IMAGE[1]} x {IMAGE[2]} image: "
         + ", ".join(layer.name for layer in subnet.layers),
         runs=tuple(map(_run, titles, starts, programs)),
-        before=before.ravel(),
-        after=after.ravel(),
+        bases=striping.bases(),
+        before=before,
+        after=after,
         models={
             "dram.v": (VERILOG / "dram.v").read_text(),
-            "machine.v": machine_verilog(accelerator.stripes, accelerator.port_bytes),
+            "machine.v": machine_verilog(accelerator.stripes, accelerator.weight_stripes, accelerator.port_bytes),
         },
     )
 
@@ -134,18 +135,21 @@ def _pinned(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> Sub
     return SubGraph(NAME, tuple(slices))
 
 
-def _write(memory: npt.NDArray[np.uint8], segments: Iterable[Segment], accelerator: Accelerator) -> None:
-    """Spread segments over the stripes: part i of a beat is in row i."""
-    stripes, part = memory.shape[0], accelerator.port_bytes
+def _write(memory: Bytes, segments: Iterable[Segment], striping: Striping) -> None:
+    """Put segments where the machine finds them."""
+    port = striping.memory.beat_bytes
     for address, data in segments:
-        whole: Bytes = np.pad(data, (0, -len(data) % accelerator.beat_bytes)).reshape(-1, stripes, part)
-        first, length = address // stripes, whole.shape[0] * part
-        for i in range(stripes):
-            memory[i, first : first + length] = whole[:, i].ravel()
+        whole: Bytes = np.pad(data, (0, -len(data) % (4 * port)))  # beats of any number of stripes
+        for place in striping.places(address, len(whole)):
+            count = len(place.stripes)
+            beats = whole[place.start - address :][: place.length].reshape(-1, count, port)
+            for i, start in enumerate(place.stripes):
+                memory[start : start + place.length // count] = beats[:, i].ravel()
 
 
 def _run(title: str, start: int, program: Program) -> Run:
     accelerator = program.accelerator
-    wgt, act, b, out = (program.dram_bytes[port] // accelerator.beat_bytes for port in ("wgt", "act", "b", "out"))
+    act, b, out = (program.dram_bytes[port] // accelerator.beat_bytes for port in ("act", "b", "out"))
+    wgt = program.dram_bytes["wgt"] // accelerator.weight_beat_bytes
     cycles = time_program(program.commands, accelerator).cycles
     return Run(title, start, program.beats, cycles, (wgt, act, b, out))

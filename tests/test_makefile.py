@@ -106,5 +106,5 @@ def test_installs_once(tree: Path) -> None:
 
 def test_help_names_every_target(tree: Path) -> None:
     run = subprocess.run(["make", "help"], cwd=tree, text=True, capture_output=True, check=True)
-    for target in ("setup", "run", "test", "lint", "types", "clean"):
+    for target in ("setup", "run", "test", "quick", "lint", "types", "docs", "examples", "clean"):
         assert f"make {target} " in run.stdout

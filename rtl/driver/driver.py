@@ -26,7 +26,8 @@ class Counts:
 
     ``predicted`` cycles are those of the DRAM that the Accelerator describes; beats are exact with any.
 
-    >>> machine = MachineShape("tiny", "0", kp=4, cp=3, beat_bytes=4, stripes=1, pixels=1, max_burst=16, clock_hz=1e8)
+    >>> machine = MachineShape("tiny", "0", kp=4, cp=3, beat_bytes=4, stripes=1, weight_stripes=1, pixels=1,
+    ...                        max_burst=16, clock_hz=1e8)
     >>> beats = dict.fromkeys(PORT_COUNTERS.values(), 10)
     >>> counts = Counts({"CYCLES": 200, **beats}, {"CYCLES": 190, **beats}, machine)
     >>> counts.differences(), counts.dram_bytes["wgt"], counts.seconds
@@ -50,7 +51,8 @@ class Counts:
     @property
     def dram_bytes(self) -> dict[str, int]:
         """Bytes by port; ``b`` is what ``m_axi_out`` read."""
-        size = dict.fromkeys(PORT_COUNTERS, self.machine.beat_bytes) | {"prog": self.machine.port_bytes}
+        size = dict.fromkeys(PORT_COUNTERS, self.machine.beat_bytes)
+        size |= {"prog": self.machine.port_bytes, "wgt": self.machine.weight_beat_bytes}
         return {port: self.counted[counter] * size[port] for port, counter in PORT_COUNTERS.items()}
 
     def differences(self) -> dict[str, tuple[int, int]]:
@@ -100,19 +102,21 @@ class Driver:
     def load(self) -> None:
         """Allocate memory and write the SuperNet's weights and all Programs there.
 
-        A buffer for each stripe, another for the Programs; where they are goes to the registers BASE_0 … and, at each
-        start, PROG_ADDR.
+        A buffer for each stripe of weights and of tensors, another for the Programs; where they are goes to the
+        registers WGT_BASE_0 …, BASE_0 … and, at each start, PROG_ADDR.
         """
-        shape = self.package.machine
-        memory = FlatMemory(
-            self._device, self.package.memory_bytes, shape.stripes, shape.port_bytes, shape.burst_bytes
-        )
+        shape, weight_bytes = self.package.machine, len(self.package.weights)
+        port = {"port_bytes": shape.port_bytes, "burst_bytes": shape.burst_bytes}
+        weights = FlatMemory(self._device, weight_bytes, shape.weight_stripes, **port)
+        tensor_bytes = self.package.memory_bytes - weight_bytes
+        memory = FlatMemory(self._device, tensor_bytes, shape.stripes, **port, start=weight_bytes)
         programs = allocate(self._device, len(self.package.programs), shape.burst_bytes)
         programs[:] = self.package.programs
         programs.flush()
-        memory.write(0, self.package.weights)
-        for i, base in enumerate(memory.bases):
-            self.machine.write(f"BASE_{i}", base)
+        weights.write(0, self.package.weights)
+        for name, stripes in (("WGT_BASE", weights), ("BASE", memory)):
+            for i, base in enumerate(stripes.bases):
+                self.machine.write(f"{name}_{i}", base)
         self._programs, self._memory = programs, memory
 
     def set_subgraph(self, name: str) -> Counts:

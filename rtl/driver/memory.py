@@ -29,19 +29,23 @@ def allocate(device: Device, size: int, burst_bytes: int) -> Buffer:
 
 
 class FlatMemory:
-    """``size`` bytes, as commands count them: part i of the beat at address a lies at ``bases[i] + a / stripes``.
+    """``size`` bytes from ``start`` on, as commands count them: part i of the beat at address a lies at
+    ``bases[i] + a / stripes``, modulo 2**32.
 
     Addresses, sizes and lengths are whole beats of ``stripes`` times ``port_bytes``.
     """
 
-    def __init__(self, device: Device, size: int, stripes: int, port_bytes: int, burst_bytes: int) -> None:
-        self.stripes, self.port_bytes = stripes, port_bytes
+    def __init__(
+        self, device: Device, size: int, stripes: int, port_bytes: int, burst_bytes: int, start: int = 0
+    ) -> None:
+        self.stripes, self.port_bytes, self.start = stripes, port_bytes, start
         self._buffers = [allocate(device, size // stripes, burst_bytes) for _ in range(stripes)]
 
     @property
     def bases(self) -> list[int]:
-        """What the registers BASE_0, BASE_1 … must hold."""
-        return [int(buffer.physical_address) for buffer in self._buffers]
+        """What the stripes' registers must hold."""
+        begin = self.start // self.stripes
+        return [(int(buffer.physical_address) - begin) % ADDRESSES for buffer in self._buffers]
 
     def write(self, address: int, data: Bytes) -> None:
         """Put ``data`` where the machine sees it."""
@@ -59,5 +63,5 @@ class FlatMemory:
         return np.stack(parts, axis=1).reshape(-1)
 
     def _parts(self, address: int, size: int) -> list[Buffer]:
-        first, length = address // self.stripes, size // self.stripes
+        first, length = (address - self.start) // self.stripes, size // self.stripes
         return [buffer[first : first + length] for buffer in self._buffers]

@@ -31,8 +31,8 @@ EMPTY = "empty"
 class MachineShape:
     """The machine that a package is for.
 
-    ``kp``, ``cp``, ``beat_bytes``: as the register SHAPE tells them; ``stripes``, ``pixels``: as PORTS does.
-    ``max_burst``: beats. ``name`` and ``hash`` are the Accelerator's, which no register tells.
+    ``kp``, ``cp``, ``beat_bytes``: as the register SHAPE tells them; ``stripes``, ``weight_stripes``, ``pixels``: as
+    PORTS does. ``max_burst``: beats. ``name`` and ``hash`` are the Accelerator's, which no register tells.
     """
 
     name: str
@@ -41,6 +41,7 @@ class MachineShape:
     cp: int
     beat_bytes: int
     stripes: int
+    weight_stripes: int
     pixels: int
     max_burst: int
     clock_hz: float
@@ -49,6 +50,11 @@ class MachineShape:
     def port_bytes(self) -> int:
         """Bytes of a beat on one port."""
         return self.beat_bytes // self.stripes
+
+    @property
+    def weight_beat_bytes(self) -> int:
+        """Bytes of a beat of weights."""
+        return self.port_bytes * self.weight_stripes
 
     @property
     def burst_bytes(self) -> int:

@@ -35,6 +35,10 @@ ADDRESS = {
     "WAIT_SB": 0x74,
     "WAIT_WEIGHTS": 0x78,
     "WAIT_OUT": 0x7C,
+    "WGT_BASE_0": 0x80,
+    "WGT_BASE_1": 0x84,
+    "WGT_BASE_2": 0x88,
+    "WGT_BASE_3": 0x8C,
 }
 """Byte offset of each register in ``s_axi_ctrl``."""
 
@@ -42,7 +46,7 @@ FIELDS = {
     "SHAPE": {"kp": (0, 8), "cp": (8, 8), "beat_bytes": (16, 16)},
     "CTRL": {"start": (0, 1), "reset": (1, 1)},
     "STATUS": {"busy": (0, 1), "done": (1, 1), "error": (2, 1), "resetting": (3, 1), "code": (8, 8)},
-    "PORTS": {"stripes": (0, 8), "pixels": (8, 8)},
+    "PORTS": {"stripes": (0, 8), "pixels": (8, 8), "weight_stripes": (16, 8)},
 }
 """Lowest bit and width of each field, of registers that have several."""
 

@@ -32,8 +32,15 @@ def delivery(accelerator: Accelerator, smoke: Smoke, layers: list[LayerRow]) -> 
         "README.md": readme(accelerator, ports, smoke, layers).encode(),
     }
     files |= project_files(accelerator)
+    files |= driver_files()
     files |= {f"registers/{name}": data for name, data in registers.items()}
     return files | {f"sim/{name}": data for name, data in smoke.files().items()}
+
+
+def driver_files() -> dict[str, bytes]:
+    """The Python driver, which needs NumPy alone, so it is copied as it is."""
+    folder = Path(__file__).parents[1] / "driver"
+    return {f"driver/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
 
 
 def licence() -> str:

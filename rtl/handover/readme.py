@@ -71,6 +71,7 @@ _FILES = """\
 | `rtl/fastswitch.v` | the machine, Verilog-2001, nothing of a vendor's |
 | `fastswitch.f`, `fastswitch.core` | the file list, and the core for FuseSoC (`{vlnv}`) |
 | `sim/` | a bench in plain Verilog, with Programs, and memory before and after them |
+| `driver/` | a Python package that runs SubNets on a board, with NumPy and PYNQ; its pages say how |
 | `registers/` | the register map; browsers load `html/` from a server alone: `python3 -m http.server` in it |
 | `constraints/` | SDC, and XDC for Vivado |
 | `lint/fastswitch.vlt` | what Verilator's `-Wall` is to pass over, and why |
@@ -89,7 +90,7 @@ transfers of each port and, without pauses, the cycles."""
 
 _START = """\
 1. Write weights, biases and scales, activations and the Program to memory.
-2. Write BASE_0 and those of the other stripes, PROG_ADDR and PROG_BEATS; IRQ_ENABLE 1 if `irq` is wanted.
+2. Write BASE_0, WGT_BASE_0 and those of the other stripes, PROG_ADDR and PROG_BEATS; IRQ_ENABLE 1 if `irq` is wanted.
 3. Write CTRL 1. STATUS is busy (1) until the Program has ended and every write is acknowledged: done (2).
 4. Write IRQ_STATUS 1. Counters keep their values until the next start; the Persistent Buffer keeps its weights."""
 
@@ -118,8 +119,10 @@ def _parameters(a: Accelerator) -> str:
     b = a.buffers
     rows = [
         ("KP × CP", f"{a.kp} × {a.cp}", "filters and channels worked on at once"),
-        ("B", a.beat_bytes, "bytes of a beat of weights, activations or results, over all stripes"),
+        ("B", a.beat_bytes, "bytes of a beat of activations or results, over all stripes"),
         ("stripes", a.stripes, f"AXI ports that carry such a beat, {a.port_bytes} bytes each"),
+        ("BW", a.weight_beat_bytes, "bytes of a beat of weights, over all their stripes"),
+        ("weight stripes", a.weight_stripes, "AXI ports that carry such a beat, as wide as the others"),
         ("pixels", a.pixels, "of a row, loaded and stored a cycle"),
         ("longest burst", a.axi.max_burst, "beats"),
         ("PB", b.pb_bytes, f"bytes, Persistent Buffer: {a.pb_tiles} weight tiles"),
@@ -133,17 +136,23 @@ def _parameters(a: Accelerator) -> str:
 
 
 def _memory(a: Accelerator) -> str:
-    where = "byte `x` is at `BASE_0 + x`"
-    if a.stripes > 1:
-        where = (
-            f"its beats of {a.beat_bytes} bytes lie over {a.stripes} stripes: part i of the beat at `x` is "
-            f"{a.port_bytes} bytes at `BASE_i + x / {a.stripes}`, on `m_axi_wgt<i>`, `m_axi_act<i>` and `m_axi_out<i>`"
+    def where(base: str, count: int, ports: str) -> str:
+        if count == 1:
+            return f"byte `x` is at `{base}_0 + x`, on {ports}"
+        return (
+            f"beats of {count * a.port_bytes} bytes lie over {count} stripes: part i of the beat at `x` is "
+            f"{a.port_bytes} bytes at `{base}_i + x / {count}`, on {ports}"
         )
+
+    i = "<i>" if a.stripes > 1 else ""
+    tensors = where("BASE", a.stripes, f"`m_axi_act{i}` and `m_axi_out{i}`")
+    weights = where("WGT_BASE", a.weight_stripes, f"`m_axi_wgt{'<i>' if a.weight_stripes > 1 else ''}`")
     return (
         "| space | from | to | |\n|---|---|---|---|\n"
         f"| `s_axi_ctrl` | 0x00 | 0x{(1 << ADDRESS_BITS) - 1:02X} | the registers; other addresses read 0 |\n"
         "| `m_axi_*` | 0x00000000 | 0xFFFFFFFF | memory; nothing is touched but what a Program names |\n\n"
-        f"Addresses in a Program's commands count bytes of one memory of {a.dram.bytes} bytes at most, and {where}. "
+        f"Addresses in a Program's commands count bytes of one memory of {a.dram.bytes} bytes at most. Of tensors "
+        f"{tensors}; of weights, biases and scales {weights}. "
         f"Each BASE is a multiple of {a.axi.max_burst * a.port_bytes} bytes, a longest burst. PROG_ADDR is an address "
         f"on `m_axi_prog` as it stands, a multiple of {a.program_beat_bytes}."
     )

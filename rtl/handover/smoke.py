@@ -42,22 +42,18 @@ class Run:
 class Smoke:
     """What the bench runs on a machine, and what must come of it.
 
-    ``network``: in words. ``before``: uint8, the memory that every run starts from, stripe after stripe. ``after``: the
-    same bytes when a run has ended. ``models``: Verilog by file name, the memory (module ``dram``) and the module
-    ``machine`` between the bench's vectors and the accelerator's ports.
+    ``network``: in words. ``bases``: what the registers of stripes hold. ``before``: uint8, the memory that every run
+    starts from. ``after``: the same bytes when a run has ended. ``models``: Verilog by file name, the memory (module
+    ``dram``) and the module ``machine`` between the bench's vectors and the accelerator's ports.
     """
 
     accelerator: Accelerator
     network: str
     runs: tuple[Run, ...]
+    bases: Mapping[str, int]
     before: Bytes
     after: Bytes
     models: Mapping[str, str]
-
-    @property
-    def stripe_bytes(self) -> int:
-        """From one stripe's base address to the next's."""
-        return len(self.before) // self.accelerator.stripes
 
     def files(self) -> dict[str, bytes]:
         """The bench by file name: Verilog, and memory before and after for $readmemh."""
@@ -72,12 +68,13 @@ class Smoke:
             "NAME": a.name,
             "BEAT_BYTES": a.port_bytes,
             "STRIPES": a.stripes,
+            "WEIGHTS": a.weight_stripes,
             "DEPTH": len(self.before) // a.port_bytes,
             "LATENCY": a.dram.latency_cycles,
             "CYCLES_PER_BEAT": a.dram.cycles_per_beat,
             "BASES": "\n".join(
-                f"        write_register(8'h{ADDRESS[f'BASE_{i}']:02x}, {i * self.stripe_bytes});  // BASE_{i}"
-                for i in range(a.stripes)
+                f"        write_register(8'h{ADDRESS[name]:02x}, {base});  // {name}"
+                for name, base in self.bases.items()
             ),
             "RUNS": "\n".join(f"        {self._call(run)}" for run in self.runs),
             "REGISTERS": "\n".join(f"    localparam [7:0] {name} = 8'h{ADDRESS[name]:02x};" for name in USED),

@@ -21,8 +21,11 @@ def masters(accelerator: Accelerator) -> list[str]:
     >>> masters(Accelerator.load("tiny"))
     ['m_axi_prog', 'm_axi_wgt', 'm_axi_act', 'm_axi_out']
     """
-    numbers = [""] if accelerator.stripes == 1 else [str(i) for i in range(accelerator.stripes)]
-    return ["m_axi_prog", *(f"m_axi_{name}{i}" for name in ("wgt", "act", "out") for i in numbers)]
+    counts = {"wgt": accelerator.weight_stripes, "act": accelerator.stripes, "out": accelerator.stripes}
+    numbered = (
+        f"m_axi_{name}{i if count > 1 else ''}" for name, count in counts.items() for i in range(count)
+    )
+    return ["m_axi_prog", *numbered]
 
 
 def headed(text: str, accelerator: Accelerator) -> str:

@@ -25,6 +25,7 @@ module bench #(
     reg aresetn /* verilator public_flat_rw */ = 0;
     reg [7:0] stall /* verilator public_flat_rw */ = 0;
     reg [31:0] seed /* verilator public_flat_rw */ = 0;
+    reg silent /* verilator public_flat_rw */ = 0;
     reg [31:0] error_base /* verilator public_flat_rw */ = 0;
     reg [31:0] error_limit /* verilator public_flat_rw */ = 0;
     reg load /* verilator public_flat_rw */ = 0;
@@ -162,6 +163,7 @@ module bench #(
         .resetn(aresetn),
         .stall(stall),
         .seed(seed),
+        .silent(silent),
         .error_base(error_base),
         .error_limit(error_limit),
         .load(load),

@@ -13,7 +13,9 @@
 //
 // stall: in each cycle each arready, awready and wready is low, and each rvalid and bvalid that could rise does not,
 // with probability stall / 256, each from its own bits of a generator seeded by `seed` during reset.
-// Beats at byte addresses [error_base, error_limit) answer SLVERR and are not written.
+// silent: while it is high no arready, awready or wready is, and no rvalid or bvalid rises: a DRAM that has died.
+// Beats at byte addresses [error_base, error_limit) answer SLVERR and are not written, beats beyond the memory DECERR.
+// Strobes are all set or, in beats that are not to be written, all 0.
 //
 // violation, sticky until reset, is what the master did wrong (a line on the log says where):
 //   0 burst across a 4 KiB boundary   1 address not a multiple of the beat   2 address beyond the memory
@@ -44,6 +46,7 @@ module dram #(
     input wire resetn,
     input wire [7:0] stall,
     input wire [31:0] seed,
+    input wire silent,
     input wire [31:0] error_base,
     input wire [31:0] error_limit,
     input wire load,
@@ -219,7 +222,7 @@ module dram #(
                     ar_waits <= arvalid[p] && !ready;
                     ar_waits_address <= ar_address;
                     ar_waits_len <= ar_len;
-                    ready <= count != QUEUE && !no_ar;
+                    ready <= count != QUEUE && !no_ar && !silent;
 
                     if (!active && count != 0) begin
                         active = 1;
@@ -227,7 +230,7 @@ module dram #(
                         left = q_len[head];
                         due = q_due[head];
                     end
-                    if (active && !offered && now >= due && now >= free && !no_r) begin
+                    if (active && !offered && now >= due && now >= free && !no_r && !silent) begin
                         offered = 1;
                         data <= address < BYTES ? mem[address>>SIZE] : 0;
                         resp <= response(address);
@@ -278,6 +281,7 @@ module dram #(
             reg [31:0] aw_waits_address;
             reg [7:0] aw_waits_len;
             reg [BITS-1:0] w_waits_data;
+            reg [BEAT_BYTES-1:0] w_waits_strb;
             reg [5:0] bad;
             assign write_violation[w] = bad;
 
@@ -324,9 +328,9 @@ module dram #(
                             bad[3] <= 1;
                             $display("dram: write port %0d, cycle %0d: wlast is %0d with %0d beats left", w, now, wlast[w], left);
                         end
-                        if (wstrb_here != {BEAT_BYTES{1'b1}}) begin
+                        if (wstrb_here != {BEAT_BYTES{1'b1}} && wstrb_here != 0) begin
                             bad[4] <= 1;
-                            $display("dram: write port %0d, cycle %0d: wstrb is %b, every strobe should be set", w, now, wstrb_here);
+                            $display("dram: write port %0d, cycle %0d: wstrb is %b, every strobe or none should be set", w, now, wstrb_here);
                         end
                         if (left == 0) begin
                             b_due[b_tail] = now + LATENCY - 1;
@@ -356,7 +360,8 @@ module dram #(
                         bad[5] <= 1;
                         $display("dram: write port %0d, cycle %0d: AW withdrawn or changed before awready", w, now);
                     end
-                    if (w_waits && (!wvalid[w] || wdata_here != w_waits_data || wlast[w] != w_waits_last)) begin
+                    if (w_waits && (!wvalid[w] || wdata_here != w_waits_data || wstrb_here != w_waits_strb
+                                    || wlast[w] != w_waits_last)) begin
                         bad[5] <= 1;
                         $display("dram: write port %0d, cycle %0d: W withdrawn or changed before wready", w, now);
                     end
@@ -365,6 +370,7 @@ module dram #(
                     aw_waits_len <= awlen_here;
                     w_waits <= wvalid[w] && !wready_here;
                     w_waits_data <= wdata_here;
+                    w_waits_strb <= wstrb_here;
                     w_waits_last <= wlast[w];
 
                     if (!active && count != 0) begin
@@ -372,19 +378,19 @@ module dram #(
                         address = q_address[head];
                         left = q_len[head];
                     end
-                    wready_here <= active && now >= free && !no_w;
+                    wready_here <= active && now >= free && !no_w && !silent;
 
                     if (offered && bready[w]) begin
                         offered = 0;
                         b_head = b_head + 1;
                         b_count = b_count - 1;
                     end
-                    if (!offered && b_count != 0 && now >= b_due[b_head] && !no_b) begin
+                    if (!offered && b_count != 0 && now >= b_due[b_head] && !no_b && !silent) begin
                         offered = 1;
                         bresp_here <= b_resp[b_head];
                     end
                     bvalid_here <= offered;
-                    awready_here <= count != QUEUE && {1'b0, count} + b_count < RESPONSES && !no_aw;
+                    awready_here <= count != QUEUE && {1'b0, count} + b_count < RESPONSES && !no_aw && !silent;
                 end
         end
     endgenerate

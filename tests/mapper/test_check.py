@@ -77,7 +77,10 @@ def test_a_missing_signal_hangs_and_a_missing_wait_leaves_a_token(fashion, token
     ("opcode", "field", "value", "message"),
     [
         (Opcode.PASS, "sb_base", 2 * TINY.sb_half_words - 1, "of the SB; it has"),
-        (Opcode.PASS, "slot", 10_000, "it has"),
+        (Opcode.PASS, "slot", 10_000, r"slot \+ reps is 100\d\d; it is 0 to (128|455)"),
+        (Opcode.LOAD_WGT, "addr", TINY.dram.bytes - 4, "of DRAM; it has 4194304"),
+        (Opcode.STORE, "run_stride", TINY.dram.bytes, "of DRAM; it has 4194304"),
+        (Opcode.LOAD_ACT, "addr", 3 * TINY.dram.bytes, "of DRAM; it has 4194304"),
         (Opcode.PASS, "out_base", 2 * TINY.out_half_words - 1, "of the OB's output side; it has"),
         (Opcode.LOAD_ACT, "sb_base", 2 * TINY.sb_half_words - 1, "of the SB; it has"),
         (Opcode.STORE, "out_base", 2 * TINY.out_half_words - 1, "of the OB's output side; it has"),

@@ -161,11 +161,11 @@ class AxiMemory:
         log = log or self.writes
         rng = random.Random(f"{self.seed} write")
         addresses: deque[tuple[int, int]] = deque()  # address, beats
-        beats: deque[tuple[int, bool]] = deque()
+        beats: deque[tuple[int, bool, int]] = deque()
         answers: deque[tuple[int, int]] = deque()  # earliest cycle, response
         opened, cycle, next_beat = 0, 0, 0
         held: tuple[int, int] | None = None
-        held_beat: tuple[int, bool] | None = None
+        held_beat: tuple[int, bool, int] | None = None
         showing = False
         while True:
             awready = opened < self.max_outstanding and rng.random() >= self.stall
@@ -176,8 +176,8 @@ class AxiMemory:
             ctx.set(port.wready, wready)
             ctx.set(port.bvalid, showing)
             ctx.set(port.bresp, answers[0][1] if showing else rng.getrandbits(2))
-            _clk, _rst, awvalid, awaddr, awlen, wvalid, wdata, wlast, bready = await ctx.tick().sample(
-                port.awvalid, port.awaddr, port.awlen, port.wvalid, port.wdata, port.wlast, port.bready
+            _clk, _rst, awvalid, awaddr, awlen, wvalid, wdata, wlast, wstrb, bready = await ctx.tick().sample(
+                port.awvalid, port.awaddr, port.awlen, port.wvalid, port.wdata, port.wlast, port.wstrb, port.bready
             )
             if held is not None:
                 assert awvalid and held == (awaddr, awlen), "AW changed before it was accepted"
@@ -185,8 +185,8 @@ class AxiMemory:
                 log.offered.append(cycle)
             held = (awaddr, awlen) if awvalid and not awready else None
             if held_beat is not None:
-                assert wvalid and held_beat == (wdata, wlast), "W changed before it was accepted"
-            held_beat = (wdata, wlast) if wvalid and not wready else None
+                assert wvalid and held_beat == (wdata, wlast, wstrb), "W changed before it was accepted"
+            held_beat = (wdata, wlast, wstrb) if wvalid and not wready else None
             if showing and bready:
                 answers.popleft()
                 log.acknowledged.append(cycle)
@@ -200,22 +200,24 @@ class AxiMemory:
                 log.outstanding = max(log.outstanding, opened)
             if wvalid and wready:
                 log.beats.append(cycle)
-                beats.append((wdata, bool(wlast)))
+                beats.append((wdata, bool(wlast), wstrb))
                 next_beat = cycle + self.cycles_per_beat
             while addresses and len(beats) >= addresses[0][1]:
                 address, count = addresses.popleft()
                 response = self._store(address, [beats.popleft() for _ in range(count)])
                 answers.append((cycle + self.latency, response))
-            for i, (_, last) in enumerate(list(beats)[: addresses[0][1]] if addresses else ()):
+            for i, (_, last, _) in enumerate(list(beats)[: addresses[0][1]] if addresses else ()):
                 assert not last, f"wlast with beat {i} of {addresses[0][1]}"
             cycle += 1
 
-    def _store(self, address: int, beats: list[tuple[int, bool]]) -> int:
+    def _store(self, address: int, beats: list[tuple[int, bool, int]]) -> int:
         """Write one whole burst; its response."""
         response = OKAY
-        for i, (value, last) in enumerate(beats):
+        for i, (value, last, strobe) in enumerate(beats):
             assert last == (i == len(beats) - 1), f"wlast is {last} with beat {i} of {len(beats)}"
             place = address + i * self.beat_bytes
-            self.data[place : place + self.beat_bytes] = value.to_bytes(self.beat_bytes, "little")
+            for byte, new in enumerate(value.to_bytes(self.beat_bytes, "little")):
+                if strobe >> byte & 1:
+                    self.data[place + byte] = new
             response = SLVERR if place in self.bad else response
         return response

@@ -4,6 +4,8 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rtl.dma_read import DmaRead
 from tests.rtl.axi_memory import AxiMemory
@@ -69,6 +71,37 @@ def test_random_requests(beat_bytes, max_burst, stall):
             first = r["addr"] + run * r["run_stride"]
             bursts += (first + r["run_beats"] * beat_bytes - 1) // block - first // block + 1
     assert len(memory.reads.bursts) == bursts
+
+
+@given(
+    shape=st.sampled_from(SHAPES),
+    addr=st.integers(0, 2**32 - 1),
+    run_beats=st.integers(1, 150),
+    runs=st.integers(1, 3),
+    run_stride=st.integers(0, 2**28 - 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_no_burst_crosses_4_kib_whatever_the_request(shape, addr, run_beats, runs, run_stride):
+    """Not even of addresses and strides that are not whole beats; and every burst begins on a beat."""
+    dut = DmaRead(*shape)
+    bursts = []
+
+    async def bench(ctx):
+        ctx.set(dut.axi.arready, 1)
+        ctx.set(dut.request.valid, 1)
+        request = {"addr": addr, "runs": runs, "run_beats": run_beats, "run_stride": run_stride}
+        ctx.set(dut.request.payload, request)
+        await ctx.tick()
+        ctx.set(dut.request.valid, 0)
+        while ctx.get(dut.axi.arvalid):
+            bursts.append((ctx.get(dut.axi.araddr), ctx.get(dut.axi.arlen) + 1))
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert sum(beats for _, beats in bursts) == runs * run_beats
+    for address, beats in bursts:
+        assert address % shape[0] == 0 and beats <= shape[1]
+        assert address // 4096 == (address + beats * shape[0] - 1) // 4096
 
 
 def test_bursts_by_hand():

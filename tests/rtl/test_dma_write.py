@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rtl.dma_write import DmaWrite
 from tests.rtl.axi_memory import AxiMemory
@@ -64,6 +66,43 @@ def test_random_runs_land_where_they_should(seed):
     for offered, burst in zip(memory.writes.offered, memory.writes.bursts, strict=True):
         assert memory.writes.beats[first] >= offered, "a beat before the address of its burst"
         first += burst.beats
+
+
+@given(
+    shape=st.sampled_from([(4, 16), (16, 64), (4, 2), (32, 4), (128, 32), (16, 256)]),
+    addr=st.integers(0, 2**32 - 1),
+    run_beats=st.integers(1, 150),
+    runs=st.integers(1, 3),
+    run_stride=st.integers(0, 2**28 - 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_no_burst_crosses_4_kib_whatever_the_request(shape, addr, run_beats, runs, run_stride):
+    """Not even of addresses and strides that are not whole beats; wlast comes with each burst's last beat."""
+    dut = DmaWrite(*shape)
+    axi = dut.axi
+    bursts, lasts = [], []
+
+    async def bench(ctx):
+        for name in ("awready", "wready"):
+            ctx.set(getattr(axi, name), 1)
+        ctx.set(dut.data.valid, 1)
+        ctx.set(dut.request.valid, 1)
+        request = {"addr": addr, "runs": runs, "run_beats": run_beats, "run_stride": run_stride}
+        ctx.set(dut.request.payload, request)
+        await ctx.tick()
+        ctx.set(dut.request.valid, 0)
+        while len(lasts) < runs * run_beats:
+            if ctx.get(axi.awvalid):
+                bursts.append((ctx.get(axi.awaddr), ctx.get(axi.awlen) + 1))
+            if ctx.get(axi.wvalid):
+                lasts.append(ctx.get(axi.wlast))
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert lasts == [i == beats - 1 for _, beats in bursts for i in range(beats)]
+    for address, beats in bursts:
+        assert address % shape[0] == 0 and beats <= shape[1]
+        assert address // 4096 == (address + beats * shape[0] - 1) // 4096
 
 
 def test_addresses_lead_by_eight_bursts():

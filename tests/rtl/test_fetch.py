@@ -7,6 +7,7 @@ import random
 import pytest
 
 from mapper.isa import FIELDS, SLOT_BYTES, SLOTS, Command, Opcode
+from mapper.limits import Limit
 from rtl.fetch import QUEUE_DEPTH, QUEUES, Fetch
 from tests.rtl.axi_memory import AxiMemory
 from tests.rtl.simulate import Trace, simulate
@@ -181,9 +182,9 @@ def test_pass_needs_room_in_both_queues(held):
     assert trace["held"][0] == trace["other"][0]  # the same cycle
 
 
-def failing(size, text, beats, bad=()):
+def failing(size, text, beats, bad=(), limits=(), misplaced=False):
     """Run until the error; how many commands left, what the error is, and that it stays."""
-    dut = Fetch(beat_bytes=size, max_burst=8)
+    dut = Fetch(beat_bytes=size, max_burst=8, limits=limits)
     memory = AxiMemory(8192, size, 8)
     memory.data[: len(text)] = text
     memory.bad.update(bad)
@@ -192,6 +193,7 @@ def failing(size, text, beats, bad=()):
     codes = []
 
     async def bench(ctx):
+        ctx.set(dut.misplaced, misplaced)
         await start(ctx, dut, 0, beats)
         await ctx.tick().until(dut.error != 0)
         codes.append(ctx.get(dut.error))
@@ -236,6 +238,30 @@ def test_read_error(size):
     """The command in the bad beat, and all after it, do not leave."""
     text = encoded([random_command(random.Random(1), Opcode.LOAD_WGT)] * 5, size)
     assert failing(size, text, len(text) // size, bad=[64]) == (2, [3, 3])
+
+
+@pytest.mark.parametrize("size", [4, 32, 128])
+@pytest.mark.parametrize("opcode", ORDINARY)
+@pytest.mark.parametrize(("multiple", "code"), [(4, 8), (1, 9)])
+def test_a_command_that_breaks_a_limit(size, opcode, multiple, code):
+    """Two legal ones leave, the third and what follows do not."""
+    field = FIELDS[opcode][-1].name
+    limit = Limit(opcode, field, "", high=0 if multiple == 1 else None, multiple=multiple)
+    commands = [Command(opcode, {field: value}) for value in (0, 0, 1, 0)]
+    text = encoded(commands, size)
+    assert failing(size, text, len(text) // size, limits=[limit]) == (2, [code, code])
+
+
+def test_limits_of_other_opcodes_and_of_what_is_not_reached_do_not_matter():
+    limit = Limit(Opcode.STORE, "groups", "", low=1)
+    text = encoded([Command(Opcode.LOAD_ACT, {}), Command(Opcode.PASS, {})], 32)
+    assert failing(32, text, len(text) // 32, limits=[limit]) == (2, [2, 2])
+
+
+def test_a_misplaced_start():
+    """Nothing is read."""
+    text = encoded([random_command(random.Random(1), Opcode.LOAD_WGT)] * 5, 32)
+    assert failing(32, text, 5, misplaced=True) == (0, [8, 8])
 
 
 def test_cycles():

@@ -46,6 +46,7 @@ class Bench:
     async def start(self, stall: int = 0, seed: int = 0) -> None:
         dut = self.dut
         Clock(dut.clk, 10, "ns").start()
+        dut.silent.value = 0
         for name in ("load", "dump", "dump_first", "dump_beats", "error_base", "error_limit", "arvalid", "rready"):
             getattr(dut, name).value = 0
         for name in ("awvalid", "wvalid", "bready", "awaddr", "awlen", "wdata", "wlast", "araddr", "arlen"):
@@ -413,6 +414,37 @@ async def errors_are_answered_where_asked(dut) -> None:
     bench.requests[2].append((DEPTH * B, 0))
     await bench.until(lambda: bench.r[2])
     assert bench.r[2][0][2] == 3
+
+
+@cocotb.test()
+async def beats_without_strobes_are_not_written(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    await bench.write_all(0, words_of(8, 4))
+    dut.wstrb.value = 0
+    await bench.write_all(B, words_of(9, 2))
+    bench.requests[0].append((0, 3))
+    await bench.until(lambda: len(bench.r[0]) == 4)
+    assert [data for _, data, _, _ in bench.r[0]] == words_of(8, 4)
+    assert [resp for _, resp in bench.b] == [0, 0] and bench.violation() == 0
+
+
+@cocotb.test()
+async def a_silent_dram_answers_nothing_until_it_speaks_again(dut) -> None:
+    bench = Bench(dut)
+    await bench.start()
+    bench.requests[0] += [(0, 7)] * 3
+    bench.writes += [(4096, 3)]
+    bench.beats += [(i, i == 3) for i in range(4)]
+    await bench.cycles(LATENCY + GAP)
+    dut.silent.value = 1
+    await bench.cycles(2)  # what was shown may be taken
+    before = [len(bench.ar[0]), len(bench.r[0]), len(bench.aw), len(bench.w), len(bench.b)]
+    await bench.cycles(10 * LATENCY + 100)
+    assert before == [len(bench.ar[0]), len(bench.r[0]), len(bench.aw), len(bench.w), len(bench.b)]
+    dut.silent.value = 0
+    await bench.until(lambda: len(bench.r[0]) == 24 and bench.b)
+    assert bench.violation() == 0 and not bench.withdrawn
 
 
 @cocotb.test()

@@ -15,7 +15,7 @@ from sim.simulators import TIMESCALE, Simulator, find_simulator
 
 HERE = Path(__file__).parent
 DRAM = HERE.parent.parent / "sim" / "verilog" / "dram.v"
-CASES = 13
+CASES = 15
 DEPTH = 4096
 
 # One Verilator build takes a while; Icarus takes the corners.

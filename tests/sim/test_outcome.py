@@ -24,7 +24,7 @@ TINY = Accelerator.load("tiny")
 WIDE = TINY.replace(
     name="wide",
     array={"kp": 5, "cp": 2},
-    axi={"data_bits": 64, "max_burst": 8, "stripes": 2, "pixels": 4},
+    axi={"data_bits": 64, "max_burst": 8, "stripes": 2, "weight_stripes": 4, "pixels": 4},
     dram={"cycles_per_beat": 1, "latency_cycles": 9},
     buffers={"pb_bytes": 4_500, "db_bytes": 5_400, "sb_bytes": 18_432, "zsb_bytes": 2_560},
 )

@@ -1,4 +1,4 @@
-"""Striping: every byte of the machine's memory is in one place of the bench's DRAM, and where the machine looks for it."""
+"""Striping: every byte of the machine's memory has one place in the bench's DRAM, where the machine looks for it."""
 
 import pytest
 

@@ -13,6 +13,7 @@
 module smoke;
     localparam BEAT_BYTES = @BEAT_BYTES@;  // of one port
     localparam STRIPES = @STRIPES@;
+    localparam WEIGHT_STRIPES = @WEIGHTS@;
     localparam DEPTH = @DEPTH@;  // beats of memory
     localparam LATENCY = @LATENCY@;  // cycles from an address to its first beat
     localparam CYCLES_PER_BEAT = @CYCLES_PER_BEAT@;
@@ -31,7 +32,7 @@ module smoke;
     always #5 aclk = ~aclk;
 
     // ---- the accelerator and its memory -----------------------------------------------------------------------
-    localparam READS = 1 + 3 * STRIPES;  // prog, then wgt, act and out of every stripe
+    localparam READS = 1 + WEIGHT_STRIPES + 2 * STRIPES;  // prog, then every stripe of wgt, of act, of out
     wire irq;
     wire [6:0] violation;
     wire load_done, dump_done;

@@ -1,9 +1,8 @@
-"""The folder alone, copied elsewhere under another name: it imports NumPy and nothing of the rest."""
+"""The folder alone, as a delivery of hardware has it: it imports NumPy and nothing of the rest."""
 
 import doctest
 import importlib
 import pkgutil
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import rtl.driver
+from rtl.handover.files import driver_files
 from tests.rtl.driver.packages import fashion_package
 
 FOLDER = Path(rtl.driver.__file__).parent
@@ -20,8 +20,8 @@ USE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 before = set(sys.modules)
-import board_driver
-package = board_driver.Package.load(sys.argv[2])
+import driver
+package = driver.Package.load(sys.argv[2])
 import numpy
 ours = {name.split(".")[0] for name in set(sys.modules) - before}
 print(package.subgraphs, ours & {"arch_model", "mapper", "rtl", "sim", "reports", "amaranth", "cocotb", "pandas"})
@@ -29,7 +29,9 @@ print(package.subgraphs, ours & {"arch_model", "mapper", "rtl", "sim", "reports"
 
 
 def test_the_folder_alone(tmp_path: Path) -> None:
-    shutil.copytree(FOLDER, tmp_path / "board_driver", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "driver").mkdir()
+    for name, data in driver_files().items():
+        (tmp_path / name).write_bytes(data)
     fashion_package().save(tmp_path / "fashion.npz")
     command = [sys.executable, "-c", USE, str(tmp_path), str(tmp_path / "fashion.npz")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

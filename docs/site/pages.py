@@ -1,0 +1,104 @@
+"""What the site has beside the files of docs/: pages from elsewhere, every command's help, every public name.
+
+mkdocs calls the functions named ``on_...``. Links in a page are those of the repository; here they become the site's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import posixpath
+import re
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import click
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import fastswitch
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/harmonica.md")
+"""Pages that stand elsewhere in the repository; they keep their paths on the site."""
+
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+FENCE = re.compile(r"^(```.*?^```)", re.MULTILINE | re.DOTALL)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are not in docs/."""
+    for path in OUTSIDE:
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Fill in what is generated, and turn links of the repository into links of the site."""
+    path = page.file.src_uri
+    markdown = markdown.replace("<!-- help of every command -->", commands_text())
+    markdown = re.sub(r"<!-- public names of (\w+) -->", lambda m: names_text(m[1]), markdown)
+    markdown = re.sub(r"<!-- source of (\S+) -->", lambda m: source_text(m[1]), markdown)
+    home = "" if path in OUTSIDE else "docs"
+    parts = FENCE.split(markdown)  # at odd places what stands in fences
+    for i in range(0, len(parts), 2):
+        parts[i] = LINK.sub(lambda m: site_link(m, posixpath.join(home, path), files), parts[i])
+    return "".join(parts)
+
+
+def site_link(link: re.Match[str], source: str, files: Files) -> str:
+    """The link of a page at ``source`` (a path in the repository) as the site has it.
+
+    A file of the repository that is no page, such as a program, becomes its name without a link.
+    """
+    image, text, target, anchor = link[1], link[2], link[3], link[4] or ""
+    if ":" in target:
+        return link[0]
+    there = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+    on_site = there.removeprefix("docs/")
+    if files.get_file_from_path(on_site) is None and (ROOT / there).exists():
+        return text
+    here = posixpath.dirname(source.removeprefix("docs/"))
+    return f"{image}[{text}]({posixpath.relpath(on_site, here or '.')}{anchor})"
+
+
+def commands_text() -> str:
+    """Every command's help."""
+    parts = []
+    with click.Context(fastswitch.cli, info_name="fastswitch", **fastswitch.cli.context_settings) as group:
+        for name, (_, what) in sorted(fastswitch.COMMANDS.items()):
+            command = fastswitch.cli.get_command(group, name)
+            assert isinstance(command, click.Command)
+            with click.Context(command, info_name=name, parent=group, terminal_width=104) as context:
+                parts.append(f"## {name}\n\n{what}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def source_text(path: str) -> str:
+    """A program, folded up."""
+    return f"??? quote \"{path}\"\n\n" + indent(f"```python\n{(ROOT / path).read_text()}```\n", "    ")
+
+
+def names_text(package: str) -> str:
+    """A table of a package's public names: how each is called, and the first sentence of its docstring."""
+    module = importlib.import_module(package)
+    rows = ["| name | |", "|---|---|"]
+    for name in module.__all__:
+        value = getattr(module, name)
+        rows.append(f"| `{name}{arguments(value)}` | {summary(value)} |")
+    return "\n".join(rows)
+
+
+def arguments(value: Any) -> str:
+    """The names of a function's arguments; nothing for a class."""
+    if inspect.isclass(value) or not callable(value):
+        return ""
+    return f"({', '.join(inspect.signature(value).parameters)})"
+
+
+def summary(value: Any) -> str:
+    """The first paragraph of a docstring on one line, roles of reStructuredText as code."""
+    text = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
+    return re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", lambda m: f"`{m[1] or m[2]}`", text).replace("|", "\\|")

@@ -1,0 +1,98 @@
+"""Put part of a network on noisy analog crossbars: which channels must stay digital, and how many?
+
+    python examples/analog_digital.py --plot analog_digital.png
+
+One learns how a chip's variation collapses the accuracy of a `fashion` SubNet, and how little of it has to stay digital
+to bring the accuracy back, if it is the right part: channels ranked by Fisher information per byte, beside as many
+drawn at random. Every point is the same few chips, drawn from the seed. `fastswitch partition` searches for
+the smallest part; `fastswitch hybrid` makes a whole study of it (docs/harmonica.md).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: products here are small
+
+import numpy as np
+
+from arch_model import FastSwitchError
+from arch_model.analog import Crossbar, Encoding, Variation
+from arch_model.weights import load_weights
+from mapper.partition import Ranking
+from reports.canvas import drawing, new_figure, place
+from sim.noise.gradients import sensitivity
+from sim.noise.images import find_ranking_images, find_test_images
+from sim.noise.monte_carlo import Runner
+from sim.noise.network import Network
+from sim.noise.search import evaluate, rank_network
+
+FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
+
+
+@click.command()
+@click.option("--subnet", default="largest", show_default=True, help="Its name, smallest or largest.")
+@click.option("--sigma", default=0.5, show_default=True, help="Lognormal variation of a weight.")
+@click.option("--adc-bits", default=6, show_default=True, help="Bits of the ADCs.")
+@click.option("--images", default=300, show_default=True, help="Test images a chip.")
+@click.option("--trials", default=4, show_default=True, help="Chips.")
+@click.option("--seed", default=1, show_default=True, help="Seed of all that is random.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the two curves as a PNG.")
+@click.option("--short", is_flag=True, help="Two chips, 60 images, three fractions: seconds.")
+def main(
+    subnet: str, sigma: float, adc_bits: int, images: int, trials: int, seed: int, plot: Path | None, short: bool
+) -> None:
+    """Print accuracy against the digital share of the weights, and draw it."""
+    fractions = FRACTIONS[::3] if short else FRACTIONS
+    images, trials = (60, 2) if short else (images, trials)
+    weights = load_weights()
+    network = Network.of_subnet(subnet, weights)
+    crossbar = Crossbar(encoding=Encoding.DIFFERENTIAL, adc_bits=adc_bits)
+    variation = Variation.parse(f"lognormal:{sigma}")
+    scores = sensitivity(network, find_ranking_images(weights, 60 if short else 512))
+    print(f"{network.name}, lognormal {sigma}, {adc_bits}-bit ADCs, {trials} chips, {images} images, seed {seed}")
+    print("digital  ranked by Fisher  drawn at random")
+    curves: dict[Ranking, list[list[float]]] = {Ranking.FISHER_PER_BYTE: [], Ranking.RANDOM: []}
+    with Runner(find_test_images(weights, images)) as runner:
+        for fraction in fractions:
+            for ranking, points in curves.items():
+                units = rank_network(network, ranking, scores, seed)
+                split = units.partition(units.count(fraction))
+                result = evaluate(runner, network, split, crossbar, variation, trials=trials, seed=seed)
+                points.append(result.accuracies)
+            ranked, random = (f"{np.mean(points[-1]):.1%}" for points in curves.values())
+            print(f"{fraction:7.0%}  {ranked:>16}  {random:>15}", flush=True)
+    print(f"all digital: {result.accuracy_clean:.1%}")
+    if plot:
+        draw(fractions, curves, result.accuracy_clean, plot)
+        print(f"picture: {plot}")
+
+
+def draw(fractions: tuple[float, ...], curves: dict[Ranking, list[list[float]]], clean: float, path: Path) -> None:
+    """Both curves: every chip a dot, the mean a line."""
+    with drawing("analog-digital", size=10):
+        figure = new_figure(760, 400)
+        axes = place(figure, 70, 30, 650, 300)
+        names = {Ranking.FISHER_PER_BYTE: "ranked by Fisher per byte", Ranking.RANDOM: "drawn at random"}
+        for (ranking, points), colour in zip(curves.items(), ("#0b6cab", "#e69f00"), strict=True):
+            axes.plot([100 * x for x in fractions], 100 * np.mean(points, axis=1), color=colour, label=names[ranking])
+            for x, chips in zip(fractions, points, strict=True):
+                axes.plot([100 * x] * len(chips), [100 * a for a in chips], "o", markersize=3, color=colour, alpha=0.6)
+        axes.axhline(100 * clean, color="#5d6875", linewidth=0.8, linestyle="--", label="all digital, int8")
+        axes.set_xlabel("weights that stay digital, %")
+        axes.set_ylabel("accuracy, %")
+        axes.grid(axis="y")
+        axes.legend(frameon=False, loc="lower right")
+        figure.savefig(path, facecolor="white")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FastSwitchError as error:
+        print(f"analog_digital: {error}", file=sys.stderr)
+        sys.exit(2)

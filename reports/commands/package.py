@@ -1,0 +1,81 @@
+"""``fastswitch package``: a SuperNet compiled for the driver of one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reports.commands.options import accelerator_option, file_option, seed_option
+from reports.terminal import Column, count, show_summary, shown
+
+SPACE = "fashion"
+"""The SuperNet whose weights ship."""
+
+COLUMNS = (
+    Column("subnet", "SubNet", 18, left=True),
+    Column("empty_cycles", "cycles", 9, count),
+    Column("best_cycles", "at best", 9, count),
+    Column("best", "with in the PB", 26, left=True),
+)
+
+
+@click.command(
+    "package",
+    epilog="\b\nExample:  fastswitch package --accelerator tiny --subgraphs 3 --out fashion.npz",
+)
+@click.option(
+    "--subnets",
+    metavar="NAME,…",
+    help=f"SubNets of {SPACE}, as `fastswitch subnets --space {SPACE}` names them; without it all that have weights.",
+)
+@click.option(
+    "--subgraphs",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="M",
+    help="How many SubGraphs the PB can be set to, beside the empty one; drawn as for `fastswitch table`.",
+)
+@accelerator_option
+@file_option("--out", "OUT.npz", "Where to write the package.", required=True)
+@seed_option
+def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
+    """Compile SubNets for the Python driver: weights, Programs and what they should count, in one file.
+
+    The driver (rtl/driver, or the folder that `fastswitch rtl` writes) runs them on a board with nothing but NumPy.
+    """
+    if out.suffix != ".npz":
+        raise click.UsageError(f"--out is {out}; give a name that ends in .npz")
+    from arch_model.accelerator import Accelerator
+    from arch_model.spaces import get_space
+    from arch_model.weights import load_weights
+    from mapper.candidates import draw_subgraphs
+    from rtl.driver.package import EMPTY, PackedSubNet
+    from rtl.driver_package import make_package
+    from sim.results import make_folder
+
+    machine, supernet, weights = Accelerator.load(accelerator), get_space(SPACE), load_weights()
+    names = subnets.split(",") if subnets else list(weights.subnets)
+    make_folder(out.parent)
+    nets = [supernet.subnet(name) for name in names]
+    chosen = draw_subgraphs(supernet, nets, subgraphs, machine, seed) if subgraphs else {}
+    with shown(len(names), COLUMNS) as (on_row, on_stage):
+        on_stage("compiling")
+
+        def on_subnet(name: str, packed: PackedSubNet) -> None:
+            cycles = {subgraph: program.predicted["CYCLES"] for subgraph, program in packed.programs.items()}
+            best = min(cycles, key=cycles.__getitem__)
+            row = {"subnet": name, "empty_cycles": cycles[EMPTY], "best_cycles": cycles[best], "best": best}
+            on_row(row)
+
+        package = make_package(supernet, weights, machine, names, chosen, on_subnet)
+    package.save(out)
+    show_summary(
+        {
+            "SubNets": len(package.subnets),
+            "SubGraphs": ", ".join(package.subgraphs),
+            "memory": f"{package.memory_bytes + len(package.programs):,} bytes",
+        }
+    )
+    click.echo(f"package  {out}")

@@ -1,0 +1,114 @@
+"""Everything that a study's folder gets: the page, pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch_model.errors import FastSwitchError
+from reports.canvas import require_matplotlib
+from reports.explore.again import again
+from reports.explore.layers import OnPoint
+from reports.explore.page import page
+from reports.explore.payload import payload
+from reports.explore.pictures import write_pictures
+from reports.explore.quantities import value_labels
+from reports.explore.reasons import reasons
+from sim.explore.pareto import pareto_front
+from sim.explore.price import left_out_of
+from sim.explore.study import CSV, write_csv
+from sim.results import make_folder
+
+if TYPE_CHECKING:
+    from sim.explore import Knob, Study
+
+LISTED = 6
+"""So many values of a knob, or SubNets, are named; of more, the ends."""
+
+
+def write_report(study: Study, folder: Path, on_point: OnPoint | None = None) -> Path:
+    """Write report.html, pareto.png, knobs.png, pareto.csv and points.csv; gives the page's path.
+
+    ``on_point(stage, done, total)`` is told about each point whose layers are worked out. Raises
+    :class:`~arch_model.errors.FastSwitchError` for a study without points, a missing library, or a folder that cannot
+    be written.
+    """
+    if not len(study.points):
+        raise FastSwitchError(f"study {study.folder} has no finished point yet; let fastswitch explore find some")
+    plotly = plotly_script()
+    require_matplotlib()
+    make_folder(folder)
+    legal = study.points["legal"].to_numpy(dtype=bool)
+    front = study.points[legal][pareto_front(study.points[legal], study.objectives).to_numpy(dtype=bool)]
+    write_csv(front, folder / "pareto.csv", header(study))
+    if folder != study.folder or not (folder / CSV).exists():
+        write_csv(study.points, folder / CSV, header(study))
+    illegal = reasons((int(str(point)), str(why)) for point, why in study.points["why"][~legal].items())
+    data = payload(study, on_point)
+    if data["legal"]:
+        write_pictures(data, folder)
+    text = page(facts(study), data, illegal, plotly)
+    path = folder / "report.html"
+    for name, content in {**again(study).files, path.name: text}.items():
+        try:
+            (folder / name).write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise FastSwitchError(f"cannot write {folder / name}: {error.strerror}") from None
+    return path
+
+
+def plotly_script() -> str:
+    """Plotly's JavaScript as its package ships it (4.8 MB: all charts; the package has no smaller bundle).
+
+    Raises :class:`~arch_model.errors.FastSwitchError` if Plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise FastSwitchError(
+            "the report needs plotly, which is not installed: pip install 'fastswitch[explore]'"
+        ) from None
+    return str(get_plotlyjs())
+
+
+def header(study: Study) -> dict[str, Any]:
+    """What the tables say of themselves, as those of :func:`sim.explore.explore` do."""
+    facts = {key: value for key, value in study.facts.items() if key != "base"}
+    made = {"version": version("fastswitch"), "accelerator": study.base.name, "accelerator_hash": study.base.hash()}
+    return facts | made
+
+
+def facts(study: Study) -> Mapping[str, str | list[str]]:
+    """What the page says of the study, by name."""
+    found: dict[str, str | list[str]] = {
+        "space": study.space,
+        "SubNets": _some(study.subnets),
+        "base": f"{study.base.name}, {study.base.kp} × {study.base.cp} DPEs, hash {study.base.hash()}",
+        "knobs": [knob_range(knob) for knob in study.knobs],
+        "sampler": f"{study.sampler}, seed {study.seed}",
+        "PB": "holds what fits of each SubNet" if study.cached == "fit" else "empty",
+        "FastSwitch": version("fastswitch"),
+    }
+    left_out = [f"{count:,} {kind} layers of the SubNets" for kind, count in left_out_of(study.nets).items()]
+    return found | {"not counted": left_out} if left_out else found
+
+
+def knob_range(knob: Knob) -> str:
+    """A knob and its values, in short.
+
+    >>> from sim.explore import Knob
+    >>> knob_range(Knob("KP", (8, 16, 32), "")), knob_range(Knob("PB", tuple(range(0, 8_500_000, 500_000)), "B"))
+    ('KP 8, 16, 32', 'PB 0 … 8 MB, 17 values')
+    """
+    labels = value_labels(sorted(knob.values), knob.unit)
+    if len(labels) > LISTED:
+        return f"{knob.name} {labels[0]} … {labels[-1]}, {len(labels):,} values"
+    return f"{knob.name} {', '.join(labels)}"
+
+
+def _some(names: tuple[str, ...]) -> list[str]:
+    if len(names) <= LISTED:
+        return list(names)
+    return [*names[: LISTED - 1], f"and {len(names) - LISTED + 1:,} more"]

@@ -1,0 +1,52 @@
+"""The command writes what the driver reads, the same bytes each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import fastswitch
+from rtl.driver import Package
+
+SMALL, DEEPER = "fashion-d111-w222", "fashion-d211-w222"
+
+
+def run(*words: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        fastswitch.main(["package", *map(str, words)])
+    return int(stop.value.code or 0)
+
+
+def test_writes_what_the_driver_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "other"):
+        assert run("--subnets", f"{SMALL},{DEEPER}", "--subgraphs", 2, "--out", tmp_path / f"{name}.npz") == 0
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
+    package = Package.load(tmp_path / "one.npz")
+    assert list(package.subnets) == [SMALL, DEEPER]
+    assert package.subgraphs == ("empty", f"fit-{SMALL}", f"fit-{DEEPER}")
+    said = capsys.readouterr().out
+    assert f"fit-{DEEPER}" in said and str(tmp_path / "one.npz") in said
+    assert f"{package.subnet(SMALL).programs['empty'].predicted['CYCLES']:,}" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--out", "fashion.zip"), "--out is fashion.zip; give a name that ends in .npz"),
+        (("--subnets", "fashion-d222-w222", "--out", "a.npz"), "SubNet fashion-d222-w222 has no integers"),
+        (("--accelerator", "huge", "--out", "a.npz"), "accelerator huge"),
+        (("--subgraphs", "-1", "--out", "a.npz"), "-1 is not in the range"),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: tuple[str, ...],
+    why: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*words) == 2
+    said = capsys.readouterr().err
+    assert why in said.splitlines()[-1] and "Traceback" not in said and not list(tmp_path.iterdir())

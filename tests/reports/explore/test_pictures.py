@@ -1,0 +1,47 @@
+"""The pictures show the numbers of the study."""
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from reports.canvas import drawing, new_figure
+from reports.explore.payload import payload
+from reports.explore.pictures import draw_front, draw_knobs, write_pictures
+
+
+@pytest.fixture(scope="module")
+def data(study):
+    return payload(study)
+
+
+def draw(draw_one, data, size):
+    with drawing("test"):
+        figure = new_figure(*size)
+        draw_one(figure, data)
+    return figure
+
+
+def test_points_lie_where_their_objectives_are_and_the_front_is_apart(data):
+    axes, bar = draw(draw_front, data, (1520, 1040)).axes
+    behind, ahead = axes.collections
+    front = np.array(data["points"]["front"], dtype=bool)
+    latency, energy, area = (np.array(column) for column in data["points"]["objectives"])
+    assert np.allclose(ahead.get_offsets(), np.column_stack([latency, energy])[front])
+    assert np.allclose(behind.get_offsets(), np.column_stack([latency, energy])[~front])
+    assert np.allclose(ahead.get_array(), area[front])
+    assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("latency, ms", "energy, µJ", "area, mm²")
+
+
+def test_a_panel_for_each_knob_and_objective_with_its_medians(data):
+    axes = draw(draw_knobs, data, (1360, 1040)).axes
+    assert len(axes) == len(data["effects"]) * len(data["objectives"])
+    first = data["effects"][0]
+    for row, panel in enumerate(axes[: len(data["objectives"])]):
+        assert np.allclose(panel.lines[0].get_ydata(), first["objectives"][row]["spread"][2])
+        assert panel.get_title(loc="right") == f"{100 * first['objectives'][row]['explained']:.0f} %"
+
+
+def test_files_are_large_enough_for_paper(data, tmp_path):
+    write_pictures(data, tmp_path)
+    assert matplotlib.image.imread(tmp_path / "pareto.png").shape[:2] == (1040, 1520)
+    assert matplotlib.image.imread(tmp_path / "knobs.png").shape[:2] == (2 * (70 + 450), 2 * (110 + 3 * 190))

@@ -1,0 +1,53 @@
+"""The README of machines with one stripe and with two: what software has to know of each."""
+
+import numpy as np
+import pytest
+
+from arch_model.accelerator import Accelerator
+from rtl.handover.ports import Port
+from rtl.handover.readme import LayerRow, readme
+from rtl.handover.smoke import Run, Smoke
+from rtl.registers import REGISTERS
+
+PORTS = [Port("aclk", "input", 1), Port("m_axi_wgt1_rdata", "input", 128)]
+LAYERS = [LayerRow("K=1 C=2", 250_000, 0.5), LayerRow("K=9 C=9", problem="its tile needs 9 bytes of the SB")]
+
+
+def page(name):
+    machine = Accelerator.load(name)
+    memory = np.zeros(1024, np.uint8)
+    runs = (Run("fills it", 0, 1, 77, (5, 6, 7, 8)),)
+    return readme(machine, PORTS, Smoke(machine, "two layers", runs, {"BASE_0": 0}, memory, memory, {}), LAYERS)
+
+
+@pytest.fixture(scope="module")
+def text():
+    return page("zcu104")
+
+
+def test_cycles(text):
+    assert "| K=1 C=2 | 250000 | 2.500 | 50% |" in text  # at 100 MHz
+    assert "| K=9 C=9 | | | its tile needs 9 bytes of the SB |" in text
+    assert "| fills it | 77 | 5 |" in text
+
+
+def test_memory_of_stripes(text):
+    assert "part i of the beat at `x` is 16 bytes at `WGT_BASE_i + x / 4`, on `m_axi_wgt<i>`" in text
+    assert "byte `x` is at `BASE_0 + x`, on `m_axi_act` and `m_axi_out`" in text
+    assert "byte `x` is at `BASE_0 + x`" in page("tiny")
+
+
+def test_registers_parameters_and_resources(text):
+    for register in REGISTERS:
+        assert f"| 0x{register.address:02X} | {register.name} |" in text
+    assert "| KP × CP | 16 × 9 |" in text and "| **all** |" in text and "the limits below" not in text
+
+
+def test_tables_have_as_many_cells_in_every_row(text):
+    cells = 0
+    for line in text.splitlines():
+        if line.startswith("|"):
+            cells = cells or line.count("|")
+            assert line.count("|") == cells, line
+        else:
+            cells = 0

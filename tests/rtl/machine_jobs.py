@@ -1,0 +1,80 @@
+"""Test helper: a small residual network as a job for a Bench, and what the job must leave in DRAM."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from arch_model.accelerator import Accelerator
+from arch_model.layer import INPUT
+from arch_model.timing import time_program
+from mapper.compile import compile_subnet
+from mapper.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
+from mapper.isa import Command
+from mapper.memory_map import MemoryMap
+from sim.bench import Job, JobResult
+from sim.reference import run_layers
+from tests.sim.random_nets import random_residual_net
+
+TINY = Accelerator.load("tiny")
+# Beats over two ports, four pixels a word.
+WIDE = TINY.replace(
+    name="wide",
+    array={"kp": 5, "cp": 2},
+    axi={"data_bits": 64, "max_burst": 8, "stripes": 2, "pixels": 4},
+    dram={"cycles_per_beat": 1, "latency_cycles": 9},
+    buffers={"pb_bytes": 4_500, "db_bytes": 5_400, "sb_bytes": 18_432, "zsb_bytes": 2_560},
+)
+
+
+class Net:
+    """A random residual network on a machine: every unit and every port has work."""
+
+    def __init__(self, accelerator: Accelerator, seed: int = 2) -> None:
+        rng = np.random.default_rng(seed)
+        supernet, subnet, weights, quant = random_residual_net(rng)
+        places = MemoryMap.build(supernet, [subnet], accelerator)
+        self.accelerator = accelerator
+        self.program = compile_subnet(subnet, supernet, accelerator, quant, places)
+        first = subnet.layers[0]
+        image = rng.integers(-128, 128, (first.C, first.H, first.W), dtype=np.int8)
+        beat = max(accelerator.beat_bytes, accelerator.weight_beat_bytes)
+        self.segments = tuple(
+            (address, np.pad(data, (0, -len(data) % beat)))
+            for address, data in (
+                *weights_segments(places, weights),
+                *zsb_segments(places, subnet, weights, quant),
+                image_segment(places, subnet, image),
+            )
+        )
+        self.expected = {INPUT: image, **run_layers(subnet.layers, weights, quant, image)}
+        self.cycles = time_program(self.program.commands, accelerator).cycles
+
+    def job(self, **changes) -> Job:
+        """The whole network, with some of the job's fields changed."""
+        program = self.program
+        job = Job(
+            program_address=program.address,
+            program_beats=program.beats,
+            program=program.encode(),
+            segments=self.segments,
+            weight_bytes=program.weight_bytes,
+            dump=(0, program.address),
+            watchdog_cycles=6 * self.cycles + 10_000,
+            predicted_cycles=self.cycles,
+        )
+        return replace(job, **changes)
+
+    def edited(self, at: int, **fields: int) -> bytes:
+        """The Program with some fields of one command changed."""
+        commands = list(self.program.commands)
+        commands[at] = Command(commands[at].opcode, {**commands[at].fields, **fields})
+        return replace(self.program, commands=tuple(commands)).encode()
+
+    def assert_right(self, result: JobResult) -> None:
+        """Every integer of every tensor, no error, and the cycles that were predicted but for 1 %."""
+        assert result.error_code == 0 and result.status == 0b010
+        for name in self.program.tensors:
+            assert (read_tensor(result.memory, self.program, name) == self.expected[name]).all(), name
+        assert abs(result.cycles - self.cycles) <= 0.01 * self.cycles
