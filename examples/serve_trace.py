@@ -36,11 +36,11 @@ SCHEDULERS = (
 @click.option("--queries", default=400, show_default=True, help="How many to draw.")
 @click.option("--seed", default=7, show_default=True, help="Seed of the drawn stream.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the last schedule's timeline as a PNG.")
-@click.option("--short", is_flag=True, help="20 queries, two SubGraphs: seconds.")
+@click.option("--short", is_flag=True, help="20 queries, one SubGraph: seconds.")
 def main(trace: Path | None, accelerator: str, queries: int, seed: int, plot: Path | None, short: bool) -> None:
     """Print a row for each scheduler."""
     machine = Accelerator.load(accelerator)
-    table = fashion_table(machine, candidates=2 if short else 6)
+    table = fashion_table(machine, candidates=1 if short else 6)
     if trace is None:
         trace = Path("trace.csv")
         arrivals = "bursty:200,300,6"

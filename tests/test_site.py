@@ -114,6 +114,14 @@ def test_tables_stay_on_the_page(site: Path, browser: Any) -> None:
         assert wide <= seen, page.name
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "bench/README.md", *map(str, PAGES)])
+def test_links_lead_somewhere_in_the_repository_too(page: str) -> None:
+    """As a host shows it: relative links are files or folders of the tree."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text):
+        assert ":" in target or ((ROOT / page).parent / target).exists(), target
+
+
 # ---- examples ----
 
 

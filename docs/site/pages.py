@@ -39,12 +39,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Fill in what is generated, and turn links of the repository into links of the site."""
     path = page.file.src_uri
     markdown = markdown.replace("<!-- help of every command -->", commands_text())
-    markdown = re.sub(r"<!-- public names of (\w+) -->", lambda m: names_text(m[1]), markdown)
+    markdown = re.sub(r"<!-- public names of ([\w.]+) -->", lambda m: names_text(m[1]), markdown)
     markdown = re.sub(r"<!-- source of (\S+) -->", lambda m: source_text(m[1]), markdown)
     home = "" if path in OUTSIDE else "docs"
     parts = FENCE.split(markdown)  # at odd places what stands in fences
     for i in range(0, len(parts), 2):
         parts[i] = LINK.sub(lambda m: site_link(m, posixpath.join(home, path), files), parts[i])
+        parts[i] = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", parts[i])  # narrow columns break anywhere else
     return "".join(parts)
 
 

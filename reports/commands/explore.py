@@ -74,6 +74,7 @@ from reports.terminal import counting, show_summary
     metavar="fit|none",
     help="What the PB holds while a SubNet runs: the part of its weights worth most, or nothing.",
 )
+@click.option("--report/--no-report", default=True, show_default=True, help="Write report.html and its pictures.")
 def command(
     space: str,
     subnets: str,
@@ -86,6 +87,7 @@ def command(
     seed: int,
     backend: str,
     cached: str,
+    report: bool,
 ) -> None:
     """Price machines: every combination of the knobs' values, or those that a sampler takes.
 
@@ -94,6 +96,10 @@ def command(
     from sim.explore import explore, load_study, pareto_front
     from sim.explore.price import left_out_of
 
+    if report:
+        from reports.explore import require_libraries, write_report
+
+        require_libraries()  # before the work that it shows
     names = tuple(objectives.split(","))
     done = total = 0
     with counting() as on_count:
@@ -110,7 +116,11 @@ def command(
         except KeyboardInterrupt:
             where = f"; {done:,} of {total:,} points are in {out}, the same command goes on with them"
             raise Interrupted(where if total else "") from None
-    study = load_study(out)
+        study = load_study(out)
+        try:
+            page = write_report(study, out, on_count) if report else None
+        except KeyboardInterrupt:
+            raise Interrupted(f"; all points are in {out}, the same command writes the report") from None
     legal = int(table["legal"].sum())
     summary: dict[str, object] = {"points": len(table), "legal": legal}
     if legal:
@@ -123,3 +133,5 @@ def command(
     if not legal:
         click.echo(f"note: no point is legal; the first: {table['why'].iloc[0]}", err=True)
     click.echo(f"table  {out / 'points.parquet'}")
+    if page:
+        click.echo(f"page   {page}")

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from sim.explore import Study
 
 MOST_POINTS = 24
-"""So many points of the front have their layers in the page, and of each so many SubNets:"""
-MOST_SUBNETS = 4
+"""So many points of the front have their layers in the page."""
 
 PORTS = 3
 """Wide ports: weights, activations, results."""

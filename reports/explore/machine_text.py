@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 import yaml
 
@@ -10,6 +11,11 @@ from arch_model.accelerator import Accelerator
 from arch_model.technology import Table
 
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@cache
+def _shipped(table: type[Table]) -> Table:
+    return table.shipped()
 
 
 def accelerator_yaml(accelerator: Accelerator) -> str:
@@ -25,7 +31,7 @@ def accelerator_yaml(accelerator: Accelerator) -> str:
     shipped = {
         name
         for name in fields
-        if isinstance(table := getattr(accelerator, name), Table) and table == type(table).shipped()
+        if isinstance(table := getattr(accelerator, name), Table) and table == _shipped(type(table))
     }
     data = accelerator.model_dump(mode="json", exclude=shipped)
     data = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in data.items()}  # 100000000 hertz

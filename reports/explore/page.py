@@ -9,7 +9,6 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from reports.explore.layers import MOST_SUBNETS
 from reports.explore.reasons import Reason
 from reports.stylesheet import stylesheet
 
@@ -104,7 +103,6 @@ def _body(data: Mapping[str, Any]) -> str:
     return Template(_file("body.html")).substitute(
         drawn="" if drawn == data["legal"] else f"{drawn:,} of {data['legal']:,} points are drawn, the front first.",
         layered="every point of the front" if every else f"{layered} of the {data['front']:,} points of the front",
-        most_subnets=MOST_SUBNETS,
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports.explore.again import again
 from reports.explore.effects import QUANTILES, effect, groups_of, order_of
-from reports.explore.layers import MOST_POINTS, MOST_SUBNETS, OnPoint, layer_data, spread_points
+from reports.explore.layers import MOST_POINTS, OnPoint, layer_data, spread_points
 from reports.explore.machine_text import accelerator_yaml, changed_lines
 from reports.explore.quantities import MEASURES, scale_of, value_labels
 from sim.explore.knobs import SUBNET
@@ -163,5 +163,10 @@ def _layered(study: Study, legal: pd.DataFrame, front: npt.NDArray[np.bool_]) ->
 
 
 def _subnets(study: Study, point: int) -> tuple[str, ...]:
+    """The SubNet that a point runs; where it runs several those with the fewest and most MACs."""
     values = study.values(point)
-    return (study.subnets[int(values[SUBNET])],) if SUBNET in values else study.subnets[:MOST_SUBNETS]
+    if SUBNET in values:
+        return (study.subnets[int(values[SUBNET])],)
+    least = min(study.nets, key=lambda net: net.macs)
+    most = max(study.nets, key=lambda net: net.macs)
+    return tuple(dict.fromkeys((least.name, most.name)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from reports.explore.layers import OnPoint
 from reports.explore.page import page
 from reports.explore.payload import payload
 from reports.explore.pictures import write_pictures
-from reports.explore.quantities import value_labels
+from reports.explore.quantities import value_labels, without_unit
 from reports.explore.reasons import reasons
 from sim.explore.pareto import pareto_front
 from sim.explore.price import left_out_of
@@ -37,8 +38,8 @@ def write_report(study: Study, folder: Path, on_point: OnPoint | None = None) ->
     """
     if not len(study.points):
         raise FastSwitchError(f"study {study.folder} has no finished point yet; let fastswitch explore find some")
+    require_libraries()
     plotly = plotly_script()
-    require_matplotlib()
     make_folder(folder)
     legal = study.points["legal"].to_numpy(dtype=bool)
     front = study.points[legal][pareto_front(study.points[legal], study.objectives).to_numpy(dtype=bool)]
@@ -59,17 +60,17 @@ def write_report(study: Study, folder: Path, on_point: OnPoint | None = None) ->
     return path
 
 
-def plotly_script() -> str:
-    """Plotly's JavaScript as its package ships it (4.8 MB: all charts; the package has no smaller bundle).
+def require_libraries() -> None:
+    """Raise :class:`~arch_model.errors.FastSwitchError` if what draws the report is not installed."""
+    require_matplotlib()
+    if find_spec("plotly") is None:
+        raise FastSwitchError("the report needs plotly, which is not installed: pip install 'fastswitch[explore]'")
 
-    Raises :class:`~arch_model.errors.FastSwitchError` if Plotly is not installed.
-    """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError:
-        raise FastSwitchError(
-            "the report needs plotly, which is not installed: pip install 'fastswitch[explore]'"
-        ) from None
+
+def plotly_script() -> str:
+    """Plotly's JavaScript as its package ships it (4.8 MB: all charts; the package has no smaller bundle)."""
+    from plotly.offline import get_plotlyjs
+
     return str(get_plotlyjs())
 
 
@@ -105,7 +106,8 @@ def knob_range(knob: Knob) -> str:
     labels = value_labels(sorted(knob.values), knob.unit)
     if len(labels) > LISTED:
         return f"{knob.name} {labels[0]} … {labels[-1]}, {len(labels):,} values"
-    return f"{knob.name} {', '.join(labels)}"
+    figures, unit = without_unit(labels)
+    return f"{knob.name} {', '.join(figures)} {unit}".rstrip()
 
 
 def _some(names: tuple[str, ...]) -> list[str]:

@@ -67,7 +67,7 @@ function logTicks(low, high) {
 
 function axis(title, values, logarithmic) {
   const made = {
-    title: { text: plain(title), font: { size: 13, color: variable("muted") }, standoff: 10 },
+    title: { text: plain(title), font: { size: 13, color: variable("muted") } },
     gridcolor: variable("grid"),
     linecolor: variable("muted"),
     tickcolor: variable("muted"),
@@ -75,7 +75,7 @@ function axis(title, values, logarithmic) {
     ticklen: 4,
     tickfont: { size: 12, color: variable("muted") },
     zeroline: false,
-    automargin: true,
+    automargin: "left",
   };
   if (!logarithmic) return { ...made, type: "linear", separatethousands: true };
   const low = Math.min(...values),
@@ -140,11 +140,10 @@ function objectiveText(n, objective) {
 function hoverText(n) {
   const measures = study.objectives.map((one, o) => `${plain(one.title)} <b>${plain(objectiveText(n, o))}</b>`);
   const set = study.knobs.map((knob, k) => `${plain(knob.name)} ${plain(knobText(n, k))}`);
+  const status = points.front[n] ? `, on the front${study.layers.costs[points.id[n]] ? ", with layers" : ""}` : "";
   const lines = [];
   for (let at = 0; at < set.length; at += 3) lines.push(set.slice(at, at + 3).join(" · "));
-  return [`<b>point ${points.id[n]}</b>${points.front[n] ? ", on the front" : ""}`, ...measures, ...lines].join(
-    "<br>",
-  );
+  return [`<b>point ${points.id[n]}</b>${status}`, ...measures, ...lines].join("<br>");
 }
 
 // YAML of a point's machine: the base's lines with those that differ, or a text of its own.

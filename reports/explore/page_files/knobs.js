@@ -137,7 +137,9 @@ function strip(effect, name) {
     textposition: "outside",
     textfont: { size: 11, color: variable("muted") },
     cliponaxis: false,
-    hovertext: effect.front.map((number, g) => `${figure(number)} of ${figure(effect.count[g])} points are on the front`),
+    hovertext: effect.front.map(
+      (number, g) => `${figure(number)} of ${figure(effect.count[g])} points are on the front`,
+    ),
     hovertemplate: "%{hovertext}<extra></extra>",
   };
 }
@@ -148,7 +150,7 @@ function drawKnob(plot, effect) {
   const panels = study.objectives.map((_, o) => panel(effect, o, 1 - (o * PANEL) / whole, whole));
   const last = `y${count + 1}`;
   const letters = Math.max(...effect.groups.map((text) => text.length)) * effect.groups.length;
-  const ticks = effect.groups.map((_, g) => g).filter((g) => g % Math.ceil(letters / 34) === 0);
+  const ticks = effect.groups.map((_, g) => g).filter((g) => g % Math.ceil(letters / 40) === 0);
   const made = Object.fromEntries(panels.map(({ name, made: own }) => [name.replace("y", "yaxis"), own]));
   made[`yaxis${count + 1}`] = {
     domain: [0, (STRIP - 34) / whole],

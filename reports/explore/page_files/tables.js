@@ -44,23 +44,10 @@ function headRow(heads, order, again) {
 // ---- layers ----
 
 const layerOrder = { key: "index", rising: true };
-const LAYER_HEADS = [
-  ["index", "layer", "left"],
-  ["shape", "K × C × R×S → P×Q", "left"],
-  ["macs", "MACs"],
-  ["cycles", "cycles"],
-  ["share", "share", "left"],
-  ["utilisation", "array busy"],
-  ["waits", "waited"],
-  ["dram_bytes", "DRAM bytes"],
-  ["pb_hit_bytes", "PB saved"],
-  ["density", "MACs/byte"],
-  ["energy_j", "energy"],
-  ["bound", "bound by", "left"],
-];
 
 function boundCell(bound) {
   const known = BOUNDS[bound];
+  if (bound.startsWith("unsupported")) return node("td", { class: "left", title: bound }, "not counted");
   if (!known) return node("td", { class: "left" }, bound.replace(/^fused: /, "with "));
   return node(
     "td",
@@ -70,77 +57,84 @@ function boundCell(bound) {
   );
 }
 
+const percent = (fraction) => `${(100 * fraction).toFixed(1)} %`;
+
+function shareCell(row, most) {
+  const bar = node("span", { class: "share", style: `width: ${(42 * row.share) / most}px` });
+  return node("td", { class: "left" }, bar, percent(row.share));
+}
+
+// Each column: what it sorts by, its heading, the cell of a layer that runs, the cell of the whole SubNet.
+function layerColumns(ran) {
+  const largest = (key) => Math.max(...ran.map((row) => row[key]), 0);
+  const sum = (key) => ran.reduce((total, row) => total + row[key], 0);
+  const [byMacs, inMacs] = largest("macs") >= 1e7 ? [1e-6, "MACs (M)"] : [1, "MACs"];
+  const [byJoules, inJoules] = largest("energy_j") >= 1e-3 ? [1e3, "energy (mJ)"] : [1e6, "energy (µJ)"];
+  const macs = aligned(ran.map((row) => row.macs * byMacs));
+  const energy = aligned(ran.map((row) => row.energy_j * byJoules));
+  const density = aligned(ran.map((row) => row.density));
+  const cell = (value) => node("td", {}, value);
+  const exact = (key, title) => [key, title, (row) => cell(figure(row[key])), cell(figure(sum(key)))];
+  const most = largest("share");
+  const busy = sum("macs") / (sum("cycles") * study.layers.machines[state.point].macs_per_cycle);
+  return [
+    ["macs", inMacs, (row) => cell(macs(row.macs * byMacs)), cell(macs(sum("macs") * byMacs))],
+    exact("cycles", "cycles"),
+    ["share", "share", (row) => shareCell(row, most), cell("")],
+    ["utilisation", "busy", (row) => cell(percent(row.utilisation)), cell(percent(busy))],
+    exact("waits", "waited"),
+    exact("dram_bytes", "DRAM bytes"),
+    exact("pb_hit_bytes", "PB saved"),
+    [
+      "density",
+      "MACs/byte",
+      (row) => cell(row.macs ? density(row.density) : "–"),
+      cell(density(sum("macs") / sum("dram_bytes"))),
+    ],
+    [
+      "energy_j",
+      inJoules,
+      (row) => cell(energy(row.energy_j * byJoules)),
+      cell(energy(sum("energy_j") * byJoules)),
+    ],
+  ];
+}
+
 function drawLayerTable(rows) {
-  const most = Math.max(...rows.map((row) => row.share || 0)),
-    ran = rows.filter((row) => BOUNDS[row.bound]);
-  const [joules, energyUnit] = Math.max(...ran.map((row) => row.energy_j)) >= 1e-3 ? [1e3, "mJ"] : [1e6, "µJ"];
-  const energy = aligned(ran.map((row) => row.energy_j * joules)),
-    density = aligned(ran.map((row) => row.density));
+  const ran = rows.filter((row) => BOUNDS[row.bound]);
+  const columns = layerColumns(ran);
   const body = sorted(rows, layerOrder).map((row) => {
-    const idle = !BOUNDS[row.bound],
-      cell = (text) => node("td", {}, idle ? "" : text);
+    const runs = Boolean(BOUNDS[row.bound]);
+    const kind = `pick${runs ? "" : " idle"}${row.index === chosenLayer ? " chosen" : ""}`;
     return node(
       "tr",
-      {
-        class: `pick${idle ? " idle" : ""}${row.index === chosenLayer ? " chosen" : ""}`,
-        "data-layer": row.name,
-        on: { click: () => pickLayer(row.index, false) },
-      },
+      { class: kind, "data-layer": row.name, on: { click: () => pickLayer(row.index, false) } },
       node("td", { class: "left" }, row.name),
       node("td", { class: "left" }, row.shape),
-      cell(figure(row.macs)),
-      cell(figure(row.cycles)),
-      node(
-        "td",
-        { class: "left" },
-        ...(idle
-          ? []
-          : [
-              node("span", { class: "share", style: `width: ${(54 * row.share) / most}px` }),
-              `${(100 * row.share).toFixed(1)} %`,
-            ]),
-      ),
-      cell(`${(100 * row.utilisation).toFixed(1)} %`),
-      cell(figure(row.waits)),
-      cell(figure(row.dram_bytes)),
-      cell(figure(row.pb_hit_bytes)),
-      cell(row.macs ? density(row.density) : "–"),
-      cell(energy(row.energy_j * joules)),
+      ...columns.map(([, , cell]) => (runs ? cell(row) : node("td"))),
       boundCell(row.bound),
     );
   });
-  const sum = (key) => rows.reduce((total, row) => total + (row[key] || 0), 0);
-  const macs = rows.reduce((total, row) => total + (row.cycles ? row.macs : 0), 0);
-  const roof = study.layers.machines[state.point],
-    cycles = sum("cycles");
+  const heads = [
+    ["index", "layer", "left"],
+    ["shape", "K × C × R×S → P×Q", "left"],
+    ...columns.map(([key, title]) => [key, title, key === "share" ? "left" : ""]),
+    ["bound", "bound by", "left"],
+  ];
+  const seconds = ran.reduce((total, row) => total + row.cycles, 0) / study.layers.machines[state.point].clock_hz;
+  const whole = `${rows.length} layers, ${figure(1e3 * seconds)} ms`;
   const foot = node(
     "tr",
     {},
-    node(
-      "td",
-      { class: "left", colspan: 2 },
-      `${rows.length} layers, ${figure((1e3 * cycles) / roof.clock_hz)} ms`,
-    ),
-    node("td", {}, figure(macs)),
-    node("td", {}, figure(cycles)),
-    node("td"),
-    node("td", {}, `${((100 * macs) / (cycles * roof.macs_per_cycle)).toFixed(1)} %`),
-    node("td", {}, figure(sum("waits"))),
-    node("td", {}, figure(sum("dram_bytes"))),
-    node("td", {}, figure(sum("pb_hit_bytes"))),
-    node("td", {}, density(macs / sum("dram_bytes"))),
-    node("td", {}, energy(sum("energy_j") * joules)),
+    node("td", { class: "left", colspan: 2 }, whole),
+    ...columns.map((one) => one[3]),
     node("td"),
   );
   byId("layer-table").replaceChildren(
     node(
       "thead",
       {},
-      headRow(
-        LAYER_HEADS.map(([key, title, kind]) => [key, key === "energy_j" ? `energy (${energyUnit})` : title, kind]),
-        layerOrder,
-        () => drawLayerTable(rows),
-      ),
+      headRow(heads, layerOrder, () => drawLayerTable(rows)),
     ),
     node("tbody", {}, ...body),
     node("tfoot", {}, foot),

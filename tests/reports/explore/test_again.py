@@ -33,6 +33,8 @@ def test_it_gives_the_same_figures(study, tmp_path, monkeypatch):
     assert found.exit_code == 0, found.output
     row = load_study("again").points.iloc[0]
     assert row.to_dict() == study.points.loc[point].to_dict()
+    assert (tmp_path / "again" / "report.html").stat().st_size > 4e6
+    assert "again/report.html" in found.output
 
 
 def test_a_base_and_subnets_without_names_of_their_own_are_files(study, tmp_path, monkeypatch):
@@ -46,8 +48,9 @@ def test_a_base_and_subnets_without_names_of_their_own_are_files(study, tmp_path
     assert [entry["name"] for entry in json.loads(made.files[SUBNETS])] == ["my $net 0", "my $net 1"]
     for name, text in made.files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    found = CliRunner().invoke(cli, [*command(own, 1)[1:], "--backend", "joblib:1"])
+    found = CliRunner().invoke(cli, [*command(own, 1)[1:], "--backend", "joblib:1", "--no-report"])
     assert found.exit_code == 0, found.output
+    assert not (tmp_path / "again" / "report.html").exists()
     assert load_study("again").points.iloc[0].to_dict() == own.points.loc[1].to_dict()
 
 
