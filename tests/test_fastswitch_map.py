@@ -38,7 +38,10 @@ def test_map_json_adds_up(capsys: pytest.CaptureFixture[str], objective: str) ->
     ("words", "message"),
     [
         (("map", "--layer", "K=3"), "fastswitch: layer 'K=3': C is missing; give C=..\n"),
-        (("map", "--layer", "K=3 C=3 groups=3"), "fastswitch: layer layer: groups is 3; the mapper takes 1\n"),
+        (
+            ("map", "--layer", "K=3 C=3 groups=3"),
+            "fastswitch: layer layer: kind is a depthwise conv; give a dense conv or linear, which have mappings\n",
+        ),
         (
             ("map", "--layer", "K=4 C=4000 R=3 S=3 H=28 W=28"),
             "fastswitch: layer layer: its input rows need 360180 bytes of a half of the SB; tiny has 27648\n",

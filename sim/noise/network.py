@@ -61,6 +61,10 @@ class Network:
                     f"network {self.name}: layer {layer.name} is {what}; the noise study runs conv and linear without "
                     "groups, add and pool"
                 )
+            if getattr(self.quant.get(layer.name), "table", None) is not None:
+                raise AnalogError(
+                    f"network {self.name}: layer {layer.name} has an activation table; the noise study runs clamps"
+                )
 
     @classmethod
     def of_subnet(cls, name: str, weights: SuperNetWeights) -> Network:
@@ -103,7 +107,8 @@ class Network:
             digest.update(repr(layer).encode())
             q = self.quant[layer.name]
             for value in vars(q).values():
-                digest.update(np.asarray(value, dtype=np.int64).tobytes())
+                if value is not None:  # an activation table
+                    digest.update(np.asarray(value, dtype=np.int64).tobytes())
             if layer.kind.has_weights:
                 digest.update(np.ascontiguousarray(self.weights[layer.name]).tobytes())
         return digest.hexdigest()[:12]

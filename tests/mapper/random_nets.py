@@ -91,7 +91,7 @@ def random_channelwise(rng, kind=None) -> Layer:
     """A depthwise conv, a pool over windows or a scaling of odd sizes, legal for the machine."""
     kinds = Kind.CONV, Kind.CONV, Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE
     kind = kind or kinds[rng.integers(len(kinds))]
-    c, h, w = int(rng.integers(1, 40)), int(rng.integers(1, 16)), int(rng.integers(1, 16))
+    c, h, w = int(rng.integers(2, 40)), int(rng.integers(1, 16)), int(rng.integers(1, 16))
     shape = {"K": c, "C": c, "H": h, "W": w}
     if kind is Kind.SCALE:
         return Layer("layer", kind, **shape, inputs=("x", "factors"))

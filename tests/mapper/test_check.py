@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from arch_model.accelerator import Accelerator
-from arch_model.layer import Kind, Layer
+from arch_model.layer import INPUT, Activation, Kind, Layer
 from arch_model.spaces import get_space
+from arch_model.supernet import SubNet, SuperNet
 from mapper.check import ProgramError
 from mapper.compile import compile_layer, compile_subnet, single_layer
 from mapper.isa import Command, Memory, Opcode
@@ -120,3 +121,52 @@ def test_zsb_table_overwritten_while_its_layer_still_runs(late):
     else:
         with pytest.raises(ProgramError, match=r"overwrites ZSB .* while it may be read"):
             check_program(replace(edited, commands=commands))
+
+
+@pytest.fixture(scope="module")
+def deep():
+    """A depthwise layer with a table, and a scaling after it."""
+    layers = (
+        Layer("deep", Kind.CONV, 9, 9, 3, 3, 8, 8, padding=1, groups=9, inputs=(INPUT,), activation=Activation.HSWISH),
+        Layer("all", Kind.POOL, 9, 9, H=8, W=8, inputs=("deep",)),
+        Layer("times", Kind.SCALE, 9, 9, H=8, W=8, inputs=("deep", "all")),
+        Layer("most", Kind.MAXPOOL, 9, 9, 3, 3, 8, 8, 2, 1, inputs=("times",)),
+    )
+    subnet = SubNet("part", "whole", layers)
+    supernet = SuperNet("whole", subnet.weight_layers, lambda: subnet, lambda name: {}, ("part",))
+    quant = random_quant(subnet, np.random.default_rng(0))
+    program = compile_subnet(subnet, supernet, TINY, quant, MemoryMap.build(supernet, [subnet], TINY))
+    check_program(program)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("opcode", "field", "changes", "message"),
+    [
+        (Opcode.PASS, "depthwise", {"reps": 2}, "reps of PASS is 2"),
+        (Opcode.PASS, "depthwise", {"pointwise": 1}, "pointwise of PASS is 1"),
+        (Opcode.PASS, "depthwise", {"sub": 3}, "sub of PASS is 3"),
+        (Opcode.PASS, "depthwise", {"last_banks": 3}, "last_banks of PASS is 3"),
+        (Opcode.PASS, "depthwise", {"last_lanes": 2}, "last_lanes of PASS is 2"),
+        (Opcode.PASS, "depthwise", {"out_cols": 9}, "out_cols of PASS is 9"),
+        (Opcode.PASS, "depthwise", {"depthwise": 0, "stride": 0}, "stride of PASS is 0"),
+        (Opcode.PASS, "depthwise", {"depthwise": 0}, "are in another layout"),
+        (Opcode.PASS, "maximum", {"finish": 0}, "maximum of PASS is 1"),
+        (Opcode.PASS, "table", {"table": 3}, "table of PASS is 3"),
+        (Opcode.PASS, "table", {"table": 2}, "reads activation tables 1..1, which nobody wrote"),
+        (Opcode.LOAD_ACT, "skew", {"skew": 0}, "are in another layout"),
+        (Opcode.LOAD_ACT, "skew", {"pointwise": 1}, "skew of LOAD_ACT is 1"),
+        (Opcode.STORE, "multiply", {"use_b": 0}, "multiply of STORE is 1"),
+    ],
+)
+def test_fields_that_do_not_go_together(deep, opcode, field, changes, message):
+    at = users(deep, opcode, field)[0]
+    with pytest.raises(ProgramError, match=re.escape(message)):
+        check_program(edit(deep, at, **changes))
+
+
+@pytest.mark.parametrize("changes", [{"slot": 2}, {"runs": 2}, {"run_beats": 63}])
+def test_a_table_is_256_bytes_in_one_of_two_places(deep, changes):
+    at = next(i for i in users(deep, Opcode.LOAD_WGT, "memory") if deep.commands[i]["memory"] == Memory.TABLE)
+    with pytest.raises(ProgramError, match=f"command {at}: {next(iter(changes))} of LOAD_WGT is"):
+        check_program(edit(deep, at, **changes))
