@@ -41,6 +41,7 @@ def test_the_bench_has_the_numbers():
         "localparam BEAT_BYTES = 16;",
         "localparam STRIPES = 2;",
         "localparam DEPTH = 512;",
+        "check_register(\"SHAPE\", 8'h04, 32'h200910);",
         "write_register(8'h20, 0);  // BASE_0",
         "write_register(8'h24, 4096);  // BASE_1",
         "run(32'h00000400, 7, 1234, 1, 2, 3, 4);  // first",
