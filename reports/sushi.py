@@ -43,9 +43,9 @@ two, and a run that was interrupted goes on where it was.
 
 What SUSHI (MLSys 2023; IEEE Micro 2023) published is set beside what our model gives on machines like `{preset}`
 ({kp} × {cp} DPEs, {mhz} MHz) whose PB and ports vary. GB/s count the board's six ports: a third each for weights,
-activations and results ([the machine](hardware.md)). Less than the shipped {gb_s} GB/s is a beat every second or fourth cycle,
-more a beat twice as wide, of which LOAD_ACT and STORE still move {moved} bytes a cycle. Every figure is against the
-*same machine with nothing in its PB*; the PB's area is not given to another buffer. Layers are cut as the compiler
+activations and results ([the machine](hardware.md)). Less than the shipped {gb_s} GB/s is a beat every second or fourth
+cycle, more a beat twice as wide, of which LOAD_ACT and STORE still move {moved} bytes a cycle. Every figure is against
+the *same machine with nothing in its PB*; the PB's area is not given to another buffer. Layers are cut as the compiler
 cuts them, not as `fastswitch map` finds best. Streams: {queries} queries, seeds {seeds}, temporal locality 0.8, no
 query waits for another; Q = 4, SubGraphs of the SubNets themselves.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
-from rtl.control import ADDRESS
+from rtl.registers import ADDRESS, REGISTERS
 
 TEMPLATE = Path(__file__).parent / "data" / "smoke.v"
 
@@ -72,6 +72,11 @@ class Smoke:
             "DEPTH": len(self.before) // a.port_bytes,
             "LATENCY": a.dram.latency_cycles,
             "CYCLES_PER_BEAT": a.dram.cycles_per_beat,
+            "RESETS": "\n".join(
+                f'        check_register("{register.name}", 8\'h{register.address:02x}, '
+                f"32'h{register.reset_value(a):x});"
+                for register in REGISTERS
+            ),
             "BASES": "\n".join(
                 f"        write_register(8'h{ADDRESS[name]:02x}, {base});  // {name}"
                 for name, base in self.bases.items()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
-from rtl.registers import BITS, REGISTERS, Access, Field, Machine, Register
+from rtl.errors import ERROR_BITS, MEANING
+from rtl.registers import BITS, FIELDS, REGISTERS, Access, Field, Machine, Register
 
 NAME = "fastswitch"
 
@@ -34,10 +35,20 @@ def systemrdl(machine: Machine) -> str:
         f"    default accesswidth = {BITS};",
         "    littleendian;",
         "    lsb0;",
+        _error_codes(),
         *(_register(register, machine) for register in REGISTERS),
         "};",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _error_codes() -> str:
+    """The values of STATUS's field ``code``, each meaning in words that stand alone."""
+    rows = [f"        NONE = {ERROR_BITS}'d0;"]
+    for code, text in MEANING.items():
+        alone = re.sub(r" \(.*\)$", "", text).replace("the same", "SLVERR or DECERR")
+        rows.append(f"        {code.name} = {ERROR_BITS}'d{int(code)} {{ desc = {_quoted(alone)}; }};")
+    return "\n    enum error_code {\n" + "\n".join(rows) + "\n    };"
 
 
 def _register(register: Register, machine: Machine) -> str:
@@ -50,8 +61,9 @@ def _register(register: Register, machine: Machine) -> str:
 
 def _field(field: Field, access: Access, machine: Machine) -> str:
     reset = f"{field.width}'h{field.reset_value(machine):x}"
+    encoded = " encode = error_code;" if field is FIELDS["STATUS", "code"] else ""
     return (
-        f"        field {{\n            desc = {_quoted(field.doc)};\n            {_PROPERTIES[access]}\n"
+        f"        field {{\n            desc = {_quoted(field.doc)};\n            {_PROPERTIES[access]}{encoded}\n"
         f"        }} {field.name}[{field.high}:{field.low}] = {reset};"
     )
 

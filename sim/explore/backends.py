@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -107,6 +108,13 @@ class _Ray:
                     ) from None
 
 
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens at ``[protocol://]host:port``; Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=5).close()
+
+
 @contextmanager
 def _ray(address: str, workers: int) -> Iterator[Backend]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -118,10 +126,11 @@ def _ray(address: str, workers: int) -> Iterator[Backend]:
     if own:
         try:
             if address:
+                _knock(address)
                 ray.init(address=address, **quiet)
             else:
                 ray.init(num_cpus=workers, include_dashboard=False, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise ExploreError(f"Ray cluster {address or 'local'} cannot be reached: {_first_line(error)}") from None
     try:
         yield _Ray(ray, max(1, int(ray.cluster_resources().get("CPU", workers))))
@@ -171,6 +180,7 @@ def _dask(address: str, workers: int) -> Iterator[Backend]:
                 yield _Dask(client, workers)
             return
         try:
+            _knock(address)
             client = Client(address, timeout="10s")
         except (OSError, ValueError) as error:
             raise ExploreError(f"Dask cluster {address} cannot be reached: {_first_line(error)}") from None

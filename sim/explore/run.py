@@ -184,7 +184,7 @@ def _difference(one: Any, other: Any) -> tuple[str, str]:
         if isinstance(one, dict) and isinstance(other, dict):
             key = next(key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key))
             one, other = one.get(key), other.get(key)
-            if not isinstance(one, dict | list):
+            if not isinstance(one, dict | list) and key != "name":
                 return f"{key} {_short(one)}", f"{key} {_short(other)}"
         elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             one, other = next((a, b) for a, b in zip(one, other, strict=True) if a != b)
@@ -250,7 +250,7 @@ class _Run:
         places = self.question.places(cells)
         keys = places[:, [i for i, is_core in enumerate(core) if is_core]]
         order = np.lexsort((cells, *keys.T[::-1]))
-        size = max(1, min(TASK, -(-len(points) // (4 * workers))))
+        size = max(1, min(TASK, -(-len(points) // (16 * workers))))
         starts = [0]
         changes = np.flatnonzero((keys[order][1:] != keys[order][:-1]).any(axis=1)) + 1
         while starts[-1] + size < len(points):
@@ -276,7 +276,6 @@ class _Run:
             place = {points[cell]: cell for cell in cells}
             if len(left):
                 self._price(backend, left, np.array([place[n] for n in left.tolist()], np.int64))
-                search.keep(self.study.folder, points)
             rows = self.done.loc[numbers]
             self._check(cells, rows)
             values = costs(rows, self.question.objectives).tolist()
@@ -286,8 +285,7 @@ class _Run:
         self.on_count("pricing points", priced, self.total)
         for _ in search.batches(count, answer):
             pass
-        search.keep(self.study.folder, points)
-        self.total = max(len(self.done), len(points))
+        search.keep(self.study.folder, lambda done, total: self.on_count("keeping trials", done, total))
 
     def _check(self, cells: list[int], rows: pd.DataFrame) -> None:
         names = [knob.name for knob in self.question.knobs]

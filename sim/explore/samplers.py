@@ -85,8 +85,6 @@ class Search:
         self.study = self.optuna.create_study(
             directions=["minimize"] * len(question.objectives), sampler=_sampler(self.optuna, sampler, seed)
         )
-        self.kept: Any = None
-        self.there = 0
         integer = self.optuna.distributions.IntDistribution
         self.space = {knob.name: integer(0, len(knob.values) - 1) for knob in question.knobs}
 
@@ -101,7 +99,7 @@ class Search:
         most = min(count, self.question.size)
         while len(given) < most and idle < 20:
             trials = [self.study.ask(self.space) for _ in range(BATCH)]
-            cells = [self.question.cell([trial.params[knob.name] for knob in self.question.knobs]) for trial in trials]
+            cells = [self._cell(trial) for trial in trials]
             new = [cell for cell in dict.fromkeys(cells) if cell not in given][: most - len(given)]
             given |= dict.fromkeys(new)
             idle = 0 if new else idle + 1
@@ -115,35 +113,42 @@ class Search:
                 trial.set_constraint("illegal", 1.0 if values is None else -1.0)
                 self.study.tell(trial, [BAD] * len(self.question.objectives) if values is None else list(values))
 
-    def keep(self, folder: Path, points: Mapping[int, int]) -> None:
-        """Put the finished trials that are not there yet into the folder's database, for Optuna's own tools.
+    def keep(self, folder: Path, on_count: Callable[[int, int], None]) -> None:
+        """Put the points, as trials in their order, into the folder's database for Optuna's own tools.
 
-        ``points``: by cell, the number of the point. Knobs are in base units there, an illegal point is a failed trial.
+        Those that are there stay. Knobs are in base units there; an illegal point is a failed trial. Told how many are
+        there and how many there will be. Some tens of milliseconds each, so it comes last.
         """
         optuna = self.optuna
-        finished = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        first: dict[int, Any] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.state.is_finished():
+                first.setdefault(self._cell(trial), trial)
         try:
-            if self.kept is None:
-                self.kept = optuna.create_study(
-                    storage=f"sqlite:///{folder / SQLITE}",
-                    study_name="fastswitch",
-                    directions=self.study.directions,
-                    load_if_exists=True,
-                )
-                self.kept.set_metric_names(list(self.question.objectives))
-                self.there = len(self.kept.get_trials(deepcopy=False))
-            self.kept.add_trials(self._trial(trial, points) for trial in finished[self.there :])
+            kept = optuna.create_study(
+                storage=f"sqlite:///{folder / SQLITE}",
+                study_name="fastswitch",
+                directions=self.study.directions,
+                load_if_exists=True,
+            )
+            kept.set_metric_names(list(self.question.objectives))
+            there = len(kept.get_trials(deepcopy=False))
+            for number, trial in enumerate(first.values()):
+                if number >= there:
+                    kept.add_trial(self._trial(trial, number))
+                    on_count(number + 1, len(first))
         except Exception as error:  # SQLAlchemy's errors are many and its own
             cause = getattr(error, "orig", None) or error
             raise ExploreError(f"cannot write {folder / SQLITE}: {cause}; finished points are kept") from None
-        self.there = max(self.there, len(finished))
 
-    def _trial(self, trial: Any, points: Mapping[int, int]) -> Any:
+    def _cell(self, trial: Any) -> int:
+        return self.question.cell([trial.params[knob.name] for knob in self.question.knobs])
+
+    def _trial(self, trial: Any, number: int) -> Any:
         optuna, state = self.optuna, self.optuna.trial.TrialState
-        places = [trial.params[knob.name] for knob in self.question.knobs]
         params, space = {}, {}
-        for knob, place in zip(self.question.knobs, places, strict=True):
-            params[knob.name] = knob.values[place]
+        for knob in self.question.knobs:
+            params[knob.name] = knob.values[trial.params[knob.name]]
             space[knob.name] = optuna.distributions.CategoricalDistribution(knob.values)
         legal = next(iter(trial.values)) < BAD
         return optuna.trial.create_trial(
@@ -151,5 +156,5 @@ class Search:
             params=params,
             distributions=space,
             values=trial.values if legal else None,
-            user_attrs={"point": points[self.question.cell(places)]},
+            user_attrs={"point": number},
         )

@@ -250,6 +250,8 @@ module smoke;
         repeat (8) step;
         aresetn = 1;
         step;
+        // Every register has the value that the register map gives it after reset.
+@RESETS@
 @BASES@
         write_register(IRQ_ENABLE, 1);
 @RUNS@

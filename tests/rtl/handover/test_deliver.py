@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -102,3 +103,20 @@ def test_a_read_only_folder(tmp_path):
 def test_a_folder_that_nobody_can_write_to():
     with pytest.raises(FastSwitchError, match="cannot write to"):
         deliver(FILES, Path("/proc/self/there"))
+
+
+def test_no_half_of_a_file_is_left(tmp_path):
+    """A write that breaks off, here at a limit of the process, as a full disk would."""
+    resource = pytest.importorskip("resource", reason="this system has no such limits")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(FastSwitchError, match="cannot write to"):
+            deliver({"a": b"small", "b": bytes(100_000)}, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert contents(tmp_path) == {"a": b"small"}
+    deliver({"a": b"small", "b": bytes(100_000)}, tmp_path)
+    assert contents(tmp_path).keys() == {"a", "b", MANIFEST}

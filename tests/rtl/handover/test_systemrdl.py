@@ -9,6 +9,7 @@ import pytest
 
 import rtl.handover.systemrdl
 from arch_model.accelerator import Accelerator
+from rtl.errors import ErrorCode
 from rtl.handover.systemrdl import register_files, settled, systemrdl
 from rtl.registers import REGISTERS, Access
 
@@ -56,6 +57,10 @@ def test_round_trip(tmp_path):
             assert (there.is_sw_readable, there.is_sw_writable) == SOFTWARE[register.access]
             assert (there.get_property("onwrite") is not None) == (register.access is Access.CLEAR)
             assert there.get_property("singlepulse") == (register.access is Access.COMMAND)
+            codes = there.get_property("encode")
+            assert (codes is not None) == (field.name == "code")
+            if codes is not None:
+                assert {code.name: code.value for code in codes} == {"NONE": 0, **ErrorCode.__members__}
             assert there.is_hw_writable == (register.access in (Access.READ, Access.CLEAR, Access.COUNT))
 
 

@@ -1,0 +1,112 @@
+"""A study on disk: read while it grows, its machines, its layer tables, its files."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import AcceleratorError
+from sim.explore import ExploreError, Study, explore, load_study
+from sim.explore.study import read_facts, read_points, write_csv, write_facts, write_parquet
+
+VARY = "KP=2,3,4 PB=0,48KB SB=1,54KB"
+NETS = ("fashion-d111-w222", "fashion-d222-w444")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    folder = tmp_path_factory.mktemp("study")
+    explore("fashion", NETS, VARY, ("latency", "energy"), folder, "tiny", backend="joblib:1")
+    return load_study(folder)
+
+
+def test_a_study_is_read_as_it_was_asked_for(study: Study) -> None:
+    assert (study.space, study.subnets, study.base) == ("fashion", NETS, Accelerator.load("tiny"))
+    assert [(knob.name, knob.values, knob.unit) for knob in study.knobs] == [
+        ("KP", (2, 3, 4), ""), ("PB", (0, 48_000), "B"), ("SB", (1000, 54_000), "B"),
+    ]  # fmt: skip
+    assert (study.objectives, study.sampler, study.seed, study.cached) == (("latency", "energy"), "grid", 0, "fit")
+    points = study.points
+    assert list(points) == ["KP", "PB", "SB", "legal", "why", "latency", "energy"]
+    assert points.index.tolist() == list(range(12)) and points["KP"].tolist() == [2] * 4 + [3] * 4 + [4] * 4
+    assert points["legal"].tolist() == [False, True] * 6
+    assert points.loc[points["legal"], "why"].eq("").all() and points["latency"].isna().eq(~points["legal"]).all()
+
+
+def test_a_points_machine_and_layers(study: Study) -> None:
+    machine = study.accelerator(11)
+    assert (machine.name, machine.kp, machine.buffers.pb_bytes) == ("tiny-11", 4, 48_000)
+    layers = study.layers(11)
+    sums = layers.groupby("subnet")["latency_s"].sum()
+    assert sums.mean() == pytest.approx(study.points["latency"][11], rel=1e-12)
+    assert layers.groupby("subnet")["energy_j"].sum().mean() == pytest.approx(study.points["energy"][11], rel=1e-12)
+    one = study.layers(11, NETS[1])
+    pd.testing.assert_frame_equal(one, layers[layers["subnet"] == NETS[1]].reset_index(drop=True), check_dtype=False)
+
+
+def test_what_is_not_there_is_named(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(ExploreError, match="has no point 12; give one of 0 to 11"):
+        study.accelerator(12)
+    with pytest.raises(ExploreError, match="runs no SubNet nobody"):
+        study.layers(11, "nobody")
+    with pytest.raises(ExploreError, match="does not exist; give a folder that fastswitch explore wrote"):
+        load_study(tmp_path)
+    (tmp_path / "study.sqlite").write_bytes(b"not a database, not at all" * 50)
+    with pytest.raises(ExploreError, match="file is not a database"):
+        load_study(tmp_path)
+    illegal = explore("fashion", NETS[:1], "DRAM=7MB/s", ("area",), tmp_path / "x", "tiny", backend="joblib:1")
+    assert not illegal["legal"][0]
+    with pytest.raises(AcceleratorError, match="DRAM is 7e"):
+        load_study(tmp_path / "x").accelerator(0)
+
+
+def test_tables_say_what_made_them(study: Study) -> None:
+    assert sorted(file.name for file in study.folder.iterdir()) == [
+        ".lock", "points.csv", "points.parquet", "study.sqlite",
+    ]  # fmt: skip
+    facts = json.loads(pq.read_schema(study.folder / "points.parquet").metadata[b"fastswitch"])
+    assert facts["accelerator_hash"] == study.base.hash() and facts["seed"] == 0 and facts["version"]
+    text = (study.folder / "points.csv").read_text()
+    assert text.startswith("# format: 1\n") and '# sampler: "grid"\n' in text
+    csv = pd.read_csv(study.folder / "points.csv", comment="#", index_col="point", keep_default_na=False)
+    assert csv["KP"].tolist() == study.points["KP"].tolist()
+
+
+def test_points_of_parts_and_of_the_whole_are_read_once(tmp_path: Path) -> None:
+    def rows(*points: int) -> pd.DataFrame:
+        return pd.DataFrame({"KP": points}, index=pd.Index(points, name="point"))
+
+    assert read_points(tmp_path).empty
+    write_parquet(rows(5, 4), tmp_path / "points" / "b.parquet")
+    write_parquet(rows(0), tmp_path / "points" / "a.parquet")
+    (tmp_path / "points" / ".c.parquet.partial").write_bytes(b"half of a file")
+    assert read_points(tmp_path).index.tolist() == [0, 4, 5]
+    write_parquet(rows(0, 1), tmp_path / "points.parquet")
+    assert read_points(tmp_path)["KP"].tolist() == [0, 1, 4, 5]
+    (tmp_path / "points" / "d.parquet").write_bytes(b"no table")
+    with pytest.raises(ExploreError, match="a table of points cannot be read"):
+        read_points(tmp_path)
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"KP": [1]}, index=pd.Index([0], name="point"))
+    (tmp_path / "file").write_text("in the way")
+    for write in (lambda path: write_parquet(frame, path), lambda path: write_csv(frame, path, {})):
+        with pytest.raises(ExploreError, match=r"cannot write .*finished points are kept"):
+            write(tmp_path / "file" / "points.parquet")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_facts_are_kept_beside_what_others_put_into_the_database(tmp_path: Path) -> None:
+    assert read_facts(tmp_path) is None
+    with sqlite3.connect(tmp_path / "study.sqlite") as connection:
+        connection.execute("CREATE TABLE studies (name TEXT)")
+    assert read_facts(tmp_path) is None
+    write_facts(tmp_path, {"seed": 3, "knobs": [1.5]})
+    assert read_facts(tmp_path) == {"seed": 3, "knobs": [1.5]}
