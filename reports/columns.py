@@ -30,6 +30,13 @@ COSIM_COLUMNS = (
     Column("mismatches", "mismatches", 10, count),
 )
 
+WHOLE_COLUMNS = (
+    Column("subnet", "SubNet", 36, left=True),
+    Column("part", "part", 5, left=True),
+    *COSIM_COLUMNS[1:5],
+    COSIM_COLUMNS[-1],
+)
+
 LAYER_COLUMNS = (
     Column("kind", "kind", 7, left=True),
     *(Column(size, size, 5) for size in "KCRSHW"),

@@ -31,7 +31,7 @@ class Outcome:
     """A Program, its prediction, and what the RTL made of it.
 
     ``mismatches``: int8 values of any tensor in DRAM that differ from the reference's. ``simulated_bytes``: DRAM
-    bytes by port, as the hardware counted them.
+    bytes by port, as the hardware counted them. ``memory``: DRAM up to the Program, weights as zeros.
     """
 
     program: Program
@@ -39,6 +39,7 @@ class Outcome:
     result: JobResult
     mismatches: int
     simulated_bytes: dict[str, int]
+    memory: npt.NDArray[np.uint8]
 
     @property
     def cycle_error(self) -> float:
@@ -85,4 +86,4 @@ def run_program(bench: Bench, program: Program, segments: Iterable[Segment], exp
     beat = dict.fromkeys(PORTS, accelerator.beat_bytes)
     beat |= {"wgt": accelerator.weight_beat_bytes, "prog": accelerator.program_beat_bytes}
     bytes_ = {port: result.counters[counter] * beat[port] for port, counter in BEAT_COUNTERS.items()}
-    return Outcome(program, predicted, result, mismatches, bytes_)
+    return Outcome(program, predicted, result, mismatches, bytes_, memory)

@@ -1,4 +1,4 @@
-"""``fastswitch cosim``: the rows of a layer table on the RTL, one by one."""
+"""``fastswitch cosim``: the rows of a layer table on the RTL, one by one; or whole SubNets, image in, logits out."""
 
 from __future__ import annotations
 
@@ -7,46 +7,83 @@ from typing import Any
 
 import click
 
-from reports.columns import COSIM_COLUMNS
+from reports.columns import COSIM_COLUMNS, WHOLE_COLUMNS
 from reports.commands.options import accelerator_option, file_option, seed_option, simulator_option
 from reports.terminal import show_summary, shown
 
 
 @click.command(
     "cosim",
-    epilog="\b\nExample:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv",
+    epilog="\b\nExamples:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv"
+    "\n           fastswitch cosim --space fashion --subnet fashion-d111-w222 --out whole",
 )
 @accelerator_option
 @click.option(
     "--layers",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    required=True,
     metavar="FILE.csv",
     help="The layer table: name, K, C, H, W, R, S, stride, padding, ... one layer a row.",
 )
-@file_option("--csv", "OUT.csv", "Where to write the rows with what was predicted and simulated.", required=True)
+@file_option("--csv", "OUT.csv", "Where to write the rows with what was predicted and simulated.")
 @click.option("--best", is_flag=True, help="Map each layer as `map` does, not as the compiler chooses by itself.")
+@click.option("--space", metavar="NAME", help="Instead of a table: the SuperNet of the SubNets to run whole.")
+@click.option("--subnet", "subnets", multiple=True, metavar="NAME", help="A SubNet to run whole; give several.")
+@click.option(
+    "--parts", type=click.IntRange(1), default=8, show_default=True, help="Programs that a SubNet is cut into at most."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where finished parts stay."
+)
 @seed_option
 @simulator_option
-def command(accelerator: str, layers: Path, csv_out: Path, best: bool, seed: int, simulator: str | None) -> int:
-    """Simulate each row of a layer table on random int8 tensors and compare it with model and reference."""
+def command(
+    accelerator: str,
+    layers: Path | None,
+    csv_out: Path | None,
+    best: bool,
+    space: str | None,
+    subnets: tuple[str, ...],
+    parts: int,
+    out: Path | None,
+    seed: int,
+    simulator: str | None,
+) -> int:
+    """Simulate layers, or whole SubNets, on random int8 tensors and compare each with model and reference.
+
+    With --layers and --csv each row of a layer table. With --space, --subnet and --out whole SubNets, every layer at
+    its best mapping, cut into Programs; finished ones are kept in the folder, and the same command goes on after them.
+    """
     from arch_model.accelerator import Accelerator
     from sim.results import make_folder
     from sim.simulators import find_simulator
 
     tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
-    make_folder(csv_out.parent)
-    from sim.cosim import run_layers
-
+    whole = layers is None
+    if whole and not (space and subnets and out):
+        raise click.UsageError("give --layers and --csv, or --space, --subnet and --out")
+    if layers is not None and csv_out is None:
+        raise click.UsageError("--layers needs --csv, the file to write")
     wrong = 0
     click.echo(f"accelerator {accelerator}, seed {seed}, {tool.describe()}")
-    with shown(None, COSIM_COLUMNS) as (on_row, on_stage):
+    with shown(None, WHOLE_COLUMNS if whole else COSIM_COLUMNS) as (on_row, on_stage):
 
         def count(row: dict[str, Any]) -> None:
             nonlocal wrong
             wrong += bool(row["mismatches"])
             on_row(row)
 
-        run_layers(machine, layers, csv_out, seed=seed, simulator=tool, best=best, on_row=count, on_stage=on_stage)
-    show_summary({"layers that mismatch": wrong, "table": csv_out})
+        common: dict[str, Any] = {"seed": seed, "simulator": tool, "on_row": count, "on_stage": on_stage}
+        if layers is not None and csv_out is not None:
+            from sim.cosim import run_layers
+
+            make_folder(csv_out.parent)
+            run_layers(machine, layers, csv_out, best=best, **common)
+        elif space is not None and out is not None:
+            from arch_model.spaces import get_space
+            from sim.whole import run_whole
+
+            supernet = get_space(space)
+            run_whole(machine, [supernet.subnet(name) for name in subnets], out, parts=parts, **common)
+            csv_out = out / "parts.csv"
+    show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out})
     return 1 if wrong else 0

@@ -64,4 +64,4 @@ def test_each_base_and_program_is_a_multiple_of_a_longest_burst():
     for machine in (TINY, Accelerator.load("zcu104")):
         case = smoke_case(machine)
         burst = machine.axi.max_burst * machine.port_bytes
-        assert all(base % burst == 0 for base in case.bases.values()) and all(run.address % burst == 0 for run in case.runs)
+        assert all(at % burst == 0 for at in [*case.bases.values(), *(run.address for run in case.runs)])

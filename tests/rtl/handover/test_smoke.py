@@ -34,7 +34,8 @@ def test_the_bench_has_the_numbers():
     machine = Accelerator.load("zcu104")
     memory = np.zeros(2 * 4096, np.uint8)
     runs = (Run("first", 0x400, 7, 1234, (1, 2, 3, 4)), Run("second", 0x800, 8, 99, (5, 6, 7, 8)))
-    files = Smoke(machine, "a network", runs, {"BASE_0": 0, "WGT_BASE_1": 4096}, memory, memory, {"dram.v": "// memory\n"}).files()
+    bases = {"BASE_0": 0, "WGT_BASE_1": 4096}
+    files = Smoke(machine, "a network", runs, bases, memory, memory, {"dram.v": "// memory\n"}).files()
     text = files["smoke.v"].decode()
     assert set(files) == {"smoke.v", "dram.v", "before.hex", "after.hex"} and "@" not in text.replace("@(", "")
     for line in (

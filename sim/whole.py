@@ -1,0 +1,204 @@
+"""Whole SubNets on the RTL, image in, logits out: part after part, each kept on disk when it is done.
+
+A part is a piece of the network between two places where one tensor alone is alive, compiled as a Program of its own.
+It starts from the tensor that the RTL has left there, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import FastSwitchError, MappingError, SpaceError
+from arch_model.layer import INPUT
+from arch_model.supernet import SubNet, SuperNet
+from mapper.compile import compile_subnet
+from mapper.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
+from mapper.memory_map import MemoryMap
+from mapper.optimise import optimise_subnet
+from mapper.program import Program
+from mapper.steps import inputs_of, steps
+from sim.bench import Bench, build
+from sim.bench_build import MOST_BYTES
+from sim.outcome import run_program
+from sim.random_integers import Int8, RandomIntegers, random_integers
+from sim.reference import run_layers
+from sim.results import make_folder, write_rows
+from sim.simulators import Simulator
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Layers of a SubNet, as a SubNet of their own whose image is tensor ``source``, its last tensor ``result``."""
+
+    subnet: SubNet
+    source: str
+    result: str
+
+
+def cut(subnet: SubNet, most: int) -> list[Part]:
+    """At most ``most`` parts of about as many multiply-accumulates each.
+
+    >>> from arch_model.spaces import get_space
+    >>> parts = cut(get_space("fashion").subnet("fashion-d111-w222"), 3)
+    >>> [(part.source, part.result, len(part.subnet.layers)) for part in parts]
+    [('input', 's1b1_add', 5), ('s1b1_add', 's2b1_add', 4), ('s2b1_add', 'linear', 6)]
+    """
+    order = steps(subnet.layers)
+    last_use = {name: i for i, step in enumerate(order) for name in inputs_of(step)}
+    names = [INPUT, *(step.output for step in order)]
+    # After step i only its own tensor is still wanted.
+    places = [i + 1 for i in range(len(order)) if not any(last_use.get(name, -1) > i for name in names[: i + 1])]
+    work = np.cumsum([0, *(step.layer.macs for step in order)])
+    wanted = [work[-1] * (i + 1) / most for i in range(most - 1)]
+    ends = sorted({0, len(order), *(min(places, key=lambda at: abs(int(work[at]) - goal)) for goal in wanted)})
+    parts = []
+    for first, last in pairwise(ends):
+        source = names[first]
+        chosen = {layer.name for step in order[first:last] for layer in (step.layer, step.add) if layer is not None}
+        layers = tuple(
+            replace(layer, inputs=tuple(INPUT if name == source else name for name in layer.inputs))
+            for layer in subnet.layers
+            if layer.name in chosen
+        )
+        parts.append(Part(SubNet(subnet.name, subnet.supernet, layers, subnet.config), source, names[last]))
+    return parts
+
+
+def run_whole(
+    accelerator: Accelerator,
+    subnets: Sequence[SubNet],
+    folder: Path,
+    *,
+    seed: int,
+    simulator: Simulator,
+    parts: int = 8,
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> list[Row]:
+    """Simulate whole SubNets with seeded random integers, each layer at its best mapping.
+
+    A row for each part goes to ``on_row``; finished parts are in ``folder``, from which the same call goes on, and the
+    table in ``folder/parts.csv``. A row: subnet, part, layers, predicted_cycles, simulated_cycles,
+    predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8 values of any layer's tensor, against the whole
+    network computed by :mod:`sim.reference`). Raises :class:`~arch_model.errors.FastSwitchError` for what the machine
+    cannot run, and for a folder of another run.
+    """
+    make_folder(folder)
+    facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed, "parts": parts}
+    _check_folder(folder, facts)
+    on_stage("compiling")
+    networks = [_Network(subnet, accelerator, seed, parts, folder) for subnet in subnets]
+    need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
+    on_stage("building the simulation")
+    built = build(accelerator, simulator, dram_bytes=-(-2 * need // MOST_BYTES) * MOST_BYTES)
+    on_stage("simulating")
+    rows: list[Row] = []
+    for network in networks:
+        with Bench(built) as bench:
+            for number in range(len(network.parts)):
+                row = network.run(number, bench)
+                rows.append(row)
+                on_row(row)
+    write_rows(folder / "parts.csv", facts, rows)
+    return rows
+
+
+def _check_folder(folder: Path, facts: Row) -> None:
+    """Refuse a folder of another run; mark a new one."""
+    path = folder / "whole.json"
+    if path.exists():
+        there = json.loads(path.read_text())
+        for name, value in facts.items():
+            if there.get(name) != value:
+                raise FastSwitchError(f"{folder} is of a run with {name} {there.get(name)}, not {value}; give another")
+    else:
+        path.write_text(json.dumps(facts) + "\n")
+
+
+class _Network:
+    """A SubNet cut and compiled; its integers are drawn and its reference computed when they are wanted."""
+
+    def __init__(self, subnet: SubNet, accelerator: Accelerator, seed: int, parts: int, folder: Path) -> None:
+        self.subnet, self.accelerator, self.seed = subnet, accelerator, seed
+        self.folder = folder / subnet.name
+        self.parts = cut(subnet, parts)
+        self.drawn: RandomIntegers = random_integers(subnet, seed)
+        self.programs = [self._compile(part.subnet) for part in self.parts]
+        self.expected: dict[str, Int8] = {}
+
+    def _compile(self, part: SubNet) -> tuple[Program, MemoryMap]:
+        whole = _alone(part)
+        places = MemoryMap.build(whole, [part], self.accelerator)
+        best = optimise_subnet(part, whole, self.accelerator)
+        tilings = {name: mapping.tiling for name, mapping in best.items()}
+        try:
+            return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places, tilings=tilings), places
+        except MappingError:  # mappings chosen one by one need not follow each other
+            return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places), places
+
+    def run(self, number: int, bench: Bench) -> Row:
+        """The row of a part: what is on disk, or what the simulation says, which then is."""
+        kept = self.folder / f"part-{number}.npz"
+        if kept.exists():
+            with np.load(kept) as file:
+                return json.loads(str(file["row"]))
+        part, (program, places) = self.parts[number], self.programs[number]
+        image = self._image(number)
+        if not self.expected:
+            drawn = self.drawn
+            computed = run_layers(self.subnet.layers, drawn.weights, drawn.quant, drawn.image)
+            self.expected = {INPUT: drawn.image, **computed}
+        segments = [
+            *weights_segments(places, self.drawn.weights),
+            *zsb_segments(places, part.subnet, self.drawn.weights, self.drawn.quant),
+            image_segment(places, part.subnet, image),
+        ]
+        expected = {**self.expected, INPUT: self.expected[part.source]}
+        outcome = run_program(bench, program, segments, expected)
+        row = {
+            "subnet": self.subnet.name,
+            "part": f"{number + 1}/{len(self.parts)}",
+            "layers": f"{part.subnet.layers[0].name} .. {part.subnet.layers[-1].name}",
+            "predicted_cycles": outcome.predicted.cycles,
+            "simulated_cycles": outcome.result.cycles,
+            "predicted_dram_bytes": sum(program.dram_bytes.values()),
+            "simulated_dram_bytes": sum(outcome.simulated_bytes.values()),
+            "mismatches": outcome.mismatches,
+        }
+        make_folder(self.folder)
+        last = read_tensor(outcome.memory, program, part.result)
+        new = kept.with_name(f"new-{kept.name}")
+        np.savez_compressed(new, row=json.dumps(row), tensor=last)
+        new.replace(kept)
+        return row
+
+    def _image(self, number: int) -> Int8:
+        """What the part starts from: the image, or what the RTL left at the end of the part before."""
+        if number == 0:
+            return self.drawn.image
+        with np.load(self.folder / f"part-{number - 1}.npz") as file:
+            tensor: Int8 = file["tensor"]
+        return tensor
+
+
+def _alone(part: SubNet) -> SuperNet:
+    """A SuperNet of the part's own layers: kernels and widths are those of this SubNet."""
+
+    def parse(name: str) -> dict[str, object]:
+        if name != part.name:
+            raise SpaceError(f"SubNet {name} does not exist; give {part.name}")
+        return {}
+
+    layers = tuple(replace(layer, inputs=()) for layer in part.weight_layers)
+    return SuperNet(part.supernet, layers, lambda: part, parse, (part.name,))
