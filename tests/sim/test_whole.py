@@ -1,5 +1,7 @@
 """Whole SubNets on the RTL, cut in parts, interrupted and gone on with."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,7 +28,7 @@ def test_parts_hold_every_layer_once_and_hand_on_one_tensor(space, most):
     assert 1 <= len(parts) <= most
     assert [layer.name for part in parts for layer in part.subnet.layers] == [layer.name for layer in subnet.layers]
     assert parts[0].source == INPUT and parts[-1].result == subnet.layers[-1].name
-    for one, other in zip(parts, parts[1:], strict=False):
+    for one, other in pairwise(parts):
         assert one.result == other.source
 
 
