@@ -80,7 +80,7 @@ def ray() -> None:
         cluster.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=50)
         explore_small = run("KP=8,16 CP=4,9 PB=0:4MB:0.5MB LATENCY=20,40", f"ray:{workers}")
         assert len(explore_small[2])
-        wall, _, found = run(f"{CORE} {SIZES}", f"ray:{workers}")
+        wall, _, found = run(f"{CORE} PB=0:4.5MB:0.5MB SB=0.5:1.3MB:0.2MB", f"ray:{workers}")
         cluster.shutdown()
         walls[workers].append(wall)
         say(workers, f"{len(found):,}", f"{wall:.1f}", load())

@@ -14,6 +14,7 @@ from amaranth.lib.wiring import Out
 
 from arch_model.accelerator import Accelerator
 from rtl.accelerator import FastSwitch
+from rtl.tidy import tidied
 
 TOP = "fastswitch"
 
@@ -82,7 +83,7 @@ def verilog(accelerator: Accelerator) -> str:
         side_band(f"m_axi_out{stripe}", "aw")
 
     text, _ = rtlil.convert_fragment(Fragment.get(top, None), ports, TOP, emit_src=False)
-    return _convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True)
+    return tidied(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))
 
 
 def without_memory_contents(text: str) -> str:

@@ -98,15 +98,16 @@ class SplitMemory(Component):
     def elaborate(self, platform):
         m = Module()
         low = self.parts.bit_length() - 1  # bits of an address that choose the memory
-        read_part = Signal(max(1, low))
-        m.d.sync += read_part.eq(self.read_addr[:low])
+        if low:
+            read_part = Signal(low)
+            m.d.sync += read_part.eq(self.read_addr[:low])
         for part, ram in enumerate(self._memories):
             m.submodules[f"part_{part}"] = ram
             for en, addr, data in zip(self.write_en, self.write_addr, self.write_data, strict=True):
                 with m.If(en.any() & (addr[:low] == part) if low else en.any()):
                     m.d.comb += [ram.write_en.eq(en), ram.write_addr.eq(addr[low:]), ram.write_data.eq(data)]
             # The first of the words from read_addr on that lies here: one address further if it wraps.
-            beyond = (self.read_addr[:low] > part) if self.reads > 1 else 0
+            beyond = (self.read_addr[:low] > part) if self.reads > 1 and part + 1 < self.parts else 0
             m.d.comb += ram.read_addr.eq(self.read_addr[low:] + beyond)
         outputs = Array(ram.read_data for ram in self._memories)
         for i in range(self.reads):

@@ -61,8 +61,9 @@ def page(facts: Facts, data: Mapping[str, Any], illegal: Sequence[Reason], plotl
 def _lead(data: Mapping[str, Any]) -> str:
     names = [one["title"] for one in data["objectives"]]
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    single = " running one SubNet" if any(not knob["vary"] for knob in data["knobs"]) else ""
     return (
-        f'<p class="lead">Each point is one machine, priced by the model for {escape(listed)}. '
+        f'<p class="lead">Each point is one machine{single}, priced by the model for {escape(listed)}. '
         "Click one to see its layers and take its description with you.</p>"
     )
 

@@ -17,6 +17,7 @@ from reports.explore.payload import payload
 from reports.explore.pictures import write_pictures
 from reports.explore.quantities import value_labels, without_unit
 from reports.explore.reasons import reasons
+from sim.explore.knobs import SUBNET
 from sim.explore.pareto import pareto_front
 from sim.explore.price import left_out_of
 from sim.explore.study import CSV, write_csv
@@ -87,7 +88,7 @@ def facts(study: Study) -> Mapping[str, str | list[str]]:
         "space": study.space,
         "SubNets": _some(study.subnets),
         "base": f"{study.base.name}, {study.base.kp} × {study.base.cp} DPEs, hash {study.base.hash()}",
-        "knobs": [knob_range(knob) for knob in study.knobs],
+        "knobs": [knob_range(knob) if knob.name != SUBNET else f"{SUBNET} each of them" for knob in study.knobs],
         "sampler": f"{study.sampler}, seed {study.seed}",
         "PB": "holds what fits of each SubNet" if study.cached == "fit" else "empty",
         "FastSwitch": version("fastswitch"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from importlib.metadata import version
 
@@ -12,7 +13,17 @@ from rtl.wakened import wakened
 
 def delivered_verilog(accelerator: Accelerator) -> str:
     """The machine in one file; its top module is ``fastswitch``."""
-    return with_interfaces(headed(wakened(verilog(accelerator)), accelerator), masters(accelerator))
+    text = without_empty_wires(wakened(verilog(accelerator)))
+    return with_interfaces(headed(text, accelerator), masters(accelerator))
+
+
+def without_empty_wires(text: str) -> str:
+    """The text without wires of no bits, as the address of a memory of one word has: Verilog would give them two.
+
+    >>> without_empty_wires("  wire [-1:0] read_addr;\\n  wire [1:0] data;\\n")
+    '  wire [1:0] data;\\n'
+    """
+    return re.sub(r"^ *wire \[-1:0\] .*;\n", "", text, flags=re.MULTILINE)
 
 
 def masters(accelerator: Accelerator) -> list[str]:

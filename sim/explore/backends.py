@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -79,11 +81,28 @@ class _Joblib:
 
         parallel = Parallel(n_jobs=self.workers, return_as="generator_unordered", batch_size=1)
         try:
-            yield from parallel(delayed(function)(task) for task in tasks)
+            yield from parallel(delayed(_tied)(function, task, os.getpid()) for task in tasks)
         except TerminatedWorkerError:
             raise ExploreError(
                 "a worker process was killed (out of memory?); finished points are kept, the same command goes on"
             ) from None
+
+
+_watched: set[int] = set()
+
+
+def _tied(function: Callable[[T], R], task: T, parent: int) -> R:
+    """``function(task)`` in a worker that ends soon after ``parent`` does; joblib's own live on for minutes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if parent not in _watched and os.getppid() == parent:
+        _watched.add(parent)
+        threading.Thread(target=watch, daemon=True).start()
+    return function(task)
 
 
 class _Ray:

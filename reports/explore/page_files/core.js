@@ -50,7 +50,11 @@ function options(select, entries, chosen) {
 
 // ---- axes ----
 
-const wide = (values) => values.length && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 8;
+// Whether the largest value is so many times the least that a logarithmic axis shows more.
+function wide(values, ratio = 8) {
+  const least = Math.min(...values);
+  return least > 0 && Number.isFinite(least) && Math.max(...values) / least > ratio;
+}
 
 // Round figures from low to high on a logarithmic axis: 1, 2, 5 a decade, fewer where that is many.
 function logTicks(low, high) {
@@ -65,9 +69,8 @@ function logTicks(low, high) {
   return ticks;
 }
 
-function axis(title, values, logarithmic) {
+function axis(values, logarithmic) {
   const made = {
-    title: { text: plain(title), font: { size: 13, color: variable("muted") } },
     gridcolor: variable("grid"),
     linecolor: variable("muted"),
     tickcolor: variable("muted"),
@@ -82,6 +85,15 @@ function axis(title, values, logarithmic) {
     high = Math.max(...values),
     ticks = logTicks(low / 1.3, high * 1.3);
   return { ...made, type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map((tick) => figure(tick)) };
+}
+
+// Names of the axes, at their ends and level, so that no head is turned.
+function axisNames(x, y) {
+  const name = { xref: "paper", yref: "paper", showarrow: false, font: { size: 13, color: variable("muted") } };
+  return [
+    { ...name, text: plain(x), x: 1, y: 0, xanchor: "right", yanchor: "top", yshift: -24 },
+    { ...name, text: plain(y), x: 0, y: 1, xanchor: "left", yanchor: "bottom", xshift: -48, yshift: 4 },
+  ];
 }
 
 function layout(more) {

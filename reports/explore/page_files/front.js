@@ -55,11 +55,11 @@ function colours(key) {
     high = Math.max(...values);
   const bar = {
     orientation: "h",
-    x: 0,
-    xanchor: "left",
+    x: 1,
+    xanchor: "right",
     y: 1.01,
     yanchor: "bottom",
-    len: Math.min(1, 340 / byId("front-plot").clientWidth),
+    len: Math.min(0.6, 340 / byId("front-plot").clientWidth),
     thickness: 9,
     outlinewidth: 0,
     ticks: "",
@@ -104,15 +104,15 @@ function staircase(x, y) {
   return steps;
 }
 
-// The range of an axis that shows the front and a little more.
-function near(values) {
-  const ahead = values
-    .filter((_, n) => points.front[n])
-    .map((value) => (axes.log.checked ? Math.log10(value) : value));
-  const low = Math.min(...ahead),
-    high = Math.max(...ahead),
-    slack = 0.07 * (high - low) || 0.1 * Math.abs(high) || 1;
-  return { autorange: false, range: [low - slack, high + slack] };
+// An axis of the front's plot: logarithmic if that is asked for and shows more, as wide as the front if asked for.
+function rangedAxis({ values }) {
+  const logarithmic = axes.log.checked && wide(values, 1.5);
+  const made = axis(values, logarithmic);
+  if (!axes.near.checked) return made;
+  const ahead = values.filter((_, n) => points.front[n]).map((value) => (logarithmic ? Math.log10(value) : value));
+  const [low, high] = [Math.min(...ahead), Math.max(...ahead)];
+  const slack = 0.07 * (high - low) || 0.1 * Math.abs(high) || 1;
+  return { ...made, autorange: false, range: [low - slack, high + slack] };
 }
 
 function drawFront() {
@@ -165,21 +165,14 @@ function drawFront() {
       marker: { symbol: "circle-open", size: 21, color: variable("bad"), line: { width: 2.5 } },
     },
   ];
-  const ranged = (one) => ({
-    ...axis(one.title, one.values, axes.log.checked),
-    ...(axes.near.checked ? near(one.values) : {}),
+  const shownLayout = layout({
+    xaxis: rangedAxis(x),
+    yaxis: rangedAxis(y),
+    annotations: axisNames(x.title, y.title),
+    margin: { l: 62, r: 12, t: 62, b: 50 },
+    uirevision: [axes.x.value, axes.y.value, axes.log.checked, axes.near.checked].join(),
   });
-  Plotly.react(
-    "front-plot",
-    traces,
-    layout({
-      xaxis: ranged(x),
-      yaxis: ranged(y),
-      margin: { l: 62, r: 12, t: 62, b: 50 },
-      uirevision: [axes.x.value, axes.y.value, axes.log.checked, axes.near.checked].join(),
-    }),
-    CONFIG,
-  );
+  Plotly.react("front-plot", traces, shownLayout, CONFIG);
   byId("front-kept").textContent = state.kept
     ? `${figure(state.kept.filter(Boolean).length)} of ${figure(points.id.length)} points are kept below`
     : "";

@@ -116,12 +116,12 @@ function panelAxis(o, domain) {
   const spreads = study.effects.map((effect) => effect.objectives[o].spread);
   const values = spreads.flatMap((spread) => [...spread[0], ...spread[4]]);
   const logarithmic = wide(values);
-  const made = axis("", values, logarithmic);
+  const made = axis(values, logarithmic);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const slack = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
   made.range = logarithmic ? [Math.log10(low) - 0.05, Math.log10(high) + 0.05] : [low - slack, high + slack];
   if (logarithmic && made.tickvals.length > 4) made.ticktext = made.ticktext.map((text, n) => (n % 2 ? "" : text));
-  return { ...made, domain, nticks: 4, title: { text: "" }, automargin: false, fixedrange: true };
+  return { ...made, domain, nticks: 4, automargin: false, fixedrange: true };
 }
 
 // How often the front has each value.
@@ -159,8 +159,7 @@ function drawKnob(plot, effect) {
     fixedrange: true,
   };
   made.xaxis = {
-    ...axis("", [0], false),
-    title: { text: "" },
+    ...axis([0], false),
     tickmode: "array",
     tickvals: ticks,
     ticktext: ticks.map((g) => plain(effect.groups[g])),

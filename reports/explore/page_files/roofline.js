@@ -40,12 +40,13 @@ function drawRoofline(rows) {
   const unit = perSecond ? "GMAC/s" : "MACs a cycle";
   const speed = perSecond ? "GB/s" : narrow ? "B/cycle" : "bytes a cycle, all ports";
   const shown = layout({
-    xaxis: { ...axis("MACs a DRAM byte", [left, right], true), range: [left, right].map(Math.log10) },
-    yaxis: { ...axis(unit, [low, high], true), range: [low, high].map(Math.log10) },
+    xaxis: { ...axis([left, right], true), range: [left, right].map(Math.log10) },
+    yaxis: { ...axis([low, high], true), range: [low, high].map(Math.log10) },
     showlegend: true,
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12.5 }, itemsizing: "constant" },
-    margin: { l: 62, r: 12, t: narrow ? 62 : 40, b: 50 },
+    legend: { x: 1, xanchor: "right", y: 0.02, yanchor: "bottom", font: { size: 12.5 }, itemsizing: "constant" },
+    margin: { l: 62, r: 12, t: 40, b: 50 },
     annotations: [
+      ...axisNames("MACs a DRAM byte", unit),
       note(`${figure(peak)} ${unit}: every multiplier busy`, right, peak, "right", "bottom"),
       alongside(`${figure(roof.bytes_per_cycle * factor)} ${speed}`, roof.bytes_per_cycle, "right", "bottom"),
       alongside("one port", roof.port_bytes_per_cycle, "left", "top"),
