@@ -84,7 +84,7 @@ def test_another_study_is_refused_and_kept(capsys: pytest.CaptureFixture[str], t
 
 
 def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) -> None:
-    vary = "KP=2,4,8 CP=3,5,9 PB=0:96KB:12KB SB=10:54KB:11KB DB=10,14KB DRAM=400,600,1200MB/s LATENCY=10,40"
+    vary = "KP=2,4,8 CP=3,5,9 PB=0:96KB:24KB SB=10:54KB:11KB DB=10,14KB DRAM=400,600,1200MB/s LATENCY=10,40"
     asked = ["explore", "--space", "fashion", "--subnets", "9", "--accelerator", "tiny", "--no-report", "--vary", vary]
     command = [sys.executable, "-m", "fastswitch", *asked, "--backend", "joblib:2", "--out"]
     folder, written = tmp_path / "killed", 0
@@ -101,7 +101,7 @@ def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) ->
         if signum == signal.SIGINT:
             last = err.splitlines()[-1]
             assert child.returncode == 130 and last.startswith("fastswitch: interrupted; ")
-            assert f"of 4,860 points are in {folder}, the same command goes on with them" in last
+            assert f"of 2,700 points are in {folder}, the same command goes on with them" in last
             assert "Traceback" not in err
         deadline = time.monotonic() + 60
         while _alive(child.pid):
@@ -110,7 +110,7 @@ def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) ->
     done = subprocess.run([*command, str(folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = load_study(folder).points
-    assert len(found) == 4860
+    assert len(found) == 2700
     pd.testing.assert_frame_equal(found.loc[points.index], points, check_exact=True)
 
 
