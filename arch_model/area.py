@@ -14,7 +14,8 @@ import pandas as pd
 from arch_model.accelerator import Accelerator
 from arch_model.activity import TOTAL_BITS, tree_bits
 from arch_model.memories import memories
-from arch_model.resources import FIFO_DEPTH, QUEUE_BITS, QUEUE_DEPTH, STORE_LANE_LUTS, fpga_resources
+from arch_model.parts import FIFO_DEPTH, QUEUE_DEPTH, QUEUES
+from arch_model.resources import coefficients, fpga_resources
 
 UM2_PER_MM2 = 1e6
 
@@ -67,8 +68,9 @@ def asic_area(accelerator: Accelerator) -> Area:
         elif name == "requantiser":
             gates[name] = float(a.kp * REQUANTISER_GATES)
         else:
-            lane_luts, lane_gates = (a.cp * STORE_LANE_LUTS, a.cp * STORE_LANE_GATES) if name == "store" else (0, 0)
-            gates[name] = lane_gates + (component.luts - lane_luts) * LUT_GATES + fifo * FIFO_BIT_GATES
+            lanes = a.pixels * a.cp if name == "store" else 0
+            other_luts = component.luts - lanes * coefficients()["store_lane"]["luts"]["each"]
+            gates[name] = lanes * STORE_LANE_GATES + other_luts * LUT_GATES + fifo * FIFO_BIT_GATES
     um2 = {name: gates[name] * table.gate.value + flip_flops[name] * table.flip_flop.value for name in gates}
     um2 |= {name: bits * table.sram.value for name, bits in sram.items()}
     return Area({name: value / UM2_PER_MM2 for name, value in um2.items()}, gates, flip_flops, sram)
@@ -76,4 +78,4 @@ def asic_area(accelerator: Accelerator) -> Area:
 
 def _fifo_bits(a: Accelerator) -> dict[str, int]:
     """FIFO memories, LUTs on an FPGA and here flip-flops; their output register is among the others."""
-    return {"fetch": sum(QUEUE_BITS) * (QUEUE_DEPTH - 1), "store": (8 * a.cp + 1) * (FIFO_DEPTH - 1)}
+    return {"fetch": sum(QUEUES.values()) * (QUEUE_DEPTH - 1), "store": (8 * a.cp + 1) * (FIFO_DEPTH - 1)}

@@ -1,6 +1,6 @@
 """How fast points are priced, how that grows, what a second worker brings, and what a search finds of a grid.
 
-    python bench/explore.py [--only speed|ray|search] [--seeds 5]
+    python bench/explore.py [--only speed|ray|search] [--rounds 1] [--seeds 5] [--samplers nsga2 ...]
 
 All on OFA-ResNet50, ten SubNets drawn with seed 1, on variations of `zcu104`. ``cpu`` is the time of all processes on
 their cores, which others who use the machine disturb less than the clock on the wall. bench/explore.md has what it
@@ -69,25 +69,25 @@ def speed() -> None:
         say(f"{len(found):,}", f"{found['legal'].sum():,}", f"{wall:.1f}", f"{cpu:.1f}", each, load())
 
 
-def ray() -> None:
+def ray(rounds: int) -> None:
     """Workers are started first, so that what is measured is the work."""
     import ray as cluster
 
     say("Ray workers", "points", "wall s", "load average")
     say(*["---"] * 4)
     walls: dict[int, list[float]] = {1: [], 2: []}
-    for workers in (1, 2, 2, 1):
+    for workers in (1, 2) * rounds:
         cluster.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=50)
         explore_small = run("KP=8,16 CP=4,9 PB=0:4MB:0.5MB LATENCY=20,40", f"ray:{workers}")
         assert len(explore_small[2])
-        wall, _, found = run(f"{CORE} PB=0:4.5MB:0.5MB SB=0.5:1.3MB:0.2MB", f"ray:{workers}")
+        wall, _, found = run(f"{CORE} {SIZES}", f"ray:{workers}")
         cluster.shutdown()
         walls[workers].append(wall)
         say(workers, f"{len(found):,}", f"{wall:.1f}", load())
     print(f"\ntwo against one: {sum(walls[1]) / sum(walls[2]):.2f}x")
 
 
-def search(seeds: int) -> None:
+def search(seeds: int, samplers: list[str]) -> None:
     """How much of the grid's hypervolume 5 % of its points reach; the corner is the worst legal value of each."""
     _, _, grid = run(SEARCHED, "joblib:2")
     nets = get_space(SPACE).sample(SUBNETS, SEED)
@@ -101,8 +101,8 @@ def search(seeds: int) -> None:
     print(f"{len(grid):,} points, {legal.sum():,} legal, {front} on the front; {count:,} evaluated\n")
     say("sampler", "seed", "evaluated", "linear", "log")
     say(*["---"] * 5)
-    for name in ("random", "nsga2", "nsga3", "tpe"):
-        for seed in range(seeds if name != "tpe" else min(seeds, 2)):
+    for name in samplers:
+        for seed in range(seeds):
             if name == "random":
                 cells = random_cells(len(grid), count, seed).tolist()
             else:
@@ -119,11 +119,17 @@ def search(seeds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=["speed", "ray", "search"])
+    parser.add_argument("--rounds", type=int, default=1, help="of Ray, whose runs are timed in turns")
+    parser.add_argument("--samplers", nargs="+", default=["random", "nsga2", "nsga3", "tpe"])
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     nets = get_space(SPACE).sample(SUBNETS, SEED)
     warm(Question(SPACE, nets, Accelerator.load("zcu104"), parse_vary("KP=16"), OBJECTIVES))
-    parts = {"speed": speed, "ray": ray, "search": lambda: search(options.seeds)}
+    parts = {
+        "speed": speed,
+        "ray": lambda: ray(options.rounds),
+        "search": lambda: search(options.seeds, options.samplers),
+    }
     for name, part in parts.items():
         if options.only in (None, name):
             print(f"\n## {name}\n")

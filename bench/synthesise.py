@@ -1,21 +1,19 @@
-"""Resources and gates as Yosys finds them beside the estimates of ``arch_model``, component by component.
+"""Synthesis of a machine beside the estimate of ``arch_model``, component by component; its clock on an ECP5.
 
-    pip install pyosys          # Yosys with synth_xilinx, as a Python module
-    python bench/synthesise.py --shape 4,3,4 --shape 8,4,16 [--gates]
+    pip install 'fastswitch[synth]'
+    python bench/synthesise.py --accelerator tiny
+    python bench/synthesise.py --accelerator zcu104 --uram --csv zcu104.csv
+    python bench/synthesise.py --accelerator micro.yaml --target ecp5 --place
+    python bench/synthesise.py --accelerator tiny --gates
 
-A shape is KP, CP and the bytes of a beat; buffers are small. Each takes minutes: equal modules (DPEs, lanes, banks) are
-synthesised once and counted as often as they occur, and nothing is flattened.
+Equal modules are synthesised once and counted as often as they occur, and nothing is flattened. What was synthesised
+before is remembered in the user's cache folder; logs go to fastswitch-out/synthesis. ``--gates`` has the gates of an
+ASIC instead.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-import sys
-import tempfile
-from collections import Counter
-from math import gcd
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -23,153 +21,104 @@ import pandas as pd
 
 from arch_model.accelerator import Accelerator
 from arch_model.area import asic_area
+from arch_model.errors import FastSwitchError
+from arch_model.memories import BUFFERS
 from arch_model.resources import fpga_resources
 from rtl.generate import verilog
+from rtl.synth import SynthesisResult, synthesise
+from rtl.synth.components import component_of
+from rtl.synth.modules import read_design
+from rtl.synth.synthesis import TOP, timed
+from rtl.synth.tools import run_yosys
 
-TOP = "fastswitch"
-ALIKE = {
-    r"machine\.compute\.array\.dpe_\d+_\d+": "dpe",
-    r"machine\.compute\.requantiser_\d+": "requantiser_lane",
-    r"machine\.store\.lane_\d+": "store_lane",
-    r"machine\.compute\.sb_\d+": "sb",
-    r"machine\.compute\.out_\d+": "ob_out",
-    r"machine\.(?:sb_full|sb_free|w_full|w_free|out_full|out_free|stored)": "token",
-}
-COMPONENTS = {
-    "array": ("dpe", "compute.array"),
-    "lb": ("compute.lb",),
-    "accumulator": ("compute.accumulator",),
-    "requantiser": ("requantiser_lane",),
-    "repacker": ("compute.repacker",),
-    "run": ("compute.run", "compute"),
-    "feed": ("feed",),
-    "fetch": ("fetch", "fetch.dma", "fetch.gearbox", *(f"fetch.{q}_queue" for q in
-              ("load_act", "load_wgt", "feed", "run", "store"))),
-    "load_act": ("load_act", "load_act.dma", "load_act.gearbox"),
-    "load_weights": ("load_weights", "load_weights.dma", "load_weights.words", "load_weights.lanes"),
-    "store": ("store", "store_lane", *(f"store.{part}" for part in ("read", "write", "pack", "unpack", "results"))),
-    "control": ("control", "token"),
-    "pb": ("pb",),
-    "db": ("db",),
-    "sb": ("sb",),
-    "ob": ("compute.accumulator.ob",),
-    "ob_out": ("ob_out",),
-    "zsb": ("zsb",),
-}  # fmt: skip
-MEMORIES = ("sb", "ob_out", *(f"{TOP}.machine.{name}" for name in ("pb", "db", "zsb", "compute.accumulator.ob")))
-LUTRAM = {"RAM32M16": 8, "RAM64M8": 8, "RAM32M": 4, "RAM64M": 4}
+URAM_BUFFERS = ("pb", "db", "sb")
+"""What becomes UltraRAM with --uram: the output side stays in block RAMs, as the preset's comments have it."""
+
 TRANSISTORS = {"NOT": 2, "NAND": 4, "NOR": 4, "AND": 6, "OR": 6, "AOI3": 6, "OAI3": 6, "AOI4": 8, "OAI4": 8, "XOR": 12,
                "XNOR": 12, "MUX": 12}  # fmt: skip
 
-FPGA_PASSES = (f"synth_xilinx -family xcup -top {TOP} -noiopad", "tee -q -o {report} stat -json")
-GATE_PASSES = (
-    f"hierarchy -top {TOP}",
-    f"blackbox {' '.join(MEMORIES)}",
-    f"synth -noabc -booth -top {TOP}",
-    "abc -script {script} -g cmos4",
-    "opt_clean",
-    "tee -q -o {report} stat -json",
-)
-YOSYS = "import sys, pyosys.libyosys as y\nd = y.Design()\nfor p in sys.argv[1:]: y.run_pass(p, d)"
+
+def fpga_table(result: SynthesisResult, uram: bool) -> pd.DataFrame:
+    """A row a component: what was found, and the estimate beside it."""
+    estimate = fpga_resources(
+        result.accelerator, uram_depth=4096 if uram else None, uram_buffers=URAM_BUFFERS
+    ).to_frame()
+    found = result.to_frame().set_index("component")
+    found["bram36"] += found.pop("bram18") / 2
+    both = found.join(estimate.set_index("component"), rsuffix=" estimated", how="outer").fillna(0)
+    order = [name for name in both.index if name not in ("total", "per MAC")]
+    return both.loc[[*order, "total", "per MAC"]]
 
 
-def accelerator_of(kp: int, cp: int, beat: int) -> Accelerator:
-    """A small machine of this shape."""
-    tile, nb = 9 * kp * cp, -(-(kp + cp - gcd(kp, cp)) // cp)
-    return Accelerator(
-        name=f"{kp}x{cp}x{beat}",
-        array={"kp": kp, "cp": cp},
-        clock_hz=1e8,
-        buffers={
-            "pb_bytes": 16 * tile,
-            "db_bytes": 16 * tile,
-            "sb_bytes": 18 * cp * 1024,
-            "ob_bytes": 4 * kp * 512,
-            "ob_out_bytes": 2 * nb * cp * 1024,
-            "zsb_bytes": 16 * kp * 64,
-        },
-        axi={"data_bits": 8 * beat, "max_burst": 16},
-        dram={"bytes": 1 << 22, "latency_cycles": 24, "cycles_per_beat": 1},
+def gate_table(a: Accelerator, folder: Path) -> pd.DataFrame:
+    """Estimate and synthesis of gates (two inputs, four transistors) and flip-flops of every component of logic."""
+    design = read_design(verilog(a), TOP)
+    buffers = {name for path, name in design.instances.items() if component_of(path) in BUFFERS}
+    memories = {name for name in buffers if not design.modules[name].children}
+    texts = [module.shell if name in memories else module.text for name, module in design.modules.items()]
+    (folder / "all.v").write_text("".join(texts))
+    (folder / "abc.txt").write_text("strash\ndc2\nmap -B 0.9\n")
+    passes = (
+        "read_verilog all.v",
+        f"hierarchy -top {design.top}",
+        f"synth -noabc -booth -top {design.top}",
+        "abc -script abc.txt -g cmos4",
+        "opt_clean",
+        "tee -q -o all.json stat -json",
     )
-
-
-def without_copies(text: str) -> str:
-    """Verilog whose equal modules are one."""
-    for pattern, name in ALIKE.items():
-        text = re.sub(rf"\\{TOP}\.{pattern}(?=\s)", name, text)
-    kept: dict[str, str] = {}
-    for module in re.split(r"(?=^module )", text, flags=re.MULTILINE):
-        kept.setdefault(module.split("(", 1)[0], module)
-    return "".join(kept.values())
-
-
-def synthesised(text: str, passes: tuple[str, ...], folder: Path) -> dict[str, Counter[str]]:
-    """Cells by type of every module, its children's not counted."""
-    source, report, script = (folder / name for name in ("top.v", "report.json", "abc.txt"))
-    source.write_text(text)
-    script.write_text("strash\ndc2\nmap -B 0.9\n")
-    made = [p.format(report=report, script=script) for p in (f"read_verilog {source}", *passes)]
-    subprocess.run([sys.executable, "-c", YOSYS, *made], check=True, stdout=subprocess.DEVNULL)
-    modules = json.loads(report.read_text())["modules"]
-    short = {name: name.replace("\\", "").replace(f"{TOP}.machine.", "") for name in modules}
-    return {short[name]: Counter(module["num_cells_by_type"]) for name, module in modules.items()}
-
-
-def fpga_table(a: Accelerator, cells: dict[str, Counter[str]]) -> pd.DataFrame:
-    """Estimate and synthesis of every component, as columns (resource, source)."""
-    rows = {}
-    estimate = fpga_resources(a)
-    for component, counted in by_component(a, cells).items():
-        found = {
-            "luts": sum(n for cell, n in counted.items() if cell.startswith("LUT")),
-            "lutram": sum(LUTRAM.get(cell, 0) * n for cell, n in counted.items()),
-            "ffs": sum(n for cell, n in counted.items() if cell.startswith("FD")),
-            "dsps": sum(n for cell, n in counted.items() if cell.startswith("DSP")),
-            "bram36": counted["RAMB36E2"] + counted["RAMB18E2"] / 2,
-        }
-        for name, value in found.items():
-            rows[component, name] = {"estimate": getattr(estimate[component], name), "yosys": value}
-    return pd.DataFrame(rows).T.unstack(sort=False)
-
-
-def gate_table(a: Accelerator, cells: dict[str, Counter[str]]) -> pd.DataFrame:
-    """Estimate and synthesis of gates and flip-flops of every component of logic."""
-    area, rows = asic_area(a), {}
-    for component, counted in by_component(a, cells).items():
-        if component in area.gates:
-            transistors = sum(TRANSISTORS.get(cell.strip("$_"), 0) * n for cell, n in counted.items())
-            ffs = sum(n for cell, n in counted.items() if "DFF" in cell)
-            rows[component, "gates"] = {"estimate": area.gates[component], "yosys": transistors / 4}
-            rows[component, "ffs"] = {"estimate": area.flip_flops[component], "yosys": ffs}
-    return pd.DataFrame(rows).T.unstack(sort=False)
-
-
-def by_component(a: Accelerator, cells: dict[str, Counter[str]]) -> dict[str, Counter[str]]:
-    """Cells of each component of the estimates, all its copies counted."""
-    copies = {"dpe": a.kp * a.cp, "requantiser_lane": a.kp, "store_lane": a.cp, "token": 7, "sb": 9, "ob_out": a.nb}
-    sums: dict[str, Counter[str]] = {}
-    for component, modules in COMPONENTS.items():
-        sums[component] = Counter()
-        for module in modules:
-            for cell, n in cells.get(module, Counter()).items():
-                sums[component][cell] += n * copies.get(module, 1)
-    return sums
+    run_yosys(passes, folder, "gates")
+    cells: Mapping[str, Mapping[str, int]] = {
+        name.removeprefix("\\"): module["num_cells_by_type"]
+        for name, module in pd.read_json(folder / "all.json", typ="series")["modules"].items()
+    }
+    area = asic_area(a)
+    rows: dict[str, dict[str, float]] = {}
+    for path, module in design.instances.items():
+        component = component_of(path)
+        if component not in area.gates:
+            continue
+        row = rows.setdefault(component, {"gates": 0.0, "ffs": 0.0})
+        for cell, number in cells.get(module, {}).items():
+            row["gates"] += TRANSISTORS.get(cell.strip("$_"), 0) * number / 4
+            row["ffs"] += number if "DFF" in cell else 0
+    frame = pd.DataFrame(rows).T
+    frame["gates estimated"] = pd.Series(area.gates)
+    frame["ffs estimated"] = pd.Series(area.flip_flops)
+    frame.loc["total"] = frame.sum()
+    return frame
 
 
 @click.command()
-@click.option("--shape", multiple=True, default=["4,3,4"], help="KP,CP,beat bytes")
+@click.option("--accelerator", default="tiny", show_default=True, metavar="NAME|FILE", help="a preset or a YAML file")
+@click.option("--target", type=click.Choice(["xilinx", "ecp5"]), default="xilinx", show_default=True)
+@click.option("--uram", is_flag=True, help="PB, DB and SB may become UltraRAMs")
+@click.option("--place", is_flag=True, help="place and route, too (ecp5)")
 @click.option("--gates", is_flag=True, help="gates for an ASIC instead of FPGA cells")
-def main(shape: tuple[str, ...], gates: bool) -> None:
-    """Print a table for each shape, and the error of its totals."""
-    for text in shape:
-        a = accelerator_of(*map(int, text.split(",")))
-        with tempfile.TemporaryDirectory() as folder:
-            passes, table = (GATE_PASSES, gate_table) if gates else (FPGA_PASSES, fpga_table)
-            found = table(a, synthesised(without_copies(verilog(a)), passes, Path(folder)))
-        found.loc["total"] = found.sum()
-        print(f"\n{a.name}\n{found.to_string()}")
-        total = found.loc["total"].unstack(0)
-        print((total["estimate"] / total["yosys"] - 1).map("{:+.1%}".format).to_string())
+@click.option("--csv", type=click.Path(path_type=Path), help="where to keep the table")
+def main(accelerator: str, target: str, uram: bool, place: bool, gates: bool, csv: Path | None) -> None:
+    """Print the table; see the top of this file."""
+    try:
+        machine = Accelerator.load(accelerator)
+        folder = Path("fastswitch-out/synthesis")
+        folder.mkdir(parents=True, exist_ok=True)
+        if gates:
+            print(gate_table(machine, folder).round(1).to_string())
+            return
+        on_stage = timed(lambda stage, done, total: print(f"{stage} {done} of {total}", flush=True))
+        result = synthesise(
+            machine, target, folder, ultraram=URAM_BUFFERS if uram else (), placed=place, on_stage=on_stage
+        )
+    except FastSwitchError as error:
+        raise SystemExit(f"synthesise: {error}") from None
+    table = fpga_table(result, uram) if target == "xilinx" else result.to_frame()
+    print(f"\n{machine.name} {machine.hash()}, {result.tool}, {result.modules} different modules\n")
+    print(table.round(3).to_string())
+    if result.placement:
+        placed = result.placement
+        print(f"\nECP5 {placed.device}: {placed.clock_hz / 1e6:.1f} MHz")
+        print("\n".join(f"{cell} {used} of {placed.available[cell]}" for cell, used in placed.used.items()))
+    if csv:
+        table.round(3).to_csv(csv)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mapper.dram_image import Segment, image_segment, weights_segments, zsb_segm
 from mapper.optimise import optimise
 from mapper.program import Program
 from sim.bench import Bench, build
+from sim.bench_build import Memory, build_verilog
 from sim.outcome import run_program
 from sim.reference import run_layers as reference
 from sim.results import RowWriter
@@ -37,11 +38,13 @@ def run_layers(
     seed: int,
     simulator: Simulator,
     best: bool = False,
+    netlist: Sequence[Path] = (),
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Row]:
     """Simulate every row of the table ``layers``; each finished row goes to ``on_row`` and to the file ``csv``.
 
+    ``netlist``: Verilog files with the accelerator's module ``fastswitch`` and all it needs, instead of its RTL.
     ``best``: each dense layer has the mapping of :func:`mapper.optimise.optimise`, not the compiler's own quick choice.
     A row is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes,
     utilisation (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
@@ -52,7 +55,8 @@ def run_layers(
     jobs = [_Job(row, accelerator, seed, layers, best) for row in rows]
     on_stage("building the simulation")
     facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed}
-    built = build(accelerator, simulator)
+    memory = Memory.of(accelerator)
+    built = build_verilog(netlist, memory, simulator) if netlist else build(accelerator, simulator)
     done = []
     on_stage("simulating")
     with RowWriter(csv, facts) as writer, Bench(built) as bench:

@@ -15,7 +15,7 @@ import pytest
 from sim.explore import load_study
 from tests.test_fastswitch import call
 
-NET = ("--space", "fashion", "--subnets", "fashion-d111-w222", "--accelerator", "tiny")
+NET = ("--space", "fashion", "--subnets", "fashion-d111-w222", "--accelerator", "tiny", "--no-report")
 SMALL = (*NET, "--vary", "KP=2,3,4 PB=0:96KB:48KB")
 
 
@@ -33,8 +33,15 @@ def test_a_grid_is_priced_and_written(capsys: pytest.CaptureFixture[str], tmp_pa
     assert call(capsys, "explore", *words)[:2] == (0, text)  # again: nothing to do
 
 
+def test_a_page_comes_with_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = [word for word in SMALL if word != "--no-report"]
+    status, text, _ = call(capsys, "explore", *words, "--backend", "joblib:1", "--out", str(tmp_path))
+    assert status == 0 and text.splitlines()[-1] == f"page   {tmp_path / 'report.html'}"
+    assert (tmp_path / "report.html").exists()
+
+
 def test_layers_that_no_machine_has_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    words = ("--space", "ofa-resnet50", "--subnets", "1", "--vary", "PB=0,1MB", "--backend", "joblib:1")
+    words = ("--space", "ofa-resnet50", "--subnets", "1", "--vary", "PB=0,1MB", "--backend", "joblib:1", "--no-report")
     status, _, err = call(capsys, "explore", *words, "--out", str(tmp_path))
     assert status == 0 and "note: 1 maxpool layers of the SubNets are not counted" in err
 
@@ -77,8 +84,8 @@ def test_another_study_is_refused_and_kept(capsys: pytest.CaptureFixture[str], t
 
 
 def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) -> None:
-    vary = "KP=2,4,8 CP=3,5,9 PB=0:96KB:12KB SB=10:54KB:11KB DB=10,14KB DRAM=400,600,1200MB/s LATENCY=10,40"
-    asked = ["explore", "--space", "fashion", "--subnets", "9", "--accelerator", "tiny", "--vary", vary]
+    vary = "KP=2,4,8 CP=3,5,9 PB=0:96KB:24KB SB=10:54KB:11KB DB=10,14KB DRAM=400,600,1200MB/s LATENCY=10,40"
+    asked = ["explore", "--space", "fashion", "--subnets", "9", "--accelerator", "tiny", "--no-report", "--vary", vary]
     command = [sys.executable, "-m", "fastswitch", *asked, "--backend", "joblib:2", "--out"]
     folder, written = tmp_path / "killed", 0
     for number, signum in enumerate((signal.SIGINT, signal.SIGKILL), 1):
@@ -94,7 +101,7 @@ def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) ->
         if signum == signal.SIGINT:
             last = err.splitlines()[-1]
             assert child.returncode == 130 and last.startswith("fastswitch: interrupted; ")
-            assert f"of 4,860 points are in {folder}, the same command goes on with them" in last
+            assert f"of 2,700 points are in {folder}, the same command goes on with them" in last
             assert "Traceback" not in err
         deadline = time.monotonic() + 60
         while _alive(child.pid):
@@ -103,7 +110,7 @@ def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) ->
     done = subprocess.run([*command, str(folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = load_study(folder).points
-    assert len(found) == 4860
+    assert len(found) == 2700
     pd.testing.assert_frame_equal(found.loc[points.index], points, check_exact=True)
 
 

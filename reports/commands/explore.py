@@ -106,7 +106,8 @@ def command(
 
         def count(stage: str, now: int, of: int) -> None:
             nonlocal done, total
-            done, total = now, of
+            if stage == "pricing points":
+                done, total = now, of
             on_count(stage, now, of)
 
         try:

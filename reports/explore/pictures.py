@@ -30,8 +30,13 @@ WIDE_RATIO = 8
 
 
 def write_pictures(data: Data, folder: Path) -> None:
-    """Write pareto.png and knobs.png from :func:`reports.explore.payload.payload`; knobs.png only if a knob varies."""
-    drawn: list[tuple[str, tuple[int, int], Any]] = [("pareto.png", (760, 520), draw_front)]
+    """Write pareto.png and knobs.png from :func:`reports.explore.payload.payload`.
+
+    The one needs two objectives, the other a knob that varies.
+    """
+    drawn: list[tuple[str, tuple[int, int], Any]] = []
+    if len(data["objectives"]) > 1:
+        drawn.append(("pareto.png", (760, 520), draw_front))
     if data["effects"]:
         size = (110 + 190 * len(data["effects"]), 70 + 150 * len(data["objectives"]))
         drawn.append(("knobs.png", size, draw_knobs))
@@ -51,7 +56,7 @@ def draw_front(figure: Figure, data: Data) -> None:
 
     ahead = np.array(data["points"]["front"], dtype=bool)
     values = [np.array(column, dtype=float) for column in data["points"]["objectives"]]
-    x, y, colour = 0, min(1, len(values) - 1), min(2, len(values) - 1)
+    x, y, colour = 0, 1, min(2, len(values) - 1)
     axes = _axes(figure, 72, 44, 560, 416)
     axes.scatter(values[x][~ahead], values[y][~ahead], s=9, color=WITHOUT.light, linewidths=0, alpha=0.6)
     shown = values[colour][ahead]

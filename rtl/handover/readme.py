@@ -86,7 +86,7 @@ fusesoc run --target=synth fastswitch    # Vivado, {part}
 ```
 
 The bench ends with PASS, or with FAIL and an exit status other than 0. It compares every byte of memory, the
-transfers of each port and, without pauses, the cycles."""
+transfers of each port and, without pauses, the cycles to 1 %."""
 
 _START = """\
 1. Write weights, biases and scales, activations and the Program to memory.

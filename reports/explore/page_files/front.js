@@ -10,15 +10,12 @@ const axes = {
 
 function setUpFront() {
   const entries = study.objectives.map((one, o) => [`o${o}`, one.title]);
-  const first = study.objectives.length > 1 ? 1 : 0;
-  options(axes.x, entries, "o0");
-  options(axes.y, entries, `o${first}`);
-  options(
-    axes.colour,
-    [...entries, ...study.knobs.map((knob, k) => [`k${k}`, knob.name])],
-    study.objectives.length > 2 ? "o2" : "k0",
-  );
-  axes.log.checked = [0, first].some((o) => wide(points.objectives[o]));
+  const knobs = study.knobs.map((knob, k) => [`k${k}`, knob.name]);
+  const single = entries.length === 1; // nothing to trade: it stands over a knob
+  options(axes.x, single ? knobs : entries, single ? "k0" : "o0");
+  options(axes.y, entries, single ? "o0" : "o1");
+  options(axes.colour, [...entries, ...knobs], entries.length > 2 ? "o2" : "k0");
+  axes.log.checked = points.objectives.slice(0, 2).some((values) => wide(values));
   for (const control of Object.values(axes)) control.addEventListener("change", drawFront);
   for (const what of ["point", "kept", "theme"]) watchers[what].push(drawFront);
   drawFront();
@@ -105,7 +102,8 @@ function staircase(x, y) {
 }
 
 // An axis of the front's plot: logarithmic if that is asked for and shows more, as wide as the front if asked for.
-function rangedAxis({ values }) {
+function rangedAxis({ values, tickvals, ticktext }) {
+  if (tickvals) return { ...axis(values, false), tickmode: "array", tickvals, ticktext };
   const logarithmic = axes.log.checked && wide(values, 1.5);
   const made = axis(values, logarithmic);
   if (!axes.near.checked) return made;
@@ -133,7 +131,7 @@ function drawFront() {
     mode: "markers",
     type: "scatter",
   });
-  const steps = staircase(x, y),
+  const steps = x.better ? staircase(x, y) : [],
     chosen = place.get(state.point);
   const traces = [
     { ...part(groups.dropped), name: "not kept", marker: { size: 5, color: variable("without"), opacity: 0.18 } },

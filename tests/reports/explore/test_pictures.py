@@ -7,6 +7,7 @@ import pytest
 from reports.canvas import drawing, new_figure
 from reports.explore.payload import payload
 from reports.explore.pictures import draw_front, draw_knobs, write_pictures
+from sim.explore import explore, load_study
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,12 @@ def test_a_panel_for_each_knob_and_objective_with_its_medians(data):
     for row, panel in enumerate(axes[: len(data["objectives"])]):
         assert np.allclose(panel.lines[0].get_ydata(), first["objectives"][row]["spread"][2])
         assert panel.get_title(loc="right") == f"{100 * first['objectives'][row]['explained']:.0f} %"
+
+
+def test_one_objective_has_no_front_to_draw(tmp_path):
+    explore("fashion", "fashion-d111-w222", "KP=2,4", ("latency",), tmp_path, "tiny", backend="joblib:1")
+    write_pictures(payload(load_study(tmp_path)), tmp_path)
+    assert {path.name for path in tmp_path.glob("*.png")} == {"knobs.png"}
 
 
 def test_files_are_large_enough_for_paper(data, tmp_path):
