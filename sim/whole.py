@@ -152,7 +152,8 @@ class _Network:
         kept = self.folder / f"part-{number}.npz"
         if kept.exists():
             with np.load(kept) as file:
-                return json.loads(str(file["row"]))
+                finished: Row = json.loads(str(file["row"]))
+                return finished
         part, (program, places) = self.parts[number], self.programs[number]
         image = self._image(number)
         if not self.expected:
