@@ -33,8 +33,7 @@ types: setup ## check types: mypy
 	@$(BIN)/mypy
 
 docs: setup ## build the documentation site in build/site
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 examples: setup ## run all examples and put what they print in docs/examples.md
 	@$(BIN)/python docs/site/run_examples.py

@@ -31,6 +31,7 @@ QUEUE_DEPTH = 4
 FIFO_DEPTH = 16  # STORE's results (rtl/store.py)
 SLOT_BYTES = 32
 PACKED_DPE_BITS = 354  # registers of a pair (rtl/dpe.py): nine products of 35 bits, two totals; one sign is shared
+PIPELINE_BITS, WRAP_BITS = 724, 176  # beside the pixels (rtl/pixel.py); how far a bank further is, eleven stages
 HIGH_WEIGHT_BITS = 9  # of the upper filter of a pair
 ADDRESS = 16
 
@@ -91,8 +92,9 @@ def _compute(a: Accelerator) -> Iterator[Part]:
     pairs = a.kp // 2 if a.array.dsp_packing else 0
     alone = a.kp - 2 * pairs
     sums = a.kp * tree_width(a.cp, TOTAL_BITS)
-    # Two sets of weights: the active one and its shadow. Of pairs the upper filter's have nine bits.
-    weights = 2 * (a.kp * window + pairs * TAPS * a.cp * (HIGH_WEIGHT_BITS - 8)) + (TAPS * a.cp if pairs else 0)
+    # Two sets of weights: the active one and its shadow. Of pairs the upper filter's have nine bits, and the lower one's
+    # signs wait for them; of a single pair they are those in the shadow.
+    weights = 2 * (a.kp * window + pairs * TAPS * a.cp * (HIGH_WEIGHT_BITS - 8)) + (TAPS * a.cp if pairs > 1 else 0)
     yield Part(
         "compute.array",
         "array",
@@ -134,7 +136,8 @@ def _compute(a: Accelerator) -> Iterator[Part]:
         component="repacker",
     )
     yield _one("compute.run", "run", component="run", dsps=RUN_DSPS)
-    yield _one("compute", component="run")
+    registers = PIPELINE_BITS + WRAP_BITS * (a.nb > 1)
+    yield Part("compute", "compute", {"each": 1}, {"registers": registers}, component="run")
     # SB: a word for each part from one of `pixels` writes, gated; one word out of `pixels` parts.
     word, low = 8 * a.cp, (a.pixels - 1).bit_length()
     address = _address(-(-2 * a.sb_half_words // a.pixels))

@@ -25,14 +25,11 @@ from arch_model.errors import FastSwitchError
 from arch_model.memories import BUFFERS
 from arch_model.resources import fpga_resources
 from rtl.generate import verilog
-from rtl.synth import SynthesisResult, synthesise
+from rtl.synth import ULTRARAM, SynthesisResult, synthesise
 from rtl.synth.components import component_of
 from rtl.synth.modules import read_design
 from rtl.synth.synthesis import TOP, timed
 from rtl.synth.tools import run_yosys
-
-URAM_BUFFERS = ("pb", "db", "sb")
-"""What becomes UltraRAM with --uram: the output side stays in block RAMs, as the preset's comments have it."""
 
 TRANSISTORS = {"NOT": 2, "NAND": 4, "NOR": 4, "AND": 6, "OR": 6, "AOI3": 6, "OAI3": 6, "AOI4": 8, "OAI4": 8, "XOR": 12,
                "XNOR": 12, "MUX": 12}  # fmt: skip
@@ -41,7 +38,7 @@ TRANSISTORS = {"NOT": 2, "NAND": 4, "NOR": 4, "AND": 6, "OR": 6, "AOI3": 6, "OAI
 def fpga_table(result: SynthesisResult, uram: bool) -> pd.DataFrame:
     """A row a component: what was found, and the estimate beside it."""
     estimate = fpga_resources(
-        result.accelerator, uram_depth=4096 if uram else None, uram_buffers=URAM_BUFFERS
+        result.accelerator, uram_depth=4096 if uram else None, uram_buffers=ULTRARAM
     ).to_frame()
     found = result.to_frame().set_index("component")
     found["bram36"] += found.pop("bram18") / 2
@@ -106,7 +103,7 @@ def main(accelerator: str, target: str, uram: bool, place: bool, gates: bool, cs
             return
         on_stage = timed(lambda stage, done, total: print(f"{stage} {done} of {total}", flush=True))
         result = synthesise(
-            machine, target, folder, ultraram=URAM_BUFFERS if uram else (), placed=place, on_stage=on_stage
+            machine, target, folder, ultraram=ULTRARAM if uram else (), placed=place, on_stage=on_stage
         )
     except FastSwitchError as error:
         raise SystemExit(f"synthesise: {error}") from None

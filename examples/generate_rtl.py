@@ -45,7 +45,7 @@ def main(accelerator: str, kp: int, layer: str, simulator: str | None, out: Path
     text = (out / "fastswitch.v").read_text()
     top = re.search(r"^module fastswitch\((.*?)\);", text, re.MULTILINE | re.DOTALL)
     assert top, "write_verilog names the top module"
-    names = re.split(r",\s*", top[1].strip())
+    names = re.split(r"\s*,\s*", top[1].strip())
     ports = Counter(re.sub(r"^([sm]_axi_[a-z]+\d?)_.*", r"\1", name) for name in names)
     print(f"{out / 'fastswitch.v'}: {len(text.splitlines()):,} lines; the top module's {sum(ports.values())} ports:")
     print("  " + ", ".join(name if count == 1 else f"{name}_* ({count})" for name, count in ports.items()))

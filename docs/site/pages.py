@@ -21,7 +21,7 @@ from mkdocs.structure.pages import Page
 import fastswitch
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "bench/harmonica.md")
+OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", *(f"bench/{page.name}" for page in sorted((ROOT / "bench").glob("*.md"))))
 """Pages that stand elsewhere in the repository; they keep their paths on the site."""
 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")

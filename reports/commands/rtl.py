@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reports.commands.options import accelerator_option
-from reports.terminal import show_summary, shown
+from reports.terminal import counting, show_summary, shown
 
 
 @click.command(
@@ -22,11 +22,19 @@ from reports.terminal import show_summary, shown
     metavar="DIR",
     help="Folder for the files. Those of an earlier delivery are replaced, others never.",
 )
-def command(accelerator: str, out: Path) -> None:
+@click.option(
+    "--synth",
+    type=click.Choice(["xilinx", "ecp5"]),
+    help="Synthesise it, too (Yosys; minutes): what each component takes, also in synthesis-TARGET.csv.",
+)
+@click.option("--place", is_flag=True, help="With --synth ecp5, for small machines: place and route; says the clock.")
+def command(accelerator: str, out: Path, synth: str | None, place: bool) -> None:
     """Write Verilog, registers, constraints, a FuseSoC core and a bench in plain Verilog, with a README.
 
     The same accelerator gives the same bytes.
     """
+    if place and synth != "ecp5":
+        raise click.UsageError("--place goes with --synth ecp5")
     from arch_model.accelerator import Accelerator
     from rtl.handover.deliver import check_folder
 
@@ -34,8 +42,21 @@ def command(accelerator: str, out: Path) -> None:
     check_folder(out)  # before a minute's work
     from reports.handover import write_delivery
 
-    with shown(None, ()) as (_, on_stage):
-        files = write_delivery(machine, out, on_stage)
+    with shown(None, ()) as (_, say):
+        files = write_delivery(machine, out, say)
     lines = files["rtl/fastswitch.v"].count(b"\n")
     show_summary({"accelerator": f"{machine.name} {machine.hash()}", "files": len(files), "lines of Verilog": lines})
     click.echo(f"start with {out / 'README.md'}")
+    if synth is None:
+        return
+    from rtl.synth import ULTRARAM, synthesise
+
+    folder = out / f"synthesis-{synth}"
+    with counting() as on_stage:
+        ultraram = ULTRARAM if synth == "xilinx" else ()
+        result = synthesise(machine, synth, folder, ultraram=ultraram, placed=place, on_stage=on_stage)
+    table = result.to_frame()
+    table.to_csv(folder.with_suffix(".csv"), index=False)
+    click.echo(f"\n{result.tool}, {result.target.command}\n{table.round(3).to_string(index=False)}")
+    if result.placement:
+        click.echo(f"ECP5 {result.placement.device}: {result.placement.clock_hz / 1e6:.1f} MHz")

@@ -24,6 +24,9 @@ TOP = "fastswitch"
 LARGE_BYTES, LARGE_MODULES = 100_000, 8
 """Verilog and modules that one Yosys process takes at a time, so that finished ones are kept and progress shows."""
 
+ULTRARAM = ("pb", "db", "sb")
+"""Components whose large memories UltraRAMs are for; the output side, byte by byte, goes as well into block RAMs."""
+
 OnStage = Callable[[str, int, int], None]
 """Called with what is being done, how many of its steps are done, and how many there are."""
 

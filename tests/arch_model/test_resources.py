@@ -39,6 +39,7 @@ HELD_OUT = sorted(set(SYNTHESISED.machine[SYNTHESISED.role == "held out"]))
         (1500, 48, 8, 2.5, 3),
         (1500, 648, None, 27, 3),
         (6400, 24, None, 5, 13),
+        (3200, 48, None, 6, 1),  # half a block less in seven rows would cost more LUTs than it is worth
     ],
 )
 def test_block_rams_by_hand(depth: int, width: int, granularity: int | None, ramb36: float, rows: int) -> None:
@@ -111,7 +112,7 @@ def test_machines_held_out_of_the_fit(name: str) -> None:
 
 def test_enough_are_held_out_and_every_option_is_among_them() -> None:
     machines = [machine_of(name) for name in HELD_OUT]
-    assert len(machines) >= 4
+    assert len(machines) >= 6
     assert {a.stripes for a in machines} >= {1, 4} and {a.pixels for a in machines} >= {1, 2, 4}
     assert {a.array.dsp_packing for a in machines} == {False, True}
 

@@ -178,6 +178,7 @@ def test_the_readme_lists_every_port(delivered: Path) -> None:
         (["--accelerator", "huge", "--out", "x"], "huge"),
         (["--out", "file"], "cannot write to file"),
         (["--accelerator", "tiny"], "--out"),
+        (["--out", "x", "--place"], "--place goes with --synth ecp5"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, words: list[str], expected: str) -> None:
