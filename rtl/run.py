@@ -7,13 +7,10 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from mapper.isa import Opcode
+from mapper.limits import ORIGIN_MAX
 from rtl.command import command_layout
 from rtl.interfaces import take
 from rtl.pixel import PIXEL
-
-ORIGIN_MIN, ORIGIN_MAX = -8, 7
-"""Legal y0 and x0: paddings and the offsets of the windows of a 7×7 kernel lie well inside."""
-
 
 class Run(Component):
     """Issues one output pixel a cycle: nine bank addresses, which taps are present, and its way through the pipeline.

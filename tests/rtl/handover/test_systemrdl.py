@@ -65,7 +65,7 @@ def test_round_trip(tmp_path):
 
 
 def test_values_of_this_machine():
-    assert "kp[7:0] = 8'h10;" in systemrdl(ZCU104) and "beat_bytes[31:16] = 16'h20;" in systemrdl(ZCU104)
+    assert "kp[7:0] = 8'h10;" in systemrdl(ZCU104) and "beat_bytes[31:16] = 16'h10;" in systemrdl(ZCU104)
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
