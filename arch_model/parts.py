@@ -92,8 +92,8 @@ def _compute(a: Accelerator) -> Iterator[Part]:
     pairs = a.kp // 2 if a.array.dsp_packing else 0
     alone = a.kp - 2 * pairs
     sums = a.kp * tree_width(a.cp, TOTAL_BITS)
-    # Two sets of weights: the active one and its shadow. Of pairs the upper filter's have nine bits, and the lower one's
-    # signs wait for them; of a single pair they are those in the shadow.
+    # Two sets of weights: the active one and its shadow. Of pairs the upper filter's have nine bits, and signs of the
+    # lower one's wait for them; those of a single pair are in its shadow.
     weights = 2 * (a.kp * window + pairs * TAPS * a.cp * (HIGH_WEIGHT_BITS - 8)) + (TAPS * a.cp if pairs > 1 else 0)
     yield Part(
         "compute.array",
