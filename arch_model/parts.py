@@ -33,6 +33,7 @@ SLOT_BYTES = 32
 PACKED_DPE_BITS = 354  # registers of a pair (rtl/dpe.py): nine products of 35 bits, two totals; one sign is shared
 PIPELINE_BITS, WRAP_BITS = 724, 176  # beside the pixels (rtl/pixel.py); how far a bank further is, eleven stages
 HIGH_WEIGHT_BITS = 9  # of the upper filter of a pair
+GROUPS, MAXIMUM_STAGES = 3, 2  # of a column (rtl/column_buffer.py); that the choice of a maximum waits in the array
 ADDRESS = 16
 
 Counts = Mapping[str, float]
@@ -91,25 +92,48 @@ def _compute(a: Accelerator) -> Iterator[Part]:
     window = 8 * TAPS * a.cp
     pairs = a.kp // 2 if a.array.dsp_packing else 0
     alone = a.kp - 2 * pairs
+    # Filters may have windows of their own where three groups hold a K-tile; then channel 0's DPEs are never shared.
+    own = int(a.nb <= GROUPS)
+    shared = a.cp - own
     sums = a.kp * tree_width(a.cp, TOTAL_BITS)
+    single = alone * a.cp + 2 * pairs * own
     # Two sets of weights: the active one and its shadow. Of pairs the upper filter's have nine bits, and signs of the
     # lower one's wait for them; those of a single pair are in its shadow.
-    weights = 2 * (a.kp * window + pairs * TAPS * a.cp * (HIGH_WEIGHT_BITS - 8)) + (TAPS * a.cp if pairs > 1 else 0)
+    weights = 2 * (a.kp * window + pairs * TAPS * shared * (HIGH_WEIGHT_BITS - 8)) + (TAPS * shared if pairs > 1 else 0)
     yield Part(
         "compute.array",
         "array",
-        {"adder bits": a.kp * tree_bits(a.cp, TOTAL_BITS), "borrow bits": HIGH_WEIGHT_BITS * TAPS * a.cp * bool(pairs)},
-        {"registers": sums + weights},
+        {
+            "adder bits": a.kp * tree_bits(a.cp, TOTAL_BITS),
+            "borrow bits": HIGH_WEIGHT_BITS * TAPS * shared * bool(pairs),
+            "own bits": own * a.kp * 8 * TAPS,
+        },
+        {"registers": sums + weights + own * MAXIMUM_STAGES},
         component="array",
     )
     yield Part(
         "compute.array.dpe",
         "dpe",
-        {"each": alone * a.cp, "pair": pairs * a.cp},
-        {"registers": a.cp * (alone * (TAPS * PRODUCT_BITS + TOTAL_BITS) + pairs * PACKED_DPE_BITS)},
-        dsps=TAPS * a.cp * (alone + pairs),
+        {"each": single, "pair": pairs * shared},
+        {"registers": single * (TAPS * PRODUCT_BITS + TOTAL_BITS) + pairs * shared * PACKED_DPE_BITS},
+        dsps=TAPS * (single + pairs * shared),
         component="array",
     )
+    if own:
+        yield Part(
+            "compute.array.greatest",
+            "greatest",
+            {"each": a.kp},
+            {"registers": 8 * 4 * a.kp},  # of three rows, of all
+            component="array",
+        )
+        yield Part(
+            "compute.columns",
+            "columns",
+            {"lane choices": 3 * 8 * a.kp * (a.cp // gcd(a.kp, a.cp) - 1), "masked bits": 8 * TAPS * a.kp},
+            {"registers": 8 * TAPS * a.kp},
+            component="lb",
+        )
     # A byte is one of three rows, one of three columns, or what lies outside.
     yield Part("compute.lb", "lb", {"rotated bits": window}, {"registers": window}, component="lb")
     yield Part(
@@ -163,7 +187,7 @@ def _compute(a: Accelerator) -> Iterator[Part]:
     yield Part(
         "feed",
         "feed",
-        {"window bits": window, "each": 1, "filter": a.kp},
+        {"window bits": window, "column choices": 8 * TAPS * (a.cp - 1), "each": 1, "filter": a.kp},
         {"each": 1, "filter": a.kp},
         dsps=_slot_dsps(a),
     )
@@ -187,7 +211,7 @@ def _fetch(a: Accelerator) -> Iterator[Part]:
 
 
 def _loads(a: Accelerator) -> Iterator[Part]:
-    beat, word = a.beat_bytes, a.pixels * a.cp
+    beat, word, weight_beat = a.beat_bytes, a.pixels * a.cp, a.weight_beat_bytes
     yield Part("load_act", "load_act", {"each": 1, "pixel": a.pixels - 1}, {"each": 1})
     yield _dma_read("load_act.dma", beat)
     yield _gearbox("load_act.gearbox", beat, word, 0, min(beat - 1, 255), out_parts=a.pixels)
@@ -198,9 +222,9 @@ def _loads(a: Accelerator) -> Iterator[Part]:
         {"each": 1, "filter": a.kp},
         dsps=_slot_dsps(a),
     )
-    yield _dma_read("load_weights.dma", beat)
-    yield _gearbox("load_weights.words", beat, 9 * a.cp, 0, -9 * a.kp * a.cp % beat)
-    yield _gearbox("load_weights.lanes", beat, 8, 0, 0)
+    yield _dma_read("load_weights.dma", weight_beat)
+    yield _gearbox("load_weights.words", weight_beat, 9 * a.cp, 0, -9 * a.kp * a.cp % weight_beat)
+    yield _gearbox("load_weights.lanes", weight_beat, 8, 0, 0)
 
 
 def _store(a: Accelerator) -> Iterator[Part]:
@@ -232,9 +256,9 @@ def _edges(a: Accelerator) -> Iterator[Part]:
     for token in TOKENS:
         yield _one(token, "token", component="control")
     yield _one("machine", component="top")
-    for name in ("wgt", "act", "out_read"):
-        yield _stripes(f"stripes_{name}", "stripes_read", a)
-    yield _stripes("stripes_out_write", "stripes_write", a)
+    for name, stripes in (("wgt", a.weight_stripes), ("act", a.stripes), ("out_read", a.stripes)):
+        yield _stripes(f"stripes_{name}", "stripes_read", stripes)
+    yield _stripes("stripes_out_write", "stripes_write", a.stripes)
     yield _one("drain_prog", "drain_read", component="drains")
     for name in ("wgt", "act", "out_read"):
         yield _one(f"drain_{name}", "drain_read", component="drains")
@@ -243,9 +267,8 @@ def _edges(a: Accelerator) -> Iterator[Part]:
     yield Part("drain_out_write", "drain_write", data, {"each": 1}, lutram=8, component="drains")
 
 
-def _stripes(path: str, kind: str, a: Accelerator) -> Part:
-    handshakes = a.stripes - 1
-    return Part(path, kind, {"base": a.stripes, "handshake": handshakes}, {"base": a.stripes}, component="stripes")
+def _stripes(path: str, kind: str, stripes: int) -> Part:
+    return Part(path, kind, {"base": stripes, "handshake": stripes - 1}, {"base": stripes}, component="stripes")
 
 
 def _dma_read(path: str, beat_bytes: int) -> Part:

@@ -58,11 +58,9 @@ Columns "here" are the shipped machine, {gb_s} GB/s and a PB of {pb:.2f} MB; "mo
 
 - Ranges by network (5.7-7.9 %, 14-52.6 %, 43.6-78.7 %) are quoted from memory and unconfirmed.
 - SUSHI's MobileNetV3 SubNets are not published; ours are the six released ones whose accuracy is known.
-- **MobileNetV3's depthwise and squeeze-excite layers are an assumption**: the mapper does not take them yet.
-  `mapper/assumed_costs.py` prices a depthwise layer as min(KP, CP) channels a pass with the other multipliers idle,
-  pooling and scaling as a pixel of CP channels a cycle, each reading its input and writing its output once. They take
-  time and bytes that the PB cannot save. "{free}" counts nothing for them and so bounds the gain from
-  above; a machine with a better depthwise unit lies between the two columns. ResNet50's pooling is priced alike.
+- **MobileNetV3's depthwise and squeeze-excite layers, and ResNet50's pools, cost what each takes as a Program of its
+  own**, without overlap between layers. They take time and bytes that the PB cannot save. "{free}" counts nothing for
+  them and so bounds the gain from above; a machine with a better depthwise unit lies between the two columns.
 - Ours count *all* DRAM traffic: activations, commands, and weights that come again for every spatial tile. What the
   published energy counts is not known to us; "weight traffic alone" shows what it would be without activations.
 - Compiler and schedulers aim at time, not at bytes. With faster ports layers are cut into more spatial tiles, each of
@@ -197,7 +195,7 @@ def page(found: Mapping[str, pd.DataFrame], q: pd.DataFrame, many: pd.DataFrame,
     for name, frame in found.items():
         if name.endswith(FREE):
             continue
-        parts.append(f"## {name}\n\nAssumed costs, in the six SubNets: {notes[name]}.\n")
+        parts.append(f"## {name}\n\nLayers priced by themselves, in the six SubNets: {notes[name]}.\n")
         for key, title, scale, digits in GRIDS:
             parts.append(f"{title}\n\n{grid(frame, key, scale, digits)}\n")
     parts.append("## Q and candidates\n\nMean latency saved on the shipped machine, %; our scheduler has no Q.\n")
@@ -225,7 +223,7 @@ def main(folder: Path) -> None:
     sweep = frame[frame["what"] == "pb"]
     found = {str(name): part for name, part in sweep.groupby("family", sort=False)}
     notes = {
-        name: str(family.table(machine(shipped_mb(), SHIPPED_GB_S)).facts["assumed"])
+        name: str(family.table(machine(shipped_mb(), SHIPPED_GB_S)).facts["alone"])
         for name, family in families().items()
         if family.assume
     }
