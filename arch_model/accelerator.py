@@ -152,6 +152,15 @@ class Accelerator(Section):
         return self.beat_bytes // self.stripes
 
     @property
+    def cycle_bytes(self) -> int:
+        """Bytes that weights, activations and results move in a cycle together, a beat each.
+
+        >>> Accelerator.load("zcu104").cycle_bytes
+        96
+        """
+        return self.weight_beat_bytes + 2 * self.beat_bytes
+
+    @property
     def program_beat_bytes(self) -> int:
         """Bytes of a beat on the Program's port."""
         return self.port_bytes

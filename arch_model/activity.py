@@ -43,17 +43,17 @@ TOTALS: Mapping[str, str] = {
     "db_tiles_loaded": "weight tiles that LOAD_WGT writes to the DB",
     "pb_tiles_loaded": "weight tiles that LOAD_WGT writes to the PB",
     "zsb_bytes": "bytes that LOAD_WGT writes to the ZSB",
-    "table_bytes": "bytes that LOAD_WGT writes to each copy of the activation tables",
     "db_tiles": "weight tiles that FEED reads from the DB",
     "pb_tiles": "weight tiles that FEED reads from the PB",
     "steps": "pixels that RUN issues, one a cycle and pass",
     "sums_read": "pixels whose partial sums come from the OB",
     "sums_kept": "pixels whose partial sums go back to the OB",
     "pixels_done": "pixels of a K-tile that the requantiser finishes",
-    "pixels_looked_up": "of those, the ones that an activation table gives",
     "store_words": "words of CP bytes that STORE computes",
     "store_a_words": "words that it reads from the OB's output side",
     "store_b_words": "words that it takes from operand b",
+    "table_bytes": "bytes that LOAD_WGT writes to each copy of the activation tables",
+    "pixels_looked_up": "pixels of a K-tile that an activation table gives",
 }
 """What a Program is, for energy: everything in an :class:`Activity` is linear in these."""
 

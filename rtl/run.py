@@ -12,6 +12,7 @@ from rtl.command import command_layout
 from rtl.interfaces import take
 from rtl.pixel import PIXEL
 
+
 class Run(Component):
     """Issues one output pixel a cycle: nine bank addresses, which taps are present, and its way through the pipeline.
 

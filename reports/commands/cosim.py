@@ -14,8 +14,8 @@ from reports.terminal import show_summary, shown
 
 @click.command(
     "cosim",
-    epilog="\b\nExamples:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv"
-    "\n           fastswitch cosim --space fashion --subnet fashion-d111-w222 --out whole",
+    epilog="\b\nExample:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv"
+    "\n          fastswitch cosim --space fashion --subnet fashion-d111-w222 --out whole",
 )
 @accelerator_option
 @click.option(
@@ -60,9 +60,9 @@ def command(
     tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
     whole = layers is None
     if whole and not (space and subnets and out):
-        raise click.UsageError("give --layers and --csv, or --space, --subnet and --out")
+        raise click.UsageError("Missing option '--layers' (with --csv), or '--space' (with --subnet and --out).")
     if layers is not None and csv_out is None:
-        raise click.UsageError("--layers needs --csv, the file to write")
+        raise click.UsageError("Missing option '--csv', the file to write.")
     wrong = 0
     click.echo(f"accelerator {accelerator}, seed {seed}, {tool.describe()}")
     with shown(None, WHOLE_COLUMNS if whole else COSIM_COLUMNS) as (on_row, on_stage):

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 MOST_POINTS = 24
 """So many points of the front have their layers in the page."""
 
-PORTS = 3
-"""Wide ports: weights, activations, results."""
-
 SHAPES = ("K", "C", "R", "S", "P", "Q", "stride", "groups")
 WHAT = ("name", "kind", *SHAPES, "macs")
 """Columns that are the same on every machine."""
@@ -62,12 +59,12 @@ def spread_points(front: Sequence[int], values: npt.NDArray[np.float64], most: i
 
 
 def roofs(accelerator: Accelerator) -> dict[str, float]:
-    """The machine's limits: MACs a cycle, bytes a cycle of one wide port and of all three, and its clock."""
-    port = accelerator.beat_bytes / accelerator.dram.cycles_per_beat
+    """The machine's limits: MACs a cycle, bytes a cycle of activations alone and of all data ports, and its clock."""
+    interval = accelerator.dram.cycles_per_beat
     return {
         "macs_per_cycle": accelerator.multipliers,
-        "port_bytes_per_cycle": port,
-        "bytes_per_cycle": PORTS * port,
+        "port_bytes_per_cycle": accelerator.beat_bytes / interval,
+        "bytes_per_cycle": accelerator.cycle_bytes / interval,
         "clock_hz": accelerator.clock_hz,
     }
 

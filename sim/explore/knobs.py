@@ -49,12 +49,10 @@ FIELDS: Mapping[str, tuple[str, str, str]] = {
     "INTERVAL": ("dram", "cycles_per_beat", ""),
     "BITS": ("axi", "data_bits", ""),
     "STRIPES": ("axi", "stripes", ""),
+    "WSTRIPES": ("axi", "weight_stripes", ""),
     "PIXELS": ("axi", "pixels", ""),
 }
 """By knob: section and key of the Accelerator, and the unit. DRAM sets two keys (:func:`set_knobs`)."""
-
-PORTS = 3
-"""Ports that DRAM's bandwidth is counted over: weights, activations, results."""
 
 _SCALES: Mapping[str, Mapping[str, int]] = {
     "B": {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30},
@@ -152,13 +150,13 @@ def _range(name: str, text: str, numbers: Sequence[Fraction]) -> list[Fraction]:
 def set_knobs(base: Accelerator, values: Mapping[str, Number], name: str | None = None) -> Accelerator:
     """``base`` with these knobs set, checked as any Accelerator is, and called ``name``.
 
-    DRAM, the bytes a second of the three wide ports together, is kept to exactly: ``cycles_per_beat`` is the ports'
-    bytes a second at a beat a cycle by it. If that is below 1, the ports are widened first (powers of two), unless BITS
-    is varied. Raises :class:`AcceleratorError` where no whole number does, and for what no machine can have.
+    DRAM, the bytes a second of weights, activations and results together, is kept to exactly: ``cycles_per_beat`` is
+    the ports' bytes a second at a beat a cycle by it. If that is below 1, the ports are widened first (powers of two),
+    unless BITS is varied. Raises :class:`AcceleratorError` where no whole number does, and for what no machine can have.
 
     >>> made = set_knobs(Accelerator.load("zcu104"), {"KP": 32, "DRAM": 2_400_000_000})
     >>> made.kp, made.axi.data_bits, made.dram.cycles_per_beat
-    (32, 256, 4)
+    (32, 128, 4)
     """
     called = name or base.name
     data: dict[str, object] = {"name": called, "clock_hz": base.clock_hz, "energy": base.energy, "area": base.area}
@@ -183,15 +181,18 @@ def _set_bandwidth(
 ) -> None:
     if bandwidth <= 0:
         raise AcceleratorError(f"accelerator {name}: DRAM is {bandwidth:g} B/s; give more than 0")
-    bits = sections["axi"]["data_bits"]
-    full = PORTS * bits // 8 * clock_hz
+    axi = sections["axi"]
+    bits, stripes = axi["data_bits"], axi["stripes"]
+    beats = 2 + Fraction(axi["weight_stripes"] or stripes, stripes)  # weights' may be wider
+    full = float(beats * bits / 8) * clock_hz
     while widen and full < bandwidth * (1 - 1e-9) and bits < 1024:
         bits, full = 2 * bits, 2 * full
     cycles = full / bandwidth
+    moved = float(beats * bits / 8)
     if round(cycles) < 1 or abs(cycles - round(cycles)) > 1e-9 * cycles:
         raise AcceleratorError(
-            f"accelerator {name}: DRAM is {bandwidth:g} B/s; three ports of {bits // 8} bytes at {clock_hz:g} Hz "
-            f"give {full:g} B/s or a whole part of it"
+            f"accelerator {name}: DRAM is {bandwidth:g} B/s; {moved:g} bytes a cycle at {clock_hz:g} Hz are {full:g} B/s "
+            "or a whole part of it"
         )
     sections["axi"]["data_bits"], sections["dram"]["cycles_per_beat"] = bits, round(cycles)
 
@@ -202,4 +203,4 @@ def bandwidth_of(accelerator: Accelerator) -> float:
     >>> bandwidth_of(Accelerator.load("zcu104"))
     9600000000.0
     """
-    return PORTS * accelerator.beat_bytes * accelerator.clock_hz / accelerator.dram.cycles_per_beat
+    return accelerator.cycle_bytes * accelerator.clock_hz / accelerator.dram.cycles_per_beat

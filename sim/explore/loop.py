@@ -42,10 +42,10 @@ LAYER = ("K", "C", "H", "W", "R", "stride", "padding", "P", "Q", "windows", "poi
 """Columns of a layer; ``windows`` of 3 x 3 taps."""
 K, C, H, W, R, STRIDE, PADDING, P, Q, WINDOWS, POINTWISE, ADD = range(len(LAYER))
 
-CORE = ("kp", "cp", "beat_bytes", "program_beat_bytes", "pixels", "latency", "interval")
+CORE = ("kp", "cp", "beat_bytes", "weight_beat_bytes", "program_beat_bytes", "pixels", "latency", "interval")
 """The first columns of a machine: with how a layer is cut and what of it is in the PB, all that its cost depends on."""
 MACHINE = (*CORE, "sb_half", "ob_pixels", "out_half", "nb", "zsb_half", "db_half", "pb_tiles")
-KP, CP, BEAT, PBEAT, PIXELS, LATENCY, INTERVAL, SB, OB, OUT, NB, ZSB, DB, PB = range(len(MACHINE))
+KP, CP, BEAT, WBEAT, PBEAT, PIXELS, LATENCY, INTERVAL, SB, OB, OUT, NB, ZSB, DB, PB = range(len(MACHINE))
 
 COST = ("cycles", *TOTALS)
 """Columns of a cost: cycles of the layer as a Program of its own, and what that Program does."""
@@ -119,7 +119,7 @@ def cut(x: Ints, m: Ints, streamed: int, once: bool, add: int) -> tuple[int, int
     pitch_in, pitch_out = _pitch(x[W], m), _pitch(x[Q], m)
     row_in = max(pitch_in // beat * interval, _up(x[W], m[PIXELS]))
     row_out = max(pitch_out // beat * interval, _up(x[Q], m[PIXELS]))
-    tile_beats = _up(TAPS * kp * m[CP], beat)
+    tile_beats = _up(TAPS * kp * m[CP], m[WBEAT])
     weights = streamed * max(tile_beats * interval, kp)
     many, sums = kt * x[WINDOWS] * ct, x[WINDOWS] * ct > 1
     best, best_rows, best_chunk = NEVER, 0, 0
@@ -372,14 +372,15 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
 
     # LOAD_WGT: the ZSB table, then the runs of every group, again for each spatial tile if they do not all fit
     wgts = np.empty((1 + runs * (spatial if reload else 1), 4), np.int64)
-    zsb_one = read_time(1, kp, LANE_BYTES, beat, interval, 1)
-    zsb_row = read_time(2, kp, LANE_BYTES, beat, interval, 1) - zsb_one
-    wgt_one = read_time(1, kp, TAPS * cp, beat, interval, 1)
-    wgt_row = read_time(2, kp, TAPS * cp, beat, interval, 1) - wgt_one
-    tile_beats = _up(TAPS * kp * cp, beat)
+    weight_beat = m[WBEAT]
+    zsb_one = read_time(1, kp, LANE_BYTES, weight_beat, interval, 1)
+    zsb_row = read_time(2, kp, LANE_BYTES, weight_beat, interval, 1) - zsb_one
+    wgt_one = read_time(1, kp, TAPS * cp, weight_beat, interval, 1)
+    wgt_row = read_time(2, kp, TAPS * cp, weight_beat, interval, 1) - wgt_one
+    tile_beats = _up(TAPS * kp * cp, weight_beat)
     wgts[0, 0], wgts[0, 1] = 0, -1
     wgts[0, 2] = LOAD_ADDRESS + latency + zsb_one + (kt - 1) * zsb_row + LOAD_GIVE
-    wgts[0, 3] = latency + kt * (LANE_BYTES * kp // beat) * interval
+    wgts[0, 3] = latency + kt * (LANE_BYTES * kp // weight_beat) * interval
     for index in range(1, len(wgts)):
         tile, run = (index - 1) // runs, (index - 1) % runs
         group = run_group[run]
@@ -506,7 +507,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     pixels = out_height * out_width
     cost[0] = max(store_free - STORE_NEXT + 1, end) + 1
     cost[1] = prog_beats * m[PBEAT]
-    cost[2] = fetched * tile_beats * beat + kt * LANE_BYTES * kp
+    cost[2] = fetched * tile_beats * weight_beat + kt * LANE_BYTES * kp
     cost[3] = act_rows * row_beats * beat
     cost[4] = out_beats * beat * x[ADD]
     cost[5] = out_beats * beat
@@ -521,6 +522,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     cost[15] = kt * pixels
     cost[16] = cost[17] = store_words
     cost[18] = store_words * x[ADD]
+    cost[19] = cost[20] = 0  # no layer here has a table
 
 
 @_compiled
@@ -563,7 +565,7 @@ def fit_hits(xs: Ints, ms: Ints, rows: Ints, uses: Ints, windows: Ints, starts: 
     found = np.zeros((len(ms), len(uses)), np.int64)
     for i in range(len(ms)):
         m = ms[i]
-        tile_beats = _up(TAPS * m[KP] * m[CP], m[BEAT])
+        tile_beats = _up(TAPS * m[KP] * m[CP], m[WBEAT])
         for net in range(len(starts) - 1):
             low, high = starts[net], starts[net + 1]
             if bad[i, net] >= 0 or m[PB] == 0:

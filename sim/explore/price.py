@@ -52,7 +52,8 @@ def layer_row(layer: Layer, add: bool) -> Ints:
 def machine_row(a: Accelerator) -> Ints:
     """A machine as :data:`sim.explore.loop.MACHINE`."""
     dram = a.dram
-    core = (a.kp, a.cp, a.beat_bytes, a.program_beat_bytes, a.pixels, dram.latency_cycles, dram.cycles_per_beat)
+    beats = a.beat_bytes, a.weight_beat_bytes, a.program_beat_bytes
+    core = (a.kp, a.cp, *beats, a.pixels, dram.latency_cycles, dram.cycles_per_beat)
     sizes = (a.sb_half_words, a.ob_pixels, a.out_half_words, a.nb, a.zsb_half_entries, a.db_half_tiles, a.pb_tiles)
     return np.array((*core, *sizes), np.int64)
 

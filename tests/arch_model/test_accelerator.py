@@ -70,7 +70,7 @@ def test_zcu104_by_hand() -> None:
     assert (ZCU104.sb_half_words, ZCU104.ob_pixels) == (8192, 1024)
     assert (ZCU104.out_half_words, ZCU104.zsb_half_entries) == (8192, 256)
     assert (ZCU104.pitch(56), ZCU104.pitch(7)) == (512, 64)  # 504 and 63 bytes
-    assert (ZCU104.clock_hz, ZCU104.axi.max_burst, ZCU104.dram.bytes) == (100e6, 64, 2 * 2**30)
+    assert (ZCU104.clock_hz, ZCU104.axi.max_burst, ZCU104.dram.bytes) == (100e6, 32, 2 * 2**30)
 
 
 def test_zcu104_fits_its_board() -> None:
@@ -144,7 +144,7 @@ def test_presets_are_found_by_name_and_carry_it() -> None:
 
 
 def test_every_number_of_a_preset_says_what_it_counts() -> None:
-    units = ("bytes", "bits", "beats", "cycles", "hertz", "filters", "channels", "ports", "row")
+    units = ("bytes", "bits", "beats", "cycles", "hertz", "filters", "channels", "port", "row")
     for name in preset_names():
         above, keys = "", []
         for line in (Path(module.__file__).parent / "presets" / f"{name}.yaml").read_text().splitlines():

@@ -9,10 +9,10 @@ from reports.explore.layers import COSTS, WHAT, layer_data, roofs, spread_points
 
 
 def test_roofs_of_the_board():
-    # 16 x 9 DPEs of nine multipliers; three ports of 256 bits, a beat a cycle: the 96 bytes a cycle of six AXI ports
+    # 16 x 9 DPEs of nine multipliers; six AXI ports of 16 bytes, a beat a cycle, one of them for activations
     assert roofs(Accelerator.load("zcu104")) == {
         "macs_per_cycle": 1296,
-        "port_bytes_per_cycle": 32,
+        "port_bytes_per_cycle": 16,
         "bytes_per_cycle": 96,
         "clock_hz": 100e6,
     }

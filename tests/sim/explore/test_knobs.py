@@ -87,11 +87,11 @@ def test_each_knob_sets_its_field_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     "values,bits,interval",
     [
-        ({"DRAM": 9_600_000_000}, 256, 1),  # 3 ports of 32 bytes at 100 MHz
-        ({"DRAM": 2_400_000_000}, 256, 4),
-        ({"DRAM": 19_200_000_000}, 512, 1),
-        ({"DRAM": 6_400_000_000, "CLOCK": 200_000_000}, 256, 3),
-        ({"DRAM": 4_800_000_000, "BITS": 128}, 128, 1),
+        ({"DRAM": 9_600_000_000}, 128, 1),  # six ports of 16 bytes at 100 MHz
+        ({"DRAM": 2_400_000_000}, 128, 4),
+        ({"DRAM": 19_200_000_000}, 256, 1),
+        ({"DRAM": 6_400_000_000, "CLOCK": 200_000_000}, 128, 3),
+        ({"DRAM": 4_800_000_000, "BITS": 64}, 64, 1),
     ],
 )
 def test_bandwidth_by_hand(values: dict[str, int], bits: int, interval: int) -> None:
@@ -114,10 +114,10 @@ def test_bandwidth_is_kept_to_exactly_or_refused(tenths: int, mhz: int) -> None:
 @pytest.mark.parametrize(
     "values,words",
     [
-        ({"DRAM": 2_500_000_000}, "DRAM is 2.5e+09 B/s; three ports of 32 bytes at 1e+08 Hz give 9.6e+09 B/s"),
-        ({"DRAM": 19_200_000_000, "BITS": 256}, "DRAM is 1.92e+10 B/s"),
+        ({"DRAM": 2_500_000_000}, "DRAM is 2.5e+09 B/s; 96 bytes a cycle at 1e+08 Hz are 9.6e+09 B/s"),
+        ({"DRAM": 19_200_000_000, "BITS": 128}, "DRAM is 1.92e+10 B/s"),
         ({"DRAM": 0}, "DRAM is 0 B/s; give more than 0"),
-        ({"KP": 3}, "axi.data_bits is 256; give bits that divide a ZSB entry"),
+        ({"KP": 3}, "axi.data_bits is 128; give bits that, with axi.weight_stripes, divide a ZSB entry"),
         ({"SB": 10}, "buffers.sb_bytes is 10"),
         ({"KP": 64}, "array.kp is 64; give 1 to 63 filters"),
     ],
