@@ -49,6 +49,7 @@ KP, CP, BEAT, WBEAT, PBEAT, PIXELS, LATENCY, INTERVAL, SB, OB, OUT, NB, ZSB, DB,
 
 COST = ("cycles", *TOTALS)
 """Columns of a cost: cycles of the layer as a Program of its own, and what that Program does."""
+COSTS = len(COST)
 
 _LIMIT, _BYTES_LIMIT = 4095, (1 << 28) - 1  # of a command's fields (mapper.tiling.check_least)
 
@@ -615,7 +616,7 @@ def cut_each(xs: Ints, ms: Ints, layer: Ints, machine: Ints, hits: Ints, halves:
 @_compiled
 def price_each(xs: Ints, ms: Ints, layer: Ints, machine: Ints, hits: Ints, halves: Ints, cuts: Ints) -> Ints:
     """The costs of each, (n, COST)."""
-    found = np.zeros((len(layer), 19), np.int64)
+    found = np.zeros((len(layer), COSTS), np.int64)
     for i in range(len(layer)):
         half = halves[i] if halves[i] else NEVER
         price_layer(xs[layer[i]], ms[machine[i]], half, cuts[i, 0], cuts[i, 1], hits[i], found[i])

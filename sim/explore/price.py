@@ -27,6 +27,7 @@ from arch_model.resources import fpga_resources
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from arch_model.timing import time_program
+from mapper.channelwise import is_channelwise
 from mapper.lone_costs import pool_commands
 from mapper.pack import is_pointwise, window_offsets
 from mapper.steps import check_supported, fused_adds, fused_conv, unsupported
@@ -59,7 +60,7 @@ def machine_row(a: Accelerator) -> Ints:
 
 
 def left_out_of(nets: Sequence[SubNet]) -> dict[str, int]:
-    """Kinds of layer that no machine here runs, and that cost nothing: how many there are in all SubNets.
+    """Kinds of layer that have no closed form, and that cost nothing: how many there are in all SubNets.
 
     >>> left_out_of(get_space("ofa-resnet50").sample(2, seed=0))
     {'maxpool': 2, 'avgpool': 6}
@@ -71,10 +72,14 @@ def left_out_of(nets: Sequence[SubNet]) -> dict[str, int]:
 
 
 def _left_out(layer: Layer) -> str:
+    if is_channelwise(layer):
+        return "depthwise" if layer.kind.has_weights else str(layer.kind)
+    if not layer.activation.is_clamp:
+        return str(layer.activation)
     try:
         check_supported(layer)
     except MappingError:
-        return unsupported(layer) or str(layer.activation)
+        return unsupported(layer)
     return ""
 
 

@@ -72,7 +72,7 @@ def test_what_is_wrong_is_named_in_one_line(text: str, words: str) -> None:
 def test_each_knob_sets_its_field_and_nothing_else() -> None:
     new = {
         "KP": 8, "CP": 4, "PB": 500_000, "DB": 200_000, "SB": 900_000, "OB": 40_000, "OUT": 300_000, "ZSB": 40_000,
-        "CLOCK": 150_000_000, "LATENCY": 77, "INTERVAL": 3, "BITS": 128, "STRIPES": 1, "PIXELS": 2,
+        "CLOCK": 150_000_000, "LATENCY": 77, "INTERVAL": 3, "BITS": 64, "STRIPES": 2, "WSTRIPES": 1, "PIXELS": 2,
     }  # fmt: skip
     assert set(new) | {"DRAM"} == set(FIELDS)
     before = ZCU.model_dump()
