@@ -31,7 +31,8 @@ QUEUE_DEPTH = 4
 FIFO_DEPTH = 16  # STORE's results (rtl/store.py)
 SLOT_BYTES = 32
 PACKED_DPE_BITS = 354  # registers of a pair (rtl/dpe.py): nine products of 35 bits, two totals; one sign is shared
-PIPELINE_BITS, WRAP_BITS = 724, 176  # beside the pixels (rtl/pixel.py); how far a bank further is, eleven stages
+PIPELINE_BITS, OWN_BITS, WRAP_BITS = 744, 26, 176  # beside the pixels (rtl/pixel.py); two stages of what windows of
+# the filters' own need; how far a bank further is, eleven stages
 HIGH_WEIGHT_BITS = 9  # of the upper filter of a pair
 GROUPS, MAXIMUM_STAGES = 3, 2  # of a column (rtl/column_buffer.py); that the choice of a maximum waits in the array
 ADDRESS = 16
@@ -128,11 +129,11 @@ def _compute(a: Accelerator) -> Iterator[Part]:
             component="array",
         )
         yield Part(
-            "compute.columns",
+            "compute.column_buffer",
             "columns",
             {"lane choices": 3 * 8 * a.kp * (a.cp // gcd(a.kp, a.cp) - 1), "masked bits": 8 * TAPS * a.kp},
             {"registers": 8 * TAPS * a.kp},
-            component="lb",
+            component="column_buffer",
         )
     # A byte is one of three rows, one of three columns, or what lies outside.
     yield Part("compute.lb", "lb", {"rotated bits": window}, {"registers": window}, component="lb")
@@ -160,7 +161,7 @@ def _compute(a: Accelerator) -> Iterator[Part]:
         component="repacker",
     )
     yield _one("compute.run", "run", component="run", dsps=RUN_DSPS)
-    registers = PIPELINE_BITS + WRAP_BITS * (a.nb > 1)
+    registers = PIPELINE_BITS + OWN_BITS * own + WRAP_BITS * (a.nb > 1)
     yield Part("compute", "compute", {"each": 1}, {"registers": registers}, component="run")
     # SB: a word for each part from one of `pixels` writes, gated; one word out of `pixels` parts.
     word, low = 8 * a.cp, (a.pixels - 1).bit_length()
@@ -220,7 +221,7 @@ def _loads(a: Accelerator) -> Iterator[Part]:
         "load_weights",
         {"each": 1, "filter": a.kp},
         {"each": 1, "filter": a.kp},
-        dsps=_slot_dsps(a),
+        dsps=1,  # a slot times its words, which depend on the memory
     )
     yield _dma_read("load_weights.dma", weight_beat)
     yield _gearbox("load_weights.words", weight_beat, 9 * a.cp, 0, -9 * a.kp * a.cp % weight_beat)

@@ -40,6 +40,7 @@ LARGEST = 36
 ROLES = ("fitted", "held out")
 COMPARED = ("luts", "lutram", "ffs", "dsps", "bram36")
 MEMORIES = {"pb", "db", "zsb", "compute.accumulator.ob", "compute.sb.part", "compute.out.part", "top"}
+MEMORIES |= {"compute.requantiser.tables"}
 START = time.monotonic()
 SHAPE = ("kp", "cp", "beat", "stripes", "pixels", "packed", "pb", "db", "sb", "ob", "ob_out", "zsb")
 

@@ -138,7 +138,7 @@ class Compute(Component):
             dpes.load_data.eq(self.load_data),
         ]
         if depthwise:
-            m.submodules.columns = columns = ColumnBuffer(kp=self.kp, cp=self.cp)
+            m.submodules.column_buffer = columns = ColumnBuffer(kp=self.kp, cp=self.cp)
             m.d.comb += [
                 columns.words.eq(lb.window),
                 columns.lane.eq(pixel[AT_ARRAY].out_lane),

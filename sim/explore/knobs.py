@@ -152,7 +152,8 @@ def set_knobs(base: Accelerator, values: Mapping[str, Number], name: str | None 
 
     DRAM, the bytes a second of weights, activations and results together, is kept to exactly: ``cycles_per_beat`` is
     the ports' bytes a second at a beat a cycle by it. If that is below 1, the ports are widened first (powers of two),
-    unless BITS is varied. Raises :class:`AcceleratorError` where no whole number does, and for what no machine can have.
+    unless BITS is varied. Raises :class:`AcceleratorError` where no whole number does, and for what no machine can
+    have.
 
     >>> made = set_knobs(Accelerator.load("zcu104"), {"KP": 32, "DRAM": 2_400_000_000})
     >>> made.kp, made.axi.data_bits, made.dram.cycles_per_beat
@@ -191,8 +192,8 @@ def _set_bandwidth(
     moved = float(beats * bits / 8)
     if round(cycles) < 1 or abs(cycles - round(cycles)) > 1e-9 * cycles:
         raise AcceleratorError(
-            f"accelerator {name}: DRAM is {bandwidth:g} B/s; {moved:g} bytes a cycle at {clock_hz:g} Hz are {full:g} B/s "
-            "or a whole part of it"
+            f"accelerator {name}: DRAM is {bandwidth:g} B/s; {moved:g} bytes a cycle at {clock_hz:g} Hz are {full:g} "
+            "B/s or a whole part of it"
         )
     sections["axi"]["data_bits"], sections["dram"]["cycles_per_beat"] = bits, round(cycles)
 

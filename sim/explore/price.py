@@ -27,13 +27,13 @@ from arch_model.resources import fpga_resources
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from arch_model.timing import time_program
-from mapper.channelwise import is_channelwise
 from mapper.lone_costs import pool_commands
 from mapper.pack import is_pointwise, window_offsets
-from mapper.steps import check_supported, fused_adds, fused_conv, unsupported
+from mapper.steps import fused_adds, fused_conv
 from mapper.tiling import check_least
 from sim.explore import loop
 from sim.explore.knobs import SUBNET, Number, set_knobs
+from sim.explore.left_out import left_out
 from sim.explore.question import Question
 
 Ints = npt.NDArray[np.int64]
@@ -67,20 +67,8 @@ def left_out_of(nets: Sequence[SubNet]) -> dict[str, int]:
     """
     found: Counter[str] = Counter()
     for net in nets:
-        found.update(kind for layer in net.layers if (kind := _left_out(layer)))
+        found.update(kind for layer in net.layers if (kind := left_out(layer)))
     return dict(found)
-
-
-def _left_out(layer: Layer) -> str:
-    if is_channelwise(layer):
-        return "depthwise" if layer.kind.has_weights else str(layer.kind)
-    if not layer.activation.is_clamp:
-        return str(layer.activation)
-    try:
-        check_supported(layer)
-    except MappingError:
-        return unsupported(layer)
-    return ""
 
 
 class Pricer:
@@ -96,7 +84,7 @@ class Pricer:
             readers = Counter(source for layer in net.layers for source in layer.inputs)
             by_name = {layer.name: layer for layer in net.layers}
             for layer in net.layers:
-                if _left_out(layer):
+                if left_out(layer):
                     continue
                 if layer.kind is Kind.ADD:
                     fused_conv(layer, by_name, readers)  # an add that follows no conv is nothing the machine has
@@ -242,7 +230,7 @@ def area_mm2(machine: Accelerator) -> float:
     """:func:`arch_model.area.asic_area` of a machine, all of it; logic that several have in common is looked up.
 
     >>> round(area_mm2(Accelerator.load("tiny")), 3)
-    0.919
+    0.941
     """
     built = memories(machine)
     sram = sum(memory.bits for memory in built.values()) * machine.area.sram.value / UM2_PER_MM2

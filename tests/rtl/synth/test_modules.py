@@ -6,8 +6,8 @@ from tests.rtl.synth.verilog_of import verilog_of
 
 
 def test_an_array_has_one_kind_of_dpe_a_packed_one_of_odd_kp_two():
-    plain = read_design(verilog_of(Array(kp=3, cp=2)), "top")
-    packed = read_design(verilog_of(Array(kp=3, cp=2, dsp_packing=True)), "top")
+    plain = read_design(verilog_of(Array(kp=3, cp=2, depthwise=False)), "top")
+    packed = read_design(verilog_of(Array(kp=3, cp=2, dsp_packing=True, depthwise=False)), "top")
     assert len(plain.modules) == 3 and len(packed.modules) == 4
     assert sorted(plain.count().values()) == [1, 1, 6]
     assert sorted(packed.count().values()) == [1, 1, 2, 2]
@@ -16,7 +16,7 @@ def test_an_array_has_one_kind_of_dpe_a_packed_one_of_odd_kp_two():
 
 
 def test_where_instances_stand():
-    design = read_design(verilog_of(Array(kp=2, cp=1)), "top")
+    design = read_design(verilog_of(Array(kp=2, cp=1, depthwise=False)), "top")
     assert sorted(design.instances) == ["", "dut", "dut.dpe_0_0", "dut.dpe_1_0"]
     children = design.modules[design.instances["dut"]].children
     assert children == {design.instances["dut.dpe_0_0"]: 2}
