@@ -33,6 +33,7 @@ SLOT_BYTES = 32
 PACKED_DPE_BITS = 354  # registers of a pair (rtl/dpe.py): nine products of 35 bits, two totals; one sign is shared
 PIPELINE_BITS, OWN_BITS, WRAP_BITS = 744, 26, 176  # beside the pixels (rtl/pixel.py); two stages of what windows of
 # the filters' own need; how far a bank further is, eleven stages
+TABLE_BYTE_BITS = 3  # which byte of a table's word: synthesis keeps it with the table's memory
 HIGH_WEIGHT_BITS = 9  # of the upper filter of a pair
 GROUPS, MAXIMUM_STAGES = 3, 2  # of a column (rtl/column_buffer.py); that the choice of a maximum waits in the array
 ADDRESS = 16
@@ -148,7 +149,7 @@ def _compute(a: Accelerator) -> Iterator[Part]:
         "compute.requantiser",
         "requantiser",
         {"each": a.kp},
-        {"registers": a.kp * REQUANTISER_BITS},
+        {"registers": a.kp * (REQUANTISER_BITS - TABLE_BYTE_BITS)},
         dsps=a.kp * REQUANTISER_DSPS,
         component="requantiser",
     )

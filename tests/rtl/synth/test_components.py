@@ -8,7 +8,9 @@ from rtl.synth.components import component_of, part_of
 from rtl.synth.modules import read_design
 
 MACHINE = Accelerator.load("tiny").replace(array={"kp": 2, "cp": 1}, axi={"pixels": 2, "data_bits": 64, "stripes": 2})
-MEMORIES = {"pb", "db", "zsb", "compute.accumulator.ob", "compute.sb.part", "compute.out.part"}
+MEMORIES = {"pb", "db", "zsb", "compute.accumulator.ob", "compute.sb.part", "compute.out.part"} | {
+    "compute.requantiser.tables"
+}
 
 
 def test_components_and_parts_are_those_of_the_estimate():
