@@ -205,7 +205,7 @@ def test_contributing_names_what_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     assert targets_of(text) <= TARGETS
     for path in re.findall(r"`((?:[\w.]+/)+[\w.]*|[\w]+\.(?:py|md|toml))`", text):
-        assert (ROOT / path).exists(), path
+        assert (ROOT / path).exists() or path.startswith("build/"), path  # made by `make docs`
 
 
 def ci_run(tree: Path, apt: str) -> tuple[list[str], str]:
