@@ -83,4 +83,4 @@ class Session:
     def logits(self, outcome: Outcome, name: str) -> npt.NDArray[np.int8]:
         """The last layer's int8 channels, as SubNet ``name`` left them in DRAM."""
         last = self.subnets[name].layers[-1].name
-        return read_tensor(outcome.result.memory, outcome.program, last).ravel()
+        return read_tensor(outcome.memory, outcome.program, last).ravel()

@@ -45,14 +45,14 @@ def test_the_repackers_choices_by_hand() -> None:
 def test_a_packed_pair_has_nine_bits_for_its_upper_weights() -> None:
     plain, packed = (by_path(TINY.replace(array={"dsp_packing": on})) for on in (False, True))
     more = packed["compute.array"].ffs["registers"] - plain["compute.array"].ffs["registers"]
-    assert more == 2 * 2 * 27 + 27  # two upper filters, shadow and active; the signs of the lower one
-    assert (plain["compute.array.dpe"].dsps, packed["compute.array.dpe"].dsps) == (108, 54)
+    assert more == 2 * 2 * 18 + 18  # two upper filters, shadow and active; the signs of the lower one; two channels
+    assert (plain["compute.array.dpe"].dsps, packed["compute.array.dpe"].dsps) == (108, 36 + 36)  # channel 0 unshared
 
 
 @pytest.mark.parametrize(("kp", "dsps"), [(4, 0), (6, 1)])
 def test_a_kp_that_is_no_power_of_two_multiplies_addresses(kp: int, dsps: int) -> None:
     found = by_path(TINY.replace(array={"kp": kp}, axi={"data_bits": 64 if kp == 4 else 32}))
-    assert found["feed"].dsps == found["load_weights"].dsps == dsps
+    assert found["feed"].dsps == dsps and found["load_weights"].dsps == 1
 
 
 def test_paths_are_unique_and_belong_to_components() -> None:

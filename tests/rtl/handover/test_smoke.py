@@ -43,7 +43,7 @@ def test_the_bench_has_the_numbers():
         "localparam STRIPES = 1;",
         "localparam WEIGHT_STRIPES = 4;",
         "localparam DEPTH = 512;",
-        "check_register(\"SHAPE\", 8'h04, 32'h200910);",
+        "check_register(\"SHAPE\", 8'h04, 32'h100910);",
         "write_register(8'h20, 0);  // BASE_0",
         "write_register(8'h84, 4096);  // WGT_BASE_1",
         "run(32'h00000400, 7, 1234, 1, 2, 3, 4);  // first",

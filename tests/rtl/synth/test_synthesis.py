@@ -17,17 +17,18 @@ TINY = Accelerator.load("tiny")
 
 def test_a_pair_and_a_filter_alone_take_the_dsps_and_registers_of_the_model(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    design = read_design(verilog_of(Array(kp=3, cp=1, dsp_packing=True)), "top")
+    design = read_design(verilog_of(Array(kp=3, cp=2, dsp_packing=True)), "top")
     stages = []
     cells = synthesise_modules(
         design, TARGETS["xilinx"], tmp_path, on_stage=lambda stage, done, total: stages.append((done, total))
     )
     found = {path: TARGETS["xilinx"].resources(cells[module]) for path, module in design.instances.items()}
-    model = {part.path: part for part in parts(TINY.replace(array={"kp": 3, "cp": 1, "dsp_packing": True}))}
+    model = {part.path: part for part in parts(TINY.replace(array={"kp": 3, "cp": 2, "dsp_packing": True}))}
     dpes = [counts for path, counts in found.items() if "dpe" in path]
-    assert sum(counts["dsps"] for counts in dpes) == model["compute.array.dpe"].dsps == 18
+    assert sum(counts["dsps"] for counts in dpes) == model["compute.array.dpe"].dsps == 27 + 18  # channel 0 unshared
     assert sum(counts["ffs"] for counts in dpes) == model["compute.array.dpe"].ffs["registers"]
-    assert found["dut"]["ffs"] == model["compute.array"].ffs["registers"]
+    # By itself the array has no neighbour that `maximum` waits for: its two stages may be shared with the DPEs'.
+    assert 0 <= model["compute.array"].ffs["registers"] - found["dut"]["ffs"] <= 2
     assert stages == [(0, len(design.modules))]
 
     # All modules are remembered: nothing is left to do.
