@@ -39,8 +39,10 @@ LARGEST = 36
 """DPEs, and bytes of a word of LOAD_ACT and STORE, of a machine: half an hour is enough for all."""
 ROLES = ("fitted", "held out")
 COMPARED = ("luts", "lutram", "ffs", "dsps", "bram36")
-MEMORIES = {"pb", "db", "zsb", "compute.accumulator.ob", "compute.sb.part", "compute.out.part", "top"}
-MEMORIES |= {"compute.requantiser.tables"}
+MEMORIES = {
+    *("pb", "db", "zsb", "compute.accumulator.ob", "compute.sb.part", "compute.out.part", "compute.requantiser.tables"),
+    "top",
+}
 START = time.monotonic()
 SHAPE = ("kp", "cp", "beat", "stripes", "pixels", "packed", "pb", "db", "sb", "ob", "ob_out", "zsb")
 

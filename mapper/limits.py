@@ -1,8 +1,8 @@
 """What a machine refuses in a command: limits on single fields, one table for FETCH, the checker and the documentation.
 
-They are those that cost a comparator. Extents (rows times cols, groups times group_step) are not among them: a command
-whose sizes contradict each other can read and write wrong words or stand still, which ``mapper.check`` finds before,
-and WATCHDOG at the latest.
+They are those that cost a comparator. Extents (rows times cols, groups times group_step) are not among them:
+``mapper.check`` finds those that leave a buffer or the DRAM before anything runs. A command whose sizes contradict each
+other, as a STORE's beats and rows, can write wrong words or stand still until WATCHDOG.
 """
 
 from __future__ import annotations

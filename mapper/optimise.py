@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping as Mapped
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +27,7 @@ from arch_model.supernet import SubNet, SuperNet
 from mapper.bounds import BOUNDS, Bounds, Candidates
 from mapper.channelwise import has_tiles
 from mapper.compile import cut_weights
+from mapper.costed import Costed
 from mapper.layer_streams import comes_in_quarters, ramp
 from mapper.pack import is_pointwise, tile_grid
 from mapper.persistent import PersistentBuffer, Slots
@@ -89,7 +90,7 @@ class Certificate:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class Mapping(Costed):
     """A layer's best mapping: its tiling, its cost as a Program of its own, and the certificate.
 
     ``bound`` names what takes longest: ``array``, a port (``act``, ``wgt``, ``out``, ``prog``), see
@@ -109,31 +110,6 @@ class Mapping:
     walk: Walk
     bound: str
     certificate: Certificate
-
-    @property
-    def cycles(self) -> int:
-        """From start to done."""
-        return self.walk.cycles
-
-    @property
-    def latency_s(self) -> float:
-        """Seconds of these cycles."""
-        return self.cycles / self.accelerator.clock_hz
-
-    @property
-    def utilisation(self) -> float:
-        """Multiply-accumulates by what the array could do in these cycles."""
-        return self.layer.macs / (self.cycles * self.accelerator.multipliers)
-
-    @property
-    def dram_bytes(self) -> int:
-        """On all ports."""
-        return self.walk.dram_bytes
-
-    @cached_property
-    def energy_j(self) -> float:
-        """Joules, leakage included."""
-        return energy(self.walk.activity, self.accelerator, self.cycles).total_j
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values: cost, tiling, loop nest and certificate."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from arch_model.accelerator import Accelerator
-from arch_model.energy import energy
 from arch_model.layer import Layer
 from arch_model.supernet import SubNet, SuperNet
 from mapper.bounds import BOUNDS, Bounds, Candidates
 from mapper.compile import cut_weights
+from mapper.costed import Costed
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer, Slots
 from mapper.pinning import fit_subgraph
@@ -31,7 +30,7 @@ or nothing."""
 
 
 @dataclass(frozen=True, eq=False)
-class CompiledLayer:
+class CompiledLayer(Costed):
     """A layer cut as the compiler does by itself (:func:`mapper.tiling.choose`), and its cost."""
 
     layer: Layer
@@ -40,31 +39,6 @@ class CompiledLayer:
     tiling: Tiling
     walk: Walk
     bound: str
-
-    @property
-    def cycles(self) -> int:
-        """From start to done, as a Program of its own."""
-        return self.walk.cycles
-
-    @property
-    def latency_s(self) -> float:
-        """Seconds of these cycles."""
-        return self.cycles / self.accelerator.clock_hz
-
-    @property
-    def utilisation(self) -> float:
-        """Multiply-accumulates by what the array could do in these cycles."""
-        return self.layer.macs / (self.cycles * self.accelerator.multipliers)
-
-    @property
-    def dram_bytes(self) -> int:
-        """On all ports."""
-        return self.walk.dram_bytes
-
-    @cached_property
-    def energy_j(self) -> float:
-        """Joules, leakage included."""
-        return energy(self.walk.activity, self.accelerator, self.cycles).total_j
 
 
 def as_compiled(
