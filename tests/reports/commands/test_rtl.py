@@ -61,9 +61,12 @@ def tools() -> Mapping[str, str]:
 
 
 def ran(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None, status: int = 0) -> str:
-    """What a command prints."""
+    """What a command prints, to one who has not called it from a ``make`` of his own as ``make test`` does."""
     words, both = list(map(str, command)), {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(words, cwd=cwd, env=env, text=True, check=False, **both)
+    outside = {name: value for name, value in (env or os.environ).items() if not name.startswith("MAKE")}
+    if env and "MAKEFLAGS" in env:  # of the simulator, not of a make above
+        outside["MAKEFLAGS"] = env["MAKEFLAGS"]
+    done = subprocess.run(words, cwd=cwd, env=outside, text=True, check=False, **both)
     assert done.returncode == status, done.stdout[-3000:]
     return done.stdout
 
