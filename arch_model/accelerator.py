@@ -24,6 +24,9 @@ from arch_model.technology import AreaTable, EnergyTable, Table
 TAPS = 9
 """Multipliers of a DPE: the taps of a 3 x 3 window."""
 
+IMAGE_CHANNELS = 3
+"""Of the images that folding is for."""
+
 ADDRESS_BITS = 16
 """Bits of a word address (SB, OB's output side) and of a tile slot (PB, DB) in a command."""
 
@@ -235,13 +238,41 @@ class Accelerator(Section):
         """
         return -(-channels // self.cp)
 
-    def pitch(self, cols: int) -> int:
-        """Bytes of a row of ``cols`` pixels of one channel group in DRAM: whole beats.
+    def pitch(self, cols: int, folded: bool = False) -> int:
+        """Bytes of a row of ``cols`` pixels of one channel group, or of a folded image, in DRAM: whole beats.
 
         >>> Accelerator.load("tiny").pitch(7)   # 21 bytes, in beats of 4
         24
+        >>> Accelerator.load("zcu104").pitch(160), Accelerator.load("zcu104").pitch(160, folded=True)
+        (1440, 496)
         """
-        return -(-cols * self.cp // self.beat_bytes) * self.beat_bytes
+        return -(-self.row(cols, folded)[0] * self.cp // self.beat_bytes) * self.beat_bytes
+
+    # ------------------------------------------------------------------ folded images
+
+    @property
+    def fold(self) -> int:
+        """Pixels of a folded image in a word of CP bytes: as many of three channels as it holds, at most ``pixels``.
+
+        >>> Accelerator.load("zcu104").fold, Accelerator.load("tiny").fold   # 9 bytes, 4 pixels; 3 bytes, 1 pixel
+        (3, 1)
+        """
+        return max(1, min(self.pixels, self.cp // IMAGE_CHANNELS))
+
+    @property
+    def fold_bytes(self) -> int:
+        """Bytes of a pixel of a folded image, and the most channels that it can have."""
+        return self.cp // self.fold
+
+    def row(self, cols: int, folded: bool) -> tuple[int, int]:
+        """A row of ``cols`` pixels as (words of CP bytes, words that LOAD_ACT writes together).
+
+        A word of a folded image holds ``fold`` pixels, which are written together.
+
+        >>> Accelerator.load("zcu104").row(160, False), Accelerator.load("zcu104").row(160, True)
+        ((160, 4), (54, 1))
+        """
+        return (-(-cols // self.fold), 1) if folded else (cols, self.pixels)
 
     # ------------------------------------------------------------------ identity and change
 

@@ -242,7 +242,8 @@ def _load_act(m: _Machine) -> Process:
         stored = yield from m.take(c["wait_stored"], "stored")
         start = max(there, free, sb_free, stored)
         m.accept("LOAD_ACT", index, start)
-        read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval, a.pixels)
+        cols, pixels = a.row(c["cols"], bool(c["folded"]))
+        read = read_cycles(c["groups"] * c["rows"], cols, a.cp, a.beat_bytes, m.interval, pixels)
         end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "sb_full", end)
         m.timeline.append(Interval("LOAD_ACT", index, start, end - LOAD_GIVE))

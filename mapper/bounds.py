@@ -33,7 +33,7 @@ from arch_model.timing import (
 )
 from arch_model.transfers import read_cycles, store_cycles
 from mapper.layer_streams import quarter_of, ramp
-from mapper.pack import is_pointwise
+from mapper.pack import folds, is_pointwise
 from mapper.weights_plan import LayerWeights
 
 Ints = npt.NDArray[np.int64]
@@ -137,7 +137,8 @@ class Bounds:
 
         # Input, in rows of a group. The first tile comes in parts, behind each of which some passes are left.
         groups = a.groups(layer.C)
-        act = _loads(a, layer.W, a.cp, a.beat_bytes, a.pixels)
+        cols, together = a.row(layer.W, folds(layer, a))
+        act = _loads(a, cols, a.cp, a.beat_bytes, together)
         lead_ct = -(-grid.ct // c.lead)
         parts = np.where(leading, -(-grid.ct // lead_ct), 1)
         part_groups = np.minimum(lead_ct * (TAPS if is_pointwise(layer) else 1), groups)

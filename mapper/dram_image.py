@@ -99,7 +99,7 @@ def image_segment(memory_map: MemoryMap, subnet: SubNet, image: npt.NDArray[np.i
     place = memory_map.tensors[subnet.name][INPUT]
     if image.shape != place.shape:
         raise MappingError(f"SubNet {subnet.name}: the image has shape {image.shape}; it reads {place.shape}")
-    return place.address, pack_activations(image, memory_map.accelerator)
+    return place.address, pack_activations(image, memory_map.accelerator, place.folded)
 
 
 def program_segment(program: Program) -> Segment:
@@ -116,4 +116,4 @@ def write_segments(dram: Bytes, segments: Iterable[Segment]) -> None:
 def read_tensor(dram: Bytes, program: Program, name: str) -> npt.NDArray[np.int8]:
     """The int8 (C, H, W) tensor ``name`` that ``program`` left in ``dram``."""
     place = program.tensors[name]
-    return unpack_activations(dram[place.address :], place.shape, program.accelerator)
+    return unpack_activations(dram[place.address :], place.shape, program.accelerator, place.folded)

@@ -35,10 +35,11 @@ def load_act_fields(
         "run_stride": place.group_bytes,
         "rows": rows,
         "cols": layer.W,
-        "pad": place.pitch - layer.W * accelerator.cp,
+        "pad": place.pitch - accelerator.row(layer.W, place.folded)[0] * accelerator.cp,
         "sb_base": sb_base + block * group_step,
         "row_step": row_step,
         "group_step": group_step,
+        "folded": int(place.folded),
     }
 
 

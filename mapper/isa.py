@@ -79,6 +79,7 @@ _LOAD_ACT = (
     Field("row_step", 16, "SB words between rows of one bank: ceil(W/3) in windows layout, W in pointwise"),
     Field("group_step", 16, "SB words between groups (windows), between blocks of nine groups (pointwise)"),
     Field("skew", 1, "windows, for depthwise: group g counts its columns from g mod 3 instead of 0"),
+    Field("folded", 1, "windows: an image of few channels, several pixels in a word of CP bytes"),
 )
 
 _LOAD_WGT = (

@@ -19,7 +19,7 @@ from arch_model.closed_form import Batch, Loads, Machines, Passes, Stores, time_
 from arch_model.layer import Layer
 from arch_model.timing import LANE_BYTES, LOAD_ADDRESS, LOAD_GIVE, STORE_GIVE
 from arch_model.transfers import read_cycles, store_cycles
-from mapper.pack import tile_grid
+from mapper.pack import folds, tile_grid
 from mapper.tiling import Order, Tiling
 from mapper.weight_batch import WeightGroups, group_weights
 
@@ -51,7 +51,7 @@ class LayerBatch:
 
     ``machine`` is an index into ``accelerators``. K, C, H, W, R, P, Q, stride, padding are the layer's; kt,
     windows, ct its grid of weight tiles; ``rows`` and ``chunk`` its cut; ``hit_kt``, ``hit_ct`` the leading
-    tiles that the PB holds.
+    tiles that the PB holds; ``folded`` whether the input is a folded image.
     """
 
     accelerators: tuple[Accelerator, ...]
@@ -74,6 +74,7 @@ class LayerBatch:
     hit_ct: Ints
     add: Ints
     tiles_without: Ints
+    folded: Ints
 
     @classmethod
     def of(cls, layers: Iterable[CutLayer], accelerators: Sequence[Accelerator]) -> LayerBatch:
@@ -91,7 +92,7 @@ class LayerBatch:
                 (
                     *(cut.machine, layer.K, layer.C, layer.H, layer.W, layer.R, layer.P, layer.Q),
                     *(layer.stride, layer.padding, grid.kt, grid.windows, grid.ct, tiling.rows, tiling.chunk),
-                    *(*cut.hit, int(cut.add), cut.tiles_without),
+                    *(*cut.hit, int(cut.add), cut.tiles_without, folds(layer, accelerators[cut.machine])),
                 )
             )
         columns = np.array(table, np.int64).reshape(len(table), len(fields(cls)) - 1).T
@@ -230,15 +231,16 @@ def layer_streams(b: LayerBatch, merged: bool = False) -> LayerStreams:
     return LayerStreams(batch, order, b, groups, act_beats, out_beats)
 
 
-def _act_cycles(a: Accelerator, rows: int, cols: int) -> int:
-    return read_cycles(rows, cols, a.cp, a.beat_bytes, a.dram.cycles_per_beat, a.pixels)
+def _act_cycles(a: Accelerator, rows: int, key: int) -> int:
+    cols, pixels = a.row(key >> 1, bool(key & 1))
+    return read_cycles(rows, cols, a.cp, a.beat_bytes, a.dram.cycles_per_beat, pixels)
 
 
 def _by_row(b: LayerBatch, cols: Ints, value: Callable[[Accelerator, int, int], int]) -> tuple[Ints, Ints]:
     """What a function of (machine, rows, cols), linear in rows, is for no row and adds for each, (n,)."""
-    keys = (b.machine << 12) | cols
+    keys = (b.machine << 13) | cols
     different, place = np.unique(keys, return_inverse=True)
-    pairs = [[value(b.accelerators[key >> 12], rows, key & 4095) for rows in (1, 2)] for key in different.tolist()]
+    pairs = [[value(b.accelerators[key >> 13], rows, key & 8191) for rows in (1, 2)] for key in different.tolist()]
     one, two = np.array(pairs, np.int64)[place].T
     return 2 * one - two, two - one
 
@@ -251,8 +253,9 @@ def _acts(b: LayerBatch, m: Machines, cp: Ints, w: WeightGroups) -> tuple[Loads,
     low = np.maximum(0, first * b.stride - b.padding)
     high = (first + out_rows - 1) * b.stride - b.padding + b.R
     rows = -(-b.C // cp) * (np.minimum(b.H, high) - low)
-    beats = rows * -(-b.W * cp // b.of_machine(lambda a: a.beat_bytes))
-    base, row = _by_row(b, b.W, _act_cycles)
+    words = np.where(b.folded, -(-b.W // b.of_machine(lambda a: a.fold)), b.W)
+    beats = rows * -(-words * cp // b.of_machine(lambda a: a.beat_bytes))
+    base, row = _by_row(b, b.W << 1 | b.folded, _act_cycles)
     loads = Loads(
         count=b.spatial,
         need=tile * w.pieces,

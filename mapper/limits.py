@@ -105,6 +105,8 @@ def _load_act(a: Accelerator) -> Iterator[Limit]:
     yield from _some(op, "groups", "run_beats", "rows", "cols")
     yield _below(op, "pad", a.beat_bytes, "bytes of a beat")
     yield _below(op, "sb_base", 2 * a.sb_half_words, "words of an SB bank")
+    if a.fold == 1:
+        yield Limit(op, "folded", "0: a word of this machine holds one pixel", high=0)
 
 
 def _load_wgt(a: Accelerator) -> Iterator[Limit]:

@@ -11,7 +11,7 @@ from arch_model.layer import INPUT, Layer
 from arch_model.supernet import SubNet, SuperNet
 from mapper.channelwise import entries_of, input_size, is_channelwise, ones_tiles, uses_ones
 from mapper.isa import TABLE_BYTES
-from mapper.pack import activation_bytes, dram_tiles, tile_grid
+from mapper.pack import activation_bytes, dram_tiles, folds, tile_grid
 from mapper.program import TensorPlace
 from mapper.steps import steps
 
@@ -80,15 +80,16 @@ class MemoryMap:
             ones = take(ones_tiles(a) * a.tile_bytes)
         weight_bytes = top
         shapes = [_shapes(subnet) for subnet in chosen]
-        image = take(max((activation_bytes(*s[INPUT], a) for s in shapes), default=0))
+        folded = [_image_folds(subnet, a) for subnet in chosen]
+        image = take(max((activation_bytes(*s[INPUT], a, f) for s, f in zip(shapes, folded, strict=True)), default=0))
         area = highest = top
         tensors = {}
-        for subnet, shape in zip(chosen, shapes, strict=True):
+        for subnet, shape, fold in zip(chosen, shapes, folded, strict=True):
             top = area
             tensors[subnet.name] = {
-                name: TensorPlace(
-                    image if name == INPUT else take(activation_bytes(*chw, a)), *chw, pitch=a.pitch(chw[2])
-                )
+                name: TensorPlace(image, *chw, pitch=a.pitch(chw[2], fold), folded=fold)
+                if name == INPUT
+                else TensorPlace(take(activation_bytes(*chw, a)), *chw, pitch=a.pitch(chw[2]))
                 for name, chw in shape.items()
             }
             highest = max(highest, top)
@@ -107,6 +108,13 @@ def zsb_entries(layer: Layer, accelerator: Accelerator) -> int:
     if is_channelwise(layer):
         return entries_of(layer, accelerator)
     return tile_grid(layer, accelerator).kt if layer.kind.has_weights else 0
+
+
+def _image_folds(subnet: SubNet, accelerator: Accelerator) -> bool:
+    """Whether every reader of the image takes it folded."""
+    order = steps(subnet.layers)
+    readers = [step.layer for step in order if step.source == INPUT]
+    return all(folds(layer, accelerator) for layer in readers) and all(step.addend != INPUT for step in order)
 
 
 def _shapes(subnet: SubNet) -> dict[str, tuple[int, int, int]]:

@@ -29,7 +29,7 @@ from mapper.channelwise import has_tiles
 from mapper.compile import cut_weights
 from mapper.costed import Costed
 from mapper.layer_streams import comes_in_quarters, ramp
-from mapper.pack import is_pointwise, tile_grid
+from mapper.pack import folds, is_pointwise, tile_grid
 from mapper.persistent import PersistentBuffer, Slots
 from mapper.steps import Step, check_supported, fused_adds
 from mapper.tiling import WEAVES, Order, Tiling, check_least, chunks_of, leads_of, legal_cuts
@@ -404,7 +404,7 @@ class _Search:
         prog = -(-32 * b.slots // a.program_beat_bytes) * a.program_beat_bytes
         passes = b.tiles * a.tile_bytes_raw
         counts = {
-            "dram.act": b.rows_in * a.pitch(layer.W),
+            "dram.act": b.rows_in * a.pitch(layer.W, folds(layer, a)),
             "sb.write": b.rows_in * layer.W * a.cp,
             "dram.wgt": b.fetches * streamed * a.tile_bytes,
             "db.write": b.fetches * streamed * a.tile_bytes_raw,

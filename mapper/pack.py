@@ -185,35 +185,63 @@ def pack_zsb(bias: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLik
     return entries.astype("<u4").reshape(-1).view(np.uint8)
 
 
-def pack_activations(tensor: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
-    """An int8 (C, H, W) tensor as DRAM bytes: [group][row][column][CP], rows padded to the pitch.
+def folds(layer: Layer, accelerator: Accelerator) -> bool:
+    """Whether the layer takes its input as a folded image: few channels, windows; the host writes such an input.
+
+    >>> from arch_model.layer import Kind
+    >>> stem = Layer("stem", Kind.CONV, K=8, C=3, R=3, S=3, H=8, W=8, padding=1)
+    >>> folds(stem, Accelerator.load("zcu104")), folds(stem, Accelerator.load("tiny"))   # tiny: a pixel a word
+    (True, False)
+    """
+    few = accelerator.fold > 1 and accelerator.fold_bytes >= layer.C
+    return few and not is_pointwise(layer) and not is_channelwise(layer)
+
+
+def pack_activations(tensor: npt.NDArray[np.int8], accelerator: Accelerator, folded: bool = False) -> Bytes:
+    """An int8 (C, H, W) tensor as DRAM bytes: [group][row][column][CP], rows padded to the pitch; or a folded image.
 
     >>> tiny = Accelerator.load("tiny")                       # CP 3, beats of 4 bytes
     >>> pack_activations(np.array([[[1, 2]], [[3, 4]]], np.int8), tiny).tolist()
     [1, 3, 0, 2, 4, 0, 0, 0]
     """
     c, h, w = tensor.shape
-    groups, cp, pitch = accelerator.groups(c), accelerator.cp, accelerator.pitch(w)
-    lanes = np.zeros((groups * cp, h, w), np.int8)
-    lanes[:c] = tensor
-    rows = np.zeros((groups, h, pitch), np.uint8)
-    rows[:, :, : w * cp] = lanes.reshape(groups, cp, h, w).transpose(0, 2, 3, 1).reshape(groups, h, -1).view(np.uint8)
+    a, pitch = accelerator, accelerator.pitch(w, folded)
+    if folded:
+        words = a.row(w, folded)[0]
+        pixels = np.zeros((h, words * a.fold, a.fold_bytes), np.int8)
+        pixels[:, :w, :c] = tensor.transpose(1, 2, 0)
+        image = np.zeros((h, words, a.cp), np.int8)
+        image[:, :, : a.fold * a.fold_bytes] = pixels.reshape(h, words, -1)
+        held = image.reshape(1, h, -1)
+    else:
+        lanes = np.zeros((a.groups(c) * a.cp, h, w), np.int8)
+        lanes[:c] = tensor
+        held = lanes.reshape(-1, a.cp, h, w).transpose(0, 2, 3, 1).reshape(-1, h, w * a.cp)
+    rows = np.zeros((*held.shape[:2], pitch), np.uint8)
+    rows[:, :, : held.shape[2]] = held.view(np.uint8)
     return rows.reshape(-1)
 
 
-def activation_bytes(c: int, h: int, w: int, accelerator: Accelerator) -> int:
-    """Bytes that a (C, H, W) tensor takes in DRAM."""
-    return accelerator.groups(c) * h * accelerator.pitch(w)
+def activation_bytes(c: int, h: int, w: int, accelerator: Accelerator, folded: bool = False) -> int:
+    """Bytes that a (C, H, W) tensor, or folded image, takes in DRAM."""
+    return accelerator.groups(c) * h * accelerator.pitch(w, folded)
 
 
 def unpack_activations(
     data: npt.NDArray[np.uint8] | bytes | bytearray | memoryview,
     shape: tuple[int, int, int],
     accelerator: Accelerator,
+    folded: bool = False,
 ) -> npt.NDArray[np.int8]:
     """The inverse of :func:`pack_activations`: ``data`` begins with the tensor; ``shape`` is (C, H, W)."""
     c, h, w = shape
     groups, cp = accelerator.groups(c), accelerator.cp
     flat = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)
-    rows = flat[: activation_bytes(c, h, w, accelerator)].view(np.int8).reshape(groups, h, -1)[:, :, : w * cp]
+    held = flat[: activation_bytes(c, h, w, accelerator, folded)].view(np.int8).reshape(groups, h, -1)
+    words = accelerator.row(w, folded)[0]
+    rows = held[:, :, : words * cp]
+    if folded:
+        fold, size = accelerator.fold, accelerator.fold_bytes
+        pixels = rows.reshape(h, words, cp)[:, :, : fold * size].reshape(h, words * fold, size)
+        return pixels[:, :w, :c].transpose(2, 0, 1).copy()
     return rows.reshape(groups, h, w, cp).transpose(0, 3, 1, 2).reshape(groups * cp, h, w)[:c].copy()

@@ -18,13 +18,14 @@ PORTS = ("prog", "wgt", "act", "b", "out")
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """An int8 (C, H, W) tensor in DRAM: byte address, and bytes of a row of one group (``pitch``)."""
+    """An int8 (C, H, W) tensor in DRAM: byte address, bytes of a row of one group (``pitch``), whether ``folded``."""
 
     address: int
     C: int
     H: int
     W: int
     pitch: int
+    folded: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:

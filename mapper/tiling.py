@@ -20,7 +20,7 @@ from arch_model.errors import MappingError
 from arch_model.layer import Layer
 from arch_model.transfers import row_words
 from mapper.isa import SLOT_BYTES
-from mapper.pack import is_pointwise, tile_grid
+from mapper.pack import folds, is_pointwise, tile_grid
 
 PASS_OVERHEAD = 5
 """A pass takes at least KP + 5 cycles (docs/hardware.md)."""
@@ -227,13 +227,14 @@ def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, s
     grid, dram = tile_grid(layer, accelerator), accelerator.dram
     latency, beat, kp = dram.latency_cycles, accelerator.beat_bytes, accelerator.kp
 
-    def row_cycles(cols: int) -> int:
-        return max(accelerator.pitch(cols) // beat * dram.cycles_per_beat, row_words(cols, accelerator.pixels))
+    def row_cycles(cols: int, folded: bool = False) -> int:
+        beats = accelerator.pitch(cols, folded) // beat
+        return max(beats * dram.cycles_per_beat, row_words(*accelerator.row(cols, folded)))
 
     tiles = -(-layer.P // rows)
     inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
     compute = grid.tiles * np.maximum(rows * layer.Q, kp + PASS_OVERHEAD)
-    load = latency + accelerator.groups(layer.C) * inside * row_cycles(layer.W)
+    load = latency + accelerator.groups(layer.C) * inside * row_cycles(layer.W, folds(layer, accelerator))
     stores = -(-grid.kt // chunks)
     stored = accelerator.groups(layer.K) * rows * row_cycles(layer.Q)
     store = stores * latency * (2 if add else 1) + stored

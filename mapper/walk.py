@@ -39,6 +39,7 @@ from mapper.channelwise_fields import ChannelwiseFields, ChannelwisePlaces
 from mapper.channelwise_streams import append_channelwise
 from mapper.isa import SLOTS, TABLE_BYTES, Command, Memory, Opcode
 from mapper.layer_streams import LayerStreams
+from mapper.pack import folds
 from mapper.program import TensorPlace
 from mapper.schedule import Fields, run_cycles_of, schedule
 from mapper.steps import Step
@@ -67,8 +68,9 @@ class LeanFields:
         self.a, self.tile_beats = accelerator, accelerator.tile_beats
 
     def act(self, layer: Layer, low: int, rows: int, sb_base: int, groups: range) -> Fields:
-        beats = rows * (self.a.pitch(layer.W) // self.a.beat_bytes)
-        return {"groups": len(groups), "rows": rows, "cols": layer.W, "run_beats": beats}
+        folded = folds(layer, self.a)
+        beats = rows * (self.a.pitch(layer.W, folded) // self.a.beat_bytes)
+        return {"groups": len(groups), "rows": rows, "cols": layer.W, "run_beats": beats, "folded": int(folded)}
 
     def weights(self, layer: str, run: Run, memory: Memory) -> Fields:
         return {"memory": memory, "runs": run.runs, "run_beats": run.length * self.tile_beats}
@@ -264,7 +266,8 @@ def time_in_order(
             start = max(there, act_free, sb_free, stored)
             act_accepted.append(start)
             act_free = start + load_fixed
-            act_free += read_cycles(f["groups"] * f["rows"], f["cols"], cp, beat, interval, together)
+            cols, words = a.row(f["cols"], bool(f.get("folded")))
+            act_free += read_cycles(f["groups"] * f["rows"], cols, cp, beat, interval, words)
             if f.get("signal_full"):
                 given["sb_full"].append(act_free + TOKEN)
             end = act_free - LOAD_GIVE

@@ -74,7 +74,7 @@ class FastSwitch(Component):
         ]
         program = {"beat_bytes": a.program_beat_bytes, "max_burst": burst}
         m.submodules.fetch = fetch = Fetch(**program, limits=limits(a))
-        m.submodules.load_act = load_act = LoadAct(cp=a.cp, pixels=a.pixels, **bus)
+        m.submodules.load_act = load_act = LoadAct(cp=a.cp, pixels=a.pixels, fold=a.fold, **bus)
         m.submodules.load_weights = load_weights = LoadWeights(
             **shape, beat_bytes=a.weight_beat_bytes, max_burst=burst
         )

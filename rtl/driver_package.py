@@ -162,4 +162,5 @@ def _buffers(
 
 
 def _place(place: TensorPlace, accelerator: Accelerator) -> Place:
-    return Place(place.address, place.C, place.H, place.W, place.pitch, accelerator.cp)
+    fold = accelerator.fold if place.folded else 1
+    return Place(place.address, place.C, place.H, place.W, place.pitch, accelerator.cp, fold)

@@ -22,7 +22,8 @@ class LoadAct(Component):
     They come in the order of DRAM (group, row, column), CP bytes each; the last of a row may be fewer than ``pixels``.
     A row's ``pad`` bytes are dropped. In windows layout pixel (y, x) goes to bank 3 * (y mod 3) + (x mod 3), with
     ``skew`` that of group g to where x + g mod 3 would go, in pointwise layout group g goes to bank g mod 9;
-    ``docs/hardware.md`` gives the addresses.
+    ``docs/hardware.md`` gives the addresses. A ``folded`` image comes in words of CP bytes that hold ``fold`` pixels
+    of CP // fold bytes each, one after another from byte 0; their other channels are written as 0.
 
     Parameters
     ----------
@@ -30,6 +31,8 @@ class LoadAct(Component):
         Channels of a group, bytes of an SB word: 1 to 63.
     pixels : int
         1, 2 or 4.
+    fold : int
+        Pixels in a word of a folded image, 1 to ``pixels``; 1: there are no such images.
     beat_bytes, max_burst : int
         As in :class:`~rtl.dma_read.DmaRead`.
 
@@ -61,12 +64,15 @@ class LoadAct(Component):
     command of 0 groups or 0 beats ends in the cycle after its acceptance.
     """
 
-    def __init__(self, *, cp: int, beat_bytes: int, max_burst: int, pixels: int = 1) -> None:
+    def __init__(self, *, cp: int, beat_bytes: int, max_burst: int, pixels: int = 1, fold: int = 1) -> None:
         if not 1 <= cp <= 63:
             raise ValueError(f"cp is {cp}; it can be 1 to 63")
         if pixels not in (1, 2, 4):
             raise ValueError(f"pixels is {pixels}; it can be 1, 2 or 4")
+        if not 1 <= fold <= min(pixels, cp):
+            raise ValueError(f"fold is {fold}; it can be 1 to {min(pixels, cp)}")
         check_bus(beat_bytes, max_burst)
+        self.fold = fold
         self.cp, self.pixels, self.beat_bytes, self.max_burst = cp, pixels, beat_bytes, max_burst
         super().__init__(
             {
@@ -117,14 +123,18 @@ class LoadAct(Component):
         cols_left, rows_left = Signal(12), Signal(12)
         last_col, last_row = Signal(), Signal()
         pad = Signal(8)
+        # Of a folded image each word has the first part of the gearbox's, and in it `fold` pixels.
+        folded, fold, lanes = Signal(), self.fold, self.cp // self.fold
+        together = Mux(folded, fold, pixels)
         m.d.comb += [
             gearbox.clear.eq(accepted),
             gearbox.i.valid.eq(dma.data.valid),
             gearbox.i.p.data.eq(dma.data.payload),
             dma.data.ready.eq(gearbox.i.ready),
             gearbox.o.ready.eq(1),
-            last_col.eq(cols_left <= pixels),
-            gearbox.spare.eq(Mux(last_col, pixels - cols_left, 0)),  # of no columns at all none: it wraps
+            last_col.eq(cols_left <= together),
+            # Of no columns at all none: it wraps.
+            gearbox.spare.eq(Mux(folded, pixels - 1, Mux(last_col, pixels - cols_left, 0))),
             last_row.eq(rows_left == 1),
             gearbox.drop.eq(Mux(last_col, pad, 0)),
         ]
@@ -143,11 +153,14 @@ class LoadAct(Component):
         for i in range(pixels):
             columns = x_ring.rotate_left(i)
             window_bank = Cat(y_ring[y] & columns[x] for y in range(3) for x in range(3))
-            there = gearbox.o.valid & (cols_left > i if i else 1)
+            there = gearbox.o.valid & (cols_left > i if i else 1) & (~folded if i >= fold else 1)
+            data = gearbox.o.payload.word_select(i, 8 * self.cp)
+            if i < fold:
+                data = Mux(folded, gearbox.o.payload.word_select(i, 8 * lanes), data)
             m.d.comb += [
                 self.sb.bank[i].eq(Mux(there, Mux(pointwise, group_ring, window_bank), 0)),
                 self.sb.addr[i].eq(word + Mux(pointwise, i, cells(i))),
-                self.sb.data[i].eq(gearbox.o.payload.word_select(i, 8 * self.cp)),
+                self.sb.data[i].eq(data),
             ]
         m.d.comb += [
             next_row.eq(row + Mux(pointwise | y_ring[-1], row_step, 0)),
@@ -157,9 +170,9 @@ class LoadAct(Component):
         with m.If(gearbox.o.valid):
             with m.If(~last_col):
                 m.d.sync += [
-                    cols_left.eq(cols_left - pixels),
-                    x_ring.eq(x_ring.rotate_left(pixels)),
-                    word.eq(word + Mux(pointwise, pixels, cells(pixels))),
+                    cols_left.eq(cols_left - together),
+                    x_ring.eq(Mux(folded, x_ring.rotate_left(fold), x_ring.rotate_left(pixels))),
+                    word.eq(word + Mux(pointwise, pixels, Mux(folded, cells(fold), cells(pixels)))),
                 ]
             with m.Else():
                 m.d.sync += cols_left.eq(cols)
@@ -199,6 +212,7 @@ class LoadAct(Component):
                 row.eq(command.sb_base),
                 group.eq(command.sb_base),
                 skew.eq(command.skew),
+                folded.eq(command.folded if fold > 1 else 0),
                 x_ring.eq(1),
                 x_begin.eq(1),
                 y_ring.eq(1),

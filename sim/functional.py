@@ -136,8 +136,14 @@ class Machine:
         yield from self._wait((c["wait_free"], "sb_free"), (c["wait_stored"], "stored"))
         cp = self.a.cp
         data = self._read("act", c["addr"], c["groups"], c["run_beats"], c["run_stride"])
-        rows = data.reshape(c["groups"], c["rows"], c["cols"] * cp + c["pad"])[:, :, : c["cols"] * cp]
-        pixels = rows.reshape(c["groups"], c["rows"], c["cols"], cp).view(np.int8)
+        words = self.a.row(c["cols"], bool(c["folded"]))[0]
+        rows = data.reshape(c["groups"], c["rows"], words * cp + c["pad"])[:, :, : words * cp]
+        pixels = rows.reshape(c["groups"], c["rows"], words, cp).view(np.int8)
+        if c["folded"]:
+            fold, size = self.a.fold, self.a.fold_bytes
+            several = pixels[..., : fold * size].reshape(c["groups"], c["rows"], words * fold, size)
+            pixels = np.zeros((c["groups"], c["rows"], c["cols"], cp), np.int8)
+            pixels[..., :size] = several[:, :, : c["cols"]]
         g, y, x = np.ogrid[: c["groups"], : c["rows"], : c["cols"]]
         if c["pointwise"]:
             bank, word = g % 9, c["sb_base"] + g // 9 * c["group_step"] + y * c["row_step"] + x

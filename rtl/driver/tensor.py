@@ -15,6 +15,7 @@ class Place:
     """An int8 (C, H, W) tensor stored by groups of ``CP`` channels: ``[group][row][column][CP]``.
 
     ``address``: its byte address, as commands count; ``pitch``: bytes of a row of one group, W·CP and padding.
+    ``fold`` > 1: a folded image, so many pixels of CP // fold channels in CP bytes.
 
     >>> place = Place(address=0, C=2, H=1, W=2, pitch=8, CP=3)
     >>> place.pack(np.array([[[1, 2]], [[3, 4]]], np.int8)).tolist()
@@ -29,6 +30,7 @@ class Place:
     W: int
     pitch: int
     CP: int
+    fold: int = 1
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -47,15 +49,28 @@ class Place:
 
     def pack(self, tensor: npt.NDArray[np.int8]) -> Bytes:
         """The bytes of an int8 (C, H, W) array; padding and channels above C are 0."""
-        channels = np.zeros((self.groups * self.CP, self.H, self.W), np.int8)
-        channels[: self.C] = tensor
         data = np.zeros((self.groups, self.H, self.pitch), np.uint8)
-        rows = data[:, :, : self.W * self.CP].view(np.int8)
-        rows[:] = channels.reshape(self.groups, self.CP, self.H, self.W).transpose(0, 2, 3, 1).reshape(rows.shape)
+        channels = np.zeros((self.groups * self._lanes, self.H, self.W), np.int8)
+        channels[: self.C] = tensor
+        pixels = channels.reshape(self.groups, self._lanes, self.H, self.W).transpose(0, 2, 3, 1)
+        for lane in range(self._lanes):
+            data[:, :, self._at(lane)] = pixels[..., lane].view(np.uint8)
         return data.reshape(-1)
 
     def unpack(self, data: Bytes) -> npt.NDArray[np.int8]:
         """The inverse of :meth:`pack`."""
-        rows = data.view(np.int8).reshape(self.groups, self.H, self.pitch)[:, :, : self.W * self.CP]
-        channels = rows.reshape(self.groups, self.H, self.W, self.CP).transpose(0, 3, 1, 2)
+        rows = data.view(np.int8).reshape(self.groups, self.H, self.pitch)
+        channels = np.zeros((self.groups, self._lanes, self.H, self.W), np.int8)
+        for lane in range(self._lanes):
+            channels[:, lane] = rows[:, :, self._at(lane)]
         return channels.reshape(-1, self.H, self.W)[: self.C].copy()
+
+    @property
+    def _lanes(self) -> int:
+        """Bytes of a pixel."""
+        return self.CP // self.fold
+
+    def _at(self, lane: int) -> npt.NDArray[np.int64]:
+        """Where in a row the pixels' bytes of a lane are."""
+        x = np.arange(self.W)
+        return x // self.fold * self.CP + x % self.fold * self._lanes + lane

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from arch_model.accelerator import TAPS
+from arch_model.accelerator import IMAGE_CHANNELS, TAPS
 from arch_model.activity import TOTALS
 from arch_model.closed_form import GUESS_OVERHEAD, NEVER
 from arch_model.timing import (
@@ -95,6 +95,15 @@ def _pitch(cols: int, m: Ints) -> int:
 
 
 @_compiled
+def _act_row(x: Ints, m: Ints) -> tuple[int, int]:
+    """Words of an input row, and how many LOAD_ACT writes together (:meth:`Accelerator.row`)."""
+    fold = max(1, min(m[PIXELS], m[CP] // IMAGE_CHANNELS))
+    if fold > 1 and x[C] <= m[CP] // fold and not x[POINTWISE]:
+        return _up(x[W], fold), 1
+    return x[W], m[PIXELS]
+
+
+@_compiled
 def fits(x: Ints, m: Ints) -> bool:
     """Whether a machine can run a layer at all (:func:`mapper.tiling.check_least`)."""
     kt, ct = grid_of(x, m)
@@ -117,8 +126,9 @@ def cut(x: Ints, m: Ints, streamed: int, once: bool, add: int) -> tuple[int, int
     unit = m[CP] // _gcd(m[KP], m[CP])
     units, beat, kp, latency, interval = _up(kt, unit), m[BEAT], m[KP], m[LATENCY], m[INTERVAL]
     in_groups, out_groups = _up(x[C], m[CP]), _up(x[K], m[CP])
-    pitch_in, pitch_out = _pitch(x[W], m), _pitch(x[Q], m)
-    row_in = max(pitch_in // beat * interval, _up(x[W], m[PIXELS]))
+    cols_in, together = _act_row(x, m)
+    pitch_in, pitch_out = _pitch(cols_in, m), _pitch(x[Q], m)
+    row_in = max(pitch_in // beat * interval, _up(cols_in, together))
     row_out = max(pitch_out // beat * interval, _up(x[Q], m[PIXELS]))
     tile_beats = _up(TAPS * kp * m[CP], m[WBEAT])
     weights = streamed * max(tile_beats * interval, kp)
@@ -133,7 +143,7 @@ def cut(x: Ints, m: Ints, streamed: int, once: bool, add: int) -> tuple[int, int
         inside, pixels = min((rows - 1) * x[STRIDE] + x[R], x[H]), rows * x[Q]
         if _sb_words(x, m, inside) > m[SB] or (sums and pixels > m[OB]):
             continue
-        if max(inside, rows) * max(pitch_in, pitch_out) > RUN_BEATS_MAX * beat:
+        if max(inside, rows) * max(_pitch(x[W], m), pitch_out) > RUN_BEATS_MAX * beat:
             continue
         tiles = _up(x[P], rows)
         compute = many * max(pixels, kp + PASS_OVERHEAD)
@@ -341,7 +351,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     """Fill ``cost`` (:data:`COST`) of a layer cut so, with ``hit_kt`` leading K-tiles, whole, in the PB."""
     kt, ct = grid_of(x, m)
     kp, cp, beat, latency, interval = m[KP], m[CP], m[BEAT], m[LATENCY], m[INTERVAL]
-    windows, height, width, out_height, out_width = x[WINDOWS], x[H], x[W], x[P], x[Q]
+    windows, height, out_height, out_width = x[WINDOWS], x[H], x[P], x[Q]
     hit_kt = min(hit_kt, kt)
     hit_ct = ct if hit_kt else 0
     tiles = kt * windows * ct
@@ -356,8 +366,9 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     # LOAD_ACT
     acts = np.empty((spatial, 4), np.int64)
     out_rows = np.empty(spatial, np.int64)
-    act_one = read_time(1, width, cp, beat, interval, m[PIXELS])
-    act_row = read_time(2, width, cp, beat, interval, m[PIXELS]) - act_one
+    width, together = _act_row(x, m)
+    act_one = read_time(1, width, cp, beat, interval, together)
+    act_row = read_time(2, width, cp, beat, interval, together) - act_one
     act_rows, row_beats = 0, _up(width * cp, beat)
     for tile in range(spatial):
         begin = min(tile * rows, out_height - 1)
@@ -512,7 +523,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     cost[3] = act_rows * row_beats * beat
     cost[4] = out_beats * beat * x[ADD]
     cost[5] = out_beats * beat
-    cost[6] = act_rows * width
+    cost[6] = act_rows * x[W]
     cost[7] = fetched
     cost[8] = 0
     cost[9] = kt * LANE_BYTES * kp

@@ -7,7 +7,7 @@ from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
 from mapper.bounds import Bounds, Candidates
 from mapper.compile import cut_weights
-from mapper.pack import tile_grid
+from mapper.pack import folds, tile_grid
 from mapper.steps import Step
 from mapper.tiling import Order, Tiling
 from mapper.walk import walk_layer
@@ -42,7 +42,7 @@ def test_no_bound_is_above_the_exact_cost(seed):
         bounds.refine(0)
         bounds.walk_halves(0)
         assert bounds.cycles.max() <= walk.cycles, bounds.cycles
-        assert bounds.rows_in[0] * a.pitch(layer.W) == walk.activity["dram.act"]
+        assert bounds.rows_in[0] * a.pitch(layer.W, folds(layer, a)) == walk.activity["dram.act"]
         table = weights.grid.kt * 8 * a.kp
         assert bounds.fetches[0] * weights.streamed * a.tile_bytes + table == walk.activity["dram.wgt"]
         assert bounds.slots[0] * 32 <= walk.activity["dram.prog"]

@@ -57,6 +57,7 @@ def draw_layer(rng, large):
         h, w, padding = (int(n) for n in (rng.integers(1, size), rng.integers(1, size), rng.integers(0, r)))
         if min(h, w) + 2 * padding >= r:
             k, c, stride = (int(n) for n in (*rng.integers(1, most, 2), rng.integers(1, 3)))
+            c = int(rng.choice([c, c, c, 1 + c % 3]))  # some images, which may be folded
             return Layer("layer", Kind.CONV, k, c, r, r, h, w, stride=stride, padding=padding)
 
 

@@ -35,6 +35,7 @@ CASES = [  # (opcode, fields that are just legal, fields that are just not, the 
     (Opcode.LOAD_ACT, {"run_beats": 1}, {"run_beats": 0}, "run_beats"),
     (Opcode.LOAD_ACT, {"pad": 3}, {"pad": 4}, "pad"),
     (Opcode.LOAD_ACT, {"sb_base": 2047}, {"sb_base": 2048}, "sb_base"),
+    (Opcode.LOAD_ACT, {"skew": 1}, {"folded": 1}, "folded"),
     (Opcode.LOAD_WGT, {"addr": 4}, {"addr": 5}, "addr"),
     (Opcode.LOAD_WGT, {"runs": 2}, {"runs": 0}, "runs"),
     (Opcode.LOAD_WGT, {"memory": 3, "slot": 1}, {"memory": 3, "slot": 2}, "slot"),

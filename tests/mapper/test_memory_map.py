@@ -4,7 +4,9 @@ import pytest
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
+from arch_model.layer import INPUT, Kind, Layer
 from arch_model.spaces import get_space
+from arch_model.supernet import SubNet, SuperNet
 from mapper.memory_map import MemoryMap
 from mapper.pack import activation_bytes, tile_grid
 
@@ -45,3 +47,17 @@ def test_a_conv_with_a_fused_add_has_no_tensor():
 def test_dram_too_small():
     with pytest.raises(MappingError, match=r"need \d+ bytes of DRAM and the Program some more; tiny has 262144$"):
         MemoryMap.build(FASHION, SUBNETS, TINY.replace(dram={"bytes": 262144}))
+
+
+def image_place(*layers):
+    whole = SuperNet("net", layers, lambda: net, lambda name: {}, ("net",))
+    net = SubNet("net", "net", layers, {})
+    return MemoryMap.build(whole, [net], Accelerator.load("zcu104")).tensors["net"][INPUT]
+
+
+def test_the_image_is_folded_if_all_who_read_it_take_it_so():
+    windows = Layer("a", Kind.CONV, K=9, C=3, R=3, S=3, H=32, W=32, padding=1, inputs=(INPUT,))
+    pointwise = Layer("b", Kind.CONV, K=9, C=3, H=32, W=32, inputs=(INPUT,))
+    image, whole = image_place(windows), image_place(windows, pointwise)
+    assert (image.folded, image.pitch, image.group_bytes) == (True, 112, 32 * 112)  # 11 words of 9 bytes: 7 beats of 16
+    assert (whole.folded, whole.pitch) == (False, 288)

@@ -9,6 +9,7 @@ from arch_model.layer import Kind, Layer
 from mapper.pack import (
     activation_bytes,
     fold_zero_point,
+    folds,
     pack_activations,
     pack_weights,
     pack_zsb,
@@ -101,3 +102,23 @@ def test_activations_come_back(seed):
     place = (c // a.cp * shape[1] + y) * a.pitch(shape[2]) + col * a.cp + c % a.cp
     assert data.view(np.int8)[place] == x[c, y, col]
     assert np.count_nonzero(data) == np.count_nonzero(x)  # lanes above C and the padding of rows are 0
+
+
+def test_a_folded_image_by_hand():
+    """CP 7: two pixels of 3 bytes a word, a byte left; 3 pixels are two words, 14 bytes in beats of 4."""
+    a = TINY.replace(array={"cp": 7}, axi={"pixels": 4})
+    assert (a.fold, a.fold_bytes, a.pitch(3, folded=True)) == (2, 3, 16)
+    image = np.array([[[1, 2, 3]], [[4, 5, 6]]], np.int8)  # 2 channels, a row of 3
+    data = pack_activations(image, a, folded=True)
+    assert data.tolist() == [1, 4, 0, 2, 5, 0, 0, 3, 6, 0, 0, 0, 0, 0, 0, 0]
+    assert np.array_equal(unpack_activations(data, (2, 1, 3), a, folded=True), image)
+
+
+@pytest.mark.parametrize(
+    ("c", "r", "groups", "folded"), [(3, 3, 1, True), (1, 7, 1, True), (4, 3, 1, False), (3, 1, 1, False),
+                                     (3, 3, 3, False)],
+)  # fmt: skip
+def test_which_layers_take_a_folded_image(c, r, groups, folded):
+    zcu104 = Accelerator.load("zcu104")  # three pixels of three channels
+    layer = Layer("a", Kind.CONV, K=3, C=c, R=r, S=r, H=8, W=8, padding=r // 2, groups=groups)
+    assert folds(layer, zcu104) is folded and not folds(layer, zcu104.replace(axi={"pixels": 1}))

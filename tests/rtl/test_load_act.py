@@ -30,9 +30,18 @@ def tile(rng, cp, beat_bytes, size, groups, rows, cols, pointwise, **more):
     }  # fmt: skip
 
 
-def expected_writes(memory, cp, c):
+def image(rng, cp, beat_bytes, size, rows, cols, fold, **more):
+    """A LOAD_ACT for a folded image: ``fold`` pixels in a word of cp bytes."""
+    words = -(-cols // fold)
+    command = tile(rng, cp, beat_bytes, size, 1, rows, words, 0, **more)
+    row_step = -(-cols // 3)
+    return command | {"cols": cols, "row_step": row_step, "folded": 1, "skew": 0}
+
+
+def expected_writes(memory, cp, c, fold=1):
     """(bank, address, word) in DRAM order: the formulas of docs/hardware.md, byte by byte."""
-    pitch = c["cols"] * cp + c["pad"]
+    fold = fold if c.get("folded") else 1
+    pitch = -(-c["cols"] // fold) * cp + c["pad"]
     for g in range(c["groups"]):
         for y in range(c["rows"]):
             for x in range(c["cols"]):
@@ -42,14 +51,14 @@ def expected_writes(memory, cp, c):
                     column = x + g % 3 if c["skew"] else x
                     bank = 3 * (y % 3) + column % 3
                     addr = g * c["group_step"] + y // 3 * c["row_step"] + column // 3
-                place = c["addr"] + g * c["run_stride"] + y * pitch + x * cp
-                word = int.from_bytes(memory.data[place : place + cp], "little")
+                place = c["addr"] + g * c["run_stride"] + y * pitch + x // fold * cp + x % fold * (cp // fold)
+                word = int.from_bytes(memory.data[place : place + cp // fold], "little")
                 yield bank, c["sb_base"] + addr, word
 
 
-def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0, pixels=1):
+def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0, pixels=1, fold=1):
     """Run ``commands``: every SB write as (cycle, bank, addr, word), and a trace of the unit's events."""
-    dut = LoadAct(cp=cp, beat_bytes=memory.beat_bytes, max_burst=memory.max_burst, pixels=pixels)
+    dut = LoadAct(cp=cp, beat_bytes=memory.beat_bytes, max_burst=memory.max_burst, pixels=pixels, fold=fold)
     writes = []
     trace = Trace(
         accept=dut.command.valid & dut.command.ready, give=dut.sb_full_give, busy=dut.busy, error=dut.error,
@@ -122,6 +131,25 @@ def test_random_commands(cp, beat_bytes, max_burst, pixels, stall):
     assert trace["give"] == gives
     assert len(trace["beats"]) == sum(c["groups"] * c["run_beats"] for c in commands)
     assert trace["error"] == []
+
+
+@pytest.mark.parametrize("cp, beat_bytes, pixels, fold", [(9, 16, 4, 3), (9, 4, 4, 4), (7, 8, 2, 2), (4, 32, 4, 2)])
+@pytest.mark.parametrize("stall", [0.0, 0.35])
+def test_folded_images_between_tensors(cp, beat_bytes, pixels, fold, stall):
+    """Rows that end anywhere in a word, channels that a pixel lacks, tensors as they are before and after."""
+    rng = random.Random(10 * cp + fold)
+    memory = AxiMemory(1 << 15, beat_bytes, 16, seed=cp, latency=rng.randint(1, 20), stall=stall, max_outstanding=8)
+    commands = []
+    for i in range(8):
+        rows, cols = rng.randint(1, 5), rng.choice([1, fold, fold + 1, rng.randint(1, 14)])
+        commands.append(image(rng, cp, beat_bytes, 1 << 14, rows, cols, fold, signal_full=1))
+        commands.append(tile(rng, cp, beat_bytes, 1 << 14, 2, rows, cols, i % 2, signal_full=1))
+    writes, trace, _ = load(cp, memory, commands, rng, stall, pixels=pixels, fold=fold)
+    starts = trace["accept"]
+    assert len(starts) == len(trace["give"]) == len(commands)
+    for command, start, end in zip(commands, starts, [*starts[1:], writes[-1][0] + 1], strict=True):
+        mine = [(bank, addr, data) for cycle, bank, addr, data in writes if start < cycle < end]
+        assert mine == list(expected_writes(memory, cp, command, fold))
 
 
 @pytest.mark.parametrize("latency", [1, 25])
@@ -209,6 +237,12 @@ def test_broken_command_ends(change):
 def test_refuses_a_wrong_number_of_pixels():
     with pytest.raises(ValueError, match="pixels is 3"):
         LoadAct(cp=3, beat_bytes=4, max_burst=16, pixels=3)
+
+
+@pytest.mark.parametrize("pixels, fold", [(2, 3), (4, 0)])
+def test_refuses_a_wrong_fold(pixels, fold):
+    with pytest.raises(ValueError, match=f"fold is {fold}; it can be 1 to {min(pixels, 3)}"):
+        LoadAct(cp=3, beat_bytes=4, max_burst=16, pixels=pixels, fold=fold)
 
 
 @pytest.mark.parametrize("cp", [0, 64])

@@ -7,7 +7,7 @@ import pytest
 from arch_model.transfers import read_cycles, row_beats, store_cycles
 from rtl.store import Store
 from tests.rtl.axi_memory import AxiMemory
-from tests.rtl.test_load_act import load, tile
+from tests.rtl.test_load_act import image, load, tile
 from tests.rtl.test_store import REGION, plain, timed
 
 SHAPES = [(3, 2, 4), (9, 3, 16), (4, 1, 4), (5, 3, 8), (16, 1, 16), (9, 3, 4), (1, 4, 4)]  # cp, nb, beat
@@ -45,3 +45,19 @@ def test_load_act(seed):
     writes, trace, _ = load(cp, memory, [command], rng, pixels=pixels)
     first = trace["accept"][0] + 1 + latency
     assert writes[-1][0] - first == read_cycles(groups * rows, cols, cp, beat, interval, pixels)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_load_act_of_a_folded_image(seed):
+    """Its words come as those of a machine that moves a pixel a cycle."""
+    rng = random.Random(seed)
+    cp, beat, pixels, fold = rng.choice([(9, 16, 4, 3), (9, 32, 4, 4), (9, 4, 2, 2), (8, 16, 4, 2), (4, 4, 4, 4)])
+    interval, latency = rng.choice([1, 2, 3]), rng.choice([1, 7, 24])
+    rows, cols = rng.randint(1, 5), rng.randint(1, 30)
+    print(f"seed {seed}, pixels {pixels}, fold {fold}, cp {cp}, beat {beat}, interval {interval}, latency {latency}")
+    print(f"{rows} x {cols}")
+    memory = AxiMemory(1 << 15, beat, 16, latency=latency, cycles_per_beat=interval, max_outstanding=999)
+    command = image(rng, cp, beat, 1 << 14, rows, cols, fold, signal_full=1)
+    writes, trace, _ = load(cp, memory, [command], rng, pixels=pixels, fold=fold)
+    first = trace["accept"][0] + 1 + latency
+    assert writes[-1][0] - first == read_cycles(rows, -(-cols // fold), cp, beat, interval, 1)
