@@ -1,15 +1,18 @@
-"""Predicted time of whole networks beside the tile bound and the measured silicon.
+"""Time of all convolutions of networks beside the tile bound and the measured silicon: predicted, and simulated.
 
     python bench/bench_networks.py [--accelerator zcu104] [--table ../shared/data/ofa_resnet50_six_subnets_layers.csv]
+                                   [--simulate OUT.csv]
 
 One row a network: milliseconds of its 3×3 layers and of all its convolutions, each layer as a Program of its own with
-the best mapping, as the model has them (which the RTL confirms layer by layer: ``fastswitch cosim``); the tile bound
-(passes times output pixels, nothing else), for all layers the greater of it and what their bytes take at all ports'
-bandwidth; and the ratios.
+the best mapping, as the model has them; the tile bound (passes times output pixels, nothing else), for all layers the
+greater of it and what their bytes take at all ports' bandwidth; and the ratios. With ``--simulate`` the cycles are
+those of the RTL, which runs every different layer on random tensors, and below stands how far the model is from them.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -18,6 +21,10 @@ import pandas as pd
 from arch_model.accelerator import TAPS, Accelerator
 from arch_model.layer import Kind, Layer, read_layer_table
 from mapper.optimise import optimise
+from reports.columns import COSIM_COLUMNS
+from reports.terminal import shown
+from sim.cosim import Row, run_layers
+from sim.simulators import find_simulator
 
 MEASURED_3X3_MS = (7.20, 9.93, 18.09, 24.56, 34.86, 35.63)
 """Of networks 0 to 5 on the published FPGA design: same multipliers, clock and bandwidth; host starts included."""
@@ -35,10 +42,22 @@ def dram_bound(layer: Layer, accelerator: Accelerator) -> float:
     return bytes_ / (2 * accelerator.beat_bytes + accelerator.weight_beat_bytes) * accelerator.dram.cycles_per_beat
 
 
+def simulated(layers: Iterable[Layer], accelerator: Accelerator, csv: Path) -> list[Row]:
+    """Each layer on the RTL at its best mapping; rows as ``fastswitch cosim --best`` has them, also in ``csv``."""
+    fields = ("K", "C", "H", "W", "R", "S", "stride", "padding")
+    rows = [{"name": f"layer{i}"} | {name: getattr(x, name) for name in fields} for i, x in enumerate(layers)]
+    with tempfile.TemporaryDirectory() as folder, shown(None, COSIM_COLUMNS) as (on_row, on_stage):
+        table = Path(folder) / "layers.csv"
+        pd.DataFrame(rows).to_csv(table, index=False)
+        said = {"on_row": on_row, "on_stage": on_stage}
+        return run_layers(accelerator, table, csv, seed=0, simulator=find_simulator(), best=True, **said)
+
+
 @click.command()
 @click.option("--accelerator", default="zcu104")
 @click.option("--table", type=Path, default=Path("../shared/data/ofa_resnet50_six_subnets_layers.csv"))
-def main(accelerator: str, table: Path) -> None:
+@click.option("--simulate", "csv", type=Path, metavar="OUT.csv", help="Run the layers on the RTL.")
+def main(accelerator: str, table: Path, csv: Path | None) -> None:
     """Print the table, and the ten layers that lose most."""
     machine = Accelerator.load(accelerator)
     known: dict[Layer, tuple[int, str]] = {}
@@ -53,8 +72,12 @@ def main(accelerator: str, table: Path) -> None:
             known[layer] = best.cycles, best.bound
         tiles = tile_bound(layer, machine)
         text = f"K={x.K} C={x.C} R={x.R} H={x.H} stride={x.stride}"
-        rows.append((row.network, x.R, *known[layer], tiles, max(tiles, dram_bound(layer, machine)), text))
-    frame = pd.DataFrame(rows, columns=["network", "R", "cycles", "by", "tiles", "bound", "layer"])
+        bounds = tiles, max(tiles, dram_bound(layer, machine))
+        rows.append((row.network, x.R, *known[layer], *bounds, text, list(known).index(layer)))
+    frame = pd.DataFrame(rows, columns=["network", "R", "cycles", "by", "tiles", "bound", "layer", "number"])
+    ran = simulated(known, machine, csv) if csv else []
+    if ran:
+        frame["cycles"] = [ran[number]["simulated_cycles"] for number in frame["number"]]
     ms = 1e3 / machine.clock_hz
     totals = frame.groupby("network")[["cycles", "bound"]].sum() * ms
     three = frame[frame.R == 3].groupby("network")[["cycles", "tiles"]].sum() * ms
@@ -70,8 +93,17 @@ def main(accelerator: str, table: Path) -> None:
     )
     if len(out) == len(MEASURED_3X3_MS):
         out.insert(3, "silicon ms", MEASURED_3X3_MS)
-    click.echo(f"{accelerator} {machine.hash()}, clock {machine.clock_hz / 1e6:.0f} MHz, {len(frame)} convolutions")
+    how = "simulated" if ran else "predicted"
+    click.echo(f"{accelerator} {machine.hash()}, {machine.clock_hz / 1e6:.0f} MHz, {len(frame)} convolutions, {how}")
     click.echo(out.round(3).to_string())
+    if ran:
+        misses = [abs(row["predicted_cycles"] - row["simulated_cycles"]) / row["simulated_cycles"] for row in ran]
+        bytes_ = sum(row["predicted_dram_bytes"] != row["simulated_dram_bytes"] for row in ran)
+        click.echo(
+            f"{len(ran)} different layers on the RTL, seed 0: {sum(row['mismatches'] for row in ran)} wrong integers; "
+            f"cycles of {sum(miss > 0 for miss in misses)} not as predicted, at most {max(misses):.3%} off; "
+            f"bytes of {bytes_} not as predicted"
+        )
     frame["lost"] = frame.cycles - frame.bound
     frame["over"] = frame.cycles / frame.bound
     worst = frame.sort_values("lost", ascending=False).drop_duplicates("layer").head(10)
