@@ -38,9 +38,11 @@ SEED = 0
 def main(accelerator: str, out: Path | None) -> None:
     """Print the table, a row as soon as it is there."""
     machine, simulator = Accelerator.load(accelerator), find_simulator()
-    click.echo(f"{accelerator} {machine.hash()}, {simulator.describe()}, seed {SEED}, at most {PARTS} Programs a SubNet")
-    click.echo(f"{'SubNet':40}{'layers':>7}{'predicted':>12}{'simulated':>12}{'worst':>9}{'bytes':>13}{'as predicted':>14}"
-               f"{'wrong':>7}{'minutes':>9}")  # fmt: skip
+    click.echo(f"{accelerator} {machine.hash()}, {simulator.describe()}, seed {SEED}, {PARTS} Programs a SubNet")
+    columns = ("layers", "predicted", "simulated", "worst", "bytes", "as predicted", "wrong", "minutes")
+    widths = (7, 12, 12, 9, 13, 14, 7, 9)
+    heads = "".join(f"{name:>{width}}" for name, width in zip(columns, widths, strict=True))
+    click.echo(f"{'SubNet':40}{heads}")
     with tempfile.TemporaryDirectory() as scratch:
         for space, name in NETWORKS:
             subnet = get_space(space).subnet(name)

@@ -14,6 +14,7 @@ from amaranth.lib.wiring import Out
 
 from arch_model.accelerator import Accelerator
 from rtl.accelerator import FastSwitch
+from rtl.port_names import port_names
 from rtl.tidy import tidied
 
 TOP = "fastswitch"
@@ -73,14 +74,14 @@ def verilog(accelerator: Accelerator) -> str:
     for channel in ("aw", "ar"):  # protection bits come in and are not looked at
         ports[f"s_axi_ctrl_{channel}prot"] = (Signal(3, name=f"s_axi_ctrl_{channel}prot"), PortDirection.Input)
     read_side("m_axi_prog", machine.m_axi_prog, accelerator.program_beat_bytes)
-    for i in range(accelerator.weight_stripes):
-        read_side("m_axi_wgt" if accelerator.weight_stripes == 1 else f"m_axi_wgt{i}", machine.m_axi_wgt[i])
-    for i in range(accelerator.stripes):
-        stripe = "" if accelerator.stripes == 1 else str(i)
-        read_side(f"m_axi_act{stripe}", machine.m_axi_act[i])
-        read_side(f"m_axi_out{stripe}", machine.m_axi_out_read[i])
-        expose(f"m_axi_out{stripe}", machine.m_axi_out_write[i])
-        side_band(f"m_axi_out{stripe}", "aw")
+    for i, port in enumerate(port_names("wgt", accelerator.weight_stripes)):
+        read_side(port, machine.m_axi_wgt[i])
+    acts, outs = (port_names(name, accelerator.stripes) for name in ("act", "out"))
+    for i, (act, out) in enumerate(zip(acts, outs, strict=True)):
+        read_side(act, machine.m_axi_act[i])
+        read_side(out, machine.m_axi_out_read[i])
+        expose(out, machine.m_axi_out_write[i])
+        side_band(out, "aw")
 
     text, _ = rtlil.convert_fragment(Fragment.get(top, None), ports, TOP, emit_src=False)
     return tidied(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))

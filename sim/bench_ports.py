@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rtl.port_names import master_names, port_names
+
 CONTROL = {
     "awaddr": (8, "input"),
     "awprot": (3, "input"),
@@ -59,21 +61,11 @@ WRITE = {
 UNCONNECTED = ("arprot", "arcache")
 
 
-def port_names(name: str, stripes: int) -> list[str]:
-    """The AXI ports that have the stripes of one purpose.
-
-    >>> port_names("wgt", 1), port_names("wgt", 2)
-    (['m_axi_wgt'], ['m_axi_wgt0', 'm_axi_wgt1'])
-    """
-    return [f"m_axi_{name}"] if stripes == 1 else [f"m_axi_{name}{i}" for i in range(stripes)]
-
-
 def machine_verilog(stripes: int, weight_stripes: int, port_bytes: int) -> str:
     """The module ``machine``: read ports in the order prog, wgt (``weight_stripes`` times), act, out (``stripes`` times
     each), and write ports of out.
     """
-    of_tensors = (port for name in ("act", "out") for port in port_names(name, stripes))
-    reads = ["m_axi_prog", *port_names("wgt", weight_stripes), *of_tensors]
+    reads = master_names(stripes, weight_stripes)
     writes = port_names("out", stripes)
     ports = ["input wire aclk", "input wire aresetn", "output wire irq"]
     for name, (bits, way) in CONTROL.items():

@@ -8,13 +8,15 @@ from importlib.metadata import version
 
 from arch_model.accelerator import Accelerator
 from rtl.generate import verilog
+from rtl.port_names import master_names
 from rtl.wakened import wakened
 
 
 def delivered_verilog(accelerator: Accelerator) -> str:
     """The machine in one file; its top module is ``fastswitch``."""
     text = without_empty_wires(wakened(verilog(accelerator)))
-    return with_interfaces(headed(text, accelerator), masters(accelerator))
+    names = master_names(accelerator.stripes, accelerator.weight_stripes)
+    return with_interfaces(headed(text, accelerator), names)
 
 
 def without_empty_wires(text: str) -> str:
@@ -24,19 +26,6 @@ def without_empty_wires(text: str) -> str:
     '  wire [1:0] data;\\n'
     """
     return re.sub(r"^ *wire \[-1:0\] .*;\n", "", text, flags=re.MULTILINE)
-
-
-def masters(accelerator: Accelerator) -> list[str]:
-    """Names of the AXI4 master ports.
-
-    >>> masters(Accelerator.load("tiny"))
-    ['m_axi_prog', 'm_axi_wgt', 'm_axi_act', 'm_axi_out']
-    """
-    counts = {"wgt": accelerator.weight_stripes, "act": accelerator.stripes, "out": accelerator.stripes}
-    numbered = (
-        f"m_axi_{name}{i if count > 1 else ''}" for name, count in counts.items() for i in range(count)
-    )
-    return ["m_axi_prog", *numbered]
 
 
 def headed(text: str, accelerator: Accelerator) -> str:

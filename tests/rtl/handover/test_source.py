@@ -6,20 +6,13 @@ import pytest
 
 import rtl.handover.source
 from arch_model.accelerator import Accelerator
-from rtl.handover.source import headed, masters, with_interfaces
+from rtl.handover.source import headed, with_interfaces
 
 TINY = Accelerator.load("tiny")
 
 
 def test_examples():
     assert doctest.testmod(rtl.handover.source).failed == 0
-
-
-def test_masters_of_stripes():
-    assert masters(Accelerator.load("zcu104")) == [
-        "m_axi_prog",
-        *("m_axi_wgt0", "m_axi_wgt1", "m_axi_wgt2", "m_axi_wgt3", "m_axi_act", "m_axi_out"),
-    ]
 
 
 def test_the_head_names_the_description():
