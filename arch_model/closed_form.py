@@ -22,6 +22,7 @@ from arch_model.timing import (
     FETCH_DECODE,
     FETCH_END,
     FETCH_QUEUE,
+    FETCH_ROOM,
     QUEUE_DEPTH,
     RUN_WRITE,
     SLOT_BYTES,
@@ -218,8 +219,12 @@ class _Walk:
         self.n, self.every = n, np.arange(n)
         self.act = _Loader(batch.acts, None if entry is None else entry.act)
         self.wgt = _Loader(batch.wgts, None if entry is None else entry.wgt)
-        self.bytes_, self.late, self.dispatched = np.zeros(n, np.int64), np.zeros(n, np.int64), np.full(n, -1)
-        self.slot_cycles = np.maximum(1, SLOT_BYTES // self.m.program_beat_bytes * self.m.interval)
+        self.slots, self.left = np.zeros(n, np.int64), np.full(n, -1)
+        self.arrival = FETCH_ADDRESS + self.m.latency - self.m.interval
+        beats = np.maximum(1, SLOT_BYTES // self.m.program_beat_bytes)  # arch_model.timing.slot_pace
+        self.beat_slots = np.maximum(1, self.m.program_beat_bytes // SLOT_BYTES)
+        self.pace, self.behind = beats * self.m.interval, FETCH_ROOM + (beats - 2) * self.m.interval
+        self.shared = bool((self.beat_slots > 1).any())
         self.least = self.m.kp + FEED_FULL  # cycles of a pass
         self.feed_free, self.run_free, self.consumed = np.zeros(n, np.int64), np.zeros(n, np.int64), np.full(n, -1)
         self.passed = np.zeros((QUEUE_DEPTH, n), np.int64)  # when FEED and RUN both have accepted their last PASSes
@@ -247,9 +252,7 @@ class _Walk:
                 while len(at := self._ready(loader, count, step)):
                     self._load(loader, at)
         # END is read when its beats are there; it waits for whoever is not idle, STORE the last.
-        m, slots = self.m, self.act.count + self.wgt.count + self.p.count + 2 * self.store_count + 1
-        beats: Ints = -(-slots * SLOT_BYTES // m.program_beat_bytes)
-        read = FETCH_ADDRESS + m.latency + m.interval * (beats - 1) + FETCH_DECODE
+        read = self._slot(slice(None))
         idle = self.store_free - STORE_NEXT
         return BatchTiming(
             np.maximum(idle + 1, read + FETCH_END) + 1,
@@ -259,14 +262,22 @@ class _Walk:
 
     def _dispatch(self, at: Index, slots: int, room: Ints) -> Ints:
         """When a command's queues show it; ``room``: when they have room."""
-        m = self.m
-        self.bytes_[at] += SLOT_BYTES * slots
-        arrival = FETCH_ADDRESS + m.latency[at] + m.interval[at] * (-(-self.bytes_[at] // m.program_beat_bytes[at]) - 1)
-        there = arrival + self.late[at] + FETCH_DECODE
-        time: Ints = np.maximum(np.maximum(there, self.dispatched[at] + slots), room)
-        self.late[at] = np.maximum(self.late[at], time - arrival - FETCH_DECODE - self.slot_cycles[at])
-        self.dispatched[at] = time
-        return time + FETCH_QUEUE
+        for _ in range(slots):
+            left = self._slot(at)
+        self.left[at] = np.maximum(left, room)
+        there: Ints = self.left[at] + FETCH_QUEUE
+        return there
+
+    def _slot(self, at: Index) -> Ints:
+        """When the next slot leaves FETCH at the earliest."""
+        left, pace = self.left[at], self.pace[at]
+        if self.shared:  # by more slots than one, some machine's beats
+            pace = np.where(self.slots[at] % self.beat_slots[at], 0, pace)
+            self.slots[at] += 1
+        self.arrival[at] = arrival = np.maximum(self.arrival[at] + pace, left + self.behind[at])
+        leaves: Ints = np.maximum(arrival + FETCH_DECODE, left + 1)
+        self.left[at] = leaves
+        return leaves
 
     def _ready(self, loader: _Loader, count: int, step: int) -> Ints:
         """Programs whose next load may follow PASS ``step``: its place is free then, and so, by guess, its queue."""

@@ -22,6 +22,7 @@ ZSB, TABLE = 2, 3  # the field `memory` of LOAD_WGT
 # FETCH (rtl/fetch.py)
 QUEUE_DEPTH = 4
 FETCH_ADDRESS = 1  # start to AR
+FETCH_ROOM = 1  # a slot left FETCH's gearbox to the next beat's arrival
 FETCH_DECODE = 1  # a slot's last byte to its dispatch
 FETCH_QUEUE = 2  # dispatch to the queue's output
 FETCH_END = 1  # END decoded to done, if everything is idle by then
@@ -99,7 +100,7 @@ class _Machine:
         self.accepted: dict[str, list[int]] = {unit: [] for unit in UNITS}
         self.shadow_full: list[int] = []  # a pass's weights are in the shadow
         self.consumed: list[int] = []  # a pass's first pixel
-        self.fetched = False
+        self.fetched, self.end_read = False, 0
         self.waits: Counter[str] = Counter()
         self.timeline: list[Interval] = []
 
@@ -185,12 +186,11 @@ def time_program(commands: Sequence[Command], accelerator: Accelerator) -> Timin
             waiting = {u: q[len(m.accepted[u])][0] for u, q in m.queues.items() if len(q) > len(m.accepted[u])}
             raise ValueError(f"the Program never ends; commands that wait for ever: {waiting or 'none'}")
     idle = max((interval.end for interval in m.timeline), default=0) + 1
-    read = _slot_arrivals(m)[-1] + FETCH_DECODE
     busy = Counter(dict.fromkeys(UNITS, 0))
     for interval in m.timeline:
         busy[interval.unit] += interval.end - interval.start
     return Timing(
-        cycles=max(idle, read + FETCH_END) + 1,
+        cycles=max(idle, m.end_read + FETCH_END) + 1,
         busy=dict(busy),
         waits={cause: m.waits[cause] for cause in ("sb", "weights", "out")},
         passes=len(m.consumed),
@@ -202,33 +202,63 @@ def _slots(command: Command) -> int:
     return 2 if command.opcode.name == "STORE" else 1
 
 
-def _slot_arrivals(m: _Machine) -> list[int]:
-    """When the last byte of each command arrives, DRAM never waiting for FETCH."""
-    first, beat = FETCH_ADDRESS + m.latency, m.accelerator.program_beat_bytes
-    arrivals, bytes_ = [], 0
-    for command in m.commands:
-        bytes_ += SLOT_BYTES * _slots(command)
-        arrivals.append(first + m.interval * (-(-bytes_ // beat) - 1))
-    return arrivals
+def slot_pace(program_beat_bytes: int, interval: int) -> tuple[int, int, int]:
+    """(slots of a beat, cycles from a slot's arrival to the next one's, from its leave to the next one's arrival).
+
+    FETCH's gearbox takes a beat while it holds no more than a slot (``rtl/gearbox.py``), and DRAM offers the beat
+    after that one meanwhile. So two beats of a slot are at hand when the one before leaves, the rest follow at DRAM's
+    pace. For slots of one beat or of a part of one the last number stands for the next beat's arrival, less its pace.
+
+    >>> slot_pace(4, 2), slot_pace(16, 1), slot_pace(64, 3)
+    ((1, 16, 13), (1, 2, 1), (2, 3, -2))
+    """
+    beats = max(1, SLOT_BYTES // program_beat_bytes)
+    return max(1, program_beat_bytes // SLOT_BYTES), beats * interval, FETCH_ROOM + (beats - 2) * interval
+
+
+class Slots:
+    """When each slot of a Program leaves FETCH's gearbox.
+
+    >>> slots = Slots(4, 2, 24)          # AR in 1, beats in 25, 27 .. 39, the next slot's in 41 .. 55
+    >>> slots.leave(), slots.leave()
+    (40, 56)
+    >>> slots.stay(100)                  # of the third one beat is there, seven come in 101, 103 .. 113
+    >>> slots.leave()
+    114
+    """
+
+    def __init__(self, program_beat_bytes: int, interval: int, latency: int) -> None:
+        self._together, self._pace, self._behind = slot_pace(program_beat_bytes, interval)
+        self._arrival, self._count, self.left = FETCH_ADDRESS + latency - interval, 0, -1
+
+    def leave(self) -> int:
+        """When the next one leaves at the earliest."""
+        arrival = self._arrival if self._count % self._together else self._arrival + self._pace
+        self._arrival = max(arrival, self.left + self._behind)
+        self._count += 1
+        self.left = max(self._arrival + FETCH_DECODE, self.left + 1)
+        return self.left
+
+    def stay(self, time: int) -> None:
+        """The last one leaves in cycle ``time``, or later."""
+        self.left = max(self.left, time)
 
 
 def _fetch(m: _Machine) -> Process:
     units = {"LOAD_ACT": ("LOAD_ACT",), "LOAD_WGT": ("LOAD_WGT",), "PASS": ("FEED", "RUN"), "STORE": ("STORE",)}
-    slot_cycles = max(1, SLOT_BYTES // m.accelerator.program_beat_bytes * m.interval)
-    late, dispatched = 0, -1  # late: how far a full queue has pushed back the beats that follow
-    for index, (command, arrival) in enumerate(zip(m.commands, _slot_arrivals(m), strict=True)):
+    slots = Slots(m.accelerator.program_beat_bytes, m.interval, m.latency)
+    for index, command in enumerate(m.commands):
+        for _ in range(_slots(command)):
+            slots.leave()
         if command.opcode.name == "END":
+            m.end_read = slots.left
             break
-        time = max(arrival + late + FETCH_DECODE, dispatched + _slots(command))
         for unit in units[command.opcode.name]:
             room = len(m.queues[unit]) - QUEUE_DEPTH
             if room >= 0:
-                time = max(time, (yield from _fact(m.accepted[unit], room)) + 1)
-        # Beats wait while a slot cannot leave; the gearbox and the beat at the port hold one slot's worth.
-        late = max(late, time - arrival - FETCH_DECODE - slot_cycles)
-        dispatched = time
+                slots.stay((yield from _fact(m.accepted[unit], room)) + 1)
         for unit in units[command.opcode.name]:
-            m.queues[unit].append((index, time))
+            m.queues[unit].append((index, slots.left))
             m.events += 1
     m.fetched = True
 

@@ -373,8 +373,9 @@ class _WeightLoads:
         only = len(groups) == 1 and not reload
         last = [*again[:-1], _parts(groups[-1], part, only, True, weave if only else 1)]
         first = [_parts(groups[0], part, True, only, weave), *(again if reload else last)[1:]]
-        if len(groups[0]) and groups[0][0][1] == self.grid.ct:  # the first row in parts
-            whole, row, came = first[0], self.grid.ct, weave * self.grid.ct
+        if groups[0]:  # the first row in parts, as much of it as half the DB holds
+            whole, row = first[0], groups[0][0][1]
+            came = weave * row
             cuts = [weave * min(lead, row - at) for at in range(0, row, lead)]
             first[0] = [*cuts, *([whole[0] - came] if whole[0] > came else []), *whole[1:]]
         steps = last if reload and not opening else first

@@ -25,11 +25,11 @@ from arch_model.timing import (
     LOAD_GIVE,
     QUEUE_DEPTH,
     RUN_WRITE,
-    SLOT_BYTES,
     STORE_GIVE,
     STORE_NEXT,
     TOKEN,
     load_words,
+    slot_pace,
 )
 from arch_model.transfers import read_cycles, store_cycles
 from arch_model.weights import AddQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
@@ -176,10 +176,10 @@ def time_in_order(
     """(cycles, waits of RUN) of commands without END, each behind all that it waits for; no pools among them."""
     a = accelerator
     kp, cp, beat, latency, interval = a.kp, a.cp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
-    together, program_beat = a.pixels, a.program_beat_bytes
+    together = a.pixels
     weight_beat = a.weight_beat_bytes
-    slot_cycles = max(1, SLOT_BYTES // a.program_beat_bytes * a.dram.cycles_per_beat)
-    arrival_0, bytes_, late, dispatched = FETCH_ADDRESS + latency - interval, 0, 0, -1
+    beat_slots, pace, behind = slot_pace(a.program_beat_bytes, interval)
+    arrival, left, read = FETCH_ADDRESS + latency - interval, -1, 0
     load_fixed = LOAD_ADDRESS + latency + LOAD_GIVE
     accepted: list[list[int]] = [[] for _ in range(5)]
     act_accepted, wgt_accepted, feed_accepted, run_accepted, store_accepted = accepted
@@ -189,7 +189,7 @@ def time_in_order(
         Opcode.PASS: (feed_accepted, run_accepted),
         Opcode.STORE: (store_accepted,),
     }
-    slots_of = dict(SLOTS)
+    slots_of = {opcode: range(slots) for opcode, slots in SLOTS.items()}
     act_free = wgt_free = feed_free = run_free = store_free = idle = 0
     consumed = -1  # when the pass before began; -1: there is none
     given: dict[str, list[int]] = {
@@ -204,19 +204,17 @@ def time_in_order(
 
     wait_sb = wait_weights = wait_out = 0
     for opcode, f, _ in order:  # conditions, not max(): this loop is most of a search
-        slots = slots_of[opcode]
-        bytes_ += SLOT_BYTES * slots
-        arrival = arrival_0 + interval * -(-bytes_ // program_beat) + FETCH_DECODE
-        time = arrival + late
-        if time < dispatched + slots:
-            time = dispatched + slots
+        for _ in slots_of[opcode]:
+            if not read % beat_slots:
+                arrival += pace
+            if arrival < left + behind:
+                arrival = left + behind
+            left = left + 1 if arrival < left else arrival + FETCH_DECODE
+            read += 1
         for queue in queues[opcode]:
-            if len(queue) >= QUEUE_DEPTH and queue[-QUEUE_DEPTH] >= time:
-                time = queue[-QUEUE_DEPTH] + 1
-        if time - arrival - slot_cycles > late:
-            late = time - arrival - slot_cycles
-        dispatched = time
-        there = time + FETCH_QUEUE
+            if len(queue) >= QUEUE_DEPTH and queue[-QUEUE_DEPTH] >= left:
+                left = queue[-QUEUE_DEPTH] + 1
+        there = left + FETCH_QUEUE
         if opcode is Opcode.PASS:
             pixels, reps = run_cycles_of(f) if "depthwise" in f else f["out_rows"] * f["out_cols"], f["reps"]
             # FEED's first tile, then RUN's
@@ -283,8 +281,7 @@ def time_in_order(
                 given["stored"].append(end + TOKEN)
             store_free = end + STORE_NEXT
         idle = max(idle, end)
-    bytes_ += SLOT_BYTES * SLOTS[Opcode.END]
-    read = arrival_0 + interval * -(-bytes_ // program_beat) + FETCH_DECODE
-    cycles = max(idle + 1, read + FETCH_END) + 1
+    arrival = max(arrival if read % beat_slots else arrival + pace, left + behind)
+    cycles = max(idle + 1, max(arrival + FETCH_DECODE, left + 1) + FETCH_END) + 1
     return cycles, {"sb": wait_sb, "weights": wait_weights, "out": wait_out}
 

@@ -23,6 +23,7 @@ from arch_model.timing import (
     FETCH_DECODE,
     FETCH_END,
     FETCH_QUEUE,
+    FETCH_ROOM,
     LANE_BYTES,
     LOAD_ADDRESS,
     LOAD_GIVE,
@@ -298,19 +299,21 @@ def _weights(
 
 # Columns of what one unit that loads keeps: its next load, how far it is, when the next one may start.
 _COUNT, _FREE, _NEED, _AFTER, _ROOM = range(5)
-# Of FETCH: bytes that it has read, how late it is, when its last command was dispatched.
-_READ, _LATE, _DISPATCHED = range(3)
+# Of FETCH: slots that it has read, when the last one arrived, and when it left.
+_READ, _ARRIVAL, _LEFT = range(3)
 
 
 @_compiled
 def _dispatch(fetch: Ints, m: Ints, slots: int, room: int) -> int:
-    fetch[_READ] += SLOT_BYTES * slots
-    arrival = FETCH_ADDRESS + m[LATENCY] + m[INTERVAL] * (_up(fetch[_READ], m[PBEAT]) - 1)
-    time = max(max(arrival + fetch[_LATE] + FETCH_DECODE, fetch[_DISPATCHED] + slots), room)
-    slot = max(1, SLOT_BYTES // m[PBEAT] * m[INTERVAL])
-    fetch[_LATE] = max(fetch[_LATE], time - arrival - FETCH_DECODE - slot)
-    fetch[_DISPATCHED] = time
-    return time + FETCH_QUEUE
+    beats, beat_slots = max(1, SLOT_BYTES // m[PBEAT]), max(1, m[PBEAT] // SLOT_BYTES)  # arch_model.timing.slot_pace
+    for _ in range(slots):
+        if fetch[_READ] % beat_slots == 0:
+            fetch[_ARRIVAL] += beats * m[INTERVAL]
+        fetch[_ARRIVAL] = max(fetch[_ARRIVAL], fetch[_LEFT] + FETCH_ROOM + (beats - 2) * m[INTERVAL])
+        fetch[_LEFT] = max(fetch[_ARRIVAL] + FETCH_DECODE, fetch[_LEFT] + 1)
+        fetch[_READ] += 1
+    fetch[_LEFT] = max(fetch[_LEFT], room)
+    return fetch[_LEFT] + FETCH_QUEUE
 
 
 @_compiled
@@ -454,7 +457,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     act_unit, wgt_unit, fetch = np.zeros(5, np.int64), np.zeros(5, np.int64), np.zeros(3, np.int64)
     act_unit[_NEED], act_unit[_AFTER] = acts[0, 0], acts[0, 1]
     wgt_unit[_NEED], wgt_unit[_AFTER] = wgts[0, 0], wgts[0, 1]
-    fetch[_DISPATCHED] = -1
+    fetch[_ARRIVAL], fetch[_LEFT] = FETCH_ADDRESS + latency - interval, -1
     feed_free, run_free, consumed, now = 0, 0, -1, 0
     store_count, store_free, next_store = 0, 0, after_of[0]
     least = kp + FEED_FULL
@@ -514,7 +517,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
                 _load(wgt_unit, wgts, wgt_done, wgt_guess, wgt_accepted, read_last, guess_pass, now, fetch, m)
     slots = act_unit[_COUNT] + wgt_unit[_COUNT] + passes + 2 * store_count + 1
     prog_beats = _up(slots * SLOT_BYTES, m[PBEAT])
-    end = FETCH_ADDRESS + latency + interval * (prog_beats - 1) + FETCH_DECODE + FETCH_END
+    end = _dispatch(fetch, m, 1, 0) - FETCH_QUEUE + FETCH_END
     fetched = streamed * (spatial if reload else 1)
     pixels = out_height * out_width
     cost[0] = max(store_free - STORE_NEXT + 1, end) + 1

@@ -23,7 +23,7 @@ def random_accelerator(rng, shape=None) -> Accelerator:
     kp, cp = shape or SHAPES[rng.integers(len(SHAPES))]
     raw = 9 * kp * cp
     while True:
-        beat = int(rng.choice([b for b in (4, 8, 16) if (8 * kp) % b == 0]))
+        beat = int(rng.choice([b for b in (4, 8, 16, 32, 64) if (8 * kp) % b == 0]))
         try:
             return Accelerator(
                 name="random",
@@ -38,7 +38,11 @@ def random_accelerator(rng, shape=None) -> Accelerator:
                     "zsb_bytes": 16 * kp * int(rng.integers(6, 30)),
                 },
                 axi={"data_bits": 8 * beat, "max_burst": 16, "pixels": int(rng.choice([1, 2, 4]))},
-                dram={"bytes": 1 << 20, "latency_cycles": int(rng.integers(1, 50)), "cycles_per_beat": 2},
+                dram={
+                    "bytes": 1 << 20,
+                    "latency_cycles": int(rng.integers(1, 50)),
+                    "cycles_per_beat": int(rng.integers(1, 4)),
+                },
             )
         except AcceleratorError:
             continue

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from arch_model.timing import Slots
 from mapper.isa import FIELDS, SLOT_BYTES, SLOTS, Command, Opcode
 from mapper.limits import Limit
 from rtl.fetch import QUEUE_DEPTH, QUEUES, Fetch
@@ -115,6 +116,44 @@ def test_random_programs(size, stall):
     assert set(trace["done"]) <= set(idle["idle"])
     assert len(trace["commands"]) == counts[0]
     assert trace["beats"] == memory.reads.beats and len(trace["beats"]) == counts[1]
+
+
+@pytest.mark.parametrize("size", [4, 8, 16, 32, 64, 128])
+@pytest.mark.parametrize("interval", [1, 2, 3])
+def test_every_command_leaves_when_the_model_says(size, interval):
+    """Units that stand still for long and then take commands fast: how far FETCH has read ahead by then matters."""
+    seed = 10 * size + interval
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    latency, burst = rng.choice([1, 7, 30]), min(16, 4096 // size)
+    dut = Fetch(beat_bytes=size, max_burst=burst)
+    memory = AxiMemory(1 << 13, size, burst, latency=latency, cycles_per_beat=interval, max_outstanding=99)
+    commands = program(rng, 20)
+    text = encoded(commands, size)
+    memory.data[: len(text)] = text
+    units = Units(dut, seed, 0.0, work=0)
+    trace = Trace(commands=dut.commands)
+
+    async def bench(ctx):
+        await start(ctx, dut, 0, len(text) // size)
+        while not ctx.get(dut.done):
+            units.halted = rng.random() < 0.7
+            for _ in range(rng.choice([3, 20, 150])):
+                if not ctx.get(dut.done):
+                    await ctx.tick()
+
+    simulate(dut, bench, units, lambda ctx: memory.read(ctx, dut.axi), trace)
+    slots, expected, given = Slots(size, interval, latency), [], dict.fromkeys(QUEUES, 0)
+    for command in commands:
+        for _ in range(SLOTS[command.opcode]):
+            slots.leave()
+        for name, opcode in QUEUES.items():
+            if command.opcode == opcode:
+                if given[name] >= QUEUE_DEPTH:
+                    slots.stay(units.taken[name][given[name] - QUEUE_DEPTH] + 1)
+                given[name] += 1
+        expected.append(slots.left)
+    assert trace["commands"] == expected
 
 
 @pytest.mark.parametrize("size", [4, 32, 128])

@@ -43,7 +43,7 @@ def test_by_hand_of_docs_model() -> None:
 @st.composite
 def machines(draw: st.DrawFn) -> Accelerator:
     kp, cp = draw(st.sampled_from([1, 2, 3, 4, 8, 16, 24])), draw(st.sampled_from([1, 3, 4, 9, 16]))
-    bits = draw(st.sampled_from([32, 64, 128]))
+    bits = draw(st.sampled_from([32, 64, 128, 256, 512]))
     try:
         return TINY.replace(
             array={"kp": kp, "cp": cp},
