@@ -78,7 +78,7 @@ class FastSwitch(Component):
         m.submodules.load_weights = load_weights = LoadWeights(
             **shape, beat_bytes=a.weight_beat_bytes, max_burst=burst
         )
-        m.submodules.feed = feed = Feed(**shape)
+        m.submodules.feed = feed = Feed(**shape, dsp_packing=a.array.dsp_packing)
         m.submodules.compute = compute = Compute(
             **shape,
             nb=a.nb,

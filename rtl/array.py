@@ -22,7 +22,8 @@ class Array(Component):
     ----------
     kp, cp: filters and channels worked on at once, at least 1 each.
     dsp_packing: filters 2i and 2i + 1 share their multipliers (:class:`rtl.dpe.PackedDPE`); of an odd KP the last
-        filter has its own, and so have all in channel 0 if there is ``depthwise``. Sums and their timing are the same.
+        filter has its own, and so have all if there is ``depthwise`` but one channel. Sums and their timing are the
+        same.
     depthwise: with windows of the filters' own, below.
 
     Ports
@@ -34,8 +35,10 @@ class Array(Component):
     sums (Out, signed 32 × kp): Σ over taps and channels, ``LATENCY`` = 3 cycles after the window.
 
     With ``depthwise`` there are three more, all of the window's cycle: ``own`` (In, 72 * kp; byte 9 * k + t is tap t of
-    filter k's own window), ``use_own`` (In, 1: the DPEs of channel 0 see it instead of ``window``), ``maximum`` (In, 1:
-    the sums are the greatest taps of ``own``).
+    filter k's own window), ``use_own`` (In, 1: DPEs see it instead of ``window``), ``maximum`` (In, 1: the sums are the
+    greatest taps of ``own``). A filter sees its own window in channel 0; but the upper one of a pair in channel 1, for
+    what shares multipliers shares a window. So the pair's four weights a tap of those channels are to be w, 0 of the
+    lower filter and 0, w of the upper one; those of all other channels 0.
     """
 
     def __init__(self, *, kp: int, cp: int, dsp_packing: bool = False, depthwise: bool = True):
@@ -56,47 +59,38 @@ class Array(Component):
 
     def elaborate(self, platform):
         m = Module()
-        paired = self.kp // 2 * 2 if self.dsp_packing else 0  # so many filters are in pairs
+        shares = self.dsp_packing and (self.cp > 1 or not self.depthwise)
+        paired = self.kp // 2 * 2 if shares else 0  # so many filters are in pairs
         signs = Signal(TAPS * self.cp)  # of the lower filter's weights, until the upper one's come
         data = [self.load_data.word_select(i, 8) for i in range(TAPS * self.cp)]
         if paired:
             with m.If(self.load_en[:paired:2].any()):
                 m.d.sync += signs.eq(Cat(byte[-1] for byte in data))
-        uppers = Cat(
-            Cat(byte, byte[-1]) if self._alone(i % self.cp) else less_borrow(byte, sign)
-            for i, (byte, sign) in enumerate(zip(data, signs, strict=True))
-        )
+        uppers = Cat(less_borrow(byte, sign) for byte, sign in zip(data, signs, strict=True))
 
         totals = [[] for _ in range(self.kp)]
         for k in range(self.kp):
             pair = k < paired
             if pair and k % 2:
                 continue  # with the one before
-            weights = [self._weights(m, k, self.load_data)]
-            if pair:
-                weights.append(self._weights(m, k + 1, uppers))
+            low = self._weights(m, k, self.load_data)
+            high = self._weights(m, k + 1, uppers) if pair else None
             for c in range(self.cp):
-                if pair and not self._alone(c):
-                    m.submodules[f"dpe_{k}_{c}"] = engine = PackedDPE()
-                    m.d.comb += [
-                        engine.window.eq(Cat(self._taps(self.window, c, 8))),
-                        engine.low.eq(Cat(self._taps(weights[0], c, 8))),
-                        engine.high.eq(Cat(self._taps(weights[1], c, HIGH_BITS))),
-                    ]
-                    totals[k].append(engine.total_low)
-                    totals[k + 1].append(engine.total_high)
+                window = Cat(self._taps(self.window, c, 8))
+                if self.depthwise and c < (2 if pair else 1):
+                    window = Mux(self.use_own, self._own(k + c), window)
+                m.submodules[f"dpe_{k}_{c}"] = engine = PackedDPE() if pair else DPE()
+                m.d.comb += engine.window.eq(window)
+                if not pair:
+                    m.d.comb += engine.weights.eq(Cat(self._taps(low, c, 8)))
+                    totals[k].append(engine.total)
                     continue
-                for filter_, active in enumerate(weights, start=k):
-                    m.submodules[f"dpe_{filter_}_{c}"] = engine = DPE()
-                    bits = len(active) // (TAPS * self.cp)
-                    taps = Cat(self._taps(self.window, c, 8))
-                    if self._alone(c):
-                        taps = Mux(self.use_own, self._own(filter_), taps)
-                    m.d.comb += [
-                        engine.window.eq(taps),
-                        engine.weights.eq(Cat(tap[:8] for tap in self._taps(active, c, bits))),
-                    ]
-                    totals[filter_].append(engine.total)
+                m.d.comb += [
+                    engine.low.eq(Cat(self._taps(low, c, 8))),
+                    engine.high.eq(Cat(self._taps(high, c, HIGH_BITS))),
+                ]
+                totals[k].append(engine.total_low)
+                totals[k + 1].append(engine.total_high)
         if self.depthwise:
             maximum = delayed(m, self.maximum, LATENCY - 1, "maximum")[-1]
         for k, (sums, terms) in enumerate(zip(self.sums, totals, strict=True)):
@@ -107,10 +101,6 @@ class Array(Component):
                 total = Mux(maximum, greatest.greatest, total)
             m.d.sync += sums.eq(total)
         return m
-
-    def _alone(self, c: int) -> bool:
-        """Whether the filters' DPEs of channel c may see windows of their own."""
-        return self.depthwise and c == 0
 
     def _own(self, k: int):
         return self.own.word_select(k, 8 * TAPS)

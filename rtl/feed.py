@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -17,7 +17,7 @@ class Feed(Component):
 
     Parameters
     ----------
-    kp, cp: the array's shape.
+    kp, cp, dsp_packing: the array's.
 
     Ports
     -----
@@ -25,7 +25,8 @@ class Feed(Component):
     w_full (Out, take), w_free_give (Out, 1): tokens; the give comes with the last word's read.
     db, pb (Out, word_read): the weight memories.
     load_en (Out, kp), load_data (Out, 72 * cp): to the array's shadow; of a depthwise PASS the nine taps of column
-        ``sub`` as those of channel 0, and zeros.
+        ``sub`` as those of channel 0 (of odd rows, with ``dsp_packing`` and more channels than one: of channel 1), and
+        zeros.
     shadow_full (Out, 1): a whole tile is in the shadow.
     consume (In, 1): RUN starts a pass with it; the swap happens in the next cycle.
     busy (Out, 1): a command is in hand.
@@ -36,8 +37,8 @@ class Feed(Component):
     ``consume``, so passes can follow each other every KP + 2 cycles.
     """
 
-    def __init__(self, *, kp: int, cp: int):
-        self.kp, self.cp = kp, cp
+    def __init__(self, *, kp: int, cp: int, dsp_packing: bool = False):
+        self.kp, self.cp, self.dsp_packing = kp, cp, dsp_packing
         width = 8 * TAPS * cp
         super().__init__(
             {
@@ -107,10 +108,16 @@ class Feed(Component):
             m.d.sync += self.shadow_full.eq(1)
         word = Signal(8 * TAPS * self.cp)
         m.d.comb += [self.load_en.eq(arrived_row), word.eq(Mux(arrived_pb, self.pb.data, self.db.data))]
+        own_channel = Const(0, 1)
+        if self.dsp_packing and self.kp > 1 and self.cp > 1:
+            own_channel = Signal()
+            m.d.sync += own_channel.eq(row[0])
         for t in range(TAPS):
             tap = word.word_select(t, 8 * self.cp)  # of all channels
+            loaded = self.load_data.word_select(t, 8 * self.cp)
             with m.If(arrived_depthwise):
-                m.d.comb += self.load_data.word_select(t, 8 * self.cp).eq(tap.word_select(arrived_sub, 8))
+                column = tap.word_select(arrived_sub, 8)
+                m.d.comb += loaded.eq(Mux(own_channel, Cat(Const(0, 8), column), column))
             with m.Else():
-                m.d.comb += self.load_data.word_select(t, 8 * self.cp).eq(tap)
+                m.d.comb += loaded.eq(tap)
         return m

@@ -12,6 +12,9 @@ from rtl.memory import BlockMemory
 
 LATENCY = 5
 
+LOW_BITS = 17
+"""Lower bits of a sum, multiplied by themselves: unsigned, one less than a signed port of a DSP48E2 has."""
+
 
 def round_shift(m, value, shift, name: str):
     """``value >> shift`` rounded half to even, combinational; ``value`` signed, ``shift`` unsigned.
@@ -83,18 +86,22 @@ class Requantiser(Component):
         ]
         total = Signal(signed(33))
         multiplier, shift = Signal(MULTIPLIER_BITS), Signal(6)
-        product, product_2 = Signal(signed(33 + MULTIPLIER_BITS)), Signal(signed(33 + MULTIPLIER_BITS))
+        # Two products of at most 18 × 27 bits as signed numbers: a DSP48E2 each. One of 33 × 26 bits would take four.
+        low = Signal(LOW_BITS + MULTIPLIER_BITS)
+        high = Signal(signed(33 - LOW_BITS + MULTIPLIER_BITS))
+        product = Signal(signed(33 + MULTIPLIER_BITS))
         shift_1, shift_2 = Signal(6), Signal(6)
         rounded = Signal(signed(len(product) + 1))
         m.d.sync += [
             total.eq(self.acc + self.entry[:32].as_signed()),
             multiplier.eq(self.entry[32 : 32 + MULTIPLIER_BITS]),
             shift.eq(self.entry[58:64]),
-            product.eq(total * multiplier),
+            low.eq(total[:LOW_BITS] * multiplier),
+            high.eq(total[LOW_BITS:].as_signed() * multiplier),
             shift_1.eq(shift),
-            product_2.eq(product),  # a second register for the multiplier to move into
+            product.eq(Cat(low[:LOW_BITS], high + low[LOW_BITS:])),
             shift_2.eq(shift_1),
-            rounded.eq(round_shift(m, product_2, shift_2, "round")),
+            rounded.eq(round_shift(m, product, shift_2, "round")),
             plain.eq(clamped),
             use_table.eq(self.table != 0),
             byte.eq(index[:3]),

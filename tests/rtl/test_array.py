@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
 from rtl.array import LATENCY, Array
+from rtl.dpe import DPE, PackedDPE
 
 
 def word(values):
@@ -54,12 +56,15 @@ def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed, ds
 
 
 @pytest.mark.parametrize("dsp_packing", [False, True])
-@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 3), (2, 1, 4), (3, 2, 5)])
+@pytest.mark.parametrize(("kp", "cp", "seed"), [(4, 3, 3), (2, 1, 4), (3, 2, 5), (1, 2, 6), (5, 1, 7)])
 def test_filters_with_windows_of_their_own(kp, cp, seed, dsp_packing):
-    """Shared, own and greatest in turns, a window a cycle, with the same weights."""
+    """Shared, own and greatest in turns, a window a cycle, with the same weights: every filter's in one channel."""
     rng = np.random.default_rng(seed)
-    weights = rng.integers(-128, 128, (kp, 9, cp))
-    weights[:, :, 1:] = 0
+    taps = rng.integers(-128, 128, (kp, 9))
+    taps[:2] = rng.choice([-128, -1, 0, 127], (min(kp, 2), 9))  # a pair's borrows beside weights that are 0
+    weights = np.zeros((kp, 9, cp), int)
+    for k in range(kp):  # of a pair the upper filter's in channel 1
+        weights[k, :, k % 2 if dsp_packing and cp > 1 else 0] = taps[k]
     shared, own = rng.integers(-128, 128, (30, 9, cp)), rng.integers(-128, 128, (30, kp, 9))
     modes = rng.choice(["shared", "own", "maximum"], 30)
     dut, got = Array(kp=kp, cp=cp, dsp_packing=dsp_packing), []
@@ -88,11 +93,27 @@ def test_filters_with_windows_of_their_own(kp, cp, seed, dsp_packing):
     sim.run()
     expected = {
         "shared": np.einsum("ntc,ktc->nk", shared, weights),
-        "own": np.einsum("nkt,kt->nk", own, weights[:, :, 0]),
+        "own": np.einsum("nkt,kt->nk", own, taps),
         "maximum": own.max(axis=2),
     }
     rows = [expected[mode][n].tolist() for n, mode in enumerate(modes)]
     assert got[LATENCY - 1 : LATENCY - 1 + 30] == rows
+
+
+@pytest.mark.parametrize(
+    ("kp", "cp", "depthwise", "pairs", "single"),
+    [
+        (4, 3, True, 6, 0),
+        (5, 2, True, 4, 2),  # the last filter is alone
+        (4, 1, True, 0, 4),  # no second channel for the upper filters' own windows
+        (4, 1, False, 2, 0),
+        (1, 3, True, 0, 3),
+    ],
+)
+def test_who_shares_multipliers(kp, cp, depthwise, pairs, single):
+    array = Fragment.get(Array(kp=kp, cp=cp, dsp_packing=True, depthwise=depthwise), None)
+    engines = [type(fragment.origins[0]) for fragment, name, _ in array.subfragments if name.startswith("dpe_")]
+    assert engines.count(PackedDPE) == pairs and engines.count(DPE) == single
 
 
 def test_an_empty_array_is_refused():

@@ -18,7 +18,7 @@ class Harness(Elaboratable):
     """FEED, the compute path, a DB, a PB and a ZSB, with every outer port in reach of the test."""
 
     def __init__(self, kp, cp, nb, dsp_packing):
-        self.feed = Feed(kp=kp, cp=cp)
+        self.feed = Feed(kp=kp, cp=cp, dsp_packing=dsp_packing)
         self.compute = Compute(kp=kp, cp=cp, nb=nb, sb_words=256, ob_pixels=64, out_words=256, dsp_packing=dsp_packing)
         self.db, self.pb = (BlockMemory(72 * cp, 64 * kp) for _ in range(2))
         self.zsb = BlockMemory(64 * kp, 16)
@@ -227,6 +227,10 @@ def test_a_tile_is_the_convolution(kp, cp, nb, pointwise, stride, k_tiles, c_til
         (1, 1, 1, 3, 1, 3, "conv", 8),
         (8, 4, 2, 1, 0, 18, "conv", 9),
         (4, 3, 2, 1, 0, 7, "table", 10),
+        # Packed, as all of odd seeds: the last of an odd KP is alone; a single channel shares nothing.
+        (3, 5, 2, 5, 2, 7, "conv", 11),
+        (5, 2, 3, 3, 1, 11, "conv", 13),
+        (2, 1, 2, 3, 1, 3, "conv", 15),
     ],
 )
 def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channels, mode, seed):

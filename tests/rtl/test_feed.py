@@ -11,20 +11,22 @@ from rtl.feed import Feed
 from tests.rtl.streams import pause
 
 
-def loaded(word, cp, c):
-    """What a word becomes on its way: of a depthwise PASS the taps of one column, as channel 0."""
+def loaded(word, cp, c, channel):
+    """What a word becomes on its way: of a depthwise PASS the taps of one column, as those of a channel."""
     if not c["depthwise"]:
         return word
     taps = word.to_bytes(9 * cp, "little")[c["sub"] :: cp]
-    return int.from_bytes(b"".join(bytes([tap, *[0] * (cp - 1)]) for tap in taps), "little")
+    return int.from_bytes(b"".join(bytes(tap * (i == channel) for i in range(cp)) for tap in taps), "little")
 
 
+@pytest.mark.parametrize("dsp_packing", [False, True])
 @pytest.mark.parametrize(
     ("kp", "cp", "stall", "seed"), [(4, 1, 0.0, 0), (4, 3, 0.4, 1), (1, 1, 0.3, 2), (3, 5, 0.7, 3), (2, 9, 0.0, 4)]
 )
-def test_tiles_arrive_in_order(kp, cp, stall, seed):
+def test_tiles_arrive_in_order(kp, cp, stall, seed, dsp_packing):
     rng = random.Random(seed)
-    dut = Feed(kp=kp, cp=cp)
+    dut = Feed(kp=kp, cp=cp, dsp_packing=dsp_packing)
+    other = int(dsp_packing and cp > 1)  # the channel of odd rows: the upper filters of pairs
     words = {memory: [rng.getrandbits(72 * cp) for _ in range(32 * kp)] for memory in (Memory.DB, Memory.PB)}
     commands = [
         {
@@ -39,7 +41,7 @@ def test_tiles_arrive_in_order(kp, cp, stall, seed):
         for _ in range(12)
     ]
     expected = [
-        [loaded(words[c["memory"]][(c["slot"] + rep) * kp + k], cp, c) for k in range(kp)]
+        [loaded(words[c["memory"]][(c["slot"] + rep) * kp + k], cp, c, k % 2 * other) for k in range(kp)]
         for c in commands
         for rep in range(c["reps"])
     ]

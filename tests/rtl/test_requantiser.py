@@ -5,7 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from arch_model.quant import requantize
 from rtl import requantiser
 from rtl.requantiser import LATENCY, Requantiser, round_shift
 
@@ -65,6 +68,41 @@ def simulated(rows):
     sim.add_testbench(bench)
     sim.run()
     return got[LATENCY - 1 : LATENCY - 1 + len(rows)]
+
+
+SUMS = st.one_of(
+    st.integers(-(2**31), 2**31 - 1),
+    # Either side of where the lower 17 bits carry over, and of what 32 bits hold.
+    st.builds(int.__add__, st.integers(-(2**14), 2**14 - 1).map((2**17).__mul__), st.sampled_from([0, 1, 2**17 - 1])),
+    st.sampled_from([-(2**31), -(2**31) + 1, -1, 0, 1, 2**31 - 1]),
+)
+MULTIPLIERS = st.one_of(st.integers(0, 2**26 - 1), st.sampled_from([0, 1, 2**25, 2**26 - 1]))
+INT8 = st.one_of(st.integers(-128, 127), st.sampled_from([-128, 127]))
+
+
+ROWS = st.tuples(SUMS, SUMS, MULTIPLIERS, st.integers(0, 63), INT8, st.tuples(INT8, INT8))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(ROWS, min_size=1, max_size=40))
+def test_it_is_the_models(drawn):
+    """Both halves of the product, joined, for every sum of 33 bits and every shift."""
+    rows = [(*row[:5], min(row[5]), max(row[5])) for row in drawn]
+    assert simulated(rows) == [
+        int(requantize([acc], [bias], [multiplier], [shift], z_out, lo, hi)[0])
+        for acc, bias, multiplier, shift, z_out, lo, hi in rows
+    ]
+
+
+def test_the_corners_of_both_halves():
+    corners = [0, 1, 2**16, 2**17 - 1, 2**17, 2**17 + 1, 2**31 - 1, -1, -(2**17), -(2**17) - 1, 1 - 2**17, -(2**31)]
+    multipliers = (0, 1, 2**25, 2**26 - 1)
+    rows = [
+        (acc, bias, multiplier, shift, 0, -128, 127)
+        for acc in corners for bias in (0, *corners[-2:], 2**31 - 1) for multiplier in multipliers
+        for shift in (0, 16, 17, 18, 26, 43, 52, 63)
+    ]  # fmt: skip
+    assert simulated(rows) == [exact(*row) for row in rows]
 
 
 @pytest.mark.parametrize("seed", range(2))
