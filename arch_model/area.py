@@ -20,7 +20,7 @@ from arch_model.resources import coefficients, fpga_resources
 UM2_PER_MM2 = 1e6
 
 # Gates a structural unit (docs/energy.md): lanes do not depend on the Accelerator.
-DPE_GATES, REQUANTISER_GATES, STORE_LANE_GATES = 5904, 9682, 7899
+DPE_GATES, REQUANTISER_GATES, STORE_LANE_GATES = 5904, 11148, 8015
 ADDER_BIT_GATES = 9.2
 LUT_GATES = 5.0  # of any other logic, a LUT of its FPGA estimate
 FIFO_BIT_GATES = 1.5  # choosing what a FIFO's registers offer

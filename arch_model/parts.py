@@ -21,8 +21,9 @@ from arch_model.activity import (
     tree_width,
 )
 
-# DSPs: a product of 33 × 26 bits takes four of 27 × 18, one of 9 × 25 bits one. RUN multiplies row steps.
-REQUANTISER_DSPS, STORE_LANE_DSPS, RUN_DSPS = 4, 2, 3
+# DSPs of 27 × 18 bits: a requantiser's product of 33 × 26 bits is made of two, one of 9 × 25 bits takes one. RUN
+# multiplies row steps.
+REQUANTISER_DSPS, STORE_LANE_DSPS, RUN_DSPS = 2, 2, 3
 
 TOKENS = ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
 QUEUES = {"load_act": 256, "load_wgt": 256, "feed": 256, "run": 256, "store": 512}
@@ -92,22 +93,20 @@ def _one(path: str, kind: str = "", copies: int = 1, *, component: str = "", dsp
 
 def _compute(a: Accelerator) -> Iterator[Part]:
     window = 8 * TAPS * a.cp
-    pairs = a.kp // 2 if a.array.dsp_packing else 0
-    alone = a.kp - 2 * pairs
-    # Filters may have windows of their own where three groups hold a K-tile; then channel 0's DPEs are never shared.
+    # Filters may have windows of their own where three groups hold a K-tile; then a pair needs two channels.
     own = int(a.nb <= GROUPS)
-    shared = a.cp - own
+    pairs = a.kp // 2 if a.array.dsp_packing and (a.cp > 1 or not own) else 0
     sums = a.kp * tree_width(a.cp, TOTAL_BITS)
-    single = alone * a.cp + 2 * pairs * own
+    single, shared = (a.kp - 2 * pairs) * a.cp, pairs * a.cp  # DPEs of one filter, of two
     # Two sets of weights: the active one and its shadow. Of pairs the upper filter's have nine bits, and signs of the
     # lower one's wait for them; those of a single pair are in its shadow.
-    weights = 2 * (a.kp * window + pairs * TAPS * shared * (HIGH_WEIGHT_BITS - 8)) + (TAPS * shared if pairs > 1 else 0)
+    weights = 2 * (a.kp * window + TAPS * shared * (HIGH_WEIGHT_BITS - 8)) + (TAPS * a.cp if pairs > 1 else 0)
     yield Part(
         "compute.array",
         "array",
         {
             "adder bits": a.kp * tree_bits(a.cp, TOTAL_BITS),
-            "borrow bits": HIGH_WEIGHT_BITS * TAPS * shared * bool(pairs),
+            "borrow bits": HIGH_WEIGHT_BITS * TAPS * a.cp * bool(pairs),
             "own bits": own * a.kp * 8 * TAPS,
         },
         {"registers": sums + weights + own * MAXIMUM_STAGES},
@@ -116,9 +115,9 @@ def _compute(a: Accelerator) -> Iterator[Part]:
     yield Part(
         "compute.array.dpe",
         "dpe",
-        {"each": single, "pair": pairs * shared},
-        {"registers": single * (TAPS * PRODUCT_BITS + TOTAL_BITS) + pairs * shared * PACKED_DPE_BITS},
-        dsps=TAPS * (single + pairs * shared),
+        {"each": single, "pair": shared},
+        {"registers": single * (TAPS * PRODUCT_BITS + TOTAL_BITS) + shared * PACKED_DPE_BITS},
+        dsps=TAPS * (single + shared),
         component="array",
     )
     if own:
@@ -186,11 +185,14 @@ def _compute(a: Accelerator) -> Iterator[Part]:
         {"registers": a.nb * low},
         component="ob_out",
     )
+    # Where filters are in pairs it keeps whether a row is the upper one, whose own weights go to another channel.
+    upper = int(a.array.dsp_packing and a.kp > 1 and a.cp > 1)
+    choices = 8 * TAPS * (a.cp - 1)
     yield Part(
         "feed",
         "feed",
-        {"window bits": window, "column choices": 8 * TAPS * (a.cp - 1), "each": 1, "filter": a.kp},
-        {"each": 1, "filter": a.kp},
+        {"window bits": window, "column choices": choices, "upper bits": 8 * TAPS * upper, "each": 1, "filter": a.kp},
+        {"each": 1, "filter": a.kp, "upper": upper},
         dsps=_slot_dsps(a),
     )
 

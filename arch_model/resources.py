@@ -86,8 +86,8 @@ def fpga_resources(
     devices without them. ``table``: other coefficients than the shipped ones.
 
     >>> total = fpga_resources(Accelerator.load("zcu104"), uram_depth=4096).total
-    >>> total.dsps, total.uram      # 1296 of the array, 64 of the requantisers, 72 of STORE, 3 of RUN, 1 of LOAD_WGT
-    (1436, 102)
+    >>> total.dsps, total.uram      # 648 of the array, 32 of the requantisers, 72 of STORE, 3 of RUN, 1 of LOAD_WGT
+    (756, 102)
     """
     made: dict[str, Resources] = {}
     each = coefficients() if table is None else table

@@ -26,7 +26,7 @@ from arch_model.memories import BUFFERS
 from arch_model.resources import fpga_resources
 from rtl.generate import verilog
 from rtl.synth import ULTRARAM, SynthesisResult, synthesise
-from rtl.synth.components import component_of
+from rtl.synth.components import component_of, part_of
 from rtl.synth.modules import read_design
 from rtl.synth.synthesis import TOP, timed
 from rtl.synth.tools import run_yosys
@@ -50,7 +50,10 @@ def fpga_table(result: SynthesisResult, uram: bool) -> pd.DataFrame:
 def gate_table(a: Accelerator, folder: Path) -> pd.DataFrame:
     """Estimate and synthesis of gates (two inputs, four transistors) and flip-flops of every component of logic."""
     design = read_design(verilog(a), TOP)
-    buffers = {name for path, name in design.instances.items() if component_of(path) in BUFFERS}
+    buffers = {
+        name for path, name in design.instances.items()
+        if component_of(path) in BUFFERS or part_of(path).endswith(".tables")
+    }  # fmt: skip
     memories = {name for name in buffers if not design.modules[name].children}
     texts = [module.shell if name in memories else module.text for name, module in design.modules.items()]
     (folder / "all.v").write_text("".join(texts))

@@ -45,8 +45,8 @@ def test_the_repackers_choices_by_hand() -> None:
 def test_a_packed_pair_has_nine_bits_for_its_upper_weights() -> None:
     plain, packed = (by_path(TINY.replace(array={"dsp_packing": on})) for on in (False, True))
     more = packed["compute.array"].ffs["registers"] - plain["compute.array"].ffs["registers"]
-    assert more == 2 * 2 * 18 + 18  # two upper filters, shadow and active; the signs of the lower one; two channels
-    assert (plain["compute.array.dpe"].dsps, packed["compute.array.dpe"].dsps) == (108, 36 + 36)  # channel 0 unshared
+    assert more == 2 * 2 * 27 + 27  # two upper filters, shadow and active; the signs of the lower one
+    assert (plain["compute.array.dpe"].dsps, packed["compute.array.dpe"].dsps) == (108, 54)
 
 
 @pytest.mark.parametrize(("kp", "dsps"), [(4, 0), (6, 1)])
