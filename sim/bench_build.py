@@ -20,8 +20,9 @@ from pathlib import Path
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SimulatorError
-from sim import bench_ports
+from sim import bench_ports, power_up
 from sim.bench_ports import machine_verilog
+from sim.power_up import with_random_memories
 from sim.simulators import TIMESCALE, Simulator
 
 VERILOG = Path(__file__).parent / "verilog"
@@ -30,7 +31,7 @@ TOP = "bench"
 MOST_BYTES = 64 << 20
 """Of a larger DRAM only so much is simulated: it is memory of the simulator's process. Use beyond it is an error."""
 
-PROGRAM = (Path(__file__), Path(bench_ports.__file__))
+PROGRAM = (Path(__file__), Path(bench_ports.__file__), Path(power_up.__file__))
 
 _DONE = "built.json"
 
@@ -114,7 +115,7 @@ def build(
         path = folder / "fastswitch.v"
         write_verilog(accelerator, path)
         if simulator.kind == "icarus":
-            path.write_text(wakened(path.read_text()))
+            path.write_text(with_random_memories(wakened(path.read_text())))
         return [path, *sorted(rtl.glob("*.vlt"))]
 
     rtl = ROOMS / "rtl"

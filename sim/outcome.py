@@ -56,10 +56,13 @@ class Outcome:
         )
 
 
-def run_program(bench: Bench, program: Program, segments: Iterable[Segment], expected: Tensors) -> Outcome:
+def run_program(
+    bench: Bench, program: Program, segments: Iterable[Segment], expected: Tensors, stall: int | None = None
+) -> Outcome:
     """Run ``program`` after writing ``segments`` to DRAM; every tensor that it leaves there must equal ``expected``'s.
 
-    Raises :class:`~arch_model.errors.SimulatorError` if the machine hangs.
+    ``stall``: as the Bench's, from this run on; the prediction is for none. Raises
+    :class:`~arch_model.errors.SimulatorError` if the machine hangs.
     """
     accelerator = program.accelerator
     predicted = time_program(program.commands, accelerator)
@@ -75,6 +78,7 @@ def run_program(bench: Bench, program: Program, segments: Iterable[Segment], exp
             dump=(program.weight_bytes, program.address - program.weight_bytes),
             watchdog_cycles=WATCHDOG * predicted.cycles + WATCHDOG_LEAST,
             predicted_cycles=predicted.cycles,
+            stall=stall,
         )
     )
     if result.error_code == ErrorCode.STUCK:
