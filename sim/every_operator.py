@@ -42,16 +42,16 @@ def network(channelwise: bool = True) -> tuple[SuperNet, SubNet]:
     relu, relu6, hswish, hsigmoid = Activation.RELU, Activation.RELU6, Activation.HSWISH, Activation.HSIGMOID
     stem = Layer("stem", Kind.CONV, 7, 3, 3, 3, 9, 7, 1, 1, inputs=(INPUT,), activation=relu)
     most = Layer("most", Kind.MAXPOOL, 7, 7, 3, 3, 9, 7, 2, 1, inputs=("stem",))
-    size = {"H": most.P, "W": most.Q}
-    expand = Layer("expand", Kind.CONV, 13, 7, **size, inputs=("most",), activation=hswish)
-    deep = Layer("deep", Kind.CONV, 13, 13, 5, 5, **size, padding=2, groups=13, inputs=("expand",), activation=relu6)
-    squeeze = Layer("squeeze", Kind.POOL, 13, 13, **size, inputs=("deep",))
+    h, w = most.P, most.Q
+    expand = Layer("expand", Kind.CONV, 13, 7, H=h, W=w, inputs=("most",), activation=hswish)
+    deep = Layer("deep", Kind.CONV, 13, 13, 5, 5, h, w, padding=2, groups=13, inputs=("expand",), activation=relu6)
+    squeeze = Layer("squeeze", Kind.POOL, 13, 13, H=h, W=w, inputs=("deep",))
     fewer = Layer("fewer", Kind.LINEAR, 5, 13, inputs=("squeeze",), activation=relu)
     excite = Layer("excite", Kind.LINEAR, 13, 5, inputs=("fewer",), activation=hsigmoid)
-    scale = Layer("scale", Kind.SCALE, 13, 13, **size, inputs=("deep", "excite"))
-    project = Layer("project", Kind.CONV, 7, 13, **size, inputs=("scale",))
-    add = Layer("add", Kind.ADD, 7, 7, **size, inputs=("project", "most"))
-    down = Layer("down", Kind.CONV, 10, 7, 3, 3, **size, stride=2, padding=1, inputs=("add",), activation=relu)
+    scale = Layer("scale", Kind.SCALE, 13, 13, H=h, W=w, inputs=("deep", "excite"))
+    project = Layer("project", Kind.CONV, 7, 13, H=h, W=w, inputs=("scale",))
+    add = Layer("add", Kind.ADD, 7, 7, H=h, W=w, inputs=("project", "most"))
+    down = Layer("down", Kind.CONV, 10, 7, 3, 3, h, w, stride=2, padding=1, inputs=("add",), activation=relu)
     mean = Layer("mean", Kind.AVGPOOL, 10, 10, 2, 2, down.P, down.Q, inputs=("down",))
     if not channelwise:
         most = Layer("most", Kind.CONV, 7, 7, 3, 3, 9, 7, 2, 1, inputs=("stem",))
