@@ -193,7 +193,7 @@ class FastSwitch(Component):
             control.busy_load_act.eq(load_act.busy),
             control.busy_load_wgt.eq(load_weights.busy),
             control.busy_feed.eq(feed.busy),
-            control.busy_run.eq(compute.busy),
+            control.busy_run.eq(compute.in_hand),
             control.busy_store.eq(store.busy),
             control.beats_prog.eq(fetch.beats),
             control.beats_wgt.eq(load_weights.beats),

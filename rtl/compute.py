@@ -46,7 +46,7 @@ class Compute(Component):
     load_en, load_data, shadow_full (In), consume (Out): FEED's, as in :class:`rtl.feed.Feed`.
     zsb (Out, word_read): the entries. table (In, table_write): activation tables.
     out (In, word_read × nb): STORE's view of the output side.
-    busy (Out, 1): a command or a pixel is under way.
+    busy (Out, 1): a command or a pixel is under way. in_hand (Out, 1): a command is in hand.
     pass_start, wait_sb, wait_weights, wait_out (Out, 1): for the counters.
 
     Timing
@@ -85,6 +85,7 @@ class Compute(Component):
                 "table": In(table_write()),
                 "out": In(word_read(16, 8 * cp * pixels)).array(self.nb),
                 "busy": Out(1),
+                "in_hand": Out(1),
                 "pass_start": Out(1),
                 "wait_sb": Out(1),
                 "wait_weights": Out(1),
@@ -113,6 +114,7 @@ class Compute(Component):
             self.sb_free_give.eq(run.sb_free_give),
             self.out_full_give.eq(pixel[AT_WRITE].valid & pixel[AT_WRITE].signal),
             self.busy.eq(run.busy | Cat(*(stage.valid for stage in pixel[1:])).any()),
+            self.in_hand.eq(run.busy),
             self.pass_start.eq(run.pass_start),
             self.wait_sb.eq(run.wait_sb),
             self.wait_weights.eq(run.wait_weights),

@@ -30,7 +30,8 @@ class Run(Component):
     y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8), lanes (Out, 6): for the LB, same cycle.
     pixel (Out, PIXEL): the rest of the pipeline's orders, same cycle.
     busy (Out, 1): a command is in hand. pass_start (Out, 1): a pass begins.
-    wait_sb, wait_weights, wait_out (Out, 1): why nothing is issued.
+    wait_sb, wait_weights, wait_out (Out, 1): why nothing is issued in this cycle; the first and the last because the
+        command was not accepted in the cycle before.
 
     Timing
     ------
@@ -104,10 +105,11 @@ class Run(Component):
             self.command.ready.eq((~self.busy | command_end) & ~lacks_sb & ~lacks_out),
             self.sb_full.take.eq(accept & new.wait_sb),
             self.out_free.take.eq(accept & new.wait_out),
-            self.wait_sb.eq(~self.busy & can & lacks_sb),
-            self.wait_out.eq(~self.busy & can & lacks_out & ~lacks_sb),
             self.wait_weights.eq(self.busy & first & ~self.shadow_full),
         ]
+
+        # Accepted with the last pixel of the one before, a command loses no cycle; if it waits then, it loses the next.
+        m.d.sync += [self.wait_sb.eq(can & lacks_sb), self.wait_out.eq(can & lacks_out & ~lacks_sb)]
 
         # A step of the walk. In windows layout a bank word is a 3×3 cell of pixels, so the address moves when the
         # origin leaves its cell; in pointwise layout it is one pixel.

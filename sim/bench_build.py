@@ -38,6 +38,7 @@ _DONE = "built.json"
 # cocotb's runner marks every signal public, which keeps Verilator from optimising; bench.v marks the few that
 # Python touches.
 _VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal")
+_TRACE_ARGS = ("--trace-fst",)
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
                 sources=[*sorted(hdl, key=lambda path: path.suffix != ".vlt"), *sorted(VERILOG.glob("*.v"))],
                 hdl_toplevel=TOP,
                 parameters=made.memory.parameters(),
-                build_args=[*made.simulator.build_args, *(_VERILATOR_ARGS if is_verilator else ())],
+                build_args=[*made.simulator.build_args, *_build_args(made)],
                 build_dir=made.folder,
                 timescale=TIMESCALE,
                 waves=made.trace,
@@ -217,6 +218,12 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
             raise SimulatorError(
                 f"{made.simulator.describe()} cannot build the simulation in {made.folder}: {last_lines(log) or error}"
             ) from None
+
+
+def _build_args(made: Build) -> tuple[str, ...]:
+    if made.simulator.kind != "verilator":
+        return ()
+    return (*_VERILATOR_ARGS, *(_TRACE_ARGS if made.trace else ()))
 
 
 def last_lines(log: Path, count: int = 6) -> str:
