@@ -37,6 +37,8 @@ START_SECONDS = 120.0
 """A simulator that has not powered on by then never will."""
 
 CLOSE_SECONDS = 10.0
+WAVEFORM_SECONDS = 120.0
+"""A simulator that ends by itself may take so long; one that writes a waveform has its last part to write."""
 
 SIGN_SECONDS = 600.0
 """A simulator that gives no sign of life for so long (it gives one every 2,000 cycles) hangs itself."""
@@ -115,10 +117,10 @@ class Bench:
     """A context manager around a running simulation; :meth:`run` does a job on it.
 
     ``registers``: name to address; the default is the register map of ``rtl.control``. ``stall``: 0 to 255, how many
-    cycles in 256 each DRAM handshake pauses, drawn with ``seed``. ``trace``: a waveform file to write (VCD with
-    Verilator, FST with Icarus); the build must have been made with ``trace=True``. ``folder``: where the simulator
-    works and leaves its log, ``bench.log``; a temporary one, removed at the end, by default. ``beyond``: addresses
-    beyond the DRAM are wanted; they answer DECERR, and that is all.
+    cycles in 256 each DRAM handshake pauses, drawn with ``seed``. ``trace``: a waveform file to write, FST; the build
+    must have been made with ``trace=True``. ``folder``: where the simulator works and leaves its log, ``bench.log``; a
+    temporary one, removed at the end, by default. ``beyond``: addresses beyond the DRAM are wanted; they answer DECERR,
+    and that is all.
 
     Raises SimulatorError when the simulation dies, hangs, or breaks a rule of AXI; it is then over. No wait is for
     ever: the simulation bounds its own in cycles, and this end the time without a sign of life from there.
@@ -369,7 +371,7 @@ class Bench:
             try:
                 if not kill:
                     with suppress(subprocess.TimeoutExpired):
-                        process.wait(CLOSE_SECONDS)
+                        process.wait(CLOSE_SECONDS if self._trace is None else WAVEFORM_SECONDS)
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # the simulator is a grandchild: all of its session

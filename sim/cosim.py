@@ -20,12 +20,12 @@ from mapper.compile import compile_layer, single_layer, single_quant
 from mapper.dram_image import Segment, image_segment, weights_segments, zsb_segments
 from mapper.optimise import optimise
 from mapper.program import Program
-from sim.bench import Bench, build
+from sim.bench import build
 from sim.bench_build import Memory, build_verilog
-from sim.outcome import run_program
 from sim.reference import run_layers as reference
 from sim.results import RowWriter
 from sim.simulators import Simulator
+from sim.tracing import Tracing, file_name, machine
 
 Row = dict[str, Any]
 
@@ -39,6 +39,7 @@ def run_layers(
     simulator: Simulator,
     best: bool = False,
     netlist: Sequence[Path] = (),
+    tracing: Tracing | None = None,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Row]:
@@ -46,23 +47,28 @@ def run_layers(
 
     ``netlist``: Verilog files with the accelerator's module ``fastswitch`` and all it needs, instead of its RTL.
     ``best``: each dense layer has the mapping of :func:`mapper.optimise.optimise`, not the compiler's own quick choice.
-    A row is the table's, and predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes,
-    utilisation (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
-    :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for
-    the accelerator, naming it.
+    ``tracing``: each layer leaves a waveform, named by the row's place and the layer. A row is the table's, and
+    predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation (multiply-accumulates a
+    multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
+    :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for the
+    accelerator, naming it.
     """
     rows = read_layer_table(layers)
     jobs = [_Job(row, accelerator, seed, layers, best) for row in rows]
     on_stage("building the simulation")
     facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed}
     memory = Memory.of(accelerator)
-    built = build_verilog(netlist, memory, simulator) if netlist else build(accelerator, simulator)
+    trace = tracing is not None
+    if netlist:
+        built = build_verilog(netlist, memory, simulator, trace=trace)
+    else:
+        built = build(accelerator, simulator, trace=trace)
     done = []
     on_stage("simulating")
-    with RowWriter(csv, facts) as writer, Bench(built) as bench:
-        for job in jobs:
-            segments, expected = job.tensors()
-            outcome = run_program(bench, job.program, segments, expected)
+    with RowWriter(csv, facts) as writer, machine(built, tracing) as run:
+        for number, job in enumerate(jobs, 1):
+            name = file_name(str(number).zfill(len(str(len(jobs)))), job.layer.name)
+            outcome = run(name, job.program, *job.tensors())
             row = {
                 **job.row.fields,
                 "predicted_cycles": outcome.predicted.cycles,

@@ -48,6 +48,10 @@ WHEEL_MAKE: Mapping[str, str] = {
 """Make variables that the wheel's ``verilated.mk`` leaves empty or wrong."""
 
 
+WAVEFORM_HEADERS = ("lz4.h", "zlib.h")
+WAVEFORM_PACKAGES = "liblz4-dev and zlib1g-dev"
+
+
 @dataclass(frozen=True)
 class Simulator:
     """A simulator that is there and new enough.
@@ -147,6 +151,33 @@ def find_simulator(name: str | None = None) -> Simulator:
     if name is None:
         hint += ", or the Debian package iverilog"
     raise SimulatorError(f"no {name or 'simulator'} to use: {'; '.join(found)}; {hint}")
+
+
+def find_waveform_simulator(name: str | None = None) -> Simulator:
+    """Return the simulator to use for waveforms (FST), chosen as :func:`find_simulator` does.
+
+    Verilator links zlib and LZ4 into a simulation that writes one, so it needs their headers; Icarus needs nothing.
+    """
+    simulator = find_simulator(name)
+    if simulator.kind == "icarus" or not (missing := _lacking_headers()):
+        return simulator
+    if name is None and isinstance(icarus := _icarus(), Simulator):
+        return icarus
+    raise SimulatorError(
+        f"{simulator.describe()} needs {missing} to write a waveform; install the Debian packages {WAVEFORM_PACKAGES}, "
+        "or take --simulator icarus"
+    )
+
+
+def _lacking_headers() -> str:
+    """Return the headers that Verilator's waveform writer includes and g++ does not find, or an empty text."""
+
+    def there(header: str) -> bool:
+        compiler = ["g++", "-E", "-x", "c++", "-"]
+        source = f"#include <{header}>\n"
+        return not subprocess.run(compiler, input=source, capture_output=True, text=True, check=False).returncode
+
+    return " and ".join(header for header in WAVEFORM_HEADERS if not there(header))
 
 
 def _path_verilator() -> Simulator | str:

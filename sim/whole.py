@@ -26,13 +26,13 @@ from mapper.memory_map import MemoryMap
 from mapper.optimise import optimise_subnet
 from mapper.program import Program
 from mapper.steps import inputs_of, steps
-from sim.bench import Bench, build
+from sim.bench import build
 from sim.bench_build import MOST_BYTES
-from sim.outcome import run_program
 from sim.random_integers import Int8, RandomIntegers, random_integers
 from sim.reference import run_layers
 from sim.results import make_folder, write_rows
 from sim.simulators import Simulator
+from sim.tracing import RunProgram, Tracing, file_name, machine
 
 Row = dict[str, Any]
 
@@ -83,6 +83,7 @@ def run_whole(
     seed: int,
     simulator: Simulator,
     parts: int = 8,
+    tracing: Tracing | None = None,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Row]:
@@ -91,8 +92,8 @@ def run_whole(
     A row for each part goes to ``on_row``; finished parts are in ``folder``, from which the same call goes on, and the
     table in ``folder/parts.csv``. A row: subnet, part, layers, predicted_cycles, simulated_cycles,
     predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8 values of any layer's tensor, against the whole
-    network computed by :mod:`sim.reference`). Raises :class:`~arch_model.errors.FastSwitchError` for what the machine
-    cannot run, and for a folder of another run.
+    network computed by :mod:`sim.reference`). ``tracing``: each part that is simulated now leaves a waveform. Raises
+    :class:`~arch_model.errors.FastSwitchError` for what the machine cannot run, and for a folder of another run.
     """
     make_folder(folder)
     facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed, "parts": parts}
@@ -101,13 +102,14 @@ def run_whole(
     networks = [_Network(subnet, accelerator, seed, parts, folder) for subnet in subnets]
     need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
     on_stage("building the simulation")
-    built = build(accelerator, simulator, dram_bytes=-(-2 * need // MOST_BYTES) * MOST_BYTES)
+    dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
+    built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=dram_bytes)
     on_stage("simulating")
     rows: list[Row] = []
     for network in networks:
-        with Bench(built) as bench:
+        with machine(built, tracing) as run:
             for number in range(len(network.parts)):
-                row = network.run(number, bench)
+                row = network.run(number, run)
                 rows.append(row)
                 on_row(row)
     write_rows(folder / "parts.csv", facts, rows)
@@ -147,7 +149,7 @@ class _Network:
         except MappingError:  # mappings chosen one by one need not follow each other
             return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places), places
 
-    def run(self, number: int, bench: Bench) -> Row:
+    def run(self, number: int, run: RunProgram) -> Row:
         """The row of a part: what is on disk, or what the simulation says, which then is."""
         kept = self.folder / f"part-{number}.npz"
         if kept.exists():
@@ -166,7 +168,7 @@ class _Network:
             image_segment(places, part.subnet, image),
         ]
         expected = {**self.expected, INPUT: self.expected[part.source]}
-        outcome = run_program(bench, program, segments, expected)
+        outcome = run(file_name(self.subnet.name, number + 1), program, segments, expected)
         row = {
             "subnet": self.subnet.name,
             "part": f"{number + 1}/{len(self.parts)}",

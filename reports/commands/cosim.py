@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +12,14 @@ from reports.columns import COSIM_COLUMNS, WHOLE_COLUMNS
 from reports.commands.options import accelerator_option, file_option, seed_option, simulator_option
 from reports.terminal import show_summary, shown
 
+if TYPE_CHECKING:
+    from sim.tracing import Tracing
+
 
 @click.command(
     "cosim",
     epilog="\b\nExample:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv"
+    "\n          fastswitch cosim --layers layers.csv --csv cosim.csv --trace traces"
     "\n          fastswitch cosim --space fashion --subnet fashion-d111-w222 --out whole",
 )
 @accelerator_option
@@ -34,6 +39,12 @@ from reports.terminal import show_summary, shown
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where finished parts stay."
 )
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="For each row (or part) a waveform, NAME.fst, and who worked when: NAME.png, a picture, and NAME.csv.",
+)
 @seed_option
 @simulator_option
 def command(
@@ -45,6 +56,7 @@ def command(
     subnets: tuple[str, ...],
     parts: int,
     out: Path | None,
+    trace: Path | None,
     seed: int,
     simulator: str | None,
 ) -> int:
@@ -52,17 +64,22 @@ def command(
 
     With --layers and --csv each row of a layer table. With --space, --subnet and --out whole SubNets, every layer at
     its best mapping, cut into Programs; finished ones are kept in the folder, and the same command goes on after them.
+
+    With --trace every Program that is simulated leaves a waveform, and a picture of what its units did beside what the
+    model said they would do.
     """
     from arch_model.accelerator import Accelerator
     from sim.results import make_folder
-    from sim.simulators import find_simulator
+    from sim.simulators import find_simulator, find_waveform_simulator
 
-    tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
     whole = layers is None
     if whole and not (space and subnets and out):
         raise click.UsageError("Missing option '--layers' (with --csv), or '--space' (with --subnet and --out).")
     if layers is not None and csv_out is None:
         raise click.UsageError("Missing option '--csv', the file to write.")
+    tracing = None if trace is None else _tracing(trace)
+    find = find_simulator if trace is None else find_waveform_simulator
+    tool, machine = find(simulator), Accelerator.load(accelerator)
     wrong = 0
     click.echo(f"accelerator {accelerator}, seed {seed}, {tool.describe()}")
     with shown(None, WHOLE_COLUMNS if whole else COSIM_COLUMNS) as (on_row, on_stage):
@@ -73,6 +90,7 @@ def command(
             on_row(row)
 
         common: dict[str, Any] = {"seed": seed, "simulator": tool, "on_row": count, "on_stage": on_stage}
+        common["tracing"] = tracing
         if layers is not None and csv_out is not None:
             from sim.cosim import run_layers
 
@@ -85,5 +103,27 @@ def command(
             supernet = get_space(space)
             run_whole(machine, [supernet.subnet(name) for name in subnets], out, parts=parts, **common)
             csv_out = out / "parts.csv"
-    show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out})
+    traces = {} if trace is None else {"waveforms and pictures": trace}
+    show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out, **traces})
     return 1 if wrong else 0
+
+
+def _tracing(folder: Path) -> Tracing:
+    """Waveforms in ``folder``, each with its picture and table; FastSwitchError if something for them is missing."""
+    from reports.canvas import require_matplotlib
+    from reports.unit_timeline import Pair, save_unit_timeline
+    from sim.results import make_folder, write_rows
+    from sim.tracing import Traced, Tracing
+    from sim.waveform import require_reader
+
+    require_reader()
+    require_matplotlib()
+    make_folder(folder)
+
+    def on_trace(traced: Traced) -> None:
+        program, pair = traced.outcome.program, Pair.of(traced)
+        save_unit_timeline(pair, f"{traced.name} on {program.accelerator.name}", folder / f"{traced.name}.png")
+        facts = {"version": version("fastswitch"), "accelerator": program.accelerator.hash(), "cycles": pair.cycles}
+        write_rows(folder / f"{traced.name}.csv", facts, pair.rows())
+
+    return Tracing(folder, on_trace)

@@ -11,7 +11,8 @@ import pytest
 from cocotb_tools.runner import get_runner
 
 from arch_model.errors import SimulatorError
-from sim.simulators import TIMESCALE, Simulator, find_simulator
+from sim import simulators
+from sim.simulators import TIMESCALE, Simulator, find_simulator, find_waveform_simulator
 
 TOOLS = ("perl", "make", "g++")
 
@@ -210,3 +211,17 @@ def test_cocotb_runs(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         runner.test(test_module="cocotb_bench", hdl_toplevel="bench", log_file=tmp_path / "run.log")
     if kind == "verilator":
         assert (tmp_path / "build.log").read_text().count("-include Vtop__pch.h") > 4
+
+
+def test_a_waveform_wants_headers_or_icarus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulators, "WAVEFORM_HEADERS", ("stdint.h", "no_such_header.h"))
+    try:
+        found = find_simulator("verilator")
+    except SimulatorError as error:
+        pytest.skip(str(error))
+    with pytest.raises(SimulatorError, match=r"needs no_such_header\.h to write a waveform; install .*liblz4-dev"):
+        find_waveform_simulator("verilator")
+    if shutil.which("iverilog"):
+        assert find_waveform_simulator().kind == "icarus"
+    monkeypatch.setattr(simulators, "WAVEFORM_HEADERS", ("stdint.h",))
+    assert find_waveform_simulator("verilator") == found
