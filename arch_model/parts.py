@@ -216,7 +216,8 @@ def _fetch(a: Accelerator) -> Iterator[Part]:
 
 def _loads(a: Accelerator) -> Iterator[Part]:
     beat, word, weight_beat = a.beat_bytes, a.pixels * a.cp, a.weight_beat_bytes
-    yield Part("load_act", "load_act", {"each": 1, "pixel": a.pixels - 1}, {"each": 1})
+    folds = int(a.fold > 1)  # else there are no folded images, whose words it takes apart
+    yield Part("load_act", "load_act", {"each": 1, "folded bits": 8 * a.cp * folds}, {"each": 1, "folds": folds})
     yield _dma_read("load_act.dma", beat)
     yield _gearbox("load_act.gearbox", beat, word, 0, min(beat - 1, 255), out_parts=a.pixels)
     yield Part(
