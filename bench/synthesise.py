@@ -42,7 +42,9 @@ def fpga_table(result: SynthesisResult, uram: bool) -> pd.DataFrame:
     ).to_frame()
     found = result.to_frame().set_index("component")
     found["bram36"] += found.pop("bram18") / 2
-    both = found.join(estimate.set_index("component"), rsuffix=" estimated", how="outer").fillna(0)
+    estimate = estimate.set_index("component")
+    estimate.loc["per MAC"] = estimate.loc["total"] / result.accelerator.multipliers
+    both = found.join(estimate.add_suffix(" estimated"), how="outer").fillna(0)
     order = [name for name in both.index if name not in ("total", "per MAC")]
     return both.loc[[*order, "total", "per MAC"]]
 
