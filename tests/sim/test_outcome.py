@@ -64,7 +64,10 @@ def test_random_networks(machine, stall):
 
 @pytest.mark.parametrize(
     ("k", "c", "size", "kernel", "stride"),
-    [(13, 7, 9, 3, 1), (6, 5, 12, 3, 2), (31, 64, 7, 1, 1), (9, 40, 8, 1, 2), (10, 96, 1, 1, 1), (4, 1, 28, 3, 1)],
+    [
+        *((13, 7, 9, 3, 1), (6, 5, 12, 3, 2), (31, 64, 7, 1, 1), (9, 40, 8, 1, 2), (10, 96, 1, 1, 1), (4, 1, 28, 3, 1)),
+        (4, 400, 1, 1, 1),  # bursts of a beat each: many are on their way at once
+    ],
 )
 def test_single_layers(machine, k, c, size, kernel, stride):
     rng = np.random.default_rng((k, c, size))
