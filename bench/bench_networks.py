@@ -19,7 +19,7 @@ import click
 import pandas as pd
 
 from arch_model.accelerator import TAPS, Accelerator
-from arch_model.layer import Kind, Layer, read_layer_table
+from arch_model.layer import Kind, Layer, LayerRow, read_layer_table
 from mapper.optimise import optimise
 from reports.columns import COSIM_COLUMNS
 from reports.terminal import shown
@@ -42,13 +42,11 @@ def dram_bound(layer: Layer, accelerator: Accelerator) -> float:
     return bytes_ / (2 * accelerator.beat_bytes + accelerator.weight_beat_bytes) * accelerator.dram.cycles_per_beat
 
 
-def simulated(layers: Iterable[Layer], accelerator: Accelerator, csv: Path) -> list[Row]:
+def simulated(rows: Iterable[LayerRow], accelerator: Accelerator, csv: Path) -> list[Row]:
     """Each layer on the RTL at its best mapping; rows as ``fastswitch cosim --best`` has them, also in ``csv``."""
-    fields = ("K", "C", "H", "W", "R", "S", "stride", "padding")
-    rows = [{"name": f"layer{i}"} | {name: getattr(x, name) for name in fields} for i, x in enumerate(layers)]
     with tempfile.TemporaryDirectory() as folder, shown(None, COSIM_COLUMNS) as (on_row, on_stage):
         table = Path(folder) / "layers.csv"
-        pd.DataFrame(rows).to_csv(table, index=False)
+        pd.DataFrame([row.fields for row in rows]).to_csv(table, index=False)
         said = {"on_row": on_row, "on_stage": on_stage}
         return run_layers(accelerator, table, csv, seed=0, simulator=find_simulator(), best=True, **said)
 
@@ -61,6 +59,7 @@ def main(accelerator: str, table: Path, csv: Path | None) -> None:
     """Print the table, and the ten layers that lose most."""
     machine = Accelerator.load(accelerator)
     known: dict[Layer, tuple[int, str]] = {}
+    different: list[LayerRow] = []
     rows = []
     for row in read_layer_table(table):
         x = row.layer
@@ -70,12 +69,13 @@ def main(accelerator: str, table: Path, csv: Path | None) -> None:
         if layer not in known:
             best = optimise(layer, machine)
             known[layer] = best.cycles, best.bound
+            different.append(row)
         tiles = tile_bound(layer, machine)
         text = f"K={x.K} C={x.C} R={x.R} H={x.H} stride={x.stride}"
         bounds = tiles, max(tiles, dram_bound(layer, machine))
         rows.append((row.network, x.R, *known[layer], *bounds, text, list(known).index(layer)))
     frame = pd.DataFrame(rows, columns=["network", "R", "cycles", "by", "tiles", "bound", "layer", "number"])
-    ran = simulated(known, machine, csv) if csv else []
+    ran = simulated(different, machine, csv) if csv else []
     if ran:
         frame["cycles"] = [ran[number]["simulated_cycles"] for number in frame["number"]]
     ms = 1e3 / machine.clock_hz

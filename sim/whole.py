@@ -6,6 +6,7 @@ It starts from the tensor that the RTL has left there, so that an interrupted ru
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -89,8 +90,8 @@ def run_whole(
 ) -> list[Row]:
     """Simulate whole SubNets with seeded random integers, each layer at its best mapping.
 
-    A row for each part goes to ``on_row``; finished parts are in ``folder``, from which the same call goes on, and the
-    table in ``folder/parts.csv``. A row: subnet, part, layers, predicted_cycles, simulated_cycles,
+    A row for each part goes to ``on_row``; finished parts are in ``folder``, from which the same call goes on unless
+    their Program or the machine's RTL has become another, and the table in ``folder/parts.csv``. A row: subnet, part, layers, predicted_cycles, simulated_cycles,
     predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8 values of any layer's tensor, against the whole
     network computed by :mod:`sim.reference`). ``tracing``: each part that is simulated now leaves a waveform. Raises
     :class:`~arch_model.errors.FastSwitchError` for what the machine cannot run, and for a folder of another run.
@@ -109,7 +110,7 @@ def run_whole(
     for network in networks:
         with machine(built, tracing) as run:
             for number in range(len(network.parts)):
-                row = network.run(number, run)
+                row = network.run(number, run, built.folder.name)
                 rows.append(row)
                 on_row(row)
     write_rows(folder / "parts.csv", facts, rows)
@@ -149,14 +150,16 @@ class _Network:
         except MappingError:  # mappings chosen one by one need not follow each other
             return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places), places
 
-    def run(self, number: int, run: RunProgram) -> Row:
-        """The row of a part: what is on disk, or what the simulation says, which then is."""
+    def run(self, number: int, run: RunProgram, simulation: str) -> Row:
+        """The row of a part: what is on disk, or what the simulation of this name says, which then is."""
         kept = self.folder / f"part-{number}.npz"
+        part, (program, places) = self.parts[number], self.programs[number]
+        made = f"{simulation} {hashlib.sha256(program.encode()).hexdigest()}"
         if kept.exists():
             with np.load(kept) as file:
-                finished: Row = json.loads(str(file["row"]))
-                return finished
-        part, (program, places) = self.parts[number], self.programs[number]
+                if "made" in file and str(file["made"]) == made:
+                    finished: Row = json.loads(str(file["row"]))
+                    return finished
         image = self._image(number)
         if not self.expected:
             drawn = self.drawn
@@ -182,7 +185,7 @@ class _Network:
         make_folder(self.folder)
         last = read_tensor(outcome.memory, program, part.result)
         new = kept.with_name(f"new-{kept.name}")
-        np.savez_compressed(new, row=json.dumps(row), tensor=last)
+        np.savez_compressed(new, made=made, row=json.dumps(row), tensor=last)
         new.replace(kept)
         return row
 

@@ -7,7 +7,7 @@ import pytest
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError, SimulatorError
 from arch_model.layer import COLUMNS
-from mapper.isa import Opcode
+from mapper.isa import Command, Opcode
 from mapper.program import Program
 from sim.bench import build
 from sim.cosim import run_layers
@@ -48,7 +48,8 @@ def test_a_waveform_shows_what_the_model_predicts(tmp_path: Path, icarus: Simula
 
 def test_no_half_waveform_is_left(tmp_path: Path, icarus: Simulator) -> None:
     """Of a Program that cannot be run."""
-    empty = Program("none", TINY, 0, (), (), (), {})
-    with machine(build(TINY, icarus, trace=True), Tracing(tmp_path)) as run, pytest.raises(IndexError):
-        run("broken", empty, (), {})
+    commands = Command(Opcode.LOAD_ACT, {"wait_free": 1}), Command(Opcode.END, {})
+    endless = Program("endless", TINY, 0, commands, (-1, -1), (), {})
+    with machine(build(TINY, icarus, trace=True), Tracing(tmp_path)) as run, pytest.raises(ValueError, match="never"):
+        run("broken", endless, (), {})
     assert not list(tmp_path.glob("*.fst"))
