@@ -90,11 +90,12 @@ def run_whole(
 ) -> list[Row]:
     """Simulate whole SubNets with seeded random integers, each layer at its best mapping.
 
-    A row for each part goes to ``on_row``; finished parts are in ``folder``, from which the same call goes on unless
-    their Program or the machine's RTL has become another, and the table in ``folder/parts.csv``. A row: subnet, part, layers, predicted_cycles, simulated_cycles,
-    predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8 values of any layer's tensor, against the whole
-    network computed by :mod:`sim.reference`). ``tracing``: each part that is simulated now leaves a waveform. Raises
-    :class:`~arch_model.errors.FastSwitchError` for what the machine cannot run, and for a folder of another run.
+    A row for each part goes to ``on_row``. Finished parts are in ``folder``, from which the same call goes on, unless
+    their Program or the machine's RTL has become another; the table is ``folder/parts.csv``. A row: subnet, part,
+    layers, predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8
+    values of any layer's tensor, against the whole network computed by :mod:`sim.reference`). ``tracing``: each part
+    that is simulated now leaves a waveform. Raises :class:`~arch_model.errors.FastSwitchError` for what the machine
+    cannot run, and for a folder of another run.
     """
     make_folder(folder)
     facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed, "parts": parts}
