@@ -39,6 +39,7 @@ _DONE = "built.json"
 # Python touches.
 _VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal")
 _TRACE_ARGS = ("--trace-fst",)
+_COVERAGE_ARGS = ("--coverage-line",)  # statements and branches
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Build:
     simulator: Simulator
     memory: Memory
     trace: bool
+    coverage: bool = False
 
 
 def build(
@@ -102,11 +104,13 @@ def build(
     build_dir: Path | None = None,
     trace: bool = False,
     dram_bytes: int = MOST_BYTES,
+    coverage: bool = False,
 ) -> Build:
     """Return the simulation of ``accelerator``, from ``build_dir`` (default :func:`cache_folder`) if it is there.
 
     ``trace``: able to write a waveform file, which makes every run slower. ``dram_bytes``: how much of the
-    accelerator's DRAM is simulated at most. Raises SimulatorError if the compiler fails, with the end of its log.
+    accelerator's DRAM is simulated at most. ``coverage`` (Verilator's): every Bench leaves ``coverage.dat``
+    in its folder, for :mod:`sim.coverage`. Raises SimulatorError if the compiler fails, with the end of its log.
     """
 
     def write_verilog(folder: Path) -> Sequence[Path]:
@@ -123,7 +127,8 @@ def build(
     mapper = ROOMS / "mapper"
     sources = [*sorted(rtl.glob("*.py")), *sorted(rtl.glob("*.vlt")), mapper / "isa.py", mapper / "limits.py"]
     key = {"accelerator": accelerator.hash(), "amaranth": importlib.metadata.version("amaranth")}
-    with _place(build_dir, key, sources, Memory.of(accelerator, dram_bytes), simulator, trace) as (made, is_new):
+    memory = Memory.of(accelerator, dram_bytes)
+    with _place(build_dir, key, sources, memory, simulator, trace, coverage) as (made, is_new):
         if is_new:
             _compile(made, write_verilog(made.folder))
     return made
@@ -157,6 +162,7 @@ def _place(
     memory: Memory,
     simulator: Simulator,
     trace: bool,
+    coverage: bool = False,
 ) -> Iterator[tuple[Build, bool]]:
     """Yield the build that all this makes and whether it has still to be made, alone on this machine meanwhile."""
     facts = {
@@ -166,6 +172,7 @@ def _place(
         "simulator": [simulator.kind, simulator.version, simulator.origin, *simulator.build_args],
         "program": [*map(_digest, PROGRAM), sys.executable, importlib.metadata.version("cocotb")],
         "trace": trace,
+        **({"coverage": True} if coverage else {}),
     }
     text = json.dumps(facts, sort_keys=True)
     base = cache_folder() if build_dir is None else build_dir
@@ -183,7 +190,7 @@ def _place(
         if is_new:
             shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build has left
             folder.mkdir()
-        yield Build(folder, simulator, memory, trace), is_new
+        yield Build(folder, simulator, memory, trace, coverage), is_new
         if is_new:
             (folder / _DONE).write_text(text + "\n")
 
@@ -223,7 +230,8 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
 def _build_args(made: Build) -> tuple[str, ...]:
     if made.simulator.kind != "verilator":
         return ()
-    return (*_VERILATOR_ARGS, *(_TRACE_ARGS if made.trace else ()))
+    trace, coverage = (_TRACE_ARGS if made.trace else ()), (_COVERAGE_ARGS if made.coverage else ())
+    return (*_VERILATOR_ARGS, *trace, *coverage)
 
 
 def last_lines(log: Path, count: int = 6) -> str:

@@ -1,0 +1,215 @@
+"""Which statements and branches of the Verilog run: two machines, every operator, stalls, errors, resets.
+
+    python bench/coverage.py --out coverage
+
+Needs Verilator. ``coverage/tiny/points.csv`` lists the points that nothing reached, with their lines in the Verilog that
+lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a cycle, folded
+images, packed multipliers.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import click
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import FastSwitchError
+from arch_model.layer import Activation, Kind, Layer, LayerRow
+from mapper.isa import Command, Memory, Opcode
+from mapper.limits import first_broken, limits
+from mapper.program import Program
+from rtl.registers import REGISTERS
+from sim.bench import Bench, Build, Job, build
+from sim.cosim import _Job
+from sim.coverage import BRANCHES, STATEMENTS, Covered, merged, read_coverage, source_name, summary, total
+from sim.every_operator import Case
+from sim.outcome import run_program
+from sim.results import make_folder
+from sim.rtl_device import RtlDevice
+from sim.simulators import find_simulator
+
+TINY = Accelerator.load("tiny")
+WIDE = TINY.replace(
+    name="wide",
+    array={"kp": 4, "cp": 9, "dsp_packing": True},
+    axi={"data_bits": 64, "max_burst": 8, "stripes": 2, "weight_stripes": 2, "pixels": 2},
+    dram={"cycles_per_beat": 1, "latency_cycles": 9},
+    buffers={"pb_bytes": 5_184, "db_bytes": 7_776, "sb_bytes": 41_472, "zsb_bytes": 2_560},
+)
+C = Kind.CONV
+LAYERS = (
+    Layer("windows", C, 8, 6, 3, 3, 12, 12, padding=1),
+    Layer("halves", C, 16, 16, 3, 3, 13, 13, stride=2, padding=1),
+    Layer("seven", C, 4, 3, 7, 7, 11, 11, stride=2, padding=3, activation=Activation.HSWISH),
+    Layer("point", C, 24, 64, H=7, W=7),
+    Layer("point-halves", C, 9, 40, H=8, W=8, stride=2),
+    Layer("depthwise", C, 17, 17, 5, 5, 11, 11, stride=2, padding=2, groups=17),
+    Layer("depthwise-1", C, 8, 8, 3, 3, 10, 10, padding=1, groups=8),
+    Layer("linear", Kind.LINEAR, 30, 200),
+    Layer("most", Kind.MAXPOOL, 8, 8, 3, 3, 20, 20, stride=2, padding=1),
+    Layer("mean", Kind.AVGPOOL, 8, 8, 2, 2, 9, 9),
+    Layer("pool", Kind.POOL, 9, 9, H=5, W=7),
+    Layer("scale", Kind.SCALE, 6, 6, H=8, W=8),
+)
+STALL = 90
+UNUSED, BEYOND = 0x200000, 0x40000000
+"""Byte addresses of DRAM where nothing is, and where no DRAM is."""
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("coverage"), show_default=True)
+@click.option("--machine", "names", type=click.Choice(["tiny", "wide"]), multiple=True, help="One alone.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+def main(out: Path, names: tuple[str, ...], seed: int) -> None:
+    """Print the coverage of each module and in total."""
+    try:
+        make_folder(out)
+        for machine in (TINY, WIDE):
+            if machine.name in names or not names:
+                measure(machine, seed, out / machine.name)
+    except FastSwitchError as error:
+        raise SystemExit(str(error)) from None
+
+
+def measure(machine: Accelerator, seed: int, folder: Path) -> None:
+    """Run everything on a machine and print its table."""
+    make_folder(folder)
+    click.echo(f"building {machine.name} {machine.hash()}")
+    built = build(machine, find_simulator("verilator"), coverage=True)
+    shutil.copy(built.folder / "fastswitch.v", folder)
+    runs = [*operators(built, machine, seed, folder), *errors(built, machine, seed, folder)]
+    runs += registers(built, machine, folder)
+    counts = merged(read_coverage(run / "coverage.dat") for run in runs)
+    counts = type(counts)({point: n for point, n in counts.items() if point.file == "fastswitch.v"})
+    statements, branches = summary(counts, STATEMENTS), summary(counts, BRANCHES)
+    click.echo(f"\n{machine.name} {machine.hash()}, seed {seed}\n| module | statements | branches |\n|---|---|---|")
+    for name in sorted(statements.keys() | branches.keys()):
+        both = (found.get(name, Covered(0, 0)) for found in (statements, branches))
+        click.echo(f"| {name} | " + " | ".join(map(told, both)) + " |")
+    sums = (total(counts, STATEMENTS), total(counts, BRANCHES))
+    click.echo("| **total** | " + " | ".join(map(told, sums)) + " |")
+    click.echo(f"both: {told(total(counts, STATEMENTS, BRANCHES))}")
+    lines = (folder / "fastswitch.v").read_text().splitlines()
+    with (folder / "points.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("module", "line", "kind", "what", "text"))
+        for point in sorted(point for point, n in counts.items() if not n):
+            text = lines[point.line - 1].strip()
+            table.writerow((source_name(point.module), point.line, point.kind, point.what, text))
+
+
+def told(covered: Covered) -> str:
+    """A part and of how many."""
+    return f"{100 * covered.part:.1f} % of {covered.points}" if covered.points else "-"
+
+
+def operators(built: Build, machine: Accelerator, seed: int, folder: Path) -> Iterator[Path]:
+    """Networks and layers of every operator, without and with random stalls; everything is right."""
+    for stall in (0, STALL):
+        run = folder / f"operators-{stall}"
+        with Bench(built, folder=run, stall=stall, seed=seed) as bench:
+            for draw in range(2):
+                case = Case.of(machine, seed + draw)
+                for outcome in (*case.run(bench), case.run_stalled(bench, STALL)):
+                    assert outcome.exact, outcome
+            for line, layer in enumerate(LAYERS):
+                job = _Job(LayerRow(line, "", None, None, layer, {}), machine, seed, Path("layers"), False)
+                assert run_program(bench, job.program, *job.tensors(), stall=stall).exact, layer
+        yield run
+
+
+def errors(built: Build, machine: Accelerator, seed: int, folder: Path) -> Iterator[Path]:
+    """Every error, after which a reset makes the machine right again; resets in the middle of a Program."""
+    case, numbers = Case.of(machine, seed), count()
+    program = case.programs[0]
+    run = folder / "errors"
+    with Bench(built, folder=run, stall=STALL, seed=seed, beyond=True) as bench:
+        run_program(bench, program, case.segments, case.expected)
+
+        def fail(**changes: object) -> None:
+            """Whatever the machine says, a reset ends it."""
+            next(numbers)
+            job = Job(program.address, program.beats, program=program.encode(), weight_bytes=program.weight_bytes)
+            bench.run(replace(job, watchdog_cycles=200_000, patience_cycles=3_000, **changes))
+            bench.reset()
+
+        for address in (UNUSED, BEYOND):
+            slverr = (UNUSED, UNUSED + machine.beat_bytes)
+            for opcode, field, has in (
+                (Opcode.LOAD_WGT, "addr", "runs"),
+                (Opcode.LOAD_ACT, "addr", "groups"),
+                (Opcode.STORE, "b_addr", "use_b"),
+                (Opcode.STORE, "addr", "use_a"),
+            ):
+                at = [i for i, c in enumerate(program.commands) if c.opcode is opcode and c[has]][-1]
+                fail(program=edited(program, at, **{field: address}), error_range=slverr)
+            fail(program=b"", program_address=address, error_range=slverr)
+        encoded = program.encode()
+        fail(program=bytes([15]) + encoded[1:])
+        fail(program=b"", program_address=0x1002)
+        for beats in (0, 1, program.beats // 2):
+            fail(program_beats=beats)
+        for broken in illegal(machine, program):
+            fail(program=broken)
+        waits = next(i for i, c in enumerate(program.commands) if c.opcode is Opcode.LOAD_WGT and c["signal_full"])
+        fail(program=edited(program, waits, signal_full=0))
+        for after in range(50, 4_000, 230):
+            fail(reset_after=after)
+        outcome = run_program(bench, program, case.segments, case.expected)
+        assert outcome.exact
+    yield run
+
+
+def edited(program: Program, at: int, **fields: int) -> bytes:
+    """The Program with some fields of one command changed."""
+    commands = list(program.commands)
+    commands[at] = Command(commands[at].opcode, {**commands[at].fields, **fields})
+    return replace(program, commands=tuple(commands)).encode()
+
+
+def illegal(machine: Accelerator, program: Program) -> Iterator[bytes]:
+    """Programs in which a command breaks a limit of the machine, each limit once, if a command can."""
+    known = limits(machine)
+    for limit in known:
+        at = next(i for i, c in enumerate(program.commands) if c.opcode is limit.opcode)
+        command = program.commands[at]
+        changes = dict(limit.when)
+        if changes.get("memory") is Memory.PB and not machine.pb_tiles:
+            continue
+        for value in (*((1,) if limit.multiple > 1 else ()), limit.low - 1, (limit.high or 0) + 1):
+            new = {**command.fields, **changes, limit.field: value, **({limit.plus: 0} if limit.plus else {})}
+            try:
+                broken = Command(limit.opcode, new)
+                broken.encode()
+            except (FastSwitchError, ValueError):
+                continue  # no field can say it
+            if first_broken(broken, known) is not None:
+                yield edited(program, at, **new)
+                break
+
+
+def registers(built: Build, machine: Accelerator, folder: Path) -> Iterator[Path]:
+    """Every register written and read, and addresses where there is none."""
+    run = folder / "registers"
+    with RtlDevice(built, folder=run) as device:
+        for register in REGISTERS:
+            if register.name != "CTRL":
+                for value in (0xFFFFFFFF, 0):
+                    device.write(register.address, value)
+                    device.read(register.address)
+        for address in (0x3C, 0xF0, 0xFC):
+            device.write(address, 1)
+            assert device.read(address) == 0
+        device.write(0x08, 2)
+        device.wait(200)
+    yield run
+
+
+if __name__ == "__main__":
+    main()
