@@ -2,9 +2,9 @@
 
     python bench/coverage.py --out coverage
 
-Needs Verilator. ``coverage/tiny/points.csv`` lists the points that nothing reached, with their lines in the Verilog that
-lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a cycle, folded
-images, packed multipliers.
+Needs Verilator. ``coverage/tiny/points.csv`` lists the points that nothing reached, with their lines in the Verilog
+that lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a cycle,
+folded images, packed multipliers.
 """
 
 from __future__ import annotations
@@ -13,23 +13,27 @@ import csv
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 import click
+import numpy as np
 
 from arch_model.accelerator import Accelerator
-from arch_model.errors import FastSwitchError
-from arch_model.layer import Activation, Kind, Layer, LayerRow
+from arch_model.errors import FastSwitchError, MappingError
+from arch_model.layer import INPUT, Activation, Kind, Layer, LayerRow
+from mapper.compile import compile_layer, single_layer
+from mapper.dram_image import image_segment, weights_segments, zsb_segments
 from mapper.isa import Command, Memory, Opcode
-from mapper.limits import first_broken, limits
+from mapper.limits import ORIGIN_MAX, ORIGIN_MIN, first_broken, limits
 from mapper.program import Program
+from mapper.tiling import Order, Tiling, chunks_of
 from rtl.registers import REGISTERS
 from sim.bench import Bench, Build, Job, build
-from sim.cosim import _Job
-from sim.coverage import BRANCHES, STATEMENTS, Covered, merged, read_coverage, source_name, summary, total
+from sim.cosim import _Job, random_quant
+from sim.coverage import BRANCHES, STATEMENTS, Covered, merged, of_design, read_coverage, source_name, summary, total
 from sim.every_operator import Case
 from sim.outcome import run_program
+from sim.reference import run_layers
 from sim.results import make_folder
 from sim.rtl_device import RtlDevice
 from sim.simulators import find_simulator
@@ -47,9 +51,9 @@ LAYERS = (
     Layer("windows", C, 8, 6, 3, 3, 12, 12, padding=1),
     Layer("halves", C, 16, 16, 3, 3, 13, 13, stride=2, padding=1),
     Layer("seven", C, 4, 3, 7, 7, 11, 11, stride=2, padding=3, activation=Activation.HSWISH),
-    Layer("point", C, 24, 64, H=7, W=7),
+    Layer("point", C, 40, 64, H=7, W=7),
     Layer("point-halves", C, 9, 40, H=8, W=8, stride=2),
-    Layer("depthwise", C, 17, 17, 5, 5, 11, 11, stride=2, padding=2, groups=17),
+    Layer("depthwise", C, 41, 41, 5, 5, 11, 11, stride=2, padding=2, groups=41),
     Layer("depthwise-1", C, 8, 8, 3, 3, 10, 10, padding=1, groups=8),
     Layer("linear", Kind.LINEAR, 30, 200),
     Layer("most", Kind.MAXPOOL, 8, 8, 3, 3, 20, 20, stride=2, padding=1),
@@ -86,7 +90,7 @@ def measure(machine: Accelerator, seed: int, folder: Path) -> None:
     runs = [*operators(built, machine, seed, folder), *errors(built, machine, seed, folder)]
     runs += registers(built, machine, folder)
     counts = merged(read_coverage(run / "coverage.dat") for run in runs)
-    counts = type(counts)({point: n for point, n in counts.items() if point.file == "fastswitch.v"})
+    counts = of_design(counts, folder / "fastswitch.v")
     statements, branches = summary(counts, STATEMENTS), summary(counts, BRANCHES)
     click.echo(f"\n{machine.name} {machine.hash()}, seed {seed}\n| module | statements | branches |\n|---|---|---|")
     for name in sorted(statements.keys() | branches.keys()):
@@ -121,12 +125,35 @@ def operators(built: Build, machine: Accelerator, seed: int, folder: Path) -> It
             for line, layer in enumerate(LAYERS):
                 job = _Job(LayerRow(line, "", None, None, layer, {}), machine, seed, Path("layers"), False)
                 assert run_program(bench, job.program, *job.tensors(), stall=stall).exact, layer
+            run_woven(bench, machine, seed)
         yield run
+
+
+def run_woven(bench: Bench, machine: Accelerator, seed: int) -> None:
+    """Four K-tiles that take parts of the channels in turns, each with sums of its own in the OB, if the DB allows it."""
+    layer = Layer("woven", C, 31, 64, H=7, W=7)
+    rng = np.random.default_rng(seed)
+    chunk = next(int(chunk) for chunk in chunks_of(layer, machine) if chunk >= 4)
+    quant = random_quant(layer, rng)
+    try:
+        program, places = compile_layer(layer, machine, quant, Tiling(4, chunk, 0, 4, Order.ROWS, weave=4))
+    except MappingError:
+        return
+    _, subnet = single_layer(layer)
+    weights = {"woven": rng.integers(-127, 128, (31, 64, 1, 1), dtype=np.int8)}
+    image = rng.integers(-128, 128, (64, 7, 7), dtype=np.int8)
+    segments = [
+        *weights_segments(places, weights),
+        *zsb_segments(places, subnet, weights, {"woven": quant}),
+        image_segment(places, subnet, image),
+    ]
+    expected = {INPUT: image, **run_layers(subnet.layers, weights, {"woven": quant}, image)}
+    assert run_program(bench, program, segments, expected).exact
 
 
 def errors(built: Build, machine: Accelerator, seed: int, folder: Path) -> Iterator[Path]:
     """Every error, after which a reset makes the machine right again; resets in the middle of a Program."""
-    case, numbers = Case.of(machine, seed), count()
+    case = Case.of(machine, seed)
     program = case.programs[0]
     run = folder / "errors"
     with Bench(built, folder=run, stall=STALL, seed=seed, beyond=True) as bench:
@@ -134,7 +161,6 @@ def errors(built: Build, machine: Accelerator, seed: int, folder: Path) -> Itera
 
         def fail(**changes: object) -> None:
             """Whatever the machine says, a reset ends it."""
-            next(numbers)
             job = Job(program.address, program.beats, program=program.encode(), weight_bytes=program.weight_bytes)
             bench.run(replace(job, watchdog_cycles=200_000, patience_cycles=3_000, **changes))
             bench.reset()
@@ -157,6 +183,11 @@ def errors(built: Build, machine: Accelerator, seed: int, folder: Path) -> Itera
             fail(program_beats=beats)
         for broken in illegal(machine, program):
             fail(program=broken)
+        passes = [i for i, c in enumerate(program.commands) if c.opcode is Opcode.PASS and not c["depthwise"]]
+        for origin in range(ORIGIN_MIN, ORIGIN_MAX + 1):
+            fail(program=edited(program, passes[0], y0=origin, x0=origin))
+        for store in (i for i, c in enumerate(program.commands) if c.opcode is Opcode.STORE):
+            fail(program=edited(program, store, lo=100))  # a clamp from below
         waits = next(i for i, c in enumerate(program.commands) if c.opcode is Opcode.LOAD_WGT and c["signal_full"])
         fail(program=edited(program, waits, signal_full=0))
         for after in range(50, 4_000, 230):

@@ -16,6 +16,7 @@ from pathlib import Path
 from arch_model.errors import SimulatorError
 
 STATEMENTS, BRANCHES = "line", "branch"
+WAKES = re.compile(r"if \(\\\$auto\$verilog_backend\S+ \) begin end")
 Counts = Mapping["Point", int]
 
 
@@ -69,6 +70,22 @@ def merged(several: Iterable[Counts]) -> Counter[Point]:
         for point, count in counts.items():
             total[point] += count
     return total
+
+
+def of_design(counts: Counts, verilog: Path) -> Counter[Point]:
+    """The points of a file that Yosys wrote which are the design's.
+
+    The others: Yosys begins each combinational process with ``if (\\$auto$verilog_backend... ) begin end``, which never
+    holds and does nothing; it is there so that the process runs at time 0 (:mod:`rtl.wakened`).
+    """
+    lines = verilog.read_text().splitlines()
+    return Counter(
+        {
+            point: count
+            for point, count in counts.items()
+            if point.file == verilog.name and not WAKES.search(lines[point.line - 1])
+        }
+    )
 
 
 def source_name(module: str) -> str:
