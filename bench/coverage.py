@@ -130,7 +130,7 @@ def operators(built: Build, machine: Accelerator, seed: int, folder: Path) -> It
 
 
 def run_woven(bench: Bench, machine: Accelerator, seed: int) -> None:
-    """Four K-tiles that take parts of the channels in turns, each with sums of its own in the OB, if the DB allows it."""
+    """Four K-tiles that take parts of the channels in turns, each with its own sums in the OB, if the DB allows it."""
     layer = Layer("woven", C, 31, 64, H=7, W=7)
     rng = np.random.default_rng(seed)
     chunk = next(int(chunk) for chunk in chunks_of(layer, machine) if chunk >= 4)
