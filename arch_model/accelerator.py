@@ -383,6 +383,6 @@ def preset_names() -> tuple[str, ...]:
     """The names of the machines that ship.
 
     >>> preset_names()
-    ('tiny', 'zcu104')
+    ('small', 'tiny', 'u50', 'zcu104')
     """
     return tuple(preset_files())

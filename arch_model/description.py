@@ -34,7 +34,7 @@ def preset_files(folder: str = "") -> dict[str, resources.abc.Traversable]:
     """The YAML files that ship in ``arch_model/presets``, or in a folder of it, by name.
 
     >>> list(preset_files()), list(preset_files("measured"))
-    (['tiny', 'zcu104'], ['sushi-zcu104'])
+    (['small', 'tiny', 'u50', 'zcu104'], ['sushi-zcu104'])
     """
     home = resources.files("arch_model") / "presets"
     files = [entry for entry in (home / folder if folder else home).iterdir() if entry.name.endswith(".yaml")]

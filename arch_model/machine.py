@@ -17,7 +17,7 @@ def machine_names() -> tuple[str, ...]:
     """The names of all machines that ship.
 
     >>> machine_names()
-    ('sushi-zcu104', 'tiny', 'zcu104')
+    ('small', 'sushi-zcu104', 'tiny', 'u50', 'zcu104')
     """
     return tuple(_presets())
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from arch_model import accelerator as module
 from arch_model.accelerator import Accelerator, preset_names
 from arch_model.errors import AcceleratorError
+from arch_model.resources import fpga_resources
 from mapper import isa
 
 TINY = Accelerator.load("tiny")
+SMALL, U50 = Accelerator.load("small"), Accelerator.load("u50")
 ZCU104 = Accelerator.load("zcu104")
 
 properties = settings(deadline=None, print_blob=True)
@@ -71,6 +73,50 @@ def test_zcu104_by_hand() -> None:
     assert (ZCU104.out_half_words, ZCU104.zsb_half_entries) == (8192, 256)
     assert (ZCU104.pitch(56), ZCU104.pitch(7)) == (512, 64)  # 504 and 63 bytes
     assert (ZCU104.clock_hz, ZCU104.axi.max_burst, ZCU104.dram.bytes) == (100e6, 32, 2 * 2**30)
+
+
+def test_small_by_hand() -> None:
+    assert (SMALL.kp, SMALL.cp, SMALL.multipliers, SMALL.nb) == (8, 4, 288, 2)
+    assert (SMALL.beat_bytes, SMALL.weight_beat_bytes, SMALL.cycle_bytes, SMALL.pixels) == (8, 16, 32, 2)
+    assert (SMALL.tile_bytes_raw, SMALL.tile_bytes, SMALL.tile_beats) == (288, 288, 18)
+    assert (SMALL.pb_tiles, SMALL.db_half_tiles) == (1024, 256)
+    assert (SMALL.sb_half_words, SMALL.ob_pixels) == (4096, 1024)
+    assert (SMALL.out_half_words, SMALL.zsb_half_entries) == (2048, 256)
+
+
+def test_small_fits_its_board() -> None:
+    """A block RAM of 36 Kb is 1024 words of 36 bits; the OB's and the ZSB's are 512 words of 72."""
+    total = fpga_resources(SMALL).total
+    wide = 7.5 + 8  # OB: 2 x 256 bits in half block RAMs; ZSB: 8 bytes of a filter each
+    deep = 8 * 8 + 8 * 4 + 9 * 2 * 4 + 2 * 2 * 2  # PB, DB, SB, OB's output side
+    assert (total.bram36, total.uram) == (deep + wide, 0)
+    assert total.bram36 <= 216 and total.dsps <= 360 and total.luts <= 70_560 and total.ffs <= 141_120
+
+
+def test_u50_by_hand() -> None:
+    assert (U50.kp, U50.cp, U50.multipliers, U50.nb) == (32, 16, 4608, 2)
+    assert (U50.beat_bytes, U50.port_bytes, U50.weight_beat_bytes, U50.cycle_bytes) == (64, 32, 128, 256)
+    assert (U50.tile_bytes_raw, U50.tile_bytes, U50.tile_beats) == (4608, 4608, 36)
+    assert (U50.pb_tiles, U50.db_half_tiles) == (2560, 64)
+    assert (U50.sb_half_words, U50.ob_pixels) == (8192, 4096)
+    assert (U50.out_half_words, U50.zsb_half_entries) == (8192, 256)
+    # Reads and writes of a stripe's pseudo-channel together, and the stripes of tensors in one each.
+    assert 2 * U50.port_bytes * U50.clock_hz < 14.375e9 < 2 * U50.port_bytes * 225e6
+    assert U50.dram.bytes // U50.stripes == 256 * 2**20
+
+
+def test_u50_fits_its_board() -> None:
+    total = fpga_resources(U50, uram_depth=4096).total
+    assert total.uram == 16 * 20 + 16 + 2 * 36 + 15 + 2 * 8  # PB, DB, SB, OB and its output side; of 640
+    assert total.bram36 == 32
+    assert total.dsps <= 5952 // 2 and total.luts <= 871_680 // 2 and total.ffs <= 1_743_360 // 2  # of two dies
+
+
+@pytest.mark.parametrize("name", ["small", "u50", "zcu104"])
+def test_a_half_of_the_db_holds_any_k_tile_of_ofa_resnet50(name: str) -> None:
+    a = Accelerator.load(name)
+    assert a.groups(720) <= a.db_half_tiles and -(-2048 // (9 * a.cp)) <= a.db_half_tiles
+    assert -(-2048 // a.kp) <= a.zsb_half_entries
 
 
 def test_zcu104_fits_its_board() -> None:
@@ -138,7 +184,7 @@ def test_addresses_are_as_wide_as_the_commands_have_them() -> None:
 
 
 def test_presets_are_found_by_name_and_carry_it() -> None:
-    assert preset_names() == ("tiny", "zcu104")
+    assert preset_names() == ("small", "tiny", "u50", "zcu104")
     for name in preset_names():
         assert Accelerator.load(name).name == name
 
@@ -157,7 +203,7 @@ def test_every_number_of_a_preset_says_what_it_counts() -> None:
                 keys.append(key)
                 assert any(unit in comment or unit in above for unit in units), f"{name}: {line}"
             above = ""
-        assert len(keys) == {"tiny": 14, "zcu104": 18}[name]
+        assert len(keys) == {"small": 17, "tiny": 14, "u50": 18, "zcu104": 18}[name]
 
 
 def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
@@ -323,14 +369,14 @@ def test_a_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         Accelerator.load("tinny")
     assert str(error.value) == (
         "accelerator tinny is neither a file nor a preset (did you mean tiny?); "
-        "give a YAML file or one of: tiny, zcu104"
+        "give a YAML file or one of: small, tiny, u50, zcu104"
     )
     with pytest.raises(
         AcceleratorError, match=r"accelerator no/such.yaml is neither a file nor a preset; give"
     ):
         Accelerator.load("no/such.yaml")
     with pytest.raises(
-        AcceleratorError, match=r"cannot be read .Is a directory.; give a YAML file or one of: tiny"
+        AcceleratorError, match=r"cannot be read .Is a directory.; give a YAML file or one of: small"
     ):
         Accelerator.load(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")

@@ -258,7 +258,7 @@ def test_the_script_names_the_file_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_machines_are_loaded_by_name_and_by_what_a_file_holds(tmp_path: Path) -> None:
-    assert machine_names() == ("sushi-zcu104", "tiny", "zcu104")
+    assert machine_names() == ("small", "sushi-zcu104", "tiny", "u50", "zcu104")
     for name in machine_names():
         assert load_machine(name).name == name
     assert load_machine("sushi-zcu104") == SUSHI and load_machine("tiny") == Accelerator.load("tiny")
@@ -270,7 +270,7 @@ def test_machines_are_loaded_by_name_and_by_what_a_file_holds(tmp_path: Path) ->
 
 def test_it_has_the_array_and_clock_of_the_design_beside_it() -> None:
     ours = Accelerator.load("zcu104")
-    assert (SUSHI.array, SUSHI.clock_hz, SUSHI.multipliers) == (ours.array, ours.clock_hz, ours.multipliers)
+    assert (SUSHI.array.kp, SUSHI.array.cp, SUSHI.clock_hz) == (ours.kp, ours.cp, ours.clock_hz)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_a_machine_that_cannot_be_built_says_so() -> None:
         Accelerator.load("sushi-zcu104")
     assert str(error.value) == (
         "accelerator sushi-zcu104 is a measured machine: it predicts latency and has no Program or RTL; "
-        "give a YAML file or one of: tiny, zcu104"
+        "give a YAML file or one of: small, tiny, u50, zcu104"
     )
 
 
@@ -310,7 +310,7 @@ def test_a_machine_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_machine("sushi-zcu14")
     assert str(error.value) == (
         "accelerator sushi-zcu14 is neither a file nor a preset (did you mean sushi-zcu104?); "
-        "give a YAML file or one of: sushi-zcu104, tiny, zcu104"
+        "give a YAML file or one of: small, sushi-zcu104, tiny, u50, zcu104"
     )
     (tmp_path / "list.yaml").write_text("- 1\n", encoding="utf-8")
     with pytest.raises(AcceleratorError, match=r"accelerator list.yaml holds \[1\]; give a mapping with"):

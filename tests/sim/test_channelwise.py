@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arch_model.accelerator import Accelerator
+from arch_model.accelerator import Accelerator, preset_names
 from arch_model.errors import MappingError
 from arch_model.layer import Kind, read_layer_table
 from mapper.compile import compile_subnet
@@ -27,7 +27,7 @@ from tests.mapper.random_nets import (
 from tests.sim.test_functional import Host
 
 KINDS = (Kind.CONV, Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE)
-PRESETS = {name: Accelerator.load(name).replace(dram={"bytes": 1 << 20}) for name in ("tiny", "zcu104")}
+PRESETS = {name: Accelerator.load(name).replace(dram={"bytes": 1 << 20}) for name in preset_names()}
 SHAPES = ((4, 3), (16, 9), (1, 1), (2, 7), (5, 2), (6, 4), (3, 3))
 
 

@@ -10,8 +10,6 @@ from sim.every_operator import Case, fits
 from sim.simulators import find_simulator
 
 SEED, COUNT = 1, 12
-CYCLES_OFF = 0.01
-"""Of the simulated cycles. Most machines are exact; bench/configurations.md has those that are not, and why."""
 MACHINES = list(draw_configurations(COUNT, SEED, fits=fits))
 
 
@@ -53,5 +51,5 @@ def test_a_machine(number, icarus, tmp_path):
         stalled = case.run_stalled(bench, stall=40 + 10 * number)
     assert all(outcome.exact for outcome in (*outcomes, stalled))
     for outcome in outcomes:
-        assert abs(outcome.cycle_error) <= CYCLES_OFF
+        assert outcome.result.cycles == outcome.predicted.cycles
     assert stalled.result.cycles > outcomes[0].result.cycles

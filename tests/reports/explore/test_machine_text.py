@@ -4,7 +4,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arch_model import Accelerator
+from arch_model import Accelerator, preset_names
 from arch_model.technology import EnergyTable
 from reports.explore.machine_text import accelerator_yaml, changed_lines
 
@@ -16,7 +16,7 @@ def read(text, tmp_path):
 
 
 def test_presets_load_again_as_they_are(tmp_path):
-    for name in ("tiny", "zcu104"):
+    for name in preset_names():
         preset = Accelerator.load(name)
         text = accelerator_yaml(preset)
         assert read(text, tmp_path) == preset
