@@ -17,8 +17,6 @@ module bench #(
     parameter CYCLES_PER_BEAT = 1
 );
     localparam BITS = 8 * BEAT_BYTES;
-    // Bursts of a beat each, one a cycle, as long as the first one's data is on its way, and its handshakes.
-    localparam QUEUE = LATENCY > 12 ? 1 << $clog2(LATENCY + 4) : 16;
 
     reg aclk = 0;
     always #5 aclk = ~aclk;
@@ -159,9 +157,7 @@ module bench #(
         .READ_PORTS(READS),
         .WRITE_PORTS(STRIPES),
         .LATENCY(LATENCY),
-        .CYCLES_PER_BEAT(CYCLES_PER_BEAT),
-        .QUEUE(QUEUE),
-        .RESPONSES(QUEUE < 32 ? 64 : 2 * QUEUE)
+        .CYCLES_PER_BEAT(CYCLES_PER_BEAT)
     ) memory (
         .clk(aclk),
         .resetn(aresetn),

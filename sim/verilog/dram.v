@@ -37,8 +37,10 @@ module dram #(
     parameter WRITE_PORTS = 1,
     parameter LATENCY = 20,
     parameter CYCLES_PER_BEAT = 1,
-    parameter QUEUE = 16,  // a power of two
-    parameter RESPONSES = 64,  // a power of two
+    // Bursts that a port takes before the first is through, and write responses that wait, powers of two: bursts of a
+    // beat each, one a cycle, as long as the first one's data is on its way, and its handshakes.
+    parameter QUEUE = LATENCY > 12 ? 1 << $clog2(LATENCY + 4) : 16,
+    parameter RESPONSES = QUEUE < 32 ? 64 : 2 * QUEUE,
     parameter LOAD_FILE = "load.bin",
     parameter DUMP_FILE = "dump.bin"
 ) (

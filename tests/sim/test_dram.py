@@ -57,6 +57,7 @@ def test_dram_keeps_what_its_header_says(
                 "BEAT_BYTES": beat_bytes,
                 "DEPTH": DEPTH,
                 "LATENCY": latency,
+                "QUEUE": 16,  # else as many as the latency needs
                 "CYCLES_PER_BEAT": cycles_per_beat,
             },
             build_args=[*simulator.build_args, *(["-Wno-fatal"] if kind == "verilator" else [])],
