@@ -8,7 +8,7 @@ from pathlib import Path
 from amaranth import ClockDomain, Module, Signal
 from amaranth.back import rtlil
 from amaranth.back.verilog import _convert_rtlil_text
-from amaranth.hdl import Fragment
+from amaranth.hdl import Fragment, MemoryInstance
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import Out
 
@@ -83,13 +83,24 @@ def verilog(accelerator: Accelerator) -> str:
         expose(out, machine.m_axi_out_write[i])
         side_band(out, "aw")
 
-    text, _ = rtlil.convert_fragment(Fragment.get(top, None), ports, TOP, emit_src=False)
+    fragment = Fragment.get(top, None)
+    forget_memory_contents(fragment)
+    text, _ = rtlil.convert_fragment(fragment, ports, TOP, emit_src=False)
     return tidied(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))
 
 
-def without_memory_contents(text: str) -> str:
-    """RTLIL without initial memory contents: no buffer is read before it is written, and block RAMs have no reset.
+def forget_memory_contents(fragment: Fragment) -> None:
+    """Take the initial contents, zeros all, from every memory in an elaborated design.
 
-    (Amaranth gives every memory a word of contents each, megabytes of Verilog for a large buffer.)
+    Amaranth writes them bit by bit, for a large machine a hundred million, which :func:`without_memory_contents` would
+    throw away: most of the time and space that generation takes.
     """
+    if isinstance(fragment, MemoryInstance):
+        fragment._data._init._raw = []
+    for subfragment, *_ in fragment.subfragments:
+        forget_memory_contents(subfragment)
+
+
+def without_memory_contents(text: str) -> str:
+    """RTLIL without initial memory contents: no buffer is read before it is written, and block RAMs have no reset."""
     return re.sub(r"^ *cell \$meminit_v2 .*?^ *end\n", "", text, flags=re.MULTILINE | re.DOTALL)
