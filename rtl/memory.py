@@ -46,7 +46,8 @@ class BlockMemory(Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = ram = memory.Memory(shape=unsigned(self.width), depth=self.depth, init=[])
+        # Of one word the address would have no bits, which Verilog cannot say.
+        m.submodules.memory = ram = memory.Memory(shape=unsigned(self.width), depth=max(self.depth, 2), init=[])
         write = ram.write_port(granularity=self.granularity if self.granularity < self.width else None)
         read = ram.read_port()
         m.d.comb += [

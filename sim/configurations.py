@@ -18,7 +18,7 @@ Value = int | bool
 
 KNOBS: Mapping[str, tuple[Value, ...]] = {
     "kp": (1, 2, 3, 4, 5, 6, 8),
-    "cp": (1, 2, 3, 4, 5, 6),
+    "cp": (1, 2, 3, 4, 5, 7),  # 7: images may be folded, two pixels in a word and a byte left
     "dsp_packing": (False, True),
     "data_bits": (32, 64, 128, 256),
     "stripes": (1, 2, 4),

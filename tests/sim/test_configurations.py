@@ -9,7 +9,7 @@ from sim.configurations import KNOBS, draw_configurations, knobs
 from sim.every_operator import Case, fits
 from sim.simulators import find_simulator
 
-SEED, COUNT = 1, 12
+SEED, COUNT = 4, 12
 MACHINES = list(draw_configurations(COUNT, SEED, fits=fits))
 
 
@@ -17,6 +17,7 @@ def test_the_machines_have_every_value_of_every_knob():
     for name, values in KNOBS.items():
         assert {knobs(machine)[name] for machine in MACHINES} == set(values), name
     assert len({machine.hash() for machine in MACHINES}) == COUNT
+    assert {machine.fold for machine in MACHINES} == {1, 2}
 
 
 def test_the_seed_alone_decides_and_a_larger_set_begins_with_the_smaller():
