@@ -9,6 +9,7 @@ import numpy as np
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
 from arch_model.supernet import SubGraph, SubNet, SuperNet
+from mapper.channelwise import has_tiles
 from mapper.pack import slice_grid
 from mapper.pinning import fit_subgraph
 
@@ -58,7 +59,7 @@ def draw_subgraphs(
 def _fill(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, rng: np.random.Generator) -> SubGraph:
     """Layers of a SubNet in a random order until the PB is full."""
     slices, free = [(0, 0)] * len(supernet.layers), accelerator.pb_tiles
-    layers = subnet.weight_layers
+    layers = [layer for layer in subnet.weight_layers if has_tiles(layer)]
     for number in rng.permutation(len(layers)).tolist():
         layer = layers[number]
         grid = slice_grid(layer, layer.K, layer.C, accelerator)

@@ -40,6 +40,14 @@ def test_a_drawn_one_leaves_no_room_for_another_row():
             assert free < 26 or any(SubGraph.of(net, FASHION) == subgraph for net in NETS)
 
 
+def test_depthwise_layers_are_in_none():
+    """Their few weights never come to the PB."""
+    space, zcu104 = get_space("ofa-mobilenetv3"), Accelerator.load("zcu104")
+    nets = [space.subnet(name) for name in space.subnet_names()[:2]]
+    for subgraph in draw_subgraphs(space, nets, 6, zcu104, seed=3).values():
+        assert all(k == 0 for layer, (k, _) in zip(space.layers, subgraph.slices, strict=True) if layer.groups > 1)
+
+
 def test_a_seed_is_a_draw():
     first, again, other = (draw_subgraphs(FASHION, NETS, 15, TINY, seed=seed) for seed in (4, 4, 5))
     assert first == again and first != other
