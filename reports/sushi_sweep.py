@@ -30,7 +30,10 @@ RESNET_TOP1 = (0.750, 0.763, 0.783, 0.790, 0.797, 0.798)
 
 PRESET = "zcu104"
 SHIPPED_GB_S = 9.6
-"""What the preset is called: the board's six ports of 16 bytes at 100 MHz."""
+"""The board's six ports of 16 bytes at 100 MHz."""
+
+EVEN_STRIPES = 2
+"""Ports for each of weights, activations and results. The preset has four for weights, one for each of the others."""
 
 PB_MB = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Sizes beside the preset's own; every figure is against 0."""
@@ -100,13 +103,14 @@ def shipped_mb() -> float:
 
 
 def machine(pb_mb: float, gb_s: float) -> Accelerator:
-    """The preset with another PB and other ports."""
+    """The preset with another PB and its ports shared evenly, maybe slower or wider."""
     preset = Accelerator.load(PRESET)
     slower, wider = BANDWIDTHS[gb_s]
+    bits = 8 * wider * EVEN_STRIPES * preset.port_bytes
     return preset.replace(
         buffers={"pb_bytes": round(pb_mb * 1e6)},
         dram={"cycles_per_beat": slower * preset.dram.cycles_per_beat},
-        axi={"data_bits": wider * preset.axi.data_bits},
+        axi={"data_bits": bits, "stripes": EVEN_STRIPES, "weight_stripes": EVEN_STRIPES},
     )
 
 
@@ -168,7 +172,7 @@ def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
 @dataclass(frozen=True)
 class Point:
     """One row to work out: a family on a machine, for the sweep (``what`` pb), a Q (q) or a number of candidates
-    (candidates)."""
+    (candidates), or on the preset as it is (preset)."""
 
     what: str
     family: str
@@ -178,7 +182,7 @@ class Point:
 
     def work_out(self, family: Family, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
         """Its gains."""
-        a = machine(self.pb_mb, self.gb_s)
+        a = Accelerator.load(PRESET) if self.what == "preset" else machine(self.pb_mb, self.gb_s)
         if self.what == "q":
             return gains(family.table(a), self.number, seeds)
         made = family.table(a, self.number)
@@ -186,12 +190,13 @@ class Point:
 
 
 def points(titles: Sequence[str]) -> Iterator[Point]:
-    """Everything that the page shows, in order; Q and candidates on the preset's own PB and ports."""
+    """Everything that the page shows, in order; Q and candidates with the preset's own PB and bandwidth."""
     here = SHIPPED_GB_S, shipped_mb()
     for title in titles:
         for gb_s in BANDWIDTHS:
             for pb_mb in pb_sizes():
                 yield Point("pb", title, gb_s, pb_mb)
+        yield Point("preset", title, *here)
         if title.endswith(FREE):
             continue
         for window in WINDOWS:

@@ -29,7 +29,10 @@ def test_the_page(tmp_path):
     q = pd.DataFrame([{"number": 4, "family": "net", "sushi": 0.1, "forecast": 0.2}])
     many = pd.DataFrame([{"number": 10, "family": "net", "sushi": 0.1, "forecast": 0.2, "gap": 0.003}])
     half = frame.assign(**{key: frame[key] / 2 for key in keys})
-    text = page({"net": frame, "net" + FREE: half}, q, many, {"net": "2 avgpool"})
+    preset = pd.DataFrame([{"family": "net", "forecast": 0.0123}, {"family": "other", "forecast": 0.04}])
+    others = {"q": q, "candidates": many, "preset": preset}
+    text = page({"net": frame, "net" + FREE: half}, others, {"net": "2 avgpool"})
+    assert "(our scheduler): 1.23 % (net), 4.00 % (other)." in text
     assert "| 4 | 10.00 | 20.00 |" in text and "| 10 | 10.00 | 20.00 | 0.30 |" in text
     here = 2 + 0.1 * pb_sizes().index(shipped_mb())
     cells = " | ".join(f"{value:.2f} %" for value in (here, here / 2, 3.5, 1.75))
