@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from functools import lru_cache
 
 from arch_model.accelerator import Accelerator
 from arch_model.layer import Kind, Layer
-from arch_model.timing import time_program
+from arch_model.supernet import SubNet
+from arch_model.timing import FETCH_ADDRESS, FETCH_DECODE, FETCH_END, FETCH_QUEUE, SLOT_BYTES, time_program
+from mapper.channelwise import is_channelwise
 from mapper.isa import Command, Opcode
-from mapper.steps import Step
+from mapper.steps import Step, unsupported
 from mapper.walk import Walk, walk_channelwise
 
 
@@ -36,6 +40,29 @@ def lone_cost(layer: Layer, accelerator: Accelerator) -> tuple[int, int]:
         return time_program(commands, accelerator).cycles, pool_bytes(layer, accelerator)
     walk: Walk = walk_channelwise(Step(layer), accelerator)
     return walk.cycles, walk.dram_bytes
+
+
+def chained_cycles(layer: Layer, accelerator: Accelerator) -> int:
+    """Cycles of a channelwise layer from its input's being stored to its output's, in a Program with others.
+
+    Those of a Program of its own without its first command's way through FETCH. What such a layer does before all of
+    its input is there, and weights that come meanwhile, are not taken off: it is somewhat more than in a Program.
+    """
+    a, dram = accelerator, accelerator.dram
+    slot = dram.cycles_per_beat * (-(-SLOT_BYTES // a.program_beat_bytes) - 1)
+    begin = FETCH_ADDRESS + dram.latency_cycles + slot + FETCH_DECODE + FETCH_QUEUE
+    return lone_cost(replace(layer, name="layer", inputs=()), a)[0] - begin - FETCH_END - 1
+
+
+def alone(subnet: SubNet, accelerator: Accelerator, kinds: Collection[Kind] = tuple(Kind)) -> tuple[int, int]:
+    """(cycles, DRAM bytes) of a SubNet's channelwise layers and global pools that are of these kinds, each by itself;
+    those that the mapper does not take are left out."""
+    costs = [
+        lone_cost(replace(layer, name="layer", inputs=()), accelerator)
+        for layer in subnet.layers
+        if layer.kind in kinds and (is_channelwise(layer) or layer.kind is Kind.POOL) and not unsupported(layer)
+    ]
+    return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
 
 
 def pool_bytes(layer: Layer, accelerator: Accelerator) -> int:

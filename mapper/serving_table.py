@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from arch_model.layer import Kind, Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.assumed_costs import assumed_cost
 from mapper.channelwise import is_channelwise
-from mapper.lone_costs import lone_cost
+from mapper.lone_costs import alone
 from mapper.serving_costs import summed_costs
 from mapper.steps import unsupported
 from mapper.sushi_abs import NOTHING, SushiAbs
@@ -115,9 +115,9 @@ class ServingTable:
         ``cycles`` (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``): known already. Energy is
         that of DRAM alone. Channelwise layers cost what a Program of their own does (``facts["alone"]`` says how many
         of which kind), layers that the mapper does not take what ``mapper/assumed_costs.py`` assumes
-        (``facts["assumed"]``); without ``assume`` both cost nothing (``facts["not_counted"]``). With layers other than
-        pooling among them cycles are those of all layers one after another, without overlap. Raises
-        :class:`MappingError` for a layer too large for the accelerator.
+        (``facts["assumed"]``); without ``assume`` both cost nothing (``facts["not_counted"]``). Where there are such
+        that are assumed or not counted, other than pooling, cycles are those of all layers one after another, without
+        overlap. Raises :class:`MappingError` for a layer too large for the accelerator.
         """
         names = sorted(subnets, key=lambda name: subnets[name].macs)
         nets = [subnets[name] for name in names]
@@ -127,16 +127,19 @@ class ServingTable:
         layers = [layer for net in nets for layer in net.layers]
         foreign = Counter(why for layer in layers if (why := unsupported(layer)))
         lone = Counter(_word(layer) for layer in layers if is_channelwise(layer) and not unsupported(layer))
-        chained = set(foreign + lone) <= {str(kind) for kind in LEFT_OUT}
-        chained = chained and all(layer.activation.is_clamp for layer in layers)
+        pooling = {str(kind) for kind in LEFT_OUT}
+        chained = set(foreign if assume else foreign + lone) <= pooling
         more = np.zeros((2, len(nets), 1), np.int64)
         facts = {"alone": _said(lone), "assumed": _said(foreign)} if assume else {"not_counted": _said(foreign + lone)}
+        if assume:
+            kinds = LEFT_OUT if chained else tuple(Kind)  # the others are in the chain
+            more[0, :, 0] = [_others(net, accelerator, kinds)[0] for net in nets]
+            more[1, :, 0] = [_others(net, accelerator, tuple(Kind))[1] for net in nets]
         if cycles is not None:
             facts = {key: f"{said}, their bytes alone" if said != NONE else said for key, said in facts.items()}
+            more[0] = 0
         else:
             cycles = SubNetCosts(supernet, graphs, accelerator).cycles(nets) if chained else costs.cycles
-            more[0, :, 0] = [_others(net, accelerator, not chained)[0] for net in nets] if assume else 0
-        more[1, :, 0] = [_others(net, accelerator, not chained)[1] for net in nets] if assume else 0
         cycles, moved = cycles + more[0], costs.dram_bytes + more[1]
         return cls(
             SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
@@ -168,14 +171,10 @@ def _said(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {why}" for why, count in sorted(counts.items())) or NONE
 
 
-def _others(subnet: SubNet, accelerator: Accelerator, pools: bool) -> tuple[int, int]:
-    """Cycles and bytes of channelwise layers, of what the mapper does not take, and of global pools if ``pools``."""
-    costs = []
-    for layer in subnet.layers:
-        if unsupported(layer):
-            costs.append(assumed_cost(layer, accelerator))
-        elif is_channelwise(layer) or (pools and layer.kind is Kind.POOL):
-            costs.append(lone_cost(replace(layer, name="layer", inputs=()), accelerator))
+def _others(subnet: SubNet, accelerator: Accelerator, kinds: Collection[Kind]) -> tuple[int, int]:
+    """Cycles and bytes of channelwise layers and global pools of these kinds, and of what the mapper does not take."""
+    costs = [assumed_cost(layer, accelerator) for layer in subnet.layers if unsupported(layer)]
+    costs.append(alone(subnet, accelerator, kinds))
     return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
 
 

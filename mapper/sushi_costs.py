@@ -20,6 +20,7 @@ from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.channelwise import is_channelwise
 from mapper.joints import Joints, Link, chain_cycles, pool_cycles, start_cycles
 from mapper.layer_batch import CutLayer, LayerBatch
+from mapper.lone_costs import chained_cycles
 from mapper.pack import slice_grid, tile_grid, window_offsets
 from mapper.steps import steps
 from mapper.tiling import choose_each
@@ -47,31 +48,31 @@ class Route:
     def of(cls, subnet: SubNet, accelerator: Accelerator) -> Route:
         """The route of a SubNet without the layers of :data:`LEFT_OUT`: what reads one reads its input's place.
 
-        Raises :class:`MappingError` for any other layer than dense convs and linears without an activation table,
-        adds and global pools: only those are chained here.
+        Other channelwise layers and global pools stand between dense ones, as so many cycles in which nothing else
+        happens (:func:`mapper.lone_costs.chained_cycles`); activation tables cost nothing. Raises
+        :class:`MappingError` for a channelwise layer that no dense one comes before.
         """
         source = {layer.name: layer.inputs[0] for layer in subnet.layers if layer.kind in LEFT_OUT}
         order = steps([layer for layer in subnet.layers if layer.name not in source])
-        pools: dict[str, tuple[str, int]] = {}
+        between: dict[str, tuple[str, int]] = {}  # by what it writes: the dense layer that it begins from, and cycles
         layers, links, written = [], [], ""
         for step in order:
-            read = (step.layer.inputs or ("",))[0]
-            read = source.get(read, read)
+            read = source.get(step.source, step.source)
+            read, cycles = between.get(read, (read, 0))
             if step.layer.kind is Kind.POOL:
-                pools[step.output] = read, pool_cycles(step.layer, accelerator)
-                continue
-            if is_channelwise(step.layer):
-                what = f"groups is {step.layer.groups}" if step.layer.groups > 1 else f"kind is {step.layer.kind}"
-                raise MappingError(f"layer {step.layer.name}: {what}; costs of chained layers take dense ones")
-            if not step.layer.activation.is_clamp:
-                what = f"activation is {step.layer.activation}"
-                raise MappingError(f"layer {step.layer.name}: {what}; costs of chained layers take relu and relu6")
-            read, pool = pools.get(read, (read, 0))
-            layers.append((step.layer, step.add is not None))
-            links.append(Link(read == written, pool if read == written else 0))
-            written = step.output
-        last = order[-1]
-        return cls(tuple(layers), tuple(links), pools[last.output][1] if last.output in pools else 0)
+                between[step.output] = read, cycles + pool_cycles(step.layer, accelerator)
+            elif is_channelwise(step.layer):
+                if not layers:
+                    what = f"groups is {step.layer.groups}" if step.layer.groups > 1 else f"kind is {step.layer.kind}"
+                    first = "costs of chained layers begin with a dense one"
+                    raise MappingError(f"layer {step.layer.name}: {what}; {first}")
+                between[step.output] = read, cycles + chained_cycles(step.layer, accelerator)
+            else:
+                layers.append((step.layer, step.add is not None))
+                links.append(Link(read == written, cycles if read == written else 0))
+                written = step.output
+        last = order[-1].output
+        return cls(tuple(layers), tuple(links), between[last][1] if last in between else 0)
 
 
 class SubNetCosts:

@@ -61,7 +61,7 @@ of their mean latency (our scheduler): {shipped}.
 - Ranges by network (5.7-7.9 %, 14-52.6 %, 43.6-78.7 %) are quoted from memory and unconfirmed.
 - SUSHI's MobileNetV3 SubNets are not published; ours are the six released ones whose accuracy is known.
 - **MobileNetV3's depthwise and squeeze-excite layers, and ResNet50's pools, cost what each takes as a Program of its
-  own**, without overlap between layers. They take time and bytes that the PB cannot save. "{free}" counts nothing for
+  own**: nothing overlaps with them. They take time and bytes that the PB cannot save. "{free}" counts nothing for
   them and so bounds the gain from above; a machine with a better depthwise unit lies between the two columns.
 - Ours count *all* DRAM traffic: activations, commands, and weights that come again for every spatial tile. What the
   published energy counts is not known to us; "weight traffic alone" shows what it would be without activations.
@@ -187,7 +187,9 @@ def page(found: Mapping[str, pd.DataFrame], others: Mapping[str, pd.DataFrame], 
         gb_s=SHIPPED_GB_S,
         pb=shipped_mb(),
         free=FREE.strip(", "),
-        shipped=", ".join(f"{100 * row.forecast:.2f} % ({row.family})" for row in preset.itertuples()),
+        shipped=", ".join(
+            f"{100 * saved:.2f} % ({name})" for name, saved in zip(preset["family"], preset["forecast"], strict=True)
+        ),
         tile=even.tile_beats * even.dram.cycles_per_beat,
         beat=even.weight_beat_bytes,
     )
