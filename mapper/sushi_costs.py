@@ -55,7 +55,8 @@ class Route:
         source = {layer.name: layer.inputs[0] for layer in subnet.layers if layer.kind in LEFT_OUT}
         order = steps([layer for layer in subnet.layers if layer.name not in source])
         between: dict[str, tuple[str, int]] = {}  # by what it writes: the dense layer that it begins from, and cycles
-        layers, links, written = [], [], ""
+        layers: list[tuple[Layer, bool]] = []
+        links, written = [], ""
         for step in order:
             read = source.get(step.source, step.source)
             read, cycles = between.get(read, (read, 0))
