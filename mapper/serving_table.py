@@ -115,9 +115,9 @@ class ServingTable:
         ``cycles`` (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``): known already. Energy is
         that of DRAM alone. Channelwise layers cost what a Program of their own does (``facts["alone"]`` says how many
         of which kind), layers that the mapper does not take what ``mapper/assumed_costs.py`` assumes
-        (``facts["assumed"]``); without ``assume`` both cost nothing (``facts["not_counted"]``). Where there are such
-        that are assumed or not counted, other than pooling, cycles are those of all layers one after another, without
-        overlap. Raises :class:`MappingError` for a layer too large for the accelerator.
+        (``facts["assumed"]``); without ``assume`` both cost nothing (``facts["not_counted"]``). With layers that the
+        mapper does not take, other than pooling, cycles are those of all layers one after another, without overlap.
+        Raises :class:`MappingError` for a layer too large for the accelerator.
         """
         names = sorted(subnets, key=lambda name: subnets[name].macs)
         nets = [subnets[name] for name in names]
@@ -127,8 +127,7 @@ class ServingTable:
         layers = [layer for net in nets for layer in net.layers]
         foreign = Counter(why for layer in layers if (why := unsupported(layer)))
         lone = Counter(_word(layer) for layer in layers if is_channelwise(layer) and not unsupported(layer))
-        pooling = {str(kind) for kind in LEFT_OUT}
-        chained = set(foreign if assume else foreign + lone) <= pooling
+        chained = set(foreign) <= {str(kind) for kind in LEFT_OUT}
         more = np.zeros((2, len(nets), 1), np.int64)
         facts = {"alone": _said(lone), "assumed": _said(foreign)} if assume else {"not_counted": _said(foreign + lone)}
         if assume:
@@ -139,7 +138,8 @@ class ServingTable:
             facts = {key: f"{said}, their bytes alone" if said != NONE else said for key, said in facts.items()}
             more[0] = 0
         else:
-            cycles = SubNetCosts(supernet, graphs, accelerator).cycles(nets) if chained else costs.cycles
+            chain = SubNetCosts(supernet, graphs, accelerator, free=not assume)
+            cycles = chain.cycles(nets) if chained else costs.cycles
         cycles, moved = cycles + more[0], costs.dram_bytes + more[1]
         return cls(
             SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),

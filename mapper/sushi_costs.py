@@ -45,12 +45,12 @@ class Route:
     after: int
 
     @classmethod
-    def of(cls, subnet: SubNet, accelerator: Accelerator) -> Route:
+    def of(cls, subnet: SubNet, accelerator: Accelerator, free: bool = False) -> Route:
         """The route of a SubNet without the layers of :data:`LEFT_OUT`: what reads one reads its input's place.
 
         Other channelwise layers and global pools stand between dense ones, as so many cycles in which nothing else
-        happens (:func:`mapper.lone_costs.chained_cycles`); activation tables cost nothing. Raises
-        :class:`MappingError` for a channelwise layer that no dense one comes before.
+        happens (:func:`mapper.lone_costs.chained_cycles`; with ``free`` none, of channelwise layers); activation tables
+        cost nothing. Raises :class:`MappingError` for a channelwise layer that no dense one comes before.
         """
         source = {layer.name: layer.inputs[0] for layer in subnet.layers if layer.kind in LEFT_OUT}
         order = steps([layer for layer in subnet.layers if layer.name not in source])
@@ -67,7 +67,7 @@ class Route:
                     what = f"groups is {step.layer.groups}" if step.layer.groups > 1 else f"kind is {step.layer.kind}"
                     first = "costs of chained layers begin with a dense one"
                     raise MappingError(f"layer {step.layer.name}: {what}; {first}")
-                between[step.output] = read, cycles + chained_cycles(step.layer, accelerator)
+                between[step.output] = read, cycles + (0 if free else chained_cycles(step.layer, accelerator))
             else:
                 layers.append((step.layer, step.add is not None))
                 links.append(Link(read == written, cycles if read == written else 0))
@@ -77,7 +77,7 @@ class Route:
 
 
 class SubNetCosts:
-    """Cycles of SubNets on one machine, for each of some SubGraphs in its PB.
+    """Cycles of SubNets on one machine, for each of some SubGraphs in its PB; ``free``: channelwise layers take none.
 
     Raises :class:`MappingError` for a SubGraph that does not fit the PB.
 
@@ -88,8 +88,10 @@ class SubNetCosts:
     (1, 1)
     """
 
-    def __init__(self, supernet: SuperNet, subgraphs: Sequence[SubGraph], accelerator: Accelerator) -> None:
-        self._set(supernet, _cached_tiles(supernet, subgraphs, accelerator), accelerator)
+    def __init__(
+        self, supernet: SuperNet, subgraphs: Sequence[SubGraph], accelerator: Accelerator, free: bool = False
+    ) -> None:
+        self._set(supernet, _cached_tiles(supernet, subgraphs, accelerator), accelerator, free)
 
     @classmethod
     def of_tiles(cls, supernet: SuperNet, cached: Ints, accelerator: Accelerator) -> SubNetCosts:
@@ -100,7 +102,8 @@ class SubNetCosts:
         made._set(supernet, cached, accelerator)
         return made
 
-    def _set(self, supernet: SuperNet, cached: Ints, accelerator: Accelerator) -> None:
+    def _set(self, supernet: SuperNet, cached: Ints, accelerator: Accelerator, free: bool = False) -> None:
+        self.free = free
         self.supernet, self.accelerator, self.count, self.cached = supernet, accelerator, len(cached), cached
         self._joints: list[Joints] = []
         self._layers: dict[_Shape, Layer] = {}  # one of each shape
@@ -120,7 +123,7 @@ class SubNetCosts:
 
     def layer_cycles(self, subnets: Iterable[SubNet]) -> list[Ints]:
         """For each SubNet what each of its weight layers adds, int64 (layers, SubGraphs)."""
-        routes = [Route.of(subnet, self.accelerator) for subnet in subnets]
+        routes = [Route.of(subnet, self.accelerator, self.free) for subnet in subnets]
         numbers = self.numbers(routes)
         return [
             chain_cycles(self.joints, start, layers, route.links, route.after)
