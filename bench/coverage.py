@@ -1,9 +1,9 @@
 """Which statements and branches of the Verilog run: two machines, every operator, stalls, errors, resets.
 
-    python bench/coverage.py --out coverage
+    python bench/coverage.py [--out fastswitch-out/coverage]
 
-Needs Verilator. ``coverage/tiny/points.csv`` lists the points that nothing reached, with their lines in the Verilog
-that lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a cycle,
+Needs Verilator. ``tiny/points.csv`` in that folder lists the points that nothing reached, with their lines in the
+Verilog that lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a cycle,
 folded images, packed multipliers.
 """
 
@@ -67,7 +67,7 @@ UNUSED, BEYOND = 0x200000, 0x40000000
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("coverage"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("fastswitch-out/coverage"), show_default=True)
 @click.option("--machine", "names", type=click.Choice(["tiny", "wide"]), multiple=True, help="One alone.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 def main(out: Path, names: tuple[str, ...], seed: int) -> None:

@@ -43,6 +43,7 @@ def fpga_table(result: SynthesisResult, uram: bool) -> pd.DataFrame:
     found = result.to_frame().set_index("component")
     found["bram36"] += found.pop("bram18") / 2
     estimate = estimate.set_index("component")
+    estimate = estimate.astype(float)
     estimate.loc["per MAC"] = estimate.loc["total"] / result.accelerator.multipliers
     both = found.join(estimate.add_suffix(" estimated"), how="outer").fillna(0)
     order = [name for name in both.index if name not in ("total", "per MAC")]
