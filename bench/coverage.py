@@ -3,8 +3,8 @@
     python bench/coverage.py [--out fastswitch-out/coverage]
 
 Needs Verilator. ``tiny/points.csv`` in that folder lists the points that nothing reached, with their lines in the
-Verilog that lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a cycle,
-folded images, packed multipliers.
+Verilog that lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a
+cycle, folded images, packed multipliers.
 """
 
 from __future__ import annotations
@@ -65,9 +65,11 @@ STALL = 90
 UNUSED, BEYOND = 0x200000, 0x40000000
 """Byte addresses of DRAM where nothing is, and where no DRAM is."""
 
+FOLDER = Path("fastswitch-out/coverage")
+
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("fastswitch-out/coverage"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, show_default=True)
 @click.option("--machine", "names", type=click.Choice(["tiny", "wide"]), multiple=True, help="One alone.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 def main(out: Path, names: tuple[str, ...], seed: int) -> None:
