@@ -29,7 +29,7 @@ from mapper.program import Program
 from mapper.tiling import Order, Tiling, chunks_of
 from rtl.registers import REGISTERS
 from sim.bench import Bench, Build, Job, build
-from sim.cosim import _Job, random_quant
+from sim.cosim import LayerJob, random_quant
 from sim.coverage import BRANCHES, STATEMENTS, Covered, merged, of_design, read_coverage, source_name, summary, total
 from sim.every_operator import Case
 from sim.outcome import run_program
@@ -125,7 +125,7 @@ def operators(built: Build, machine: Accelerator, seed: int, folder: Path) -> It
                 for outcome in (*case.run(bench), case.run_stalled(bench, STALL)):
                     assert outcome.exact, outcome
             for line, layer in enumerate(LAYERS):
-                job = _Job(LayerRow(line, "", None, None, layer, {}), machine, seed, Path("layers"), False)
+                job = LayerJob(LayerRow(line, "", None, None, layer, {}), machine, seed, Path("layers"), False)
                 assert run_program(bench, job.program, *job.tensors(), stall=stall).exact, layer
             run_woven(bench, machine, seed)
         yield run

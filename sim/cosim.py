@@ -54,7 +54,7 @@ def run_layers(
     accelerator, naming it.
     """
     rows = read_layer_table(layers)
-    jobs = [_Job(row, accelerator, seed, layers, best) for row in rows]
+    jobs = [LayerJob(row, accelerator, seed, layers, best) for row in rows]
     on_stage("building the simulation")
     facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed}
     memory = Memory.of(accelerator)
@@ -84,7 +84,7 @@ def run_layers(
     return done
 
 
-class _Job:
+class LayerJob:
     """A row compiled for the accelerator; its tensors are drawn from the seed and the row's place."""
 
     def __init__(self, row: LayerRow, accelerator: Accelerator, seed: int, table: Path, best: bool) -> None:
