@@ -13,7 +13,7 @@ from mapper.dram_image import program_segment, read_tensor, write_segments
 from mapper.memory_map import MemoryMap
 from mapper.persistent import PersistentBuffer
 from mapper.program import check_program
-from sim.cosim import _Job
+from sim.cosim import LayerJob
 from sim.functional import Machine
 from tests.mapper.random_nets import (
     channelwise_network,
@@ -102,7 +102,7 @@ def test_rows_of_a_table_have_operands_and_a_reference(tmp_path):
     path, a = tmp_path / "layers.csv", PRESETS["tiny"]
     path.write_text(TABLE)
     for row in read_layer_table(path):
-        job = _Job(row, a, 3, path, best=True)
+        job = LayerJob(row, a, 3, path, best=True)
         segments, expected = job.tensors()
         dram = np.zeros(a.dram.bytes, np.uint8)
         write_segments(dram, [*segments, program_segment(job.program)])
