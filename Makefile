@@ -29,7 +29,7 @@ quick: setup ## run the tests that take seconds: the model and the command line
 lint: setup ## check style: ruff
 	@$(BIN)/ruff check .
 
-types: setup ## check types: mypy
+types: setup ## check types, and the names that tests, benches and examples use: mypy
 	@$(BIN)/mypy
 
 docs: setup ## build the documentation site in build/site

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,7 +158,7 @@ class Bench:
         self._given_folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         if self._given_folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="fastswitch-"))
         else:

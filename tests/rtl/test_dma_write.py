@@ -63,9 +63,9 @@ def test_random_runs_land_where_they_should(seed):
     assert trace["beats"] == memory.writes.beats and len(trace["beats"]) == moved
     assert not trace["error"]
     first = 0
-    for offered, burst in zip(memory.writes.offered, memory.writes.bursts, strict=True):
+    for offered, sent in zip(memory.writes.offered, memory.writes.bursts, strict=True):
         assert memory.writes.beats[first] >= offered, "a beat before the address of its burst"
-        first += burst.beats
+        first += sent.beats
 
 
 @given(

@@ -29,8 +29,8 @@ def calls(text):
     seen = []
 
     def command(name):
-        def run(*words):
-            words, options = list(words), {}
+        def run(*given):
+            words, options = list(given), {}
             while any(word.startswith("-") for word in words):
                 at = next(i for i, word in enumerate(words) if word.startswith("-"))
                 options[words[at]] = words[at + 1]
