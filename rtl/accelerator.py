@@ -103,7 +103,8 @@ class FastSwitch(Component):
         connect(m, fetch.run, compute.command)
         connect(m, fetch.store, store.command)
 
-        # Tokens: who gives, who takes.
+        # Tokens: who gives, who takes. One that is there, or just comes, when all is idle is left over.
+        left_over = [store.left_over]
         for name, giver, taker in (
             ("sb_full", load_act, compute),
             ("sb_free", compute, load_act),
@@ -116,6 +117,7 @@ class FastSwitch(Component):
             m.submodules[name] = token = Semaphore()
             m.d.comb += token.give.eq(getattr(giver, f"{name}_give"))
             connect(m, token.token, getattr(taker, name))
+            left_over += [token.token.ready, token.give]
 
         # Buffers.
         connect(m, load_act.sb, compute.sb)
@@ -188,6 +190,7 @@ class FastSwitch(Component):
             fetch.idle_in.eq(
                 ~(load_act.busy | load_weights.busy | feed.busy | compute.busy | store.busy)
             ),
+            fetch.left_over.eq(Cat(left_over).any()),
             control.done.eq(fetch.done),
             control.commands.eq(fetch.commands),
             control.busy_load_act.eq(load_act.busy),

@@ -20,6 +20,7 @@ class ErrorCode(IntEnum):
     UNALIGNED = 8
     RANGE = 9
     STUCK = 10
+    LEFT_OVER = 11
 
     @property
     def of_unit(self) -> bool:
@@ -42,6 +43,7 @@ MEANING = {
     ErrorCode.UNALIGNED: "an address, a stride or PROG_ADDR that is not whole beats; a BASE that is not whole bursts",
     ErrorCode.RANGE: "a field beyond what the machine has (the limits below)",
     ErrorCode.STUCK: "nothing has moved for WATCHDOG cycles",
+    ErrorCode.LEFT_OVER: "the Program has ended and left tokens, or words of a STORE, that the next would find",
 }
 
 WHERE = {True: "commands that LOAD_WGT, LOAD_ACT or STORE had taken before", False: "commands dispatched before"}

@@ -34,9 +34,9 @@ class Fetch(Component):
     """Reads ``prog_beats`` beats of commands and puts each into the queue (4 deep) of its unit, in order.
 
     END waits until every queue is empty, ``idle_in`` is high and the rest of the Program's beats (none, or
-    what fills the last beat) is read and thrown away; then ``done``. Fetch then starts anew at the next
-    ``start``. After an error nothing more is dispatched and only a reset helps: the tokens of a cut-off
-    Program are left over.
+    what fills the last beat) is read and thrown away; then ``done``, unless something is ``left_over``. Fetch then
+    starts anew at the next ``start``. After an error nothing more is dispatched and only a reset helps: the tokens of
+    a cut-off Program are left over.
 
     Parameters
     ----------
@@ -62,12 +62,15 @@ class Fetch(Component):
     idle_in : In(1)
         All units are idle: no ``busy``, and so every write acknowledged. A unit that accepts a command in one
         cycle must not be idle in the next.
+    left_over : In(1)
+        Looked at when ``done`` would come: the Program leaves tokens or data behind, which is an error instead.
     busy : Out(1)
         From the cycle after ``start`` up to and including that of ``done``; after an error until reset.
     done : Out(1)
         One cycle: the Program has ended and all its work is done.
     error : Out(8)
-        0, or why Fetch stopped: OPCODE, NO_END, READ_PROG, UNALIGNED or RANGE of :class:`rtl.errors.ErrorCode`.
+        0, or why Fetch stopped: OPCODE, NO_END, READ_PROG, UNALIGNED, RANGE or LEFT_OVER of
+        :class:`rtl.errors.ErrorCode`.
         Stays until reset.
     commands : Out(1)
         High in a cycle in which a command leaves for its queue, or END is read.
@@ -96,6 +99,7 @@ class Fetch(Component):
                 "axi": Out(axi_read(beat_bytes)),
                 **{name: Out(stream.Signature(command_layout(op))) for name, op in QUEUES.items()},
                 "idle_in": In(1),
+                "left_over": In(1),
                 "busy": Out(1),
                 "done": Out(1),
                 "error": Out(ERROR_BITS),
@@ -201,8 +205,12 @@ class Fetch(Component):
             with m.State("END"):
                 m.d.comb += gearbox.clear.eq(1)
                 with m.If(~dma.busy & empty & self.idle_in):
-                    m.d.comb += self.done.eq(1)
-                    m.next = "IDLE"
+                    with m.If(self.left_over):
+                        m.d.sync += self.error.eq(ErrorCode.LEFT_OVER)
+                        m.next = "HALT"
+                    with m.Else():
+                        m.d.comb += self.done.eq(1)
+                        m.next = "IDLE"
             with m.State("HALT"):
                 m.d.comb += gearbox.clear.eq(1)
         m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))

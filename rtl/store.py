@@ -147,6 +147,9 @@ class Store(Component):
         With ``signal_stored``: high in the command's last cycle.
     busy : Out(1)
         From the cycle after acceptance until every write is acknowledged.
+    left_over : Out(1)
+        While not ``busy``: words that were not written or beats of b that were not used, of a command whose sizes
+        contradict each other. What comes next would take them for its own.
     error_b, error_out : Out(1)
         High in a cycle in which a read (write) is answered with an error.
     beats_b, beats_out : Out(1)
@@ -183,6 +186,7 @@ class Store(Component):
                 "out_free_give": Out(1),
                 "stored_give": Out(1),
                 "busy": Out(1),
+                "left_over": Out(1),
                 "error_b": Out(1),
                 "error_out": Out(1),
                 "beats_b": Out(1),
@@ -333,6 +337,7 @@ class Store(Component):
             results.r_en.eq(pack.i.ready),
         ]
         m.d.sync += free.eq(free - emit + (results.r_rdy & results.r_en))
+        m.d.comb += self.left_over.eq((free != FIFO_DEPTH) | ~pack.empty | read.busy)
 
         with m.If(accept):
             m.d.sync += self.busy.eq(1)

@@ -73,7 +73,9 @@ class Job:
     should take, is for the message. ``error_range``: reads and writes of these byte addresses on the ports, first to
     last + 1, are answered SLVERR. ``silent_after``: so many cycles after the start the DRAM dies. ``reset_after``: so
     many cycles after the start, or at its interrupt if that is sooner, the machine is reset through CTRL.
-    ``patience_cycles``: for the register WATCHDOG, ``stall``: as the Bench's, both from this job on.
+    ``patience_cycles``: for the register WATCHDOG, ``stall``: as the Bench's, both from this job on. ``until_over``:
+    after an error that leaves the Program running (an error response to a unit) the job goes on until that is over.
+    ``may_hang``: a Program that has not ended by then is a result, busy in its STATUS, instead of a SimulatorError.
     """
 
     program_address: int
@@ -89,6 +91,8 @@ class Job:
     reset_after: int | None = None
     patience_cycles: int | None = None
     stall: int | None = None
+    until_over: bool = False
+    may_hang: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +206,7 @@ class Bench:
             "reset_after": job.reset_after,
             "patience_cycles": job.patience_cycles,
             "stall": job.stall,
+            "goes_on_after": _unit_errors() if job.until_over else [],
         }
         answer = self._ask(order, lambda answer: self._judge(answer, job))
         data = np.empty(length, np.uint8)
@@ -339,7 +344,7 @@ class Bench:
         if broken:
             said = [line for line in self._log_lines() if line.startswith("dram:")]
             raise SimulatorError(f"the DRAM has seen {', '.join(broken)}: {' | '.join(said[:3])}")
-        if answer["hang"]:
+        if answer["hang"] and not job.may_hang:
             counters = ", ".join(f"{name} {value}" for name, value in answer["counters"].items())
             predicted = f" ({job.predicted_cycles} predicted)" if job.predicted_cycles else ""
             still = standstill(answer["counters"], answer["counters_later"])
@@ -412,3 +417,10 @@ def _register_map() -> Mapping[str, int]:
     from rtl.control import ADDRESS
 
     return ADDRESS
+
+
+def _unit_errors() -> list[int]:
+    """Error codes after which the Program goes on."""
+    from rtl.errors import ErrorCode
+
+    return [int(code) for code in ErrorCode if code.of_unit]

@@ -81,6 +81,7 @@ ERRORS = {
     8: ("UNALIGNED", "an address, a stride or PROG_ADDR that is not whole beats; a BASE that is not whole bursts"),
     9: ("RANGE", "a field beyond what the machine has"),
     10: ("STUCK", "nothing has moved for WATCHDOG cycles"),
+    11: ("LEFT_OVER", "the Program has ended and left tokens, or words of a STORE, that the next would find"),
 }
 """Name and meaning of the error codes of STATUS."""
 

@@ -181,6 +181,87 @@ def test_done_interrupt():
     simulate(dut, bench)
 
 
+def test_no_interrupt_is_lost_while_software_clears_the_last_one():
+    """In whatever cycle of the write it comes: IRQ_STATUS stays set, or STATUS tells it right after the write."""
+    dut = control()
+    port, bus = dut.s_axi_ctrl, Bus(dut.s_axi_ctrl)
+    kept = []
+
+    async def clear(ctx, cause, cycle):
+        """Write IRQ_STATUS; address and data are accepted in cycle 0."""
+        ctx.set(port.awaddr, 0x14)
+        ctx.set(port.wdata, 1)
+        ctx.set(port.wstrb, 1)
+        ctx.set(port.bready, 1)
+        for now in range(3):
+            for valid in (port.awvalid, port.wvalid):
+                ctx.set(valid, now == 0)
+            ctx.set(cause, now == cycle)
+            await ctx.tick()
+        ctx.set(port.bready, 0)
+        ctx.set(cause, 0)
+
+    async def bench(ctx):
+        await bus.write(ctx, 0x10, 1)
+        for cause in (dut.done, dut.error):
+            for cycle in range(3):
+                await bus.write(ctx, 0x08, 1)
+                await clear(ctx, cause, cycle)
+                status = await bus.read(ctx, 0x0C)
+                kept.append(await bus.read(ctx, 0x14))
+                assert kept[-1] == ctx.get(dut.irq)
+                assert status & 0b110
+                ctx.set(dut.done, 1)
+                await ctx.tick()
+                ctx.set(dut.done, 0)
+
+    simulate(dut, bench)
+    assert kept == [0, 1, 1] * 2, "written at the end of cycle 1: what comes then stays"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_reads_and_writes_at_once(seed):
+    """A reader and a writer that do not know of each other, pausing at random: R has the values of the cycle of AR,
+    and what is written has changed the bytes with a strobe, and no others, when B comes."""
+    print(f"seed {seed}")
+    dut = control()
+    port, rng = dut.s_axi_ctrl, random.Random(seed)
+    shown = {0x18: dut.prog_addr, 0x1C: dut.prog_beats}
+    shown |= {0x20 + 4 * i: base for i, base in enumerate(dut.base)}
+    shown |= {0x80 + 4 * i: base for i, base in enumerate(dut.weight_base)}
+    model, asked, answers, reading = dict.fromkeys(shown, 0), [], [], [True]
+
+    async def watch(ctx):
+        signals = port.arvalid & port.arready, port.araddr, port.rvalid & port.rready, port.rdata
+        async for _clk, _rst, ar, address, r, data, *values in ctx.tick().sample(*signals, *shown.values()):
+            now = dict(zip(shown, values, strict=True))
+            if r:
+                answers.append(data)
+            if ar:
+                asked.append(now.get(address & ~3, 0))
+
+    async def read(ctx):
+        bus = Bus(port, seed, 0.4)
+        for _ in range(60):
+            await bus.read(ctx, rng.choice([*shown, 0xF0, 0x3C]) | rng.randrange(4))
+        reading.clear()
+
+    async def write(ctx):
+        bus = Bus(port, seed + 100, 0.4)
+        while reading:
+            address, value, strobe = rng.choice([*shown, 0xF0, 0x04]), rng.getrandbits(32), rng.randrange(16)
+            await bus.write(ctx, address | rng.randrange(4), value, strobe)
+            if address in shown:
+                mask = sum(0xFF << 8 * i for i in range(4) if strobe >> i & 1)
+                mask &= 0xFFFFF if address == 0x1C else 0xFFFFFFFF
+                model[address] = model[address] & ~mask | value & mask
+            assert {at: ctx.get(signal) for at, signal in shown.items()} == model
+
+    simulate(dut, write, read, watch)
+    assert len(answers) == 60 and answers == asked
+    assert len(set(answers)) > 15
+
+
 def test_first_error_is_kept():
     """An error interrupts at once; the machine is busy until done, and the next start clears the error."""
     dut = control()

@@ -1,11 +1,12 @@
 """Errors on the whole machine: a code and a command, no hang, and after a reset the machine is as good as new."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from arch_model.errors import SimulatorError
-from mapper.isa import SLOT_BYTES, Opcode
+from mapper.isa import SLOT_BYTES, Command, Opcode
 from rtl.errors import MEANING, ErrorCode, error_table
 from sim.bench import Bench, Job, build
 from sim.simulators import find_simulator
@@ -70,6 +71,61 @@ def test_an_error_response(code, address, answer, net, bench):
     assert failing(bench, net, program=program, error_range=answer) == (code, number)
 
 
+@pytest.mark.parametrize("code", PORTS, ids=lambda code: code.name)
+def test_after_an_error_response_the_machine_can_be_started_without_a_reset(code, net, bench):
+    """At the first, a middle and the last beat of a command's transfers, of the first and the last command that has
+    any: the Program runs to its end, one interrupt for the error and one for that, and the next start is a sound run.
+    """
+    opcode, field, has = PORTS[code]
+    prefix = field.removesuffix("addr")
+    for which in (0, -1):
+        at, number = index(net, opcode, has, which)
+        command = net.program.commands[at]
+        runs = command["runs" if opcode is Opcode.LOAD_WGT else "groups"]
+        run, stride = command[f"{prefix}run_beats"] * BEAT, command[f"{prefix}run_stride"]
+        last = UNUSED + (runs - 1) * stride + run - BEAT
+        middle = UNUSED + runs // 2 * stride + run // BEAT // 2 * BEAT
+        program = net.edited(at, **{field: UNUSED})
+        for beat in dict.fromkeys((UNUSED, middle, last)):
+            failed = {"program": program, "error_range": (beat, beat + BEAT), "until_over": True}
+            result = bench.run(net.job(**failed, dump=(0, 0), stall=which & 90))
+            assert (result.status, result.error_command) == (code << 8 | 0b110, number), f"beat at 0x{beat:x}"
+            assert result.counters["COMMANDS"] == len(net.program.commands)
+            net.assert_right(bench.run(net.job(stall=0)))
+
+
+def test_of_several_error_responses_the_first_is_kept(net, bench):
+    """Every beat of the last loads fails, and of the last results."""
+    fields = {}
+    for opcode, field, has in PORTS.values():
+        fields.setdefault(index(net, opcode, has, -1)[0], {})[field] = BEYOND
+    commands = list(net.program.commands)
+    for at, changed in fields.items():
+        commands[at] = Command(commands[at].opcode, {**commands[at].fields, **changed})
+    program = replace(net.program, commands=tuple(commands)).encode()
+    result = bench.run(net.job(program=program, dump=(0, 0), until_over=True))
+    first = min(PORTS, key=lambda code: index(net, PORTS[code][0], PORTS[code][2], -1)[0])
+    _, number = index(net, PORTS[first][0], PORTS[first][2], -1)
+    assert (result.status, result.error_command) == (first << 8 | 0b110, number)
+    net.assert_right(bench.run(net.job()))
+
+
+@pytest.mark.parametrize("what", ["opcode", "address", "deadlock"])
+def test_a_start_of_a_machine_that_only_a_reset_helps_is_ignored(what, net, bench):
+    at, _ = index(net, Opcode.LOAD_WGT, "signal_full", 0)
+    job = {
+        "opcode": {"program": bytes([9]) + net.program.encode()[1:]},
+        "address": {"program": b"", "program_address": 0x1002},
+        "deadlock": {"program": net.edited(at, signal_full=0), "patience_cycles": 2000},
+    }[what]
+    first = bench.run(net.job(dump=(0, 0), **job))
+    assert first.status & 0b111 == 0b101
+    again = bench.run(net.job(dump=(0, 0), watchdog_cycles=3000, may_hang=True))
+    assert (again.status, again.error_command) == (first.status, first.error_command)
+    assert again.counters["COMMANDS"] == first.counters["COMMANDS"]
+    assert again.counters["CYCLES"] > first.counters["CYCLES"] + 3000, "not started anew"
+
+
 @pytest.mark.parametrize("address", [UNUSED, BEYOND])
 def test_an_error_response_to_the_program(address, net, bench):
     inside = {"error_range": (UNUSED, UNUSED + BEAT)} if address == UNUSED else {}
@@ -124,6 +180,47 @@ def test_sizes_that_contradict_each_other(net, bench):
     at, _ = index(net, Opcode.STORE, "use_a", 0)
     beats = net.program.commands[at]["run_beats"]
     assert failing(bench, net, program=net.edited(at, run_beats=beats + 3), patience_cycles=2000)[0] == ErrorCode.STUCK
+
+
+def test_a_program_that_ends_too_early(net, bench):
+    """END where a PASS was: the tokens of what came before it are left, and the next Program would find them."""
+    at, _ = index(net, Opcode.PASS, "wait_weights", 0)
+    commands = (*net.program.commands[:at], Command(Opcode.END, {}))
+    program = replace(net.program, commands=commands).encode()
+    assert failing(bench, net, program=program, program_beats=len(program) // BEAT) == (ErrorCode.LEFT_OVER, at + 1)
+
+
+@pytest.mark.parametrize(
+    ("opcode", "field"),
+    [
+        (Opcode.LOAD_ACT, "signal_full"),
+        (Opcode.LOAD_WGT, "signal_full"),
+        (Opcode.PASS, "signal_weights"),
+        (Opcode.PASS, "signal_sb"),
+        (Opcode.PASS, "signal_out"),
+        (Opcode.STORE, "signal_free"),
+        (Opcode.STORE, "signal_stored"),
+    ],
+)
+def test_a_token_too_many(opcode, field, net, bench):
+    """Each of the seven: the last command that signals it is there a second time, and waits for nothing."""
+    at, _ = index(net, opcode, field, -1)
+    commands = list(net.program.commands)
+    alone = {name: value for name, value in commands[at].fields.items() if not name.startswith(("wait_", "signal_"))}
+    commands.insert(at + 1, Command(opcode, {**alone, field: 1}))
+    program = replace(net.program, commands=tuple(commands)).encode()
+    error = failing(bench, net, program=program, program_beats=len(program) // BEAT, patience_cycles=2000)
+    assert error == (ErrorCode.LEFT_OVER, len(commands))
+
+
+@pytest.mark.parametrize(("field", "more"), [("run_beats", -1), ("b_run_beats", 5)])
+def test_data_that_no_command_takes(field, more, net, bench):
+    """The STORE of most beats with an operand b writes one fewer than its rows have, or reads more of b."""
+    stores = [i for i, c in enumerate(net.program.commands) if c.opcode is Opcode.STORE and c["use_b"]]
+    at = max(stores, key=lambda i: net.program.commands[i]["run_beats"])
+    value = net.program.commands[at][field] + more
+    code, _ = failing(bench, net, program=net.edited(at, **{field: value}), patience_cycles=2000)
+    assert code in (ErrorCode.LEFT_OVER, ErrorCode.STUCK)
 
 
 def test_a_stripe_that_is_not_whole_bursts():

@@ -221,7 +221,7 @@ def test_pass_needs_room_in_both_queues(held):
     assert trace["held"][0] == trace["other"][0]  # the same cycle
 
 
-def failing(size, text, beats, bad=(), limits=(), misplaced=False):
+def failing(size, text, beats, bad=(), limits=(), misplaced=False, left_over=False):
     """Run until the error; how many commands left, what the error is, and that it stays."""
     dut = Fetch(beat_bytes=size, max_burst=8, limits=limits)
     memory = AxiMemory(8192, size, 8)
@@ -233,6 +233,7 @@ def failing(size, text, beats, bad=(), limits=(), misplaced=False):
 
     async def bench(ctx):
         ctx.set(dut.misplaced, misplaced)
+        ctx.set(dut.left_over, left_over)
         await start(ctx, dut, 0, beats)
         await ctx.tick().until(dut.error != 0)
         codes.append(ctx.get(dut.error))
@@ -295,6 +296,12 @@ def test_limits_of_other_opcodes_and_of_what_is_not_reached_do_not_matter():
     limit = Limit(Opcode.STORE, "groups", "", low=1)
     text = encoded([Command(Opcode.LOAD_ACT, {}), Command(Opcode.PASS, {})], 32)
     assert failing(32, text, len(text) // 32, limits=[limit]) == (2, [2, 2])
+
+
+def test_what_is_left_over_at_the_end():
+    """Before the end it means nothing: all three commands leave, and END is read."""
+    text = encoded(program(random.Random(1), 3), 32)
+    assert failing(32, text, len(text) // 32, left_over=True) == (4, [11, 11])
 
 
 def test_a_misplaced_start():

@@ -152,6 +152,7 @@ def test_random_commands(seed):
             while ctx.get(dut.busy):
                 await ctx.tick()
             assert memory.data == expected, f"command {i}: {c}"
+            assert not ctx.get(dut.left_over)
 
     async def tokens(ctx):
         await token_feed(ctx, dut.out_full, 1000, random.Random(seed), stall)
@@ -214,6 +215,25 @@ def test_waits_for_its_token():
     simulate(dut, bench, lambda ctx: memory.write(ctx, dut.axi_write), trace)
     assert trace["take"] == [20] and trace["busy"][0] == 21
     assert len(trace["free"]) == 1 and trace["stored"] == [trace["busy"][-1]]
+
+
+@pytest.mark.parametrize(("field", "more"), [("run_beats", -1), ("groups", 0), ("b_run_beats", 9)])
+def test_what_a_command_leaves_over_is_told(field, more):
+    """A beat fewer than its rows fill, or more of b than they have; of a sound command nothing is left."""
+    dut = Store(cp=4, nb=1, beat_bytes=4, max_burst=4)
+    memory = AxiMemory(4 * REGION, 4, 4)
+    c = command(random.Random(2), 4, 1, 4, 1, 0, groups=2, use_a=0, use_b=1, pool=0)
+    trace = Trace(told=dut.left_over)
+
+    async def bench(ctx):
+        await stream_put(ctx, dut.command, [c | {field: c[field] + more}])
+        while ctx.get(dut.busy):
+            await ctx.tick()
+        before = len(trace["told"])
+        await ctx.tick().repeat(200)
+        assert len(trace["told"]) - before == (200 if more else 0)
+
+    simulate(dut, bench, *ports(dut, memory), trace)
 
 
 @pytest.mark.parametrize("which", ["error_b", "error_out"])
