@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-import pandas as pd
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
@@ -55,8 +54,10 @@ def main(accelerator: str, count: int, seed: int, simulator: str, out: Path) -> 
                 writer.write({"number": number, "kind": kind, "stall": stall, "end": end, "what": spoilt.what})
     except (FastSwitchError, AssertionError) as error:
         raise SystemExit(f"after {ends.total()} Programs: {error}") from None
-    table = pd.Series(ends).unstack(fill_value=0)
-    click.echo(table.reindex(kinds).to_markdown())
+    columns = sorted({end for _, end in ends})
+    click.echo("| spoilt | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1))
+    for kind in kinds:
+        click.echo(f"| {kind} | " + " | ".join(str(ends[kind, end] or "") for end in columns) + " |")
 
 
 if __name__ == "__main__":
