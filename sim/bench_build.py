@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from arch_model.errors import SimulatorError
 from sim import bench_ports, power_up
 from sim.bench_ports import machine_verilog
 from sim.power_up import with_random_memories
-from sim.simulators import TIMESCALE, Simulator
+from sim.simulators import TIMESCALE, Simulator, cache_folder
 
 VERILOG = Path(__file__).parent / "verilog"
 ROOMS = Path(__file__).parent.parent
@@ -38,6 +37,10 @@ _DONE = "built.json"
 # cocotb's runner marks every signal public, which keeps Verilator from optimising; bench.v marks the few that
 # Python touches.
 _VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal")
+# C++ in one file is compiled without precompiled headers, which take longer than they spare in a small machine. That of
+# a large one is better compiled in parallel.
+_SMALL_BYTES = 1_200_000
+_SMALL_ARGS = ("--output-split", "0", "--output-split-cfuncs", "20000")
 _TRACE_ARGS = ("--trace-fst",)
 _COVERAGE_ARGS = ("--coverage-line",)  # statements and branches
 
@@ -106,11 +109,12 @@ def build(
     dram_bytes: int = MOST_BYTES,
     coverage: bool = False,
 ) -> Build:
-    """Return the simulation of ``accelerator``, from ``build_dir`` (default :func:`cache_folder`) if it is there.
+    """Return the simulation of ``accelerator``, from ``build_dir`` if it is there.
 
-    ``trace``: able to write a waveform file, which makes every run slower. ``dram_bytes``: how much of the
-    accelerator's DRAM is simulated at most. ``coverage`` (Verilator's): every Bench leaves ``coverage.dat``
-    in its folder, for :mod:`sim.coverage`. Raises SimulatorError if the compiler fails, with the end of its log.
+    ``build_dir``: default ``sim`` in :func:`~sim.simulators.cache_folder`. ``trace``: able to write a waveform file,
+    which makes every run slower. ``dram_bytes``: how much of the accelerator's DRAM is simulated at most. ``coverage``
+    (Verilator's): every Bench leaves ``coverage.dat`` in its folder, for :mod:`sim.coverage`. Raises SimulatorError if
+    the compiler fails, with the end of its log.
     """
 
     def write_verilog(folder: Path) -> Sequence[Path]:
@@ -148,12 +152,6 @@ def build_verilog(
     return made
 
 
-def cache_folder() -> Path:
-    """Return where builds are kept unless one says otherwise: ``fastswitch`` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fastswitch" / "sim"
-
-
 @contextmanager
 def _place(
     build_dir: Path | None,
@@ -175,7 +173,7 @@ def _place(
         **({"coverage": True} if coverage else {}),
     }
     text = json.dumps(facts, sort_keys=True)
-    base = cache_folder() if build_dir is None else build_dir
+    base = cache_folder() / "sim" if build_dir is None else build_dir
     folder = base.absolute() / f"{simulator.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if " " in str(folder):
         raise SimulatorError(f"build folder is {str(folder)!r}; a path without a space is what make can build in")
@@ -214,7 +212,7 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
                 sources=[*sorted(hdl, key=lambda path: path.suffix != ".vlt"), *sorted(VERILOG.glob("*.v"))],
                 hdl_toplevel=TOP,
                 parameters=made.memory.parameters(),
-                build_args=[*made.simulator.build_args, *_build_args(made)],
+                build_args=[*made.simulator.build_args, *_build_args(made, sum(path.stat().st_size for path in hdl))],
                 build_dir=made.folder,
                 timescale=TIMESCALE,
                 waves=made.trace,
@@ -227,11 +225,12 @@ def _compile(made: Build, sources: Sequence[Path]) -> None:
             ) from None
 
 
-def _build_args(made: Build) -> tuple[str, ...]:
+def _build_args(made: Build, verilog_bytes: int) -> tuple[str, ...]:
     if made.simulator.kind != "verilator":
         return ()
     trace, coverage = (_TRACE_ARGS if made.trace else ()), (_COVERAGE_ARGS if made.coverage else ())
-    return (*_VERILATOR_ARGS, *trace, *coverage)
+    small = _SMALL_ARGS if verilog_bytes < _SMALL_BYTES else ()
+    return (*_VERILATOR_ARGS, *small, *trace, *coverage)
 
 
 def last_lines(log: Path, count: int = 6) -> str:

@@ -22,6 +22,7 @@ from typing import Literal
 from find_libpython import find_libpython
 
 from arch_model.errors import SimulatorError
+from sim.object_cache import launcher
 
 Kind = Literal["verilator", "icarus"]
 Version = tuple[int, ...]
@@ -119,6 +120,12 @@ _HINTS: Mapping[Kind, str] = {
     "packages make, g++ and perl",
     "icarus": "install the Debian package iverilog",
 }
+
+
+def cache_folder() -> Path:
+    """Return where what was compiled is kept: ``fastswitch`` in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "fastswitch"
 
 
 def find_simulator(name: str | None = None) -> Simulator:
@@ -237,10 +244,22 @@ def _icarus() -> Simulator | str:
 def _make_env(variables: Mapping[str, str]) -> dict[str, str]:
     """Return what the environment needs for the ``make`` that a Verilator build runs.
 
-    MAKEFLAGS of a ``make`` above us would carry its own variables and job server into this one: replaced.
+    MAKEFLAGS of a ``make`` above us would carry its own variables and job server into this one: replaced. An OBJCACHE
+    of the user's, such as ccache, stays.
     """
     flags = {"OPT_FAST": "-O2", "OPT_GLOBAL": "-O2", **variables}
-    return {"MAKEFLAGS": " ".join(f"{name}={value}" for name, value in flags.items())}
+    if "OBJCACHE" not in os.environ:
+        flags["OBJCACHE"] = launcher(cache_folder() / "verilator")
+    return {"MAKEFLAGS": " ".join(f"{name}={_for_make(value)}" for name, value in flags.items())}
+
+
+def _for_make(value: str) -> str:
+    """Write a variable's value as ``make`` itself does in MAKEFLAGS.
+
+    >>> _for_make("ccache $HOME")
+    'ccache\\\\ $$HOME'
+    """
+    return re.sub(r"([\\\s])", r"\\\1", value.replace("$", "$$"))
 
 
 def _lacking_tools() -> str:

@@ -197,7 +197,7 @@ def test_cocotb_runs(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("MAKEFLAGS", "-n --jobserver-auth=88,89")  # as left by a make above
     args = tool.show_only({"bench": ["start", "done", "last"]}, tmp_path)
-    split = ["--output-split", "200", "-CFLAGS", "-O0"] if kind == "verilator" else []
+    split = ["--output-split", "200"] if kind == "verilator" else []
     runner = get_runner(tool.kind)
     with tool.active():
         runner.build(
