@@ -17,16 +17,6 @@ from sim.bench import Job, JobResult
 from sim.reference import run_layers
 from tests.sim.random_nets import random_residual_net
 
-TINY = Accelerator.load("tiny")
-# Beats over two ports, four pixels a word.
-WIDE = TINY.replace(
-    name="wide",
-    array={"kp": 5, "cp": 2},
-    axi={"data_bits": 64, "max_burst": 8, "stripes": 2, "pixels": 4},
-    dram={"cycles_per_beat": 1, "latency_cycles": 9},
-    buffers={"pb_bytes": 4_500, "db_bytes": 5_400, "sb_bytes": 18_432, "zsb_bytes": 2_560},
-)
-
 
 class Net:
     """A random residual network on a machine: every unit and every port has work."""

@@ -6,7 +6,8 @@ import pytest
 
 from sim.bench import Bench, build
 from sim.simulators import find_simulator
-from tests.rtl.machine_jobs import TINY, WIDE, Net
+from tests.machines import TINY, WIDE
+from tests.rtl.machine_jobs import Net
 
 
 @pytest.fixture(scope="module", params=[TINY, WIDE], ids=lambda a: a.name)

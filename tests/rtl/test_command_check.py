@@ -8,8 +8,8 @@ from amaranth.sim import Simulator
 from mapper.isa import FIELDS, Command, Opcode
 from mapper.limits import first_broken, limits
 from rtl.command_check import CommandCheck
+from tests.machines import TINY, WIDE
 from tests.mapper.test_limits import CASES, LEGAL
-from tests.rtl.machine_jobs import TINY, WIDE
 
 CHECKED = (Opcode.LOAD_ACT, Opcode.LOAD_WGT, Opcode.PASS, Opcode.STORE)
 

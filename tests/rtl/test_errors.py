@@ -10,7 +10,8 @@ from mapper.isa import SLOT_BYTES, Command, Opcode
 from rtl.errors import MEANING, ErrorCode, error_table
 from sim.bench import Bench, Job, build
 from sim.simulators import find_simulator
-from tests.rtl.machine_jobs import TINY, WIDE, Net
+from tests.machines import TINY, WIDE
+from tests.rtl.machine_jobs import Net
 
 UNUSED = 0x200000  # DRAM in which the network has nothing
 BEYOND = 0x40000000

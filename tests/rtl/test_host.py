@@ -10,7 +10,8 @@ from rtl.registers import ADDRESS, COUNTERS
 from sim.bench import build
 from sim.rtl_device import RtlDevice
 from sim.simulators import find_simulator
-from tests.rtl.machine_jobs import TINY, Net
+from tests.machines import TINY
+from tests.rtl.machine_jobs import Net
 
 BUSY, DONE = 0b001, 0b010
 

@@ -14,7 +14,7 @@ import pytest
 from arch_model.errors import SimulatorError
 from rtl.generate import write_verilog
 from sim.simulators import find_simulator
-from tests.rtl.machine_jobs import TINY, WIDE
+from tests.machines import TINY, WIDE
 
 WAIVERS = Path(__file__).parents[2] / "rtl" / "fastswitch.vlt"
 WAIVER = re.compile(r'lint_off -rule (\w+) -file "\*\.v" -match "(.*)"')

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from arch_model.accelerator import Accelerator
 from arch_model.layer import INPUT, Kind, Layer
 from mapper.compile import compile_layer, compile_subnet, single_layer
 from mapper.dram_image import image_segment, weights_segments, zsb_segments
@@ -16,18 +15,8 @@ from sim.cosim import random_quant
 from sim.outcome import run_program
 from sim.reference import run_layers
 from sim.simulators import find_simulator
+from tests.machines import TINY, WIDE
 from tests.sim.random_nets import random_residual_net
-
-TINY = Accelerator.load("tiny")
-# The same machine with other numbers: KP > CP and not a multiple, beats wider than a pixel and over two ports, those of
-# weights over four, one a cycle, four pixels a word, and a DRAM far away.
-WIDE = TINY.replace(
-    name="wide",
-    array={"kp": 6, "cp": 4},
-    axi={"data_bits": 64, "max_burst": 8, "stripes": 2, "weight_stripes": 4, "pixels": 4},
-    dram={"cycles_per_beat": 1, "latency_cycles": 40},
-    buffers={"pb_bytes": 4_500, "db_bytes": 5_400, "sb_bytes": 18_432, "zsb_bytes": 2_560},
-)
 
 
 @pytest.fixture(scope="module", params=[TINY, WIDE], ids=lambda a: a.name)

@@ -26,8 +26,8 @@ from sim.bench import Build, build
 from sim.reference import run_layers
 from sim.rtl_device import RtlDevice
 from sim.simulators import find_simulator
+from tests.machines import WIDE
 from tests.rtl.driver.packages import DEEPER, FASHION, SMALL, TINY, WEIGHTS, fashion_package, part_of
-from tests.sim.test_outcome import WIDE
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,6 @@ def test_two_subnets_with_a_subgraph(kind: str, built: Build, package: Package) 
             assert not result.counts.differences()
 
 
-@pytest.mark.slow  # another build
 def test_memory_in_two_stripes() -> None:
     with RtlDevice(build(WIDE, find_simulator())) as device:
         driver = Driver(device, make_package(FASHION, WEIGHTS, WIDE, [SMALL], {"stem": part_of(SMALL, range(1))}))
