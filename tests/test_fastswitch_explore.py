@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from sim.explore import load_study
+from tests.sim.explore.session import alive
 from tests.test_fastswitch import call
 
 NET = ("--space", "fashion", "--subnets", "fashion-d111-w222", "--accelerator", "tiny", "--no-report")
@@ -29,7 +30,9 @@ def test_a_grid_is_priced_and_written(capsys: pytest.CaptureFixture[str], tmp_pa
     assert err.splitlines()[0] == "pricing points ..."
     found = load_study(tmp_path / "study").points
     assert len(found) == 9 and list(found)[-2:] == ["latency", "dsp"]
-    assert f"{found['latency'].min():.4g} to {found['latency'].max():.4g}" in text
+    microseconds = 1e6 * found["latency"]
+    assert lines["latency"].strip() == f"{microseconds.min():.4g} to {microseconds.max():.4g} µs"
+    assert lines["dsp"].strip() == f"{found['dsp'].min():.0f} to {found['dsp'].max():.0f}"
     assert call(capsys, "explore", *words)[:2] == (0, text)  # again: nothing to do
 
 
@@ -60,7 +63,7 @@ def test_when_nothing_is_legal_it_says_why(capsys: pytest.CaptureFixture[str], t
         ((*NET, "--vary", "WIDTH=3"), "knob WIDTH does not exist; give some of KP, CP"),
         ((*NET, "--vary", "PB=8"), "knob PB: '8' has no unit"),
         ((*SMALL, "--objectives", "speed"), "objective speed does not exist; give some of latency"),
-        ((*SMALL, "--sampler", "random"), "points is None; the sampler random needs to know how many"),
+        ((*SMALL, "--sampler", "random"), "points is not given; the sampler random needs to know how many"),
         ((*SMALL, "--backend", "spark"), "backend is spark; give one of joblib[:N]"),
         ((*SMALL, "--accelerator", "nope"), "accelerator nope is neither a file nor a preset"),
         ((*SMALL, "--space", "nope"), "SuperNet nope does not exist"),
@@ -104,24 +107,11 @@ def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) ->
             assert f"of 2,700 points are in {folder}, the same command goes on with them" in last
             assert "Traceback" not in err
         deadline = time.monotonic() + 60
-        while _alive(child.pid):
-            assert time.monotonic() < deadline, f"workers live on: {_alive(child.pid)}"
+        while alive(child.pid):
+            assert time.monotonic() < deadline, f"workers live on: {alive(child.pid)}"
             time.sleep(0.1)
     done = subprocess.run([*command, str(folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = load_study(folder).points
     assert len(found) == 2700
     pd.testing.assert_frame_equal(found.loc[points.index], points, check_exact=True)
-
-
-def _alive(session: int) -> list[str]:
-    """Processes of a session that are not dead."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(stat.parent.name)
-    return found

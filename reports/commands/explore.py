@@ -27,7 +27,8 @@ from reports.terminal import counting, show_summary
     "--vary",
     required=True,
     metavar='"KNOB=VALUES ..."',
-    help="What is varied: KP, CP, PB, DB, SB, OB, OUT, ZSB, CLOCK, DRAM, LATENCY, INTERVAL, BITS, STRIPES, PIXELS; "
+    help="What is varied: KP, CP, PB, DB, SB, OB, OUT, ZSB, CLOCK, DRAM, LATENCY, INTERVAL, BITS, STRIPES, WSTRIPES, "
+    "PIXELS; "
     "values as 8,16,32 or start:stop:step, sizes with a unit such as MB, KiB, GB/s, MHz.",
 )
 @click.option(
@@ -93,6 +94,7 @@ def command(
 
     Points are on disk as they come. Killed at any moment and started again, it goes on and repeats none of them.
     """
+    from reports.explore.quantities import quantity_range
     from sim.explore import explore, load_study, pareto_front
     from sim.explore.price import left_out_of
 
@@ -127,7 +129,7 @@ def command(
     if legal:
         summary["on the Pareto front"] = int(pareto_front(table, names).sum())
         for name in names:
-            summary[name] = f"{table[name].min():.4g} to {table[name].max():.4g}"
+            summary[name] = quantity_range(name, table[name])
     show_summary(summary)
     for kind, layers in left_out_of(study.nets).items():
         click.echo(f"note: {layers} {kind} layers of the SubNets are not counted", err=True)

@@ -40,6 +40,18 @@ class Scale:
         return f"{text} {self.unit}".strip()
 
 
+def quantity_range(name: str, values: Iterable[float]) -> str:
+    """The least and most of an objective, in one unit, of those that are numbers.
+
+    >>> quantity_range("latency", [0.0004, 0.00062, float("nan")]), quantity_range("dsp", [108, 1300])
+    ('400 to 620 µs', '108 to 1,300')
+    """
+    numbers = [value for value in values if math.isfinite(value)]
+    scale = scale_of(numbers, MEASURES[name][1])
+    least, most = Scale(scale.factor, "").write(min(numbers)), scale.write(max(numbers))
+    return f"{least} to {most}"
+
+
 def value_labels(values: Sequence[float], unit: str) -> list[str]:
     """The values of a knob, exactly: in one unit, or each in its own where one would need more than four digits.
 

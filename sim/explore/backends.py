@@ -79,30 +79,30 @@ class _Joblib:
         from joblib import Parallel, delayed
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-        parallel = Parallel(n_jobs=self.workers, return_as="generator_unordered", batch_size=1)
+        parallel = Parallel(
+            n_jobs=self.workers,
+            return_as="generator_unordered",
+            batch_size=1,
+            initializer=_end_with,
+            initargs=(os.getpid(),),
+        )
         try:
-            yield from parallel(delayed(_tied)(function, task, os.getpid()) for task in tasks)
+            yield from parallel(delayed(function)(task) for task in tasks)
         except TerminatedWorkerError:
             raise ExploreError(
                 "a worker process was killed (out of memory?); finished points are kept, the same command goes on"
             ) from None
 
 
-_watched: set[int] = set()
-
-
-def _tied(function: Callable[[T], R], task: T, parent: int) -> R:
-    """``function(task)`` in a worker that ends soon after ``parent`` does; joblib's own live on for minutes."""
+def _end_with(parent: int) -> None:
+    """End this worker soon after ``parent`` ends; one that waits for its first task would wait for ever."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    if parent not in _watched and os.getppid() == parent:
-        _watched.add(parent)
-        threading.Thread(target=watch, daemon=True).start()
-    return function(task)
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Ray:

@@ -76,6 +76,8 @@ def parse_vary(text: str) -> tuple[Knob, ...]:
     knobs: dict[str, Knob] = {}
     for part in text.split():
         name, equals, values = part.partition("=")
+        if not equals and name not in FIELDS and knobs:
+            raise ExploreError(f"{part!r} is no KNOB=VALUES; write a knob's values and their unit without blanks")
         if name not in FIELDS:
             near = difflib.get_close_matches(name.upper(), FIELDS, 1)
             hint = f"did you mean {near[0]}? " if near else ""
@@ -101,7 +103,7 @@ def _values(name: str, text: str) -> tuple[Number, ...]:
         found = _NUMBER.fullmatch(part)
         if not found:
             raise ExploreError(f"knob {name}: {part!r} is no number{_units(unit)}")
-        last = found[2] or last
+        last = re.sub("^k(?=B)", "K", found[2]) or last
         number = Fraction(found[1].replace("_", ""))
         numbers.insert(0, number * _scale(name, unit, last, part, number))
     if ranged:

@@ -117,7 +117,8 @@ def _asked(
     if sampler == "grid" and points is not None:
         raise ExploreError(f"points is {points}; a grid has all of them, so give no points or another sampler")
     if sampler != "grid" and (points is None or points < 1):
-        raise ExploreError(f"points is {points}; the sampler {sampler} needs to know how many, 1 or more")
+        given = "not given" if points is None else points
+        raise ExploreError(f"points is {given}; the sampler {sampler} needs to know how many, 1 or more")
     if seed < 0:
         raise ExploreError(f"seed is {seed}; give at least 0")
     knobs = parse_vary(vary)
@@ -182,14 +183,27 @@ def _difference(one: Any, other: Any) -> tuple[str, str]:
     """Where two values differ, in short."""
     while True:
         if isinstance(one, dict) and isinstance(other, dict):
-            key = next(key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key))
+            name, key = one.get("name"), next(k for k in dict.fromkeys([*one, *other]) if one.get(k) != other.get(k))
             one, other = one.get(key), other.get(key)
+            if key == "values":  # of a knob
+                return f"{name}={_values(one)}", f"{name}={_values(other)}"
             if not isinstance(one, dict | list) and key != "name":
                 return f"{key} {_short(one)}", f"{key} {_short(other)}"
         elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
             one, other = next((a, b) for a, b in zip(one, other, strict=True) if a != b)
         else:
             return _short(one), _short(other)
+
+
+def _values(values: list[float]) -> str:
+    """Of a knob, in short.
+
+    >>> _values([8, 16, 32]), _values(list(range(100)))
+    ('8,16,32', '0 to 99 (100 values)')
+    """
+    if len(values) <= 8:
+        return ",".join(f"{value:.15g}" for value in values)
+    return f"{min(values):.15g} to {max(values):.15g} ({len(values)} values)"
 
 
 def _short(value: Any) -> str:
@@ -307,7 +321,7 @@ class _Run:
         return replace(self.study, points=self.done).points
 
 
-_CORE = ("KP", "CP", "DRAM", "CLOCK", "LATENCY", "INTERVAL", "BITS", "STRIPES", "PIXELS")
+_CORE = ("KP", "CP", "DRAM", "CLOCK", "LATENCY", "INTERVAL", "BITS", "STRIPES", "WSTRIPES", "PIXELS")
 """Knobs that change what a layer costs however it is cut."""
 
 

@@ -128,8 +128,10 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
             yield connection
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError as error:
         raise ExploreError(f"study {path}: {error}; give a folder that can be written, or another --out") from None
+    except sqlite3.DatabaseError as error:
+        raise ExploreError(f"study {path} cannot be read ({error}); restore it or give another --out") from None
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -170,10 +172,13 @@ def read_points(folder: Path) -> pd.DataFrame:
     """All points of a folder in order, one row each, without any that is there twice."""
     whole = folder / POINTS
     files = [*([whole] if whole.exists() else []), *sorted((folder / PARTS).glob("[!.]*.parquet"))]
-    try:
-        tables = [pq.read_table(file, partitioning=None) for file in files]
-    except (OSError, pa.ArrowException) as error:
-        raise ExploreError(f"study {folder}: a table of points cannot be read ({error}); remove it") from None
+    tables = []
+    for file in files:
+        try:
+            tables.append(pq.read_table(file, partitioning=None))
+        except (OSError, pa.ArrowException) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ExploreError(f"points in {file} cannot be read ({first}); remove it to have them priced anew") from None
     if not tables:
         return pd.DataFrame()
     frame: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 
 from sim.explore import ExploreError, explore, run
 from sim.explore.backends import cores, open_backend
+from tests.sim.explore.session import alive
 
 VARY = "KP=2,4,8 CP=3,5 PB=0:96KB:48KB SB=1,54KB DRAM=600,1200MB/s"
 
@@ -64,6 +68,31 @@ def test_joblib_says_that_a_worker_died_and_goes_on(
     with pytest.raises(ExploreError, match=r"a worker process was killed .*finished points are kept, the same command"):
         killed(monkeypatch, tmp_path, "joblib:2")
     pd.testing.assert_frame_equal(explored(tmp_path / "out", "joblib:1"), alone, check_exact=True)
+
+
+def test_workers_that_never_had_a_task_end_with_their_parent(tmp_path: Path) -> None:
+    script = f"""
+import time
+from pathlib import Path
+from sim.explore.backends import open_backend
+
+def work(task):
+    Path({str(tmp_path / "begun")!r}).touch()
+    time.sleep(600)
+
+with open_backend("joblib:3") as backend:
+    list(backend.map(work, [0]))
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    while not (tmp_path / "begun").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 60
+    while alive(parent.pid):
+        assert time.monotonic() < deadline, f"workers live on: {alive(parent.pid)}"
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("backend,module", [("ray:2", "ray"), ("dask:2", "distributed")])

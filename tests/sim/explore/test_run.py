@@ -86,7 +86,8 @@ def test_a_study_that_is_there_is_read_and_one_with_more_points_goes_on(tmp_path
 @pytest.mark.parametrize(
     "options,words",
     [
-        ({"vary": "KP=2,4"}, "knobs is"),
+        ({"vary": "KP=2,4"}, "knobs is KP=2 there and KP=2,4 here"),
+        ({"vary": "CP=2"}, "knobs is KP there and CP here"),
         ({"subnets": "fashion-d111-w222"}, "subnets is"),
         ({"objectives": ("latency",)}, "objectives is"),
         ({"accelerator": Accelerator.load("tiny").replace(buffers={"sb_bytes": 60_000})}, "sb_bytes 55296 there"),
@@ -123,7 +124,7 @@ def test_points_without_their_study_are_refused(tmp_path: Path) -> None:
     "options,words",
     [
         ({"sampler": "annealing"}, "sampler is annealing; give one of grid, random, nsga2"),
-        ({"sampler": "random"}, "points is None; the sampler random needs to know how many"),
+        ({"sampler": "random"}, "points is not given; the sampler random needs to know how many"),
         ({"points": 5}, "a grid has all of them"),
         ({"objectives": ("speed",)}, "objective speed does not exist"),
         ({"objectives": ("area", "area")}, "objective area is given twice"),

@@ -89,9 +89,22 @@ def test_points_of_parts_and_of_the_whole_are_read_once(tmp_path: Path) -> None:
     assert read_points(tmp_path).index.tolist() == [0, 4, 5]
     write_parquet(rows(0, 1), tmp_path / "points.parquet")
     assert read_points(tmp_path)["KP"].tolist() == [0, 1, 4, 5]
-    (tmp_path / "points" / "d.parquet").write_bytes(b"no table")
-    with pytest.raises(ExploreError, match="a table of points cannot be read"):
-        read_points(tmp_path)
+
+
+def test_a_damaged_part_is_named_and_its_points_are_priced_anew(tmp_path: Path) -> None:
+    def asked() -> pd.DataFrame:
+        return explore("fashion", NETS[0], "KP=2,3", ("latency",), tmp_path, "tiny", backend="joblib:1")
+
+    found = asked()
+    good = tmp_path / "points.parquet"
+    whole = good.read_bytes()
+    for damaged in (b"no table", whole[:-9] + b"\0" + whole[-8:], whole[:4] + bytes(len(whole) - 12) + whole[-8:]):
+        good.write_bytes(damaged)
+        with pytest.raises(ExploreError, match=rf"points in {good} cannot be read .*; remove it to") as error:
+            asked()
+        assert "\n" not in str(error.value)
+    good.unlink()
+    pd.testing.assert_frame_equal(asked(), found, check_exact=True)
 
 
 def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:

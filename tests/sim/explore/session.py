@@ -1,0 +1,18 @@
+"""The processes of a session, to see that none is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def alive(session: int) -> list[str]:
+    """Processes of a session that are not dead."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(stat.parent.name)
+    return found
