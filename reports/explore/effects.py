@@ -52,17 +52,19 @@ def groups_of(values: Floats) -> tuple[list[tuple[float, float]], npt.NDArray[np
     return edges, group[place]
 
 
-def explained(group: npt.NDArray[np.int64], y: Floats) -> float:
-    """The part of the variance of ``y`` (n,) between groups, freed of what chance alone puts there, 0..1.
+def explained(group: npt.NDArray[np.int64], y: Floats, sampled: bool = True) -> float:
+    """The part of the variance of ``y`` (n,) between groups, 0..1.
 
-    Kelley's epsilon squared ("An unbiased correlation ratio measure", PNAS 21, 1935): (B - (k - 1) W / (n - k)) / T,
-    with the sums of squares between k groups, within them, and in total; at least 0. A knob that does nothing gets
-    about 0 however many values it has.
+    With the sums of squares B between k groups, W within them and T in total it is B / T where ``y`` is the whole grid:
+    nothing in it is chance. Of points that were ``sampled``, it is freed of what chance alone puts there, so a knob
+    that does nothing gets about 0 however many values it has: (B - (k - 1) W / (n - k)) / T, at least 0, Kelley's
+    epsilon squared ("An unbiased correlation ratio measure", PNAS 21, 1935).
 
     >>> explained(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 3.0, 3.0]))
     1.0
-    >>> explained(np.array([0, 0, 1, 1]), np.array([1.0, 3.0, 1.0, 3.0]))
-    0.0
+    >>> mixed = np.array([1.0, 3.0, 2.0, 4.0])
+    >>> explained(np.array([0, 0, 1, 1]), mixed), explained(np.array([0, 0, 1, 1]), mixed, sampled=False)
+    (0.0, 0.2)
     """
     count = np.bincount(group)
     total = float(((y - y.mean()) ** 2).sum())
@@ -71,12 +73,13 @@ def explained(group: npt.NDArray[np.int64], y: Floats) -> float:
         return 0.0
     mean = np.bincount(group, y) / np.maximum(count, 1)
     within = float(((y - mean[group]) ** 2).sum())
-    found = (total - within - (groups - 1) * within / (len(y) - groups)) / total
+    chance = (groups - 1) * within / (len(y) - groups) if sampled else 0.0
+    found = (total - within - chance) / total
     return float(np.clip(found, 0.0, 1.0))
 
 
-def effect(group: npt.NDArray[np.int64], objective: Floats) -> Effect:
-    """The effect on one objective (n,) of a knob whose points fall into ``group`` (n,).
+def effect(group: npt.NDArray[np.int64], objective: Floats, sampled: bool = True) -> Effect:
+    """The effect on one objective (n,) of a knob whose points fall into ``group`` (n,); ``sampled``: not a whole grid.
 
     Variance is that of the logarithm where all values are above 0, as a machine twice as large is twice as fast, not
     so many seconds faster.
@@ -85,7 +88,7 @@ def effect(group: npt.NDArray[np.int64], objective: Floats) -> Effect:
     medians = spread[:, 2]
     positive = bool((objective > 0).all())
     ratio = float(medians.max() / medians.min()) if positive else float("nan")
-    return Effect(spread, explained(group, np.log(objective) if positive else objective), ratio)
+    return Effect(spread, explained(group, np.log(objective) if positive else objective, sampled), ratio)
 
 
 def order_of(effects: Sequence[Sequence[Effect]]) -> list[int]:

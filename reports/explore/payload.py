@@ -88,7 +88,7 @@ def effects(study: Study, legal: pd.DataFrame, front: npt.NDArray[np.bool_], obj
         if len(np.unique(values)) < 2:
             continue
         edges, group = groups_of(values)
-        one = [effect(group, _floats(legal, name)) for name in study.objectives]
+        one = [effect(group, _floats(legal, name), study.sampler != "grid") for name in study.objectives]
         found.append(one)
         write = dict(zip(_sorted(knob), _labels(knob, study), strict=True))
         rows.append(

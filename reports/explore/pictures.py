@@ -51,28 +51,35 @@ def write_pictures(data: Data, folder: Path) -> None:
 
 
 def draw_front(figure: Figure, data: Data) -> None:
-    """The first two objectives as axes, the third as colour; what is dominated in grey."""
+    """The first two objectives as axes, the third as colour; of two alone the front's line; the dominated in grey."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 
     ahead = np.array(data["points"]["front"], dtype=bool)
     values = [np.array(column, dtype=float) for column in data["points"]["objectives"]]
-    x, y, colour = 0, 1, min(2, len(values) - 1)
-    axes = _axes(figure, 72, 44, 560, 416)
+    x, y, colour = 0, 1, 2 if len(values) > 2 else None
+    axes = _axes(figure, 72, 44, 660 if colour is None else 560, 416)
     axes.scatter(values[x][~ahead], values[y][~ahead], s=9, color=WITHOUT.light, linewidths=0, alpha=0.6)
-    shown = values[colour][ahead]
-    limits = float(shown.min()), float(shown.max())
-    norm = LogNorm(*limits) if _wide(shown) else Normalize(*limits)
-    marks = axes.scatter(
-        values[x][ahead], values[y][ahead], s=34, c=shown, norm=norm, edgecolors=INK.light, linewidths=0.6, zorder=3,
-        cmap=LinearSegmentedColormap.from_list("ramp", RAMP),
-    )  # fmt: skip
+    if colour is None:
+        order = np.argsort(values[x][ahead], kind="stable")
+        line = values[x][ahead][order], values[y][ahead][order]
+        where: Any = "post" if data["objectives"][x]["better"] == "min" else "pre"
+        axes.step(*line, where=where, color=RAMP[3], linewidth=0.8, linestyle=":")
+        axes.scatter(*line, s=34, color=RAMP[2], edgecolors=INK.light, linewidths=0.6, zorder=3)
+    else:
+        shown = values[colour][ahead]
+        limits = float(shown.min()), float(shown.max())
+        norm = LogNorm(*limits) if _wide(shown) else Normalize(*limits)
+        marks = axes.scatter(
+            values[x][ahead], values[y][ahead], s=34, c=shown, norm=norm, edgecolors=INK.light, linewidths=0.6,
+            cmap=LinearSegmentedColormap.from_list("ramp", RAMP), zorder=3,
+        )  # fmt: skip
+        bar = figure.colorbar(marks, cax=_axes(figure, 660, 44, 11, 416))
+        bar.outline.set_visible(False)
+        bar.set_label(_title(data["objectives"][colour]))
     for number, way in ((x, "x"), (y, "y")):
         _scale(axes, way, values[number])
         getattr(axes, f"set_{way}label")(_title(data["objectives"][number]))
     axes.grid()
-    bar = figure.colorbar(marks, cax=_axes(figure, 660, 44, 11, 416))
-    bar.outline.set_visible(False)
-    bar.set_label(_title(data["objectives"][colour]))
     figure.text(72 / 760, 1 - 22 / 520, f"{ahead.sum():,} points of the front", color=INK.light)
     figure.text(220 / 760, 1 - 22 / 520, f"{(~ahead).sum():,} dominated", color=MUTED.light)
 

@@ -17,6 +17,15 @@ def test_epsilon_squared_by_hand():
     assert explained(np.array([0, 0, 1, 1]), np.array([1.0, 3.0, 4.0, 6.0])) == pytest.approx(7 / 13)
 
 
+def test_parts_of_a_whole_grid_of_knobs_that_add_up_are_the_whole():
+    # y = a + 3 b: the variances of a (0, 1, 2: 2/3) and of 3 b (0, 3: 9/4) are all there is
+    a, b = (axis.ravel() for axis in np.meshgrid([0, 1, 2], [0, 1]))
+    y = (a + 3 * b).astype(float)
+    assert explained(a, y, sampled=False) == pytest.approx((2 / 3) / (2 / 3 + 9 / 4))
+    assert explained(b, y, sampled=False) == pytest.approx((9 / 4) / (2 / 3 + 9 / 4))
+    assert explained(a, y) == 0  # of six sampled points it may be chance
+
+
 @given(st.integers(0, 1000), st.integers(2, 5), st.integers(8, 60))
 def test_epsilon_squared_is_that_of_the_f_statistic(seed, groups, n):
     rng = np.random.default_rng(seed)

@@ -48,6 +48,20 @@ def test_one_objective_has_no_front_to_draw(tmp_path):
     assert {path.name for path in tmp_path.glob("*.png")} == {"knobs.png"}
 
 
+def test_of_two_objectives_the_front_is_a_line_of_steps_and_nothing_is_drawn_twice(tmp_path):
+    vary = "KP=2,4 PB=0:96KB:48KB"
+    explore("fashion", "fashion-d111-w222", vary, ("latency", "area"), tmp_path, "tiny", backend="joblib:1")
+    shown = payload(load_study(tmp_path))
+    (axes,) = draw(draw_front, shown, (1520, 1040)).axes  # no bar of colours
+    latency, area = (np.array(column) for column in shown["points"]["objectives"])
+    front = np.array(shown["points"]["front"], dtype=bool)
+    (line,) = axes.lines
+    order = np.argsort(latency[front])
+    assert np.allclose(line.get_xdata(), latency[front][order]) and np.allclose(line.get_ydata(), area[front][order])
+    assert line.get_drawstyle() == "steps-post"  # as good as a point is all that is right of it and above
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("latency, µs", "area, mm²")
+
+
 def test_files_are_large_enough_for_paper(data, tmp_path):
     write_pictures(data, tmp_path)
     assert matplotlib.image.imread(tmp_path / "pareto.png").shape[:2] == (1040, 1520)
