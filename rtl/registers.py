@@ -129,7 +129,11 @@ REGISTERS = (
         "SHAPE",
         0x04,
         Access.CONSTANT,
-        (Field("kp", 0, 8, "KP", "kp"), Field("cp", 8, 8, "CP", "cp"), Field("beat_bytes", 16, 16, "B", "beat_bytes")),
+        (
+            Field("kp", 0, 8, "KP", "kp"),
+            Field("cp", 8, 8, "CP", "cp"),
+            Field("beat_bytes", 16, 16, "B, bytes of a beat of activations", "beat_bytes"),
+        ),
     ),
     Register(
         "CTRL",
@@ -152,7 +156,7 @@ REGISTERS = (
     Register("IRQ_ENABLE", 0x10, Access.WRITE, (Field("enable", 0, 1, "`irq` on done or error"),)),
     Register("IRQ_STATUS", 0x14, Access.CLEAR, (Field("pending", 0, 1, "done or error; `irq` = this and enabled"),)),
     _whole("PROG_ADDR", 0x18, Access.WRITE, "byte address of the Program, a multiple of its port's beat", "address"),
-    Register("PROG_BEATS", 0x1C, Access.WRITE, (Field("beats", 0, BEAT_COUNT_BITS, "its length in beats"),)),
+    Register("PROG_BEATS", 0x1C, Access.WRITE, (Field("beats", 0, BEAT_COUNT_BITS, "length of the Program in beats"),)),
     *(
         _whole(
             f"BASE_{i}",
@@ -200,15 +204,15 @@ REGISTERS = (
     _count("BEATS_B", 0x68, "beats read on m_axi_out"),
     _count("BEATS_OUT", 0x6C, "beats written on m_axi_out"),
     _count("PASSES", 0x70, "passes started"),
-    _count("WAIT_SB", 0x74, "cycles RUN stood still for `sb_full`"),
-    _count("WAIT_WEIGHTS", 0x78, "cycles RUN stood still for a full shadow"),
-    _count("WAIT_OUT", 0x7C, "cycles RUN stood still for `out_free`"),
+    _count("WAIT_SB", 0x74, "cycles RUN waited for activations in the SB (`sb_full`)"),
+    _count("WAIT_WEIGHTS", 0x78, "cycles RUN waited for the weights of its pass (a full shadow)"),
+    _count("WAIT_OUT", 0x7C, "cycles RUN waited for room on the output side of the OB (`out_free`)"),
     *(
         _whole(
             f"WGT_BASE_{i}",
             0x80 + 4 * i,
             Access.WRITE,
-            f"byte address of stripe {i} of weights, ZSB entries and tables, likewise",
+            f"byte address of stripe {i} of weights, ZSB entries and tables, a multiple of their port's longest burst",
             "address",
         )
         for i in range(STRIPES)

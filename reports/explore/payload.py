@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from arch_model.accelerator_text import accelerator_yaml
 from reports.explore.again import again
 from reports.explore.effects import QUANTILES, effect, groups_of, order_of
 from reports.explore.layers import MOST_POINTS, OnPoint, layer_data, spread_points
-from reports.explore.machine_text import accelerator_yaml, changed_lines
+from reports.explore.machine_text import changed_lines
 from reports.explore.quantities import MEASURES, scale_of, value_labels
 from sim.explore.knobs import SUBNET
 from sim.explore.pareto import LARGER_IS_BETTER, costs, pareto_front

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from arch_model.accelerator import Accelerator
+from arch_model.accelerator_text import accelerator_yaml
 from rtl.handover.constraints import sdc, xdc
 from rtl.handover.ports import read_ports
 from rtl.handover.project import DESIGN, project_files
@@ -29,6 +30,7 @@ def delivery(accelerator: Accelerator, smoke: Smoke, layers: list[LayerRow]) -> 
         "constraints/fastswitch.sdc": sdc(accelerator, ports).encode(),
         "constraints/fastswitch.xdc": xdc(accelerator, ports).encode(),
         "LICENSE": licence().encode(),
+        "accelerator.yaml": accelerator_yaml(accelerator).encode(),
         "README.md": readme(accelerator, ports, smoke, layers).encode(),
     }
     files |= project_files(accelerator)

@@ -16,8 +16,17 @@ IMAGES = ("before.hex", "after.hex")
 CORE = "fastswitch.core"
 VLNV = "fastswitch:accelerators:fastswitch"
 
-PART = "xczu7ev-ffvc1156-2-e"
-"""The device of a ZCU104, for the target `synth`; `fusesoc run` has an option for another."""
+PARTS = {"small": "xczu3eg-sbva484-1-i", "u50": "xcu50-fsvh2104-2-e"}
+"""The devices of presets whose board is no ZCU104: an Ultra96-V2, an Alveo U50."""
+
+
+def device_part(accelerator: Accelerator) -> str:
+    """The device of the target `synth`, as Vivado calls it; ``fusesoc run ... --part=`` names another.
+
+    >>> device_part(Accelerator.load("zcu104")), device_part(Accelerator.load("u50"))
+    ('xczu7ev-ffvc1156-2-e', 'xcu50-fsvh2104-2-e')
+    """
+    return PARTS.get(accelerator.name, "xczu7ev-ffvc1156-2-e")
 
 
 def project_files(accelerator: Accelerator) -> dict[str, bytes]:
@@ -99,7 +108,7 @@ targets:
     description: "Vivado, the module by itself"
     flow: vivado
     flow_options:
-      part: {PART}
+      part: {device_part(accelerator)}
       pnr: none
     filesets: [rtl, vivado]
     toplevel: fastswitch

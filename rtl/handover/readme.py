@@ -12,7 +12,7 @@ from arch_model.resources import fpga_resources
 from rtl.errors import error_table
 from rtl.handover.constraints import SHARE
 from rtl.handover.ports import Port, instance, ports_table
-from rtl.handover.project import PART, VLNV
+from rtl.handover.project import VLNV, device_part
 from rtl.handover.smoke import Smoke
 from rtl.registers import ADDRESS_BITS, register_table
 
@@ -41,7 +41,7 @@ def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers
         f"({a.multipliers}), {a.clock_hz / 1e6:g} MHz, description `{a.hash()}`, FastSwitch {version('fastswitch')}. "
         "Software writes a Program to memory and starts it by a register; the Program is the list of commands that the "
         "machine executes.",
-        _FILES.format(vlnv=VLNV, part=PART),
+        _FILES.format(vlnv=VLNV, part=device_part(a)),
         f"## Ports\n\nModule `fastswitch`, one clock. Names are those that Vivado infers AXI from. AXI4 without IDs, "
         f"INCR bursts of at most {a.axi.max_burst} beats that cross no 4 KiB boundary.\n\n{ports_table(list(ports))}",
         f"## Clock and reset\n\n{_clock(a)}",
@@ -52,6 +52,7 @@ def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers
         f"## Registers\n\nCounters clear at start. `registers/` has the same, bit by bit, as SystemRDL, Markdown, "
         f"HTML, a C header (C11 or C++11) and IP-XACT.\n\n{register_table()}\n\n{_errors()}",
         f"## To run a Program\n\n{_START}",
+        f"## The driver\n\n{_DRIVER.format(clock=f'{a.clock_hz:g}')}",
         f"## Resources\n\n{_resources(a)}",
         f"## Cycles\n\n{_cycles(a, smoke, layers)}",
         f"## Constraints\n\n{_CONSTRAINTS.format(share=SHARE)}",
@@ -71,18 +72,19 @@ _FILES = """\
 | `rtl/fastswitch.v` | the machine, Verilog-2001, nothing of a vendor's |
 | `fastswitch.f`, `fastswitch.core` | the file list, and the core for FuseSoC (`{vlnv}`) |
 | `sim/` | a bench in plain Verilog, with Programs, and memory before and after them |
-| `driver/` | a Python package that runs SubNets on a board, with NumPy and PYNQ; its pages say how |
+| `accelerator.yaml` | the description that all of it was made from |
+| `driver/` | a Python package that runs SubNets on a board, with NumPy and PYNQ |
 | `registers/` | the register map; browsers load `html/` from a server alone: `python3 -m http.server` in it |
 | `constraints/` | SDC, and XDC for Vivado |
 | `lint/fastswitch.vlt` | what Verilator's `-Wall` is to pass over, and why |
 
 ```
 make lint                          # Verilator and Icarus Verilog, whichever is there
-make sim                           # the bench in Icarus Verilog; SIM=verilator, STALL=0..255, SEED=n
+make sim                           # the bench; SIM=icarus or verilator, STALL=0..255, SEED=n
 fusesoc run --target=lint fastswitch
 fusesoc run --target=sim fastswitch --stall=100 --seed=7
 fusesoc run --target=sim_verilator fastswitch
-fusesoc run --target=synth fastswitch    # Vivado, {part}
+fusesoc run --target=synth fastswitch    # Vivado, {part}; --part=... for another device
 ```
 
 The bench ends with PASS, or with FAIL and an exit status other than 0. It compares every byte of memory, the
@@ -93,6 +95,31 @@ _START = """\
 2. Write BASE_0, WGT_BASE_0 and those of the other stripes, PROG_ADDR and PROG_BEATS; IRQ_ENABLE 1 if `irq` is wanted.
 3. Write CTRL 1. STATUS is busy (1) until the Program has ended and every write is acknowledged: done (2).
 4. Write IRQ_STATUS 1. Counters keep their values until the next start; the Persistent Buffer keeps its weights."""
+
+_DRIVER = """\
+`driver/` does this and more from Python 3.10 or newer, with NumPy, on a board that runs PYNQ. It takes a *package*, a
+SuperNet compiled for this very machine. Where FastSwitch is installed, this makes one:
+
+```
+fastswitch package --accelerator accelerator.yaml --subgraphs 3 --out package.npz
+```
+
+With `driver/`, the package and a bitstream on the board:
+
+```python
+from pynq import Overlay
+from driver import Driver, Package, PynqDevice
+
+overlay, package = Overlay("fastswitch.bit"), Package.load("package.npz")
+driver = Driver(PynqDevice(overlay.fastswitch_0.mmio, clock_hz={clock}), package)
+driver.load()                                    # memory, weights, Programs
+print(list(package.subnets), package.subgraphs)  # the names that it knows
+driver.set_subgraph(package.subgraphs[-1])       # fills the Persistent Buffer
+result = driver.run(list(package.subnets)[0], image)
+print(result.label, result.counts.cycles, result.counts.differences())
+```
+
+`help(driver)` has the rest. No board has run it yet; it has run this RTL in simulation."""
 
 _CONSTRAINTS = """\
 `constraints/fastswitch.sdc` and `fastswitch.xdc` hold the clock and leave {share:.0%} of a period to what is outside,
@@ -132,7 +159,9 @@ def _parameters(a: Accelerator) -> str:
         ("OB, output side", b.ob_out_bytes, "bytes, both halves"),
         ("ZSB", b.zsb_bytes, f"bytes, biases and scales, both halves: {a.zsb_half_entries} entries a half"),
     ]
-    return "| parameter | | |\n|---|---|---|\n" + "\n".join(f"| {n} | {v} | {text} |" for n, v, text in rows)
+    return "| parameter | | |\n|---|---|---|\n" + "\n".join(
+        f"| {n} | {v if isinstance(v, str) else f'{v:,}'} | {text} |" for n, v, text in rows
+    )
 
 
 def _memory(a: Accelerator) -> str:
@@ -151,7 +180,7 @@ def _memory(a: Accelerator) -> str:
         "| space | from | to | |\n|---|---|---|---|\n"
         f"| `s_axi_ctrl` | 0x00 | 0x{(1 << ADDRESS_BITS) - 1:02X} | the registers; other addresses read 0 |\n"
         "| `m_axi_*` | 0x00000000 | 0xFFFFFFFF | memory; nothing is touched but what a Program names |\n\n"
-        f"Addresses in a Program's commands count bytes of one memory of {a.dram.bytes} bytes at most. Of tensors "
+        f"Addresses in a Program's commands count bytes of one memory of {a.dram.bytes:,} bytes at most. Of tensors "
         f"{tensors}; of weights, biases and scales {weights}. "
         f"Each BASE is a multiple of {a.axi.max_burst * a.port_bytes} bytes, a longest burst. PROG_ADDR is an address "
         f"on `m_axi_prog` as it stands, a multiple of {a.program_beat_bytes}."
@@ -166,7 +195,8 @@ def _resources(a: Accelerator) -> str:
         "The model's estimate for AMD UltraScale+ devices, fitted on syntheses with Yosys; others will differ.\n\n"
         "| | LUT | LUT as memory | FF | DSP | BRAM36 | URAM |\n|---|---|---|---|---|---|---|\n"
         + "\n".join(
-            f"| {name} | {r.luts} | {r.lutram} | {r.ffs} | {r.dsps} | {r.bram36:g} | {r.uram} |" for name, r in rows
+            f"| {name} | {r.luts:,} | {r.lutram:,} | {r.ffs:,} | {r.dsps:,} | {r.bram36:,g} | {r.uram:,} |"
+            for name, r in rows
         )
     )
 
@@ -182,9 +212,9 @@ def _cycles(a: Accelerator, smoke: Smoke, layers: Iterable[LayerRow]) -> str:
         if row.problem:
             text += f"| {row.layer} | | | {row.problem} |\n"
         else:
-            text += f"| {row.layer} | {row.cycles} | {1e3 * row.cycles / a.clock_hz:.3f} | {row.utilisation:.0%} |\n"
+            text += f"| {row.layer} | {row.cycles:,} | {1e3 * row.cycles / a.clock_hz:.3f} | {row.utilisation:.0%} |\n"
     text += (
         f"\nThe bench runs {smoke.network}. `make sim` compares these with the RTL:\n\n"
         "| Program | cycles | beats of weights |\n|---|---|---|\n"
     )
-    return text + "\n".join(f"| {run.title} | {run.cycles} | {run.transfers[0]} |" for run in smoke.runs)
+    return text + "\n".join(f"| {run.title} | {run.cycles:,} | {run.transfers[0]:,} |" for run in smoke.runs)

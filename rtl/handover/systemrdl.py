@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from arch_model.accelerator import Accelerator
@@ -97,11 +98,26 @@ def register_files(accelerator: Accelerator) -> dict[str, bytes]:
         CHeaderExporter().export(top, str(folder / f"{NAME}.h"), explode_top=False)
         HTMLExporter(generate_source_links=False).export(top, str(folder / "html"), title="FastSwitch: registers")
         MarkdownExporter().export(top, str(folder / f"{NAME}.md"))
-        IPXACTExporter(vendor=NAME, library="accelerators", standard=Standard.IEEE_1685_2014).export(
-            top, str(folder / f"{NAME}.xml")
-        )
+        names = {"vendor": NAME, "library": "accelerators", "version": version("fastswitch")}
+        IPXACTExporter(**names, standard=Standard.IEEE_1685_2014).export(top, str(folder / f"{NAME}.xml"))
         made = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    made[f"{NAME}.h"] = plain_header(made[f"{NAME}.h"].decode()).encode()
     return settled(made)
+
+
+def plain_header(header: str) -> str:
+    """A C header of PeakRDL's with its struct as the compiler lays it out, and with the error codes.
+
+    Registers are whole words on multiples of four, so nothing is to be packed; of a packed struct a compiler may read
+    a register byte by byte, and warns where the address of one is taken. That the size is right the header asserts.
+    """
+    rows = ["NONE = 0", *(f"{code.name} = {int(code)}" for code in MEANING)]
+    codes = ",\n".join(f"    {NAME.upper()}_ERROR_{row}" for row in rows)
+    struct = f"// addrmap - {NAME}\ntypedef struct "
+    return header.replace(
+        f"{struct}__attribute__ ((__packed__)) {{",
+        f"// Values of STATUS's field code.\nenum {NAME}_error {{\n{codes}\n}};\n\n{struct}{{",
+    )
 
 
 def settled(files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -178,7 +178,7 @@ def read_points(folder: Path) -> pd.DataFrame:
             tables.append(pq.read_table(file, partitioning=None))
         except (OSError, pa.ArrowException) as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ExploreError(f"points in {file} cannot be read ({first}); remove it to have them priced anew") from None
+            raise ExploreError(f"points in {file} cannot be read ({first}); remove it to price them anew") from None
     if not tables:
         return pd.DataFrame()
     frame: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()

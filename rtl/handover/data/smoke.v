@@ -25,6 +25,7 @@ module smoke;
 
     reg aclk, aresetn;
     reg [7:0] stall;
+    integer asked;
     reg [31:0] seed, lottery;
     integer failures, i;
     reg [BITS-1:0] expected [0:DEPTH-1];
@@ -242,7 +243,12 @@ module smoke;
         arvalid_ctrl = 0;
         rready_ctrl = 0;
         aresetn = 0;
-        if (!$value$plusargs("stall=%d", stall)) stall = 0;
+        if (!$value$plusargs("stall=%d", asked)) asked = 0;
+        if (asked < 0 || asked > 255) begin
+            $display("FAIL: +stall is %0d; give 0 to 255", asked);
+            $fatal;
+        end
+        stall = asked[7:0];
         if (!$value$plusargs("seed=%d", seed)) seed = 1;
         lottery = seed * 32'd2654435761 + 1;  // never 0 for two seeds that follow each other
         if (lottery == 0) lottery = 1;

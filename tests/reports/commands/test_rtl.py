@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from arch_model.accelerator import Accelerator
 from arch_model.errors import SimulatorError
 from sim.simulators import find_simulator
 
@@ -110,12 +111,33 @@ def test_lint_waivers_hide_no_fault(copy: Path, tools: Mapping[str, str]) -> Non
 
 @needs_icarus
 def test_the_bench_passes_in_icarus(copy: Path) -> None:
+    copy = copy.rename(copy.with_name("a folder with blanks"))
     printed = ran("make", "sim", cwd=copy)
     cycles = re.findall(r"cycles (\d+), predicted (\d+)", printed)
     assert len(cycles) == 2 and all(simulated == predicted for simulated, predicted in cycles)
     assert printed.splitlines()[-1] == "PASS"
-    table = re.findall(r"^\| [a-zA-Z ]+ \| (\d+) \| \d+ \|$", (copy / "README.md").read_text(), re.MULTILINE)
-    assert [simulated for simulated, _ in cycles] == table
+    table = re.findall(r"^\| [a-zA-Z ]+ \| ([\d,]+) \| [\d,]+ \|$", (copy / "README.md").read_text(), re.MULTILINE)
+    assert [simulated for simulated, _ in cycles] == [cycles.replace(",", "") for cycles in table]
+    said = ran("vvp", "-n", copy / "build" / "smoke.vvp", "+stall=256", cwd=copy / "sim", status=1)
+    assert "FAIL: +stall is 256; give 0 to 255" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["SIM=vcs"], "SIM is vcs; give icarus or verilator"),
+        (["SIM=icarus", "IVERILOG=nowhere"], "needs Icarus Verilog or SIM=verilator, and nowhere is not there"),
+        (["IVERILOG=nowhere", "VERILATOR=neither"], "make sim needs Icarus Verilog"),
+        (["IVERILOG=nowhere", "VERILATOR=false"], "false --binary"),
+    ],
+)
+def test_make_says_which_simulator_it_lacks(copy: Path, words: list[str], expected: str) -> None:
+    assert expected in ran("make", "sim", *words, cwd=copy, status=2)
+
+
+def test_the_description_comes_along_and_makes_the_same(delivered: Path) -> None:
+    machine = Accelerator.load(delivered / "accelerator.yaml")
+    assert machine == Accelerator.load("tiny") and f"`{machine.hash()}`" in (delivered / "README.md").read_text()
 
 
 @needs_icarus

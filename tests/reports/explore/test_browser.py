@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from arch_model import Accelerator
+from arch_model.accelerator_text import accelerator_yaml
 from reports.colours import MUTED
 from reports.explore import write_report
-from reports.explore.machine_text import accelerator_yaml
 from reports.explore.page import page
 from reports.explore.payload import payload
 from reports.explore.reasons import Reason

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import yaml
 
 from arch_model.accelerator import Accelerator
@@ -39,6 +40,12 @@ def test_the_makefile_names_files_that_are_there():
     text = FILES["Makefile"].decode()
     named = set(re.findall(r"\b(?:lint|sim|rtl)/[\w.]+|\bfastswitch\.f\b", text))
     assert named <= THERE and len(named) == 3
+
+
+@pytest.mark.parametrize("name,device", [("tiny", "xczu7ev-"), ("small", "xczu3eg-"), ("u50", "xcu50-")])
+def test_synth_is_for_the_device_that_the_preset_is_for(name, device):
+    text = project_files(Accelerator.load(name))["fastswitch.core"].decode().split("\n", 1)[1]
+    assert yaml.safe_load(text)["targets"]["synth"]["flow_options"]["part"].startswith(device)
 
 
 def test_a_name_of_other_signs_is_still_a_core():

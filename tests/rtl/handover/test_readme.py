@@ -1,9 +1,14 @@
 """The README of machines with one stripe and with two: what software has to know of each."""
 
+import ast
+import re
+
 import numpy as np
 import pytest
 
+import rtl.driver
 from arch_model.accelerator import Accelerator
+from rtl.driver import Driver, Package, Result
 from rtl.handover.ports import Port
 from rtl.handover.readme import LayerRow, readme
 from rtl.handover.smoke import Run, Smoke
@@ -26,7 +31,7 @@ def text():
 
 
 def test_cycles(text):
-    assert "| K=1 C=2 | 250000 | 2.500 | 50% |" in text  # at 100 MHz
+    assert "| K=1 C=2 | 250,000 | 2.500 | 50% |" in text  # at 100 MHz
     assert "| K=9 C=9 | | | its tile needs 9 bytes of the SB |" in text
     assert "| fills it | 77 | 5 |" in text
 
@@ -35,6 +40,20 @@ def test_memory_of_stripes(text):
     assert "part i of the beat at `x` is 16 bytes at `WGT_BASE_i + x / 4`, on `m_axi_wgt<i>`" in text
     assert "byte `x` is at `BASE_0 + x`, on `m_axi_act` and `m_axi_out`" in text
     assert "byte `x` is at `BASE_0 + x`" in page("tiny")
+
+
+def test_the_drivers_example_calls_what_there_is(text):
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    tree = ast.parse(example)
+    (names,) = [node.names for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "driver"]
+    assert all(hasattr(rtl.driver, name.name) for name in names)
+    known = {"driver": Driver, "package": Package, "result": Result}
+    called = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    mine = [(node.value.id, node.attr) for node in called if node.value.id in known]
+    assert {name for name, _ in mine} == set(known)
+    for name, attribute in mine:
+        assert hasattr(known[name], attribute) or attribute in known[name].__dataclass_fields__, attribute
+    assert "clock_hz=1e+08" in example
 
 
 def test_registers_parameters_and_resources(text):

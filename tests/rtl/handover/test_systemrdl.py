@@ -4,12 +4,14 @@ import doctest
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from importlib.metadata import version
 
 import pytest
 
 import rtl.handover.systemrdl
 from arch_model.accelerator import Accelerator
 from rtl.errors import ErrorCode
+from rtl.handover.project import VLNV
 from rtl.handover.systemrdl import register_files, settled, systemrdl
 from rtl.registers import REGISTERS, Access
 
@@ -70,27 +72,37 @@ def test_values_of_this_machine():
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 def test_the_c_header(files, tmp_path):
-    """It compiles with -Wall -Werror, as C and as C++; a program prints what the table has."""
+    """It compiles with -Wall -Werror, as C and as C++, also where a register's address is taken; a program prints what
+    the table has.
+    """
     (tmp_path / "fastswitch.h").write_bytes(files["fastswitch.h"])
-    lines = ['#include <stdio.h>\n#include <stddef.h>\n#include "fastswitch.h"\nint main(void) {']
+    lines = ['#include <stdio.h>\n#include <stddef.h>\n#include "fastswitch.h"']
+    lines += ["static volatile uint32_t *status(volatile fastswitch_t *m) { return &m->STATUS; }"]
+    lines += ["int main(void) { fastswitch_t machine; if (status(&machine) != &machine.STATUS) return 1;"]
     lines += [f'printf("%zu\\n", offsetof(fastswitch_t, {register.name}));' for register in REGISTERS]
+    lines += [f'printf("%d\\n", FASTSWITCH_ERROR_{code.name});' for code in ErrorCode]
     for register, field in FIELDS:
         name = f"FASTSWITCH__{register.name}__{field.name.upper()}"
         lines.append(f'printf("%u %u %u %u\\n", {name}_bp, {name}_bw, {name}_bm, {name}_reset);')
     (tmp_path / "a.c").write_text("\n".join(lines) + "return 0; }\n")
     for language in ("c", "c++"):
-        flags = ["-x", language, "-Wall", "-Wextra", "-Werror"]
+        flags = ["-x", language, f"-std={language}11", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
         subprocess.run(["gcc", *flags, "-o", tmp_path / "a", tmp_path / "a.c"], check=True)
     printed = subprocess.run([tmp_path / "a"], capture_output=True, text=True, check=True).stdout.splitlines()
     assert list(map(int, printed[: len(REGISTERS)])) == [register.address for register in REGISTERS]
-    for line, (_, field) in zip(printed[len(REGISTERS) :], FIELDS, strict=True):
+    codes = printed[len(REGISTERS) : len(REGISTERS) + len(ErrorCode)]
+    assert list(map(int, codes)) == [int(code) for code in ErrorCode]
+    for line, (_, field) in zip(printed[len(REGISTERS) + len(ErrorCode) :], FIELDS, strict=True):
         mask = ((1 << field.width) - 1) << field.low
         assert list(map(int, line.split())) == [field.low, field.width, mask, field.reset_value(ZCU104)]
 
 
 def test_ip_xact(files):
     space = {"x": "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"}
-    registers = ET.fromstring(files["fastswitch.xml"]).findall(".//x:register", space)
+    component = ET.fromstring(files["fastswitch.xml"])
+    name = [component.find(f"x:{part}", space).text for part in ("vendor", "library", "name", "version")]
+    assert ":".join(name) == f"{VLNV}:{version('fastswitch')}"  # as the FuseSoC core has it
+    registers = component.findall(".//x:register", space)
     found = {r.find("x:name", space).text: int(r.find("x:addressOffset", space).text[2:], 16) for r in registers}
     assert found == {register.name: register.address for register in REGISTERS}
 
