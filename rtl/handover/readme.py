@@ -52,7 +52,7 @@ def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers
         f"## Registers\n\nCounters clear at start. `registers/` has the same, bit by bit, as SystemRDL, Markdown, "
         f"HTML, a C header (C11 or C++11) and IP-XACT.\n\n{register_table()}\n\n{_errors()}",
         f"## To run a Program\n\n{_START}",
-        f"## The driver\n\n{_DRIVER.format(clock=f'{a.clock_hz:g}')}",
+        f"## The driver\n\n{_DRIVER.format(clock=f'{a.clock_hz / 1e6:g}e6')}",
         f"## Resources\n\n{_resources(a)}",
         f"## Cycles\n\n{_cycles(a, smoke, layers)}",
         f"## Constraints\n\n{_CONSTRAINTS.format(share=SHARE)}",
