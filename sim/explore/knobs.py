@@ -101,6 +101,8 @@ def _values(name: str, text: str) -> tuple[Number, ...]:
     numbers: list[Fraction] = []
     for part in reversed(parts):  # a unit holds for the numbers before it that have none
         found = _NUMBER.fullmatch(part)
+        if not part:
+            raise ExploreError(f"knob {name}: a value is missing in {text!r}; write all of them without blanks")
         if not found:
             raise ExploreError(f"knob {name}: {part!r} is no number{_units(unit)}")
         last = re.sub("^k(?=B)", "K", found[2]) or last
