@@ -79,7 +79,7 @@ class Patient:
             Job(
                 program_address=program.address + spoilt.offset,
                 program_beats=spoilt.beats,
-                segments=((program.address, np.frombuffer(spoilt.program, np.uint8)),) if not spoilt.offset else (),
+                program=b"" if spoilt.offset else spoilt.program,
                 weight_bytes=program.weight_bytes,
                 watchdog_cycles=MOST_CYCLES,
                 patience_cycles=PATIENCE_CYCLES,
