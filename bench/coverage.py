@@ -192,6 +192,8 @@ def errors(built: Build, machine: Accelerator, seed: int, folder: Path) -> Itera
             fail(program=edited(program, store, lo=100))  # a clamp from below
         waits = next(i for i, c in enumerate(program.commands) if c.opcode is Opcode.LOAD_WGT and c["signal_full"])
         fail(program=edited(program, waits, signal_full=0))
+        early = replace(program, commands=(*program.commands[: waits + 1], Command(Opcode.END, {})))
+        fail(program=early.encode(), program_beats=early.beats)  # a token is left over
         for after in range(50, 4_000, 230):
             fail(reset_after=after)
         outcome = run_program(bench, program, case.segments, case.expected)

@@ -25,11 +25,11 @@ def test_by_hand():
     code = FIELDS["STATUS", "code"]
     assert (code.low, code.high, code.width, code.bits) == (8, 15, 8, " [15:8]")
     by_name = {register.name: register for register in REGISTERS}
-    assert by_name["SHAPE"].doc == "KP [7:0], CP [15:8], B [31:16]"
+    assert by_name["SHAPE"].doc == "KP [7:0], CP [15:8], B, bytes of a beat of activations [31:16]"
     assert by_name["SHAPE"].reset_value(SimpleNamespace(**MACHINE)) == 0x0040_0705
     assert by_name["PORTS"].reset_value(SimpleNamespace(**MACHINE)) == 0x1_0204
     assert by_name["SHAPE"].reset_value(Accelerator.load("zcu104")) == 16 << 16 | 9 << 8 | 16
-    assert by_name["PROG_BEATS"].doc == "its length in beats [19:0]"
+    assert by_name["PROG_BEATS"].doc == "length of the Program in beats [19:0]"
 
 
 def test_fields_neither_overlap_nor_leave_the_word():
