@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from arch_model.accelerator import Accelerator
 from arch_model.layer import Kind
 from arch_model.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
-from mapper.channelwise import Window, column_of, entries_of, input_rows_of, input_size, skewed_shape, stride_of
+from mapper.channelwise import Window, column_of, entries_of, input_size, skewed_shape, stride_of
 from mapper.fields import add_fields, k_tile_fields, store_fields
 from mapper.isa import Memory
 from mapper.program import TensorPlace
@@ -17,6 +17,10 @@ from mapper.steps import Step
 
 MAX_FILL = -128
 """What a maximum reads outside the tensor: it never wins."""
+
+
+Y0_MAX = 7
+"""Of a PASS; a window beyond it is outside the tensor, where one is as good as another."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,13 @@ class ChannelwisePlaces:
     zsb: int = 0
 
 
+class Held(NamedTuple):
+    """Input rows that lie together in the SB, the first of each group of them at a word of ``sb_base``."""
+
+    rows: range
+    sb_base: int
+
+
 @dataclass(frozen=True)
 class ChannelwiseFields:
     """The fields of one channelwise step. ``add``: the integers of the add in its STORE."""
@@ -44,19 +55,19 @@ class ChannelwiseFields:
     quant: OpQuant
     add: AddQuant | None = None
 
-    def act(self, groups: range, low: int, rows: int, sb_base: int) -> Fields:
-        """LOAD_ACT of ``rows`` input rows from ``low`` on of these channel groups."""
+    def act(self, groups: range, rows: range, held: Held) -> Fields:
+        """LOAD_ACT of these input rows of these channel groups to where they are held."""
         a, place = self.accelerator, self.places.source
-        row_step, group_step = skewed_shape(self.step.layer, rows)
+        row_step, group_step = skewed_shape(self.step.layer, len(held.rows))
         return {
-            "addr": place.address + groups.start * place.group_bytes + low * place.pitch,
+            "addr": place.address + groups.start * place.group_bytes + rows.start * place.pitch,
             "groups": len(groups),
-            "run_beats": rows * place.pitch // a.beat_bytes,
+            "run_beats": len(rows) * place.pitch // a.beat_bytes,
             "run_stride": place.group_bytes,
-            "rows": rows,
+            "rows": len(rows),
             "cols": place.W,
             "pad": place.pitch - place.W * a.cp,
-            "sb_base": sb_base,
+            "sb_base": held.sb_base + (rows.start - held.rows.start) // 3 * row_step,
             "row_step": row_step,
             "group_step": group_step,
             "skew": 1,
@@ -79,11 +90,13 @@ class ChannelwiseFields:
         beats = entries_of(self.step.layer, a) * 8 * a.kp // a.weight_beat_bytes
         return {"memory": Memory.ZSB, "addr": self.places.zsb, "runs": 1, "run_beats": beats, "slot": slot}
 
-    def tile(self, first: int, rows: int, sb_base: int) -> Fields:
-        """What the PASS commands of ``rows`` output rows from ``first`` on share."""
+    def tile(self, first: int, rows: int, held: Held, come: int) -> Fields:
+        """What the PASS commands of ``rows`` output rows from ``first`` on share, but for where each window begins.
+
+        Rows from ``come`` on are not there yet; a window may reach them where its weights are zero.
+        """
         layer = self.step.layer
-        low, count = input_rows_of(layer, first, rows)
-        row_step, group_step = skewed_shape(layer, count)
+        row_step, group_step = skewed_shape(layer, len(held.rows))
         fill, z_out, lo, hi = self._outputs()
         still = layer.kind is Kind.SCALE
         return {
@@ -93,13 +106,13 @@ class ChannelwiseFields:
             "stride": stride_of(layer),
             "out_rows": rows,
             "out_cols": layer.Q,
-            "y0": 0 if still else first * layer.stride - layer.padding - low,
+            "y0": 0 if still else first * layer.stride - layer.padding - held.rows.start,
             "x0": -layer.padding,
-            "rows": count,
+            "rows": come - held.rows.start,
             "cols": input_size(layer)[1],
             "fill": fill,
             "last_lanes": self.accelerator.cp,
-            "sb_base": sb_base,
+            "sb_base": held.sb_base,
             "row_step": row_step,
             "group_step": group_step,
             "z_out": z_out,
@@ -120,10 +133,17 @@ class ChannelwiseFields:
         }
 
     def window(self, k_tile_fields: Fields, k_tile: int, window: Window, slot: int) -> Fields:
-        """PASS of one window, its weight column in tile slot ``slot`` of the DB."""
-        column = column_of(self.step.layer, k_tile, window)
+        """PASS of one window, its weight column in tile slot ``slot`` of the DB.
+
+        ``y0`` has few bits, so the pass counts input rows from the last row of the first bank that it may count from.
+        """
+        column, rows = column_of(self.step.layer, k_tile, window), k_tile_fields["rows"]
+        y0 = k_tile_fields["y0"] + window.row
+        blocks = max(0, min(y0, rows - 1)) // 3
         return k_tile_fields | {
-            "y0": k_tile_fields["y0"] + window.row,
+            "sb_base": k_tile_fields["sb_base"] + blocks * k_tile_fields["row_step"],
+            "rows": rows - 3 * blocks,
+            "y0": min(y0 - 3 * blocks, Y0_MAX),
             "x0": k_tile_fields["x0"] + window.col,
             "memory": Memory.DB,
             "slot": slot,

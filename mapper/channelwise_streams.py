@@ -1,9 +1,10 @@
 """A channelwise layer as commands of the four units: its loops, and what lives in which half of which buffer.
 
 Loops, from the outside: chunks of K-tiles; spatial tiles (one LOAD_ACT of the chunk's groups and one STORE each);
-K-tiles; windows (PASS). Input tiles alternate between the halves of the SB, output tiles between those of the OB's
-output side, tiles of weight columns go to one half of the DB until it is full and then to the other. The factors of a
-SCALE stay in the SB for all tiles of a chunk; a maximum has no weights, its passes read what lies in the first slot.
+K-tiles; windows (PASS). Where a half of the SB holds all of a chunk's input, each tile brings the rows that no tile
+before it brought, and chunks alternate between the halves; else each tile brings all of its rows, and tiles alternate.
+Output tiles alternate between the halves of the OB's output side, tiles of weight columns go to one half of the DB
+until it is full and then to the other. A maximum has no weights, its passes read what lies in the first slot.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from mapper.channelwise import (
     column_tiles,
     entries_of,
     input_rows_of,
+    input_size,
     k_tiles_of,
     ones_tiles,
     uses_ones,
     windows_of,
 )
 from mapper.channelwise_cut import Cut
-from mapper.channelwise_fields import ChannelwiseFields
+from mapper.channelwise_fields import ChannelwiseFields, Held
 from mapper.layer_streams import LayerStreams
 from mapper.schedule import Load, Store
 from mapper.tiling import RUN_BEATS_MAX
@@ -43,7 +45,8 @@ class _Layer:
         load = fields.zsb(self.zsb_base)
         self.zsb_load = len(streams.s.wgts)
         streams.s.wgts.append(Load(load, owner, len(streams.s.passes), load["run_beats"], after))
-        self.sb_half, self.act, self.brought = 0, -1, ((0, 0), range(0))
+        self.sb_half, self.act = 0, -1
+        self.input, self.come = Held(range(0), 0), 0  # rows of the SB's half, and up to which they have come
         # The tiles of columns in the current half of the DB, and the load of each.
         self.half, self.held, self.loads, self.after = -1, range(0), dict[int, int](), -1
 
@@ -51,6 +54,7 @@ class _Layer:
         z, cut = self.z, self.cut
         for chunk in range(0, self.kt, cut.chunk):
             k_tiles = range(chunk, min(chunk + cut.chunk, self.kt))
+            self.input = Held(range(0), 0)
             for first in range(0, self.l.P, cut.rows):
                 self._tile(k_tiles, first, min(cut.rows, self.l.P - first))
         z.end_layer(self.table)
@@ -60,7 +64,7 @@ class _Layer:
         self._load_act(k_tiles, first, rows)
         half, stored = z.out.take()
         out_base = half * z.out_half
-        tile = self.make.tile(first, rows, self.sb_half * a.sb_half_words)
+        tile = self.make.tile(first, rows, self.input, self.come)
         columns = [column_of(self.l, kt, w) // a.cp for kt in (k_tiles[0], k_tiles[-1]) for w in self.windows]
         for kt in k_tiles:
             shared = self.make.k_tile(tile, kt, k_tiles.start, out_base, self.zsb_base)
@@ -86,19 +90,25 @@ class _Layer:
         z.out.used(half, len(z.s.stores) - 1)
 
     def _load_act(self, k_tiles: range, first: int, rows: int) -> None:
-        """Bring the chunk's groups of the tile's input rows, unless they are what came last."""
+        """Bring what the tile wants of the chunk's groups and is not there."""
         z, a = self.z, self.a
         low, count = input_rows_of(self.l, first, rows)
         groups = range(k_tiles.start * a.kp // a.cp, a.groups(min(k_tiles.stop * a.kp, self.l.C)))
-        if self.act >= 0 and self.brought == ((low, count), groups):
+        height, last = input_size(self.l)[0], -1
+        if not (self.cut.stays and self.input.rows):
+            self.sb_half, last = z.sb.take()
+            rows_held = range(height) if self.cut.stays else range(low, low + count)
+            self.input, self.come = Held(rows_held, self.sb_half * a.sb_half_words), rows_held.start
+        # To where the next block can begin: a row of the first bank.
+        stop = min(self.input.rows.start + -(-(low + count - self.input.rows.start) // 3) * 3, self.input.rows.stop)
+        if stop <= self.come:
             return
-        self.sb_half, last = z.sb.take()
         source = self.step.source
-        stored = z.row_stores[source][low + count - 1] if source in z.row_stores else -1
-        fields = self.make.act(groups, low, count, self.sb_half * a.sb_half_words)
+        stored = z.row_stores[source][stop - 1] if source in z.row_stores else -1
+        fields = self.make.act(groups, range(self.come, stop), self.input)
         beats = len(groups) * fields["run_beats"]
         z.s.acts.append(Load(fields, self.owner, len(z.s.passes), beats, last, stored))
-        self.act, self.brought = len(z.s.acts) - 1, ((low, count), groups)
+        self.act, self.come = len(z.s.acts) - 1, stop
 
     def _column(self, tile: int, first: int, last: int) -> tuple[int, int]:
         """(slot, load to wait for) of a tile of columns, brought now if it is not there.

@@ -282,6 +282,24 @@ class _Execution:
         return "done"
 
 
+@dataclass(frozen=True)
+class _Block:
+    """Words of the SB: ``words`` from ``start`` on in each of ``groups``, ``step`` apart."""
+
+    start: int
+    groups: int
+    step: int
+    words: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + (self.groups - 1) * self.step + self.words
+
+    @property
+    def index(self) -> npt.NDArray[np.int64]:
+        return self.start + (np.arange(self.groups)[:, None] * self.step + np.arange(self.words)).ravel()
+
+
 class _Words:
     """Who wrote and who read each word last, as counts of clock components (0: nobody)."""
 
@@ -290,33 +308,34 @@ class _Words:
         self.written = np.zeros(size, np.int64)
         self.read = np.zeros(size, np.int64)
 
-    def _part(self, node: _Node, start: int, stop: int) -> slice:
+    def _part(self, node: _Node, part: slice | _Block) -> tuple[slice | npt.NDArray[np.int64], str]:
+        """What to index with, and its name."""
+        start, stop = part.start, part.stop
         if not 0 <= start < stop <= len(self.written):
             raise ProgramError(
                 f"command {node.number}: words {start}..{stop - 1} of the {self.name}; it has {len(self.written)}"
             )
-        return slice(start, stop)
+        return part.index if isinstance(part, _Block) else part, f"{self.name} {start}..{stop - 1}"
 
-    def write(self, node: _Node, start: int, stop: int, count: int) -> None:
-        part = self._part(node, start, stop)
+    def write(self, node: _Node, words: slice | _Block, count: int) -> None:
+        part, name = self._part(node, words)
         assert node.start is not None
         if node.start[self.reader] < self.read[part].max():
-            raise ProgramError(
-                f"command {node.number}: overwrites {self.name} {start}..{stop - 1} while it may be read"
-            )
+            raise ProgramError(f"command {node.number}: overwrites {name} while it may be read")
         if self.writer not in (RUN, DRAIN) and node.start[self.writer] < self.written[part].max():
-            raise ProgramError(f"command {node.number}: overwrites {self.name} {start}..{stop - 1} while it is written")
+            raise ProgramError(f"command {node.number}: overwrites {name} while it is written")
         self.written[part] = count
 
-    def use(self, node: _Node, start: int, stop: int, count: int, kept: bool = False) -> None:
+    def use(self, node: _Node, words: slice | _Block, count: int, kept: bool = False) -> None:
         """``kept``: words that nobody wrote hold what an earlier Program left."""
-        part = self._part(node, start, stop)
+        part, name = self._part(node, words)
         assert node.start is not None
         written = self.written[part]
-        if not kept and written.max() == 0:
-            raise ProgramError(f"command {node.number}: reads {self.name} {start}..{stop - 1}, which nobody wrote")
+        nobody = written.min() == 0 if isinstance(words, _Block) else written.max() == 0
+        if nobody and not kept:
+            raise ProgramError(f"command {node.number}: reads {name}, which nobody wrote")
         if node.start[self.writer] < written.max():
-            raise ProgramError(f"command {node.number}: reads {self.name} {start}..{stop - 1} before it must be there")
+            raise ProgramError(f"command {node.number}: reads {name} before it must be there")
         self.read[part] = count
 
 
@@ -331,7 +350,9 @@ class _Memories:
         self.zsb = _Words("ZSB", 2 * a.zsb_half_entries, WGT, DRAIN)
         self.out = _Words("OB's output side", 2 * a.out_half_words, DRAIN, READ)
         self.tables = _Words("activation tables", TABLES, WGT, DRAIN)
-        self.loaded: list[tuple[int, int, int]] = []  # of the SB, latest last: first word, end, skew
+        # Of each word of the SB: 1 if its layout is skewed, and the groups that its load left from it on.
+        self.skewed = np.zeros(2 * a.sb_half_words, np.int64)
+        self.groups = np.zeros(2 * a.sb_half_words, np.int64)
         runs = [run for _, node in self.run.order if node.command.opcode is Opcode.STORE for run in self._runs(node)]
         self.dram_base = min((start for start, _ in runs), default=0)
         self.dram = np.zeros(max((stop for _, stop in runs), default=0) - self.dram_base, np.int64)
@@ -360,10 +381,12 @@ class _Memories:
 
     def _act(self, node: _Node) -> None:
         c = node.command
-        blocks = -(-c["groups"] // 9) if c["pointwise"] else c["groups"]
-        start, stop = c["sb_base"], c["sb_base"] + blocks * c["group_step"]
-        self.sb.write(node, start, stop, node.index + 1)
-        self.loaded = [part for part in self.loaded if part[1] <= start or part[0] >= stop] + [(start, stop, c["skew"])]
+        groups = -(-c["groups"] // 9) if c["pointwise"] else c["groups"]
+        rows = c["rows"] if c["pointwise"] else -(-c["rows"] // 3)
+        block = _Block(c["sb_base"], groups, c["group_step"], rows * c["row_step"])
+        self.sb.write(node, block, node.index + 1)
+        self.skewed[block.index] = c["skew"]
+        self.groups[block.index] = np.repeat(np.arange(groups, 0, -1), block.words)
         self._stored_before(node, "", 0)
 
     def _wgt(self, node: _Node) -> None:
@@ -372,46 +395,59 @@ class _Memories:
         total = c["runs"] * c["run_beats"]
         if c["memory"] == Memory.ZSB:
             entries = total * self.a.weight_beat_bytes // (8 * self.a.kp)
-            self.zsb.write(node, c["slot"], c["slot"] + entries, node.index + 1)
+            self.zsb.write(node, slice(c["slot"], c["slot"] + entries), node.index + 1)
             return
         if c["memory"] == Memory.TABLE:
-            self.tables.write(node, c["slot"], c["slot"] + 1, node.index + 1)
+            self.tables.write(node, slice(c["slot"], c["slot"] + 1), node.index + 1)
             return
         words = self.pb if c["memory"] == Memory.PB else self.db
-        words.write(node, c["slot"], c["slot"] + total // self.a.tile_beats, node.index + 1)
+        words.write(node, slice(c["slot"], c["slot"] + total // self.a.tile_beats), node.index + 1)
 
     def _feed(self, node: _Node) -> None:
         c = node.command
         if c["maximum"]:
             return  # what it reads does not matter
         pb = c["memory"] == Memory.PB
-        (self.pb if pb else self.db).use(node, c["slot"], c["slot"] + c["reps"], node.reps_end, kept=pb)
+        (self.pb if pb else self.db).use(node, slice(c["slot"], c["slot"] + c["reps"]), node.reps_end, kept=pb)
 
     def _run(self, node: _Node) -> None:
         c, a = node.command, self.a
-        start, stop = c["sb_base"], c["sb_base"] + c["reps"] * c["group_step"]
-        if c["depthwise"]:  # beyond the groups that are loaded there are channels that nobody has
-            stop = start + -(-(c["out_lane"] + a.kp) // a.cp) * c["group_step"]
-            stop = min(stop, *(high for low, high, _ in self.loaded if low <= start < high), len(self.sb.written))
-        if any(low < stop and start < high and skew != c["depthwise"] for low, high, skew in self.loaded):
-            raise ProgramError(f"command {node.number}: the SB's words {start}..{stop - 1} are in another layout")
-        self.sb.use(node, start, stop, node.reps_end)
+        if read := self._read(node):
+            self.sb.use(node, read, node.reps_end)
+            start, stop = read.start, read.stop
+            part = read.index if isinstance(read, _Block) else read
+            if (self.skewed[part] != c["depthwise"]).any():
+                raise ProgramError(f"command {node.number}: the SB's words {start}..{stop - 1} are in another layout")
         pixels = c["out_rows"] * c["out_cols"]
         if not (c["start"] and c["finish"] and c["reps"] == 1) and pixels > a.ob_pixels:
             raise ProgramError(f"command {node.number}: {pixels} pixels accumulate; the OB holds {a.ob_pixels}")
         if c["finish"]:
-            self.zsb.use(node, c["zsb"], c["zsb"] + 1, node.reps_end)
+            self.zsb.use(node, slice(c["zsb"], c["zsb"] + 1), node.reps_end)
             if c["table"]:
-                self.tables.use(node, c["table"] - 1, c["table"], node.reps_end)
+                self.tables.use(node, slice(c["table"] - 1, c["table"]), node.reps_end)
             groups = -(-(c["out_lane"] + a.kp) // a.cp)
             wraps = (c["out_bank"] + groups - 1) // a.nb
-            self.out.write(node, c["out_base"], c["out_base"] + (1 + wraps) * c["pixels"], node.reps_end)
+            self.out.write(node, slice(c["out_base"], c["out_base"] + (1 + wraps) * c["pixels"]), node.reps_end)
+
+    def _read(self, node: _Node) -> slice | _Block | None:
+        """What a PASS reads of the SB; None if all of it is outside the tensor."""
+        c, first = node.command, node.command["sb_base"]
+        if not c["depthwise"]:
+            return slice(first, first + c["reps"] * c["group_step"])
+        low, high = max(0, c["y0"]), min(c["rows"], c["y0"] + c["stride"] * (c["out_rows"] - 1) + 3)
+        if low >= high:
+            return None
+        start, words = first + low // 3 * c["row_step"], (-(-high // 3) - low // 3) * c["row_step"]
+        groups = -(-(c["out_lane"] + self.a.kp) // self.a.cp)
+        if start < len(self.groups):  # beyond the groups that are loaded there are channels that nobody has
+            groups = max(1, min(groups, int(self.groups[start])))
+        return _Block(start, groups, c["group_step"], words)
 
     def _store(self, node: _Node) -> None:
         c = node.command
         if c["use_a"]:
             words = (c["out_bank"] + c["groups"] - 1) // self.a.nb + 1
-            self.out.use(node, c["out_base"], c["out_base"] + words * c["pixels"], node.index + 1)
+            self.out.use(node, slice(c["out_base"], c["out_base"] + words * c["pixels"]), node.index + 1)
         if c["use_b"]:
             self._stored_before(node, "b_", node.index)
         for start, stop in self._runs(node):

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,12 @@ from hypothesis import strategies as st
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
+from mapper import walk
 from mapper.channelwise import k_tiles_of
 from mapper.channelwise_cut import Cut, check_cut, choose_cut
+from mapper.steps import Step
 from mapper.tiling import chunk_unit
+from mapper.walk import walk_channelwise
 from tests.mapper.random_nets import random_accelerator, random_channelwise
 
 TINY = Accelerator.load("tiny")  # KP 4, CP 3
@@ -28,6 +32,34 @@ def test_chunks_end_where_a_group_does(seed):
     kt = k_tiles_of(layer, a)
     assert 1 <= cut.rows <= layer.P and (cut.chunk == kt or cut.chunk % chunk_unit(a) == 0)
     check_cut(layer, a, cut)
+
+
+@pytest.mark.parametrize("accelerator", ["tiny", "zcu104"])
+def test_few_cuts_are_better(accelerator, monkeypatch):
+    """Of all cuts that fit, walked as Programs of their own, the best is hardly better than the one chosen."""
+    a, total, least = Accelerator.load(accelerator), 0, 0
+    for layer in (
+        Layer("a", Kind.CONV, 40, 40, 3, 3, 14, 14, padding=1, groups=40),
+        Layer("a", Kind.CONV, 24, 24, 5, 5, 21, 21, 2, 2, groups=24),
+        Layer("a", Kind.MAXPOOL, 8, 8, 3, 3, 12, 260, 2, 1),
+    ):
+        chosen, kt = choose_cut(layer, a), k_tiles_of(layer, a)
+        total += walk_channelwise(Step(layer), a).cycles
+        cycles = []
+        for cut in (
+            Cut(rows, min(chunk, kt), stays)
+            for rows in range(1, layer.P + 1)
+            for chunk in range(chunk_unit(a), kt + chunk_unit(a), chunk_unit(a))
+            for stays in (False, True)
+        ):
+            with suppress(MappingError):
+                check_cut(layer, a, cut)
+                with monkeypatch.context() as patched:
+                    patched.setattr(walk, "choose_cut", lambda *_, cut=cut: cut)
+                    cycles.append(walk_channelwise(Step(layer), a).cycles)
+        assert len(cycles) > 3 and chosen.stays == (accelerator == "zcu104" or layer.W < 260)
+        least += min(cycles)
+    assert least <= total <= 1.03 * least
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ def test_weights_of_a_chunk_come_together_and_factors_once():
     assert len(loads(program, Memory.ZSB)) == 1 and loads(program, Memory.ZSB)[0]["run_beats"] == 8
 
 
+@pytest.mark.parametrize(("width", "times"), [(16, 1), (130, 2)])
+def test_rows_come_once_where_the_sb_holds_them(width, times):
+    """A chunk is 4 groups of 16 rows, 6 words of a bank each: 6 x 6 words fit in a half of 1024, 6 x 44 do not."""
+    deep = Layer("layer", Kind.CONV, 24, 24, 5, 5, 16, width, padding=2, groups=24)
+    acts = [c for c in compiled(deep, TINY, np.random.default_rng(0)).commands if c.opcode is Opcode.LOAD_ACT]
+    rows = sum(c["groups"] * c["rows"] for c in acts)
+    assert len(acts) > 2 and (rows == 8 * 16 if times == 1 else rows > 8 * 16)
+
+
 def test_a_maximum_loads_no_weights():
     program = compiled(Layer("layer", Kind.MAXPOOL, 7, 7, 3, 3, 9, 9, 2, 1), TINY, np.random.default_rng(0))
     assert not loads(program, Memory.DB) and loads(program, Memory.ZSB)
