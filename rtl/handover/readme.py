@@ -52,7 +52,7 @@ def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers
         f"## Registers\n\nCounters clear at start. `registers/` has the same, bit by bit, as SystemRDL, Markdown, "
         f"HTML, a C header (C11 or C++11) and IP-XACT.\n\n{register_table()}\n\n{_errors()}",
         f"## To run a Program\n\n{_START}",
-        f"## The driver\n\n{_DRIVER.format(clock=f'{a.clock_hz / 1e6:g}e6')}",
+        f"## The driver\n\n{_driver(a)}",
         f"## Resources\n\n{_resources(a)}",
         f"## Cycles\n\n{_cycles(a, smoke, layers)}",
         f"## Constraints\n\n{_CONSTRAINTS.format(share=SHARE)}",
@@ -101,7 +101,7 @@ _DRIVER = """\
 SuperNet compiled for this very machine. Where FastSwitch is installed, this makes one:
 
 ```
-fastswitch package --accelerator accelerator.yaml --subgraphs 3 --out package.npz
+fastswitch package --accelerator accelerator.yaml{subgraphs} --out package.npz
 ```
 
 With `driver/`, the package and a bitstream on the board:
@@ -114,8 +114,7 @@ overlay, package = Overlay("fastswitch.bit"), Package.load("package.npz")
 driver = Driver(PynqDevice(overlay.fastswitch_0.mmio, clock_hz={clock}), package)
 driver.load()                                    # memory, weights, Programs
 print(list(package.subnets), package.subgraphs)  # the names that it knows
-driver.set_subgraph(package.subgraphs[-1])       # fills the Persistent Buffer
-result = driver.run(list(package.subnets)[0], image)
+{fill}result = driver.run(list(package.subnets)[0], image)
 print(result.label, result.counts.cycles, result.counts.differences())
 ```
 
@@ -125,6 +124,12 @@ _CONSTRAINTS = """\
 `constraints/fastswitch.sdc` and `fastswitch.xdc` hold the clock and leave {share:.0%} of a period to what is outside,
 on inputs and outputs each. They are for the module by itself: where it is part of a design, the clock comes from there.
 Their commands are few and common ones; no vendor's tool has read them, and nothing here has been placed and routed."""
+
+
+def _driver(a: Accelerator) -> str:
+    fill = "driver.set_subgraph(package.subgraphs[-1])       # fills the Persistent Buffer\n"
+    clock, cached = f"{a.clock_hz / 1e6:g}e6", a.pb_tiles > 0
+    return _DRIVER.format(clock=clock, subgraphs=" --subgraphs 3" if cached else "", fill=fill if cached else "")
 
 
 def _errors() -> str:

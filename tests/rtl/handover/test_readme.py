@@ -19,8 +19,10 @@ PORTS = [Port("aclk", "input", 1), Port("m_axi_wgt1_rdata", "input", 128)]
 LAYERS = [LayerRow("K=1 C=2", 250_000, 0.5), LayerRow("K=9 C=9", problem="its tile needs 9 bytes of the SB")]
 
 
-def page(name):
-    machine = Accelerator.load(name)
+ZCU104 = Accelerator.load("zcu104")
+
+
+def page(machine):
     memory = np.zeros(1024, np.uint8)
     runs = (Run("fills it", 0, 1, 77, (5, 6, 7, 8)),)
     return readme(machine, PORTS, Smoke(machine, "two layers", runs, {"BASE_0": 0}, memory, memory, {}), LAYERS)
@@ -28,7 +30,7 @@ def page(name):
 
 @pytest.fixture(scope="module")
 def text():
-    return page("zcu104")
+    return page(ZCU104)
 
 
 def test_cycles(text):
@@ -40,7 +42,7 @@ def test_cycles(text):
 def test_memory_of_stripes(text):
     assert "part i of the beat at `x` is 16 bytes at `WGT_BASE_i + x / 4`, on `m_axi_wgt<i>`" in text
     assert "byte `x` is at `BASE_0 + x`, on `m_axi_act` and `m_axi_out`" in text
-    assert "byte `x` is at `BASE_0 + x`" in page("tiny")
+    assert "byte `x` is at `BASE_0 + x`" in page(Accelerator.load("tiny"))
 
 
 def test_the_drivers_example_calls_what_there_is(text):
@@ -54,7 +56,9 @@ def test_the_drivers_example_calls_what_there_is(text):
     called = re.findall(r"\b(driver|package|result)\.(\w+)", example.replace('"package.npz"', ""))
     assert {name for name, _ in called} == set(known)
     assert [(name, attribute) for name, attribute in called if attribute not in known[name]] == []
-    assert "clock_hz=100e6" in example
+    assert "clock_hz=100e6" in example and "--subgraphs 3" in text
+    without = page(ZCU104.replace(buffers={"pb_bytes": 0}))
+    assert "subgraph(" not in without and "--subgraphs" not in without  # `fastswitch package` would refuse it
 
 
 def test_registers_parameters_and_resources(text):
