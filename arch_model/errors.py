@@ -5,6 +5,10 @@ The command line prints any of them as one line on standard error and exits with
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 
 class FastSwitchError(Exception):
     """Base of every error that a user's input can cause; its text is one line.
@@ -46,3 +50,9 @@ class AnalogError(FastSwitchError):
 
 class StreamError(FastSwitchError):
     """A stream of queries that is malformed or asks for what no SubNet does: names the query, the field, its value."""
+
+
+def why_read_only(folder: Path) -> str:
+    """Why nothing can be written to a folder that is there, in the system's words: its disk, or its rights."""
+    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    return os.strerror(errno.EROFS if read_only else errno.EACCES)

@@ -130,8 +130,8 @@ REGISTERS = (
         0x04,
         Access.CONSTANT,
         (
-            Field("kp", 0, 8, "KP", "kp"),
-            Field("cp", 8, 8, "CP", "cp"),
+            Field("kp", 0, 8, "KP, filters at once", "kp"),
+            Field("cp", 8, 8, "CP, channels at once", "cp"),
             Field("beat_bytes", 16, 16, "B, bytes of a beat of activations", "beat_bytes"),
         ),
     ),

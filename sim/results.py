@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from arch_model.errors import FastSwitchError
+from arch_model.errors import FastSwitchError, why_read_only
 
 
 def make_folder(folder: Path) -> None:
@@ -22,7 +22,7 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         raise FastSwitchError(f"cannot write to {folder}: {error.strerror}") from None
     if not os.access(folder, os.W_OK):
-        raise FastSwitchError(f"cannot write to {folder}: Permission denied")
+        raise FastSwitchError(f"cannot write to {folder}: {why_read_only(folder)}")
 
 
 class RowWriter:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from arch_model.errors import FastSwitchError
+from arch_model.errors import FastSwitchError, why_read_only
 
 MANIFEST = "MANIFEST.sha256"
 
@@ -51,7 +51,7 @@ def check_folder(folder: Path) -> None:
     if not there.is_dir():
         raise FastSwitchError(f"cannot write to {folder}: {there} is no folder")
     if not os.access(there, os.W_OK):
-        raise FastSwitchError(f"cannot write to {folder}: Permission denied")
+        raise FastSwitchError(f"cannot write to {folder}: {why_read_only(there)}")
     _read_manifest(folder)
 
 

@@ -17,12 +17,15 @@ function figure(value, digits = 4) {
   if (Number.isInteger(value)) return value.toLocaleString("en");
   return Number(value.toPrecision(digits)).toLocaleString("en", { maximumSignificantDigits: digits });
 }
-// How to write a column of figures so that their points stand below each other: four digits in the largest.
-function aligned(values) {
+// How to write a column of figures so that their points stand below each other: four digits in the largest, or in the
+// least of those that are not 0.
+function aligned(values, of = Math.max) {
   const known = values.filter((value) => value !== null),
-    most = Math.max(...known.map(Math.abs), 0);
+    size = of(...known.filter(Boolean).map(Math.abs));
   const digits =
-    known.every(Number.isInteger) || !most ? 0 : Math.min(Math.max(3 - Math.floor(Math.log10(most)), 0), 9);
+    known.every(Number.isInteger) || !Number.isFinite(size)
+      ? 0
+      : Math.min(Math.max(3 - Math.floor(Math.log10(size)), 0), 9);
   return (value) =>
     value === null
       ? "–"

@@ -163,7 +163,7 @@ function drawFrontTable() {
     ...study.objectives.map((one, o) => [`o${o}`, titled(one)]),
     ...study.knobs.map((knob, k) => [`k${k}`, knob.name]),
   ];
-  const write = study.objectives.map((_, o) => aligned(rows.map((row) => row[`o${o}`])));
+  const write = study.objectives.map((_, o) => aligned(rows.map((row) => row[`o${o}`]), Math.min));
   const body = sorted(rows, frontOrder)
     .slice(0, 500)
     .map((row) =>

@@ -126,6 +126,18 @@ def test_the_download_is_the_point_s_accelerator(opened, study, downloads):
     assert Accelerator.load(path) == study.accelerator(point)
 
 
+def test_the_table_of_the_front_tells_its_least_figures_apart(browser, study, tmp_path):
+    data = json.loads(json.dumps(payload(study)))
+    front = np.flatnonzero(data["points"]["front"])
+    least = [9.3021, 9.3047, *(108.2 + n for n in range(len(front) - 2))]
+    for n, value in zip(front, least, strict=True):
+        data["points"]["objectives"][0][n] = value
+    (tmp_path / "wide.html").write_text(page(facts(study), data, [], plotly_script()), encoding="utf-8")
+    open_page(browser, tmp_path / "wide.html")
+    cells = "return [...document.querySelectorAll('#front-table tbody td:nth-child(2)')].map((td) => td.textContent)"
+    assert browser.execute_script(cells)[:3] == ["9.302", "9.305", "108.200"]
+
+
 def test_drop_downs_change_axes_and_colours(opened):
     axes = "const { _fullLayout: { xaxis, yaxis }, layout } = document.getElementById('front-plot'); "
     before = opened.execute_script("return document.getElementById('front-plot').data[3].x")

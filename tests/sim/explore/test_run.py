@@ -185,5 +185,5 @@ class TestDisks:
         (disk / "out").mkdir()
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         for folder in (disk / "out", disk / "new"):
-            with pytest.raises(FastSwitchError, match="cannot write to"):
+            with pytest.raises(FastSwitchError, match=f"cannot write to {folder}: Read-only file system"):
                 run(folder, vary="KP=2")
