@@ -10,7 +10,7 @@ import pytest
 import rtl.registers as registers
 from arch_model.accelerator import Accelerator
 from rtl.control import Control
-from rtl.registers import ADDRESS, COUNTERS, FIELDS, REGISTERS, Access
+from rtl.registers import ADDRESS, COUNTERS, FIELDS, REGISTERS, Access, Field, Register
 from tests.rtl.simulate import simulate
 from tests.rtl.test_control import Bus
 
@@ -25,11 +25,13 @@ def test_by_hand():
     code = FIELDS["STATUS", "code"]
     assert (code.low, code.high, code.width, code.bits) == (8, 15, 8, " [15:8]")
     by_name = {register.name: register for register in REGISTERS}
-    assert by_name["SHAPE"].doc == "KP [7:0], CP [15:8], B, bytes of a beat of activations [31:16]"
+    fields = Field("low", 0, 8, "one"), Field("bit", 8, 1, "two"), Field("top", 9, 20, "x")
+    made = Register("MADE", 0, Access.READ, fields)
+    assert made.doc == "one [7:0], two [8], x [28:9]"
+    assert Register("MADE", 0, Access.READ, (Field("all", 0, 32, "a word"),)).doc == "a word"
     assert by_name["SHAPE"].reset_value(SimpleNamespace(**MACHINE)) == 0x0040_0705
     assert by_name["PORTS"].reset_value(SimpleNamespace(**MACHINE)) == 0x1_0204
     assert by_name["SHAPE"].reset_value(Accelerator.load("zcu104")) == 16 << 16 | 9 << 8 | 16
-    assert by_name["PROG_BEATS"].doc == "length of the Program in beats [19:0]"
 
 
 def test_fields_neither_overlap_nor_leave_the_word():
