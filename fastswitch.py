@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 done but wrong, 2 bad input, 130 interrupted."""
+    gc.set_threshold(50_000, 10, 10)  # layers, commands and signals by the hundred thousand, hardly any of them garbage
     try:
         status = cli.main(args=argv, prog_name="fastswitch", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
