@@ -199,13 +199,11 @@ class Command:
 
         Raises ValueError for a field that the command does not have, or a value that does not fit.
         """
-        known = {f.name for f in FIELDS[self.opcode]}
-        for name in self.fields:
+        known, word = _PLACES[self.opcode], int(self.opcode)
+        for name, value in self.fields.items():
             if name not in known:
                 raise ValueError(f"{self.opcode.name} has no field {name}")
-        word = 0
-        for field, position in layout(self.opcode):
-            value = self.opcode if field.name == "opcode" else self[field.name]
+            field, position = known[name]
             word |= field.check(int(value)) << position
         return word.to_bytes(SLOTS[self.opcode] * SLOT_BYTES, "little")
 
@@ -233,6 +231,10 @@ def layout(opcode: Opcode) -> Iterator[tuple[Field, int]]:
     for field in FIELDS[opcode]:
         yield field, position
         position += field.bits
+
+
+_PLACES = {opcode: {field.name: (field, at) for field, at in layout(opcode) if at} for opcode in FIELDS}
+"""Of each command, by name: a field and the position of its lowest bit, but for the opcode's."""
 
 
 def field_table(opcode: Opcode) -> str:
