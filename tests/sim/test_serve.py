@@ -14,14 +14,14 @@ from sim.serve import run_stream
 from sim.simulators import find_simulator
 
 TINY = Accelerator.load("tiny")
+FEW = ("fashion-d111-w222", "fashion-d121-w422", "fashion-d221-w332", "fashion-d212-w334", "fashion-d222-w444")
 
 
-@pytest.mark.parametrize("policy", ["strict-accuracy", "strict-latency"])
-def test_a_stream(tmp_path, policy):
+@pytest.mark.parametrize(("policy", "subnets"), [("strict-accuracy", ()), ("strict-latency", FEW)])
+def test_a_stream(tmp_path, policy, subnets):
     rows = []
-    summary = run_stream(
-        TINY, queries=6, policy=policy, seed=5, out=tmp_path, simulator=find_simulator(), on_row=rows.append
-    )
+    options = {"policy": policy, "subnets": subnets, "seed": 5, "out": tmp_path, "simulator": find_simulator()}
+    summary = run_stream(TINY, queries=6, **options, on_row=rows.append)
     assert [row["query"] for row in rows] == list(range(6))
     assert all(row["bit_exact"] for row in rows) and summary["bit_exact"]
     assert all(row["dram_bytes"] == row["predicted_dram_bytes"] for row in rows)
@@ -34,6 +34,7 @@ def test_a_stream(tmp_path, policy):
     moved = sum(row["dram_bytes"] for row in rows)
     assert np.isclose(summary["bytes_saved_fraction"], saved / (saved + moved))
     for row in rows:
+        assert not subnets or row["subnet"] in subnets
         if policy == "strict-accuracy":
             assert row["subnet_accuracy"] >= row["min_accuracy"]
         else:
@@ -42,9 +43,9 @@ def test_a_stream(tmp_path, policy):
     assert table["simulated_cycles"].tolist() == [row["simulated_cycles"] for row in rows]
 
 
-@pytest.mark.slow
 def test_an_interrupted_stream_keeps_what_is_finished(tmp_path):
-    command = [sys.executable, "-m", "fastswitch", "run", "--queries", "400", "--json", "--out", str(tmp_path)]
+    options = ["--queries", "400", "--subnet", FEW[0], "--subnet", FEW[1], "--json", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "fastswitch", "run", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         seen = [json.loads(run.stdout.readline()) for _ in range(3)]
         run.send_signal(signal.SIGINT)
