@@ -1,12 +1,17 @@
 """What every test can count on."""
 
 import gc
+import os
 import signal
 
 # A shell without job control starts background jobs with SIGINT ignored, which their children inherit: tests that
 # interrupt a child would wait for ever. A handler of our own is not inherited, so children have the default one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests run side by side. Several threads for the small products of each mostly wait for one another, busily: three
+# quarters of a noise study's time. NumPy reads this when it is first imported, here and in processes that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Of the many tests, parameters and signals of designs few are garbage: look for it less often.
 gc.set_threshold(50_000, 10, 10)
