@@ -105,7 +105,7 @@ def draw_knobs(figure: Figure, data: Data) -> None:
             axes.set_ylim((least / 1.06, most * 1.06) if _wide(every) else (least - pad, most + pad))
             axes.set_xlim(-0.6, len(at) - 0.4)
             axes.grid(axis="y")
-            nth = -(-len(at) * max(map(len, labels)) // 24)
+            nth = -(-len(at) * (max(map(len, labels)) + 1) // 24)  # a blank between two
             last = row == len(data["objectives"]) - 1
             axes.set_xticks(at[::nth], labels[::nth] if last else [""] * len(at[::nth]))
             axes.set_title(f"{100 * effect['explained']:.0f} %", loc="right", color=MUTED.light, pad=5)

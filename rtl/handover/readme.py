@@ -88,7 +88,8 @@ fusesoc run --target=synth fastswitch    # Vivado, {part}; --part=... for anothe
 ```
 
 The bench ends with PASS, or with FAIL and an exit status other than 0. It compares every byte of memory, the
-transfers of each port and, without pauses, the cycles to 1 %."""
+transfers of each port and, without pauses, the cycles to 1 %. Verilator builds in no path with blanks: `BUILD=` names
+another folder."""
 
 _START = """\
 1. Write weights, biases and scales, activations and the Program to memory.

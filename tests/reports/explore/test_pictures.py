@@ -1,12 +1,14 @@
 """The pictures show the numbers of the study."""
 
+import itertools
+
 import matplotlib.image
 import numpy as np
 import pytest
 
 from reports.canvas import drawing, new_figure
 from reports.explore.payload import payload
-from reports.explore.pictures import draw_front, draw_knobs, write_pictures
+from reports.explore.pictures import DPI, draw_front, draw_knobs, write_pictures
 from sim.explore import explore, load_study
 
 
@@ -40,6 +42,19 @@ def test_a_panel_for_each_knob_and_objective_with_its_medians(data):
     for row, panel in enumerate(axes[: len(data["objectives"])]):
         assert np.allclose(panel.lines[0].get_ydata(), first["objectives"][row]["spread"][2])
         assert panel.get_title(loc="right") == f"{100 * first['objectives'][row]['explained']:.0f} %"
+
+
+def test_labels_of_many_values_stand_apart(tmp_path):
+    vary = "KP=2,4,8 CP=2:12:1"
+    explore("fashion", "fashion-d111-w222", vary, ("area",), tmp_path, "tiny", backend="joblib:1")
+    with drawing("test"):
+        figure = new_figure(2 * (110 + 2 * 190), 2 * (70 + 150), dpi=DPI)
+        draw_knobs(figure, payload(load_study(tmp_path)))
+        figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+        assert len(boxes) > 2
+        assert all(one.x1 + 8 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
 def test_one_objective_has_no_front_to_draw(tmp_path):
