@@ -50,5 +50,6 @@ def switch_program(before: PersistentBuffer, after: PersistentBuffer, memory_map
         owners=(-1,) * (len(commands) + 1),
         layers=(),
         tensors={},
+        weight_bytes=memory_map.weight_bytes,
         switch_bytes=tiles * a.tile_bytes,
     )

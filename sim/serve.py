@@ -75,7 +75,7 @@ def run_stream(
             chosen, column = scheduler.serve(query.targets)
             name, cached = table.subnets[chosen], table.subgraphs[column]
             subgraph = subgraphs[cached]
-            outcome = session.run(bench, name, subgraph, session.image(query.image))
+            outcome = session.run(bench, name, subgraph, session.image(query.image, name))
             row = _row(number, query, name, cached, column != before, outcome, session, subgraph)
             rows.append(row)
             writer.write({key: value for key, value in row.items() if key not in ("image", "pb_layers")})

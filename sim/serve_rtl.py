@@ -55,16 +55,18 @@ def replay(
     rows = []
     for query, image in enumerate(images.tolist()):
         name, column = sushi.subnets[served.rows[query]], int(served.columns[query])
-        outcome = session.run(bench, name, subgraphs[column], session.image(image))
+        outcome = session.run(bench, name, subgraphs[column], session.image(image, name))
         row = {
             "query": query,
             "subnet": name,
+            "image_index": image,
             "cached_subgraph": sushi.subgraphs[column],
             "switched": bool(served.switched[query]),
             "table_cycles": int(served.cycles[query]),
             "predicted_cycles": outcome.predicted.cycles,
             "simulated_cycles": outcome.result.cycles,
             "table_dram_bytes": int(served.dram_bytes[query]),
+            "predicted_dram_bytes": sum(outcome.program.dram_bytes.values()),
             "dram_bytes": sum(outcome.simulated_bytes.values()),
             "bit_exact": outcome.exact,
         }

@@ -46,8 +46,17 @@ def fashion_table(
 
     ``exact``: all switches are compiled too, else those that happen (:mod:`sim.settle`).
     """
-    session = Session(FASHION, weights or load_weights(), accelerator)
-    nets = session.weights.subnets
+    return session_table(Session(FASHION, weights or load_weights(), accelerator), candidates, exact, on_count)
+
+
+def session_table(
+    session: Session,
+    candidates: int = 6,
+    exact: bool = False,
+    on_count: OnCount = lambda stage, done, total: None,
+) -> ServingTable:
+    """The same of any SubNets with their weights."""
+    nets, accelerator = session.weights.subnets, session.accelerator
     subgraphs = pin(spread(session.subnets, candidates), session.supernet, accelerator)
     entries, done = len(nets) * (len(subgraphs) + 1), 0
     total = entries * (len(subgraphs) + 1) if exact else entries

@@ -17,8 +17,9 @@ from mapper.dram_image import Segment, image_segment, read_tensor, weights_segme
 from mapper.memory_map import MemoryMap
 from mapper.persistent import PersistentBuffer
 from mapper.program import Program
+from mapper.switch_program import switch_program
 from sim.bench import Bench
-from sim.outcome import Outcome, run_program
+from sim.outcome import Outcome, Tensors, run_program
 from sim.reference import run_layers
 
 
@@ -45,10 +46,14 @@ class Session:
             segments += zsb_segments(self.memory_map, subnet, self.weights.layers, self.weights.subnets[name].ops)
         return segments
 
-    def image(self, index: int) -> npt.NDArray[np.int8]:
-        """Test image ``index`` as the network reads it: int8 (1, H, W), pixel − 128."""
-        signed: npt.NDArray[np.int8] = (self.weights.images[index].astype(np.int16) - 128).astype(np.int8)
-        return signed[None]
+    def image(self, index: int, name: str) -> npt.NDArray[np.int8]:
+        """Test image ``index`` as SubNet ``name`` reads it: int8 (C, H, W), pixel − 128; of a larger one the middle."""
+        place = self.memory_map.tensors[name][INPUT]
+        pixels = self.weights.images[index].reshape(-1, *self.weights.images.shape[-2:])
+        top, left = (pixels.shape[1] - place.H) // 2, (pixels.shape[2] - place.W) // 2
+        middle = pixels[:, top : top + place.H, left : left + place.W]
+        signed: npt.NDArray[np.int8] = (middle.astype(np.int16) - 128).astype(np.int8)
+        return signed
 
     def compile(self, name: str, target: PersistentBuffer) -> Program:
         """The Program of SubNet ``name`` that leaves ``target`` in the PB, given what is there now."""
@@ -69,14 +74,19 @@ class Session:
         if subgraph != target.subgraph:
             target = target.switch(subgraph, self.supernet, self.accelerator)
         computed = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
-        expected = {INPUT: image, **computed}
-        segments = [] if self._written else self.shared_segments
-        outcome = run_program(
-            bench,
-            self.compile(name, target),
-            [*segments, image_segment(self.memory_map, subnet, image)],
-            expected,
-        )
+        segment = image_segment(self.memory_map, subnet, image)
+        return self._run(bench, self.compile(name, target), target, [segment], {INPUT: image, **computed})
+
+    def load(self, bench: Bench, target: PersistentBuffer) -> Outcome:
+        """Run the Program that brings ``target`` into the PB and computes nothing."""
+        return self._run(bench, switch_program(self.resident, target, self.memory_map), target, [], {})
+
+    def _run(
+        self, bench: Bench, program: Program, target: PersistentBuffer, segments: list[Segment], expected: Tensors
+    ) -> Outcome:
+        if not self._written:
+            segments = [*self.shared_segments, *segments]
+        outcome = run_program(bench, program, segments, expected)
         self._written, self.resident = True, target
         return outcome
 

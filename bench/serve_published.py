@@ -1,0 +1,140 @@
+"""A stream of published SubNets on the RTL of zcu104, PB and switches included: python bench/serve_published.py
+
+    python bench/serve_published.py [--accelerator zcu104] [--subnets 4] [--queries 12] [--seed 2] [--out DIR]
+
+The smallest of the six published OFA-ResNet50 SubNets with their published accuracies and image sizes, whole, on one
+copy of the SuperNet's weights (random, as requantisations and images are: seeded), scheduled as ``fastswitch serve``
+schedules, strict-accuracy, SUSHI's cache rule every second query. First every query, as it comes, with what is in the
+PB going from one to the next; then what each switch cost: its query with the SubGraph before staying, with the one
+after there already, and the Program that only fills the PB. Exit status 1 if an integer, a byte or a cycle is not as
+its Program's prediction says.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from arch_model.accelerator import Accelerator
+from arch_model.errors import FastSwitchError
+from arch_model.spaces import get_space
+from sim.bench import Bench, build
+from sim.random_weights import random_weights
+from sim.results import RowWriter, make_folder
+from sim.serve_rtl import Row, replay
+from sim.serving import Served
+from sim.serving_space import session_table, span
+from sim.session import Session
+from sim.settle import serve_exactly
+from sim.simulators import find_simulator
+from sim.streams import draw_stream
+from sim.striping import room
+from sim.switch_rtl import measure_switch, pb_states
+
+SPACE = "ofa-resnet50"
+TOP1 = {
+    "resnet50D_MAC@0.6B": 0.750,
+    "resnet50D_MAC@0.9B": 0.763,
+    "resnet50D_MAC@1.8B": 0.783,
+    "resnet50D_MAC@2.4B": 0.790,
+    "resnet50D_MAC@3.7B": 0.797,
+    "resnet50D_MAC@4.1B": 0.798,
+}
+"""Top-1 on ImageNet as published (once-for-all's ``ofa_specialized_get``)."""
+
+WINDOW = 2
+"""Queries between two choices of a SubGraph."""
+
+ARRIVALS = "poisson:40"
+
+
+@click.command()
+@click.option("--accelerator", default="zcu104", show_default=True)
+@click.option("--subnets", type=click.IntRange(2, len(TOP1)), default=4, show_default=True, help="The smallest.")
+@click.option("--queries", type=click.IntRange(1), default=12, show_default=True)
+@click.option("--cache", type=click.Choice(["sushi", "forecast"]), default="sushi", show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=2, show_default=True, help="Of the stream and of all integers.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="For queries.csv and switches.csv.")
+def main(accelerator: str, subnets: int, queries: int, cache: str, seed: int, out: Path | None) -> None:
+    """Serve the stream, then measure its switches."""
+    begin = time.monotonic()
+    try:
+        machine, simulator = Accelerator.load(accelerator), find_simulator()
+        click.echo(f"{accelerator} {machine.hash()}, {simulator.describe()}, seed {seed}, {ARRIVALS}, cache {cache}")
+        weights = random_weights(get_space(SPACE), dict(list(TOP1.items())[:subnets]), seed)
+        session = Session(SPACE, weights, machine)
+        table = session_table(session, candidates=subnets)
+        stream = draw_stream(ARRIVALS, span(table), queries, seed)
+        served = serve_exactly(table, stream, "strict-accuracy", cache, WINDOW)
+        built = build(machine, simulator, dram_bytes=room(session.memory_map.program))
+        click.echo(f"compiled and built after {(time.monotonic() - begin) / 60:.1f} minutes")
+        facts = {"accelerator": machine.hash(), "seed": seed, "cache": cache, "subnets": subnets}
+        with tempfile.TemporaryDirectory() as scratch, Bench(built) as bench:
+            folder = out or Path(scratch)
+            make_folder(folder)
+            with RowWriter(folder / "queries.csv", facts) as writer:
+                rows = _stream(served, session, bench, writer)
+            with RowWriter(folder / "switches.csv", facts) as writer:
+                costs = _switches(replace(served, table=table), rows, session, bench, writer)
+    except FastSwitchError as error:
+        raise SystemExit(str(error)) from None
+    click.echo(f"{(time.monotonic() - begin) / 60:.1f} minutes")
+    right = all(row["bit_exact"] and row["predicted_cycles"] == row["simulated_cycles"] for row in rows)
+    sys.exit(not (right and costs))
+
+
+def _stream(served: Served, session: Session, bench: Bench, writer: RowWriter) -> list[Row]:
+    """Every query on the RTL."""
+    click.echo(
+        f"\n{'query SubNet':26}{'PB then holds':20}{'switch':7}{'table':>11}{'predicted':>11}{'simulated':>11}"
+        f"{'bytes predicted':>16}{'simulated':>13}{'bit-exact':>10}"
+    )
+
+    def show(row: Row) -> None:
+        writer.write(row)
+        click.echo(
+            f"{row['query']:5} {row['subnet']:20}{row['cached_subgraph']:20}{'yes' if row['switched'] else '':7}"
+            f"{row['table_cycles']:11,}{row['predicted_cycles']:11,}{row['simulated_cycles']:11,}"
+            f"{row['predicted_dram_bytes']:16,}{row['dram_bytes']:13,}{'yes' if row['bit_exact'] else 'NO':>10}"
+        )
+
+    result = replay(served, session, bench, on_row=show)
+    click.echo(f"all {100 * result.cycle_error:+.3f} % cycles, {100 * result.byte_error:+.3f} % bytes of the table's")
+    return list(result.rows)
+
+
+def _switches(served: Served, rows: list[Row], session: Session, bench: Bench, writer: RowWriter) -> bool:
+    """Every switch of the stream on the RTL, beside its estimate; whether all was as predicted."""
+    click.echo(
+        f"\n{'switch of query':28}{'tiles':>6}{'fill alone':>11}{'stays':>11}{'switches':>11}{'had':>11}"
+        f"{'added':>8}{'model':>8}{'estimate':>9}{'hidden':>8}{'bytes added':>12}"
+    )
+    right = True
+    for query, (before, after) in enumerate(pb_states(served, session)):
+        if not served.switched[query]:
+            continue
+        at = int(served.rows[query]), int(served.before[query]), int(served.columns[query])
+        name = rows[query]["subnet"]
+        row = measure_switch(session, bench, name, before, after, session.image(rows[query]["image_index"], name))
+        row = {"query": query, "estimated": int(served.table.switches.cycles[at]), **row}
+        writer.write(row)
+        words = "stays", "switches", "had", "fill"
+        right &= all(row[f"{word}_exact"] and row[f"{word}_predicted"] == row[f"{word}_cycles"] for word in words)
+        added, model = (row[f"switches_{of}"] - row[f"stays_{of}"] for of in ("cycles", "predicted"))
+        click.echo(
+            f"{query:5} {name:22}{row['tiles']:6}{row['fill_cycles']:11,}{row['stays_cycles']:11,}"
+            f"{row['switches_cycles']:11,}{row['had_cycles']:11,}{added:8,}{model:8,}{row['estimated']:9,}"
+            f"{row['hidden']:8.1%}{row['switches_bytes'] - row['stays_bytes']:12,}"
+        )
+    return right
+
+
+if __name__ == "__main__":
+    main()

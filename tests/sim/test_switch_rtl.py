@@ -1,0 +1,68 @@
+"""What a switch costs on the RTL: bytes counted by hand, cycles as predicted, hardly more than the query without it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from arch_model.accelerator import Accelerator
+from arch_model.weights import load_weights
+from mapper.compiled_table import compiled_table
+from mapper.persistent import PersistentBuffer
+from mapper.pinning import candidates
+from sim.bench import Bench, build
+from sim.serve import only
+from sim.serving import Served
+from sim.serving_space import FASHION
+from sim.session import Session
+from sim.simulators import find_simulator
+from sim.streams import Stream
+from sim.switch_rtl import measure_switch, pb_states
+
+TINY = Accelerator.load("tiny")
+NAMES = "fashion-d111-w222", "fashion-d121-w422"
+
+
+def a_session():
+    return Session(FASHION, only(load_weights(), NAMES), TINY)
+
+
+def states(session):
+    """The PB with the part of one SubNet, then, switched, with that of the other."""
+    one, other = candidates(session.subnets, session.supernet, TINY).values()
+    before = PersistentBuffer.of(one, session.supernet, TINY)
+    return before, before.switch(other, session.supernet, TINY)
+
+
+def test_states_follow_the_schedule():
+    session = a_session()
+    graphs = candidates(session.subnets, session.supernet, TINY)
+    accuracy = dict.fromkeys(NAMES, 0.8)
+    ops = {name: net.ops for name, net in session.weights.subnets.items()}
+    table = compiled_table(session.subnets, accuracy, graphs, session.supernet, TINY, ops, session.memory_map)
+    columns = np.array([0, 1, 1, 2])
+    stream = Stream(*np.ones((3, 4)))
+    served = Served(table, stream, np.zeros(4, int), np.array([0, 0, 1, 1]), columns, np.ones(4))
+    found = list(pb_states(served, session))
+    before, after = states(session)
+    assert [dict(b.slots) for b, _ in found] == [{}, {}, dict(before.slots), dict(before.slots)]
+    assert [dict(a.slots) for _, a in found] == [{}, dict(before.slots), dict(before.slots), dict(after.slots)]
+    assert list(pb_states(replace(served, columns=np.zeros(4, int)), session))[-1][1].slots == {}
+
+
+def test_a_switch_on_the_rtl():
+    session = a_session()
+    before, after = states(session)
+    name = NAMES[1]
+    with Bench(build(TINY, find_simulator())) as bench:
+        row = measure_switch(session, bench, name, before, after, session.image(3, name))
+    for word in ("stays", "switches", "had", "fill"):
+        assert row[f"{word}_exact"] and row[f"{word}_cycles"] == row[f"{word}_predicted"], word
+    new = [tile for tile, slot in after.slots.items() if before.slots.get(tile) != slot]
+    assert row["tiles"] == len(new) > 50
+    # The fill's tiles, 27 beats of 4 bytes each, a beat every 2 cycles; its Program besides, slots of 32 bytes.
+    weights = len(new) * 108
+    assert weights < row["fill_bytes"] < weights + 32 * 64
+    assert 2 * 27 * len(new) < row["fill_cycles"] < 2 * 27 * len(new) + 2000
+    assert row["hidden"] == 1 - (row["switches_cycles"] - row["stays_cycles"]) / row["fill_cycles"]
+    # What the query itself uses of the new SubGraph comes anyhow: the switch adds less than the fill does alone.
+    assert 0 < row["hidden"] <= 1.5 and row["switches_cycles"] >= row["had_cycles"]
