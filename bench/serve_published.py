@@ -1,13 +1,13 @@
 """A stream of published SubNets on the RTL of zcu104, PB and switches included: python bench/serve_published.py
 
-    python bench/serve_published.py [--accelerator zcu104] [--subnets 4] [--queries 12] [--seed 2] [--out DIR]
+    python bench/serve_published.py [--space ofa-resnet50] [--accelerator zcu104] [--subnets 4] [--queries 12] [--out DIR]
 
-The smallest of the six published OFA-ResNet50 SubNets with their published accuracies and image sizes, whole, on one
-copy of the SuperNet's weights (random, as requantisations and images are: seeded), scheduled as ``fastswitch serve``
-schedules, strict-accuracy, SUSHI's cache rule every second query. First every query, as it comes, with what is in the
-PB going from one to the next; then what each switch cost: its query with the SubGraph before staying, with the one
-after there already, and the Program that only fills the PB. Exit status 1 if an integer, a byte or a cycle is not as
-its Program's prediction says.
+The smallest of a SuperNet's published SubNets with their published accuracies and image sizes, whole, on one copy of
+its weights (random, as requantisations and images are: seeded), scheduled as ``fastswitch serve`` schedules,
+strict-accuracy, SUSHI's cache rule every second query. First every query, as it comes, with what is in the PB going
+from one to the next; then what each switch cost: its query with the SubGraph before staying, with the one after there
+already, and the Program that only fills the PB. Exit status 1 if an integer, a byte or a cycle is not as its Program's
+prediction says.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sim.random_weights import random_weights
 from sim.results import RowWriter, make_folder
 from sim.serve_rtl import Row, replay
 from sim.serving import Served
-from sim.serving_space import session_table, span
+from sim.serving_space import busy, session_table, span
 from sim.session import Session
 from sim.settle import serve_exactly
 from sim.simulators import find_simulator
@@ -38,44 +38,52 @@ from sim.streams import draw_stream
 from sim.striping import room
 from sim.switch_rtl import measure_switch, pb_states
 
-SPACE = "ofa-resnet50"
 TOP1 = {
-    "resnet50D_MAC@0.6B": 0.750,
-    "resnet50D_MAC@0.9B": 0.763,
-    "resnet50D_MAC@1.8B": 0.783,
-    "resnet50D_MAC@2.4B": 0.790,
-    "resnet50D_MAC@3.7B": 0.797,
-    "resnet50D_MAC@4.1B": 0.798,
+    "ofa-resnet50": {
+        "resnet50D_MAC@0.6B": 0.750,
+        "resnet50D_MAC@0.9B": 0.763,
+        "resnet50D_MAC@1.8B": 0.783,
+        "resnet50D_MAC@2.4B": 0.790,
+        "resnet50D_MAC@3.7B": 0.797,
+        "resnet50D_MAC@4.1B": 0.798,
+    },
+    "ofa-mobilenetv3": {
+        "s7edge_lat-41ms_top1-73.1_finetune-25": 0.731,
+        "note8_lat-31ms_top1-72.8_finetune-25": 0.728,
+        "pixel1_lat-28ms_top1-73.3_finetune-25": 0.733,
+        "note10_lat-11ms_top1-73.6_finetune-25": 0.736,
+        "pixel2_lat-50ms_top1-74.7_finetune-25": 0.747,
+        "LG-G8_lat-24ms_top1-76.4_finetune-25": 0.764,
+    },
 }
-"""Top-1 on ImageNet as published (once-for-all's ``ofa_specialized_get``)."""
+"""Top-1 on ImageNet as published (once-for-all's released SubNets), by MACs."""
 
 WINDOW = 2
 """Queries between two choices of a SubGraph."""
 
-ARRIVALS = "poisson:40"
-
 
 @click.command()
+@click.option("--space", type=click.Choice(list(TOP1)), default="ofa-resnet50", show_default=True)
 @click.option("--accelerator", default="zcu104", show_default=True)
-@click.option("--subnets", type=click.IntRange(2, len(TOP1)), default=4, show_default=True, help="The smallest.")
+@click.option("--subnets", type=click.IntRange(2, 6), default=4, show_default=True, help="The smallest.")
 @click.option("--queries", type=click.IntRange(1), default=12, show_default=True)
 @click.option("--cache", type=click.Choice(["sushi", "forecast"]), default="sushi", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=2, show_default=True, help="Of the stream and of all integers.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="For queries.csv and switches.csv.")
-def main(accelerator: str, subnets: int, queries: int, cache: str, seed: int, out: Path | None) -> None:
+def main(space: str, accelerator: str, subnets: int, queries: int, cache: str, seed: int, out: Path | None) -> None:
     """Serve the stream, then measure its switches."""
     begin = time.monotonic()
     try:
         machine, simulator = Accelerator.load(accelerator), find_simulator()
-        click.echo(f"{accelerator} {machine.hash()}, {simulator.describe()}, seed {seed}, {ARRIVALS}, cache {cache}")
-        weights = random_weights(get_space(SPACE), dict(list(TOP1.items())[:subnets]), seed)
-        session = Session(SPACE, weights, machine)
+        click.echo(f"{accelerator} {machine.hash()}, {simulator.describe()}, {space}, seed {seed}, cache {cache}")
+        weights = random_weights(get_space(space), dict(list(TOP1[space].items())[:subnets]), seed)
+        session = Session(space, weights, machine)
         table = session_table(session, candidates=subnets)
-        stream = draw_stream(ARRIVALS, span(table), queries, seed)
+        stream = draw_stream(busy(table), span(table), queries, seed)
         served = serve_exactly(table, stream, "strict-accuracy", cache, WINDOW)
         built = build(machine, simulator, dram_bytes=room(session.memory_map.program))
         click.echo(f"compiled and built after {(time.monotonic() - begin) / 60:.1f} minutes")
-        facts = {"accelerator": machine.hash(), "seed": seed, "cache": cache, "subnets": subnets}
+        facts = {"accelerator": machine.hash(), "space": space, "seed": seed, "cache": cache, "subnets": subnets}
         with tempfile.TemporaryDirectory() as scratch, Bench(built) as bench:
             folder = out or Path(scratch)
             make_folder(folder)
@@ -90,17 +98,25 @@ def main(accelerator: str, subnets: int, queries: int, cache: str, seed: int, ou
     sys.exit(not (right and costs))
 
 
+WIDTH = 20
+"""Characters of a SubNet's name."""
+
+
+def _short(name: str) -> str:
+    return name.split("_top1")[0]
+
+
 def _stream(served: Served, session: Session, bench: Bench, writer: RowWriter) -> list[Row]:
     """Every query on the RTL."""
     click.echo(
-        f"\n{'query SubNet':26}{'PB then holds':20}{'switch':7}{'table':>11}{'predicted':>11}{'simulated':>11}"
+        f"\n{'query SubNet':{WIDTH + 6}}{'PB then holds':{WIDTH}}{'switch':7}{'table':>11}{'predicted':>11}{'simulated':>11}"
         f"{'bytes predicted':>16}{'simulated':>13}{'bit-exact':>10}"
     )
 
     def show(row: Row) -> None:
         writer.write(row)
         click.echo(
-            f"{row['query']:5} {row['subnet']:20}{row['cached_subgraph']:20}{'yes' if row['switched'] else '':7}"
+            f"{row['query']:5} {_short(row['subnet']):{WIDTH}}{_short(row['cached_subgraph']):{WIDTH}}{'yes' if row['switched'] else '':7}"
             f"{row['table_cycles']:11,}{row['predicted_cycles']:11,}{row['simulated_cycles']:11,}"
             f"{row['predicted_dram_bytes']:16,}{row['dram_bytes']:13,}{'yes' if row['bit_exact'] else 'NO':>10}"
         )
@@ -113,7 +129,7 @@ def _stream(served: Served, session: Session, bench: Bench, writer: RowWriter) -
 def _switches(served: Served, rows: list[Row], session: Session, bench: Bench, writer: RowWriter) -> bool:
     """Every switch of the stream on the RTL, beside its estimate; whether all was as predicted."""
     click.echo(
-        f"\n{'switch of query':28}{'tiles':>6}{'fill alone':>11}{'stays':>11}{'switches':>11}{'had':>11}"
+        f"\n{'switch of query':{WIDTH + 6}}{'tiles':>6}{'fill alone':>11}{'stays':>11}{'switches':>11}{'had':>11}"
         f"{'added':>8}{'model':>8}{'estimate':>9}{'hidden':>8}{'bytes added':>12}"
     )
     right = True
@@ -129,7 +145,7 @@ def _switches(served: Served, rows: list[Row], session: Session, bench: Bench, w
         right &= all(row[f"{word}_exact"] and row[f"{word}_predicted"] == row[f"{word}_cycles"] for word in words)
         added, model = (row[f"switches_{of}"] - row[f"stays_{of}"] for of in ("cycles", "predicted"))
         click.echo(
-            f"{query:5} {name:22}{row['tiles']:6}{row['fill_cycles']:11,}{row['stays_cycles']:11,}"
+            f"{query:5} {_short(name):{WIDTH}}{row['tiles']:6}{row['fill_cycles']:11,}{row['stays_cycles']:11,}"
             f"{row['switches_cycles']:11,}{row['had_cycles']:11,}{added:8,}{model:8,}{row['estimated']:9,}"
             f"{row['hidden']:8.1%}{row['switches_bytes'] - row['stays_bytes']:12,}"
         )

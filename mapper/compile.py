@@ -16,7 +16,7 @@ from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError, SpaceError
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.quant import encode_pair
-from arch_model.supernet import SubNet, SuperNet
+from arch_model.supernet import SubNet, SuperNet, weight_slice
 from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
 from mapper.channelwise import has_tiles, is_channelwise, uses_ones
 from mapper.channelwise_cut import choose_cut
@@ -188,11 +188,17 @@ class _Fields:
             self.places[step.source],
             self.places[step.output],
             None if step.addend is None else self.places[step.addend],
-            self.map.ones if uses_ones(layer) else self.map.weights.get(layer.name, 0),
+            self._columns(layer),
             self.map.zsb[name][layer.name],
         )
         add = None if step.add is None else cast(AddQuant, self.integers(step.add.name))
         return ChannelwiseFields(step, self.a, places, self.integers(layer.name), add)
+
+    def _columns(self, layer: Layer) -> int:
+        """Where a channelwise layer's weight columns lie; MAXPOOL has none."""
+        if uses_ones(layer):
+            return self.map.ones
+        return self.map.weights_of(layer) if layer.kind.has_weights else 0
 
     def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
         return tile_fields(layer, cast(ConvQuant, self.integers(layer.name)), first, rows, sb_base, self.a)
@@ -280,10 +286,17 @@ class _Compiler:
 
     def _check_slice(self, layer: Layer) -> None:
         whole = self.supernet.layer(layer.name)
-        if (layer.R, layer.S) != (whole.R, whole.S):
+        if (layer.groups > 1) != (whole.groups > 1):
+            raise MappingError(
+                f"layer {layer.name}: groups is {layer.groups}; its SuperNet's layer has {whole.groups}, give as many as "
+                "channels in both or 1 in both"
+            )
+        if layer.groups > 1:
+            weight_slice(layer, whole)  # which says what is wrong
+        elif (layer.R, layer.S) != (whole.R, whole.S):
             raise MappingError(
                 f"layer {layer.name}: its kernel is {layer.R}x{layer.S}; the mapper takes the SuperNet's, "
-                f"{whole.R}x{whole.S}"
+                f"{whole.R}x{whole.S}, of all but depthwise layers"
             )
 
     def _load_for_later(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from arch_model.errors import MappingError
 from arch_model.layer import INPUT, Layer
-from arch_model.supernet import SubNet
+from arch_model.supernet import SubNet, used_weights
 from arch_model.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from mapper.channelwise import is_channelwise
 from mapper.memory_map import MemoryMap, zsb_entries
@@ -35,7 +36,8 @@ Weights: TypeAlias = Mapping[str, npt.NDArray[np.int8]]
 
 
 def weights_segments(memory_map: MemoryMap, weights: Weights) -> list[Segment]:
-    """The SuperNet's packed weights, once for all SubNets, and the constant tiles if they have a use for them.
+    """The SuperNet's packed weights, once for all SubNets; the middles of depthwise kernels that SubNets have smaller;
+    the constant tiles if SubNets have a use for them.
 
     Raises :class:`MappingError` if an array does not have its layer's shape.
     """
@@ -47,6 +49,10 @@ def weights_segments(memory_map: MemoryMap, weights: Weights) -> list[Segment]:
         own = weights[layer.name]
         data = pack_columns(depthwise_columns(own, a.kp), a) if is_channelwise(layer) else pack_weights(own, a)
         segments.append((memory_map.weights[layer.name], data))
+    for (name, r, s), address in memory_map.kernels.items():
+        whole = memory_map.supernet.layer(name)
+        middle = used_weights(replace(whole, R=r, S=s), weights[name])
+        segments.append((address, pack_columns(depthwise_columns(middle, a.kp), a)))
     if memory_map.ones >= 0:
         segments.append((memory_map.ones, pack_columns(ones_columns(a.kp), a)))
     return segments
@@ -63,7 +69,7 @@ def zsb_segments(
         q = quant[layer.name]
         if layer.kind.has_weights:
             q = cast(ConvQuant, q)
-            used = weights[layer.name][: layer.K, : layer.C // layer.groups]
+            used = used_weights(layer, weights[layer.name])
             bias = fold_zero_point(q.bias, used, q.z_in, layer.name)
             entries = pack_zsb(bias, q.multiplier, q.shift, kp)
             if not layer.activation.is_clamp:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
@@ -31,6 +31,8 @@ class MemoryMap:
         alone, at ``program / stripes``.
     program_bytes : its size, in the first stripe.
     tables : of each activation table, by SubNet and layer.
+    kernels : of the middle of a SuperNet layer's depthwise kernel, by layer, R and S, for the SubNets in whose layer it
+        is smaller. Such a kernel's windows cut it otherwise, and training may have changed it besides: a copy of its own.
     ones : of the constant weight tiles of average pools and scalings; -1 if no SubNet has one.
     """
 
@@ -43,7 +45,12 @@ class MemoryMap:
     program: int
     program_bytes: int
     tables: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    kernels: Mapping[tuple[str, int, int], int] = field(default_factory=dict)
     ones: int = -1
+
+    def weights_of(self, layer: Layer) -> int:
+        """Where the weights lie that a SubNet's layer reads."""
+        return self.kernels.get((layer.name, layer.R, layer.S), self.weights[layer.name])
 
     @classmethod
     def build(cls, supernet: SuperNet, subnets: Iterable[SubNet], accelerator: Accelerator) -> MemoryMap:
@@ -68,6 +75,12 @@ class MemoryMap:
 
         weights = {layer.name: take(dram_tiles(layer, a) * a.tile_bytes) for layer in supernet.layers}
         chosen = list(subnets)
+        kernels = {}
+        for subnet in chosen:
+            for layer in subnet.weight_layers:
+                whole, key = supernet.layer(layer.name), (layer.name, layer.R, layer.S)
+                if layer.groups > 1 and (layer.R, layer.S) != (whole.R, whole.S) and key not in kernels:
+                    kernels[key] = take(dram_tiles(replace(whole, R=layer.R, S=layer.S), a) * a.tile_bytes)
         zsb, tables, ones = {}, {}, -1
         for subnet in chosen:
             sizes = {layer.name: zsb_entries(layer, a) * 8 * a.kp for layer in subnet.layers if zsb_entries(layer, a)}
@@ -100,7 +113,7 @@ class MemoryMap:
                 f"{top} bytes of DRAM and the Program some more; {a.name} has {a.dram.bytes}"
             )
         program_bytes = (a.dram.bytes - top) // a.stripes
-        return cls(a, supernet, weights, zsb, tensors, weight_bytes, top, program_bytes, tables, ones)
+        return cls(a, supernet, weights, zsb, tensors, weight_bytes, top, program_bytes, tables, kernels, ones)
 
 
 def zsb_entries(layer: Layer, accelerator: Accelerator) -> int:

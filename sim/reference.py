@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.quant import requantize, rounding_shift
+from arch_model.supernet import used_weights
 from arch_model.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 
 Tensor = npt.NDArray[np.int8]
@@ -117,7 +118,8 @@ def run_layers(
 ) -> dict[str, Tensor]:
     """Execute layers in topological order (``SubNet.layers``); returns every layer's int8 (C, H, W) output by name.
 
-    ``weights``: the SuperNet's int8 (K, C / groups, R, S) by layer name, of which each layer uses the leading slices.
+    ``weights``: the SuperNet's int8 (K, C / groups, R, S) by layer name, of which each layer uses the leading slices
+    and the middle of the kernel.
     ``image``: int8 (C, H, W).
     """
     tensors: dict[str, Tensor] = {INPUT: image}
@@ -125,7 +127,7 @@ def run_layers(
         inputs = [tensors[name] for name in layer.inputs or (INPUT,)]
         q = quant[layer.name]
         if layer.kind.has_weights:
-            used = weights[layer.name][: layer.K, : layer.C // layer.groups]
+            used = used_weights(layer, weights[layer.name])
             tensors[layer.name] = conv(inputs[0], used, layer, cast(ConvQuant, q))
         elif layer.kind is Kind.ADD:
             tensors[layer.name] = add(inputs[0], inputs[1], cast(AddQuant, q))

@@ -192,6 +192,10 @@ def test_errors_name_what_is_missing():
     kernel = SubNet("k", "fashion", (Layer("stem", Kind.CONV, 16, 1, 1, 1, 28, 28, inputs=("input",)),))
     with pytest.raises(MappingError, match="layer stem: its kernel is 1x1; the mapper takes the SuperNet's, 3x3"):
         compile_subnet(kernel, FASHION, TINY, {}, MemoryMap.build(FASHION, [kernel], TINY))
+    deep = Layer("s1b1_conv2", Kind.CONV, 8, 8, 3, 3, 28, 28, padding=1, groups=8, inputs=("input",))
+    grouped = SubNet("g", "fashion", (deep,))
+    with pytest.raises(MappingError, match="layer s1b1_conv2: groups is 8; its SuperNet's layer has 1"):
+        compile_subnet(grouped, FASHION, TINY, {}, MemoryMap.build(FASHION, [grouped], TINY))
 
 
 def test_a_program_that_does_not_fit_dram():

@@ -61,3 +61,22 @@ def test_the_image_is_folded_if_all_who_read_it_take_it_so():
     image, whole = image_place(windows), image_place(windows, pointwise)
     assert (image.folded, image.pitch, image.group_bytes) == (True, 112, 32 * 112)  # 11 words of 9 bytes: 7 beats of 16
     assert (whole.folded, whole.pitch) == (False, 288)
+
+
+def test_smaller_depthwise_kernels_have_their_own_copy():
+    """One copy for all SubNets with that kernel, none for the SuperNet's own; dense kernels have no other."""
+
+    def net(r):
+        deep = Layer("deep", Kind.CONV, 6, 6, r, r, 8, 8, padding=r // 2, groups=6, inputs=(INPUT,))
+        return SubNet(f"of{r}", "whole", (deep,))
+
+    whole = (Layer("deep", Kind.CONV, 12, 12, 7, 7, 8, 8, padding=3, groups=12),)
+    supernet = SuperNet("whole", whole, lambda: net(7), lambda name: {}, ())
+    three, five, seven = (net(r).layers[0] for r in (3, 5, 7))
+    places = MemoryMap.build(supernet, [net(3), net(7), net(3), net(5)], TINY)
+    assert set(places.kernels) == {("deep", 3, 3), ("deep", 5, 5)}
+    starts = [places.weights_of(layer) for layer in (seven, three, five)]
+    # 3 K-tiles of 4 channels; windows 9, 1 and 4 each; 3 columns a tile: 9, 1 and 4 tiles of 108 bytes.
+    assert starts[0] == places.weights["deep"] == 0
+    ends = [start + tiles * 108 for start, tiles in zip(starts, (9, 1, 4), strict=True)]
+    assert ends[0] <= starts[1] and ends[1] <= starts[2] and ends[2] <= places.weight_bytes

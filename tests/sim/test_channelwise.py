@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from arch_model.accelerator import Accelerator, preset_names
 from arch_model.errors import MappingError
-from arch_model.layer import Kind, read_layer_table
+from arch_model.layer import INPUT, Kind, Layer, read_layer_table
+from arch_model.supernet import SubNet, SuperNet
 from mapper.compile import compile_subnet
 from mapper.dram_image import program_segment, read_tensor, write_segments
 from mapper.memory_map import MemoryMap
@@ -82,6 +83,39 @@ def test_mobile_networks(seed):
         return
     host = Host(memory_map, random_weights(supernet, rng), seed)
     for program in programs:
+        check_program(program)
+        host.run(program, subnet, quant)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32))
+def test_elastic_kernels(seed):
+    """SubNets with kernels of 3, 5 and 7 in one depthwise layer, each the middle of the SuperNet's."""
+    rng = np.random.default_rng(seed)
+    a = random_accelerator(rng, SHAPES[rng.integers(len(SHAPES))]) if rng.random() < 0.7 else PRESETS["tiny"]
+    size, stride, most = int(rng.integers(1, 14)), int(rng.integers(1, 3)), int(rng.integers(2, 40))
+    subnets = []
+    for r in rng.permutation([3, 5, 7]).tolist():
+        k = int(rng.integers(2, most + 1))
+        inner = Layer("inner", Kind.CONV, k, k, r, r, size, size + 2, stride, r // 2, k, inputs=(INPUT,))
+        dense = Layer("dense", Kind.CONV, 3, k, H=inner.P, W=inner.Q, inputs=("inner",))
+        subnets.append(SubNet(f"of{r}", "whole", (inner, dense)))
+    whole = (
+        Layer("inner", Kind.CONV, most, most, 7, 7, size, size + 2, stride, 3, most),
+        Layer("dense", Kind.CONV, 3, most, H=size, W=size + 2),
+    )
+    supernet = SuperNet("whole", whole, lambda: subnets[0], lambda name: {}, ())
+    try:
+        memory_map = MemoryMap.build(supernet, subnets, a)
+        quants = [random_quant(subnet, rng) for subnet in subnets]
+        programs = [
+            compile_subnet(subnet, supernet, a, quant, memory_map)
+            for subnet, quant in zip(subnets, quants, strict=True)
+        ]
+    except MappingError:
+        return
+    host = Host(memory_map, random_weights(supernet, rng), seed)
+    for program, subnet, quant in zip(programs, subnets, quants, strict=True):
         check_program(program)
         host.run(program, subnet, quant)
 

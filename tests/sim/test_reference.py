@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arch_model.layer import Kind, Layer
+from arch_model.layer import INPUT, Kind, Layer
 from arch_model.weights import AddQuant, ConvQuant, MaxPoolQuant, PoolQuant, ScaleQuant
 from sim.reference import accumulate, add, average_pool, conv, max_pool, pool, run_layers, scale
 from tests.mapper.random_nets import random_network, random_quant, random_weights
@@ -127,3 +127,13 @@ def test_scale_by_hand():
     q = ScaleQuant(z_s=1, m_f=3, shift_f=1, z_x=2, shift=2, z_out=-1, lo=-90, hi=127)
     # f = 10 * 3 / 2 = 15; 15 * 2 / 4 = 7.5 -> 8, 15 * -8 / 4 = -30. f = -151.5 -> -128; -128 * 8 / 4, -128 * -2 / 4
     assert scale(x, s, q).tolist() == [[[7, -31]], [[-90, 63]]]
+
+
+def test_a_smaller_kernel_is_the_middle_of_the_weights():
+    """Of a 3x3 kernel a 1x1 layer sees the fifth weight alone: x = 2, z_in = 0, multiplier 2**25 and shift 25 are 1."""
+    layer = Layer("deep", Kind.CONV, K=2, C=2, R=1, S=1, H=1, W=1, groups=2, inputs=(INPUT,))
+    ones = np.ones(2, np.int32)
+    quant = ConvQuant(0 * ones, ones << 25, 25 * ones, z_in=0, z_out=0, lo=-128, hi=127)
+    weights = np.arange(27, dtype=np.int8).reshape(3, 1, 3, 3)
+    image = np.full((2, 1, 1), 2, np.int8)
+    assert run_layers([layer], {"deep": weights}, {"deep": quant}, image)["deep"].ravel().tolist() == [8, 26]
