@@ -1,6 +1,6 @@
 """A stream of published SubNets on the RTL of zcu104, PB and switches included: python bench/serve_published.py
 
-    python bench/serve_published.py [--space ofa-resnet50] [--accelerator zcu104] [--subnets 4] [--queries 12] [--out DIR]
+    python bench/serve_published.py [--space ofa-mobilenetv3] [--accelerator zcu104] [--subnets 4] [--queries 12]
 
 The smallest of a SuperNet's published SubNets with their published accuracies and image sizes, whole, on one copy of
 its weights (random, as requantisations and images are: seeded), scheduled as ``fastswitch serve`` schedules,
@@ -109,14 +109,15 @@ def _short(name: str) -> str:
 def _stream(served: Served, session: Session, bench: Bench, writer: RowWriter) -> list[Row]:
     """Every query on the RTL."""
     click.echo(
-        f"\n{'query SubNet':{WIDTH + 6}}{'PB then holds':{WIDTH}}{'switch':7}{'table':>11}{'predicted':>11}{'simulated':>11}"
-        f"{'bytes predicted':>16}{'simulated':>13}{'bit-exact':>10}"
+        f"\n{'query SubNet':{WIDTH + 6}}{'PB then holds':{WIDTH}}{'switch':7}{'table':>11}{'predicted':>11}"
+        f"{'simulated':>11}{'bytes predicted':>16}{'simulated':>13}{'bit-exact':>10}"
     )
 
     def show(row: Row) -> None:
         writer.write(row)
         click.echo(
-            f"{row['query']:5} {_short(row['subnet']):{WIDTH}}{_short(row['cached_subgraph']):{WIDTH}}{'yes' if row['switched'] else '':7}"
+            f"{row['query']:5} {_short(row['subnet']):{WIDTH}}{_short(row['cached_subgraph']):{WIDTH}}"
+            f"{'yes' if row['switched'] else '':7}"
             f"{row['table_cycles']:11,}{row['predicted_cycles']:11,}{row['simulated_cycles']:11,}"
             f"{row['predicted_dram_bytes']:16,}{row['dram_bytes']:13,}{'yes' if row['bit_exact'] else 'NO':>10}"
         )

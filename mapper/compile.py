@@ -288,8 +288,8 @@ class _Compiler:
         whole = self.supernet.layer(layer.name)
         if (layer.groups > 1) != (whole.groups > 1):
             raise MappingError(
-                f"layer {layer.name}: groups is {layer.groups}; its SuperNet's layer has {whole.groups}, give as many as "
-                "channels in both or 1 in both"
+                f"layer {layer.name}: groups is {layer.groups}; its SuperNet's layer has {whole.groups}, give 1 in "
+                "both or as many as channels in both"
             )
         if layer.groups > 1:
             weight_slice(layer, whole)  # which says what is wrong

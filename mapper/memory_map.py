@@ -31,8 +31,8 @@ class MemoryMap:
         alone, at ``program / stripes``.
     program_bytes : its size, in the first stripe.
     tables : of each activation table, by SubNet and layer.
-    kernels : of the middle of a SuperNet layer's depthwise kernel, by layer, R and S, for the SubNets in whose layer it
-        is smaller. Such a kernel's windows cut it otherwise, and training may have changed it besides: a copy of its own.
+    kernels : of the middle of a SuperNet layer's depthwise kernel, by layer, R and S, for SubNets in which it is
+        smaller: a copy of its own, because its windows cut it otherwise.
     ones : of the constant weight tiles of average pools and scalings; -1 if no SubNet has one.
     """
 
