@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sim.bench_build import MOST_BYTES, Memory
+from sim.bench_build import Memory
 
 
 class Place(NamedTuple):
@@ -63,14 +63,3 @@ class Striping:
             if start % beat or stop % beat:
                 raise ValueError(f"{length} bytes at 0x{address:x} are not whole beats of {beat} bytes")
             yield Place(start, stop - start, tuple(bases[f"{name}_{i}"] + start // count for i in range(count)))
-
-
-def room(need: int) -> int:
-    """Bytes of DRAM to simulate for a memory map and Programs that end at ``need``, so that few builds serve many.
-
-    Twice that: the stripes of weights and of tensors need not fill up alike.
-
-    >>> room(70 << 20) >> 20
-    192
-    """
-    return -(-2 * need // MOST_BYTES) * MOST_BYTES

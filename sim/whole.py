@@ -28,11 +28,11 @@ from mapper.optimise import optimise_subnet
 from mapper.program import Program
 from mapper.steps import inputs_of, steps
 from sim.bench import build
+from sim.bench_build import MOST_BYTES
 from sim.random_integers import Int8, RandomIntegers, random_integers
 from sim.reference import run_layers
 from sim.results import make_folder, write_rows
 from sim.simulators import Simulator
-from sim.striping import room
 from sim.tracing import RunProgram, Tracing, file_name, machine
 
 Row = dict[str, Any]
@@ -104,7 +104,8 @@ def run_whole(
     networks = [_Network(subnet, accelerator, seed, parts, folder) for subnet in subnets]
     need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
     on_stage("building the simulation")
-    built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=room(need))
+    dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
+    built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=dram_bytes)
     on_stage("simulating")
     rows: list[Row] = []
     for network in networks:
