@@ -6,8 +6,9 @@ The smallest of a SuperNet's published SubNets with their published accuracies a
 its weights (random, as requantisations and images are: seeded), scheduled as ``fastswitch serve`` schedules,
 strict-accuracy, SUSHI's cache rule every second query. First every query, as it comes, with what is in the PB going
 from one to the next; then what each switch cost: its query with the SubGraph before staying, with the one after there
-already, and the Program that only fills the PB. Exit status 1 if an integer, a byte or a cycle is not as its Program's
-prediction says.
+already (had), and the Program that only fills the PB. *cost*: cycles beyond ``stays``, by RTL, by the model and as
+estimated without compiling; *bytes* alike; *hidden*: the part of the fill that the query does not take beyond ``had``.
+Exit status 1 if an integer, a byte or a cycle is not as its Program's prediction says.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _switches(served: Served, rows: list[Row], session: Session, bench: Bench, w
     """Every switch of the stream on the RTL, beside its estimate; whether all was as predicted."""
     click.echo(
         f"\n{'switch of query':{WIDTH + 6}}{'tiles':>6}{'fill alone':>11}{'stays':>11}{'switches':>11}{'had':>11}"
-        f"{'added':>8}{'model':>8}{'estimate':>9}{'hidden':>8}{'bytes added':>12}"
+        f"{'cost':>8}{'model':>8}{'estimate':>9}{'hidden':>8}{'bytes':>9}"
     )
     right = True
     for query, (before, after) in enumerate(pb_states(served, session)):
@@ -146,11 +147,11 @@ def _switches(served: Served, rows: list[Row], session: Session, bench: Bench, w
         writer.write(row)
         words = "stays", "switches", "had", "fill"
         right &= all(row[f"{word}_exact"] and row[f"{word}_predicted"] == row[f"{word}_cycles"] for word in words)
-        added, model = (row[f"switches_{of}"] - row[f"stays_{of}"] for of in ("cycles", "predicted"))
+        cost, model = (row[f"switches_{of}"] - row[f"stays_{of}"] for of in ("cycles", "predicted"))
         click.echo(
             f"{query:5} {_short(name):{WIDTH}}{row['tiles']:6}{row['fill_cycles']:11,}{row['stays_cycles']:11,}"
-            f"{row['switches_cycles']:11,}{row['had_cycles']:11,}{added:8,}{model:8,}{row['estimated']:9,}"
-            f"{row['hidden']:8.1%}{row['switches_bytes'] - row['stays_bytes']:12,}"
+            f"{row['switches_cycles']:11,}{row['had_cycles']:11,}{cost:8,}{model:8,}{row['estimated']:9,}"
+            f"{row['hidden']:8.1%}{row['switches_bytes'] - row['stays_bytes']:9,}"
         )
     return right
 

@@ -39,7 +39,8 @@ def measure_switch(
 
     Cycles, predicted and simulated, and DRAM bytes: ``stays`` (``before`` stays), ``switches``, ``had`` (``after`` was
     there already), ``fill`` (a Program that brings ``after`` and computes nothing). ``waits``: cycles in which the
-    array stood still for weights. ``hidden``: the part of the fill's cycles behind which the switching query works.
+    array stood still for weights. ``hidden``: the part of the fill's cycles that ``switches`` does not take beyond
+    ``had``, because the query works meanwhile.
     """
     session.load(bench, before)
     found = {"stays": session.run(bench, name, before.subgraph, image)}
@@ -50,7 +51,7 @@ def measure_switch(
     row: Row = {"subnet": name, "tiles": sum(before.slots.get(tile) != slot for tile, slot in after.slots.items())}
     for word, outcome in found.items():
         row |= _measured(word, outcome)
-    row["hidden"] = 1 - (row["switches_cycles"] - row["stays_cycles"]) / row["fill_cycles"]
+    row["hidden"] = 1 - (row["switches_cycles"] - row["had_cycles"]) / row["fill_cycles"]
     return row
 
 
