@@ -98,7 +98,13 @@ def test_a_damaged_part_is_named_and_its_points_are_priced_anew(tmp_path: Path) 
     found = asked()
     good = tmp_path / "points.parquet"
     whole = good.read_bytes()
-    for damaged in (b"no table", whole[:-9] + b"\0" + whole[-8:], whole[:4] + bytes(len(whole) - 12) + whole[-8:]):
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for damaged in (
+        b"no table",
+        whole[: footer + 20],  # cut off
+        whole[:footer] + b"\xff" * 16 + whole[footer + 16 :],
+        whole[:4] + bytes(len(whole) - 12) + whole[-8:],
+    ):
         good.write_bytes(damaged)
         with pytest.raises(ExploreError, match=rf"points in {good} cannot be read .*; remove it to") as error:
             asked()
