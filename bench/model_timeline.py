@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import click
 import matplotlib
 
 matplotlib.use("Agg")
@@ -23,6 +23,8 @@ LAYER = Layer("example", Kind.CONV, K=3, C=3, R=3, S=3, H=4, W=4, padding=1)
 TITLES = ("input, 12 beats", "ZSB", "weight tile, 27 beats", "pass", "16 pixels", "outputs, 12 beats")
 
 
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
 def main(path: Path) -> None:
     """Draw the Program's timeline."""
     quant = ConvQuant(*np.zeros((3, LAYER.K), np.int32), z_in=0, z_out=0, lo=-128, hi=127)
@@ -54,4 +56,4 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -11,6 +11,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import click
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from arch_model.accelerator import Accelerator
@@ -26,15 +28,17 @@ from sim.streams import draw_stream
 ALLOWED = 0.01
 
 
-def main() -> int:
-    queries = int(sys.argv[1]) if len(sys.argv) > 1 else 64
-    caches = sys.argv[2:] or ["sushi", "forecast"]
+@click.command()
+@click.argument("queries", type=click.IntRange(1), default=64)
+@click.argument("caches", nargs=-1, metavar="[CACHE ...]")
+def main(queries: int, caches: tuple[str, ...]) -> None:
+    """Print a line a cache policy: sushi and forecast unless others are given."""
     tiny, weights = Accelerator.load("tiny"), load_weights()
     table = fashion_table(tiny, candidates=6)
     stream = draw_stream("poisson:400", span(table), queries, seed=7)
     built = build(tiny, find_simulator())
     wrong = False
-    for cache in caches:
+    for cache in caches or ("sushi", "forecast"):
         served = serve_exactly(table, stream, "strict-accuracy", cache)
         with Bench(built) as bench:
             result = replay(served, Session(FASHION, weights, tiny), bench)
@@ -49,8 +53,8 @@ def main() -> int:
         estimated = int(replace(served, table=table).cycles.sum()) / cycles - 1
         print(f"  with estimated switches alone: cycles {100 * estimated:+.3f} %", flush=True)
         wrong |= not result.bit_exact or abs(result.cycle_error) > ALLOWED
-    return int(wrong)
+    sys.exit(int(wrong))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

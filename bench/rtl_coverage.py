@@ -1,6 +1,6 @@
 """Which statements and branches of the Verilog run: two machines, every operator, stalls, errors, resets.
 
-    python bench/coverage.py [--out fastswitch-out/coverage]
+    python bench/rtl_coverage.py [--out fastswitch-out/coverage]
 
 Needs Verilator. ``tiny/points.csv`` in that folder lists the points that nothing reached, with their lines in the
 Verilog that lies beside it. ``tiny`` has every unit in its smallest form; ``wide`` has two stripes a port, two pixels a
