@@ -254,6 +254,11 @@ class Bounds:
         each = filters and len(tiles) > 2  # input comes for each visit
         now, act_free, store_free, end = int(self._head[index]), int(self._first_act[index]), 0, 0
         ready, loads = 0, 0
+        # Passes of a command that ends a K-tile, at least: woven rows stay in their parts, others may come in quarters.
+        finish, ct, weave = self._finish, grid.ct, int(c.weave[index])
+        if finish > 1 and (weave > 1 or c.part[index] < 0):
+            size = -(-ct // int(c.lead[index])) if weave > 1 else quarter_of(ct)
+            finish = ct - (ct - 1) // size * size
         sb_free: list[int] = []  # by load
         out_free: list[int] = []  # by visit
         for number, (first, k) in enumerate(visits):
@@ -279,7 +284,7 @@ class Bounds:
                     if k * row_passes <= position < end_pass and time + (end_pass - position) * cost > now:
                         now = time + (end_pass - position) * cost
             if number > 1:  # the first command that ends a K-tile finds the half free
-                now = max(now, out_free[number - 2] + 1 + work - (row_passes - self._finish) * cost)
+                now = max(now, out_free[number - 2] + 1 + work - (row_passes - finish) * cost)
             last = now - cost + pixels - 1
             if filters or k + chunk >= grid.kt:
                 sb_free.append(last + TOKEN)
