@@ -198,7 +198,10 @@ class Bounds:
         self._opening = first, drain + work - grid.tiles * first
         self._starts_streamed = starts_streamed
         self._layer, self._a, self._add, self._grid, self._c = layer, a, add, grid, c
-        self._finish = grid.ct if streamed in (0, grid.tiles) else 1  # passes of a command that ends a K-tile, at least
+        # Passes of a command that ends a K-tile, at least. Rows can be in pieces, of the PB or where half the DB ends.
+        self._mixed = 0 < streamed < grid.tiles
+        cut = self._mixed or (streamed > a.db_half_tiles and a.db_half_tiles % grid.ct > 0)
+        self._finish = 1 if cut else min(row[-1].length for row in weights.rows)
         self._head = head.copy()
         self._ladders: dict[int, _Ladder] = {}
         self._first_act = begin + act(parts, groups * first_inside)
@@ -235,7 +238,7 @@ class Bounds:
     def _arrivals(self, index: int) -> list[tuple[int, int]]:
         """(cycle, pass of the first tile) of weights that come once: not before may that pass begin."""
         grid, once = self._grid, bool(self._terms[0][index])
-        if not self._keys or not once or self._finish == 1 < grid.ct:
+        if not self._keys or not once or (self._mixed and grid.ct > 1):
             return []
         ladder, wgt = self._ladders[int(self.kind[index])], int(self._terms[3][index])
         positions = grid.tiles - ladder.left
