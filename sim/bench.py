@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch_model.errors import SimulatorError
-from sim.bench_build import ROOMS, TOP, Build, Memory, build, build_verilog, last_lines
+from sim.bench_build import TOP, Build, Memory, build, build_verilog, last_lines
+from sim.generated import ROOMS
 from sim.striping import Striping
 
 __all__ = ["Bench", "Build", "Job", "JobResult", "Memory", "build", "build_verilog"]
@@ -279,6 +280,7 @@ class Bench:
         env = {
             **ours,
             **self._build.simulator.env,
+            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [_cocotb_libraries(), ours.get("LD_LIBRARY_PATH")])),
             "FASTSWITCH_BENCH": str(folder),
             "PYTHONPATH": os.pathsep.join([str(ROOMS), *filter(None, sys.path)]),
             "COCOTB_ANSI_OUTPUT": "0",
@@ -410,6 +412,13 @@ def standstill(before: Mapping[str, int], after: Mapping[str, int]) -> str:
         f"{what}: {', '.join(names) or 'none'}"
         for what, names in (("waits", waits), ("with a command in hand", units), ("ports that move", ports))
     )
+
+
+def _cocotb_libraries() -> str:
+    """Where this environment has them: the one that the simulation was built in may be gone."""
+    from cocotb_tools.config import libs_dir
+
+    return str(libs_dir)
 
 
 def _register_map() -> Mapping[str, int]:

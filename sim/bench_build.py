@@ -1,6 +1,8 @@
 """Build the simulation of an accelerator, once: accelerator Verilog, DRAM and bench into one program.
 
-A build is kept in a folder named by a hash of everything that goes into it, so the same build is never made twice.
+A build is kept in a folder named by a hash of what the compiler is given: the text of every source, parameters and
+options, and the versions of simulator and cocotb. So what is simulated is always what the sources say now, and the
+same simulation is built once, whichever Python environment asks for it.
 """
 
 from __future__ import annotations
@@ -11,26 +13,24 @@ import importlib.metadata
 import json
 import logging
 import shutil
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SimulatorError
-from sim import bench_ports, power_up
+from rtl.wakened import wakened
 from sim.bench_ports import machine_verilog
+from sim.generated import ROOMS, generated_verilog
 from sim.power_up import with_random_memories
 from sim.simulators import TIMESCALE, Simulator, cache_folder
 
 VERILOG = Path(__file__).parent / "verilog"
-ROOMS = Path(__file__).parent.parent
 TOP = "bench"
 MOST_BYTES = 64 << 20
 """Of a larger DRAM only so much is simulated: it is memory of the simulator's process. Use beyond it is an error."""
-
-PROGRAM = (Path(__file__), Path(bench_ports.__file__), Path(power_up.__file__))
 
 _DONE = "built.json"
 
@@ -117,25 +117,12 @@ def build(
     the compiler fails, with the end of its log.
     """
 
-    def write_verilog(folder: Path) -> Sequence[Path]:
-        from rtl.generate import write_verilog  # Amaranth and the whole design: only if there is something to build
-        from rtl.wakened import wakened
-
-        path = folder / "fastswitch.v"
-        write_verilog(accelerator, path)
-        if simulator.kind == "icarus":
-            path.write_text(with_random_memories(wakened(path.read_text())))
-        return [path, *sorted(rtl.glob("*.vlt"))]
-
-    rtl = ROOMS / "rtl"
-    mapper = ROOMS / "mapper"
-    sources = [*sorted(rtl.glob("*.py")), *sorted(rtl.glob("*.vlt")), mapper / "isa.py", mapper / "limits.py"]
-    key = {"accelerator": accelerator.hash(), "amaranth": importlib.metadata.version("amaranth")}
-    memory = Memory.of(accelerator, dram_bytes)
-    with _place(build_dir, key, sources, memory, simulator, trace, coverage) as (made, is_new):
-        if is_new:
-            _compile(made, write_verilog(made.folder))
-    return made
+    base = _base(build_dir)
+    text = generated_verilog(accelerator, base)
+    if simulator.kind == "icarus":
+        text = with_random_memories(wakened(text))
+    sources = {"fastswitch.v": text, **_texts(sorted((ROOMS / "rtl").glob("*.vlt")))}
+    return _built(sources, Memory.of(accelerator, dram_bytes), simulator, base, trace, coverage)
 
 
 def build_verilog(
@@ -146,35 +133,61 @@ def build_verilog(
     trace: bool = False,
 ) -> Build:
     """Return the simulation of a module ``fastswitch`` that Verilog files hold, like :func:`build`."""
-    with _place(build_dir, {}, sources, memory, simulator, trace) as (made, is_new):
+    return _built(_texts(sources), memory, simulator, _base(build_dir), trace)
+
+
+def _base(build_dir: Path | None) -> Path:
+    return (cache_folder() / "sim" if build_dir is None else build_dir).absolute()
+
+
+def _texts(paths: Sequence[Path]) -> dict[str, str]:
+    """Sources by the names that they have in the build's folder: their own, numbered where two are alike."""
+    texts: dict[str, str] = {}
+    for path in paths:
+        name = path.name if path.name not in texts else f"{path.stem}_{len(texts)}{path.suffix}"
+        texts[name] = path.read_text()
+    return texts
+
+
+def _built(
+    sources: Mapping[str, str],
+    memory: Memory,
+    simulator: Simulator,
+    base: Path,
+    trace: bool,
+    coverage: bool = False,
+) -> Build:
+    """The build of these sources, the bench's own besides, from ``base`` if it is there."""
+    machine = machine_verilog(memory.stripes, memory.weight_stripes, memory.beat_bytes)
+    texts = {**sources, "machine.v": machine, **_texts(sorted(VERILOG.glob("*.v")))}
+    # Verilator's control files come first; other simulators do not know them.
+    names = sorted(texts, key=lambda name: not name.endswith(".vlt"))
+    files = {name: texts[name] for name in names if simulator.kind == "verilator" or not name.endswith(".vlt")}
+    given = {
+        "hdl_toplevel": TOP,
+        "parameters": memory.parameters(),
+        "build_args": [*simulator.build_args, *_build_args(simulator, trace, coverage, sum(map(len, files.values())))],
+        "timescale": TIMESCALE,
+        "waves": trace,
+    }
+    facts = {
+        "sources": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
+        "given": given,
+        "versions": [simulator.kind, simulator.version, simulator.origin, importlib.metadata.version("cocotb")],
+    }
+    with _place(base, simulator, facts) as (folder, is_new):
         if is_new:
-            _compile(made, sources)
-    return made
+            for name, text in files.items():
+                (folder / name).write_text(text)
+            _compile(simulator, folder, [folder / name for name in files], given)
+    return Build(folder, simulator, memory, trace, coverage)
 
 
 @contextmanager
-def _place(
-    build_dir: Path | None,
-    key: Mapping[str, str],
-    sources: Iterable[Path],
-    memory: Memory,
-    simulator: Simulator,
-    trace: bool,
-    coverage: bool = False,
-) -> Iterator[tuple[Build, bool]]:
-    """Yield the build that all this makes and whether it has still to be made, alone on this machine meanwhile."""
-    facts = {
-        **key,
-        "sources": [[path.name, _digest(path)] for path in [*sources, *sorted(VERILOG.glob("*.v"))]],
-        "memory": asdict(memory),
-        "simulator": [simulator.kind, simulator.version, simulator.origin, *simulator.build_args],
-        "program": [*map(_digest, PROGRAM), sys.executable, importlib.metadata.version("cocotb")],
-        "trace": trace,
-        **({"coverage": True} if coverage else {}),
-    }
+def _place(base: Path, simulator: Simulator, facts: Mapping[str, object]) -> Iterator[tuple[Path, bool]]:
+    """Yield the folder of what these facts make and whether it is still to be made, alone on this machine meanwhile."""
     text = json.dumps(facts, sort_keys=True)
-    base = cache_folder() / "sim" if build_dir is None else build_dir
-    folder = base.absolute() / f"{simulator.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    folder = base / f"{simulator.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if " " in str(folder):
         raise SimulatorError(f"build folder is {str(folder)!r}; a path without a space is what make can build in")
     try:
@@ -188,49 +201,34 @@ def _place(
         if is_new:
             shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build has left
             folder.mkdir()
-        yield Build(folder, simulator, memory, trace, coverage), is_new
+        yield folder, is_new
         if is_new:
             (folder / _DONE).write_text(text + "\n")
 
 
-def _compile(made: Build, sources: Sequence[Path]) -> None:
+def _compile(simulator: Simulator, folder: Path, sources: Sequence[Path], given: Mapping[str, Any]) -> None:
     """Run the compilers; SimulatorError with the end of their log if they fail."""
     from cocotb_tools.runner import get_runner
 
-    is_verilator = made.simulator.kind == "verilator"
-    hdl = [path for path in sources if is_verilator or path.suffix != ".vlt"]
-    log = made.folder / "build.log"
-    machine = made.folder / "machine.v"
-    machine.write_text(machine_verilog(made.memory.stripes, made.memory.weight_stripes, made.memory.beat_bytes))
-    hdl.append(machine)
-    logging.getLogger("Verilator" if is_verilator else "Icarus").setLevel(logging.WARNING)
-    with made.simulator.active():
-        runner = get_runner(made.simulator.kind)
+    log = folder / "build.log"
+    logging.getLogger("Verilator" if simulator.kind == "verilator" else "Icarus").setLevel(logging.WARNING)
+    with simulator.active():
+        runner = get_runner(simulator.kind)
         runner.log.setLevel(logging.WARNING)
         try:
-            runner.build(
-                sources=[*sorted(hdl, key=lambda path: path.suffix != ".vlt"), *sorted(VERILOG.glob("*.v"))],
-                hdl_toplevel=TOP,
-                parameters=made.memory.parameters(),
-                build_args=[*made.simulator.build_args, *_build_args(made, sum(path.stat().st_size for path in hdl))],
-                build_dir=made.folder,
-                timescale=TIMESCALE,
-                waves=made.trace,
-                always=True,
-                log_file=log,
-            )
+            runner.build(sources=sources, build_dir=folder, always=True, log_file=log, **given)
         except (RuntimeError, SystemExit) as error:
             raise SimulatorError(
-                f"{made.simulator.describe()} cannot build the simulation in {made.folder}: {last_lines(log) or error}"
+                f"{simulator.describe()} cannot build the simulation in {folder}: {last_lines(log) or error}"
             ) from None
 
 
-def _build_args(made: Build, verilog_bytes: int) -> tuple[str, ...]:
-    if made.simulator.kind != "verilator":
+def _build_args(simulator: Simulator, trace: bool, coverage: bool, verilog_bytes: int) -> tuple[str, ...]:
+    if simulator.kind != "verilator":
         return ()
-    trace, coverage = (_TRACE_ARGS if made.trace else ()), (_COVERAGE_ARGS if made.coverage else ())
+    extra = (_TRACE_ARGS if trace else ()) + (_COVERAGE_ARGS if coverage else ())
     small = _SMALL_ARGS if verilog_bytes < _SMALL_BYTES else ()
-    return (*_VERILATOR_ARGS, *small, *trace, *coverage)
+    return (*_VERILATOR_ARGS, *small, *extra)
 
 
 def last_lines(log: Path, count: int = 6) -> str:
@@ -239,7 +237,3 @@ def last_lines(log: Path, count: int = 6) -> str:
         return ""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return " | ".join(lines[-count:])
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

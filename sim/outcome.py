@@ -13,7 +13,8 @@ from arch_model.timing import Timing, time_program
 from mapper.dram_image import Segment, read_tensor
 from mapper.program import PORTS, Program
 from rtl.errors import ErrorCode
-from sim.bench import Bench, Job, JobResult
+from sim.bench import Bench, Job, JobResult, Memory
+from sim.striping import Striping
 
 BEAT_COUNTERS = dict(zip(PORTS, ("BEATS_PROG", "BEATS_WGT", "BEATS_ACT", "BEATS_B", "BEATS_OUT"), strict=True))
 """The counter of each port that :attr:`Program.dram_bytes` counts."""
@@ -66,8 +67,8 @@ def run_program(
     """
     accelerator = program.accelerator
     predicted = time_program(program.commands, accelerator)
-    widest = max(accelerator.beat_bytes, accelerator.weight_beat_bytes)
-    written = [(address, np.pad(data, (0, -len(data) % widest))) for address, data in segments]
+    striping = Striping(Memory.of(accelerator), program.weight_bytes)
+    written = [(address, striping.whole_beats(address, data)) for address, data in segments]
     result = bench.run(
         Job(
             program_address=program.address,

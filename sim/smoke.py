@@ -139,7 +139,7 @@ def _write(memory: Bytes, segments: Iterable[Segment], striping: Striping) -> No
     """Put segments where the machine finds them."""
     port = striping.memory.beat_bytes
     for address, data in segments:
-        whole: Bytes = np.pad(data, (0, -len(data) % (4 * port)))  # beats of any number of stripes
+        whole: Bytes = striping.whole_beats(address, data)
         for place in striping.places(address, len(whole)):
             count = len(place.stripes)
             beats = whole[place.start - address :][: place.length].reshape(-1, count, port)

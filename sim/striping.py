@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
+from mapper.pack import Bytes
 from sim.bench_build import Memory
 
 
@@ -43,6 +46,21 @@ class Striping:
     def program(self, address: int) -> int:
         """Where the Program lies that the memory map has at ``address``: in the first stripe of the tensors."""
         return self.bases()["BASE_0"] + address // self.memory.stripes
+
+    def beat_bytes(self, address: int) -> int:
+        """Bytes of a beat where the byte at ``address`` lies: weights and tensors have their own."""
+        m = self.memory
+        return m.beat_bytes * (m.weight_stripes if address < self.weight_bytes else m.stripes)
+
+    def whole_beats(self, address: int, data: Bytes) -> Bytes:
+        """uint8 ``data``, from ``address`` on, with zeros up to the end of the beat that its last byte lies in.
+
+        >>> striping = Striping(Memory(beat_bytes=4, beats=1024, stripes=1, weight_stripes=4), weight_bytes=512)
+        >>> [striping.whole_beats(address, np.ones(5, np.uint8)).size for address in (496, 512)]
+        [16, 8]
+        """
+        last = max(address + data.size - 1, address)
+        return np.pad(data, (0, -(address + data.size) % self.beat_bytes(last)))
 
     def places(self, address: int, length: int) -> Iterator[Place]:
         """The places of a range of the machine's addresses, in order.

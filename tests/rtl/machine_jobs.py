@@ -13,8 +13,9 @@ from mapper.compile import compile_subnet
 from mapper.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
 from mapper.isa import Command
 from mapper.memory_map import MemoryMap
-from sim.bench import Job, JobResult
+from sim.bench import Job, JobResult, Memory
 from sim.reference import run_layers
+from sim.striping import Striping
 from tests.sim.random_nets import random_residual_net
 
 
@@ -29,9 +30,9 @@ class Net:
         self.program = compile_subnet(subnet, supernet, accelerator, quant, places)
         first = subnet.layers[0]
         image = rng.integers(-128, 128, (first.C, first.H, first.W), dtype=np.int8)
-        beat = max(accelerator.beat_bytes, accelerator.weight_beat_bytes)
+        striping = Striping(Memory.of(accelerator), self.program.weight_bytes)
         self.segments = tuple(
-            (address, np.pad(data, (0, -len(data) % beat)))
+            (address, striping.whole_beats(address, data))
             for address, data in (
                 *weights_segments(places, weights),
                 *zsb_segments(places, subnet, weights, quant),

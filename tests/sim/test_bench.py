@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from arch_model.errors import SimulatorError
+from sim import bench as bench_module
 from sim.bench import Bench, Build, Job, Memory, build_verilog
 from sim.simulators import find_simulator
 
@@ -267,6 +269,23 @@ def test_a_build_is_made_once_and_again_when_a_source_changes(tmp_path: Path) ->
     assert len({first.folder, second.folder, third.folder}) == 3
 
 
+def test_another_python_environment_runs_the_same_build(
+    builds: Callable[[str], Build], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The simulation finds cocotb's libraries where this environment has them, not where they were linked."""
+    made = builds("verilator")
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin" / "python"))
+    assert builds("verilator").folder == made.folder
+    monkeypatch.undo()
+    moved = tmp_path / "libs"
+    shutil.copytree(bench_module._cocotb_libraries(), moved)
+    monkeypatch.setattr(bench_module, "_cocotb_libraries", lambda: str(moved))
+    with Bench(made, registers=REGISTERS) as bench:
+        bench.run(Job(0, 4))
+        maps = [path.read_text() for path in Path("/proc").glob("[0-9]*/maps") if _group(path) == bench._process.pid]
+    assert any(f"{moved}/libcocotbvpi_verilator" in text for text in maps)
+
+
 @pytest.mark.parametrize("kind", ["icarus", "verilator"])
 def test_verilog_that_does_not_compile_is_named(kind: str, tmp_path: Path) -> None:
     source = tmp_path / "broken.v"
@@ -304,6 +323,14 @@ def is_gone(group: int) -> bool:
         if int(its_group) == group and state != "Z":
             return False
     return True
+
+
+def _group(proc_file: Path) -> int:
+    """The process group of a process, by one of its files in /proc; 0 if it has gone."""
+    try:
+        return int((proc_file.parent / "stat").read_text().rpartition(")")[2].split()[2])
+    except OSError:
+        return 0
 
 
 def goes_away(group: int) -> bool:

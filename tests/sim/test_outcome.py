@@ -137,3 +137,12 @@ def test_a_read_error_is_latched():
     assert result.error_code == 4
 
 
+def test_a_segment_fills_up_the_beat_of_its_own_range():
+    """WIDE has beats of 8 bytes for tensors and of 16 for weights: bytes of a tensor up to the end of DRAM."""
+    assert (WIDE.beat_bytes, WIDE.weight_beat_bytes) == (8, 16)
+    program = program_of(WIDE, Command(Opcode.END, {}))
+    with Bench(built := build(WIDE, find_simulator())) as bench:
+        outcome = run_program(bench, program, [(built.memory.size - 8, np.full(5, 7, np.uint8))], {})
+        end = bench.run(Job(0, program.beats, dump=(built.memory.size - 8, 8)))
+    assert outcome.exact
+    assert end.memory.tolist() == [7] * 5 + [0] * 3

@@ -1,6 +1,9 @@
 """Striping: every byte of the machine's memory has one place in the bench's DRAM, where the machine looks for it."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sim.bench_build import Memory
 from sim.striping import Striping
@@ -38,3 +41,30 @@ def test_what_is_not_whole_beats_inside_is_refused(address, length):
     striping = Striping(Memory(beat_bytes=4, beats=512, stripes=2, weight_stripes=4), 512)
     with pytest.raises(ValueError, match=f"{length} bytes at 0x{address:x} are not"):
         list(striping.places(address, length))
+
+
+@given(
+    stripes=st.sampled_from([1, 2, 4]),
+    weight_stripes=st.sampled_from([1, 2, 4]),
+    weight_beats=st.integers(0, 40),
+    first=st.integers(0, 60),
+    size=st.integers(1, 100),
+)
+def test_any_bytes_that_begin_on_a_beat_become_whole_beats_and_no_more(
+    stripes, weight_stripes, weight_beats, first, size
+):
+    """Each range has its own beat: a tensor that ends where DRAM does has no room for one of weights."""
+    weight_bytes = 4 * 4 * weight_beats
+    begins_in_weights = first < weight_beats
+    beat = 4 * (weight_stripes if begins_in_weights else stripes)
+    address = 16 * first if begins_in_weights else weight_bytes + beat * (first - weight_beats)
+    if begins_in_weights:
+        size = min(size, weight_bytes - address)
+    end = -(-(address + size) // beat) * beat
+    memory = Memory(beat_bytes=4, beats=-(-end // 16) * 4, stripes=stripes, weight_stripes=weight_stripes)
+    striping = Striping(memory, weight_bytes)
+    data = np.full(size, 7, np.uint8)
+    whole = striping.whole_beats(address, data)
+    assert whole[:size].tolist() == data.tolist() and not whole[size:].any()
+    assert address + len(whole) == end
+    assert sum(place.length for place in striping.places(address, len(whole))) == len(whole)
