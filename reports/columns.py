@@ -88,6 +88,7 @@ STUDY_COLUMNS = (
 SUBNET_COLUMNS = (
     Column("image", "image", 5),
     Column("depth", "depth", 5, joined),
+    Column("top1", "top-1 %", 7, hundredths),
     Column("macs", "MACs", 13, count),
     Column("params", "params", 10, count),
     Column("weight_mib", "int8 MiB", 8, hundredths),

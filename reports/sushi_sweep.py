@@ -6,7 +6,6 @@ Each row is on disk when it is known, so that a run that was interrupted goes on
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from arch_model.accelerator import Accelerator
-from arch_model.spaces import get_space
+from arch_model.spaces import get_space, space_top1
 from arch_model.supernet import SubGraph, SubNet
 from mapper.candidates import draw_subgraphs
 from mapper.pinning import candidates
@@ -24,9 +23,6 @@ from mapper.serving_costs import summed_costs
 from mapper.serving_table import ServingTable
 from sim.schedulers import Schedulers
 from sim.streams import Stream, Targets, draw_stream
-
-RESNET_TOP1 = (0.750, 0.763, 0.783, 0.790, 0.797, 0.798)
-"""Published accuracies (once-for-all) of the six OFA-ResNet50 SubNets, in the order of their names."""
 
 PRESET = "zcu104"
 SHIPPED_GB_S = 9.6
@@ -71,19 +67,20 @@ class Family:
         return ServingTable.by_layers(self.subnets, self.accuracy, graphs, supernet, a, assume=self.assume)
 
 
+def published(name: str, assume: bool = True) -> Family:
+    """The SubNets of a space whose accuracies are published."""
+    space, top1 = get_space(name), space_top1(name)
+    return Family(name, {subnet: space.subnet(subnet) for subnet in top1}, top1, assume)
+
+
 def resnet50() -> Family:
     """The six SubNets that SUSHI used."""
-    space = get_space("ofa-resnet50")
-    names = space.subnet_names()
-    return Family(space.name, {n: space.subnet(n) for n in names}, dict(zip(names, RESNET_TOP1, strict=True)))
+    return published("ofa-resnet50")
 
 
 def mobilenetv3(assume: bool = True) -> Family:
-    """The released SubNets whose names say how accurate they are; SUSHI's own are not published."""
-    space = get_space("ofa-mobilenetv3")
-    top1 = {name: re.search(r"top1-([\d.]+)", name) for name in space.subnet_names()}
-    found = {name: float(match[1]) / 100 for name, match in top1.items() if match}
-    return Family(space.name, {name: space.subnet(name) for name in found}, found, assume)
+    """The released SubNets; SUSHI's own are not published."""
+    return published("ofa-mobilenetv3", assume)
 
 
 def families() -> dict[str, Family]:

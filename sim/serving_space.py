@@ -11,7 +11,7 @@ import numpy as np
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SpaceError
-from arch_model.spaces import get_space, read_subnets
+from arch_model.spaces import get_space, known_top1, read_subnets, space_top1
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from arch_model.weights import SuperNetWeights, load_weights
 from mapper.compiled_table import compiled_table
@@ -90,31 +90,33 @@ def load_table(
 ) -> ServingTable:
     """The serving table of a SuperNet (``space``) or of the SubNets of a JSON file (``subnets``).
 
-    The SubNets of ``fashion`` are compiled and have their measured accuracies; others need an accuracy, the file's
-    key ``top1`` (per cent, or a fraction), and are taken layer by layer. ``candidates``: SubNets that SubGraphs are
-    made of; ``exact``: as in :func:`fashion_table`. ``saved``: a table that ``fastswitch table`` wrote; SubGraphs and
-    cycles are its own then, and nothing is compiled. ``on_count`` is told the stage of the work, what is done and
-    what there is to do. Raises :class:`SpaceError` for SubNets of several SuperNets or without an accuracy, and
-    :class:`FastSwitchError` for a saved table of another accelerator or SuperNet.
+    Without a file those SubNets of the space that have a known accuracy (:func:`arch_model.spaces.space_top1`); those
+    of ``fashion`` are compiled, others taken layer by layer. SubNets of a file need an accuracy: its key ``top1`` (per
+    cent, or a fraction), or a known one. ``candidates``: SubNets that SubGraphs are made of; ``exact``: as in
+    :func:`fashion_table`. ``saved``: a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then,
+    and nothing is compiled. ``on_count`` is told the stage of the work, what is done and what there is to do. Raises
+    :class:`SpaceError` for SubNets of several SuperNets or without an accuracy, and :class:`FastSwitchError` for a
+    saved table of another accelerator or SuperNet.
     """
     if subnets is None and saved is None:
-        if space not in (None, FASHION):
-            get_space(str(space))
+        if space in (None, FASHION):
+            return fashion_table(accelerator, candidates, exact=exact, on_count=on_count)
+        if not space_top1(space):
             raise SpaceError(f"SuperNet {space} comes without accuracies; give --subnets FILE.json with top1 of each")
-        return fashion_table(accelerator, candidates, exact=exact, on_count=on_count)
     if exact:
-        what = f"SubNets {subnets}" if subnets else f"table {saved}"
+        what = f"SubNets {subnets}" if subnets else f"table {saved}" if saved else f"SuperNet {space}"
         raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion without it")
     if subnets is None:
         supernet = get_space(space or FASHION)
-        nets, accuracy = {}, _shipped() if supernet.name == FASHION else {}
+        accuracy = space_top1(supernet.name)
+        nets = {} if saved else {name: supernet.subnet(name) for name in accuracy}
     else:
         nets = {net.name: net for net in read_subnets(subnets)}
         names = {net.supernet for net in nets.values()}
         if len(names) > 1 or (space and space not in names):
             legal = f"of {space}" if space else "of one SuperNet"
             raise SpaceError(f"SubNets {subnets} are of {' and '.join(sorted(names))}; give SubNets {legal}")
-        accuracy = _accuracies(subnets, list(nets))
+        accuracy = _accuracies(subnets, list(nets.values()))
         supernet = get_space(names.pop())
     on_count("building the latency table", 0, 1)
     if saved is not None:
@@ -123,12 +125,8 @@ def load_table(
     return ServingTable.by_layers(nets, accuracy, subgraphs, supernet, accelerator)
 
 
-def _shipped() -> dict[str, float]:
-    return {name: net.top1 for name, net in load_weights().subnets.items()}
-
-
 def _from_saved(
-    path: Path, accelerator: Accelerator, supernet: SuperNet, nets: dict[str, SubNet], accuracy: dict[str, float]
+    path: Path, accelerator: Accelerator, supernet: SuperNet, nets: dict[str, SubNet], accuracy: Mapping[str, float]
 ) -> ServingTable:
     """The table of a file, of ``nets`` alone if there are any: cycles as they stand there, bytes worked out."""
     sushi = read_table(path, accelerator, supernet)
@@ -153,14 +151,15 @@ def _from_saved(
     return replace(table, facts={**table.facts, "table": str(path)})
 
 
-def _accuracies(path: Path, names: Sequence[str]) -> dict[str, float]:
-    """``top1`` of each entry, as a fraction; the file has been read once and its entries are objects."""
+def _accuracies(path: Path, nets: Sequence[SubNet]) -> dict[str, float]:
+    """``top1`` of each entry, as a fraction, or else what is known of the SubNet; the file has been read once and its
+    entries are objects."""
     found = {}
-    for i, (name, entry) in enumerate(zip(names, json.loads(path.read_text(encoding="utf-8-sig")), strict=True)):
-        top1 = entry.get("top1")
+    for i, (net, entry) in enumerate(zip(nets, json.loads(path.read_text(encoding="utf-8-sig")), strict=True)):
+        top1 = entry["top1"] if "top1" in entry else known_top1(net)
         if isinstance(top1, bool) or not isinstance(top1, (int, float)) or not 0 < top1 <= 100:
-            raise SpaceError(f"SubNets {path}, entry {i} ({name}): top1 is {top1}; give its accuracy in per cent")
-        found[name] = top1 / 100 if top1 > 1 else float(top1)
+            raise SpaceError(f"SubNets {path}, entry {i} ({net.name}): top1 is {top1}; give its accuracy in per cent")
+        found[net.name] = top1 / 100 if top1 > 1 else float(top1)
     return found
 
 

@@ -269,9 +269,9 @@ def test_subnets_lists_the_named_ones(capsys: pytest.CaptureFixture[str]) -> Non
     status, out, err = call(capsys, "subnets", "--space", "ofa-resnet50")
     assert (status, err) == (0, "")
     head, *rows = out.splitlines()
-    assert head.split() == ["SubNet", "image", "depth", "MACs", "params", "int8", "MiB"]
+    assert head.split() == ["SubNet", "image", "depth", "top-1", "%", "MACs", "params", "int8", "MiB"]
     assert len(rows) == 6
-    assert rows[0].split() == ["resnet50D_MAC@0.6B", "160", "00010", "599,924,800", "9,619,056", "9.15"]
+    assert rows[0].split() == ["resnet50D_MAC@0.6B", "160", "00010", "75.00", "599,924,800", "9,619,056", "9.15"]
     assert len(call(capsys, "subnets", "--space", "fashion")[1].splitlines()) == 1 + 216
 
 

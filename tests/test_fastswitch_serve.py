@@ -117,6 +117,14 @@ def test_a_saved_table_of_something_else(capsys, subnets, saved, argv, said):
     assert code == 2 and not out and said in err.splitlines()[-1]
 
 
+def test_what_subnets_writes_can_be_served(capsys, tmp_path):
+    fastswitch.cli.main(["subnets", "--space", "ofa-resnet50", "--json"], standalone_mode=False)
+    path = tmp_path / "six.json"
+    path.write_text(capsys.readouterr().out)
+    code, out, _ = run(capsys, "--subnets", str(path), "--accelerator", "zcu104", "--queries", "40", "--json")
+    assert code == 0 and 0.75 <= json.loads(out)["accuracy"] <= 0.798
+
+
 def test_an_interrupted_stream_leaves_its_rows(tmp_path, subnets):
     path = tmp_path / "served.csv"
     argv = ["serve", *subnets, "--queries", "3000000", "--csv", str(path)]
@@ -145,7 +153,7 @@ def test_an_interrupted_stream_leaves_its_rows(tmp_path, subnets):
         (["--plot", "a.png", "--compare"], "--compare makes many"),
         (["--table", "nowhere.parquet"], "nowhere.parquet does not exist"),
         (["--table", "nowhere.parquet", "--exact"], "leave out --exact"),
-        (["--space", "ofa-resnet50"], "comes without accuracies"),
+        (["--space", "compofa"], "comes without accuracies"),
         (["--accelerator", "moon"], "moon"),
     ],
 )

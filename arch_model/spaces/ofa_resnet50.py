@@ -43,7 +43,7 @@ _EXPAND = Choice("expand", EXPANSIONS, sum(_STAGE_BLOCKS))
 _WIDTH = Choice("width", tuple(range(len(WIDTHS))), 2 + len(BASE_BLOCKS))
 
 # Image, then for every choice its position in EXTRA_BLOCKS, EXPANSIONS and WIDTHS. Released by once-for-all
-# as resnet50D_MAC@...; top-1 on ImageNet 75.0, 76.3, 78.3, 79.0, 79.7 and 79.8 %.
+# as resnet50D_MAC@...; arch_model/spaces/accuracy.py has how accurate they are.
 PUBLISHED = {
     "resnet50D_MAC@0.6B": "ofa-resnet50-r160-d00010-e000000000001000100-w000001",
     "resnet50D_MAC@0.9B": "ofa-resnet50-r160-d00111-e010001000010001110-w020011",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.errors import SpaceError
+from arch_model.spaces.accuracy import known_top1
 from arch_model.spaces.registry import get_space, space_names
 from arch_model.supernet import SubNet, SuperNet
 
@@ -66,18 +67,22 @@ def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
 
 
 def subnet_entry(subnet: SubNet) -> dict[str, Any]:
-    """What :func:`read_subnets` reads, and the costs: MACs, parameters as trained, bytes of int8 weights.
+    """What :func:`read_subnets` reads, and what is known: MACs, parameters as trained, bytes of int8 weights.
+
+    ``top1``, the accuracy in per cent, is there where :mod:`arch_model.spaces.accuracy` has it.
 
     >>> entry = subnet_entry(get_space("fashion").subnet("fashion-d111-w222"))
-    >>> entry["image"], entry["depth"], entry["macs"], entry["weight_bytes"]
-    (28, [1, 1, 1], 1654944, 44160)
+    >>> entry["image"], entry["depth"], entry["top1"], entry["macs"], entry["weight_bytes"]
+    (28, [1, 1, 1], 91.22, 1654944, 44160)
     """
+    top1 = known_top1(subnet)
     choices = {key: list(v) if isinstance(v, tuple) else v for key, v in subnet.config}
     return {
         "name": subnet.name,
         "space": subnet.supernet,
         "image": subnet.layers[0].H,
         **choices,
+        **({} if top1 is None else {"top1": round(100 * top1, 2)}),
         "macs": subnet.macs,
         "params": subnet.parameters,
         "weight_bytes": subnet.weight_bytes,

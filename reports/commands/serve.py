@@ -17,11 +17,12 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
     epilog="\b\nExample:  fastswitch serve --arrivals gamma:400,4 --queries 2000 --cache forecast --csv served.csv",
 )
 @accelerator_option
-@click.option("--space", metavar="NAME", help="The SuperNet; fashion alone comes with accuracies.")
+@click.option("--space", metavar="NAME", help="The SuperNet: its SubNets whose accuracy is known; fashion if not said.")
 @file_option(
     "--subnets",
     "FILE.json",
-    "SubNets to serve with: a list as `fastswitch subnets --json` writes it, with top1 in per cent.",
+    "SubNets to serve with: a list as `fastswitch subnets --json` writes it; those of no known accuracy need top1 too, "
+    "in per cent.",
 )
 @file_option(
     "--table", "FILE.parquet", "Take cycles and SubGraphs from a table that `fastswitch table` wrote.", name="saved"

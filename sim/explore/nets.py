@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arch_model.errors import SpaceError
-from arch_model.spaces import get_space, read_subnets
+from arch_model.spaces import get_space, known_top1, read_subnets
 from arch_model.supernet import SubNet
-from arch_model.weights import load_weights
 from sim.explore.knobs import ExploreError
-
-FASHION = "fashion"
 
 NetsAsked = str | int | Path | Sequence[SubNet] | Sequence[str]
 """A file that ``fastswitch subnets --json`` wrote, how many to draw, names (in one text, by commas), or SubNets."""
@@ -21,22 +18,22 @@ NetsAsked = str | int | Path | Sequence[SubNet] | Sequence[str]
 def find_nets(space: str, asked: NetsAsked, seed: int) -> tuple[tuple[SubNet, ...], dict[str, float]]:
     """The SubNets and, of those whose accuracy is known, that in per cent.
 
-    Accuracies are ``top1`` of the file, and those measured of ``fashion``. Raises :class:`SpaceError` for SubNets that
-    are not there or of another space, :class:`ExploreError` for one that is there twice.
+    Accuracies are ``top1`` of the file, else those that are known (:func:`arch_model.spaces.known_top1`). Raises
+    :class:`SpaceError` for SubNets that are not there or of another space, :class:`ExploreError` for one that is there
+    twice.
 
     >>> nets, accuracy = find_nets("fashion", "fashion-d111-w222,fashion-d222-w444", 0)
     >>> [f"{accuracy[net.name]:.2f}" for net in nets]
     ['91.22', '92.31']
     """
-    supernet, accuracy = get_space(space), {}
-    if supernet.name == FASHION:
-        accuracy = {name: 100 * net.top1 for name, net in load_weights().subnets.items()}
+    supernet = get_space(space)
+    said: dict[str, float] = {}
     text = str(asked) if isinstance(asked, str | int | Path) else ""
     if text.isdecimal():
         nets = supernet.sample(int(text), seed)
     elif text and (isinstance(asked, Path) or text.endswith(".json") or Path(text).is_file()):
         nets = read_subnets(text)
-        accuracy |= _top1(text, nets)
+        said = _top1(text, nets)
     elif text:
         nets = tuple(supernet.subnet(name) for name in text.split(","))
     else:
@@ -50,7 +47,8 @@ def find_nets(space: str, asked: NetsAsked, seed: int) -> tuple[tuple[SubNet, ..
             raise SpaceError(f"SubNet {net.name} is of space {net.supernet}; give one of {space}")
         if names.count(net.name) > 1:
             raise ExploreError(f"SubNet {net.name} is given twice; give each once")
-    return nets, accuracy
+    known = {net.name: known_top1(net) for net in nets}
+    return nets, {name: 100 * top1 for name, top1 in known.items() if top1 is not None} | said
 
 
 def _top1(path: str, nets: Sequence[SubNet]) -> dict[str, float]:
