@@ -31,3 +31,6 @@ simulator_option = click.option(
     type=click.Choice(["verilator", "icarus"]),
     help="The simulator; without it the first that is found.",
 )
+force_option = click.option(
+    "--force", is_flag=True, help="Replace results of another question, or a file that fastswitch did not write."
+)

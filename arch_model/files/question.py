@@ -1,0 +1,238 @@
+"""The question that results answer: what was asked, kept with them, so that no other question's results replace them.
+
+A question is a mapping of names to JSON values: the command, the version, the accelerator and its hash, the seed and
+whatever else the results depend on; large things as a :func:`digest`. Options that change nothing in the results
+(how many processes, what is shown) are not in it. It stands in the results themselves: as ``# key: value`` lines
+before a CSV table, under the key ``question`` in JSON, as the member ``question`` of an npz file, in the metadata of a
+Parquet file, and in ``question.json`` of a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from arch_model.errors import FastSwitchError
+from arch_model.files.writing import Source
+
+Question = Mapping[str, Any]
+
+MOST_BYTES = 1 << 26
+"""Of a file that is read whole for its question."""
+
+
+def asked(command: str, **question: Any) -> dict[str, Any]:
+    """The question of a command, as JSON knows it: the command and the version first.
+
+    Paths and enumerations become texts, NumPy numbers numbers, tuples lists.
+
+    >>> asked("run", accelerator="tiny", seed=7)  # doctest: +ELLIPSIS
+    {'command': 'run', 'version': '...', 'accelerator': 'tiny', 'seed': 7}
+    """
+    found: dict[str, Any] = plain({"command": command, "version": version("fastswitch"), **question})
+    return found
+
+
+def machine_facts(machine: Any) -> dict[str, Any]:
+    """An accelerator in a question: its name and, if it has one, the hash of all its numbers.
+
+    >>> from arch_model.accelerator import Accelerator
+    >>> tiny = Accelerator.load("tiny")
+    >>> machine_facts(tiny) == {"accelerator": "tiny", "accelerator_hash": tiny.hash()}
+    True
+    """
+    return {"accelerator": machine.name} | ({"accelerator_hash": machine.hash()} if hasattr(machine, "hash") else {})
+
+
+def plain(value: Any) -> Any:
+    """A value as it comes back from JSON, floats to the bit.
+
+    >>> import numpy as np
+    >>> plain({"cycles": np.int64(3), "sizes": (1, 2), "file": Path("a.csv")})
+    {'cycles': 3, 'sizes': [1, 2], 'file': 'a.csv'}
+    """
+    return json.loads(to_line(value))
+
+
+def to_line(value: Any) -> str:
+    """A value as JSON on one line."""
+    return json.dumps(value, default=lambda other: other.item() if hasattr(other, "item") else str(other))
+
+
+def digest(value: object) -> str:
+    """Twelve hexadecimal digits that tell a value of any size from others.
+
+    >>> digest([1, 2]) == digest((1, 2)), digest([1, 2]) == digest([2, 1])
+    (True, False)
+    """
+    return sha256(to_line(value).encode()).hexdigest()[:12]
+
+
+def file_digest(path: Source) -> str:
+    """The :func:`digest` of a file's bytes; "none" where no file was given.
+
+    Raises
+    ------
+    FastSwitchError
+        If it cannot be read.
+    """
+    if path is None:
+        return "none"
+    try:
+        return sha256(Path(path).read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        raise FastSwitchError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def difference(there: Question, here: Question) -> str | None:
+    """The first thing in which two questions differ, with both values; None if they are one.
+
+    >>> difference({"seed": 1, "knobs": [{"KP": 2}]}, {"seed": 1, "knobs": [{"KP": 4}]})
+    'knobs.0.KP is 2 there and 4 here'
+    >>> difference({"seed": 1}, {"seed": 1, "best": True})
+    'best is not given there and true here'
+    """
+    found = _differing("", dict(there), plain(here))
+    return None if found is None else f"{found[0]} is {found[1]} there and {found[2]} here"
+
+
+def header(question: Question) -> str:
+    """A question as the lines before a CSV table.
+
+    >>> header({"command": "cosim", "seed": 7, "best": False, "name": "two\\nlines"})
+    '# command: cosim\\n# seed: 7\\n# best: false\\n# name: "two\\\\nlines"\\n'
+    """
+    return "".join(f"# {key}: {_text(value)}\n" for key, value in plain(question).items())
+
+
+def refuse_other(name: str, there: Question | None, here: Question, instead: str = "another file") -> None:
+    """Refuse what holds the results of another question, of none, or of a version that did not record it.
+
+    Parameters
+    ----------
+    name
+        What holds them, as the user knows it.
+    there
+        The question in it; None if there is none.
+    here
+        The question that is asked now.
+    instead
+        What the user may give.
+
+    Raises
+    ------
+    FastSwitchError
+        Naming the first thing that differs, with both values.
+
+    Examples
+    --------
+    >>> refuse_other("a.csv", {"command": "predict", "seed": 1}, {"command": "predict", "seed": 2})
+    Traceback (most recent call last):
+    arch_model.errors.FastSwitchError: a.csv holds results of another question: seed is 1 there and 2 here; ...
+    """
+    ways = f"give {instead}, or --force to replace what it holds"
+    if there is None:
+        raise FastSwitchError(f"{name} is there and does not say which question it answers; {ways}")
+    if "command" in here and "command" not in there:
+        made = there.get("version") or there.get("fastswitch") or "of an older version"
+        raise FastSwitchError(f"{name} was written by fastswitch {made}, which did not record its question; {ways}")
+    found = difference(there, here)
+    if found:
+        raise FastSwitchError(f"{name} holds results of another question: {found}; {ways}")
+
+
+def read_question(path: Path) -> dict[str, Any] | None:
+    """The question that a finished file holds, whatever its format; None if it holds none.
+
+    Values of a CSV table's lines are texts; compare them with :func:`as_texts` of a question.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+            if start.startswith(b"# "):
+                file.seek(0)
+                return _read_header(file)
+        if start == b"PAR1":
+            import pyarrow.parquet as pq
+
+            return _question_in((pq.read_schema(path).metadata or {}).get(b"fastswitch", b""))
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        if start == b"PK\x03\x04":
+            with zipfile.ZipFile(path) as archive:
+                if archive.getinfo("question.npy").file_size > MOST_BYTES:
+                    return None
+                import numpy as np
+
+                return _question_in(np.load(BytesIO(archive.read("question.npy")), allow_pickle=False).tobytes())
+        return _question_in(path.read_bytes()) if start.startswith(b"{") else None
+    except (OSError, ValueError, KeyError, EOFError, RecursionError, NotImplementedError, zipfile.BadZipFile):
+        return None
+
+
+def as_texts(question: Question) -> dict[str, str]:
+    """A question with its values as :func:`header` writes them."""
+    return {key: _text(value) for key, value in plain(question).items()}
+
+
+def _text(value: Any) -> str:
+    """A value on one line: a text as it is, if that is unmistakable."""
+    if isinstance(value, str) and value and value.isprintable() and value == value.strip():
+        return value
+    return to_line(value)
+
+
+def _read_header(file: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(1000):
+        line = file.readline(1 << 20)
+        if not line.startswith(b"# "):
+            break
+        key, _, value = line[2:].decode(errors="replace").rstrip("\r\n").partition(": ")
+        found[key] = value
+    return found
+
+
+def _question_in(data: bytes) -> dict[str, Any] | None:
+    """Of a JSON object's bytes: its key ``question``, or ``facts`` of an older one."""
+    record = json.loads(data)
+    if not isinstance(record, dict):
+        return None
+    found = record.get("question", {key: record[key] for key in ("version",) if key in record} or None)
+    return found if isinstance(found, dict) else None
+
+
+def _differing(key: str, there: Any, here: Any) -> tuple[str, str, str] | None:
+    if to_line(there) == to_line(here):  # in Python 1 is True and 1.0
+        return None
+    pairs: list[tuple[Any, Any, Any]] = []
+    if isinstance(there, dict) and isinstance(here, dict):
+        nothing = _Missing()
+        pairs = [(name, there.get(name, nothing), here.get(name, nothing)) for name in dict.fromkeys([*here, *there])]
+    elif isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        pairs = [(at, *pair) for at, pair in enumerate(zip(there, here, strict=True))]
+    for name, one, other in pairs:
+        found = _differing(f"{key}.{name}" if key else str(name), one, other)
+        if found:
+            return found
+    return None if pairs else (key, _short(there), _short(here))
+
+
+class _Missing:
+    """A key that one of two questions lacks."""
+
+
+def _short(value: Any) -> str:
+    """A value for a message, however long it is."""
+    if isinstance(value, _Missing):
+        return "not given"
+    if isinstance(value, list) and len(value) > 4:
+        return f"{_short(value[:3])[:-1]}, ... ({len(value)} values)]"
+    text = _text(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,78 @@
+"""CSV tables that begin with ``# key: value`` lines saying what made them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from arch_model.files.question import Question, header
+from arch_model.files.writing import whole_file
+
+
+class TableWriter:
+    """Rows that go to a binary file as CSV, behind the lines that say what made them.
+
+    Columns are those of the first row. Without any row there are only the lines.
+
+    Examples
+    --------
+    >>> file = io.BytesIO()
+    >>> with TableWriter(file, {"seed": 7}) as table:
+    ...     table.write({"name": "conv1", "cycles": 33})
+    >>> file.getvalue()
+    b'# seed: 7\\nname,cycles\\r\\nconv1,33\\r\\n'
+    """
+
+    def __init__(self, file: BinaryIO, question: Question) -> None:
+        self._file, self._question = file, question
+        self._writer: csv.DictWriter[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._text = io.TextIOWrapper(self._file, encoding="utf-8", newline="")
+        self._text.write(header(self._question))
+        return self
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Append a row. Raises ValueError for one with other columns than the first."""
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._text, fieldnames=list(row))
+            self._writer.writeheader()
+        self._writer.writerow(row)
+
+    def flush(self) -> None:
+        """Let whoever reads the file see the rows so far."""
+        self._text.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._text.detach()  # flushes; the file is its owner's to close
+
+
+@contextmanager
+def whole_table(path: Path, question: Question) -> Iterator[TableWriter]:
+    """A table in a file of its own, which is there when the block ends without an exception.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_table(Path(folder) / "a.csv", {"seed": 7}) as table:
+    ...         table.write({"name": "conv1"})
+    ...     (Path(folder) / "a.csv").read_text().splitlines()
+    ['# seed: 7', 'name', 'conv1']
+    """
+    with whole_file(path) as file, TableWriter(file, question) as table:
+        yield table
+
+
+def write_table(path: Path, question: Question, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a table whole, replacing what is there; as :func:`whole_table`."""
+    with whole_table(path, question) as table:
+        for row in rows:
+            table.write(row)
