@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from amaranth import ClockDomain, Module, Signal
+from amaranth._toolchain import yosys
 from amaranth.back import rtlil
 from amaranth.back.verilog import _convert_rtlil_text
 from amaranth.hdl import Fragment, MemoryInstance
@@ -13,6 +14,7 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import Out
 
 from arch_model.accelerator import Accelerator
+from arch_model.child_processes import supervising
 from rtl.accelerator import FastSwitch
 from rtl.port_names import port_names
 from rtl.tidy import tidied
@@ -86,7 +88,8 @@ def verilog(accelerator: Accelerator) -> str:
     fragment = Fragment.get(top, None)
     forget_memory_contents(fragment)
     text, _ = rtlil.convert_fragment(fragment, ports, TOP, emit_src=False)
-    return tidied(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))
+    with supervising(yosys):
+        return tidied(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))
 
 
 def forget_memory_contents(fragment: Fragment) -> None:

@@ -12,13 +12,10 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -28,9 +25,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from arch_model.child_processes import end_session, start_supervised
 from arch_model.errors import SimulatorError
-from sim.bench_build import TOP, Build, Memory, build, build_verilog, last_lines
-from sim.generated import ROOMS
+from arch_model.scratch import scratch_folder
+from sim.bench_build import TOP, Build, Memory, build, build_verilog, last_lines, python_path
 from sim.striping import Striping
 
 __all__ = ["Bench", "Build", "Job", "JobResult", "Memory", "build", "build_verilog"]
@@ -162,10 +160,11 @@ class Bench:
         self._tolerated = 1 << BEYOND if beyond else 0
         self._given_folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch = ExitStack()
 
     def __enter__(self) -> Self:
         if self._given_folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="fastswitch-"))
+            self._folder = self._scratch.enter_context(scratch_folder())
         else:
             self._folder = self._given_folder.absolute()
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -282,18 +281,17 @@ class Bench:
             **self._build.simulator.env,
             "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [_cocotb_libraries(), ours.get("LD_LIBRARY_PATH")])),
             "FASTSWITCH_BENCH": str(folder),
-            "PYTHONPATH": os.pathsep.join([str(ROOMS), *filter(None, sys.path)]),
+            "PYTHONPATH": python_path(),
             "COCOTB_ANSI_OUTPUT": "0",
         }
         with (folder / "bench.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "sim.bench_process", json.dumps([os.getpid(), kind, options])],
+            process = start_supervised(
+                [sys.executable, "-m", "sim.bench_process", json.dumps([kind, "test", options])],
                 cwd=folder,
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then ends all of theirs
             )
         self._process = process
         self._receive(process, START_SECONDS)
@@ -381,11 +379,8 @@ class Bench:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(CLOSE_SECONDS if self._trace is None else WAVEFORM_SECONDS)
             finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # the simulator is a grandchild: all of its session
-                process.wait()
-        if self._given_folder is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+                end_session(process)
+        self._scratch.close()
 
 
 def load_record(address: int, beats: NDArray[np.uint8]) -> bytes:

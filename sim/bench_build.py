@@ -11,8 +11,10 @@ import fcntl
 import hashlib
 import importlib.metadata
 import json
-import logging
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.accelerator import Accelerator
+from arch_model.child_processes import run_supervised
 from arch_model.errors import SimulatorError
 from rtl.wakened import wakened
 from sim.bench_ports import machine_verilog
@@ -208,19 +211,25 @@ def _place(base: Path, simulator: Simulator, facts: Mapping[str, object]) -> Ite
 
 def _compile(simulator: Simulator, folder: Path, sources: Sequence[Path], given: Mapping[str, Any]) -> None:
     """Run the compilers; SimulatorError with the end of their log if they fail."""
-    from cocotb_tools.runner import get_runner
+    log, said = folder / "build.log", folder / "runner.log"
+    paths = {"sources": [str(path) for path in sources], "build_dir": str(folder), "log_file": str(log)}
+    with said.open("wb") as output:
+        status = run_supervised(
+            [sys.executable, "-m", "sim.bench_process", json.dumps([simulator.kind, "build", {**given, **paths}])],
+            env={**os.environ, **simulator.env, "PYTHONPATH": python_path()},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if status:
+        raise SimulatorError(
+            f"{simulator.describe()} cannot build the simulation in {folder}: {last_lines(log) or last_lines(said)}"
+        )
 
-    log = folder / "build.log"
-    logging.getLogger("Verilator" if simulator.kind == "verilator" else "Icarus").setLevel(logging.WARNING)
-    with simulator.active():
-        runner = get_runner(simulator.kind)
-        runner.log.setLevel(logging.WARNING)
-        try:
-            runner.build(sources=sources, build_dir=folder, always=True, log_file=log, **given)
-        except (RuntimeError, SystemExit) as error:
-            raise SimulatorError(
-                f"{simulator.describe()} cannot build the simulation in {folder}: {last_lines(log) or error}"
-            ) from None
+
+def python_path() -> str:
+    """PYTHONPATH of a process that imports this project and what this process can import."""
+    return os.pathsep.join([str(ROOMS), *filter(None, sys.path)])
 
 
 def _build_args(simulator: Simulator, trace: bool, coverage: bool, verilog_bytes: int) -> tuple[str, ...]:

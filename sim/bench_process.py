@@ -1,34 +1,26 @@
-"""The process between a :class:`sim.bench.Bench` and its simulator: cocotb's runner waits for the simulator here.
+"""The process between this project and a simulator: cocotb's runner compiles, or waits for the simulator, here.
 
-It ends the simulator when the Bench's process goes away, however that goes. Its one argument is JSON: that
-process's number, the simulator's name, and what the runner's ``test`` takes.
+:mod:`sim.bench` and :mod:`sim.bench_build` start it supervised, so that it ends with them and the simulator with it.
+Its one argument is JSON: the simulator's name, ``build`` or ``test``, and what that method of the runner takes.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
+import logging
 import sys
-import threading
-import time
+
+from cocotb_tools.runner import get_runner
 
 
 def main() -> None:
-    """Run the simulation that the argument describes."""
-    parent, kind, options = json.loads(sys.argv[1])
-    threading.Thread(target=_outlive_not, args=(parent,), daemon=True).start()
-
-    from cocotb_tools.runner import get_runner
-
-    get_runner(kind).test(**options)
-
-
-def _outlive_not(parent: int) -> None:
-    """End this process's whole group once ``parent`` is its parent no more."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.killpg(0, signal.SIGKILL)
+    """Build or run the simulation that the argument describes."""
+    kind, step, options = json.loads(sys.argv[1])
+    runner = get_runner(kind)
+    if step == "build":
+        logging.getLogger(type(runner).__name__).setLevel(logging.WARNING)
+        runner.log.setLevel(logging.WARNING)
+    getattr(runner, step)(**options, **({"always": True} if step == "build" else {}))
 
 
 if __name__ == "__main__":

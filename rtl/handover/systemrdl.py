@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
+from arch_model.scratch import scratch_folder
 from rtl.errors import ERROR_BITS, MEANING
 from rtl.registers import BITS, FIELDS, REGISTERS, Access, Field, Machine, Register
 
@@ -88,8 +87,7 @@ def register_files(accelerator: Accelerator) -> dict[str, bytes]:
         raise FastSwitchError(
             f"register files are made with PeakRDL, and {error.name} is missing: pip install 'fastswitch[rtl]'"
         ) from None
-    with tempfile.TemporaryDirectory(prefix="fastswitch-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         source = folder / f"{NAME}.rdl"
         source.write_text(systemrdl(accelerator))
         compiler = RDLCompiler()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from arch_model.child_processes import run_supervised
 from rtl.synth.errors import SynthesisError
 
 _YOSYS = """import sys, pyosys.libyosys as yosys
@@ -62,14 +63,14 @@ def _run(command: list[str], folder: Path, name: str, limit_s: float | None, too
     log = folder / f"{name}.log"
     with log.open("w") as output:
         try:
-            done = subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=limit_s
+            status = run_supervised(
+                command, limit_s, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
         except subprocess.TimeoutExpired:
             raise SynthesisError(
                 f"{tool} took more than {limit_s:.0f} s for {name}; give it more time or a smaller machine"
             ) from None
-    if done.returncode:
+    if status:
         raise SynthesisError(f"{tool} failed on {name}: {_last_error(log)} (the whole log: {log})")
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+from arch_model.child_processes import start_worker
 from sim.explore.knobs import ExploreError
 
 T = TypeVar("T")
@@ -83,7 +82,7 @@ class _Joblib:
             n_jobs=self.workers,
             return_as="generator_unordered",
             batch_size=1,
-            initializer=_end_with,
+            initializer=start_worker,
             initargs=(os.getpid(),),
         )
         try:
@@ -92,17 +91,6 @@ class _Joblib:
             raise ExploreError(
                 "a worker process was killed (out of memory?); finished points are kept, the same command goes on"
             ) from None
-
-
-def _end_with(parent: int) -> None:
-    """End this worker soon after ``parent`` ends; one that waits for its first task would wait for ever."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Ray:

@@ -65,17 +65,17 @@ class Lab:
         self.images = find_test_images(weights, self.effort.images)
         self._runners: dict[int, Runner] = {}
 
-    def close(self) -> None:
-        """End the other processes."""
+    def close(self, kill: bool = False) -> None:
+        """End the other processes, after the chips that they are at or, with ``kill``, at once."""
         for runner in self._runners.values():
-            runner.close()
+            runner.close(kill)
         self._runners.clear()
 
     def __enter__(self) -> Lab:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(kill=kind is not None)
 
     def facts(self) -> dict[str, Any]:
         """What a table of the study begins with."""

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import version
@@ -28,6 +24,7 @@ from sim.noise.fast import FastEngine
 from sim.noise.hybrid import Adcs, Hybrid, HybridEngine, require_fast
 from sim.noise.images import LabelledImages
 from sim.noise.network import Network
+from sim.workers import Workers
 
 
 class EngineName(StrEnum):
@@ -119,24 +116,18 @@ class Runner:
             raise AnalogError(f"jobs is {jobs}; give at least 1")
         self.images = images
         self._clean: dict[str, tuple[float, float]] = {}
-        self._pool: ProcessPoolExecutor | None = None
-        if jobs > 1:
-            with _one_blas_thread():  # inherited by the workers, which start with the first task
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(jobs, context, _keep_images, (images,))
-                for future in [self._pool.submit(os.getpid) for _ in range(jobs)]:
-                    future.result()
+        self._workers = Workers(jobs, _keep_images, images) if jobs > 1 else None
 
-    def close(self) -> None:
-        """End the other processes."""
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
+    def close(self, kill: bool = False) -> None:
+        """End the other processes, after the chips that they are at or, with ``kill``, at once."""
+        if self._workers:
+            self._workers.close(kill)
 
     def __enter__(self) -> Runner:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(kill=kind is not None)
 
     def run(
         self,
@@ -182,19 +173,12 @@ class Runner:
     def _trials(
         self, hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, seed: int, trials: int
     ) -> Iterator[Trial]:
-        if self._pool is None:
+        if self._workers is None:
             for trial in range(trials):
                 yield run_trial(hybrid, variation, engine, adcs, Chip(seed, trial), self.images)
             return
-        futures: list[Future[Trial]] = [
-            self._pool.submit(_run_kept, hybrid, variation, engine, adcs, Chip(seed, t)) for t in range(trials)
-        ]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+        tasks = [(hybrid, variation, engine, adcs, Chip(seed, trial)) for trial in range(trials)]
+        yield from self._workers.map(_run_kept, tasks)
 
 
 def run_trial(
@@ -279,19 +263,3 @@ def _keep_images(images: LabelledImages) -> None:
 
 def _run_kept(hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, chip: Chip) -> Trial:
     return run_trial(hybrid, variation, engine, adcs, chip, _kept[0])
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Workers use one thread each: products are small, and threads that wait for each other cost more than they do."""
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
