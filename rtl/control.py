@@ -74,11 +74,12 @@ class Control(Component):
         honoured, the two lowest address bits ignored. Every response is OKAY; other addresses read 0 and
         ignore writes.
     start : Out(1)
-        High for one cycle when software starts the machine; then ``prog_addr`` and ``prog_beats`` are valid.
+        High for one cycle when software starts the machine; then the values below are valid.
     prog_addr : Out(32), prog_beats : Out(20)
         The Program's byte address and beats.
     base, weight_base : Out(32) × 4
-        The byte addresses of tensors' and of weights' stripes; 0 after reset.
+        The byte addresses of tensors' and of weights' stripes; 0 after reset. Like all START registers they are as
+        software had written them when it started the machine: steady until it starts it again.
     done : In(1)
         One cycle: the Program has ended. Ends ``busy`` and the counting; this cycle is the last that counts.
     error : In(8)
@@ -120,6 +121,11 @@ class Control(Component):
                 raise ValueError(f"{name} is {value}; it must be 1, 2 or 4")
         self.kp, self.cp, self.beat_bytes = kp, cp, beat_bytes
         self.stripes, self.weight_stripes, self.pixels = stripes, weight_stripes, pixels
+        self.written = {  # START registers as software sees them, by name
+            register.name: Signal(register.fields[0].width, name=register.name.lower())
+            for register in REGISTERS
+            if register.access is Access.START
+        }
         super().__init__(
             {
                 "s_axi_ctrl": In(axi_lite()),
@@ -155,13 +161,16 @@ class Control(Component):
             ("STATUS", "code"): code,
             ("IRQ_ENABLE", "enable"): irq_enable,
             ("IRQ_STATUS", "pending"): irq_status,
+            ("ERROR_COMMAND", "command"): place,
+            ("WATCHDOG", "cycles"): patience,
+        }
+        taken = {  # what of the START registers the machine sees, latched when it is started
             ("PROG_ADDR", "address"): self.prog_addr,
             ("PROG_BEATS", "beats"): self.prog_beats,
             **{(f"BASE_{i}", "address"): base for i, base in enumerate(self.base)},
             **{(f"WGT_BASE_{i}", "address"): base for i, base in enumerate(self.weight_base)},
-            ("ERROR_COMMAND", "command"): place,
-            ("WATCHDOG", "cycles"): patience,
         }
+        held |= {(register, field): self.written[register] for register, field in taken}
         for register in COUNTERS:
             counter = held[register.name, "count"] = Signal(32, name=register.port)
             step = busy if register.name == "CYCLES" else busy & getattr(self, register.port)
@@ -210,7 +219,7 @@ class Control(Component):
                                 m.d.comb += written[field.name].eq(new & may)
                             elif register.access is Access.CLEAR:
                                 m.d.comb += irq_clear.eq(new & may)
-                            elif register.access is Access.WRITE:
+                            elif register.access in (Access.WRITE, Access.START):
                                 target = held[register.name, field.name]
                                 m.d.sync += target.eq(new & may | target & ~may)
         m.d.comb += go.eq(start & ~stop & ~busy)
@@ -220,7 +229,7 @@ class Control(Component):
         of_unit = (self.error >= min(UNIT_ERRORS)) & (self.error <= max(UNIT_ERRORS))
         m.d.sync += still.eq(Mux(go | self.progress | ~busy | failed, 0, still + 1))
         m.d.comb += [
-            stuck.eq((still == patience) & (patience != 0)),
+            stuck.eq((still >= patience) & (patience != 0)),
             error.eq(Mux(self.error != 0, self.error, Mux(stuck, ErrorCode.STUCK, 0))),
             first_error.eq(busy & (error != 0) & ~failed & ~self.resetting),
             self.irq.eq(irq_status & irq_enable),
@@ -228,6 +237,7 @@ class Control(Component):
         ]
         m.d.sync += self.start.eq(go)
         with m.If(go):
+            m.d.sync += [port.eq(held[name]) for name, port in taken.items()]
             m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), code.eq(0), place.eq(0)]
         with m.If(first_error):
             m.d.sync += [failed.eq(1), code.eq(error), place.eq(Mux(of_unit, self.order, held["COMMANDS", "count"]))]

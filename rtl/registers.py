@@ -49,6 +49,7 @@ class Access(StrEnum):
     CONSTANT = "constant"
     READ = "read"
     WRITE = "read, write"
+    START = "read, write; taken at start"
     COMMAND = "write, reads 0"
     CLEAR = "read, write 1 to clear"
     COUNT = "read, counts"
@@ -155,13 +156,13 @@ REGISTERS = (
     ),
     Register("IRQ_ENABLE", 0x10, Access.WRITE, (Field("enable", 0, 1, "`irq` on done or error"),)),
     Register("IRQ_STATUS", 0x14, Access.CLEAR, (Field("pending", 0, 1, "done or error; `irq` = this and enabled"),)),
-    _whole("PROG_ADDR", 0x18, Access.WRITE, "byte address of the Program, a multiple of its port's beat", "address"),
-    Register("PROG_BEATS", 0x1C, Access.WRITE, (Field("beats", 0, BEAT_COUNT_BITS, "length of the Program in beats"),)),
+    _whole("PROG_ADDR", 0x18, Access.START, "byte address of the Program, a multiple of its port's beat", "address"),
+    Register("PROG_BEATS", 0x1C, Access.START, (Field("beats", 0, BEAT_COUNT_BITS, "length of the Program in beats"),)),
     *(
         _whole(
             f"BASE_{i}",
             0x20 + 4 * i,
-            Access.WRITE,
+            Access.START,
             f"byte address of stripe {i} of the tensors, a multiple of its port's longest burst",
             "address",
         )
@@ -211,7 +212,7 @@ REGISTERS = (
         _whole(
             f"WGT_BASE_{i}",
             0x80 + 4 * i,
-            Access.WRITE,
+            Access.START,
             f"byte address of stripe {i} of weights, ZSB entries and tables, a multiple of their port's longest burst",
             "address",
         )

@@ -18,6 +18,7 @@ _PROPERTIES = {
     Access.CONSTANT: "sw = r; hw = na;",
     Access.READ: "sw = r; hw = w;",
     Access.WRITE: "sw = rw; hw = r;",
+    Access.START: "sw = rw; hw = r;",
     Access.COMMAND: "sw = w; hw = r; singlepulse;",
     Access.CLEAR: "sw = rw; hw = rw; onwrite = woclr; hwset;",
     Access.COUNT: "sw = r; hw = w; counter;",

@@ -74,8 +74,8 @@ def test_registers(stall):
         assert await bus.read(ctx, 0x04) == 16 << 16 | 9 << 8 | 16
         await bus.write(ctx, 0x18, 0x12345678)
         await bus.write(ctx, 0x1C, 0xFFF54321)  # 20 bits
-        assert await bus.read(ctx, 0x18) == 0x12345678 == ctx.get(dut.prog_addr)
-        assert await bus.read(ctx, 0x1C) == 0x54321 == ctx.get(dut.prog_beats)
+        assert await bus.read(ctx, 0x18) == 0x12345678
+        assert await bus.read(ctx, 0x1C) == 0x54321
         await bus.write(ctx, 0x18, 0xAABBCCDD, strobe=0b0101)
         assert await bus.read(ctx, 0x18) == 0x12BB56DD
         await bus.write(ctx, 0x10, 1, strobe=0b1110)
@@ -86,8 +86,7 @@ def test_registers(stall):
         bases = [0x20, 0x24, 0x28, 0x2C, 0x80, 0x84, 0x88, 0x8C]
         for i, address in enumerate(bases):
             await bus.write(ctx, address, 0x1000 * (i + 1))
-        assert [ctx.get(base) for base in dut.base] == [0x1000, 0x2000, 0x3000, 0x4000]
-        assert [ctx.get(base) for base in dut.weight_base] == [0x5000, 0x6000, 0x7000, 0x8000]
+        assert [await bus.read(ctx, address) for address in bases] == [0x1000 * (i + 1) for i in range(8)]
         mapped = {register.address for register in REGISTERS}
         before = {address: await bus.read(ctx, address) for address in sorted(mapped)}
         for address in range(0, 256, 4):
@@ -103,6 +102,51 @@ def test_registers(stall):
         assert await bus.read(ctx, 0x0C) == 0
 
     simulate(dut, bench)
+
+
+def test_a_program_keeps_the_registers_that_it_was_started_with():
+    """Every START register is taken with the start, whatever is written to it before `done` or while it resets."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+    ports = [dut.prog_addr, dut.prog_beats, *dut.base, *dut.weight_base]
+    names = ["PROG_ADDR", "PROG_BEATS", *(f"{kind}_{i}" for kind in ("BASE", "WGT_BASE") for i in range(4))]
+    assert {register.name for register in REGISTERS if register.access is Access.START} == set(names)
+    trace = Trace(start=dut.start)
+
+    async def write(ctx, step):
+        for i, name in enumerate(names):
+            await bus.write(ctx, ADDRESS[name], step * (i + 1))
+
+    def seen(ctx):
+        return [ctx.get(port) for port in ports]
+
+    async def bench(ctx):
+        assert seen(ctx) == [0] * 10
+        for step in (0x100, 0x300):
+            await write(ctx, step)
+            await bus.write(ctx, ADDRESS["CTRL"], 1)
+            started = [step * (i + 1) for i in range(10)]
+            assert seen(ctx) == started
+            await write(ctx, step + 0x100)
+            await bus.write(ctx, ADDRESS["CTRL"], 1)  # ignored: busy
+            assert seen(ctx) == started
+            if step == 0x100:
+                ctx.set(dut.done, 1)
+                await ctx.tick()
+                ctx.set(dut.done, 0)
+            else:
+                await bus.write(ctx, ADDRESS["CTRL"], 2)
+                await write(ctx, 0x700)
+            assert seen(ctx) == started
+        assert await bus.read(ctx, ADDRESS["BASE_2"]) == 0x700 * 5
+
+    async def at_start(ctx):
+        while True:
+            _clk, _rst, start, first, last = await ctx.tick().sample(dut.start, dut.prog_addr, dut.weight_base[3])
+            assert not start or (first and last == 10 * first), "valid together with start"
+
+    simulate(dut, bench, at_start, trace)
+    assert len(trace["start"]) == 2
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -226,9 +270,7 @@ def test_reads_and_writes_at_once(seed):
     print(f"seed {seed}")
     dut = control()
     port, rng = dut.s_axi_ctrl, random.Random(seed)
-    shown = {0x18: dut.prog_addr, 0x1C: dut.prog_beats}
-    shown |= {0x20 + 4 * i: base for i, base in enumerate(dut.base)}
-    shown |= {0x80 + 4 * i: base for i, base in enumerate(dut.weight_base)}
+    shown = {ADDRESS[name]: signal for name, signal in dut.written.items()}
     model, asked, answers, reading = dict.fromkeys(shown, 0), [], [], [True]
 
     async def watch(ctx):
@@ -385,6 +427,22 @@ def test_watchdog(patience):
     assert bool(trace["irq"]) == bool(patience)
 
 
+def test_a_watchdog_that_is_made_shorter_than_what_has_passed_barks_at_once():
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+
+    async def bench(ctx):
+        await bus.write(ctx, 0x38, 10_000)
+        await bus.write(ctx, 0x08, 1)
+        await ctx.tick().repeat(300)
+        assert await bus.read(ctx, 0x0C) == 1
+        await bus.write(ctx, 0x38, 100)
+        await ctx.tick().repeat(2)
+        assert await bus.read(ctx, 0x0C) == 10 << 8 | 0b101
+
+    simulate(dut, bench)
+
+
 def test_address_before_after_and_with_data():
     """AW and W are taken without waiting for each other, and a write needs both."""
     dut = control()
@@ -403,12 +461,12 @@ def test_address_before_after_and_with_data():
             await offer(ctx, order[0])
             for _ in range(4):
                 _, _, valid = await ctx.tick().sample(port.bvalid)
-                assert not valid and ctx.get(dut.prog_addr) != value
+                assert not valid and ctx.get(dut.written["PROG_ADDR"]) != value
             await offer(ctx, order[1])
             ctx.set(port.bready, 1)
             await ctx.tick().until(port.bvalid)
             ctx.set(port.bready, 0)
-            assert ctx.get(dut.prog_addr) == value
+            assert ctx.get(dut.written["PROG_ADDR"]) == value
 
     simulate(dut, bench)
 

@@ -35,8 +35,11 @@ class Host:
         return {register.name: self.read(register.name) for register in COUNTERS}
 
     def start(self) -> None:
-        for name, value in (("PROG_ADDR", self.net.program.address), ("PROG_BEATS", self.net.program.beats)):
+        program = self.net.program
+        for name, value in (("PROG_ADDR", program.address), ("PROG_BEATS", program.beats)):
             self.write(name, value)
+        for name in ("BASE_0", "WGT_BASE_0"):
+            self.write(name, 0)
         self.write("CTRL", 1)
 
     def assert_right(self) -> None:
@@ -69,7 +72,7 @@ def undisturbed(host):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_what_a_host_does_while_a_program_runs_changes_nothing(seed, host, undisturbed):
-    """Starts, another Program's address, interrupts on and off; counters only grow, and end as those of a quiet run."""
+    """Starts, other addresses, interrupts on and off; counters only grow, and end as those of a quiet run."""
     rng = random.Random(seed)
     print(f"seed {seed}")
     host.start()
@@ -77,6 +80,7 @@ def test_what_a_host_does_while_a_program_runs_changes_nothing(seed, host, undis
     while host.read("CYCLES") < 0.9 * host.net.cycles:  # a start of a machine that is done would be one
         assert host.read("STATUS") == BUSY
         host.write(*rng.choice([("CTRL", 1), ("PROG_ADDR", rng.getrandbits(32)), ("PROG_BEATS", rng.getrandbits(20)),
+                                ("BASE_0", rng.getrandbits(32)), ("WGT_BASE_0", rng.getrandbits(32)),
                                 ("IRQ_ENABLE", rng.randrange(2)), ("IRQ_STATUS", 1), ("STATUS", 0xFF)]))  # fmt: skip
         counter = rng.choice(list(last))
         now = host.read(counter)

@@ -47,7 +47,7 @@ def test_the_hardware_has_these_registers(machine):
     """After reset every register reads its reset value; ones written stay in the bits that the table says."""
     dut = Control(**machine)
     bus = Bus(dut.s_axi_ctrl)
-    kept = {Access.WRITE: lambda register: sum((1 << field.width) - 1 << field.low for field in register.fields)}
+    kept = dict.fromkeys((Access.WRITE, Access.START), lambda r: sum((1 << f.width) - 1 << f.low for f in r.fields))
 
     async def bench(ctx):
         for register in REGISTERS:

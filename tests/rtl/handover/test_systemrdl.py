@@ -22,6 +22,7 @@ SOFTWARE = {
     Access.CONSTANT: (True, False),
     Access.READ: (True, False),
     Access.WRITE: (True, True),
+    Access.START: (True, True),
     Access.COMMAND: (False, True),
     Access.CLEAR: (True, True),
     Access.COUNT: (True, False),
