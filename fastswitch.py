@@ -1,4 +1,7 @@
-"""The command line. Thin: the commands' names and what an error looks like; :mod:`reports.commands` has the rest."""
+"""The command line. Thin: the commands' names and what an error looks like; :mod:`reports.commands` has the rest.
+
+Importing this module raises ImportError if another package hides one of FastSwitch's own (:func:`hidden_package`).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from importlib import import_module, util
+from pathlib import Path
 from typing import Any, cast
 
 import click
 
-from reports.commands.interrupt import Interrupted
+PACKAGES = ("arch_model", "mapper", "rtl", "sim", "reports")
+"""FastSwitch's own. Their names are common: another distribution, or a folder where one works, may have one, too."""
 
 # Name: (module of reports.commands that defines `command`, its line in --help).
 COMMANDS = {
@@ -34,6 +39,8 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 done but wrong, 2 bad input, 130 interrupted."""
+    from reports.commands.interrupt import Interrupted
+
     gc.set_threshold(50_000, 10, 10)  # layers, commands and signals by the hundred thousand, hardly any of them garbage
     try:
         status = cli.main(args=argv, prog_name="fastswitch", standalone_mode=False)
@@ -46,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, ImportError) and (shared := shared_package()):
+            _stop(shared, 2)
         from arch_model.errors import FastSwitchError
 
         if not isinstance(error, FastSwitchError):
@@ -57,6 +66,70 @@ def _stop(text: str, status: int) -> None:
     """Say one line on standard error and exit."""
     print("fastswitch:", " ".join(text.split()), file=sys.stderr)
     sys.exit(status)
+
+
+# ---- packages of the same name ----
+
+
+def hidden_package() -> str | None:
+    """Which package of FastSwitch something else stands in for, and what to do, in one line; None if all are its own.
+
+    A package that is imported already counts, else the one that an import would find.
+    """
+    home = Path(__file__).resolve().parent
+    for name in PACKAGES:
+        found, own = _place(name), home / name
+        if found and own.is_dir() and found.resolve() != own:
+            owners = " and ".join(_other_owners(name, found.parent))
+            return f"{found}{f' (of {owners})' if owners else ''} hides FastSwitch's own package {name}, {own}: " + (
+                _remedy(name, found.resolve().parent)
+            )
+    return None
+
+
+def shared_package() -> str | None:
+    """Which package another distribution has written into as well, so that either may lack its files; None if none."""
+    home = Path(__file__).resolve().parent
+    for name in PACKAGES:
+        if owners := _other_owners(name, home):
+            return f"{' and '.join(owners)} wrote a package {name} over FastSwitch's own, {home / name}: {_APART}"
+    return None
+
+
+_APART = "install FastSwitch in an environment of its own (python3 -m venv)"
+
+
+def _place(name: str) -> Path | None:
+    """The folder of the package, or the file of the module, that is imported as ``name``; None if there is none."""
+    try:
+        spec = util.find_spec(name)
+    except ValueError:  # in sys.modules, made by hand
+        return None
+    if spec is None:
+        return None
+    folders = list(spec.submodule_search_locations or ())
+    return Path(folders[0]) if folders else Path(spec.origin) if spec.origin else None
+
+
+def _other_owners(name: str, folder: Path) -> list[str]:
+    """The distributions beside this one that installed the package or module ``name`` in a folder."""
+    from importlib.metadata import distributions  # slow to import: only where something is wrong
+
+    owners = set()
+    for distribution in distributions(path=[str(folder)]):
+        files = f"\n{distribution.read_text('RECORD') or ''}"
+        if f"\n{name}/" in files or f"\n{name}.py," in files:
+            owners.add(distribution.metadata["Name"])
+    return sorted(owners - {"fastswitch"})
+
+
+def _remedy(name: str, folder: Path) -> str:
+    """What to do about a package ``name`` in ``folder``."""
+    if folder == Path.cwd():
+        return f"rename it, or work in a folder without a {name}"
+    if folder in (Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        return f"take {folder} out of PYTHONPATH"
+    return _APART
 
 
 class _Commands(click.Group):
@@ -78,6 +151,8 @@ class _Commands(click.Group):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
+        from reports.commands.interrupt import Interrupted
+
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -97,6 +172,11 @@ def cli(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
         raise click.UsageError("no command given; fastswitch --help lists them")
 
+
+if _hidden := hidden_package():
+    if __name__ == "__main__" or Path(sys.argv[0]).name == "fastswitch":  # the command: one line and no traceback
+        _stop(_hidden, 2)
+    raise ImportError(_hidden)
 
 if __name__ == "__main__":
     main()
