@@ -3,8 +3,9 @@
     python examples/onnx_network.py model.onnx --accelerator zcu104
 
 Without a file a small int8 network is made and written to `made.onnx`. One learns how many cycles each layer takes at
-its best mapping and what bounds it; and, for a quantised model, whether its integers are proven to equal onnxruntime's
-for every image, which is what the RTL will compute. Needs the extra `onnx`.
+its best mapping and what bounds it; and, for a quantised model, of which of onnxruntime's graphs (without or with
+optimisations) its integers, which are what the RTL will compute, are proven to be the result for every image. Needs
+the extra `onnx`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main(file: Path | None, accelerator: str) -> None:
     if not network.runnable:
         print("a float model: shapes and cycles only; quantise it to run it")
         return
-    print(f"int8 throughout, equal to onnxruntime for every image: {'proven' if network.bit_exact else 'not proven'}")
+    print(f"int8 throughout, proven equal to onnxruntime for every image: {', '.join(network.bit_exact) or 'no'}")
     first = network.subnet.layers[0]
     pixels = np.random.default_rng(2).random((first.C, first.H, first.W), np.float32)
     image = network.tensors["input"].quantize(pixels)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from mapper.importers.layer_table import layer_row, write_layer_table
-from mapper.importers.network import FloatLayer, Network, NetworkError, TensorQuant
+from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant
 from mapper.importers.onnx_graph import read_onnx
 from mapper.importers.scalesim import read_topology, write_topology
 from mapper.importers.timeloop import read_problem, write_problem, write_problems
 
 __all__ = [
     "FORMATS",
+    "GRAPHS",
     "FloatLayer",
     "Network",
     "NetworkError",

@@ -17,6 +17,7 @@ the machine before, so ties (of ratios such as 1/2) go the other way if that zer
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from arch_model.quant import MULTIPLIER_BITS, PAIR_BITS, IntArray, encode_multiplier, encode_pair, rounding_shift
 
 Float = npt.NDArray[np.float32]
+_EVERY = np.arange(-128, 128, dtype=np.int64)
 _NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3, 4, -4)
 
 
@@ -58,36 +60,64 @@ def fit_multiplier(
     (True, 0)
     """
     exact, shift = encode_multiplier(scale, bits)
-    level = np.arange(steps.start, steps.stop, dtype=np.int64)[None, :]
-    at = _first_sums(scale[:, None], smallest[:, None], greatest[:, None], level)
-    reached, from_below = at <= greatest[:, None], at > smallest[:, None]
-
-    def wrong_steps(m: IntArray, rows: IntArray) -> IntArray:
-        sums, s = at[rows], shift[rows, None]
-        late = reached[rows] & (rounding_shift(sums * m[:, None], s) < level)
-        early = from_below[rows] & (rounding_shift((sums - 1) * m[:, None], s) >= level)
-        return np.asarray(np.count_nonzero(late | early, axis=1), np.int64)
-
-    multiplier, wrong = exact.copy(), wrong_steps(exact, np.arange(len(scale)))
+    first = first_sums(lambda total: requantized(total, scale[:, None]), scale, smallest, greatest, steps)
+    multiplier, wrong = exact.copy(), wrong_steps(first, exact, shift, smallest, greatest, steps)
     for nudge in _NEIGHBOURS[1:]:
         rows = np.flatnonzero(wrong)
         m = np.clip(exact[rows] + nudge, 0, (1 << bits) - 1)
-        count = wrong_steps(m, rows)
+        count = wrong_steps(first[rows], m, shift[rows], smallest[rows], greatest[rows], steps)
         better = count < wrong[rows]
         multiplier[rows[better]], wrong[rows[better]] = m[better], count[better]
     wraps = (smallest < -(1 << 31)) | (greatest >= 1 << 31)  # where onnxruntime's int32 would
     return multiplier, shift, np.where(wraps, np.maximum(wrong, 1), wrong)
 
 
-def _first_sums(scale: Float, smallest: IntArray, greatest: IntArray, level: IntArray) -> IntArray:
-    """The least sum from ``smallest`` on whose output is ``level`` or more; ``greatest + 1`` if none is."""
+def wrong_steps(
+    first: IntArray, multiplier: IntArray, shift: IntArray, smallest: IntArray, greatest: IntArray, steps: range
+) -> IntArray:
+    """How many of a channel's ``steps`` the machine takes at another sum than ``first`` says: int64 (K,).
+
+    ``first`` (K, len(steps)) is of :func:`first_sums`; ``multiplier`` and ``shift`` (K,). Both functions never fall as
+    the sum rises, so with 0 they are the same for every sum from ``smallest`` to ``greatest``.
+
+    >>> half = first_sums(lambda n: np.rint(n * 0.5).astype(np.int64), np.array([0.5]), np.array([-8]), np.array([8]),
+    ...                   range(-3, 4))
+    >>> wrong_steps(half, np.array([1]), np.array([1]), np.array([-8]), np.array([8]), range(-3, 4)).tolist()
+    [0]
+    >>> wrong_steps(half, np.array([3]), np.array([2]), np.array([-8]), np.array([8]), range(-3, 4)).tolist()   # 0.75
+    [7]
+    """
+    level = np.arange(steps.start, steps.stop, dtype=np.int64)[None, :]
+    m, s = multiplier[:, None], shift[:, None]
+    reached, from_below = first <= greatest[:, None], first > smallest[:, None]
+    late = reached & (rounding_shift(first * m, s) < level)
+    early = from_below & (rounding_shift((first - 1) * m, s) >= level)
+    return np.asarray(np.count_nonzero(late | early, axis=1), np.int64)
+
+
+def first_sums(
+    output: Callable[[IntArray], IntArray],
+    scale: npt.NDArray[np.floating[Any]],
+    smallest: IntArray,
+    greatest: IntArray,
+    steps: range,
+) -> IntArray:
+    """The least sum of a channel, from ``smallest`` on, whose output is at least each of ``steps``: int64 (K, steps).
+
+    ``output`` maps sums (K, n) to outputs before the zero point and must not fall as the sum rises; ``scale`` (K,)
+    is about its slope, and only makes the search short. ``greatest + 1`` if no sum reaches a step.
+    """
+    level = np.arange(steps.start, steps.stop, dtype=np.int64)[None, :]
+    least, most = smallest[:, None], greatest[:, None]
     with np.errstate(divide="ignore"):
-        guess = np.clip((level - 0.5) / scale.astype(np.float64), smallest, greatest + 1).astype(np.int64)
+        guess = np.clip((level - 0.5) / scale[:, None].astype(np.float64), least, most + 1).astype(np.int64)
     reach = 4 + (np.abs(guess) >> 21)  # two float32 roundings move a step by a 2**-23 of it
-    low, high = np.maximum(guess - reach, smallest - 1), np.minimum(guess + reach, greatest + 1)
+    low, high = np.maximum(guess - reach, least - 1), np.minimum(guess + reach, most + 1)
+    low = np.where((low >= least) & (output(low) >= level), least - 1, low)  # a guess that was too far off
+    high = np.where((high <= most) & (output(high) < level), most + 1, high)
     while np.any(high - low > 1):  # output(low) < level <= output(high), where the ends count as such
         middle = (low + high) >> 1
-        above = requantized(middle, scale) >= level
+        above = output(middle) >= level
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     return high
 
@@ -123,17 +153,14 @@ def fit_add(
     >>> fit_add((np.float32(0.5), np.float32(0.25), np.float32(0.5)), (0, 3, -2), 0, -128, 127)   # 1 and 1/2
     (8388608, 4194304, 23, 0)
     """
-    values = np.arange(-128, 128, dtype=np.int64)
-    a, b = values[:, None], values[None, :]
+    a, b = _EVERY[:, None], _EVERY[None, :]
     stored = (zeros[0] + offset, zeros[1] + offset, zeros[2] + offset)
     wanted = np.clip(added(a + offset, b + offset, scales, stored) - offset, lo, hi)
     ratio_a, ratio_b = np.float32(scales[0] / scales[2]), np.float32(scales[1] / scales[2])
     m_a, m_b, shift = encode_pair(float(ratio_a), float(ratio_b))
 
     def wrong(d_a: int, d_b: int) -> int:
-        total = (a - zeros[0]) * (m_a + d_a) + (b - zeros[1]) * (m_b + d_b)
-        made = np.clip(rounding_shift(total, shift) + zeros[2], lo, hi)
-        return int(np.count_nonzero(made != wanted))
+        return wrong_pairs(wanted, (m_a + d_a, m_b + d_b, shift), zeros, lo, hi)
 
     best = (wrong(0, 0), 0, 0)
     for d_a, d_b in sorted(product(_NEIGHBOURS[:7], repeat=2), key=lambda d: abs(d[0]) + abs(d[1])):
@@ -142,3 +169,11 @@ def fit_add(
         if 0 <= m_a + d_a < 1 << PAIR_BITS and 0 <= m_b + d_b < 1 << PAIR_BITS:
             best = min(best, (wrong(d_a, d_b), d_a, d_b), key=lambda found: found[0])
     return m_a + best[1], m_b + best[2], shift, best[0]
+
+
+def wrong_pairs(wanted: IntArray, pair: tuple[int, int, int], zeros: tuple[int, int, int], lo: int, hi: int) -> int:
+    """Of the 65,536 pairs of int8 operands, how many the machine adds to another result than ``wanted`` (256, 256)."""
+    m_a, m_b, shift = pair
+    total = (_EVERY[:, None] - zeros[0]) * m_a + (_EVERY[None, :] - zeros[1]) * m_b
+    made = np.clip(rounding_shift(total, shift) + zeros[2], lo, hi)
+    return int(np.count_nonzero(made != wanted))

@@ -18,6 +18,15 @@ class NetworkError(FastSwitchError):
     """A network file that cannot be read, or an operator that cannot be mapped: names file, node and value."""
 
 
+GRAPHS = ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL")
+"""The two graphs that onnxruntime makes of an ONNX file, by its names of the optimisation levels.
+
+ORT_DISABLE_ALL runs the operators as the file has them: what a QDQ file puts between DequantizeLinear and
+QuantizeLinear in float32. ORT_ENABLE_ALL, its default, fuses most of those into integer operators, which round
+elsewhere.
+"""
+
+
 @dataclass(frozen=True)
 class TensorQuant:
     """How an int8 tensor stands for real numbers: ``real = scale * (int8 - zero_point)``.
@@ -75,9 +84,10 @@ class Network:
     floats : the float32 numbers of each layer of a float graph.
     skipped : the operators that were left out, each named with its node.
     notes : what the file says and the layers do not, and why a layer has no integers.
-    wrong_steps : by layer, where its integers differ from onnxruntime's float32 arithmetic: steps of the output (or,
-        for an addition, pairs of operands) that come at another value, see :mod:`mapper.importers.float32`. A
-        layer with integers that is not among them gives onnxruntime's outputs for every input.
+    wrong_steps : by layer, where its integers differ from the float32 arithmetic of onnxruntime's integer operators:
+        steps of the output (or, for an addition, pairs of operands) that come at another value, see
+        :mod:`mapper.importers.float32`.
+    unproven : by graph (:data:`GRAPHS`), the layers whose integers are not proven to be those of that graph, and why.
 
     With the integers of every layer (``runnable``), ``sim.reference.run_layers(subnet.layers, weights, quant, image)``
     executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
@@ -91,6 +101,7 @@ class Network:
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     wrong_steps: Mapping[str, int] = field(default_factory=dict)
+    unproven: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def runnable(self) -> bool:
@@ -98,9 +109,9 @@ class Network:
         return not self.skipped and all(layer.name in self.quant for layer in self.subnet.layers)
 
     @property
-    def bit_exact(self) -> bool:
-        """Whether the integers are proven to give onnxruntime's, for every image."""
-        return self.runnable and not self.wrong_steps
+    def bit_exact(self) -> tuple[str, ...]:
+        """The graphs (of :data:`GRAPHS`) that are proven to have these integers for every image; () if none is."""
+        return tuple(graph for graph in GRAPHS if self.runnable and not self.unproven.get(graph, {"": ""}))
 
     @property
     def supernet(self) -> SuperNet:

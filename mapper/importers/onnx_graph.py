@@ -8,20 +8,15 @@ DequantizeLinear around all of these (QDQ), QLinearConv, QLinearMatMul, QGemm, Q
 QLinearAveragePool. uint8 tensors become int8 by 128 less, zero points with them. Padding must be the same on all four
 sides, up to rows that no window reaches.
 
-**Bit-exactness.** The rule is for onnxruntime's QLinear kernels on an x86-64 CPU with AVX2 or later, into which it
-turns QDQ graphs too. :mod:`mapper.importers.onnx_integers` chooses each layer's integers and counts in
-``Network.wrong_steps`` where those kernels, which compute in float32, step elsewhere. Without any
-(``Network.bit_exact``) every output of every layer is onnxruntime's, for every image: always so for scales that are
-powers of two times small integers (an addition then also needs an even zero point), and for most channels of most
-layers whatever the scales. A wrong step costs 1 in an output whose sum is one certain of the thousands that a layer
-can make. onnxruntime itself leaves these rules
+**Right or refused.** Attributes and inputs that :mod:`mapper.importers.onnx_table` does not have are refused by name;
+shapes must be those of ONNX's own inference (:mod:`mapper.importers.onnx_shapes`).
 
-* for QDQ with int8 (not uint8) activations, which it fuses on x86-64 only with the session option
-  ``session.qdqisint8allowed`` = 1, and with graph optimisations off: then it sums in float32;
-* on CPUs without VNNI, where its int16 sums saturate unless ``session.x64quantprecision`` is 1;
-* for a float bias beside int8 weights, and for ReduceMean and AveragePool over the image: also float.
-
-``Network.notes`` says which of these a file meets.
+**Bit-exactness.** :mod:`mapper.importers.onnx_integers` chooses each layer's integers to match onnxruntime's integer
+operators and counts in ``Network.wrong_steps`` where those, which requantise in float32, step elsewhere;
+:mod:`mapper.importers.onnx_proof` says of which of onnxruntime's graphs the integers are then proven.
+``Network.bit_exact`` names the graphs for which every layer is: for scales that are powers of two times small integers
+almost always (an addition of integer operators also needs an even zero point), and for most channels of most layers
+whatever the scales. A wrong step costs 1 in an output whose sum is one certain of the thousands that a layer can make.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ The accumulator is the same in both arithmetics (int32 sums of int8 products), s
 from it to int8. onnxruntime's scales are float32: ``x_scale * w_scale / y_scale`` a channel (QLinearConv, QGemm,
 QLinearMatMul), ``x_scale / (y_scale * pixels)`` (QLinearGlobalAveragePool), ratios ``a_scale / y_scale`` and
 ``b_scale / y_scale`` (QLinearAdd); :mod:`mapper.importers.float32` finds integers for them and says where none fit.
-A QDQ graph means these operators too: onnxruntime fuses each DequantizeLinear - operator - QuantizeLinear into one
-(its default, ORT_ENABLE_ALL; unfused it computes in float and agrees only about).
+A QDQ graph may mean these operators or float32 ones: :mod:`mapper.importers.onnx_proof`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class NoIntegers(Exception):
 
 
 def integers(op: Operator) -> tuple[OpQuant, int]:
-    """An operator's integers, and where they differ from onnxruntime: ``Network.wrong_steps``. NoIntegers if none."""
+    """An operator's integers, and at how many steps (pairs) they differ from onnxruntime's integer operator."""
     if op.no_integers:
         raise NoIntegers(op.no_integers)
     if any(source is None for source in op.sources):
@@ -61,12 +60,7 @@ def _clamp(op: Operator, out: TensorQuant) -> tuple[int, int]:
 
 def _conv(op: Operator, x: TensorQuant, out: TensorQuant, lo: int, hi: int) -> tuple[ConvQuant, int]:
     assert op.steps is not None and op.step_scale is not None
-    if op.step_bias is not None:
-        bias = op.step_bias
-    elif op.bias is not None:
-        bias = np.rint(op.bias / (np.float64(x.scale) * op.step_scale)).astype(np.int64)
-    else:
-        bias = np.zeros(op.layer.K, np.int64)
+    bias = np.zeros(op.layer.K, np.int64) if op.step_bias is None else op.step_bias
     if np.any(np.abs(bias) >= 1 << 31):
         raise NoIntegers(f"its bias is {int(np.abs(bias).max())} steps; give one that fits int32")
     scale = np.asarray(x.scale * op.step_scale / out.scale, np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ Shape = tuple[int, int, int]
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
 """Whose operators go by their bare names: ONNX's, and those of onnxruntime."""
 
+OLDEST_OPSET = 7
+"""Before it operators broadcast by attributes, and batch norm trains unless told not to."""
+
 _WHAT = "an ONNX model (a .onnx file)"
 
 
@@ -29,13 +33,15 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Node:
-    """One node: its operator, tensors by name ("" for one left out) and attributes as Python values."""
+    """One node: operator, tensors by name ("" for one left out), attributes as Python values, version of its domain."""
 
     op: str
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
+    domain: str
+    opset: int
     proto: Any = field(repr=False, compare=False)
 
     @property
@@ -56,7 +62,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Model:
-    """A model's graph: nodes in order of execution, initializers, how often each tensor is read, the image."""
+    """A model's graph: nodes in order of execution, initializers, how often each tensor is read, the image.
+
+    ``image_type`` is of onnx.TensorProto; ``batch_name`` names a batch of no fixed size ("" if it is 1).
+    """
 
     path: str
     nodes: tuple[Node, ...]
@@ -65,26 +74,24 @@ class Model:
     image: str
     image_shape: Shape
     image_rank: int
+    image_type: int
+    batch_name: str
+    outputs: tuple[str, ...]
     notes: tuple[str, ...]
     proto: Any = field(repr=False)
 
-    def inferred_shapes(self) -> dict[str, tuple[Shape, bool]]:
-        """(C, H, W) and "is a matrix" of the tensors that ONNX's shape inference knows, for one image."""
-        import onnx
+    @cached_property
+    def makers(self) -> dict[str, Node]:
+        """The node that makes each tensor."""
+        return {name: node for node in self.nodes for name in node.outputs if name}
 
-        model = onnx.ModelProto()
-        model.CopyFrom(self.proto)
-        for value in model.graph.input:
-            if value.name == self.image:
-                value.type.tensor_type.shape.dim[0].dim_value = 1
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        found = {}
-        for value in (*inferred.graph.value_info, *inferred.graph.output):
-            sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-            if len(sizes) in (2, 4) and all(sizes) and sizes[0] == 1:
-                shape = (sizes[1], 1, 1) if len(sizes) == 2 else (sizes[1], sizes[2], sizes[3])
-                found[value.name] = (shape, len(sizes) == 2)
-        return found
+    @cached_property
+    def _readers(self) -> dict[str, Node]:
+        return {name: node for node in self.nodes for name in node.inputs if name}
+
+    def reader(self, name: str) -> Node | None:
+        """The node that alone reads a tensor, which is no result of the graph; else None."""
+        return self._readers.get(name) if self.uses[name] == 1 and name not in self.outputs else None
 
     def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> list[Array]:
         """The outputs of a node whose inputs are all constant, by ONNX's own reference."""
@@ -116,7 +123,6 @@ def load_model(path: str | Path) -> Model:
     import onnx
     from onnx.inliner import inline_local_functions
 
-    opsets = {entry.domain for entry in proto.opset_import}
     for value in proto.graph.output:  # onnxruntime needs neither type nor shape of a result, and its tools omit them
         if not value.type.tensor_type.HasField("shape"):
             value.type.tensor_type.elem_type = value.type.tensor_type.elem_type or onnx.TensorProto.FLOAT
@@ -127,8 +133,10 @@ def load_model(path: str | Path) -> Model:
             proto = inline_local_functions(proto)
     except Exception as error:  # ValidationError, and whatever the C++ side raises for a file that is half there
         raise NetworkError(f"{path}: not a valid ONNX model ({one_line(error)}); export it anew") from None
-    if not opsets:
-        raise NetworkError(f"{path}: it names no operator set; export it anew")
+    opsets = {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in proto.opset_import}
+    if opsets.get("", OLDEST_OPSET) < OLDEST_OPSET or not opsets:
+        found = f"operator set {opsets['']} of ONNX" if opsets else "no operator set"
+        raise NetworkError(f"{path}: it names {found}; export it anew with {OLDEST_OPSET} or later")
     graph = proto.graph
     nodes = tuple(
         Node(
@@ -137,6 +145,8 @@ def load_model(path: str | Path) -> Model:
             tuple(node.input),
             tuple(node.output),
             {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute},
+            domain := "" if node.domain == "ai.onnx" else node.domain,
+            opsets.get(domain, 1),
             node,
         )
         for node in graph.node
@@ -144,9 +154,11 @@ def load_model(path: str | Path) -> Model:
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     uses = Counter(name for node in nodes for name in node.inputs)
     uses.update(value.name for value in graph.output)
-    name, sizes, notes = _image(path, [value for value in graph.input if value.name not in constants])
+    image, sizes, notes = _image(path, [value for value in graph.input if value.name not in constants])
     shape = (sizes[1], 1, 1) if len(sizes) == 2 else (sizes[1], sizes[2], sizes[3])
-    return Model(str(path), nodes, constants, uses, name, shape, len(sizes), notes, proto)
+    tensor = image.type.tensor_type
+    facts = (image.name, shape, len(sizes), tensor.elem_type, tensor.shape.dim[0].dim_param)
+    return Model(str(path), nodes, constants, uses, *facts, tuple(value.name for value in graph.output), notes, proto)
 
 
 def _parse(path: Path) -> Any:
@@ -167,8 +179,8 @@ def _parse(path: Path) -> Any:
     return proto
 
 
-def _image(path: str | Path, inputs: list[Any]) -> tuple[str, list[int], tuple[str, ...]]:
-    """Name and sizes (with the batch, 1) of the one input."""
+def _image(path: str | Path, inputs: list[Any]) -> tuple[Any, list[int], tuple[str, ...]]:
+    """The one input, its sizes (with the batch, 1), and a note if the batch is open."""
     import onnx
 
     if len(inputs) != 1:
@@ -191,4 +203,4 @@ def _image(path: str | Path, inputs: list[Any]) -> tuple[str, list[int], tuple[s
     if isinstance(batch, int) and batch != 1:
         raise NetworkError(f"{text}: {batch} images; export it for 1")
     notes = () if batch == 1 else (f'input "{value.name}": batch {batch} is taken as 1 image',)
-    return value.name, [1, *sizes], notes
+    return value, [1, *sizes], notes

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from arch_model.layer import Activation, Layer
 from mapper.importers.network import FloatLayer, TensorQuant
-from mapper.importers.onnx_model import Node, Shape, Unsupported
+from mapper.importers.onnx_model import Array, Node, Shape, Unsupported
 
 
 @dataclass
@@ -22,8 +22,11 @@ class Operator:
     float32 ``step_scale`` (K,) and ``step_bias`` (int32 at the product of the scales of operand and weights).
     ``sources``: the operands' int8 meaning, None for real ones; ``out``: the result's. ``lo``, ``hi``: bounds on the
     real result; ``low``, ``high``: on the int8 one. ``swapped``: ONNX has
-    the operands the other way round. ``real_operands``: ONNX computes it in real numbers (QDQ). ``no_integers``: why it
-    cannot have any.
+    the operands the other way round. ``no_integers``: why it cannot have any.
+
+    For :mod:`mapper.importers.onnx_proof`: ``node``, the operator in the graph; ``real_bias`` float32 (K,), the bias
+    of a node that ONNX computes in real numbers; ``fused_bias`` int64 (K,), what onnxruntime's integer operator would
+    add there, None if it is no int32 constant.
     """
 
     layer: Layer
@@ -39,8 +42,10 @@ class Operator:
     low: int = -128
     high: int = 127
     swapped: bool = False
-    real_operands: bool = False
     no_integers: str = ""
+    node: Node | None = None
+    real_bias: npt.NDArray[np.float32] | None = None
+    fused_bias: npt.NDArray[np.int64] | None = None
 
     def clip(self, lo: float, hi: float) -> None:
         """Bound the real result; ReLU and ReLU6 go into the layer as its activation."""
@@ -90,14 +95,25 @@ class Value:
     left_out: bool = False
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
 
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """ONNX's sizes of it, padding included."""
+        c, h, w = self.shape
+        top, left, bottom, right = self.pad
+        return (1, c * h * w) if self.flat else (1, c, h + top + bottom, w + left + right)
+
 
 @dataclass
 class Dequantized:
-    """A constant behind a DequantizeLinear: steps with the zero point taken off, scale (1 or n), and its axis."""
+    """A constant behind a DequantizeLinear: steps with the zero point taken off, scale (1 or n), and its axis.
+
+    ``stored``: what the file has, zero point and all.
+    """
 
     steps: npt.NDArray[np.int64]
     scale: npt.NDArray[np.float32]
     axis: int
+    stored: Array
     real: npt.NDArray[np.float32] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,11 +132,17 @@ class Dequantized:
 def whole_pads(node: Node, sizes: tuple[int, int], kernel: tuple[int, int], stride: int) -> tuple[int, int, int, int]:
     """Top, left, bottom, right padding of a node with ``auto_pad`` or ``pads``."""
     mode = node.text("auto_pad", "NOTSET")
+    pads = [int(p) for p in node.attributes.get("pads", (0, 0, 0, 0))]
+    if len(pads) != 4:
+        raise Unsupported(f"it has {len(pads)} pads; give top, left, bottom, right")
     if mode in ("NOTSET", ""):
-        pads = [int(p) for p in node.attributes.get("pads", (0, 0, 0, 0))]
         return pads[0], pads[1], pads[2], pads[3]
+    if any(pads):
+        raise Unsupported(f"it has auto_pad {mode} and pads; give one of them")
     if mode == "VALID":
         return 0, 0, 0, 0
+    if mode not in ("SAME_UPPER", "SAME_LOWER"):
+        raise Unsupported(f"auto_pad is {mode}; give NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     totals = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(sizes, kernel, strict=True)]
     small, great = [total // 2 for total in totals], [total - total // 2 for total in totals]
     before, after = (small, great) if mode == "SAME_UPPER" else (great, small)
@@ -159,12 +181,20 @@ def one_stride(node: Node) -> int:
     if kernel is not None and len(kernel) != 2:
         raise Unsupported(f"kernel is {', '.join(map(str, kernel))}; give one of two dimensions")
     dilations = list(node.attributes.get("dilations", (1, 1)))
-    if any(d != 1 for d in dilations):
+    if len(dilations) != 2 or any(d != 1 for d in dilations):
         raise Unsupported(f"dilations are {', '.join(map(str, dilations))}; give 1, 1")
     strides = [int(s) for s in node.attributes.get("strides", (1, 1))]
-    if len(set(strides)) != 1:
+    if len(strides) != 2 or len(set(strides)) != 1:
         raise Unsupported(f"strides are {', '.join(map(str, strides))}; give one for both directions")
     return strides[0]
+
+
+def check_kernel(node: Node, sizes: tuple[int, int]) -> None:
+    """Unsupported if ``kernel_shape`` is not what the weights are."""
+    kernel = node.attributes.get("kernel_shape")
+    if kernel is not None and tuple(int(size) for size in kernel) != sizes:
+        stated, found = (" x ".join(map(str, pair)) for pair in (kernel, sizes))
+        raise Unsupported(f"kernel_shape is {stated} and its weights are {found}; give the same")
 
 
 def same_quant(a: TensorQuant, b: TensorQuant) -> bool:
@@ -177,3 +207,13 @@ def as_scalar(array: Any, thing: str) -> Any:
     if flat.size != 1:
         raise Unsupported(f"{thing} has {flat.size} values; give one for the whole tensor")
     return flat[0]
+
+
+def vector(array: Any, thing: str) -> npt.NDArray[np.float32]:
+    """A scale, or the scales of the channels: float32 (1 or n,). Unsupported for one a block, or one not positive."""
+    if np.ndim(array) > 1 and np.size(array) != 1:
+        raise Unsupported(f"its {thing} has shape {np.shape(array)}; give one, or one a channel")
+    flat = np.asarray(array, np.float32).reshape(-1)
+    if not np.all(flat > 0):
+        raise Unsupported(f"its {thing} is {flat.min():g}; give a positive one")
+    return flat

@@ -78,6 +78,8 @@ def pad(walk: Walk, node: Node) -> None:
     if node.input(2):
         fill = as_scalar(walk.constant(node.input(2), "value"), "value")
     inner = len(amounts) == 8 and amounts[0] == amounts[1] == amounts[4] == amounts[5] == 0 and min(amounts) >= 0
+    if value.stored and value.quant is None:
+        raise Unsupported("it pads an int8 tensor whose zero point is not known there; give it to the convolution")
     zero = value.quant.zero_point + value.quant.offset if value.quant is not None and value.stored else 0
     if not inner or value.flat or fill != zero or node.text("mode", "constant") != "constant" or node.input(3):
         raise Unsupported("it does not pad rows and columns with zeros; give pads 0, 0, t, l, 0, 0, b, r")
@@ -99,14 +101,14 @@ def q_add(walk: Walk, node: Node) -> None:
 
 def _two(walk: Walk, node: Node, a: Value, b: Value, out: TensorQuant | None) -> None:
     """An addition; its first operand is the layer that was made last."""
-    if a.shape != b.shape:
-        raise Unsupported(f"its operands are {a.shape} and {b.shape}; give two of the same shape")
+    if (a.shape, a.flat) != (b.shape, b.flat):
+        raise Unsupported(f"its operands are {a.dims} and {b.dims}; give two of the same shape")
     order = {op.layer.name: place for place, op in enumerate(walk.operators)}
     swapped = order.get(b.layer, -1) > order.get(a.layer, -1)
     first, second = (b, a) if swapped else (a, b)
     c, h, w = a.shape
     layer = Layer(node.name, Kind.ADD, c, c, H=h, W=w, inputs=(first.layer, second.layer))
-    walk.add(node, Operator(layer, (first.quant, second.quant), out=out, swapped=swapped), flat=a.flat)
+    walk.add(node, Operator(layer, (first.quant, second.quant), out=out, swapped=swapped, node=node), flat=a.flat)
 
 
 def mul(walk: Walk, node: Node) -> None:
@@ -135,12 +137,11 @@ def global_pool(walk: Walk, node: Node) -> None:
         if sorted(int(axis) % 4 for axis in given) != [2, 3]:
             raise Unsupported("its axes are not those of rows and columns; give 2, 3")
         flat = not node.whole("keepdims", 1)
-        _near(walk, node)
     if x.flat:
         raise Unsupported("its input is a matrix; give (1, C, H, W)")
     c, h, w = x.shape
     layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
-    walk.add(node, Operator(layer, (x.quant,), out=out), flat=flat)
+    walk.add(node, Operator(layer, (x.quant,), out=out, node=node), flat=flat)
 
 
 def pool(walk: Walk, node: Node) -> None:
@@ -159,9 +160,8 @@ def pool(walk: Walk, node: Node) -> None:
     pads = whole_pads(node, (h, w), (r, s), stride)
     average = node.op != "MaxPool"
     if average and (r, s) == (h, w) and not any(pads):
-        _near(walk, node)
         layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
-        return walk.add(node, Operator(layer, (x.quant,), out=out))
+        return walk.add(node, Operator(layer, (x.quant,), out=out, node=node))
     padding = one_padding(pads, (h, w), (r, s), stride, up)
     if average and padding and node.whole("count_include_pad", 0):
         raise Unsupported("count_include_pad is 1; give 0, the average of the pixels that are there")
@@ -173,25 +173,23 @@ def pool(walk: Walk, node: Node) -> None:
         walk.values[node.outputs[0]] = replace(walk.values[node.outputs[0]], stored=x.stored)
 
 
-def _near(walk: Walk, node: Node) -> None:
-    if any(value.quant for value in walk.values.values()):
-        walk.notes.append(f"layer {node.name}: onnxruntime computes {node.op} in float, so it is near, not bit-exact")
-
-
 def same(walk: Walk, node: Node) -> None:
+    """Identity, and Dropout of inference."""
+    if node.op == "Dropout" and node.input(2) and as_scalar(walk.constant(node.input(2), "training_mode"), "mode"):
+        raise Unsupported("training_mode is 1; export it for inference")
     walk.alias(node)
 
 
 def shape(walk: Walk, node: Node) -> None:
     value = walk.value(node.input(0))
-    sizes = [1, prod(value.shape)] if value.flat else [1, *value.shape]
+    sizes = list(value.dims)
     walk.constants[node.outputs[0]] = np.array(sizes[node.whole("start", 0) :][: node.attributes.get("end")], np.int64)
 
 
 def reshape(walk: Walk, node: Node) -> None:
     """Flatten, Reshape, Squeeze, Unsqueeze: between (1, C, H, W) and (1, C * H * W), nothing else."""
     value = walk.value(node.input(0))
-    before = [1, prod(value.shape)] if value.flat else [1, *value.shape]
+    before = list(value.dims)
     after = _new_sizes(walk, node, before)
     if after == [1, prod(value.shape)]:
         walk.alias(node, flat=True)
@@ -207,6 +205,8 @@ def _new_sizes(walk: Walk, node: Node, before: list[int]) -> list[int]:
         return [prod(before[:axis]), prod(before[axis:])]
     if node.op == "Reshape":
         wanted = [int(size) for size in walk.constant(node.input(1), "shape")]
+        if node.whole("allowzero", 0) and 0 in wanted:
+            raise Unsupported("allowzero is 1 and its shape has a 0; give a tensor that is not empty")
         sizes = [before[i] if size == 0 and i < len(before) else size for i, size in enumerate(wanted)]
         rest = prod(size for size in sizes if size != -1)
         return [prod(before) // max(rest, 1) if size == -1 else size for size in sizes]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,15 @@ from arch_model.errors import FastSwitchError
 from arch_model.layer import INPUT
 from arch_model.supernet import SubNet
 from arch_model.weights import OpQuant
-from mapper.importers.network import FloatLayer, Network, NetworkError, TensorQuant, unique_names
+from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant, unique_names
 from mapper.importers.onnx_integers import NoIntegers, integers
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported, one_line
-from mapper.importers.onnx_ops import Dequantized, Operator, Value, as_scalar, same_quant
+from mapper.importers.onnx_ops import Dequantized, Operator, Value, as_scalar, same_quant, vector
+from mapper.importers.onnx_proof import is_fused, may_saturate, reasons
+from mapper.importers.onnx_shapes import Shapes
+from mapper.importers.onnx_table import RANDOM, check_node
 
+_QDQ = ("QuantizeLinear", "DequantizeLinear")
 _EITHER = ("MaxPool", "Pad", "Identity", "Dropout", "Shape", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
 """Operators that mean the same for an int8 tensor and for the real one."""
 
@@ -36,8 +39,11 @@ class Walk:
         self.model, self.handlers, self.skip = model, handlers, skip
         self.constants: dict[str, Array] = dict(model.constants)
         self.dequantized: dict[str, Dequantized] = {}
-        image = Value(INPUT, model.image_shape, flat=model.image_rank == 2)
+        self.image_type = element_type(model.image_type)
+        stored = self.image_type != np.float32
+        image = Value(INPUT, model.image_shape, flat=model.image_rank == 2, stored=stored)
         self.values: dict[str, Value] = {model.image: image}
+        self.shapes = Shapes(model)
         self.image_quant: TensorQuant | None = None
         self.operators: list[Operator] = []
         self.skipped: list[str] = []
@@ -49,8 +55,13 @@ class Walk:
 
     def visit(self, node: Node) -> None:
         try:
+            self.shapes.infer(node, self.constants)
+            if node.op in RANDOM:
+                raise Unsupported("what it makes is random; give a constant")
             if node.op in ("DequantizeLinear", "QuantizeLinear"):
-                return self._quantization(node)
+                check_node(node, self.model.uses)
+                self._quantization(node)
+                return self._compare_shapes(node)
             if all(not name or name in self.constants or name in self.dequantized for name in node.inputs):
                 return self._constant(node)
             handler = self.handlers.get(node.op)
@@ -58,7 +69,9 @@ class Walk:
                 raise Unsupported("there is no layer for this operator")
             if node.op not in _EITHER and not node.op.startswith("Q"):
                 self._must_be_real(node)
+            check_node(node, self.model.uses)
             handler(self, node)
+            self._compare_shapes(node)
         except (Unsupported, FastSwitchError) as error:
             why = str(error)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the checker knows no operand's shape
@@ -75,17 +88,39 @@ class Walk:
                 raise Unsupported(f'its operand "{name}" is int8; put a DequantizeLinear before it')
 
     def _leave_out(self, node: Node, why: str) -> None:
+        """What it makes is its input if the shape is the same, else comes from outside; the shape is ONNX's."""
         self.skipped.append(f"{node.label}: {why}")
         known = next((self.values[name] for name in node.inputs if name in self.values), None)
-        shapes = self.model.inferred_shapes()
         for name in node.outputs:
-            if name not in shapes:
+            dims = self.shapes.dims(name)
+            if dims is None or len(dims) not in (2, 4) or dims[0] != 1 or None in dims:
                 continue
-            shape, flat = shapes[name]
-            if known is not None and prod(known.shape) == prod(shape):
-                self.values[name] = Value(known.layer, known.shape, flat=flat, left_out=True)
-            else:
-                self.values[name] = Value(INPUT, shape, flat=flat, left_out=True)
+            if known is not None and known.dims == dims:
+                self.values[name] = Value(known.layer, known.shape, flat=known.flat, left_out=True)
+                continue
+            sizes = [int(size) for size in dims[1:] if size is not None]
+            shape = (sizes[0], 1, 1) if len(sizes) == 1 else (sizes[0], sizes[1], sizes[2])
+            self.values[name] = Value(INPUT, shape, flat=len(sizes) == 1, left_out=True)
+
+    def _compare_shapes(self, node: Node) -> None:
+        """NetworkError if the walk made another shape than ONNX infers, or than the file states."""
+        for name in node.outputs:
+            value = self.values.get(name)
+            if value is None:
+                continue
+            if self.shapes.dims(name) is None:
+                self.shapes.state(name, value.dims, node.input(0))
+            for dims, whose in ((self.shapes.dims(name), "ONNX infers"), (self.shapes.stated(name), "the file states")):
+                if dims is None or (
+                    len(dims) == len(value.dims)
+                    and all(size in (None, own) for size, own in zip(dims, value.dims, strict=True))
+                ):
+                    continue
+                theirs = ", ".join("?" if size is None else str(size) for size in dims)
+                raise NetworkError(
+                    f'{self.model.path}: {node.label}: "{name}" is {value.dims} by its operands and attributes, '
+                    f"but ({theirs}) is what {whose}; export the model anew"
+                )
 
     def _constant(self, node: Node) -> None:
         if any(name in self.dequantized for name in node.inputs):
@@ -102,7 +137,8 @@ class Walk:
         axes = list(range(weights.steps.ndim))
         order = [int(i) for i in node.attributes.get("perm", axes[::-1])] if node.op == "Transpose" else axes
         axis = order.index(weights.axis) if weights.scale.size > 1 else 0
-        self.dequantized[node.outputs[0]] = Dequantized(weights.steps.transpose(order), weights.scale, axis)
+        turned = weights.steps.transpose(order), weights.scale, axis, weights.stored.transpose(order)
+        self.dequantized[node.outputs[0]] = Dequantized(*turned)
 
     # ---- tensors ----
 
@@ -118,22 +154,58 @@ class Walk:
         return replace(value, alone=value.alone and self.model.uses[name] == 1)
 
     def constant(self, name: str, thing: str) -> Array:
+        """A constant's numbers; Unsupported if it is none, or has a NaN, or (bounds apart) an infinity."""
         if name in self.dequantized:
-            return self.dequantized[name].real
-        if name not in self.constants:
+            array: Array = self.dequantized[name].real
+        elif name in self.constants:
+            array = self.constants[name]
+        else:
             raise Unsupported(f'its {thing} "{name}" is not a constant')
-        return self.constants[name]
+        if array.dtype.kind == "f":
+            bad = np.isnan(array) if thing in ("min", "max") else ~np.isfinite(array)
+            if np.any(bad):
+                found = array[bad][0] if array.ndim else array
+                raise Unsupported(f'its {thing} "{name}" has a {found} among its values; give finite numbers')
+        return array
 
     def quant(self, node: Node, scale: int, zero: int) -> TensorQuant:
         """The int8 meaning that two inputs of a node, scale and zero point, give."""
-        factor = as_scalar(self.constant(node.input(scale), "scale"), "scale")
-        zeros = self.constant(node.input(zero), "zero point") if node.input(zero) else np.zeros(1, np.uint8)
+        factor = as_scalar(vector(self.constant(node.input(scale), "scale"), "scale"), "scale")
+        kind = self._stored_type(node)
+        zeros = self.constant(node.input(zero), "zero point") if node.input(zero) else np.zeros(1, kind)
         if zeros.dtype not in (np.uint8, np.int8):
             raise Unsupported(f"its zero point is of type {zeros.dtype}; give int8 or uint8")
-        if not factor > 0:
-            raise Unsupported(f"its scale is {factor}; give a positive one")
+        if node.op in _QDQ and zeros.dtype != kind:
+            raise Unsupported(f"its zero point is {zeros.dtype} and its tensor {kind}; give one type")
         offset = 128 if zeros.dtype == np.uint8 else 0
         return TensorQuant(np.float32(factor), int(as_scalar(zeros, "zero point")) - offset, offset)
+
+    def _stored_type(self, node: Node) -> np.dtype[Any]:
+        """The type that a QuantizeLinear makes, by ``output_dtype`` and zero point, or that a DequantizeLinear reads.
+
+        Of another operator the zero point says it, and without one ONNX says uint8.
+        """
+        import onnx
+
+        wanted = node.whole("output_dtype", 0)
+        name = onnx.TensorProto.DataType.Name(wanted) if wanted in onnx.TensorProto.DataType.values() else str(wanted)
+        if node.op == "QuantizeLinear":
+            if wanted not in (0, onnx.TensorProto.INT8, onnx.TensorProto.UINT8):
+                raise Unsupported(f"output_dtype is {name}; give INT8 or UINT8")
+            if not wanted and node.input(2):
+                return self.constant(node.input(2), "zero point").dtype
+            return np.dtype(np.int8 if wanted == onnx.TensorProto.INT8 else np.uint8)
+        if node.op == "DequantizeLinear":
+            if wanted not in (0, onnx.TensorProto.FLOAT):
+                raise Unsupported(f"output_dtype is {name}; give FLOAT")
+            value = self.values.get(node.input(0))
+            if node.input(0) in self.constants:
+                return self.constants[node.input(0)].dtype
+            if value is not None and value.quant is not None:
+                return np.dtype(np.uint8 if value.quant.offset else np.int8)
+            if value is not None and value.operator is None and not value.left_out:
+                return self.image_type
+        return self.constant(node.input(2), "zero point").dtype if node.input(2) else np.dtype(np.uint8)
 
     def fusable(self, name: str) -> Operator:
         """The operator that a node goes into, for which nobody else may have read its result."""
@@ -175,6 +247,8 @@ class Walk:
                 raise Unsupported(f"layer {value.operator.layer.name} already has another scale; give one")
             value.operator.out = quant
         elif not value.left_out:
+            if value.stored:
+                raise Unsupported("the image is int8 already; give a DequantizeLinear")
             self._image(quant)
         self.values[node.outputs[0]] = replace(value, quant=quant, stored=True)
 
@@ -186,10 +260,14 @@ class Walk:
     def _quantized_constant(self, node: Node) -> None:
         """Weights: the steps (zero point taken off) of a QuantizeLinear, the real numbers of a DequantizeLinear."""
         name, out = node.input(0), node.outputs[0]
-        axis = node.whole("axis", 1)
-        scale = np.asarray(self.constant(node.input(1), "scale"), np.float32).reshape(-1)
-        zero = self.constant(node.input(2), "zero point") if node.input(2) else np.zeros(1, np.uint8)
+        axis, kind = node.whole("axis", 1), self._stored_type(node)
+        scale = vector(self.constant(node.input(1), "scale"), "scale")
+        zero = self.constant(node.input(2), "zero point") if node.input(2) else np.zeros(1, kind)
+        if zero.dtype != kind:
+            raise Unsupported(f"its zero point is {zero.dtype} and its tensor {kind}; give one type")
         shape = self.constant(name, "operand").shape
+        if zero.size not in (1, scale.size):
+            raise Unsupported(f"it has {scale.size} scales and {zero.size} zero points; give one for each")
         if scale.size != 1 and (not shape or scale.size != shape[axis % len(shape)]):
             raise Unsupported(
                 f"its operand has shape {shape} and {scale.size} scales along axis {axis}; give one for each"
@@ -204,14 +282,16 @@ class Walk:
             self.constants[out] = np.clip(stored, info.min, info.max).astype(zero.dtype)
             return
         array = self.constants.get(name)
-        if array is None or array.dtype not in (np.int8, np.uint8, np.int32):
+        if array is None or array.dtype not in (np.int8, np.uint8, np.int16, np.uint16, np.int32):
             raise Unsupported(f"it makes real numbers of type {getattr(array, 'dtype', 'float32')}; give int8 or uint8")
-        self.dequantized[out] = Dequantized(steps_of(array, zero, axis), scale, axis % max(array.ndim, 1))
+        self.dequantized[out] = Dequantized(steps_of(array, zero, axis), scale, axis % max(array.ndim, 1), array)
 
     def stored(self, x: Value, quant: TensorQuant) -> Value:
         """An int8 operand, whose scale and zero point a node states again."""
         if x.quant is None and x.operator is None:
             if not x.left_out:
+                if self.image_type != (np.uint8 if quant.offset else np.int8):
+                    raise Unsupported(f"its zero point is not of the image's type, {self.image_type}; give one type")
                 self._image(quant)
             return replace(x, quant=quant, stored=True)
         if x.quant is None or not x.stored or not same_quant(x.quant, quant):
@@ -226,10 +306,14 @@ class Walk:
         quant: dict[str, OpQuant] = {}
         tensors: dict[str, TensorQuant] = {}
         wrong: dict[str, int] = {}
+        unproven: dict[str, dict[str, str]] = {graph: {} for graph in GRAPHS}
         if self.image_quant is not None:
             tensors[INPUT] = self.image_quant
         if not self.operators:
             raise NetworkError(f"{self.model.path}: no node has a layer; give a network with at least one")
+        for name in self.model.outputs:
+            if name in self.values and any(self.values[name].pad):
+                raise NetworkError(f'{self.model.path}: result "{name}" is padded; only a convolution takes padding in')
         is_int8 = self.image_quant is not None or any(op.steps is not None or op.out for op in self.operators)
         for operator in self.operators:
             name = operator.layer.name
@@ -238,7 +322,7 @@ class Walk:
             if operator.out is not None:
                 tensors[name] = operator.out
             if not is_int8:
-                floats[name] = operator.floats()
+                floats[name] = self._floats(operator)
                 continue
             try:
                 quant[name], differs = integers(operator)
@@ -247,9 +331,12 @@ class Walk:
                 continue
             if differs:
                 wrong[name] = differs
-        if any(op.real_operands and op.steps is not None and op.out and not op.out.offset for op in self.operators):
-            option = "session.qdqisint8allowed = 1"
-            self.notes.append(f"int8 activations in QDQ: onnxruntime on x86-64 computes in integers only with {option}")
+            for graph, reason in reasons(operator, quant[name], differs, is_fused(self.model, operator)).items():
+                unproven[graph][name] = reason
+        if len(quant) == len(self.operators) and not all(unproven.values()) and any(map(may_saturate, self.operators)):
+            self.notes.append(
+                "weights beyond 64: on x86-64 without VNNI onnxruntime saturates unless session.x64quantprecision is 1"
+            )
         layers = tuple(operator.layer for operator in self.operators)
         return Network(
             SubNet(stem, stem, layers),
@@ -260,7 +347,25 @@ class Walk:
             tuple(self.skipped),
             tuple(self.notes),
             wrong,
+            unproven,
         )
+
+    def _floats(self, operator: Operator) -> FloatLayer:
+        """An operator's float32 numbers; NetworkError if what was folded into them is beyond float32."""
+        with np.errstate(over="ignore"):
+            found = operator.floats()
+        for thing, array in (("weights", found.weights), ("bias", found.bias)):
+            if array is not None and not np.all(np.isfinite(array)):
+                label = operator.node.label if operator.node else operator.layer.name
+                raise NetworkError(f"{self.model.path}: {label}: its {thing} with what is folded in exceed float32")
+        return found
+
+
+def element_type(kind: int) -> np.dtype[Any]:
+    """NumPy's type of a number of onnx.TensorProto.DataType."""
+    import onnx
+
+    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind))
 
 
 def steps_of(array: Array, zero: Array, axis: int) -> npt.NDArray[np.int64]:

@@ -54,18 +54,24 @@ def command(
         make_folder(timeloop)
         left_out[timeloop] = write_problems(timeloop, network.subnet.layers)
     rows = [layer_row(layer) for layer in network.subnet.layers]
-    facts = {"runnable": network.runnable, "bit_exact": network.bit_exact, "wrong_steps": network.wrong_steps}
+    exact = {"bit_exact": network.bit_exact, "wrong_steps": network.wrong_steps, "unproven": network.unproven}
+    facts = {"runnable": network.runnable, **exact}
     if as_json:
         notes = {"skipped": network.skipped, "notes": network.notes}
         click.echo(to_json({"network": network.subnet.name, "layers": rows, **facts, **notes}))
         return
     show_table((named("layer", rows), *LAYER_COLUMNS), rows)
     sums = {"layers": len(rows), "MACs": network.subnet.macs, "weight_bytes": network.subnet.weight_bytes}
-    integers = {"all_int8": network.runnable, "bit_exact": network.bit_exact} if network.quant else {}
+    graphs = ", ".join(network.bit_exact) or "no"
+    integers = {"all_int8": network.runnable, "bit_exact": graphs} if network.quant else {}
     show_summary({"network": network.subnet.name, **sums, **integers})
     lines = [f"left out: {text}" for text in network.skipped]
     lines += [f"note: {text}" for text in network.notes]
-    lines += [f"note: layer {name} differs from float32 at {n} steps" for name, n in network.wrong_steps.items()]
+    lines += [
+        f"not proven of {graph}: layer {name}: {why}"
+        for graph, layers in network.unproven.items()
+        for name, why in layers.items()
+    ]
     lines += [f"not in {path}: {', '.join(layer.name for layer in rest)}" for path, rest in left_out.items() if rest]
     for line in lines:
         click.echo(line, err=True)

@@ -273,7 +273,7 @@ def norm_first():
             lambda: after_conv("AveragePool", kernel_shape=[3, 3], pads=[1] * 4, count_include_pad=1),
             "count_include_pad",
         ),
-        (lambda: after_conv("Add", np.ones((1, 1, 6, 1), F)), "it adds a constant that is not the bias"),
+        (lambda: after_conv("Add", np.ones((1, 1, 6, 1), F)), "it adds a constant of shape (1, 1, 6, 1) that is not"),
         (lambda: after_conv("Reshape", np.array([1, 8, 18])), "it makes (1, 8, 18) of (1, 4, 6, 6)"),
         (lambda: after_conv("Mul", np.ones((1,), F)), "is a constant"),
         (lambda: after_conv("ReduceMean", axes=[1]), "its axes are not those of rows and columns"),
