@@ -11,9 +11,13 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, util
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
+
+if TYPE_CHECKING:
+    from reports.commands.interrupt import Stop
+    from reports.commands.standard_streams import Output
 
 PACKAGES = ("arch_model", "mapper", "rtl", "sim", "reports")
 """FastSwitch's own. Their names are common: another distribution, or a folder where one works, may have one, too."""
@@ -38,34 +42,50 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 done but wrong, 2 bad input, 130 interrupted."""
-    from reports.commands.interrupt import Interrupted
+    """Run the command line and exit.
+
+    0 done, 1 done but wrong (or the reader of the output has left), 2 bad input or no place for the output, 130
+    interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
+    """
+    from reports.commands.interrupt import stoppable
+    from reports.commands.standard_streams import checked_output, open_closed_streams, say
 
     gc.set_threshold(50_000, 10, 10)  # layers, commands and signals by the hundred thousand, hardly any of them garbage
+    open_closed_streams()
+    with stoppable() as stop, checked_output() as output:
+        text, status = _outcome(argv, stop, output)
+    if output.error:
+        has_reader = not isinstance(output.error, BrokenPipeError)  # without one there is nobody to say it to
+        text = text or (f"cannot write standard output: {output.error.strerror}" if has_reader else "")
+        status = status or (2 if has_reader else 1)
+    if text:
+        say(text)
+    sys.exit(status)
+
+
+def _outcome(argv: Sequence[str] | None, stop: Stop, output: Output) -> tuple[str, int]:
+    """Run the command; what to say at the end, and the exit status."""
+    from reports.commands.interrupt import Interrupted
+
     try:
         status = cli.main(args=argv, prog_name="fastswitch", standalone_mode=False)
-        sys.exit(status if isinstance(status, int) else 0)
+        return "", status if isinstance(status, int) else 0
     except click.ClickException as error:
-        _stop(error.format_message(), 2)
-    except Interrupted as stop:
-        _stop(f"interrupted{stop}", 130)
-    except BrokenPipeError:  # the reader of our output has left: nothing to say, and nobody to say it to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        return error.format_message(), 2
+    except (Interrupted, KeyboardInterrupt, click.Abort) as interrupt:
+        return f"interrupted{interrupt}", stop.status
+    except OSError:
+        if output.error is None:
+            raise
+        return "", 0
     except Exception as error:
         if isinstance(error, ImportError) and (shared := shared_package()):
-            _stop(shared, 2)
+            return shared, 2
         from arch_model.errors import FastSwitchError
 
         if not isinstance(error, FastSwitchError):
             raise
-        _stop(str(error), 2)
-
-
-def _stop(text: str, status: int) -> None:
-    """Say one line on standard error and exit."""
-    print("fastswitch:", " ".join(text.split()), file=sys.stderr)
-    sys.exit(status)
+        return str(error), 2
 
 
 # ---- packages of the same name ----
@@ -175,7 +195,8 @@ def cli(ctx: click.Context) -> None:
 
 if _hidden := hidden_package():
     if __name__ == "__main__" or Path(sys.argv[0]).name == "fastswitch":  # the command: one line and no traceback
-        _stop(_hidden, 2)
+        print("fastswitch:", _hidden, file=sys.stderr)
+        sys.exit(2)
     raise ImportError(_hidden)
 
 if __name__ == "__main__":

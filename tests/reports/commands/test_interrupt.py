@@ -1,0 +1,55 @@
+"""Signals that ask for an end: one KeyboardInterrupt for each wish, the exit status, signals that are ignored."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from reports.commands.interrupt import stoppable
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    before = {signum: signal.getsignal(signum) for signum in STATUS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+@pytest.mark.parametrize("signum", STATUS)
+def test_a_signal_is_a_keyboard_interrupt_and_gives_the_status(signum: signal.Signals) -> None:
+    before = signal.getsignal(signum)
+    with stoppable() as stop, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signum)
+    assert stop.status == STATUS[signum] and signal.getsignal(signum) == before
+
+
+def test_signals_that_follow_at_once_do_not_disturb_the_end_and_later_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with stoppable() as stop:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        now[0] += 0.9
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert stop.status == 143
+        now[0] += 0.2
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert stop.status == 130
+
+
+def test_ignored_signals_stay_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stoppable():
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGINT)
