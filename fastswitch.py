@@ -166,6 +166,15 @@ class _Commands(click.Group):
             return None
         return cast(click.Command, import_module(f"reports.commands.{COMMANDS[cmd_name][0]}").command)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from reports.commands.renamed import refuse_renamed
+
+        name, command, words = super().resolve_command(ctx, args)
+        refuse_renamed(name or "", words)
+        return name, command, words
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])

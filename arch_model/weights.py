@@ -10,11 +10,12 @@ The arithmetic is that of ``arch_model.quant``; ``examples/train_fashion.py`` ma
 
 from __future__ import annotations
 
+import difflib
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,36 @@ class SuperNetWeights:
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def only(self, names: Iterable[str]) -> SuperNetWeights:
+        """The weights with these SubNets alone; :class:`WeightsError` for one that they lack.
+
+        >>> list(load_weights().only(["fashion-d222-w444"]).subnets)
+        ['fashion-d222-w444']
+        """
+        wanted = set()
+        for name in names:
+            if name not in self.subnets:
+                near = difflib.get_close_matches(name, self.subnets, 1) or list(self.subnets)[:1]
+                known = f"{near[0]} is one of {len(self.subnets)}"
+                raise WeightsError(f"SubNet {name}: the weights have no such SubNet; {known}")
+            wanted.add(name)
+        return replace(self, subnets={name: net for name, net in self.subnets.items() if name in wanted})
+
+    def choose(self, asked: str, seed: int = 0) -> SuperNetWeights:
+        """The weights of the SubNets asked for: names by commas, how many to draw, or a FILE.json.
+
+        See :func:`arch_model.spaces.choose_subnets`; a number draws from the SubNets that are here.
+
+        >>> len(load_weights().choose("3").subnets), len(load_weights().choose("fashion-d111-w222").subnets)
+        (3, 1)
+        """
+        names = [name.strip() for name in asked.split(",")]
+        if not all(name in self.subnets for name in names):
+            from arch_model.spaces import choose_subnets, fashion
+
+            names = [net.name for net in choose_subnets(asked, fashion.NAME, seed, list(self.subnets)).subnets]
+        return self.only(names)
 
 
 def load_weights(path: Path | None = None) -> SuperNetWeights:

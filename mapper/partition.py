@@ -17,6 +17,8 @@ from arch_model.errors import AnalogError
 from arch_model.layer import Layer
 
 FORMAT = "fastswitch-partition-1"
+PARTITION = "partition.json"
+"""The file's name in the folder of ``fastswitch partition``."""
 
 Mask = npt.NDArray[np.bool_]
 Scores = Mapping[str, npt.NDArray[np.float64]]
@@ -108,7 +110,8 @@ class Partition:
 
     @classmethod
     def read(cls, path: Path) -> Partition:
-        """Read a file that :meth:`write` wrote."""
+        """Read a file that :meth:`write` wrote, or the one in the folder of ``fastswitch partition``."""
+        path = path / PARTITION if path.is_dir() else path
         try:
             text = path.read_text()
         except (OSError, UnicodeDecodeError) as error:

@@ -31,6 +31,8 @@ from mapper.sushi_costs import LEFT_OUT, SubNetCosts
 KEY = b"fastswitch"
 FORMAT = 1
 BLOCK = 100
+TABLE = "sushiabs.parquet"
+"""The file's name in the folder of ``fastswitch table``."""
 """SubNets that are worked on together; so many at most are lost when the work is killed."""
 
 OnBlock = Callable[[int, int, int], None]
@@ -78,7 +80,7 @@ def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str
 
 
 def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> SushiAbs:
-    """Read a table of this accelerator and this SuperNet.
+    """Read a table of this accelerator and this SuperNet; ``path``: the file, or the folder that has it.
 
     Raises :class:`FastSwitchError`, one line, for a file that is not there or is no such table, and for one of another
     accelerator or space.
@@ -88,6 +90,7 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
     Traceback (most recent call last):
     arch_model.errors.FastSwitchError: table none.parquet does not exist; give one that fastswitch table wrote
     """
+    path = path / TABLE if path.is_dir() else path
     try:
         data = pq.read_table(path)
     except FileNotFoundError:
@@ -138,9 +141,11 @@ class TableJob:
         subgraphs: Mapping[str, SubGraph],
         accelerator: Accelerator,
         seed: int | None = None,
+        accuracy: Mapping[str, float] | None = None,
     ) -> TableJob:
-        """The job for these SubGraphs and the empty one."""
-        return cls(supernet, subnets, {NOTHING: SubGraph.empty(supernet), **subgraphs}, accelerator, seed)
+        """The job for these SubGraphs and the empty one; ``accuracy``: fractions, of the SubNets where it is known."""
+        graphs = {NOTHING: SubGraph.empty(supernet), **subgraphs}
+        return cls(supernet, subnets, graphs, accelerator, seed, accuracy)
 
     @property
     def left_out(self) -> tuple[Kind, ...]:

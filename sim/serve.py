@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from arch_model.accelerator import Accelerator
-from arch_model.errors import SpaceError
 from arch_model.supernet import SubGraph
-from arch_model.weights import SuperNetWeights, load_weights
+from arch_model.weights import load_weights
 from mapper.pinning import candidates
 from mapper.sushi_abs import NOTHING, SushiAbs
 from mapper.sushi_sched import Policy, SushiSched
@@ -47,16 +44,18 @@ def run_stream(
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
     weights: Path | None = None,
-    subnets: Sequence[str] = (),
+    subnets: str | None = None,
 ) -> Row:
     """Serve ``queries`` queries drawn from ``seed``; returns the summary.
 
-    ``weights``: a weights file, by default the one that ships; ``subnets``: names of those to serve with, by default
-    all. ``policy``: ``strict-accuracy`` or ``strict-latency``. Every finished query's row goes to ``on_row`` and, at
-    once, to ``out``/queries.csv. ``on_stage`` is told what long work begins. Raises
-    :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
+    ``weights``: a weights file, by default the one that ships; ``subnets``: those to serve with, as
+    :meth:`~arch_model.weights.SuperNetWeights.choose` takes them, by default all. ``policy``: ``strict-accuracy`` or
+    ``strict-latency``. Every finished query's row goes to ``on_row`` and, at once, to ``out``/queries.csv.
+    ``on_stage`` is told what long work begins. Raises :class:`~arch_model.errors.FastSwitchError` for weights, an
+    accelerator or a simulator that cannot be used.
     """
-    session = Session(SPACE, only(load_weights(weights), subnets), accelerator)
+    held = load_weights(weights)
+    session = Session(SPACE, held if subnets is None else held.choose(subnets, seed), accelerator)
     with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made
         built = aside.submit(build, accelerator, simulator)
         on_stage("building the latency table and the simulation")
@@ -81,17 +80,6 @@ def run_stream(
             writer.write({key: value for key, value in row.items() if key not in ("image", "pb_layers")})
             on_row(row)
     return {**_summary(rows, accelerator), **facts, "accelerator": accelerator.name, "simulator": simulator.describe()}
-
-
-def only(weights: SuperNetWeights, subnets: Sequence[str]) -> SuperNetWeights:
-    """The weights with these SubNets alone; all of them if none is named. SpaceError for one that they lack."""
-    for name in subnets:
-        if name not in weights.subnets:
-            near = difflib.get_close_matches(name, weights.subnets, 1) or list(weights.subnets)[:1]
-            known = f"{near[0]} is one of {len(weights.subnets)}"
-            raise SpaceError(f"SubNet {name}: the weights have no such SubNet; {known}")
-    chosen = {name: net for name, net in weights.subnets.items() if not subnets or name in subnets}
-    return replace(weights, subnets=chosen)
 
 
 def build_table(session: Session) -> tuple[SushiAbs, dict[str, SubGraph]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import numpy as np
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SpaceError
-from arch_model.spaces import get_space, known_top1, read_subnets, space_top1
+from arch_model.spaces import choose_subnets, get_space, space_top1
+from arch_model.spaces.chosen import Asked
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from arch_model.weights import SuperNetWeights, load_weights
 from mapper.compiled_table import compiled_table
@@ -82,47 +82,60 @@ def session_table(
 def load_table(
     accelerator: Accelerator,
     space: str | None = None,
-    subnets: Path | None = None,
+    subnets: Asked | None = None,
     candidates: int = 6,
     exact: bool = False,
     saved: Path | None = None,
     on_count: OnCount = lambda stage, done, total: None,
+    seed: int = 0,
 ) -> ServingTable:
-    """The serving table of a SuperNet (``space``) or of the SubNets of a JSON file (``subnets``).
+    """The serving table of a SuperNet (``space``) or of SubNets that are asked for (``subnets``).
 
-    Without a file those SubNets of the space that have a known accuracy (:func:`arch_model.spaces.space_top1`); those
-    of ``fashion`` are compiled, others taken layer by layer. SubNets of a file need an accuracy: its key ``top1`` (per
-    cent, or a fraction), or a known one. ``candidates``: SubNets that SubGraphs are made of; ``exact``: as in
+    ``subnets``: as :func:`arch_model.spaces.choose_subnets` takes them, a number draws with ``seed``; without them
+    those of the space that have a known accuracy (:func:`arch_model.spaces.space_top1`). Those of ``fashion`` that have
+    weights are compiled; others need an accuracy, the file's key ``top1`` (per cent, or a fraction) or a known one, and
+    are taken layer by layer. ``candidates``: SubNets that SubGraphs are made of; ``exact``: as in
     :func:`fashion_table`. ``saved``: a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then,
     and nothing is compiled. ``on_count`` is told the stage of the work, what is done and what there is to do. Raises
     :class:`SpaceError` for SubNets of several SuperNets or without an accuracy, and :class:`FastSwitchError` for a
     saved table of another accelerator or SuperNet.
     """
-    if subnets is None and saved is None:
-        if space in (None, FASHION):
-            return fashion_table(accelerator, candidates, exact=exact, on_count=on_count)
-        if not space_top1(space):
-            raise SpaceError(f"SuperNet {space} comes without accuracies; give --subnets FILE.json with top1 of each")
-    if exact:
-        what = f"SubNets {subnets}" if subnets else f"table {saved}" if saved else f"SuperNet {space}"
-        raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion without it")
+    if exact and saved is not None:
+        raise SpaceError(f"table {saved}: exact switches need Programs; leave out --exact, or serve fashion without it")
+    if subnets is None and saved is None and not space_top1(space or FASHION):
+        raise SpaceError(f"SuperNet {space} comes without accuracies; give --subnets FILE.json with top1 of each")
+    weights = load_weights() if space in (None, FASHION) else None
     if subnets is None:
         supernet = get_space(space or FASHION)
-        accuracy = space_top1(supernet.name)
-        nets = {} if saved else {name: supernet.subnet(name) for name in accuracy}
+        accuracy: Mapping[str, float] = space_top1(supernet.name)
+        named = () if saved is not None or supernet.name == FASHION else accuracy
+        nets: dict[str, SubNet] = {name: supernet.subnet(name) for name in named}
     else:
-        nets = {net.name: net for net in read_subnets(subnets)}
-        names = {net.supernet for net in nets.values()}
-        if len(names) > 1 or (space and space not in names):
-            legal = f"of {space}" if space else "of one SuperNet"
-            raise SpaceError(f"SubNets {subnets} are of {' and '.join(sorted(names))}; give SubNets {legal}")
-        accuracy = _accuracies(subnets, list(nets.values()))
-        supernet = get_space(names.pop())
+        number = isinstance(subnets, int) or (isinstance(subnets, str) and subnets.isdecimal())
+        among = list(weights.subnets) if weights and saved is None else None
+        chosen = choose_subnets(subnets, space or (FASHION if number else None), seed, among)
+        supernet, nets, accuracy = chosen.supernet, {net.name: net for net in chosen.subnets}, chosen.accuracy
+    if saved is None and supernet.name == FASHION and weights and _all_trained(nets, weights):
+        held = weights.only(nets) if nets else weights
+        told = {name: replace(net, top1=accuracy[name]) for name, net in held.subnets.items()}
+        return fashion_table(accelerator, candidates, replace(held, subnets=told), exact, on_count)
+    if exact:
+        what = f"SubNets {subnets}" if subnets else f"SuperNet {supernet.name}"
+        raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion without it")
     on_count("building the latency table", 0, 1)
     if saved is not None:
         return _from_saved(saved, accelerator, supernet, nets, accuracy)
+    for name in nets:
+        if name not in accuracy:
+            raise SpaceError(f"SubNet {name} comes without an accuracy; give --subnets FILE.json with top1 of each")
     subgraphs = pin(spread(nets, candidates), supernet, accelerator)
     return ServingTable.by_layers(nets, accuracy, subgraphs, supernet, accelerator)
+
+
+def _all_trained(nets: Mapping[str, SubNet], weights: SuperNetWeights) -> bool:
+    """Whether the weights have every SubNet, as its name says it is."""
+    supernet = get_space(FASHION)
+    return all(name in weights.subnets and supernet.subnet(name) == net for name, net in nets.items())
 
 
 def _from_saved(
@@ -149,18 +162,6 @@ def _from_saved(
     del subgraphs[NOTHING]
     table = ServingTable.by_layers(nets, found, subgraphs, supernet, accelerator, sushi.cycles[rows][:, order])
     return replace(table, facts={**table.facts, "table": str(path)})
-
-
-def _accuracies(path: Path, nets: Sequence[SubNet]) -> dict[str, float]:
-    """``top1`` of each entry, as a fraction, or else what is known of the SubNet; the file has been read once and its
-    entries are objects."""
-    found = {}
-    for i, (net, entry) in enumerate(zip(nets, json.loads(path.read_text(encoding="utf-8-sig")), strict=True)):
-        top1 = entry["top1"] if "top1" in entry else known_top1(net)
-        if isinstance(top1, bool) or not isinstance(top1, (int, float)) or not 0 < top1 <= 100:
-            raise SpaceError(f"SubNets {path}, entry {i} ({net.name}): top1 is {top1}; give its accuracy in per cent")
-        found[net.name] = top1 / 100 if top1 > 1 else float(top1)
-    return found
 
 
 def span(table: ServingTable, locality: float = STAY) -> Targets:

@@ -133,11 +133,12 @@ def test_bad_weights_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: 
         assert str(path) in line and what in line
 
 
-def test_an_unknown_subnet_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status, _, err = call(capsys, "run", "--subnet", "fashion-d111-w229", "--out", tmp_path / "out")
+@pytest.mark.parametrize(("name", "why"), [("fashion-d111-w229", "does not exist"), ("fashion-d222-w222", "is one of")])
+def test_an_unknown_subnet_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, why: str) -> None:
+    status, _, err = call(capsys, "run", "--subnets", name, "--out", tmp_path / "out")
     assert status == 2
-    assert err.splitlines() == [line for line in err.splitlines() if "fashion-d111-w229" in line]
-    assert "is one of" in err
+    assert err.splitlines() == [line for line in err.splitlines() if name in line]
+    assert why in err
 
 
 def test_a_table_without_a_column_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -247,18 +248,14 @@ def test_a_wrong_result_is_not_success(capsys: pytest.CaptureFixture[str], serve
     assert "DIFFERENT" in text
 
 
-def test_interrupt_says_where_the_rows_are(
-    capsys: pytest.CaptureFixture[str], served: dict[str, Any]
-) -> None:
+def test_interrupt_says_where_the_rows_are(capsys: pytest.CaptureFixture[str], served: dict[str, Any]) -> None:
     served["then"] = KeyboardInterrupt()
     status, _, err = call(capsys, "run", "--out", served["out_dir"])
     assert status == 130
     assert err == f"fastswitch: interrupted; 1 finished queries are in {served['out_dir']}\n"
 
 
-def test_out_that_is_a_file(
-    capsys: pytest.CaptureFixture[str], served: dict[str, Any], tmp_path: Path
-) -> None:
+def test_out_that_is_a_file(capsys: pytest.CaptureFixture[str], served: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     status, out, err = call(capsys, "run", "--out", tmp_path / "file" / "folder")
     assert (status, out) == (2, "")

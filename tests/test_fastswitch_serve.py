@@ -12,7 +12,7 @@ import pytest
 import fastswitch
 from arch_model.accelerator import Accelerator
 from arch_model.spaces import get_space, subnet_entry
-from mapper.sushi_file import load_table
+from mapper.sushi_file import TABLE, load_table
 from sim.streams import read_trace
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +69,7 @@ def test_infeasible_queries(capsys, tmp_path, subnets):
     trace = tmp_path / "trace.csv"
     trace.write_text("arrival_s,accuracy,latency_s\n0,0.7,1\n1,0.99,1\n")
     assert len(read_trace(trace)) == 2
-    args = [*subnets, "--trace", str(trace), "--json"]
+    args = [*subnets, "--stream", str(trace), "--json"]
     code, _, err = run(capsys, *args)
     assert code == 2 and "query 1: asks for accuracy 0.99" in err.splitlines()[-1]
     code, out, _ = run(capsys, *args, "--on-infeasible", "drop")
@@ -81,7 +81,7 @@ def test_infeasible_queries(capsys, tmp_path, subnets):
 @pytest.fixture
 def saved(capsys, tmp_path, subnets):
     """A table of the three SubNets and four SubGraphs."""
-    path = tmp_path / "saved.parquet"
+    path = tmp_path / "saved"
     argv = ["table", "--space", "ofa-resnet50", *subnets[:4], "--subgraphs", "4", "--out", str(path)]
     with pytest.raises(SystemExit) as stop:
         fastswitch.main(argv)
@@ -90,7 +90,7 @@ def saved(capsys, tmp_path, subnets):
     return path
 
 
-def test_a_saved_table(capsys, subnets, saved):
+def test_a_saved_table(capsys, tmp_path, subnets, saved):
     args = ["--queries", "40", "--policy", "static", "--cache", "none", "--json"]
     code, out, _ = run(capsys, *subnets, "--table", str(saved), *args)
     found = json.loads(out)
@@ -99,7 +99,16 @@ def test_a_saved_table(capsys, subnets, saved):
     seconds = load_table(saved, zcu104, supernet).latency_s[:, 0]
     assert any(found["mean_service_s"] == pytest.approx(one) for one in seconds)
     code, out, err = run(capsys, *subnets, "--table", str(saved), *args[:-1])
-    assert code == 0 and f"table                {saved}" in out and "building the latency table ..." in err
+    assert code == 0 and str(saved) in out and "building the latency table ..." in err
+    # The table has the accuracies that its SubNets came with, and its folder is as good as the file.
+    alone = ["--space", "ofa-resnet50", *subnets[2:4], "--table", str(saved / TABLE), *args]
+    assert json.loads(run(capsys, *alone)[1]) == found
+    without = tmp_path / "without"
+    words = ["table", "--space", "ofa-resnet50", "--subnets", "1", *subnets[2:4], "--subgraphs", "1"]
+    with pytest.raises(SystemExit):
+        fastswitch.main([*words, "--out", str(without)])
+    code, _, err = run(capsys, "--space", "ofa-resnet50", *subnets[2:4], "--table", str(without))
+    assert code == 2 and "give --subnets FILE.json with top1 of each" in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,6 @@ def test_a_saved_table(capsys, subnets, saved):
     [
         (["--accelerator", "tiny"], "is of accelerator zcu104"),
         (["--space", "fashion"], "is of space ofa-resnet50; this is fashion"),
-        (["--space", "ofa-resnet50"], "give --subnets FILE.json with top1 of each"),
     ],
 )
 def test_a_saved_table_of_something_else(capsys, subnets, saved, argv, said):
@@ -146,9 +154,9 @@ def test_an_interrupted_stream_leaves_its_rows(tmp_path, subnets):
     [
         (["--policy", "fastest"], "policy fastest does not exist"),
         (["--cache", "all"], "cache all does not exist"),
-        (["--trace", "nowhere.csv"], "nowhere.csv does not exist"),
-        (["--trace", "a.csv", "--arrivals", "poisson:1"], "give one of them"),
-        (["--trace", "a.csv", "--arrivals", "poisson:0"], "give one of them"),
+        (["--stream", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["--stream", "a.csv", "--arrivals", "poisson:1"], "give one of them"),
+        (["--stream", "a.csv", "--arrivals", "poisson:0"], "give one of them"),
         (["--arrivals", "poisson:0"], "RATE is 0"),
         (["--plot", "a.png", "--compare"], "--compare makes many"),
         (["--table", "nowhere.parquet"], "nowhere.parquet does not exist"),

@@ -16,7 +16,7 @@ from arch_model.accelerator import Accelerator
 from arch_model.spaces import get_space, subnet_entry
 from arch_model.supernet import SubGraph
 from mapper.sushi_costs import SubNetCosts
-from mapper.sushi_file import load_table
+from mapper.sushi_file import TABLE, load_table
 from tests.test_fastswitch import call
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
@@ -24,14 +24,14 @@ TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
 
 @pytest.mark.parametrize("listed", [False, True])
 def test_a_table_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, listed: bool) -> None:
-    out, nets, source = tmp_path / "t.parquet", FASHION.sample(4, seed=2), "4"
+    out, nets, source = tmp_path / "t", FASHION.sample(4, seed=2), "4"
     if listed:
         (tmp_path / "nets.json").write_text(json.dumps([subnet_entry(net) for net in nets]))
         source = str(tmp_path / "nets.json")
     words = ("--space", "fashion", "--subnets", source, "--subgraphs", "3", "--seed", "2", "--out", str(out))
     status, text, _ = call(capsys, "table", *words)
     assert status == 0
-    assert text.split()[:4] == ["SubNets", "of", "different", "layers"] and f"table  {out}\n" in text
+    assert text.split()[:4] == ["SubNets", "of", "different", "layers"] and f"table  {out / TABLE}\n" in text
     table = load_table(out, TINY, FASHION)
     assert table.subnets == tuple(net.name for net in nets) and len(table.subgraphs) == 4
     graphs = [SubGraph.decode(FASHION, vector) for vector in table.vectors]
@@ -50,14 +50,14 @@ def test_a_table_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
 def test_bad_input_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
-    status, _, err = call(capsys, "table", *words, "--subgraphs", "2", "--out", str(tmp_path / "t.parquet"))
+    status, _, err = call(capsys, "table", *words, "--subgraphs", "2", "--out", str(tmp_path / "t"))
     lines = [line for line in err.splitlines() if not line.endswith(" ...")]
     assert status == 2 and len(lines) == 1 and message in lines[0]
 
 
 def test_another_machines_file_is_kept(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    out = tmp_path / "t.parquet"
-    words = ("table", "--space", "fashion", "--subnets", "2", "--subgraphs", "2", "--out", str(out))
+    out = tmp_path / TABLE
+    words = ("table", "--space", "fashion", "--subnets", "2", "--subgraphs", "2", "--out", str(tmp_path))
     assert call(capsys, *words)[0] == 0
     before = out.read_bytes()
     status, _, err = call(capsys, *words, "--accelerator", "zcu104")
@@ -66,13 +66,12 @@ def test_another_machines_file_is_kept(capsys: pytest.CaptureFixture[str], tmp_p
 
 
 def test_an_interrupt_keeps_finished_blocks(tmp_path: Path) -> None:
-    out = tmp_path / "t.parquet"
-    words = ("--space", "fashion", "--subnets", "210", "--subgraphs", "60", "--out", str(out))
+    words = ("--space", "fashion", "--subnets", "210", "--subgraphs", "60", "--out", str(tmp_path))
     process = subprocess.Popen([sys.executable, "-m", "fastswitch", "table", *words], stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob("t.parquet.parts/*.npy")) and process.poll() is None:
+    while not list(tmp_path.glob(f"{TABLE}.parts/*.npy")) and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert f"interrupted; finished blocks are beside {out}, the same command goes on with them" in err
-    assert list(tmp_path.glob("t.parquet.parts/*.npy")) and not out.exists()
+    assert f"interrupted; finished blocks are in {tmp_path}, the same command goes on with them" in err
+    assert list(tmp_path.glob(f"{TABLE}.parts/*.npy")) and not (tmp_path / TABLE).exists()

@@ -1,7 +1,17 @@
 """The search spaces of published SuperNets, and ``fashion``."""
 
 from arch_model.spaces.accuracy import known_top1, space_top1
+from arch_model.spaces.chosen import Chosen, choose_subnets
 from arch_model.spaces.registry import get_space, space_names
 from arch_model.spaces.subnet_file import read_subnets, subnet_entry
 
-__all__ = ["get_space", "known_top1", "read_subnets", "space_names", "space_top1", "subnet_entry"]
+__all__ = [
+    "Chosen",
+    "choose_subnets",
+    "get_space",
+    "known_top1",
+    "read_subnets",
+    "space_names",
+    "space_top1",
+    "subnet_entry",
+]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from arch_model.errors import SpaceError
 from arch_model.spaces.accuracy import known_top1
@@ -26,14 +26,15 @@ WIDTHS = {
 """The SuperNet by a file's ``space`` and ``width`` where the width is one number, which no SubNet chooses."""
 
 
-def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
-    """The SubNets of a JSON file, in its order.
+class Entry(NamedTuple):
+    """A SubNet of a file; ``top1``: its accuracy (a fraction), if the file has one."""
 
-    Each entry has ``space`` (see :func:`space_names`), that space's choices (``image``, ``depth``, ``kernel``,
-    ``expand``, ``width``) and, if the SubNet shall not be called as its choices spell it, ``name``. What else
-    stands there, such as ``top1``, ``macs`` or ``params``, is not looked at. ``fashion`` and the CIFAR spaces
-    have no choice of ``image``. Raises :class:`SpaceError`, which names the file, the entry (the first is
-    0), the key and its value.
+    subnet: SubNet
+    top1: float | None
+
+
+def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
+    """The SubNets of a JSON file, in its order; :func:`read_entries` has their accuracies, too.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -41,6 +42,18 @@ def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
     ...     _ = file.write_text('[{"name": "mine", "space": "compofa", "image": 160, "depth": [2, 2, 2, 3, 4]}]')
     ...     [net.name for net in read_subnets(file)]
     ['mine']
+    """
+    return tuple(entry.subnet for entry in read_entries(path))
+
+
+def read_entries(path: str | Path) -> tuple[Entry, ...]:
+    """The SubNets of a JSON file with their accuracies, in its order.
+
+    Each entry has ``space`` (see :func:`space_names`), that space's choices (``image``, ``depth``, ``kernel``,
+    ``expand``, ``width``) and, if the SubNet shall not be called as its choices spell it, ``name``. ``top1`` is its
+    accuracy, in per cent or, up to 1, a fraction. What else stands there, such as ``macs`` or ``params``, is not
+    looked at. ``fashion`` and the CIFAR spaces have no choice of ``image``. Raises :class:`SpaceError`, which names
+    the file, the entry (the first is 0), the key and its value.
     """
     source = f"SubNets {path}"
     try:
@@ -57,13 +70,13 @@ def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
         raise SpaceError(f"{source}: nested too deep; give a JSON list of SubNets") from None
     if not isinstance(entries, list) or not entries:
         raise SpaceError(f"{source} is {_short(entries)}; give a list with at least one SubNet")
-    subnets: dict[str, SubNet] = {}
+    found: dict[str, Entry] = {}
     for i, entry in enumerate(entries):
         subnet = _read_entry(f"{source}, entry {i}", entry)
-        if subnet.name in subnets:
+        if subnet.name in found:
             raise SpaceError(f"{source}, entry {i}: name {subnet.name} is taken; give each SubNet its own")
-        subnets[subnet.name] = subnet
-    return tuple(subnets.values())
+        found[subnet.name] = Entry(subnet, _top1(f"{source}, entry {i} ({subnet.name})", entry.get("top1")))
+    return tuple(found.values())
 
 
 def subnet_entry(subnet: SubNet) -> dict[str, Any]:
@@ -117,6 +130,15 @@ def _read_entry(where: str, entry: Any) -> SubNet:
     except SpaceError as error:
         raise SpaceError(f"{where}: {error}") from None
     return replace(subnet, name=name) if name else subnet
+
+
+def _top1(where: str, top1: Any) -> float | None:
+    """An accuracy as a fraction."""
+    if top1 is None:
+        return None
+    if isinstance(top1, bool) or not isinstance(top1, int | float) or not 0 < top1 <= 100:
+        raise SpaceError(f"{where}: top1 is {_short(top1)}; give its accuracy in per cent")
+    return top1 / 100 if top1 > 1 else float(top1)
 
 
 def _supernet(where: str, entry: Mapping[str, Any]) -> tuple[SuperNet, Mapping[str, Any]]:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reports.columns import COSIM_COLUMNS, WHOLE_COLUMNS
-from reports.commands.options import accelerator_option, file_option, seed_option, simulator_option
+from reports.commands.options import (
+    accelerator_option,
+    file_option,
+    out_option,
+    seed_option,
+    simulator_option,
+    space_option,
+    subnets_option,
+    trace_option,
+)
 from reports.terminal import show_summary, shown
 
 if TYPE_CHECKING:
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
     "cosim",
     epilog="\b\nExample:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv"
     "\n          fastswitch cosim --layers layers.csv --csv cosim.csv --trace traces"
-    "\n          fastswitch cosim --space fashion --subnet fashion-d111-w222 --out whole",
+    "\n          fastswitch cosim --subnets fashion-d111-w222 --out whole",
 )
 @accelerator_option
 @click.option(
@@ -31,20 +40,13 @@ if TYPE_CHECKING:
 )
 @file_option("--csv", "OUT.csv", "Where to write the rows with what was predicted and simulated.")
 @click.option("--best", is_flag=True, help="Map each layer as `map` does, not as the compiler chooses by itself.")
-@click.option("--space", metavar="NAME", help="Instead of a table: the SuperNet of the SubNets to run whole.")
-@click.option("--subnet", "subnets", multiple=True, metavar="NAME", help="A SubNet to run whole; give several.")
+@space_option()
+@subnets_option("Instead of a table: the SubNets to run whole.")
 @click.option(
     "--parts", type=click.IntRange(1), default=8, show_default=True, help="Programs that a SubNet is cut into at most."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where finished parts stay."
-)
-@click.option(
-    "--trace",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="For each row (or part) a waveform, NAME.fst, and who worked when: NAME.png, a picture, and NAME.csv.",
-)
+@out_option("Of whole SubNets: where finished parts stay, and the table of them.", required=False)
+@trace_option
 @seed_option
 @simulator_option
 def command(
@@ -53,7 +55,7 @@ def command(
     csv_out: Path | None,
     best: bool,
     space: str | None,
-    subnets: tuple[str, ...],
+    subnets: str | None,
     parts: int,
     out: Path | None,
     trace: Path | None,
@@ -62,7 +64,7 @@ def command(
 ) -> int:
     """Simulate layers, or whole SubNets, on random int8 tensors and compare each with model and reference.
 
-    With --layers and --csv each row of a layer table. With --space, --subnet and --out whole SubNets, every layer at
+    With --layers and --csv each row of a layer table. With --subnets and --out whole SubNets, every layer at
     its best mapping, cut into Programs; finished ones are kept in the folder, and the same command goes on after them.
 
     With --trace every Program that is simulated leaves a waveform, and a picture of what its units did beside what the
@@ -73,8 +75,8 @@ def command(
     from sim.simulators import find_simulator, find_waveform_simulator
 
     whole = layers is None
-    if whole and not (space and subnets and out):
-        raise click.UsageError("Missing option '--layers' (with --csv), or '--space' (with --subnet and --out).")
+    if whole and not (subnets and out):
+        raise click.UsageError("Missing option '--layers' (with --csv), or '--subnets' (with --out).")
     if layers is not None and csv_out is None:
         raise click.UsageError("Missing option '--csv', the file to write.")
     tracing = None if trace is None else _tracing(trace)
@@ -96,12 +98,11 @@ def command(
 
             make_folder(csv_out.parent)
             run_layers(machine, layers, csv_out, best=best, **common)
-        elif space is not None and out is not None:
-            from arch_model.spaces import get_space
+        elif subnets is not None and out is not None:
+            from arch_model.spaces import choose_subnets
             from sim.whole import run_whole
 
-            supernet = get_space(space)
-            run_whole(machine, [supernet.subnet(name) for name in subnets], out, parts=parts, **common)
+            run_whole(machine, choose_subnets(subnets, space, seed).subnets, out, parts=parts, **common)
             csv_out = out / "parts.csv"
     traces = {} if trace is None else {"waveforms and pictures": trace}
     show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out, **traces})

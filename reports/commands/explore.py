@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import seed_option
+from reports.commands.options import (
+    cached_option,
+    out_option,
+    report_option,
+    seed_option,
+    space_option,
+    subnets_option,
+)
 from reports.terminal import counting, show_summary
 
 
@@ -16,13 +23,8 @@ from reports.terminal import counting, show_summary
     epilog='\b\nExample:  fastswitch explore --space ofa-resnet50 --subnets 10 --vary "KP=8,16,32 CP=4,9,16 '
     'PB=0:8MB:0.5MB DRAM=2.4,9.6,19.2GB/s" --out explored',
 )
-@click.option("--space", required=True, metavar="NAME", help="The SuperNet, such as fashion or ofa-resnet50.")
-@click.option(
-    "--subnets",
-    required=True,
-    metavar="FILE.json|NAME,...|N",
-    help="What every machine runs: a list as `fastswitch subnets --json` writes it, names, or how many to draw.",
-)
+@space_option(required=True)
+@subnets_option("What every machine runs.", required=True)
 @click.option(
     "--vary",
     required=True,
@@ -38,13 +40,7 @@ from reports.terminal import counting, show_summary
     metavar="NAME,...",
     help="Of latency, energy, area, accuracy, dsp, bram, lut.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="DIR",
-    help="Folder of the study; the same command goes on with what is there.",
-)
+@out_option("Folder of the study; the same command goes on with what is there.")
 @click.option(
     "--accelerator",
     default="zcu104",
@@ -68,14 +64,8 @@ from reports.terminal import counting, show_summary
     metavar="NAME[:WHERE]",
     help="joblib[:N], ray[:ADDRESS] or dask[:ADDRESS]; N local workers, without it one a core.",
 )
-@click.option(
-    "--cached",
-    default="fit",
-    show_default=True,
-    metavar="fit|none",
-    help="What the PB holds while a SubNet runs: the part of its weights worth most, or nothing.",
-)
-@click.option("--report/--no-report", default=True, show_default=True, help="Write report.html and its pictures.")
+@cached_option("best", file=False)
+@report_option
 def command(
     space: str,
     subnets: str,

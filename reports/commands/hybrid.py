@@ -10,21 +10,16 @@ import click
 
 from reports.columns import STUDY_COLUMNS
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import accelerator_option, file_option, seed_option
+from reports.commands.options import accelerator_option, file_option, out_option, report_option, seed_option
 from reports.terminal import shown
 
 
 @click.command(
     "hybrid",
-    epilog="\b\nExample:  fastswitch hybrid --report harmonica --trials 5 --images 200 --full-images 1000 --subnets 5",
+    epilog="\b\nExample:  fastswitch hybrid --out harmonica --trials 5 --images 200 --full-images 1000 --family 5",
 )
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="DIR",
-    help="Folder for tables, pictures and the page; a second run goes on where the first ended.",
-)
+@out_option("Folder for tables, pictures and the page; a second run goes on where the first ended.")
+@report_option
 @click.option("--subnet", default="largest", show_default=True, metavar="NAME|smallest|largest", help="Whose study.")
 @click.option("--sigma", type=float, default=0.5, show_default=True, help="The strongest variation, lognormal.")
 @click.option("--max-loss", type=float, default=2.0, show_default=True, help="Percentage points that may be lost.")
@@ -35,31 +30,40 @@ from reports.terminal import shown
 @click.option("--full-images", type=int, default=10_000, show_default=True, help="Test images of the headline.")
 @click.option("--full-trials", type=int, default=5, show_default=True, help="Chips of the headline.")
 @click.option("--rank-images", type=int, default=512, show_default=True, help="Images that channels are ranked on.")
-@click.option("--subnets", type=int, default=19, show_default=True, help="SubNets that share digital channels.")
+@click.option(
+    "--family",
+    type=int,
+    default=19,
+    show_default=True,
+    metavar="N",
+    help="How many SubNets, spread over their sizes, share digital channels.",
+)
 @click.option("--part", "parts", multiple=True, metavar="NAME", help="This part only; may be given again.")
 @click.option("--jobs", type=int, metavar="N", help="Processes, no matter for the results; without it one a core.")
 @file_option("--weights", "FILE.npz", "The weights; without it those that ship.")
-def command(report: Path, **options: Any) -> None:
+def command(out: Path, report: bool, family: int, **options: Any) -> None:
     """Study one SubNet and its family: collapse, recovery, the shared SubGraph, cost. docs/harmonica.md explains it."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
     from reports.canvas import require_matplotlib
     from sim.results import make_folder
 
-    require_matplotlib()  # before the work that it draws
-    make_folder(report)
+    if report:
+        require_matplotlib()  # before the work that it draws
+    make_folder(out)
     from arch_model.accelerator import Accelerator
     from reports.harmonica import write_report
     from sim.noise.whole_study import open_lab, run_study, study_parts
 
     names = options.pop("parts")
     machine = Accelerator.load(options.pop("accelerator"))
-    with open_lab(report, accelerator=machine, **options) as lab:
+    with open_lab(out, accelerator=machine, subnets=family, **options) as lab:
         total = sum(len(part.points(lab)) for part in study_parts(lab, names))
         with shown(total, STUDY_COLUMNS) as (on_row, on_stage):
             try:
                 run_study(lab, names, lambda part, row: on_row({"part": part, **row}), on_stage)
             except KeyboardInterrupt:
-                raise Interrupted(f"; finished rows are in {report}, the same command goes on with them") from None
-            on_stage("pictures and page")
-            page = write_report(report)
-    click.echo(f"page {page}")
+                raise Interrupted(f"; finished rows are in {out}, the same command goes on with them") from None
+            if report:
+                on_stage("pictures and page")
+                page = write_report(out)
+    click.echo(f"page {page}" if report else f"tables {out}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reports.columns import LAYER_COLUMNS
-from reports.commands.options import file_option
+from reports.commands.options import file_option, folder_option, json_option
 from reports.terminal import named, show_summary, show_table, to_json
 
 
@@ -23,13 +23,8 @@ from reports.terminal import named, show_summary, show_table, to_json
 )
 @file_option("--csv", "OUT.csv", "Write the dense layers with weights as a layer table, which cosim reads.")
 @file_option("--scalesim", "OUT.csv", "Write the layers with weights as a SCALE-Sim topology.")
-@click.option(
-    "--timeloop",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="FOLDER",
-    help="Write each layer with weights as a Timeloop problem.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object with the layers and what is known of them.")
+@folder_option("--timeloop", "Write each layer with weights as a Timeloop problem.")
+@json_option
 def command(
     file: Path,
     skip_unsupported: bool,

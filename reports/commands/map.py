@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reports.commands.options import accelerator_option
+from reports.commands.options import accelerator_option, json_option
 from reports.terminal import show_summary, to_json
 
 OBJECTIVES = ("latency", "energy", "edp")
@@ -28,7 +28,7 @@ OBJECTIVES = ("latency", "energy", "edp")
     show_default=True,
     help="What shall be least: cycles, joules, or joule seconds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 def command(layer: str, accelerator: str, objective: str, as_json: bool) -> None:
     """Find the best of all mappings of a layer, and say how that is known."""
     from arch_model.accelerator import Accelerator

@@ -10,7 +10,7 @@ import click
 from reports.columns import NOISE_COLUMNS
 from reports.commands.analog import analog_options, question_of
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import file_option
+from reports.commands.options import file_option, json_option
 from reports.terminal import show_summary, shown, to_json
 
 
@@ -22,11 +22,11 @@ from reports.terminal import show_summary, shown, to_json
 @click.option(
     "--partition",
     type=click.Path(path_type=Path),
-    metavar="FILE.json",
+    metavar="DIR|FILE.json",
     help="What stays digital, from fastswitch partition; without it nothing.",
 )
 @file_option("--csv", "OUT.csv", "Where to write the trials.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 def command(partition: Path | None, csv_out: Path | None, as_json: bool, **options: Any) -> None:
     """Draw chips, run test images on each and report accuracy. docs/harmonica.md says what every option means."""
     question = question_of(options)

@@ -1,4 +1,19 @@
-"""Options that several commands have."""
+"""Options that several commands have. A name means the same in every command that has it.
+
+===================  ===============================================================================================
+``--space``          the SuperNet
+``--subnets``        SubNets: FILE.json, NAME,... or how many to draw with ``--seed``
+``--subnet``         one SubNet
+``--cached``         what the PB holds: none, best or FILE.json
+``--stream``         a recorded stream of queries, FILE.csv
+``--trace``          the folder for waveforms
+``--out``            the folder for results
+``--csv``            the table to write, FILE.csv
+``--plot``           the picture to write
+``--report``         whether a page is written
+``--json``           JSON on standard output instead of a table
+===================  ===============================================================================================
+"""
 
 from __future__ import annotations
 
@@ -8,12 +23,50 @@ from typing import Any
 
 import click
 
+Decorator = Callable[[Any], Any]
 
-def file_option(flag: str, metavar: str, text: str, required: bool = False, name: str = "") -> Callable[[Any], Any]:
+
+def file_option(flag: str, metavar: str, text: str, required: bool = False, name: str = "") -> Decorator:
     """An option that names a file; the argument of ``--csv`` is ``csv_out``."""
     name = name or ("csv_out" if flag == "--csv" else flag.removeprefix("--"))
     path = click.Path(path_type=Path, dir_okay=False)
     return click.option(flag, name, type=path, metavar=metavar, required=required, help=text)
+
+
+def folder_option(
+    flag: str, text: str, required: bool = False, default: Path | None = None, name: str = ""
+) -> Decorator:
+    """An option that names a folder."""
+    path, name = click.Path(path_type=Path, file_okay=False), name or flag.removeprefix("--")
+    known: dict[str, Any] = {} if default is None else {"default": default, "show_default": True}
+    return click.option(flag, name, type=path, metavar="DIR", required=required, help=text, **known)
+
+
+def out_option(text: str, required: bool = True, default: Path | None = None) -> Decorator:
+    """``--out DIR``, the folder for results."""
+    return folder_option("--out", text, required and default is None, default)
+
+
+def space_option(required: bool = False, text: str = "") -> Decorator:
+    """``--space NAME``."""
+    if not text:
+        text = "The SuperNet, such as fashion or ofa-resnet50."
+        text += "" if required else " Without it the one whose SubNets --subnets names."
+    return click.option("--space", metavar="NAME", required=required, help=text)
+
+
+def subnets_option(text: str, required: bool = False) -> Decorator:
+    """``--subnets``, which :func:`arch_model.spaces.choose_subnets` reads."""
+    text += " A list as `fastswitch subnets --json` writes it, names, or how many to draw with --seed."
+    return click.option("--subnets", metavar="FILE.json|NAME,...|N", required=required, help=text)
+
+
+def cached_option(default: str, file: bool) -> Decorator:
+    """``--cached``, what the PB holds while a SubNet runs; ``file``: whether the command takes a SubGraph, too."""
+    text = "What the PB holds: nothing, or for each SubNet the part of it that saves most"
+    text += ", or a SubGraph ([K, C] of each SuperNet layer)." if file else "."
+    metavar = "none|best|FILE.json" if file else "none|best"
+    return click.option("--cached", default=default, show_default=True, metavar=metavar, help=text)
 
 
 accelerator_option = click.option(
@@ -33,4 +86,14 @@ simulator_option = click.option(
 )
 force_option = click.option(
     "--force", is_flag=True, help="Replace results of another question, or a file that fastswitch did not write."
+)
+report_option = click.option(
+    "--report/--no-report", default=True, show_default=True, help="Whether a page with pictures is written."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="JSON on standard output instead of a table: an object, or a list of them."
+)
+trace_option = folder_option(
+    "--trace",
+    "For each row (or part) a waveform, NAME.fst, and who worked when: NAME.png, a picture, and NAME.csv.",
 )

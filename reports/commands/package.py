@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reports.commands.options import accelerator_option, file_option, seed_option
+from reports.commands.options import accelerator_option, out_option, seed_option, subnets_option
 from reports.terminal import Column, count, show_summary, shown
 
 SPACE = "fashion"
@@ -22,13 +22,9 @@ COLUMNS = (
 
 @click.command(
     "package",
-    epilog="\b\nExample:  fastswitch package --accelerator tiny --subgraphs 3 --out fashion.npz",
+    epilog="\b\nExample:  fastswitch package --accelerator tiny --subgraphs 3 --out packed",
 )
-@click.option(
-    "--subnets",
-    metavar="NAME,…",
-    help=f"SubNets of {SPACE}, as `fastswitch subnets --space {SPACE}` names them; without it all that have weights.",
-)
+@subnets_option(f"SubNets of {SPACE} to pack; without it all that have weights.")
 @click.option(
     "--subgraphs",
     type=click.IntRange(min=0),
@@ -38,15 +34,13 @@ COLUMNS = (
     help="How many SubGraphs the PB can be set to, beside the empty one; drawn as for `fastswitch table`.",
 )
 @accelerator_option
-@file_option("--out", "OUT.npz", "Where to write the package.", required=True)
+@out_option("Folder for the package, package.npz.")
 @seed_option
 def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
     """Compile SubNets for the Python driver: weights, Programs and what they should count, in one file.
 
     The driver (rtl/driver, or the folder that `fastswitch rtl` writes) runs them on a board with nothing but NumPy.
     """
-    if out.suffix != ".npz":
-        raise click.UsageError(f"--out is {out}; give a name that ends in .npz")
     from arch_model.accelerator import Accelerator
     from arch_model.spaces import get_space
     from arch_model.weights import load_weights
@@ -56,8 +50,8 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, se
     from sim.results import make_folder
 
     machine, supernet, weights = Accelerator.load(accelerator), get_space(SPACE), load_weights()
-    names = subnets.split(",") if subnets else list(weights.subnets)
-    make_folder(out.parent)
+    names = list(weights.subnets if subnets is None else weights.choose(subnets, seed).subnets)
+    make_folder(out)
     nets = [supernet.subnet(name) for name in names]
     chosen = draw_subgraphs(supernet, nets, subgraphs, machine, seed) if subgraphs else {}
     with shown(len(names), COLUMNS) as (on_row, on_stage):
@@ -70,7 +64,8 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, se
             on_row(row)
 
         package = make_package(supernet, weights, machine, names, chosen, on_subnet)
-    package.save(out)
+    path = out / "package.npz"
+    package.save(path)
     show_summary(
         {
             "SubNets": len(package.subnets),
@@ -78,4 +73,4 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, se
             "memory": f"{package.memory_bytes + len(package.programs):,} bytes",
         }
     )
-    click.echo(f"package  {out}")
+    click.echo(f"package  {path}")

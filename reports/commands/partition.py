@@ -9,13 +9,13 @@ import click
 
 from reports.columns import PARTITION_COLUMNS
 from reports.commands.analog import analog_options, question_of
-from reports.commands.options import file_option
+from reports.commands.options import json_option, out_option
 from reports.terminal import show_summary, shown, to_json
 
 
 @click.command(
     "partition",
-    epilog="\b\nExample:  fastswitch partition --variation lognormal:0.5 --max-loss 1 --trials 5 --out split.json",
+    epilog="\b\nExample:  fastswitch partition --variation lognormal:0.5 --max-loss 1 --trials 5 --out split",
 )
 @analog_options
 @click.option(
@@ -28,16 +28,16 @@ from reports.terminal import show_summary, shown, to_json
     show_default=True,
     help="What becomes digital first; weights are single ones.",
 )
-@file_option("--out", "FILE.json", "Where to write the split.", required=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@out_option("Folder for the split, partition.json.")
+@json_option
 def command(max_loss: float, ranking: str, out: Path, as_json: bool, **options: Any) -> None:
     """Find the smallest digital part of a SubNet that keeps its accuracy, and write it as JSON."""
     question = question_of(options)
-    from mapper.partition import Ranking
+    from mapper.partition import PARTITION, Ranking
     from sim.noise.study import run_partition
     from sim.results import make_folder
 
-    make_folder(out.parent)
+    make_folder(out)
     with shown(None, None if as_json else PARTITION_COLUMNS) as (on_row, on_stage):
 
         def show(fraction: float, loss: float) -> None:
@@ -45,7 +45,7 @@ def command(max_loss: float, ranking: str, out: Path, as_json: bool, **options: 
                 on_row({"fraction": fraction, "loss": loss})
 
         summary = run_partition(
-            question, ranking=Ranking(ranking), max_loss=max_loss, out=out, on_try=show, on_stage=on_stage
+            question, ranking=Ranking(ranking), max_loss=max_loss, out=out / PARTITION, on_try=show, on_stage=on_stage
         )
     if as_json:
         click.echo(to_json(summary))

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from reports.columns import PREDICT_COLUMNS
-from reports.commands.options import accelerator_option, file_option
+from reports.commands.options import (
+    accelerator_option,
+    cached_option,
+    file_option,
+    seed_option,
+    space_option,
+    subnets_option,
+)
 from reports.terminal import show_summary, shown
 
 
@@ -15,24 +22,13 @@ from reports.terminal import show_summary, shown
     "predict",
     epilog="\b\nExample:  fastswitch predict --subnets six.json --accelerator zcu104 --cached best --csv layers.csv",
 )
-@click.option(
-    "--subnets",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FILE.json",
-    help="A JSON list of SubNets, as `fastswitch subnets --json` writes it.",
-)
+@space_option()
+@subnets_option("What is predicted.", required=True)
 @accelerator_option
-@click.option(
-    "--cached",
-    default="none",
-    show_default=True,
-    metavar="none|best|FILE.json",
-    help="What the PB holds: nothing, for each SubNet the part of it that saves most, or a SubGraph ([K, C] of each "
-    "SuperNet layer).",
-)
+@cached_option("none", file=True)
 @file_option("--csv", "OUT.csv", "Where to write one row a layer.", required=True)
-def command(subnets: Path, accelerator: str, cached: str, csv_out: Path) -> None:
+@seed_option
+def command(space: str | None, subnets: str, accelerator: str, cached: str, csv_out: Path, seed: int) -> None:
     """Predict cycles, bytes and energy of every layer, each at its best mapping and as a Program of its own.
 
     Beside the totals a row has RUN's waits by cause, the bytes of every port and buffer, and the parts of the energy.
@@ -40,14 +36,14 @@ def command(subnets: Path, accelerator: str, cached: str, csv_out: Path) -> None
     from importlib.metadata import version
 
     from arch_model.machine import load_machine
-    from arch_model.spaces import read_subnets
+    from arch_model.spaces import choose_subnets
     from mapper.predict import predict_subnets
     from sim.results import RowWriter, make_folder
 
-    nets, machine = read_subnets(subnets), load_machine(accelerator)
+    nets, machine = choose_subnets(subnets, space, seed).subnets, load_machine(accelerator)
     make_folder(csv_out.parent)
-    facts = {"fastswitch": version("fastswitch"), "accelerator": machine.name}
-    facts |= {"cached": cached, "subnets": subnets.name}
+    facts: dict[str, object] = {"fastswitch": version("fastswitch"), "accelerator": machine.name}
+    facts |= {"cached": cached, "subnets": Path(subnets).name, "seed": seed}
     if hasattr(machine, "hash"):
         facts["accelerator_hash"] = machine.hash()
     with shown(len(nets), PREDICT_COLUMNS) as (on_row, _), RowWriter(csv_out, facts) as table:

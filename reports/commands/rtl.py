@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reports.commands.options import accelerator_option
+from reports.commands.options import accelerator_option, out_option
 from reports.terminal import counting, show_summary, shown
 
 
@@ -15,13 +15,7 @@ from reports.terminal import counting, show_summary, shown
     epilog="\b\nExample:  fastswitch rtl --accelerator zcu104 --out zcu104",
 )
 @accelerator_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder for the files. Those of an earlier delivery are replaced, others never.",
-)
+@out_option("Folder for the files. Those of an earlier delivery are replaced, others never.")
 @click.option(
     "--synth",
     type=click.Choice(["xilinx", "ecp5"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,15 @@ import click
 
 from reports.columns import RUN_COLUMNS
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import accelerator_option, seed_option, simulator_option
+from reports.commands.options import (
+    accelerator_option,
+    json_option,
+    out_option,
+    report_option,
+    seed_option,
+    simulator_option,
+    subnets_option,
+)
 from reports.terminal import show_summary, shown, to_json
 
 POLICIES = ("strict-accuracy", "strict-latency")
@@ -29,23 +38,16 @@ POLICIES = ("strict-accuracy", "strict-latency")
     help="Which target of a query is never missed; the other is met as well as can be.",
 )
 @seed_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("fastswitch-out"),
-    show_default=True,
-    help="Folder for the rows and the page.",
-)
+@out_option("Folder for the rows and the page.", default=Path("fastswitch-out"))
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
     help="The SuperNet's weights; without it those that ship.",
 )
-@click.option(
-    "--subnet", "subnets", multiple=True, metavar="NAME", help="Serve with this SubNet only; may be given again."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a query, then one with the summary.")
+@subnets_option("The SubNets of fashion to serve with; without it all that have weights.")
+@report_option
+@json_option
 @simulator_option
 def command(
     accelerator: str,
@@ -54,17 +56,22 @@ def command(
     seed: int,
     out: Path,
     weights: Path | None,
-    subnets: tuple[str, ...],
+    subnets: str | None,
+    report: bool,
     as_json: bool,
     simulator: str | None,
 ) -> int:
-    """Serve a stream of queries on the accelerator's RTL and compare it with model and reference."""
+    """Serve a stream of queries on the accelerator's RTL and compare it with model and reference.
+
+    With --json one JSON object a query, then one with the summary.
+    """
     from arch_model.accelerator import Accelerator
     from reports.canvas import require_matplotlib
     from sim.results import make_folder
     from sim.simulators import find_simulator
 
-    require_matplotlib()  # before the work whose page it draws
+    if report:
+        require_matplotlib()  # before the work whose page it draws
     tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
     make_folder(out)
     from sim.serve import run_stream
@@ -93,11 +100,13 @@ def command(
             )
         except KeyboardInterrupt:
             raise Interrupted(f"; {len(rows)} finished queries are in {out}") from None
-    from reports.stream import write_page, write_picture
+    if report:
+        from reports.stream import write_page, write_picture
 
-    words = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
-    write_picture(rows, summary, out / "stream.png")
-    summary = {**summary, "page": write_page(rows, {**summary, "command": words}, out)}
+        words = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
+        words += f" --subnets {shlex.quote(subnets)}" if subnets else ""
+        write_picture(rows, summary, out / "stream.png")
+        summary = {**summary, "page": write_page(rows, {**summary, "command": words}, out)}
     if as_json:
         click.echo(to_json(summary))
     else:

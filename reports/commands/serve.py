@@ -8,7 +8,14 @@ import click
 
 from reports.columns import SERVE_COLUMNS
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import accelerator_option, file_option, seed_option
+from reports.commands.options import (
+    accelerator_option,
+    file_option,
+    json_option,
+    seed_option,
+    space_option,
+    subnets_option,
+)
 from reports.terminal import counting, json_list, show_summary, show_table, to_json
 
 
@@ -17,18 +24,17 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
     epilog="\b\nExample:  fastswitch serve --arrivals gamma:400,4 --queries 2000 --cache forecast --csv served.csv",
 )
 @accelerator_option
-@click.option("--space", metavar="NAME", help="The SuperNet: its SubNets whose accuracy is known; fashion if not said.")
-@file_option(
-    "--subnets",
-    "FILE.json",
-    "SubNets to serve with: a list as `fastswitch subnets --json` writes it; those of no known accuracy need top1 too, "
-    "in per cent.",
+@space_option(text="The SuperNet: its SubNets whose accuracy is known; fashion if not said.")
+@subnets_option("SubNets to serve with; those of no known accuracy need top1, in per cent, in a file.")
+@click.option(
+    "--table",
+    "saved",
+    type=click.Path(path_type=Path),
+    metavar="DIR|FILE.parquet",
+    help="Take cycles and SubGraphs from a table that `fastswitch table` wrote.",
 )
 @file_option(
-    "--table", "FILE.parquet", "Take cycles and SubGraphs from a table that `fastswitch table` wrote.", name="saved"
-)
-@file_option(
-    "--trace",
+    "--stream",
     "FILE.csv",
     "A recorded stream: arrival_s, accuracy (a fraction), latency_s (seconds from the arrival to the deadline).",
 )
@@ -92,13 +98,13 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
 @click.option("--compare", "all_policies", is_flag=True, help="All policies and caches, and the offline optimum.")
 @file_option("--csv", "OUT.csv", "Write one row a query; with --compare one row a policy.")
 @file_option("--plot", "OUT.png", "Draw the timeline of the stream.")
-@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object; with --compare a list.")
+@json_option
 def command(
     accelerator: str,
     space: str | None,
-    subnets: Path | None,
+    subnets: str | None,
     saved: Path | None,
-    trace: Path | None,
+    stream: Path | None,
     arrivals: str | None,
     queries: int,
     locality: float,
@@ -123,8 +129,8 @@ def command(
     from sim.settle import compare_exactly, serve_exactly
     from sim.streams import draw_stream, parse_arrivals, read_trace
 
-    if trace and arrivals:
-        raise click.UsageError("--trace and --arrivals are both given; give one of them")
+    if stream and arrivals:
+        raise click.UsageError("--stream and --arrivals are both given; give one of them")
     if plot and all_policies:
         raise click.UsageError("--plot draws one schedule, --compare makes many; give one of them")
     if plot:
@@ -135,19 +141,19 @@ def command(
     if arrivals:
         parse_arrivals(arrivals)
     machine = Accelerator.load(accelerator)
-    stream = read_trace(trace) if trace else None
+    recorded = read_trace(stream) if stream else None
     for path in (csv_out, plot):
         if path:
             make_folder(path.parent)
     with counting() as on_count:
-        costs = load_table(machine, space, subnets, candidates, exact, saved, on_count)
-        stream = stream or draw_stream(arrivals or busy(costs), span(costs, locality), queries, seed)
-        stream = screen(stream, costs, on_infeasible)
+        costs = load_table(machine, space, subnets, candidates, exact, saved, on_count, seed)
+        asked = recorded or draw_stream(arrivals or busy(costs), span(costs, locality), queries, seed)
+        asked = screen(asked, costs, on_infeasible)
         if all_policies:
-            runs = compare_exactly(costs, stream, window, seed, on_count)
+            runs = compare_exactly(costs, asked, window, seed, on_count)
         else:
             try:
-                served = serve_exactly(costs, stream, policy, cache, window, seed, on_count)
+                served = serve_exactly(costs, asked, policy, cache, window, seed, on_count)
             except ServingInterrupted as stop:
                 if csv_out is None:
                     raise
@@ -156,12 +162,12 @@ def command(
     if all_policies:
         rows = compare_rows(runs)
         if csv_out:
-            write_rows(csv_out, {**costs.facts, **stream.facts, "window": window}, rows)
+            write_rows(csv_out, {**costs.facts, **asked.facts, "window": window}, rows)
         if as_json:
             click.echo(json_list(rows))
         else:
             show_table(SERVE_COLUMNS, rows)
-            facts = {**costs.facts, **stream.facts, "window": window}
+            facts = {**costs.facts, **asked.facts, "window": window}
             click.echo("stream: " + ", ".join(f"{key} {value}" for key, value in facts.items()), err=True)
             click.echo("service and to best: without waiting; best: no accuracy missed, all queries known", err=True)
         return
@@ -174,4 +180,4 @@ def command(
     if as_json:
         click.echo(to_json(served.summary()))
     else:
-        show_summary({**costs.facts, **stream.facts, **served.facts, **served.summary()})
+        show_summary({**costs.facts, **asked.facts, **served.facts, **served.summary()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reports.columns import SUBNET_COLUMNS
-from reports.commands.options import seed_option
+from reports.commands.options import json_option, seed_option, space_option
 from reports.terminal import json_list, named, show_table
 
 
@@ -13,7 +13,7 @@ from reports.terminal import json_list, named, show_table
     "subnets",
     epilog="\b\nExample:  fastswitch subnets --space ofa-mobilenetv3 --sample 10 --seed 7 --json > ten.json",
 )
-@click.option("--space", required=True, metavar="NAME", help="The SuperNet, such as fashion or ofa-resnet50.")
+@space_option(required=True)
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
@@ -21,9 +21,12 @@ from reports.terminal import json_list, named, show_table
     help="Draw so many different ones, every choice uniformly; without it those that have names of their own.",
 )
 @seed_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON list, as --subnets of other commands reads it.")
+@json_option
 def command(space: str, sample: int | None, seed: int, as_json: bool) -> None:
-    """List the SubNets of a SuperNet that have names (of a large one those published), or sample it."""
+    """List the SubNets of a SuperNet that have names (of a large one those published), or sample it.
+
+    What --json writes is what --subnets of other commands reads.
+    """
     from arch_model.spaces import get_space, subnet_entry
 
     supernet = get_space(space)

@@ -8,22 +8,17 @@ import click
 
 from reports.columns import TABLE_COLUMNS
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import accelerator_option, file_option, seed_option
+from reports.commands.options import accelerator_option, out_option, seed_option, space_option, subnets_option
 from reports.terminal import show_summary, shown
 
 
 @click.command(
     "table",
     epilog="\b\nExample:  fastswitch table --space ofa-resnet50 --subnets 1000 --subgraphs 500 "
-    "--accelerator zcu104 --out sushiabs.parquet",
+    "--accelerator zcu104 --out abs",
 )
-@click.option("--space", required=True, metavar="NAME", help="The SuperNet, such as fashion or ofa-resnet50.")
-@click.option(
-    "--subnets",
-    required=True,
-    metavar="FILE.json|N",
-    help="The rows: a list as `fastswitch subnets --json` writes it, or how many to draw.",
-)
+@space_option()
+@subnets_option("The rows.", required=True)
 @click.option(
     "--subgraphs",
     type=click.IntRange(min=1),
@@ -32,48 +27,41 @@ from reports.terminal import show_summary, shown
     help="How many SubGraphs to draw for the columns, beside the empty one.",
 )
 @accelerator_option
-@file_option(
-    "--out",
-    "OUT.parquet",
-    "Where to write the table; finished blocks are kept beside it until it is complete.",
-    required=True,
-)
+@out_option("Folder for the table, sushiabs.parquet; finished blocks are kept beside it until it is complete.")
 @seed_option
-def command(space: str, subnets: str, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
+def command(space: str | None, subnets: str, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
     """Build SushiAbs: cycles of SubNets (rows) for each SubGraph that the PB may hold (columns).
 
     Started again with the same options after an interruption, it goes on where it was.
     """
     from arch_model.accelerator import Accelerator
-    from arch_model.spaces import get_space, read_subnets
+    from arch_model.spaces import choose_subnets
 
-    supernet, machine = get_space(space), Accelerator.load(accelerator)
-    nets = supernet.sample(int(subnets), seed) if subnets.isdecimal() else read_subnets(subnets)
-    for net in nets:
-        if net.supernet != space:
-            raise click.UsageError(f"SubNet {net.name} of {subnets} is of space {net.supernet}; give one of {space}")
+    chosen, machine = choose_subnets(subnets, space, seed), Accelerator.load(accelerator)
+    supernet, nets = chosen.supernet, chosen.subnets
     from mapper.candidates import draw_subgraphs
-    from mapper.sushi_file import BLOCK, TableJob
+    from mapper.sushi_file import BLOCK, TABLE, TableJob
     from sim.results import make_folder
 
-    make_folder(out.parent)
+    make_folder(out)
+    path = out / TABLE
 
     with shown(-(-len(nets) // BLOCK), TABLE_COLUMNS) as (on_row, on_stage):
         on_stage("drawing SubGraphs")
         columns = draw_subgraphs(supernet, nets, subgraphs, machine, seed)
-        job = TableJob.of(supernet, nets, columns, machine, seed)
+        job = TableJob.of(supernet, nets, columns, machine, seed, chosen.accuracy)
         on_stage("working out cycles")
 
         def on_block(done: int, total: int, different: int) -> None:
             on_row({"done": done, "total": total, "different": different})
 
         try:
-            made = job.run(out, on_block)
+            made = job.run(path, on_block)
         except KeyboardInterrupt:
-            raise Interrupted(f"; finished blocks are beside {out}, the same command goes on with them") from None
+            raise Interrupted(f"; finished blocks are in {out}, the same command goes on with them") from None
     rows, width = made.cycles.shape
     left_out = sorted({layer.kind for net in nets for layer in net.layers if layer.kind in job.left_out})
     show_summary({"SubNets": rows, "SubGraphs": width, "cycles": f"{made.cycles.min():,} to {made.cycles.max():,}"})
     if left_out:
         click.echo(f"note: cycles of {', '.join(left_out)} layers are not counted", err=True)
-    click.echo(f"table  {out}")
+    click.echo(f"table  {path}")

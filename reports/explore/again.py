@@ -53,7 +53,7 @@ def again(study: Study) -> Again:
         subnets, files[SUBNETS] = (SUBNETS,), _entries(study)
     before = f"fastswitch explore --space {shlex.quote(study.space)} --accelerator {shlex.quote(base)}"
     after = f"--objectives {','.join(study.objectives)}" + (
-        "" if study.cached == "fit" else f" --cached {study.cached}"
+        "" if study.cached == "best" else f" --cached {study.cached}"
     )
     return Again(before, tuple(f"--subnets {shlex.quote(names)}" for names in subnets), after, files)
 

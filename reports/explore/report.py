@@ -90,7 +90,7 @@ def facts(study: Study) -> Mapping[str, str | list[str]]:
         "base": f"{study.base.name}, {study.base.kp} × {study.base.cp} DPEs, hash {study.base.hash()}",
         "knobs": [knob_range(knob) if knob.name != SUBNET else f"{SUBNET} each of them" for knob in study.knobs],
         "sampler": f"{study.sampler}, seed {study.seed}",
-        "PB": "holds what fits of each SubNet" if study.cached == "fit" else "empty",
+        "PB": "holds what fits of each SubNet" if study.cached == "best" else "empty",
         "FastSwitch": version("fastswitch"),
     }
     left_out = [f"{count:,} {kind} layers of the SubNets" for kind, count in left_out_of(study.nets).items()]

@@ -102,7 +102,7 @@ _DRIVER = """\
 SuperNet compiled for this very machine. Where FastSwitch is installed, this makes one:
 
 ```
-fastswitch package --accelerator accelerator.yaml{subgraphs} --out package.npz
+fastswitch package --accelerator accelerator.yaml{subgraphs} --out .
 ```
 
 With `driver/`, the package and a bitstream on the board:

@@ -24,7 +24,7 @@ from mapper.walk import Walk, walk_layer
 from mapper.weights_plan import LayerWeights
 from sim.explore.left_out import left_out
 
-CACHED = ("fit", "none")
+CACHED = ("best", "none")
 """What the PB holds while a SubNet runs: the part of its weights that :func:`mapper.pinning.fit_subgraph` puts there,
 or nothing."""
 
@@ -64,7 +64,7 @@ def as_compiled(
 
 
 def layer_rows(
-    subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, cached: str = "fit"
+    subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, cached: str = "best"
 ) -> Iterator[dict[str, Any]]:
     """Rows with :data:`mapper.predict.COLUMNS`, one a layer that a point counts; ``cached``: one of :data:`CACHED`.
 
@@ -75,7 +75,7 @@ def layer_rows(
     ('stem', 8192)
     """
     resident = None
-    if cached == "fit":
+    if cached == "best":
         resident = PersistentBuffer.of(fit_subgraph(subnet, supernet, accelerator), supernet, accelerator)
     counted = {layer.name for layer in subnet.layers if not left_out(layer)}
     yield from (row for row in predict_subnet(subnet, accelerator, resident, as_compiled) if row["name"] in counted)

@@ -148,7 +148,7 @@ class Pricer:
         cuts, cut = _different(ms, _CUT)
         bad = loop.misfits(xs, ms, uses, starts)
         hits = np.zeros((len(ms), len(uses)), np.int64)
-        if self.question.cached == "fit":
+        if self.question.cached == "best":
             rows = loop.whole_rows(xs, ms[cuts])[cut]
             hits = loop.fit_hits(xs, ms, rows, uses, self.windows, starts, bad)
         halves = loop.halves_of(xs, ms, uses, hits)

@@ -29,7 +29,7 @@ class Question:
     base: Accelerator
     knobs: tuple[Knob, ...]
     objectives: tuple[str, ...]
-    cached: str = "fit"
+    cached: str = "best"
     accuracy: tuple[float, ...] = field(default=())
 
     @property

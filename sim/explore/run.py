@@ -18,11 +18,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.accelerator import Accelerator
-from arch_model.spaces import get_space
+from arch_model.spaces import choose_subnets, get_space
+from arch_model.spaces.chosen import Asked
 from sim.explore.backends import Backend, open_backend
 from sim.explore.knobs import SUBNET, ExploreError, Knob, parse_vary
 from sim.explore.layers import CACHED
-from sim.explore.nets import NetsAsked, find_nets
 from sim.explore.pareto import costs
 from sim.explore.question import OBJECTIVES, Question
 from sim.explore.samplers import OPTUNA, SAMPLERS, Answer, Search, random_cells, require_optuna
@@ -43,7 +43,7 @@ MOST_POINTS = 20_000_000
 
 def explore(
     space: str,
-    subnets: NetsAsked,
+    subnets: Asked,
     vary: str,
     objectives: Sequence[str] = ("latency", "energy", "area"),
     out: str | Path = "explored",
@@ -52,7 +52,7 @@ def explore(
     points: int | None = None,
     seed: int = 0,
     backend: str = "joblib",
-    cached: str = "fit",
+    cached: str = "best",
     on_count: OnCount = lambda stage, done, total: None,
 ) -> pd.DataFrame:
     """Price machines: every combination of the knobs' values, or those that a sampler takes; the table of points.
@@ -68,7 +68,7 @@ def explore(
     accelerator : the machine whose other numbers stay: a preset, a file, or the machine.
     sampler : of :data:`sim.explore.samplers.SAMPLERS`; ``points``: how many, except of a grid.
     backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
-    cached : what the PB holds: ``fit``, as :func:`mapper.pinning.fit_subgraph` fills it for each SubNet, or ``none``.
+    cached : what the PB holds: ``best``, as :func:`mapper.pinning.fit_subgraph` fills it for each SubNet, or ``none``.
 
     The table has a row a point, as :class:`sim.explore.study.Study` says. Raises
     :class:`arch_model.errors.FastSwitchError` for what a user got wrong and for a disk that takes no more. Points that
@@ -93,7 +93,7 @@ def explore(
 
 def _asked(
     space: str,
-    subnets: NetsAsked,
+    subnets: Asked,
     vary: str,
     objectives: Sequence[str],
     out: str | Path,
@@ -123,7 +123,8 @@ def _asked(
         raise ExploreError(f"seed is {seed}; give at least 0")
     knobs = parse_vary(vary)
     base = accelerator if isinstance(accelerator, Accelerator) else Accelerator.load(accelerator)
-    nets, known = find_nets(space, subnets, seed)
+    chosen = choose_subnets(subnets, space, seed)
+    nets, known = chosen.subnets, chosen.accuracy
     accuracy: tuple[float, ...] = ()
     if "accuracy" in objectives:
         for net in nets:
@@ -131,7 +132,7 @@ def _asked(
                 raise ExploreError(
                     f"the accuracy of SubNet {net.name} is not known; give --subnets FILE.json with top1 of each"
                 )
-        accuracy = tuple(known[net.name] for net in nets)
+        accuracy = tuple(round(100 * known[net.name], 10) for net in nets)
         knobs = (*knobs, Knob(SUBNET, tuple(range(len(nets))), ""))
     question = Question(get_space(space).name, nets, base, knobs, tuple(objectives), cached, accuracy)
     most = question.size if points is None else min(points, question.size)

@@ -47,7 +47,7 @@ class Study:
     seed: int
     points: pd.DataFrame
     nets: tuple[SubNet, ...] = ()
-    cached: str = "fit"
+    cached: str = "best"
     accuracy: tuple[float, ...] = ()
 
     def accelerator(self, point: int) -> Accelerator:
@@ -150,7 +150,10 @@ def read_facts(folder: Path) -> dict[str, Any] | None:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'fastswitch'").fetchone():
             return None
         rows = connection.execute("SELECT key, value FROM fastswitch").fetchall()
-    return {key: json.loads(value) for key, value in rows} or None
+    facts = {key: json.loads(value) for key, value in rows}
+    if facts.get("cached") == "fit":  # as version 0.1.0 called it
+        facts["cached"] = "best"
+    return facts or None
 
 
 def load_study(folder: str | Path) -> Study:

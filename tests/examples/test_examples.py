@@ -72,13 +72,13 @@ def test_onnx_network(tmp_path: Path) -> None:
 
 def test_serve_trace(tmp_path: Path) -> None:
     out = run(tmp_path, "serve_trace.py", "--short", "--plot", "timeline.png")
-    assert len(pd.read_csv(tmp_path / "trace.csv", comment="#")) == 20
+    assert len(pd.read_csv(tmp_path / "stream.csv", comment="#")) == 20
     rows = {tuple(line.split()[:2]): numbers(line) for line in out.splitlines() if line.startswith(("strict", "slack"))}
     in_time, mean, p99, met, saved, switches, _ = rows["strict-accuracy", "none"]
     assert (met, saved, switches) == (1, 0, 0) and mean <= p99 and in_time <= 1
     assert rows["strict-accuracy", "forecast"][4] > 0 and rows["strict-accuracy", "forecast"][3] == 1
     assert (tmp_path / "timeline.png").stat().st_size > 10_000
-    again = run(tmp_path, "serve_trace.py", "--short", "--trace", "trace.csv")
+    again = run(tmp_path, "serve_trace.py", "--short", "--stream", "stream.csv")
     assert again.splitlines()[1:] == out.splitlines()[2:-1]  # the same stream, read back
 
 

@@ -18,7 +18,7 @@ from arch_model.errors import FastSwitchError, MappingError
 from arch_model.spaces import get_space
 from mapper.candidates import draw_subgraphs
 from mapper.sushi_abs import SushiAbs
-from mapper.sushi_file import KEY, TableJob, load_table, save_table
+from mapper.sushi_file import KEY, TABLE, TableJob, load_table, save_table
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
 NETS = FASHION.sample(6, seed=3)
@@ -126,15 +126,15 @@ COMMAND = ("--space", "fashion", "--subnets", "210", "--subgraphs", "5", "--acce
 
 def test_killed_and_started_again_it_goes_on(tmp_path):
     """The command itself, killed once its first block is on disk: that block is taken, the rest worked out."""
-    killed, whole = tmp_path / "killed.parquet", tmp_path / "whole.parquet"
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
     words = [sys.executable, "-m", "fastswitch", "table", *COMMAND, "--out"]
     process = subprocess.Popen([*words, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    block = tmp_path / "killed.parquet.parts" / "00000000.npy"
+    block = killed / f"{TABLE}.parts" / "00000000.npy"
     while not block.exists() and process.poll() is None:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert block.exists() and not killed.exists()
+    assert block.exists() and not (killed / TABLE).exists()
     # Mark the block: if it is read back, and not worked out anew, the mark is in the table.
     cycles = np.load(block)
     cycles[0, 0] += 1_000_000_000

@@ -17,7 +17,7 @@ TINY = Accelerator.load("tiny")
 FEW = ("fashion-d111-w222", "fashion-d121-w422", "fashion-d221-w332", "fashion-d212-w334", "fashion-d222-w444")
 
 
-@pytest.mark.parametrize(("policy", "subnets"), [("strict-accuracy", ()), ("strict-latency", FEW)])
+@pytest.mark.parametrize(("policy", "subnets"), [("strict-accuracy", None), ("strict-latency", ",".join(FEW))])
 def test_a_stream(tmp_path, policy, subnets):
     rows = []
     options = {"policy": policy, "subnets": subnets, "seed": 5, "out": tmp_path, "simulator": find_simulator()}
@@ -44,7 +44,7 @@ def test_a_stream(tmp_path, policy, subnets):
 
 
 def test_an_interrupted_stream_keeps_what_is_finished(tmp_path):
-    options = ["--queries", "400", "--subnet", FEW[0], "--subnet", FEW[1], "--json", "--out", str(tmp_path)]
+    options = ["--queries", "400", "--subnets", f"{FEW[0]},{FEW[1]}", "--json", "--out", str(tmp_path)]
     command = [sys.executable, "-m", "fastswitch", "run", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         seen = [json.loads(run.stdout.readline()) for _ in range(3)]

@@ -6,7 +6,6 @@ import pytest
 from arch_model.accelerator import Accelerator
 from arch_model.weights import load_weights
 from sim.bench import Bench, build
-from sim.serve import only
 from sim.serve_rtl import replay
 from sim.serving_space import FASHION, fashion_table, span
 from sim.session import Session
@@ -18,8 +17,8 @@ from sim.streams import draw_stream
 @pytest.mark.slow
 def test_eight_queries():
     tiny, weights = Accelerator.load("tiny"), load_weights()
-    order = sorted(weights.subnets, key=lambda name: Session(FASHION, only(weights, [name]), tiny).subnets[name].macs)
-    few = only(weights, order[:9:2])
+    order = sorted(weights.subnets, key=lambda name: Session(FASHION, weights.only([name]), tiny).subnets[name].macs)
+    few = weights.only(order[:9:2])
     table = fashion_table(tiny, candidates=3, weights=few)
     served = serve_exactly(table, draw_stream("poisson:400", span(table), 8, 3), "random", "sushi", window=1)
     assert served.summary()["switches"] >= 2

@@ -11,7 +11,6 @@ from mapper.compiled_table import compiled_table
 from mapper.persistent import PersistentBuffer
 from mapper.pinning import candidates
 from sim.bench import Bench, build
-from sim.serve import only
 from sim.serving import Served
 from sim.serving_space import FASHION
 from sim.session import Session
@@ -24,7 +23,7 @@ NAMES = "fashion-d111-w222", "fashion-d121-w422"
 
 
 def a_session():
-    return Session(FASHION, only(load_weights(), NAMES), TINY)
+    return Session(FASHION, load_weights().only(NAMES), TINY)
 
 
 def states(session):

@@ -20,23 +20,23 @@ def run(*words: object) -> int:
 
 def test_writes_what_the_driver_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("one", "other"):
-        assert run("--subnets", f"{SMALL},{DEEPER}", "--subgraphs", 2, "--out", tmp_path / f"{name}.npz") == 0
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
-    package = Package.load(tmp_path / "one.npz")
+        assert run("--subnets", f"{SMALL},{DEEPER}", "--subgraphs", 2, "--out", tmp_path / name) == 0
+    assert (tmp_path / "one" / "package.npz").read_bytes() == (tmp_path / "other" / "package.npz").read_bytes()
+    package = Package.load(tmp_path / "one" / "package.npz")
     assert list(package.subnets) == [SMALL, DEEPER]
     assert package.subgraphs == ("empty", f"fit-{SMALL}", f"fit-{DEEPER}")
     said = capsys.readouterr().out
-    assert f"fit-{DEEPER}" in said and str(tmp_path / "one.npz") in said
+    assert f"fit-{DEEPER}" in said and str(tmp_path / "one" / "package.npz") in said
     assert f"{package.subnet(SMALL).programs['empty'].predicted['CYCLES']:,}" in said
 
 
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--out", "fashion.zip"), "--out is fashion.zip; give a name that ends in .npz"),
-        (("--subnets", "fashion-d222-w222", "--out", "a.npz"), "SubNet fashion-d222-w222 has no integers"),
-        (("--accelerator", "huge", "--out", "a.npz"), "accelerator huge"),
-        (("--subgraphs", "-1", "--out", "a.npz"), "-1 is not in the range"),
+        (("--out", "a.npz"), "write --out DIR, for DIR/package.npz"),
+        (("--subnets", "fashion-d222-w222", "--out", "a"), "SubNet fashion-d222-w222: the weights have no such SubNet"),
+        (("--accelerator", "huge", "--out", "a"), "accelerator huge"),
+        (("--subgraphs", "-1", "--out", "a"), "-1 is not in the range"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -41,7 +41,7 @@ def test_points_cost_what_walks_of_their_layers_do(found: pd.DataFrame) -> None:
     assert len(legal) > 15
     for point in legal.index[:15]:
         machine = set_knobs(TINY, ASKED.values(CELLS[point]))
-        rows = pd.DataFrame([row for net in NETS for row in layer_rows(net, FASHION, machine, "fit")])
+        rows = pd.DataFrame([row for net in NETS for row in layer_rows(net, FASHION, machine, "best")])
         assert found["latency"][point] * machine.clock_hz == pytest.approx(rows["cycles"].sum() / len(NETS), rel=1e-12)
         assert found["energy"][point] == pytest.approx(rows["energy_j"].sum() / len(NETS), rel=1e-12)
         assert found["area"][point] == pytest.approx(asic_area(machine).total_mm2, rel=1e-12)
@@ -121,13 +121,13 @@ def test_resnet_point_on_zcu104_by_walks() -> None:
     asked = Question(space.name, (net,), ZCU, parse_vary("PB=1MB DRAM=4.8GB/s"), ("latency", "energy"))
     row = price(asked, [0], [0]).loc[0]
     machine = set_knobs(ZCU, asked.values(0))
-    rows = pd.DataFrame(layer_rows(net, space, machine, "fit"))
+    rows = pd.DataFrame(layer_rows(net, space, machine, "best"))
     assert row["latency"] == pytest.approx(rows["latency_s"].sum(), rel=1e-12)
     assert row["energy"] == pytest.approx(rows["energy_j"].sum(), rel=1e-12)
     assert left_out_of([net]) == {"maxpool": 1, "avgpool": 3} and len(rows) == len(net.layers) - 4
 
 
 def test_every_objective_has_a_value() -> None:
-    asked = Question("fashion", NETS[:1], TINY, parse_vary("KP=4"), OBJECTIVES, "fit", (91.0,))
+    asked = Question("fashion", NETS[:1], TINY, parse_vary("KP=4"), OBJECTIVES, "best", (91.0,))
     row = price(asked, [0], [0]).loc[0]
     assert row["legal"] and np.isfinite(row[list(OBJECTIVES)].to_numpy(float)).all() and row["accuracy"] == 91.0

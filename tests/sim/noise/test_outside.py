@@ -69,7 +69,7 @@ def test_without_noise_the_classes_are_onnxruntime_s(model, capsys):
 def test_a_partition_of_a_model_from_outside(model, tmp_path, capsys):
     path, data = model
     which = ["--onnx", str(path), "--data", str(data), "--variation", "lognormal:0.8", "--images", "60"]
-    split = tmp_path / "split.json"
+    split = tmp_path / "split"
     with pytest.raises(SystemExit) as stop:
         arguments = [*which, "--jobs", "1", "--trials", "2", "--max-loss", "5", "--out", str(split), "--json"]
         fastswitch.main(["partition", *arguments])

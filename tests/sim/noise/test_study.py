@@ -18,7 +18,7 @@ def run(capsys, *arguments):
 
 
 def test_noise_partition_and_noise_of_the_partition(capsys, tmp_path):
-    csv, split = tmp_path / "noise.csv", tmp_path / "split.json"
+    csv, split = tmp_path / "noise.csv", tmp_path / "split"
     noise = ["noise", *FEW, "--variation", "lognormal:0.5", "--adc-bits", "6"]
     code, out, _ = run(capsys, *noise, "--csv", str(csv), "--json")
     assert code == 0

@@ -44,9 +44,9 @@ def test_an_interrupted_study_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
 
 def test_the_command_writes_tables_pictures_and_a_page(tmp_path, capsys):
     parts = ("shared", "subnets", "cost")
-    arguments = ["--report", str(tmp_path), "--seed", "1", "--subnet", "smallest", "--jobs", "1", "--max-loss", "30"]
-    for name in ("images", "trials", "full-images", "full-trials", "rank-images", "subnets"):
-        arguments += [f"--{name}", "1" if name in ("trials", "full-trials", "subnets") else "12"]
+    arguments = ["--out", str(tmp_path), "--seed", "1", "--subnet", "smallest", "--jobs", "1", "--max-loss", "30"]
+    for name in ("images", "trials", "full-images", "full-trials", "rank-images", "family"):
+        arguments += [f"--{name}", "1" if name in ("trials", "full-trials", "family") else "12"]
     with pytest.raises(SystemExit) as stop:
         fastswitch.main(["hybrid", *arguments, *(word for part in parts for word in ("--part", part))])
     assert stop.value.code == 0
@@ -66,7 +66,7 @@ def test_parts_are_named(tmp_path, capsys):
     with open_lab(tmp_path, **SHORT) as lab:
         assert [part.name for part in study_parts(lab)] == list(NAMES)
     with pytest.raises(SystemExit) as stop:
-        fastswitch.main(["hybrid", "--report", str(tmp_path), "--part", "everything"])
+        fastswitch.main(["hybrid", "--out", str(tmp_path), "--part", "everything"])
     assert stop.value.code == 2
     assert "part everything is unknown; give smallest," in capsys.readouterr().err
     with pytest.raises(FastSwitchError, match="trials is 0; give at least 1"):
