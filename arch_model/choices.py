@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arch_model.errors import SpaceError
+from arch_model.files.shown import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ class Choice:
                 return self._own(value)
         elif is_list(value, self.count) and all(map(self.has, value)):
             return tuple(map(self._own, value))
-        raise SpaceError(f"SubNet of {space}: {self.key} is {value!r}; give {self.legal}")
+        raise SpaceError(f"SubNet of {space}: {self.key} is {shown(value)}; give {self.legal}")
 
     def has(self, value: Any) -> bool:
         """Whether ``value`` is one of ``values``."""

@@ -8,12 +8,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ValidationInfo
 
 from arch_model.errors import AcceleratorError
+from arch_model.files.shown import shown
+from arch_model.files.text import read_text
+from arch_model.files.wanted import Wanted
+from arch_model.files.yaml_file import BYTES, parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -48,22 +51,10 @@ def read_description(name_or_path: str | Path, presets: Mapping[str, resources.a
     """
     if isinstance(name_or_path, str) and name_or_path in presets:
         return presets[name_or_path].read_text(encoding="utf-8")
-    path, names = Path(name_or_path), ", ".join(presets)
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = difflib.get_close_matches(str(path), presets, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise AcceleratorError(
-            f"accelerator {path} is neither a file nor a preset{hint}; give a YAML file or one of: {names}"
-        ) from None
-    except OSError as error:
-        raise AcceleratorError(
-            f"accelerator {path} cannot be read ({error.strerror}); give a YAML file or one of: {names}"
-        ) from None
-    except UnicodeDecodeError as error:
-        where = f"accelerator {path}: byte {error.start}"
-        raise AcceleratorError(f"{where} is not UTF-8; give a YAML file") from None
+    path, right = Path(name_or_path), f"a YAML file or one of: {', '.join(presets)}"
+    near = difflib.get_close_matches(str(path)[:80], presets, 1)
+    missing = f"is neither a file nor a preset{f' (did you mean {near[0]}?)' if near else ''}"
+    return read_text(path, Wanted(f"accelerator {path}", right, AcceleratorError, missing), BYTES)
 
 
 def parse_mapping(text: str, source: str, keys: Iterable[str]) -> dict[Any, Any]:
@@ -71,15 +62,10 @@ def parse_mapping(text: str, source: str, keys: Iterable[str]) -> dict[Any, Any]
 
     Raises :class:`AcceleratorError`, which begins with ``source``.
     """
-    try:
-        data = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise AcceleratorError(f"{source}, line {line}: not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: such as the date 2024-13-01
-        raise AcceleratorError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+    wanted = Wanted(source, f"a mapping with the keys {', '.join(keys)}", AcceleratorError)
+    data = parse_yaml(text, wanted)
     if not isinstance(data, dict):
-        raise AcceleratorError(f"{source} holds {_show(data)}; give a mapping with the keys {', '.join(keys)}")
+        raise wanted.cannot(f"holds {shown(data)}")
     return data
 
 
@@ -100,27 +86,6 @@ def checked(
         raise AcceleratorError(f"{source}: {_explain(error.errors()[0], model)}") from None
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice; PyYAML itself would keep the last one and say nothing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key.value} is given twice; give it once", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     """One line for one of pydantic's errors: the key, its value and what would be legal."""
     path = [str(part) for part in error["loc"]]
@@ -131,7 +96,7 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
             break
         model = section
     if not path:
-        return f"got {_show(error['input'])}; give a mapping with the keys {', '.join(model.model_fields)}"
+        return f"got {shown(error['input'])}; give a mapping with the keys {', '.join(model.model_fields)}"
     key, fields = ".".join(path), model.model_fields
     if path[-1] not in fields:
         near = difflib.get_close_matches(path[-1], fields, 1)
@@ -140,4 +105,4 @@ def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     legal = fields[path[-1]].description
     if error["type"] == "missing":
         return f"{key} is missing; give {legal}"
-    return f"{key} is {_show(error['input'])}; give {legal}"
+    return f"{key} is {shown(error['input'])}; give {legal}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +10,11 @@ from pathlib import Path
 from typing import cast
 
 from arch_model.errors import LayerError
+from arch_model.files.csv_file import read_csv, whole_number
+from arch_model.files.names import why_no_name
+from arch_model.files.shown import plain, shown
+from arch_model.files.wanted import Wanted
+from arch_model.physical import MACS, SIZE
 
 INPUT = "input"
 """The name of the image among a layer's ``inputs``."""
@@ -66,6 +69,7 @@ _FIXED: dict[Kind, dict[str, int]] = {
 }
 """Fields that a kind does not choose."""
 _KINDS, _ACTIVATIONS = tuple(Kind), tuple(Activation)
+_LARGEST = int(SIZE.high)
 _SIZES = ("K", "C", "R", "S", "H", "W", "stride", "groups")
 
 
@@ -105,7 +109,9 @@ class Layer:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise LayerError(f"layer name is {self.name!r}; give a text that is not empty")
+            raise LayerError(f"layer name is {shown(self.name)}; give a text that is not empty")
+        if why := why_no_name(self.name):
+            raise LayerError(f"layer name is {shown(self.name)}: {why}; give another")
         if self.kind not in _KINDS:
             raise self._error("kind", f"one of {', '.join(Kind)}")
         if self.activation not in _ACTIVATIONS:
@@ -115,7 +121,7 @@ class Layer:
         for field in (*_SIZES, "padding"):
             low = 0 if field == "padding" else 1
             value = getattr(self, field)
-            if type(value) is not int or value < low:
+            if type(value) is not int or not low <= value <= _LARGEST:
                 object.__setattr__(self, field, self._whole(field, low))
         for field in ("ceil_mode", "bias", "batch_norm"):
             if not isinstance(getattr(self, field), bool):
@@ -127,9 +133,12 @@ class Layer:
             have, need = getattr(self, size), getattr(self, kernel)
             if have + 2 * self.padding < need:
                 raise self._error(size, f"at least {need - 2 * self.padding}, for {kernel} is {need}")
+        if self.K * self.C * self.R * self.S * (self.H + 2 * self.padding) * (self.W + 2 * self.padding) > MACS.high:
+            what = f"{self.macs:.3g} multiply-accumulates" if self.kind.has_weights else "the layer"
+            raise LayerError(f"layer {plain(self.name)}: {what} is too large; give smaller sizes")
 
     def _error(self, field: str, legal: str) -> LayerError:
-        return LayerError(f"layer {self.name}: {field} is {getattr(self, field)!r}; give {legal}")
+        return LayerError(f"layer {plain(self.name)}: {field} is {shown(getattr(self, field))}; give {legal}")
 
     def _whole(self, field: str, low: int) -> int:
         value = getattr(self, field)
@@ -139,6 +148,8 @@ class Layer:
             raise self._error(field, f"a whole number, at least {low}") from None
         if isinstance(value, bool) or number < low:
             raise self._error(field, f"a whole number, at least {low}")
+        if number > _LARGEST:
+            raise self._error(field, f"a whole number, at most {_LARGEST}")
         return number
 
     def _check_kind(self) -> None:
@@ -257,46 +268,30 @@ def read_layer_table(path: str | Path) -> tuple[LayerRow, ...]:
     4147200
     """
     source = f"layer table {path}"
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        columns = ",".join(COLUMNS)
-        raise LayerError(f"{source} does not exist; give a CSV with the columns {columns}") from None
-    except OSError as error:
-        raise LayerError(f"{source} cannot be read ({error.strerror}); give a CSV file") from None
-    except UnicodeDecodeError as error:
-        raise LayerError(f"{source}: byte {error.start} is not UTF-8; give a CSV file") from None
-    reader = csv.reader(io.StringIO(text), strict=True)
-    try:
-        header = next(reader, [])
-        rows = [(reader.line_num, cells) for cells in reader if cells]
-    except csv.Error as error:
-        raise LayerError(f"{source}, line {reader.line_num}: not CSV: {error}") from None
-    for column in COLUMNS:
-        if header.count(column) != 1:
-            what = "is missing" if column not in header else "is there twice"
-            raise LayerError(f"{source}: column {column} {what}; give {','.join(COLUMNS)}")
+    table = read_csv(path, Wanted(source, f"a CSV file with the columns {','.join(COLUMNS)}", LayerError), COLUMNS)
+    rows = tuple(_read_row(source, line, table.columns, cells) for line, cells in table.rows)
     if not rows:
         raise LayerError(f"{source} has no rows; give at least one layer")
-    return tuple(_read_row(source, line, header, cells) for line, cells in rows)
+    return rows
 
 
-def _read_row(source: str, line: int, header: list[str], cells: list[str]) -> LayerRow:
+def _read_row(source: str, line: int, header: tuple[str, ...], cells: list[str]) -> LayerRow:
     where = f"{source}, line {line}"
-    if len(cells) != len(header):
-        raise LayerError(f"{where}: it has {len(cells)} fields; give {len(header)}, one for each column")
     fields = dict(zip(header, cells, strict=True))
 
     def whole(column: str) -> int | None:
         text = fields[column].strip()
         if not text and column in _MAY_BE_EMPTY:
             return None
-        if not (text.isascii() and text.isdigit()):
-            raise LayerError(f"{where}: {column} is {fields[column]!r}; give a whole number, at least 0")
-        return int(text)
+        if (number := whole_number(text)) is None:
+            most = ", of at most 18 digits" if text.isdigit() else ""
+            raise LayerError(f"{where}: {column} is {shown(fields[column])}; give a whole number, at least 0{most}")
+        return number
 
     numbers = {column: whole(column) for column in COLUMNS if column not in ("network", "name")}
     groups = whole("groups") if "groups" in fields else None
+    if why := why_no_name(fields["network"] or "none"):
+        raise LayerError(f"{where}: network is {shown(fields['network'])}: {why}; give another")
     said, activation = (fields.get(column, "").strip() for column in ("kind", "activation"))
     if numbers["N"] != 1:
         raise LayerError(f"{where}: N is {numbers['N']}; give 1, one image at a time")
@@ -313,6 +308,4 @@ def _read_row(source: str, line: int, header: list[str], cells: list[str]) -> La
     for column, value in derived.items():
         if numbers[column] != value:
             raise LayerError(f"{where}: {column} is {numbers[column]}; its shapes give {value}")
-    return LayerRow(
-        line, fields["network"], numbers["layer_index"], numbers["supernet_layer_index"], layer, fields
-    )
+    return LayerRow(line, fields["network"], numbers["layer_index"], numbers["supernet_layer_index"], layer, fields)

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from arch_model.accelerator import Accelerator
+from arch_model.description import parse_mapping
 from arch_model.memories import BUFFERS, Memory, memories
 from arch_model.parts import Counts, Part, parts
 
@@ -109,7 +109,7 @@ def _add(sums: dict[str, Resources], more: Resources) -> None:
 @cache
 def coefficients() -> Coefficients:
     """The shipped ones."""
-    read: dict[str, Coefficients] = yaml.safe_load(COEFFICIENTS.read_text())
+    read: dict[str, Coefficients] = parse_mapping(COEFFICIENTS.read_text(), COEFFICIENTS.name, ("kinds",))
     return read["kinds"]
 
 

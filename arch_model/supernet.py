@@ -62,8 +62,7 @@ class SubNet:
                     need = (layer.C, 1, 1)
                 if have != need:
                     raise SpaceError(
-                        f"SubNet {self.name}: layer {layer.name} reads C, H, W = {need}, "
-                        f"but {source} makes {have}"
+                        f"SubNet {self.name}: layer {layer.name} reads C, H, W = {need}, but {source} makes {have}"
                     )
             made[layer.name] = layer
 
@@ -298,8 +297,7 @@ class SubGraph:
                 value, most = getattr(layer, axis), getattr(whole, axis)
                 if value > most:
                     raise SpaceError(
-                        f"SubNet {subnet.name}: layer {layer.name} has {axis} = {value}; "
-                        f"{supernet.name} has {most}"
+                        f"SubNet {subnet.name}: layer {layer.name} has {axis} = {value}; {supernet.name} has {most}"
                     )
             slices[supernet.index(layer.name)] = (layer.K, layer.C)
         return cls(supernet.name, tuple(slices))
@@ -375,8 +373,7 @@ class SubGraph:
         for (k, c), layer in zip(self.slices, supernet.layers, strict=True):
             if k > layer.K or c > layer.C:
                 raise SpaceError(
-                    f"SubGraph: slice of layer {layer.name} is {(k, c)}; "
-                    f"{supernet.name} has {(layer.K, layer.C)}"
+                    f"SubGraph: slice of layer {layer.name} is {(k, c)}; {supernet.name} has {(layer.K, layer.C)}"
                 )
             if layer.groups > 1 and k != c:
                 raise SpaceError(f"SubGraph: slice of depthwise layer {layer.name} is {(k, c)}; give K = C")

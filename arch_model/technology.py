@@ -14,10 +14,9 @@ from importlib import resources
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
-import yaml
 from pydantic import Field, model_validator
 
-from arch_model.description import Section
+from arch_model.description import Section, parse_mapping
 
 Misfit = tuple[str, object, str]
 """A key, its value and what would be legal."""
@@ -138,5 +137,4 @@ class AreaTable(Table):
 @cache
 def _shipped(file: str) -> Mapping[str, Any]:
     text = (resources.files("arch_model") / "data" / file).read_text(encoding="utf-8")
-    rows: Mapping[str, Any] = yaml.safe_load(text)
-    return rows
+    return parse_mapping(text, file, ())

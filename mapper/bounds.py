@@ -352,9 +352,7 @@ class _WeightLoads:
         self.by_row = [sum(p.length for p in row if p.group >= 0) for row in weights.rows]
         self.groups = [_by_rows([row for row, _ in group]) for group in weights.groups]
 
-    def ladder(
-        self, lead: int, part: int, chunk: int, reload: int, weave: int, opening: bool = False
-    ) -> _Ladder:
+    def ladder(self, lead: int, part: int, chunk: int, reload: int, weave: int, opening: bool = False) -> _Ladder:
         """``lead``: C-tiles of a part, 0: no parts; ``chunk``: 0 in the order "rows"; ``reload``: all come again;
         ``weave``: K-tiles whose first rows come together; ``opening``: steps of the first tile, if all come again.
         """

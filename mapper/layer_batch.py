@@ -313,9 +313,7 @@ def _passes(b: LayerBatch, w: WeightGroups, reload: npt.NDArray[np.bool_], chunk
     )
 
 
-def _stores(
-    b: LayerBatch, m: Machines, cp: Ints, w: WeightGroups, chunks: Ints, out_rows: Ints
-) -> tuple[Stores, Ints]:
+def _stores(b: LayerBatch, m: Machines, cp: Ints, w: WeightGroups, chunks: Ints, out_rows: Ints) -> tuple[Stores, Ints]:
     """STOREs and the beats of all."""
     count = chunks * b.spatial
     line, index = np.arange(len(b)), np.arange(int(count.max()))[:, None]
@@ -348,9 +346,7 @@ def _store_table(b: LayerBatch, rows: Ints) -> tuple[Ints, Ints]:
         a, add = b.accelerators[key >> 37], bool(key >> 36 & 1)
         size = key >> 12 & 0xFFFFFF, key & 4095
         dram = a.dram
-        found.append(
-            store_cycles(*size, a.cp, a.beat_bytes, dram.cycles_per_beat, dram.latency_cycles, add, a.pixels)
-        )
+        found.append(store_cycles(*size, a.cp, a.beat_bytes, dram.cycles_per_beat, dram.latency_cycles, add, a.pixels))
     free, last = np.array(found, np.int64).T
     at = place.reshape(keys.shape)
     return free[at], last[at]

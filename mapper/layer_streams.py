@@ -129,9 +129,7 @@ class LayerStreams:
         self.s.passes.append(Pass(fields, owner, act, wgt, store))
         self.pass_ends.append((self.pass_ends[-1] if self.pass_ends else 0) + fields["reps"])
 
-    def load_tiles(
-        self, layer: str, tiles: Sequence[Tile], owner: int, need: int
-    ) -> dict[int, int]:
+    def load_tiles(self, layer: str, tiles: Sequence[Tile], owner: int, need: int) -> dict[int, int]:
         """LOAD_WGT commands of tiles to the PB, in order; returns for each slot the index of its load."""
         index = {}
         for run in split_runs(tiles, max(self.half_tiles, 1), self.tile_beats):
@@ -456,9 +454,7 @@ class _Layer:
             woven = [Run(0, piece.ct, piece.slot, piece.length, self.weave) for piece in self._woven(0)]
             bounds = bounds[1:]
         return woven + [
-            run
-            for low, high in pairwise(bounds)
-            for run in self.weights.runs(group, low, high, most, z.tile_beats)
+            run for low, high in pairwise(bounds) for run in self.weights.runs(group, low, high, most, z.tile_beats)
         ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from arch_model.errors import LayerError
+from arch_model.files.shown import shown
 from arch_model.layer import Activation, Kind, Layer
 
 _WORDS: dict[str, tuple[str, ...]] = {"kind": tuple(Kind), "activation": tuple(Activation)}
@@ -27,19 +28,19 @@ def parse_layer(text: str, name: str = "layer") -> Layer:
         if key in _WORDS:
             legal = [str(item) for item in _WORDS[key]]
             if value not in legal:
-                raise LayerError(f"layer {text!r}: {key} is {value!r}; give one of {', '.join(legal)}")
+                raise LayerError(f"layer {shown(text)}: {key} is {shown(value)}; give one of {', '.join(legal)}")
             words[key] = value
             continue
         if key not in _KEYS:
-            raise LayerError(f"layer {text!r}: {word} is no size; give {', '.join(k + '=..' for k in _KEYS)}")
+            raise LayerError(f"layer {shown(text)}: {word} is no size; give {', '.join(k + '=..' for k in _KEYS)}")
         if not value.isdecimal() or not value.isascii():
-            raise LayerError(f"layer {text!r}: {key} is {value!r}; give a whole number")
+            raise LayerError(f"layer {shown(text)}: {key} is {shown(value)}; give a whole number")
         if key in found:
-            raise LayerError(f"layer {text!r}: {key} is there twice; give it once")
+            raise LayerError(f"layer {shown(text)}: {key} is there twice; give it once")
         found[key] = int(value)
     for key in ("K", "C"):
         if key not in found:
-            raise LayerError(f"layer {text!r}: {key} is missing; give {key}=..")
+            raise LayerError(f"layer {shown(text)}: {key} is missing; give {key}=..")
     found.setdefault("padding", (found.get("R", 1) - 1) // 2)
     K, C, R, S, H, W, stride, padding, groups = (found.get(key, 1) for key in _KEYS)
     kind, activation = Kind(words.get("kind", Kind.CONV)), Activation(words.get("activation", Activation.NONE))

@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import AnalogError
+from arch_model.files.json_file import parse_json
+from arch_model.files.text import read_text
+from arch_model.files.wanted import Wanted, one_line
 from arch_model.layer import Layer
 
 FORMAT = "fastswitch-partition-1"
@@ -88,8 +91,9 @@ class Partition:
     @classmethod
     def from_json(cls, text: str, source: str = "partition") -> Partition:
         """Raises :class:`~arch_model.errors.AnalogError` naming ``source`` for anything that is no partition."""
+        wanted = Wanted(f"{source}: not a partition", "a file of fastswitch partition", AnalogError)
+        record = parse_json(text, wanted)
         try:
-            record = json.loads(text)
             if record.pop("format") != FORMAT:
                 raise ValueError("another format")
             numbers = {
@@ -98,8 +102,9 @@ class Partition:
             }
             return cls(**{**record, **numbers})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            why = " ".join(str(error).split())
-            raise AnalogError(f"{source}: not a partition ({why}); give a file of fastswitch partition") from None
+            raise AnalogError(
+                f"{source}: not a partition ({one_line(error)}); give a file of fastswitch partition"
+            ) from None
 
     def write(self, path: Path) -> None:
         """Write :meth:`to_json` to a file."""
@@ -112,11 +117,8 @@ class Partition:
     def read(cls, path: Path) -> Partition:
         """Read a file that :meth:`write` wrote, or the one in the folder of ``fastswitch partition``."""
         path = path / PARTITION if path.is_dir() else path
-        try:
-            text = path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise AnalogError(f"cannot read partition {path}: {error}; give a file of fastswitch partition") from None
-        return cls.from_json(text, str(path))
+        wanted = Wanted(f"partition {path}", "a file of fastswitch partition", AnalogError)
+        return cls.from_json(read_text(path, wanted), str(path))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,8 @@ from typing import Any
 from arch_model.accelerator import Accelerator
 from arch_model.energy import Energy, energy, energy_of
 from arch_model.errors import MappingError, SpaceError
+from arch_model.files.json_file import read_json
+from arch_model.files.wanted import Wanted
 from arch_model.layer import Kind, Layer
 from arch_model.machine import Machine
 from arch_model.memories import BUFFERS
@@ -227,12 +228,7 @@ def read_subgraph(path: str | Path, supernet: SuperNet) -> SubGraph:
     Raises :class:`SpaceError` that names the file.
     """
     source = f"SubGraph {path}"
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise SpaceError(f"{source} cannot be read ({error.strerror}); give a JSON list") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise SpaceError(f"{source}: not JSON ({error}); give a JSON list of [K, C]") from None
+    data = read_json(path, Wanted(source, "a JSON list of [K, C]", SpaceError))
     layers = len(supernet.layers)
     flat = data if isinstance(data, list) else []
     if flat and all(isinstance(pair, list) and len(pair) == 2 for pair in flat):

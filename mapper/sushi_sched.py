@@ -62,9 +62,7 @@ class SushiSched:
     of a SubGraph, at least 1. The PB begins empty.
     """
 
-    def __init__(
-        self, table: SushiAbs, subnet_vectors: npt.NDArray[np.int64], policy: Policy, window: int = 4
-    ) -> None:
+    def __init__(self, table: SushiAbs, subnet_vectors: npt.NDArray[np.int64], policy: Policy, window: int = 4) -> None:
         if window < 1:
             raise ValueError(f"window is {window}; give at least 1 query")
         self.table, self.policy, self.window = table, policy, window

@@ -170,9 +170,7 @@ def walk_channelwise(step: Step, accelerator: Accelerator) -> Walk:
     return Walk(a, cycles, waits, order)
 
 
-def time_in_order(
-    order: Sequence[tuple[Opcode, Fields, int]], accelerator: Accelerator
-) -> tuple[int, dict[str, int]]:
+def time_in_order(order: Sequence[tuple[Opcode, Fields, int]], accelerator: Accelerator) -> tuple[int, dict[str, int]]:
     """(cycles, waits of RUN) of commands without END, each behind all that it waits for; no pools among them."""
     a = accelerator
     kp, cp, beat, latency, interval = a.kp, a.cp, a.beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
@@ -284,4 +282,3 @@ def time_in_order(
     arrival = max(arrival if read % beat_slots else arrival + pace, left + behind)
     cycles = max(idle + 1, max(arrival + FETCH_DECODE, left + 1) + FETCH_END) + 1
     return cycles, {"sb": wait_sb, "weights": wait_weights, "out": wait_out}
-

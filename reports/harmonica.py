@@ -12,6 +12,7 @@ from reports.canvas import drawing, new_figure, to_svg
 from reports.colours import PAPER
 from reports.stylesheet import stylesheet
 from sim.noise.hybrid_cost import PUBLISHED
+from sim.noise.sheet import read_facts as read_file_facts
 from sim.noise.sheet import read_rows
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ def read_tables(folder: Path) -> Tables:
 def read_facts(folder: Path) -> dict[str, str]:
     """What the tables begin with."""
     for path in sorted(folder.glob("*.csv")):
-        lines = [line[2:].split(": ", 1) for line in path.read_text().splitlines() if line.startswith("# ")]
-        return {line[0]: line[-1] for line in lines}
+        return read_file_facts(path)
     return {}
 
 

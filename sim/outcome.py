@@ -51,9 +51,7 @@ class Outcome:
     def exact(self) -> bool:
         """Every integer is the reference's, every byte was predicted, and the machine reports no error."""
         return (
-            not self.mismatches
-            and not self.result.error_code
-            and self.simulated_bytes == dict(self.program.dram_bytes)
+            not self.mismatches and not self.result.error_code and self.simulated_bytes == dict(self.program.dram_bytes)
         )
 
 

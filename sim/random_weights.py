@@ -29,9 +29,7 @@ def random_weights(supernet: SuperNet, accuracy: Mapping[str, float], seed: int)
     ((16, 1, 3, 3), (16, 1, 28, 28))
     """
     rng = np.random.default_rng((seed, 1))
-    layers = {
-        x.name: rng.integers(-127, 128, (x.K, x.C // x.groups, x.R, x.S), dtype=np.int8) for x in supernet.layers
-    }
+    layers = {x.name: rng.integers(-127, 128, (x.K, x.C // x.groups, x.R, x.S), dtype=np.int8) for x in supernet.layers}
     nets = {name: supernet.subnet(name) for name in accuracy}
     channels, size = zip(*((x.C, max(x.H, x.W)) for x in map(_reader, nets.values())), strict=True)
     return SuperNetWeights(

@@ -85,9 +85,7 @@ class Simulator:
         if self.kind == "icarus":
             return []
         lines = [
-            f'public_flat_rw -module "{module}" -var "{name}"'
-            for module, names in signals.items()
-            for name in names
+            f'public_flat_rw -module "{module}" -var "{name}"' for module, names in signals.items() for name in names
         ]
         path = folder.resolve() / "visible.vlt"
         path.write_text("\n".join(["`verilator_config", *lines, ""]))

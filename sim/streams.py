@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.errors import StreamError
+from arch_model.files.csv_file import fact_lines, read_csv
+from arch_model.files.shown import shown
+from arch_model.files.wanted import Wanted
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,8 +48,8 @@ class Stream:
             raise StreamError(f"{source}: its arrays have shapes {sorted(shapes)}; give one number a query")
         if not len(self):
             raise StreamError(f"{source}: no query in it; give at least one")
-        for name, array in arrays.items():
-            _refuse(source, name, array, ~np.isfinite(array), "a finite number")
+        for name, numbers in arrays.items():
+            _refuse(source, name, numbers, ~np.isfinite(numbers), "a finite number")
         _refuse(source, "arrival_s", self.arrival_s, self.arrival_s < 0, "seconds from 0 on")
         wrong = (self.accuracy < 0) | (self.accuracy > 1)
         _refuse(source, "accuracy", self.accuracy, wrong, "a fraction from 0 to 1")
@@ -73,7 +77,7 @@ class Stream:
         """Write a trace: ``# key: value`` lines of facts, then CSV. :func:`read_trace` gives the same numbers again."""
         try:
             with Path(path).open("w", newline="") as file:
-                file.writelines(f"# {key}: {value}\n" for key, value in self.facts.items())
+                file.writelines(fact_lines(self.facts))
                 self.to_frame().to_csv(file, index=False)
         except OSError as error:
             raise StreamError(f"cannot write {path}: {error.strerror}") from None
@@ -86,41 +90,24 @@ def _refuse(source: str, name: str, array: Floats, wrong: npt.NDArray[np.bool_],
 
 
 def read_trace(path: Path) -> Stream:
-    """A recorded stream: a CSV file with the columns :data:`COLUMNS`; lines that begin with ``#`` are not looked at.
+    """A recorded stream: a CSV file with the columns :data:`COLUMNS`; plain or gzip; lines
+    that begin with ``#`` are not looked at.
 
     Raises :class:`StreamError`, one line that names the file, the query and the number, for a trace that is malformed.
     """
     source = f"trace {path}"
-    try:
-        frame = pd.read_csv(path, comment="#", dtype=str, keep_default_na=False, skipinitialspace=True)
-    except FileNotFoundError:
-        raise StreamError(f"{source} does not exist; give a CSV file with {', '.join(COLUMNS)}") from None
-    except OSError as error:
-        raise StreamError(f"{source} cannot be read ({error.strerror})") from None
-    except pd.errors.EmptyDataError:
-        raise StreamError(f"{source} is empty; give a CSV file with {', '.join(COLUMNS)}") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise StreamError(f"{source}: not a CSV file: {error}") from None
-    for name in COLUMNS:
-        if name not in frame:
-            have = ", ".join(map(str, frame.columns))
-            raise StreamError(f"{source}: no column {name}; it has {have}, give {', '.join(COLUMNS)}")
-    arrays = [_numbers(source, name, frame[name].tolist()) for name in COLUMNS]
+    table = read_csv(path, Wanted(source, f"a CSV file with {', '.join(COLUMNS)}", StreamError), COLUMNS, comments=True)
+    places = [table.columns.index(name) for name in COLUMNS]
+    found = [array.array("d") for _ in COLUMNS]
+    for _, fields in table.rows:
+        for name, place, numbers in zip(COLUMNS, places, found, strict=True):
+            try:
+                numbers.append(float(fields[place]))
+            except ValueError:
+                said = shown(fields[place]) if fields[place].strip() else "empty"
+                raise StreamError(f"{source}, query {len(numbers)}: {name} is {said}; give a number") from None
+    arrays = [np.array(numbers, np.float64) for numbers in found]
     return Stream(arrays[0], arrays[1], arrays[2], {"trace": str(path)})
-
-
-def _numbers(source: str, name: str, texts: list[str]) -> Floats:
-    """Exactly the numbers that :meth:`Stream.write` wrote; pandas' own reading is not in every version."""
-    try:
-        return np.array([float(text) for text in texts], np.float64)
-    except (TypeError, ValueError):
-        pass
-    for at, text in enumerate(texts):
-        try:
-            float(text)
-        except (TypeError, ValueError):
-            raise StreamError(f"{source}, query {at}: {name} is {text or 'empty'}; give a number") from None
-    raise AssertionError("unreachable")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from arch_model.errors import AnalogError
+from arch_model.files.shown import shown
 
 DRIFT_START_S = 1.0
 """t0 of the drift law: conductances are as programmed one second after programming."""
@@ -131,14 +132,14 @@ class Variation:
         head, *options = [part.strip() for part in text.split(",")]
         name, colon, sigma = head.partition(":")
         if name not in list(Distribution) or bool(colon) is (name == Distribution.NONE):
-            raise AnalogError(f"variation {text!r}: give lognormal:SIGMA, gaussian:SIGMA or none, then options")
+            raise AnalogError(f"variation {shown(text)}: give lognormal:SIGMA, gaussian:SIGMA or none, then options")
         given: dict[str, Any] = {"distribution": name}
         if colon:
             given["sigma"] = _number("sigma", sigma)
         for option in options:
             for key, value in _read_option(option).items():
                 if key in given:
-                    raise AnalogError(f"variation {text!r}: {key} is given twice; give it once")
+                    raise AnalogError(f"variation {shown(text)}: {key} is given twice; give it once")
                 given[key] = value
         return cls(**given)
 
@@ -226,6 +227,6 @@ def _read_option(option: str) -> dict[str, Any]:
         return {name: _number(name, value)}
     words = ", ".join(word for kind in _WORDS.values() for word in kind)
     raise AnalogError(
-        f"variation: option {option!r} is unknown; give {words}, read=, stuck-off=, stuck-on=, drift=NU/SIGMA@SECONDS, "
-        "on-off= or ir="
+        f"variation: option {shown(option)} is unknown; give {words}, read=, stuck-off=, stuck-on=, "
+        "drift=NU/SIGMA@SECONDS, on-off= or ir="
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from arch_model.choices import Choice, is_list
 from arch_model.errors import SpaceError
+from arch_model.files.shown import shown
 from arch_model.layer import Activation, Layer
 from arch_model.spaces import joined
 from arch_model.spaces.channels import divisible
@@ -126,7 +127,7 @@ def take_image(space: str, image: Any) -> int:
     except TypeError:
         size = -1
     if size < SMALLEST_IMAGE:
-        raise SpaceError(f"SubNet of {space}: image is {image!r}; give a whole number, at least {SMALLEST_IMAGE}")
+        raise SpaceError(f"SubNet of {space}: image is {shown(image)}; give a whole number, at least {SMALLEST_IMAGE}")
     return size
 
 
@@ -143,5 +144,5 @@ def take_blocks(choice: Choice, space: str, value: Any, present: Sequence[bool])
         if all(choice.has(v) or (v == 0 and not there) for v, there in pairs):
             return tuple(int(v) if there else 0 for v, there in pairs)
     raise SpaceError(
-        f"SubNet of {space}: {choice.key} is {value!r}; give {choice.legal}, or 0 for a block that is not there"
+        f"SubNet of {space}: {choice.key} is {shown(value)}; give {choice.legal}, or 0 for a block that is not there"
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from arch_model.errors import SpaceError
+from arch_model.files.json_file import read_json
+from arch_model.files.names import why_no_name
+from arch_model.files.shown import shown
+from arch_model.files.wanted import Wanted
 from arch_model.spaces.accuracy import known_top1
 from arch_model.spaces.registry import get_space, space_names
 from arch_model.supernet import SubNet, SuperNet
@@ -56,20 +59,9 @@ def read_entries(path: str | Path) -> tuple[Entry, ...]:
     the file, the entry (the first is 0), the key and its value.
     """
     source = f"SubNets {path}"
-    try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SpaceError(f"{source} does not exist; give a JSON list of SubNets") from None
-    except OSError as error:
-        raise SpaceError(f"{source} cannot be read ({error.strerror}); give a JSON list of SubNets") from None
-    except UnicodeDecodeError as error:
-        raise SpaceError(f"{source}: byte {error.start} is not UTF-8; give a JSON list of SubNets") from None
-    except json.JSONDecodeError as error:
-        raise SpaceError(f"{source}, line {error.lineno}: not JSON: {error.msg}") from None
-    except RecursionError:
-        raise SpaceError(f"{source}: nested too deep; give a JSON list of SubNets") from None
+    entries = read_json(path, Wanted(source, "a JSON list of SubNets", SpaceError))
     if not isinstance(entries, list) or not entries:
-        raise SpaceError(f"{source} is {_short(entries)}; give a list with at least one SubNet")
+        raise SpaceError(f"{source} is {shown(entries)}; give a list with at least one SubNet")
     found: dict[str, Entry] = {}
     for i, entry in enumerate(entries):
         subnet = _read_entry(f"{source}, entry {i}", entry)
@@ -105,11 +97,13 @@ def subnet_entry(subnet: SubNet) -> dict[str, Any]:
 
 def _read_entry(where: str, entry: Any) -> SubNet:
     if not isinstance(entry, dict):
-        raise SpaceError(f"{where} is {_short(entry)}; give an object with name, space and choices")
+        raise SpaceError(f"{where} is {shown(entry)}; give an object with name, space and choices")
     name = entry.get("name")
     if "name" in entry:
         if not isinstance(name, str) or not name.strip():
-            raise SpaceError(f"{where}: name is {_short(name)}; give a text that is not empty")
+            raise SpaceError(f"{where}: name is {shown(name)}; give a text that is not empty")
+        if why := why_no_name(name):
+            raise SpaceError(f"{where}: name is {shown(name)}: {why}; give another")
         where = f"{where} ({name})"
     supernet, rest = _supernet(where, entry)
     choices = {choice.key: choice.legal for choice in supernet.choices}
@@ -123,7 +117,7 @@ def _read_entry(where: str, entry: Any) -> SubNet:
             continue  # the only one that there is
         elif key in rest:
             raise SpaceError(
-                f"{where}: {key} is {_short(rest[key])}; SubNets of {supernet.name} choose {', '.join(choices)}"
+                f"{where}: {key} is {shown(rest[key])}; SubNets of {supernet.name} choose {', '.join(choices)}"
             )
     try:
         subnet = supernet.build(**config)
@@ -137,7 +131,7 @@ def _top1(where: str, top1: Any) -> float | None:
     if top1 is None:
         return None
     if isinstance(top1, bool) or not isinstance(top1, int | float) or not 0 < top1 <= 100:
-        raise SpaceError(f"{where}: top1 is {_short(top1)}; give its accuracy in per cent")
+        raise SpaceError(f"{where}: top1 is {shown(top1)}; give its accuracy in per cent")
     return top1 / 100 if top1 > 1 else float(top1)
 
 
@@ -147,17 +141,12 @@ def _supernet(where: str, entry: Mapping[str, Any]) -> tuple[SuperNet, Mapping[s
         raise SpaceError(f"{where}: space is missing; give one of {', '.join(space_names())}")
     space = entry["space"]
     if space not in space_names():
-        raise SpaceError(f"{where}: space is {_short(space)}; give one of {', '.join(space_names())}")
+        raise SpaceError(f"{where}: space is {shown(space)}; give one of {', '.join(space_names())}")
     widths = WIDTHS.get(space, {})
     if not widths or "width" not in entry:
         return get_space(space), entry
     width = entry["width"]
     if isinstance(width, bool) or width not in tuple(widths):
         legal = " or ".join(map(str, widths))
-        raise SpaceError(f"{where}: width is {_short(width)}; give {legal}, the width of {space}")
+        raise SpaceError(f"{where}: width is {shown(width)}; give {legal}, the width of {space}")
     return get_space(widths[width]), {key: value for key, value in entry.items() if key != "width"}
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -126,18 +126,6 @@ class Network:
         return SuperNet(subnet.supernet, subnet.weight_layers, lambda: subnet, parse, (subnet.name,))
 
 
-def read_text(path: str | Path, thing: str) -> str:
-    """The text of a file; NetworkError (one line) if there is none or it is not text. ``thing``: what it should be."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise NetworkError(f"{path} does not exist; give {thing}") from None
-    except OSError as error:
-        raise NetworkError(f"{path} cannot be read ({error.strerror}); give {thing}") from None
-    except UnicodeDecodeError as error:
-        raise NetworkError(f"{path}: byte {error.start} is not UTF-8; give {thing}") from None
-
-
 def write_text(path: str | Path, text: str) -> None:
     """Write a file; NetworkError (one line) if that fails."""
     try:

@@ -18,9 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from arch_model.errors import LayerError
+from arch_model.files.shown import shown
+from arch_model.files.text import read_text
+from arch_model.files.wanted import Wanted
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.supernet import SubNet
-from mapper.importers.network import Network, NetworkError, read_text, unique_names, write_text
+from mapper.importers.network import Network, NetworkError, unique_names, write_text
 
 _CONV = {
     "layer name": "name",
@@ -57,7 +60,8 @@ def read_topology(path: str | Path) -> Network:
 
     Raises :class:`NetworkError` that names the file, the line, the column and its value.
     """
-    lines = [(n, line) for n, line in enumerate(read_text(path, _WHAT).splitlines(), 1) if _fields(line)]
+    text = read_text(path, Wanted(str(path), _WHAT, NetworkError))
+    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if _fields(line)]
     if not lines:
         raise NetworkError(f"{path} has no header; give {_WHAT}")
     number, header = lines[0]
@@ -98,7 +102,7 @@ def _layer(where: str, fields: list[str], columns: dict[str, int], titles: list[
         value = text(field)
         if not (value.isascii() and value.isdigit() and int(value)):
             title = titles[columns[field]]
-            raise NetworkError(f"{where}: {title} is {value!r}; give a whole number, at least 1")
+            raise NetworkError(f"{where}: {title} is {shown(value)}; give a whole number, at least 1")
         return int(value)
 
     name = text("name")
@@ -107,7 +111,7 @@ def _layer(where: str, fields: list[str], columns: dict[str, int], titles: list[
     if "sparsity" in columns and columns["sparsity"] < len(fields):
         kept, _, of = text("sparsity").partition(":")
         if kept.strip() != of.strip():
-            raise NetworkError(f"{where}: sparsity is {text('sparsity')!r}; give 1:1, all weights there")
+            raise NetworkError(f"{where}: sparsity is {shown(text('sparsity'))}; give 1:1, all weights there")
     try:
         if "M" in columns:
             return _product(name, whole("M"), whole("N"), whole("K"))

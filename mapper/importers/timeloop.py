@@ -19,9 +19,12 @@ from typing import Any
 import yaml
 
 from arch_model.errors import LayerError
+from arch_model.files.shown import shown
+from arch_model.files.wanted import Wanted
+from arch_model.files.yaml_file import read_yaml
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.supernet import SubNet
-from mapper.importers.network import Network, NetworkError, read_text, write_text
+from mapper.importers.network import Network, NetworkError, write_text
 
 _WHAT = "a Timeloop problem: YAML with problem, its shape and its instance"
 _STRIDES = ("Wstride", "Hstride")
@@ -34,17 +37,14 @@ def read_problem(path: str | Path) -> Network:
 
     A shape with neither K nor M is depthwise; one with G has C and K (or M) channels in each of G groups.
     """
-    try:
-        content = yaml.safe_load(read_text(path, _WHAT))
-    except yaml.YAMLError as error:
-        raise NetworkError(f"{path}: not YAML ({' '.join(str(error).split())}); give {_WHAT}") from None
+    content = read_yaml(path, Wanted(str(path), _WHAT, NetworkError))
     problem = content.get("problem") if isinstance(content, dict) else None
     if not isinstance(problem, dict):
         raise NetworkError(f'{path}: key "problem" is missing; give {_WHAT}')
     dimensions = _dimensions(path, problem.get("shape", _NAMES[0]))
     inside = problem.get("instance", {key: v for key, v in problem.items() if key not in ("shape", "version", "name")})
     if not isinstance(inside, dict):
-        raise NetworkError(f"{path}: problem.instance is {inside!r}; give a size for each dimension")
+        raise NetworkError(f"{path}: problem.instance is {shown(inside)}; give a size for each dimension")
     coefficients = _defaults(problem.get("shape"))
     stem = Path(path).stem
     layer = _layer(str(path), stem, {**coefficients, **inside}, dimensions)
@@ -55,7 +55,7 @@ def _dimensions(path: str | Path, shape: Any) -> set[str] | None:
     """The dimensions that a shape lists; None for Timeloop's own shape, by name."""
     if isinstance(shape, str):
         if shape.lower() not in _NAMES:
-            raise NetworkError(f"{path}: problem.shape is {shape!r}; give {_NAMES[0]}, or a shape with dimensions")
+            raise NetworkError(f"{path}: problem.shape is {shown(shape)}; give {_NAMES[0]}, or a shape with dimensions")
         return None
     listed = shape.get("dimensions") if isinstance(shape, dict) else None
     if not isinstance(listed, list):
@@ -78,7 +78,7 @@ def _projected(path: str | Path, spaces: Any) -> set[str]:
         return {str(term[0]) for axis in axes for term in axis}
     except (TypeError, AttributeError, IndexError, KeyError):
         raise NetworkError(
-            f"{path}: problem.shape.data_spaces is {spaces!r}; give a list, each with a name and a projection"
+            f"{path}: problem.shape.data_spaces is {shown(spaces)}; give a list, each with a name and a projection"
         ) from None
 
 
@@ -94,7 +94,7 @@ def _layer(path: str, name: str, sizes: Mapping[str, Any], dimensions: set[str] 
         if value is None:
             raise NetworkError(f"{path}: problem.instance has no {key}; give a size for each dimension")
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise NetworkError(f"{path}: {key} is {value!r}; give a whole number, at least 1")
+            raise NetworkError(f"{path}: {key} is {shown(value)}; give a whole number, at least 1")
         return value
 
     for key in (*_DILATIONS, "N"):

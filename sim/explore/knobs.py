@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import AcceleratorError, FastSwitchError
+from arch_model.files.shown import plain, shown
 
 Number = int | float
 
@@ -77,7 +78,7 @@ def parse_vary(text: str) -> tuple[Knob, ...]:
     for part in text.split():
         name, equals, values = part.partition("=")
         if not equals and name not in FIELDS and knobs:
-            raise ExploreError(f"{part!r} is no KNOB=VALUES; write a knob's values and their unit without blanks")
+            raise ExploreError(f"{shown(part)} is no KNOB=VALUES; write a knob's values and their unit without blanks")
         if name not in FIELDS:
             near = difflib.get_close_matches(name.upper(), FIELDS, 1)
             hint = f"did you mean {near[0]}? " if near else ""
@@ -102,9 +103,9 @@ def _values(name: str, text: str) -> tuple[Number, ...]:
     for part in reversed(parts):  # a unit holds for the numbers before it that have none
         found = _NUMBER.fullmatch(part)
         if not part:
-            raise ExploreError(f"knob {name}: a value is missing in {text!r}; write all of them without blanks")
+            raise ExploreError(f"knob {name}: a value is missing in {shown(text)}; write all of them without blanks")
         if not found:
-            raise ExploreError(f"knob {name}: {part!r} is no number{_units(unit)}")
+            raise ExploreError(f"knob {name}: {shown(part)} is no number{_units(unit)}")
         last = re.sub("^k(?=B)", "K", found[2]) or last
         number = Fraction(found[1].replace("_", ""))
         numbers.insert(0, number * _scale(name, unit, last, part, number))
@@ -115,9 +116,11 @@ def _values(name: str, text: str) -> tuple[Number, ...]:
         odd = next(number for number in numbers if number.denominator != 1)
         raise ExploreError(f"knob {name} is {float(odd):g}{unit}; give whole numbers{' of bytes' if unit else ''}")
     found_values = tuple(int(n) if n.denominator == 1 else float(n) for n in numbers)
+    seen: set[Number] = set()
     for value in found_values:
-        if found_values.count(value) > 1 and len(found_values) <= 1000:
+        if value in seen:
             raise ExploreError(f"knob {name} has the value {value:g}{unit} twice; give each once")
+        seen.add(value)
     return found_values
 
 
@@ -129,7 +132,9 @@ def _scale(name: str, unit: str, written: str, part: str, number: Fraction) -> i
         return known[written]
     if not written and number == 0:
         return 1
-    raise ExploreError(f"knob {name}: {part!r} has {f'the unit {written}' if written else 'no unit'}{_units(unit)}")
+    raise ExploreError(
+        f"knob {name}: {shown(part)} has {f'the unit {plain(written)}' if written else 'no unit'}{_units(unit)}"
+    )
 
 
 def _units(unit: str) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 from arch_model.accelerator import Accelerator
 from arch_model.analog import Conversion, Crossbar, Encoding
 from arch_model.errors import AnalogError
+from arch_model.files.json_file import read_json
+from arch_model.files.wanted import Wanted
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from mapper.digital_half import DigitalHalf
@@ -94,10 +96,11 @@ class Family:
     @cached_property
     def half(self) -> DigitalHalf:
         """The shared channels that :meth:`find` kept."""
+        right = "what the part shared wrote: run it first"
         try:
-            channels = json.loads(self.path.read_text())["channels"]
-        except (OSError, ValueError, KeyError):
-            raise AnalogError(f"{self.path}: no shared channels; run the part shared first") from None
+            channels = read_json(self.path, Wanted(f"shared channels {self.path}", right, AnalogError))["channels"]
+        except (KeyError, TypeError):
+            raise AnalogError(f"{self.path}: no shared channels; {right}") from None
         return DigitalHalf(get_space("fashion"), {name: tuple(chosen) for name, chosen in channels.items()})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.errors import AnalogError
+from arch_model.files.csv_file import CsvTable, read_csv
+from arch_model.files.wanted import Wanted
 from sim.results import RowWriter
 
 Row = dict[str, Any]
@@ -26,8 +27,7 @@ class Sheet:
         self.rows: list[Row] = self._read() if path.exists() else []
 
     def _read(self) -> list[Row]:
-        lines = [line.split(": ", 1) for line in self.path.read_text().splitlines() if line.startswith("# ")]
-        held = {line[0][2:]: line[-1] for line in lines}
+        held = _table(self.path).facts
         for key in self._facts:
             if held.get(key) != self._facts[key]:
                 raise AnalogError(
@@ -84,15 +84,17 @@ class Sheet:
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a CSV file below its facts: integers, floats to the bit, texts, None for an empty cell or nan."""
-    try:
-        lines = [line for line in path.read_text().splitlines() if not line.startswith("# ")]
-        rows = list(csv.DictReader(lines))
-    except (OSError, ValueError, csv.Error) as error:
-        why = " ".join(str(error).split())
-        raise AnalogError(f"{path}: not a table ({why}); delete it or give another folder") from None
-    if not lines or any(None in row or None in row.values() for row in rows):
-        raise AnalogError(f"{path}: not a table (columns are missing); delete it or give another folder")
-    return [{key: _value(text) for key, text in row.items()} for row in rows]
+    table = _table(path)
+    return [{key: _value(text) for key, text in zip(table.columns, row, strict=True)} for _, row in table.rows]
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """What the file says, before its rows, of what made it."""
+    return dict(_table(path).facts)
+
+
+def _table(path: Path) -> CsvTable:
+    return read_csv(path, Wanted(f"{path}: not a table", "another folder, or delete it", AnalogError))
 
 
 def _value(text: str) -> int | float | str | None:

@@ -346,14 +346,14 @@ def test_the_least_and_the_most_a_buffer_can_hold(
     ("text", "message"),
     [
         ("name: a\narray: {kp: 4\nclock_hz: 3\n", "accelerator a.yaml, line 3: not YAML: "),
-        ("name: a\n\tclock_hz: 3\n", "accelerator a.yaml, line 2: not YAML: found character '\\t'"),
+        ("name: a\n\tclock_hz: 3\n", "accelerator a.yaml, line 2: not YAML: found "),
         (
             "name: a\narray:\n  kp: 4\n  kp: 5\n",
-            "accelerator a.yaml, line 4: not YAML: key kp is given twice",
+            "accelerator a.yaml, line 4: key kp is given twice; give it once",
         ),
-        ("name: a\x01\n", "accelerator a.yaml: not YAML: unacceptable character #x0001"),
+        ("name: a\x01\n", "accelerator a.yaml: not YAML: "),
         ("day: 2024-13-45\n", "accelerator a.yaml: not YAML: month must be in 1..12"),
-        ("? [a, b]\n: 3\n", "accelerator a.yaml, line 1: not YAML: found unhashable key"),
+        ("? [a, b]\n: 3\n", "accelerator a.yaml, line 1: a list or mapping stands where a key should"),
         ("", "accelerator a.yaml holds None; give a mapping with the keys name, array, clock_hz,"),
         ("- tiny\n", "accelerator a.yaml holds ['tiny']; give a mapping with the keys name,"),
         ("name: a\n", "accelerator a.yaml: array is missing; give a section with kp, cp"),

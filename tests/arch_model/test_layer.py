@@ -209,7 +209,7 @@ def test_optional_columns_name_kind_groups_and_activation(tmp_path: Path) -> Non
 
 
 def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LayerError, match=r"absent.csv does not exist; give a CSV with the columns network,"):
+    with pytest.raises(LayerError, match=r"absent.csv does not exist; give a CSV file with the columns network,"):
         read_layer_table(tmp_path / "absent.csv")
     with pytest.raises(LayerError, match=r"cannot be read .Is a directory.; give a CSV file"):
         read_layer_table(tmp_path)

@@ -119,7 +119,7 @@ def test_numbers_that_are_none_are_refused(tmp_path):
     for channels in ({"last": [1.5]}, {"last": ["a"]}, {"last": 3}, [1]):
         with pytest.raises(FastSwitchError, match="not a partition"):
             Partition.from_json(json.dumps(record | {"channels": channels}))
-    with pytest.raises(FastSwitchError, match="cannot read partition"):
+    with pytest.raises(FastSwitchError, match=r"partition .* does not exist"):
         Partition.read(tmp_path / "missing.json")
 
 

@@ -86,7 +86,7 @@ HEAD = "arrival_s,accuracy,latency_s\n"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "is empty"),
+        ("", "column arrival_s is missing"),
         (HEAD, "no query in it"),
         (HEAD + "0,0.9,1\n2,0.9,1\n1,0.9,1\n", "query 2: arrival_s is 1, before that of query 1, 2; sort"),
         (HEAD + "-1,0.9,1\n", "query 0: arrival_s is -1"),
@@ -95,9 +95,9 @@ HEAD = "arrival_s,accuracy,latency_s\n"
         (HEAD + "0,0.9,inf\n", "query 0: latency_s is inf"),
         (HEAD + "0,75,1\n", "accuracy is 75; give a fraction"),
         (HEAD + "0,0.9,0\n", "latency_s is 0; give seconds above 0"),
-        (HEAD + "0,0.9,1\n1,high,1\n", "query 1: accuracy is high; give a number"),
-        ("arrival_s,accuracy\n0,0.9\n", "no column latency_s; it has arrival_s, accuracy"),
-        (HEAD + "0,0.9,1\n0,0.9,1,5,6\n", "not a CSV file"),
+        (HEAD + "0,0.9,1\n1,high,1\n", "query 1: accuracy is 'high'; give a number"),
+        ("arrival_s,accuracy\n0,0.9\n", "column latency_s is missing; give arrival_s,accuracy,latency_s"),
+        (HEAD + "0,0.9,1\n0,0.9,1,5,6\n", "line 3: it has 5 fields; give 3"),
     ],
 )
 def test_an_ill_formed_trace_gives_one_clear_line(tmp_path, text, said):
