@@ -36,6 +36,18 @@ ZSB_ADDRESS_BITS = 10
 DRAM_ADDRESS_BITS = 32
 """Bits of an AXI address."""
 
+BANK_BITS = 4
+"""Bits of the number of a bank of the OB's output side in a command."""
+
+LANE_BITS = 6
+"""Bits of a channel's number in its group, or of a count of them, in a command."""
+
+LOAD_TURNAROUND = 3
+"""Cycles from a load's last beat to the next load's address: its last word, the next one's acceptance, AR."""
+
+BEAT_BYTES_MAX = 128
+"""Bytes of the widest beat that a DMA moves, over all its stripes."""
+
 _TABLES: Mapping[str, type[Table]] = {"energy": EnergyTable, "area": AreaTable}
 
 _BYTES = "0 or more bytes, a whole number"
@@ -346,8 +358,22 @@ class Accelerator(Section):
         ):
             if value & (value - 1):
                 yield key, value, legal
+        if self.nb > 1 << BANK_BITS:
+            lie = f"{self.kp} filters lie in up to {self.nb} groups of {self.cp} channels"
+            yield (
+                "array.kp",
+                self.kp,
+                f"so few, or so many of array.cp, that they lie in {1 << BANK_BITS} groups: {lie}",
+            )
         if axi.data_bits < 32 * axi.stripes:
             yield "axi.stripes", axi.stripes, f"at most {axi.data_bits // 32}: a port has 32 bits or more"
+        if self.weight_beat_bytes > BEAT_BYTES_MAX:
+            most = BEAT_BYTES_MAX // self.port_bytes
+            yield (
+                "axi.weight_stripes",
+                self.weight_stripes,
+                f"at most {most}: a beat has {BEAT_BYTES_MAX} bytes or fewer",
+            )
         beat = max(self.beat_bytes, self.weight_beat_bytes)
         if axi.max_burst * beat > 4096:
             yield "axi.max_burst", axi.max_burst, f"at most {4096 // beat} beats of {beat} bytes (4 KiB)"
@@ -377,6 +403,11 @@ class Accelerator(Section):
                 )
         for name in _TABLES:
             yield from getattr(self, name).misfits(name)
+        # Beyond that a port is still busy with a load's last beat when the first of the next load could come.
+        most = self.dram.latency_cycles + LOAD_TURNAROUND
+        if self.dram.cycles_per_beat > most:
+            legal = f"1 to {most} (dram.latency_cycles + {LOAD_TURNAROUND}): beyond it cycles are not predicted exactly"
+            yield "dram.cycles_per_beat", self.dram.cycles_per_beat, legal
 
 
 def preset_names() -> tuple[str, ...]:

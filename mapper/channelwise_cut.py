@@ -23,7 +23,7 @@ from mapper.channelwise import (
     stride_of,
     windows_of,
 )
-from mapper.tiling import PASS_OVERHEAD, RUN_BEATS_MAX, chunk_unit, out_words
+from mapper.tiling import COUNT_MAX, PASS_OVERHEAD, RUN_BEATS_MAX, RUN_STRIDE_MAX, chunk_unit, out_words
 
 GROUPS_MAX = 3
 """Channel groups that a depthwise pass reads at once."""
@@ -131,11 +131,11 @@ def _faults(layer: Layer, accelerator: Accelerator, cut: Cut) -> Iterator[str]:
     brought = min(inside + 2, height) if cut.stays else inside  # to a row of the first bank
     run_bytes = max(brought * a.pitch(width), cut.rows * a.pitch(layer.Q))
     for what, value, most in (
-        ("input columns", layer.W, 4095),
-        ("input rows", layer.H, 4095),
-        ("channel groups", a.groups(layer.C), 4095),
+        ("input columns", layer.W, COUNT_MAX),
+        ("input rows", layer.H, COUNT_MAX),
+        ("channel groups", a.groups(layer.C), COUNT_MAX),
         ("beats of a tile's rows", run_bytes // a.beat_bytes, RUN_BEATS_MAX),
-        ("bytes of a channel group", max(layer.H * a.pitch(layer.W), layer.P * a.pitch(layer.Q)), (1 << 28) - 1),
+        ("bytes of a channel group", max(layer.H * a.pitch(layer.W), layer.P * a.pitch(layer.Q)), RUN_STRIDE_MAX),
     ):
         if value > most:
             yield f"it has {value} {what}; a command holds at most {most}"

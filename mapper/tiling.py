@@ -19,7 +19,7 @@ from arch_model.accelerator import TAPS, Accelerator
 from arch_model.errors import MappingError
 from arch_model.layer import Layer
 from arch_model.transfers import row_words
-from mapper.isa import SLOT_BYTES
+from mapper.isa import SLOT_BYTES, Opcode, greatest
 from mapper.pack import folds, is_pointwise, tile_grid
 
 PASS_OVERHEAD = 5
@@ -28,7 +28,11 @@ PASS_OVERHEAD = 5
 WEAVES = (1, 4)
 """K-tiles that may take the first parts in turns; a PASS names one of four places in the OB."""
 
-RUN_BEATS_MAX = (1 << 20) - 1
+COUNT_MAX = greatest(Opcode.LOAD_ACT, "cols")
+"""Rows, columns and channel groups that a command holds."""
+
+RUN_BEATS_MAX = greatest(Opcode.LOAD_ACT, "run_beats")
+RUN_STRIDE_MAX = greatest(Opcode.LOAD_ACT, "run_stride")
 
 Ints = npt.NDArray[np.int64]
 
@@ -265,11 +269,11 @@ def check_least(layer: Layer, accelerator: Accelerator) -> None:
         if need > there:
             raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
     for what, value, most in (
-        ("input columns", layer.W, 4095),
-        ("input rows", layer.H, 4095),
-        ("input channel groups", a.groups(layer.C), 4095),
-        ("output channel groups", a.groups(layer.K), 4095),
-        ("bytes of a channel group", max(layer.H * a.pitch(layer.W), layer.P * a.pitch(layer.Q)), (1 << 28) - 1),
+        ("input columns", layer.W, COUNT_MAX),
+        ("input rows", layer.H, COUNT_MAX),
+        ("input channel groups", a.groups(layer.C), COUNT_MAX),
+        ("output channel groups", a.groups(layer.K), COUNT_MAX),
+        ("bytes of a channel group", max(layer.H * a.pitch(layer.W), layer.P * a.pitch(layer.Q)), RUN_STRIDE_MAX),
     ):
         if value > most:
             raise MappingError(f"layer {layer.name}: it has {value} {what}; a command holds at most {most}")

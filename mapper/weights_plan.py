@@ -10,11 +10,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from mapper.isa import Opcode, greatest
 from mapper.pack import TileGrid
 
-RUNS_MAX = (1 << 12) - 1
-RUN_BEATS_MAX = (1 << 20) - 1
-REPS_MAX = (1 << 12) - 1
+RUNS_MAX, RUN_BEATS_MAX = greatest(Opcode.LOAD_WGT, "runs"), greatest(Opcode.LOAD_WGT, "run_beats")
+REPS_MAX = greatest(Opcode.PASS, "reps")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from amaranth import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, Reset
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.accelerator import TAPS, Accelerator
+from arch_model.memories import memories
 from mapper.limits import limits
 from rtl.compute import Compute
 from rtl.control import ORDER_BITS, Control, axi_lite
@@ -21,7 +22,7 @@ from rtl.semaphore import Semaphore
 from rtl.store import Store
 from rtl.stripes import StripedRead, StripedWrite
 
-LANE_BITS = 64  # bias, multiplier and shift of one filter in a ZSB entry
+ENTRY_BITS = 64  # bias, multiplier and shift of one filter in a ZSB entry
 
 
 class FastSwitch(Component):
@@ -75,10 +76,17 @@ class FastSwitch(Component):
         program = {"beat_bytes": a.program_beat_bytes, "max_burst": burst}
         m.submodules.fetch = fetch = Fetch(**program, limits=limits(a))
         m.submodules.load_act = load_act = LoadAct(cp=a.cp, pixels=a.pixels, fold=a.fold, **bus)
+        depth = {name: memory.depth for name, memory in memories(a).items()}
         m.submodules.load_weights = load_weights = LoadWeights(
-            **shape, beat_bytes=a.weight_beat_bytes, max_burst=burst
+            **shape,
+            beat_bytes=a.weight_beat_bytes,
+            max_burst=burst,
+            weight_words=max(depth["db"], depth["pb"]),
+            zsb_entries=depth["zsb"],
         )
-        m.submodules.feed = feed = Feed(**shape, dsp_packing=a.array.dsp_packing)
+        m.submodules.feed = feed = Feed(
+            **shape, db_words=depth["db"], pb_words=depth["pb"], dsp_packing=a.array.dsp_packing
+        )
         m.submodules.compute = compute = Compute(
             **shape,
             nb=a.nb,
@@ -92,9 +100,9 @@ class FastSwitch(Component):
 
         # A machine without a PB keeps a word of it, so that FEED's port has a memory.
         weight_bits = 8 * TAPS * a.cp
-        m.submodules.pb = pb = BlockMemory(weight_bits, max(1, a.pb_tiles * a.kp))
-        m.submodules.db = db = BlockMemory(weight_bits, 2 * a.db_half_tiles * a.kp)
-        m.submodules.zsb = zsb = BlockMemory(LANE_BITS * a.kp, 2 * a.zsb_half_entries, granularity=LANE_BITS)
+        m.submodules.pb = pb = BlockMemory(weight_bits, depth["pb"])
+        m.submodules.db = db = BlockMemory(weight_bits, depth["db"])
+        m.submodules.zsb = zsb = BlockMemory(ENTRY_BITS * a.kp, depth["zsb"], granularity=ENTRY_BITS)
 
         # Commands.
         connect(m, fetch.load_act, load_act.command)
@@ -122,19 +130,19 @@ class FastSwitch(Component):
         # Buffers.
         connect(m, load_act.sb, compute.sb)
         writes, entries = load_weights.weights, load_weights.zsb
-        for ram, is_pb, port in ((db, 0, feed.db), (pb, 1, feed.pb)):
+        for name, ram, is_pb, port in (("the DB", db, 0, feed.db), ("the PB", pb, 1, feed.pb)):
             m.d.comb += [
                 ram.write_en.eq(writes.en & (writes.memory == is_pb)),
-                ram.write_addr.eq(writes.addr),
+                ram.write_at(writes.addr, name),
                 ram.write_data.eq(writes.data),
-                ram.read_addr.eq(port.addr),
+                ram.read_at(port.addr, name),
                 port.data.eq(ram.read_data),
             ]
         m.d.comb += [
             zsb.write_en.eq(entries.en),
-            zsb.write_addr.eq(entries.addr),
+            zsb.write_at(entries.addr, "the ZSB"),
             zsb.write_data.eq(entries.data.replicate(a.kp)),
-            zsb.read_addr.eq(compute.zsb.addr),
+            zsb.read_at(compute.zsb.addr, "the ZSB"),
             compute.zsb.data.eq(zsb.read_data),
             compute.table.en.eq(load_weights.table.en),
             compute.table.addr.eq(load_weights.table.addr),
@@ -187,9 +195,7 @@ class FastSwitch(Component):
                 Cat(fetch.commands, fetch.beats, load_weights.beats, load_act.beats).any()
                 | Cat(store.beats_b, store.beats_out, compute.busy & ~compute.wait_weights).any()
             ),
-            fetch.idle_in.eq(
-                ~(load_act.busy | load_weights.busy | feed.busy | compute.busy | store.busy)
-            ),
+            fetch.idle_in.eq(~(load_act.busy | load_weights.busy | feed.busy | compute.busy | store.busy)),
             fetch.left_over.eq(Cat(left_over).any()),
             control.done.eq(fetch.done),
             control.commands.eq(fetch.commands),

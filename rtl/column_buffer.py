@@ -7,6 +7,8 @@ from math import gcd
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
+from arch_model.accelerator import LANE_BITS
+
 ROWS = COLUMNS = GROUPS = 3
 LATENCY = 1
 
@@ -21,7 +23,7 @@ class ColumnBuffer(Component):
     Ports
     -----
     words (In, 72 * cp): of one column, byte (3 * i + j) * cp + c is row i, group j, channel c.
-    lane (In, 6): where the K-tile's first channel is in group 0; with ``words``.
+    lane (In, LANE_BITS): where the K-tile's first channel is in group 0; with ``words``.
     columns (In, 3), fill (In, signed 8): window columns that lie in the tensor, 0 the leftmost; others read ``fill``.
     windows (Out, 72 * kp): byte 9 * k + 3 * i + j is row i, column j of channel k's window; column 2 is what ``words``
         held one cycle before, and ``columns`` and ``fill`` of this cycle mask it.
@@ -34,7 +36,7 @@ class ColumnBuffer(Component):
         super().__init__(
             {
                 "words": In(72 * cp),
-                "lane": In(6),
+                "lane": In(LANE_BITS),
                 "columns": In(COLUMNS),
                 "fill": In(signed(8)),
                 "windows": Out(72 * kp),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth import Shape, signed, unsigned
+from typing import Any
+
+from amaranth import Shape, Value, ValueCastable, signed, unsigned
 from amaranth.lib import data
 
 from mapper.isa import SLOT_BITS, SLOTS, Opcode, layout
@@ -21,3 +23,18 @@ def command_layout(opcode: Opcode) -> data.FlexibleLayout:
         shape: Shape = signed(field.bits) if field.signed else unsigned(field.bits)
         fields[field.name] = data.Field(shape, position)
     return data.FlexibleLayout(SLOTS[opcode] * SLOT_BITS, fields)
+
+
+def ask(request: data.View[data.StructLayout], **fields: Value | ValueCastable) -> list[Any]:
+    """The assignments of a request's fields; ValueError for one that has fewer bits than what it is given.
+
+    >>> from amaranth import Signal
+    >>> ask(Signal(data.StructLayout({"runs": 8})), runs=Signal(12))
+    Traceback (most recent call last):
+    ValueError: runs of a request has 8 bits; it is given 12
+    """
+    for name, value in fields.items():
+        there, given = len(Value.cast(request[name])), len(Value.cast(value))
+        if there < given:
+            raise ValueError(f"{name} of a request has {there} bits; it is given {given}")
+    return [request[name].eq(value) for name, value in fields.items()]

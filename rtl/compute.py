@@ -6,6 +6,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
+from arch_model.accelerator import ADDRESS_BITS, ZSB_ADDRESS_BITS
 from mapper.isa import Opcode
 from rtl import accumulator, array, line_buffer, repacker, requantiser
 from rtl.accumulator import Accumulator
@@ -81,9 +82,9 @@ class Compute(Component):
                 "load_data": In(72 * cp),
                 "shadow_full": In(1),
                 "consume": Out(1),
-                "zsb": Out(word_read(16, 64 * kp)),
+                "zsb": Out(word_read(ZSB_ADDRESS_BITS, 64 * kp)),
                 "table": In(table_write()),
-                "out": In(word_read(16, 8 * cp * pixels)).array(self.nb),
+                "out": In(word_read(ADDRESS_BITS, 8 * cp * pixels)).array(self.nb),
                 "busy": Out(1),
                 "in_hand": Out(1),
                 "pass_start": Out(1),
@@ -126,10 +127,10 @@ class Compute(Component):
             for i in range(self.pixels):
                 m.d.comb += [
                     ram.write_en[i].eq(self.sb.bank[i][bank]),
-                    ram.write_addr[i].eq(self.sb.addr[i]),
+                    ram.write_at(i, self.sb.addr[i], f"SB bank {bank}"),
                     ram.write_data[i].eq(self.sb.data[i]),
                 ]
-            m.d.comb += [ram.read_addr.eq(run.addr[bank]), lb.words[bank].eq(ram.read_data[0])]
+            m.d.comb += [ram.read_at(run.addr[bank], f"SB bank {bank}"), lb.words[bank].eq(ram.read_data[0])]
         for port in ("y_mod", "x_mod", "present", "fill", "lanes"):
             m.d.sync += getattr(lb, port).eq(getattr(run, port))
 
@@ -189,9 +190,9 @@ class Compute(Component):
             )
             m.d.comb += [
                 ram.write_en[0].eq(repack.write_en[bank]),
-                ram.write_addr[0].eq(repack.write_addr[bank]),
+                ram.write_at(0, repack.write_addr[bank], f"output-side bank {bank}"),
                 ram.write_data[0].eq(repack.write_data[bank]),
-                ram.read_addr.eq(self.out[bank].addr),
+                ram.read_at(self.out[bank].addr, f"output-side bank {bank}"),
                 self.out[bank].data.eq(Cat(*ram.read_data)),
             ]
         return m

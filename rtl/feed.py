@@ -10,6 +10,7 @@ from arch_model.accelerator import TAPS
 from mapper.isa import Memory, Opcode
 from rtl.command import command_layout
 from rtl.interfaces import take, word_read
+from rtl.memory import address_bits
 
 
 class Feed(Component):
@@ -18,6 +19,7 @@ class Feed(Component):
     Parameters
     ----------
     kp, cp, dsp_packing: the array's.
+    db_words, pb_words: words of the weight memories, KP a tile slot.
 
     Ports
     -----
@@ -37,16 +39,17 @@ class Feed(Component):
     ``consume``, so passes can follow each other every KP + 2 cycles.
     """
 
-    def __init__(self, *, kp: int, cp: int, dsp_packing: bool = False):
+    def __init__(self, *, kp: int, cp: int, db_words: int, pb_words: int, dsp_packing: bool = False):
         self.kp, self.cp, self.dsp_packing = kp, cp, dsp_packing
+        self.db_words, self.pb_words = db_words, pb_words
         width = 8 * TAPS * cp
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.PASS))),
                 "w_full": Out(take()),
                 "w_free_give": Out(1),
-                "db": Out(word_read(16, width)),
-                "pb": Out(word_read(16, width)),
+                "db": Out(word_read(address_bits(db_words), width)),
+                "pb": Out(word_read(address_bits(pb_words), width)),
                 "load_en": Out(kp),
                 "load_data": Out(width),
                 "shadow_full": Out(1),
@@ -58,9 +61,10 @@ class Feed(Component):
     def elaborate(self, platform):
         m = Module()
         command = self.command.payload
-        address, row, reps = Signal(16), Signal(range(self.kp)), Signal(12)
+        address = Signal(address_bits(max(self.db_words, self.pb_words)))  # of the word that is read next
+        row, reps = Signal(range(self.kp)), Signal.like(command.reps)
         from_pb, signal = Signal(), Signal()
-        depthwise, sub = Signal(), Signal(6)
+        depthwise, sub = Signal(), Signal.like(command.sub)
         taken = Signal()  # the shadow is being filled or full
         read, last_row, last_read = Signal(), Signal(), Signal()
         filled = Signal()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from amaranth.lib.wiring import In, Out, Signature
 
-from arch_model.memories import TABLE_WORD_BYTES
+from arch_model import accelerator
+from arch_model.accelerator import DRAM_ADDRESS_BITS
+from arch_model.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
 
-ADDRESS_BITS = 32
+ADDRESS_BITS = DRAM_ADDRESS_BITS
 
 
 def axi_read(beat_bytes: int) -> Signature:
@@ -67,13 +69,17 @@ def sb_write(cp: int, pixels: int = 1) -> Signature:
     Words for one bank in one cycle have addresses that follow each other.
     """
     return Signature(
-        {"bank": Out(9).array(pixels), "addr": Out(16).array(pixels), "data": Out(8 * cp).array(pixels)}
+        {
+            "bank": Out(9).array(pixels),
+            "addr": Out(accelerator.ADDRESS_BITS).array(pixels),
+            "data": Out(8 * cp).array(pixels),
+        }
     )
 
 
 def table_write() -> Signature:
     """LOAD_WGT to the activation tables, a copy in every lane: eight bytes of a table at ``addr`` while ``en``."""
-    return Signature({"en": Out(1), "addr": Out(6), "data": Out(8 * TABLE_WORD_BYTES)})
+    return Signature({"en": Out(1), "addr": Out(range(TABLES * TABLE_WORDS)), "data": Out(8 * TABLE_WORD_BYTES)})
 
 
 def word_read(addr_bits: int, data_bits: int) -> Signature:

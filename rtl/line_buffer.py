@@ -5,6 +5,8 @@ from __future__ import annotations
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
+from arch_model.accelerator import LANE_BITS
+
 LATENCY = 1
 
 
@@ -20,8 +22,8 @@ class LineBuffer(Component):
     words (In, 8 * cp × 9): the SB's banks, bank 3 * (y mod 3) + (x mod 3).
     y_mod, x_mod (In, 2): the bank row and column of the window's top left tap, 0..2.
     present (In, 9): tap 3 * i + j lies inside the tensor; others read ``fill``.
-    fill (In, signed 8), lanes (In, 6): the value outside, in the first ``lanes`` channels; 0 in the others, which the
-        tensor does not have.
+    fill (In, signed 8), lanes (In, LANE_BITS): the value outside, in the first ``lanes`` channels; 0 in the others,
+        which the tensor does not have.
     window (Out, 72 * cp): byte t * cp + c is tap t of channel c, one cycle later.
     """
 
@@ -34,7 +36,7 @@ class LineBuffer(Component):
                 "x_mod": In(2),
                 "present": In(9),
                 "fill": In(signed(8)),
-                "lanes": In(6),
+                "lanes": In(LANE_BITS),
                 "window": Out(72 * cp),
             }
         )

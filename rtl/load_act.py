@@ -9,8 +9,9 @@ from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
+from arch_model.accelerator import ADDRESS_BITS
 from mapper.isa import Opcode
-from rtl.command import command_layout
+from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
 from rtl.interfaces import axi_read, sb_write, take
@@ -102,27 +103,28 @@ class LoadAct(Component):
             ended.eq(active & ~dma.busy & ~gearbox.o.valid),
             self.busy.eq(active & ~ended),
             self.command.ready.eq(
-                ~self.busy
-                & (~command.wait_free | self.sb_free.ready)
-                & (~command.wait_stored | self.stored.ready)
+                ~self.busy & (~command.wait_free | self.sb_free.ready) & (~command.wait_stored | self.stored.ready)
             ),
             accepted.eq(self.command.valid & self.command.ready),
             self.sb_free.take.eq(accepted & command.wait_free),
             self.stored.take.eq(accepted & command.wait_stored),
             self.sb_full_give.eq(ended & signal_full),
             dma.request.valid.eq(accepted),
-            dma.request.p.addr.eq(command.addr),
-            dma.request.p.runs.eq(command.groups),
-            dma.request.p.run_beats.eq(command.run_beats),
-            dma.request.p.run_stride.eq(command.run_stride),
             self.error.eq(dma.error),
             self.beats.eq(dma.beats),
+            *ask(
+                dma.request.p,
+                addr=command.addr,
+                runs=command.groups,
+                run_beats=command.run_beats,
+                run_stride=command.run_stride,
+            ),
         ]
 
         # DRAM to words; the SB always takes one.
-        cols_left, rows_left = Signal(12), Signal(12)
+        cols_left, rows_left = Signal.like(command.cols), Signal.like(command.rows)
         last_col, last_row = Signal(), Signal()
-        pad = Signal(8)
+        pad = Signal.like(command.pad)
         # Of a folded image each word has the first part of the gearbox's, and in it `fold` pixels.
         folded, fold, lanes = Signal(), self.fold, self.cp // self.fold
         together = Mux(folded, fold, pixels)
@@ -140,11 +142,11 @@ class LoadAct(Component):
         ]
 
         # Where pixels go: x mod 3 (of the word's first), y mod 3 and g mod 9 as one-hot rings, three nested addresses.
-        pointwise, skew, cols, rows = Signal(), Signal(), Signal(12), Signal(12)
+        pointwise, skew, cols, rows = Signal(), Signal(), Signal.like(cols_left), Signal.like(rows_left)
         x_ring, x_begin, y_ring, group_ring = Signal(3), Signal(3), Signal(3), Signal(9)
-        word, row, group = Signal(16), Signal(16), Signal(16)
-        row_step, group_step = Signal(16), Signal(16)
-        next_row, next_group = Signal(16), Signal(16)
+        word, row, group = (Signal(ADDRESS_BITS) for _ in range(3))
+        row_step, group_step = Signal.like(command.row_step), Signal.like(command.group_step)
+        next_row, next_group = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
 
         def cells(count: int) -> Value:
             """How many cells of three columns the pixel ``count`` further on lies beyond the word's first one."""

@@ -6,28 +6,26 @@ from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, Signature, connect, flipped
 
-from arch_model.memories import TABLE_WORDS
+from arch_model.memories import TABLE_WORDS, TABLES
 from mapper.isa import Memory, Opcode
-from rtl.command import command_layout
+from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
 from rtl.interfaces import axi_read, table_write, take
-
-WEIGHT_ADDRESS_BITS = 16 + 6
-"""A slot (16 bits) times KP (at most 63) words."""
+from rtl.memory import address_bits
 
 
-def weights_write(cp: int) -> Signature:
+def weights_write(cp: int, words: int) -> Signature:
     """LOAD_WGT to the PB or the DB: one word of 9 * cp bytes at ``addr`` (slot * kp + filter) while ``en``.
 
-    ``memory`` is 0 for the DB, 1 for the PB, as in a PASS.
+    ``memory`` is 0 for the DB, 1 for the PB, as in a PASS; ``words`` are those of the larger one.
     """
-    return Signature({"memory": Out(1), "en": Out(1), "addr": Out(WEIGHT_ADDRESS_BITS), "data": Out(72 * cp)})
+    return Signature({"memory": Out(1), "en": Out(1), "addr": Out(address_bits(words)), "data": Out(72 * cp)})
 
 
-def zsb_write(kp: int) -> Signature:
+def zsb_write(kp: int, entries: int) -> Signature:
     """LOAD_WGT to the ZSB: 8 bytes of entry ``addr`` (``en`` is one-hot by filter, 0 = no write)."""
-    return Signature({"en": Out(kp), "addr": Out(16), "data": Out(64)})
+    return Signature({"en": Out(kp), "addr": Out(address_bits(entries)), "data": Out(64)})
 
 
 class LoadWeights(Component):
@@ -41,6 +39,8 @@ class LoadWeights(Component):
     ----------
     kp, cp : int
         Filters and channels of the array, 1 to 63 each; ``8 * kp`` is a multiple of ``beat_bytes``.
+    weight_words, zsb_entries : int
+        Words of the larger of PB and DB, KP a tile slot; entries of the ZSB.
     beat_bytes, max_burst : int
         As in :class:`~rtl.dma_read.DmaRead`.
 
@@ -50,9 +50,9 @@ class LoadWeights(Component):
         Accepted, in the cycle in which the token that it waits for is used up, when the unit is free.
     axi : out, ``axi_read(B)``
         To DRAM.
-    weights : out, ``weights_write(cp)``
+    weights : out, ``weights_write(cp, weight_words)``
         Valid while ``en``.
-    zsb : out, ``zsb_write(kp)``
+    zsb : out, ``zsb_write(kp, zsb_entries)``
         Valid while ``en`` is not 0.
     table : out, ``table_write()``
         Valid while ``en``.
@@ -76,7 +76,9 @@ class LoadWeights(Component):
     the cycle after its acceptance.
     """
 
-    def __init__(self, *, kp: int, cp: int, beat_bytes: int, max_burst: int) -> None:
+    def __init__(
+        self, *, kp: int, cp: int, beat_bytes: int, max_burst: int, weight_words: int, zsb_entries: int
+    ) -> None:
         for name, value in (("kp", kp), ("cp", cp)):
             if not 1 <= value <= 63:
                 raise ValueError(f"{name} is {value}; it can be 1 to 63")
@@ -84,12 +86,13 @@ class LoadWeights(Component):
         if 8 * kp % beat_bytes:
             raise ValueError(f"kp is {kp}; 8 * kp has to be a multiple of beat_bytes ({beat_bytes})")
         self.kp, self.cp, self.beat_bytes, self.max_burst = kp, cp, beat_bytes, max_burst
+        self.weight_words, self.zsb_entries = weight_words, zsb_entries
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.LOAD_WGT))),
                 "axi": Out(axi_read(beat_bytes)),
-                "weights": Out(weights_write(cp)),
-                "zsb": Out(zsb_write(kp)),
+                "weights": Out(weights_write(cp, weight_words)),
+                "zsb": Out(zsb_write(kp, zsb_entries)),
                 "table": Out(table_write()),
                 "w_free": Out(take()),
                 "w_full_give": Out(1),
@@ -118,17 +121,20 @@ class LoadWeights(Component):
             self.w_free.take.eq(accepted & command.wait_free),
             self.w_full_give.eq(ended & signal_full),
             dma.request.valid.eq(accepted),
-            dma.request.p.addr.eq(command.addr),
-            dma.request.p.runs.eq(command.runs),
-            dma.request.p.run_beats.eq(command.run_beats),
-            dma.request.p.run_stride.eq(command.run_stride),
             self.error.eq(dma.error),
             self.beats.eq(dma.beats),
+            *ask(
+                dma.request.p,
+                addr=command.addr,
+                runs=command.runs,
+                run_beats=command.run_beats,
+                run_stride=command.run_stride,
+            ),
         ]
 
         to_lanes, to_table, to_pb = Signal(), Signal(), Signal()  # to_lanes: ZSB or table, 8 bytes a word
         filters = Signal(self.kp)  # the filter whose word comes next, one-hot
-        addr = Signal(WEIGHT_ADDRESS_BITS)
+        addr = Signal(address_bits(max(self.weight_words, self.zsb_entries, TABLES * TABLE_WORDS)))
         m.d.comb += [
             words.clear.eq(accepted),
             words.i.valid.eq(dma.data.valid & ~to_lanes),

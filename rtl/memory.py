@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Module, Signal, unsigned
+from typing import Any
+
+from amaranth import Array, Module, Signal, Value, ValueCastable, unsigned
 from amaranth.lib import memory
 from amaranth.lib.wiring import Component, In, Out
+
+
+def address_bits(depth: int) -> int:
+    """Bits of an address that reaches each of ``depth`` words; at least 1, as Verilog has no signal of 0 bits.
+
+    >>> address_bits(1), address_bits(81_920)
+    (1, 17)
+    """
+    return max(1, (depth - 1).bit_length())
+
+
+def check_reach(memory: str, depth: int, address: Value | ValueCastable) -> None:
+    """Raise ValueError if ``address`` has too few bits for the last of a memory's ``depth`` words.
+
+    >>> check_reach("pb", 81_920, Signal(16))
+    Traceback (most recent call last):
+    ValueError: an address of 16 bits reaches 65536 words of pb, which has 81920
+    """
+    bits = len(Value.cast(address))
+    if depth > 1 << bits:
+        raise ValueError(f"an address of {bits} bits reaches {1 << bits} words of {memory}, which has {depth}")
 
 
 class BlockMemory(Component):
@@ -23,7 +46,8 @@ class BlockMemory(Component):
     read_addr (In, address_bits): every cycle.
     read_data (Out, width): the word at last cycle's ``read_addr``, as it was before a write in that cycle.
 
-    Addresses beyond ``depth`` read an unspecified word and must not be written.
+    :meth:`read_at` and :meth:`write_at` are how a design drives the addresses: they raise ValueError for one with too
+    few bits. Addresses beyond ``depth`` read an unspecified word and must not be written.
     """
 
     def __init__(self, width: int, depth: int, granularity: int | None = None):
@@ -33,7 +57,7 @@ class BlockMemory(Component):
         if width % granularity:
             raise ValueError(f"granularity is {granularity}; it must divide the width {width}")
         self.width, self.depth, self.granularity = width, depth, granularity
-        self.address_bits = max(1, (depth - 1).bit_length())
+        self.address_bits = address_bits(depth)
         super().__init__(
             {
                 "write_en": In(width // granularity),
@@ -43,6 +67,16 @@ class BlockMemory(Component):
                 "read_data": Out(width),
             }
         )
+
+    def read_at(self, address: Value, name: str) -> Any:
+        """The assignment of ``read_addr``; ValueError, with ``name``, if ``address`` can't reach the last word."""
+        check_reach(name, self.depth, address)
+        return self.read_addr.eq(address)
+
+    def write_at(self, address: Value, name: str) -> Any:
+        """The assignment of ``write_addr``; ValueError as for :meth:`read_at`."""
+        check_reach(name, self.depth, address)
+        return self.write_addr.eq(address)
 
     def elaborate(self, platform):
         m = Module()
@@ -85,7 +119,7 @@ class SplitMemory(Component):
         self.width, self.depth, self.writes, self.reads, self.parts = width, depth, writes, reads, max(writes, reads)
         self.granularity = granularity or width
         self._memories = [BlockMemory(width, -(-depth // self.parts), granularity) for _ in range(self.parts)]
-        self.address_bits = max(1, (depth - 1).bit_length())
+        self.address_bits = address_bits(depth)
         super().__init__(
             {
                 "write_en": In(width // self.granularity).array(writes),
@@ -95,6 +129,16 @@ class SplitMemory(Component):
                 "read_data": Out(width).array(reads),
             }
         )
+
+    def read_at(self, address: Value, name: str) -> Any:
+        """As :meth:`BlockMemory.read_at`."""
+        check_reach(name, self.depth, address)
+        return self.read_addr.eq(address)
+
+    def write_at(self, index: int, address: Value, name: str) -> Any:
+        """As :meth:`BlockMemory.write_at`, of the ``index``-th of ``writes``."""
+        check_reach(name, self.depth, address)
+        return self.write_addr[index].eq(address)
 
     def elaborate(self, platform):
         m = Module()
@@ -106,10 +150,14 @@ class SplitMemory(Component):
             m.submodules[f"part_{part}"] = ram
             for en, addr, data in zip(self.write_en, self.write_addr, self.write_data, strict=True):
                 with m.If(en.any() & (addr[:low] == part) if low else en.any()):
-                    m.d.comb += [ram.write_en.eq(en), ram.write_addr.eq(addr[low:]), ram.write_data.eq(data)]
+                    m.d.comb += [
+                        ram.write_en.eq(en),
+                        ram.write_at(addr[low:], f"part {part}"),
+                        ram.write_data.eq(data),
+                    ]
             # The first of the words from read_addr on that lies here: one address further if it wraps.
             beyond = (self.read_addr[:low] > part) if self.reads > 1 and part + 1 < self.parts else 0
-            m.d.comb += ram.read_addr.eq(self.read_addr[low:] + beyond)
+            m.d.comb += ram.read_at(self.read_addr[low:] + beyond, f"part {part}")
         outputs = Array(ram.read_data for ram in self._memories)
         for i in range(self.reads):
             m.d.comb += self.read_data[i].eq(outputs[(read_part + i)[:low]] if low else outputs[0])

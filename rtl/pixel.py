@@ -5,21 +5,23 @@ from __future__ import annotations
 from amaranth import Module, Signal, signed, unsigned
 from amaranth.lib import data
 
+from arch_model.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS, ZSB_ADDRESS_BITS
+
 PIXEL = data.StructLayout(
     {
         "valid": unsigned(1),
         "start": unsigned(1),  # the partial sum begins at 0
         "finish": unsigned(1),  # the sum goes to the requantiser
         "signal": unsigned(1),  # last pixel of a command that signals `out_full`
-        "pixel": unsigned(16),  # OB word
-        "zsb": unsigned(10),
+        "pixel": unsigned(ADDRESS_BITS),  # OB word
+        "zsb": unsigned(ZSB_ADDRESS_BITS),
         "z_out": signed(8),
         "lo": signed(8),
         "hi": signed(8),
-        "out_addr": unsigned(16),  # output-side word in `out_bank`; banks before it are `pixels` further
-        "out_bank": unsigned(4),
-        "out_lane": unsigned(6),
-        "pixels": unsigned(16),
+        "out_addr": unsigned(ADDRESS_BITS),  # output-side word in `out_bank`; banks before it are `pixels` further
+        "out_bank": unsigned(BANK_BITS),
+        "out_lane": unsigned(LANE_BITS),
+        "pixels": unsigned(ADDRESS_BITS),
         "table": unsigned(2),  # activation table, plus 1
         "depthwise": unsigned(1),
         "maximum": unsigned(1),

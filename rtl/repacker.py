@@ -7,6 +7,8 @@ from math import gcd
 from amaranth import Cat, Const, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from arch_model.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS
+
 LATENCY = 1
 
 
@@ -21,25 +23,29 @@ class Repacker(Component):
     Ports
     -----
     y (In, 8 * kp): the K-tile's outputs of one pixel; taken while ``valid`` (In, 1).
-    addr (In, 16), bank (In, 4), lane (In, 6): where channel 0 goes: word, bank and lane of its group.
-    pixels (In, 16): words a group takes; a group whose bank comes before ``bank`` lies that much further.
-    write_en (Out, cp × nb), write_addr (Out, 16 × nb), write_data (Out, 8 * cp × nb): one cycle later, byte enables.
+    addr (In, ADDRESS_BITS), bank (In, BANK_BITS), lane (In, LANE_BITS): where channel 0 goes: word, bank and lane of
+        its group.
+    pixels (In, ADDRESS_BITS): words a group takes; a group whose bank comes before ``bank`` lies that much further.
+    write_en (Out, cp × nb), write_addr (Out, ADDRESS_BITS × nb), write_data (Out, 8 * cp × nb): one cycle later, byte
+        enables.
     """
 
     def __init__(self, *, kp: int, cp: int, nb: int):
         if nb * cp < kp + cp - gcd(kp, cp):
             raise ValueError(f"nb is {nb}; {kp} channels from any K-tile's first lane on need more groups of {cp}")
+        if nb > 1 << BANK_BITS:
+            raise ValueError(f"nb is {nb}; a bank's number has {BANK_BITS} bits")
         self.kp, self.cp, self.nb = kp, cp, nb
         super().__init__(
             {
                 "valid": In(1),
                 "y": In(8 * kp),
-                "addr": In(16),
-                "bank": In(4),
-                "lane": In(6),
-                "pixels": In(16),
+                "addr": In(ADDRESS_BITS),
+                "bank": In(BANK_BITS),
+                "lane": In(LANE_BITS),
+                "pixels": In(ADDRESS_BITS),
                 "write_en": Out(cp).array(self.nb),
-                "write_addr": Out(16).array(self.nb),
+                "write_addr": Out(ADDRESS_BITS).array(self.nb),
                 "write_data": Out(8 * cp).array(self.nb),
             }
         )

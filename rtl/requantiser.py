@@ -79,9 +79,9 @@ class Requantiser(Component):
         use_table, byte = Signal(), Signal(3)
         m.d.comb += [
             tables.write_en.eq(self.entries.en),
-            tables.write_addr.eq(self.entries.addr),
+            tables.write_at(self.entries.addr, "the activation tables"),
             tables.write_data.eq(self.entries.data),
-            tables.read_addr.eq(Cat(index[3:], self.table[1])),
+            tables.read_at(Cat(index[3:], self.table[1]), "the activation tables"),
             self.y.eq(Mux(use_table, tables.read_data.word_select(byte, 8).as_signed(), plain)),
         ]
         total = Signal(signed(33))

@@ -6,7 +6,8 @@ from amaranth import Array, C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from mapper.isa import Opcode
+from arch_model.accelerator import ADDRESS_BITS, LANE_BITS
+from mapper.isa import COUNT_BITS, Opcode
 from mapper.limits import ORIGIN_MAX
 from rtl.command import command_layout
 from rtl.interfaces import take
@@ -26,8 +27,8 @@ class Run(Component):
     sb_full, out_free (Out, take); sb_free_give (Out, 1) with the last SB read.
     shadow_full (In, 1), consume (Out, 1): a pass starts when the shadow holds its weights; ``consume`` marks its
         first pixel.
-    addr (Out, 16 × 9): bank addresses, valid with ``pixel.valid``.
-    y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8), lanes (Out, 6): for the LB, same cycle.
+    addr (Out, ADDRESS_BITS × 9): bank addresses, valid with ``pixel.valid``.
+    y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8), lanes (Out, LANE_BITS): for the LB, same cycle.
     pixel (Out, PIXEL): the rest of the pipeline's orders, same cycle.
     busy (Out, 1): a command is in hand. pass_start (Out, 1): a pass begins.
     wait_sb, wait_weights, wait_out (Out, 1): why nothing is issued in this cycle; the first and the last because the
@@ -48,12 +49,12 @@ class Run(Component):
                 "out_free": Out(take()),
                 "shadow_full": In(1),
                 "consume": Out(1),
-                "addr": Out(16).array(9),
+                "addr": Out(ADDRESS_BITS).array(9),
                 "y_mod": Out(2),
                 "x_mod": Out(2),
                 "present": Out(9),
                 "fill": Out(signed(8)),
-                "lanes": Out(6),
+                "lanes": Out(LANE_BITS),
                 "pixel": Out(PIXEL),
                 "busy": Out(1),
                 "pass_start": Out(1),
@@ -68,17 +69,17 @@ class Run(Component):
         new, cmd = self.command.payload, Signal(self.command.payload.shape())
 
         # Where the walk stands: output pixel, window origin, and the bank word of the origin's cell.
-        row, col, index = Signal(12), Signal(12), Signal(16)
-        y, x = Signal(signed(14)), Signal(signed(14))
+        row, col, index = Signal.like(new.out_rows), Signal.like(new.out_cols), Signal(ADDRESS_BITS)
+        # Signed, of twice as many rows or columns as a tensor's: an origin beyond them wraps to one before them.
+        y, x = Signal(signed(COUNT_BITS + 2)), Signal(signed(COUNT_BITS + 2))
         y_mod, x_mod = Signal(2), Signal(2)
-        word, row_word, rep_word = Signal(16), Signal(16), Signal(16)
+        word, row_word, rep_word = (Signal(ADDRESS_BITS) for _ in range(3))
         y0_mod, x0_mod = Signal(2), Signal(2)
-        rep, first = Signal(12), Signal()
-        sums = Signal(16)  # OB word of pixel 0
+        rep, first = Signal.like(new.reps), Signal()
+        sums = Signal(ADDRESS_BITS)  # OB word of pixel 0
 
         # Depthwise: the column that is read, its row's top tap being y, and how many steps the next pixel is away.
-        column, columns, gap = Signal(12), Signal(12), Signal(12)
-        row_gap = Signal(12)
+        column, columns, gap, row_gap = (Signal(COUNT_BITS) for _ in range(4))
 
         step, issue, last_col, last_row, last_rep = Signal(), Signal(), Signal(), Signal(), Signal()
         pass_end, command_end, accept = Signal(), Signal(), Signal()
@@ -114,7 +115,7 @@ class Run(Component):
         # A step of the walk. In windows layout a bank word is a 3×3 cell of pixels, so the address moves when the
         # origin leaves its cell; in pointwise layout it is one pixel.
         next_x_mod, next_y_mod = Signal(3), Signal(3)
-        col_step, row_step = Signal(16), Signal(16)
+        col_step, row_step = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
         m.d.comb += [next_x_mod.eq(x_mod + cmd.stride), next_y_mod.eq(y_mod + cmd.stride)]
         moves = cmd.stride != 0
         with m.If(cmd.pointwise):
@@ -152,7 +153,7 @@ class Run(Component):
                     with m.If(~cmd.pointwise):
                         m.d.sync += y_mod.eq(Mux(next_y_mod >= 3, next_y_mod - 3, next_y_mod))
             with m.Else():
-                following = (rep_word + cmd.group_step)[:16]
+                following = (rep_word + cmd.group_step)[:ADDRESS_BITS]
                 m.d.sync += [rep.eq(rep + 1), rep_word.eq(following), word.eq(following), row_word.eq(following)]
                 m.d.sync += [y_mod.eq(y0_mod), x_mod.eq(x0_mod), y.eq(cmd.y0), x.eq(cmd.x0)]
                 m.d.sync += [row.eq(0), col.eq(0), index.eq(0), first.eq(1)]
@@ -161,7 +162,7 @@ class Run(Component):
         with m.If(accept):
             y_div, y_rest = divide_by_3(new.y0)
             x_div, x_rest = divide_by_3(new.x0)
-            origin = (new.sb_base + y_div * new.row_step + Mux(new.depthwise, 0, x_div))[:16]
+            origin = (new.sb_base + y_div * new.row_step + Mux(new.depthwise, 0, x_div))[:ADDRESS_BITS]
             x_begin = Mux(new.depthwise, 0, x_rest)  # columns are walked from the tensor's first on
             read = Mux(new.stride == 0, new.out_cols, new.cols)  # columns of a row, walked
             used = Mux(new.stride[1], (new.out_cols << 1) - 2, new.out_cols - 1)  # from a row's first pixel to its last
@@ -175,7 +176,7 @@ class Run(Component):
 
         # Depthwise: group j of three counts its columns from (skew + j) mod 3: each has a bank of its own.
         skew, turn = cmd.last_banks, Signal(2)
-        group_word = [Signal(16, name=f"group_word_{j}") for j in range(3)]
+        group_word = [Signal(ADDRESS_BITS, name=f"group_word_{j}") for j in range(3)]
         m.d.comb += turn.eq(modulo_3(x_mod + skew[:2]))
         for j, group_step in enumerate((0, cmd.group_step, cmd.group_step << 1)):
             m.d.comb += group_word[j].eq(word + group_step + (x_mod + modulo_3(skew[:2] + j) >= 3))

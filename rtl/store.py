@@ -9,8 +9,9 @@ from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
+from arch_model.accelerator import ADDRESS_BITS, BANK_BITS
 from mapper.isa import Opcode
-from rtl.command import command_layout
+from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead
 from rtl.dma_write import DmaWrite
 from rtl.gearbox import Gearbox
@@ -134,7 +135,7 @@ class Store(Component):
     -----
     command : In(stream of STORE)
         Accepted when not ``busy`` and, if ``wait_full``, a token is in ``out_full``.
-    out : Out(word_read(16, 8 * cp * pixels)) of nb
+    out : Out(word_read(ADDRESS_BITS, 8 * cp * pixels)) of nb
         The output side's banks; every one gets the same address, and gives the pixels from there on.
     axi_write : Out(axi_write(beat_bytes)), axi_read : Out(axi_read(beat_bytes))
         The result; operand b.
@@ -171,15 +172,15 @@ class Store(Component):
             raise ValueError(f"cp is {cp}; it must be in 1..63")
         if pixels not in (1, 2, 4):
             raise ValueError(f"pixels is {pixels}; it must be 1, 2 or 4")
-        if not 1 <= nb <= 16:
-            raise ValueError(f"nb is {nb}; it must be in 1..16")
+        if not 1 <= nb <= 1 << BANK_BITS:
+            raise ValueError(f"nb is {nb}; it must be in 1..{1 << BANK_BITS}")
         self.cp, self.nb, self.pixels, self.beat_bytes = cp, nb, pixels, beat_bytes
         self._read = DmaRead(beat_bytes=beat_bytes, max_burst=max_burst)  # checks both
         self._write = DmaWrite(beat_bytes=beat_bytes, max_burst=max_burst)
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.STORE))),
-                "out": Out(word_read(16, 8 * cp * pixels)).array(nb),
+                "out": Out(word_read(ADDRESS_BITS, 8 * cp * pixels)).array(nb),
                 "axi_write": Out(axi_write(beat_bytes)),
                 "axi_read": Out(axi_read(beat_bytes)),
                 "out_full": Out(take()),
@@ -213,15 +214,21 @@ class Store(Component):
             self.out_full.take.eq(accept & offered.wait_full),
             unpack.clear.eq(accept),
             write.request.valid.eq(accept),
-            write.request.payload.addr.eq(offered.addr),
-            write.request.payload.runs.eq(offered.groups),
-            write.request.payload.run_beats.eq(offered.run_beats),
-            write.request.payload.run_stride.eq(offered.run_stride),
+            *ask(
+                write.request.payload,
+                addr=offered.addr,
+                runs=offered.groups,
+                run_beats=offered.run_beats,
+                run_stride=offered.run_stride,
+            ),
             read.request.valid.eq(accept & offered.use_b),
-            read.request.payload.addr.eq(offered.b_addr),
-            read.request.payload.runs.eq(offered.groups),
-            read.request.payload.run_beats.eq(offered.b_run_beats),
-            read.request.payload.run_stride.eq(offered.b_run_stride),
+            *ask(
+                read.request.payload,
+                addr=offered.b_addr,
+                runs=offered.groups,
+                run_beats=offered.b_run_beats,
+                run_stride=offered.b_run_stride,
+            ),
             unpack.i.payload.data.eq(read.data.payload),
             unpack.i.valid.eq(read.data.valid),
             read.data.ready.eq(unpack.i.ready),
@@ -235,8 +242,8 @@ class Store(Component):
         ]
 
         # The walk: one word's address a cycle, when its result will have a place and b's word is there.
-        cols_left, rows_left, groups_left = Signal(12), Signal(12), Signal(12)
-        base, next_base, address = Signal(16), Signal(16), Signal(16)  # a group's first word; this word
+        cols_left, rows_left, groups_left = (Signal.like(offered[name]) for name in ("cols", "rows", "groups"))
+        base, next_base, address = (Signal(ADDRESS_BITS) for _ in range(3))  # a group's first word; this word
         bank = Signal(range(max(2, self.nb)))
         begins = Signal()  # this word is its group's first
         free = Signal(range(FIFO_DEPTH + 1), init=FIFO_DEPTH)  # places in `results` not yet promised

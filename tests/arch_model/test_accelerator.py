@@ -148,10 +148,10 @@ def test_a_tile_is_padded_to_whole_beats() -> None:
 @properties
 @given(st.integers(1, 63), st.integers(1, 63))
 def test_nb_is_the_most_groups_that_a_k_tile_touches(kp: int, cp: int) -> None:
-    changed = TINY.replace(
-        array={"kp": kp, "cp": cp},
-        axi={"data_bits": 64},
-        buffers={
+    changes: dict[str, Any] = {
+        "array": {"kp": kp, "cp": cp},
+        "axi": {"data_bits": 64},
+        "buffers": {
             "pb_bytes": 0,
             "db_bytes": 18 * kp * cp,
             "sb_bytes": 18 * cp,
@@ -159,9 +159,28 @@ def test_nb_is_the_most_groups_that_a_k_tile_touches(kp: int, cp: int) -> None:
             "ob_out_bytes": 8192 * cp,
             "zsb_bytes": 16 * kp,
         },
-    )
-    touched = [(first + kp - 1) // cp - first // cp + 1 for first in range(0, kp * cp, kp)]
-    assert changed.nb == max(touched)
+    }
+    touched = max((first + kp - 1) // cp - first // cp + 1 for first in range(0, kp * cp, kp))
+    if touched > 16:  # banks, which a command numbers with four bits
+        with pytest.raises(AcceleratorError, match=rf"array.kp is {kp}; give so few.* in up to {touched} groups"):
+            TINY.replace(**changes)
+    else:
+        assert TINY.replace(**changes).nb == touched
+
+
+def test_a_beat_of_weights_is_one_that_a_dma_moves() -> None:
+    wide: dict[str, Any] = {"array": {"kp": 32}, "buffers": {"ob_out_bytes": 1 << 16}}
+    assert TINY.replace(axi={"data_bits": 512, "weight_stripes": 2, "max_burst": 8}, **wide).weight_beat_bytes == 128
+    with pytest.raises(AcceleratorError, match=r"axi.weight_stripes is 4; give at most 2: a beat has 128 bytes"):
+        TINY.replace(axi={"data_bits": 512, "weight_stripes": 4, "max_burst": 8}, **wide)
+
+
+@pytest.mark.parametrize("latency", [1, 2, 7, 400])
+def test_a_beat_takes_no_longer_than_a_load_after_another(latency: int) -> None:
+    dram = {"latency_cycles": latency, "cycles_per_beat": latency + 3}
+    assert TINY.replace(dram=dram).dram.cycles_per_beat == latency + 3
+    with pytest.raises(AcceleratorError, match=rf"dram.cycles_per_beat is {latency + 4}; give 1 to {latency + 3} "):
+        TINY.replace(dram=dram | {"cycles_per_beat": latency + 4})
 
 
 def test_addresses_are_as_wide_as_the_commands_have_them() -> None:
@@ -224,17 +243,11 @@ def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
 def test_replace_checks_again() -> None:
     small = TINY.replace(name="small", buffers={"pb_bytes": 107})
     assert small.pb_tiles == 0 and small.buffers.db_bytes == TINY.buffers.db_bytes
-    with pytest.raises(
-        AcceleratorError, match=r"accelerator tiny: buffers.pb_bytes is -5; give 0 or more bytes"
-    ):
+    with pytest.raises(AcceleratorError, match=r"accelerator tiny: buffers.pb_bytes is -5; give 0 or more bytes"):
         TINY.replace(buffers={"pb_bytes": -5})
-    with pytest.raises(
-        AcceleratorError, match=r"accelerator tiny: clock is not a key; did you mean clock_hz\?"
-    ):
+    with pytest.raises(AcceleratorError, match=r"accelerator tiny: clock is not a key; did you mean clock_hz\?"):
         TINY.replace(clock=3)
-    with pytest.raises(
-        AcceleratorError, match=r"accelerator made: array is missing; give a section with kp, cp"
-    ):
+    with pytest.raises(AcceleratorError, match=r"accelerator made: array is missing; give a section with kp, cp"):
         Accelerator(name="made")  # type: ignore[call-arg]
 
 
@@ -331,9 +344,7 @@ def test_a_wrong_value_is_named_with_what_is_legal(
         ("zsb_bytes", 64, 512 * 64, "1 to 512 entries a half, 64 bytes each"),
     ],
 )
-def test_the_least_and_the_most_a_buffer_can_hold(
-    key: str, least: int, most: int, unit: str, tmp_path: Path
-) -> None:
+def test_the_least_and_the_most_a_buffer_can_hold(key: str, least: int, most: int, unit: str, tmp_path: Path) -> None:
     for legal in (least, most):
         assert getattr(TINY.replace(buffers={key: legal}).buffers, key) == legal
     wrong = [most + most] if least == 0 else [0, least - 1, most + most]
@@ -371,16 +382,10 @@ def test_a_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "accelerator tinny is neither a file nor a preset (did you mean tiny?); "
         "give a YAML file or one of: small, tiny, u50, zcu104"
     )
-    with pytest.raises(
-        AcceleratorError, match=r"accelerator no/such.yaml is neither a file nor a preset; give"
-    ):
+    with pytest.raises(AcceleratorError, match=r"accelerator no/such.yaml is neither a file nor a preset; give"):
         Accelerator.load("no/such.yaml")
-    with pytest.raises(
-        AcceleratorError, match=r"cannot be read .Is a directory.; give a YAML file or one of: small"
-    ):
+    with pytest.raises(AcceleratorError, match=r"cannot be read .Is a directory.; give a YAML file or one of: small"):
         Accelerator.load(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
-    with pytest.raises(
-        AcceleratorError, match=r"accelerator latin.yaml: byte 9 is not UTF-8; give a YAML file"
-    ):
+    with pytest.raises(AcceleratorError, match=r"accelerator latin.yaml: byte 9 is not UTF-8; give a YAML file"):
         Accelerator.load("latin.yaml")

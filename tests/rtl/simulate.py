@@ -11,13 +11,22 @@ Bench = Callable[[Any], Awaitable[None]]
 """A testbench, or what makes one: anything that, given the simulator's context, can be awaited."""
 
 
-def simulate(dut: Any, bench: Bench, *backgrounds: Bench, cycles: int = 20_000) -> None:
-    """Simulate ``dut`` until ``bench`` returns, with ``backgrounds``; AssertionError after ``cycles``."""
+def bounded(dut: Any, cycles: int = 20_000) -> Simulator:
+    """A simulator with a clock, whose run is an AssertionError after ``cycles``: no test waits for ever."""
 
     async def limit(ctx: Any) -> None:
         for _ in range(cycles):
             await ctx.tick()
         raise AssertionError(f"no end after {cycles} cycles")
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(limit, background=True)
+    return sim
+
+
+def simulate(dut: Any, bench: Bench, *backgrounds: Bench, cycles: int = 20_000) -> None:
+    """Simulate ``dut`` until ``bench`` returns, with ``backgrounds``; AssertionError after ``cycles``."""
 
     def coroutine(function: Bench) -> Bench:
         async def call(ctx: Any) -> None:
@@ -25,9 +34,8 @@ def simulate(dut: Any, bench: Bench, *backgrounds: Bench, cycles: int = 20_000) 
 
         return call
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
-    for background in (*backgrounds, limit):
+    sim = bounded(dut, cycles)
+    for background in backgrounds:
         sim.add_testbench(coroutine(background), background=True)
     sim.add_testbench(coroutine(bench))
     sim.run()

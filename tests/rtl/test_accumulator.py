@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from rtl.accumulator import Accumulator
+from tests.rtl.simulate import bounded
 
 SHORTEST_PASS = 3  # KP + 2 cycles at KP = 1
 
@@ -39,8 +39,7 @@ def test_partial_sums_add_up(seed):
             if now:
                 got[now] = [ctx.get(dut.acc[k]) for k in range(kp)]
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     assert pixels >= SHORTEST_PASS

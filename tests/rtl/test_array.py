@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from amaranth.hdl import Fragment
-from amaranth.sim import Simulator
 
 from rtl.array import LATENCY, Array
 from rtl.dpe import DPE, PackedDPE
+from tests.rtl.simulate import bounded
 
 
 def word(values):
@@ -47,8 +47,7 @@ def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed, ds
             await ctx.tick()
             got.append([ctx.get(dut.sums[k]) for k in range(kp)])
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     expected = np.einsum("nitc,nktc->nik", windows, tiles).reshape(24, kp)
@@ -87,8 +86,7 @@ def test_filters_with_windows_of_their_own(kp, cp, seed, dsp_packing):
             await ctx.tick()
             got.append([ctx.get(dut.sums[k]) for k in range(kp)])
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     expected = {

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from rtl.column_buffer import ColumnBuffer
+from tests.rtl.simulate import bounded
 
 
 def number(values):
@@ -32,8 +32,7 @@ def test_windows_follow_the_columns(kp, cp, seed):
             got.append(np.frombuffer(windows, np.int8).reshape(kp, 3, 3))
             await ctx.tick()
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     for n in range(3, 40):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from amaranth import Elaboratable, Module
 from amaranth.lib.wiring import connect
-from amaranth.sim import Simulator
 
 from arch_model.quant import requantize
 from mapper.isa import Command, Opcode
@@ -12,13 +11,14 @@ from rtl.compute import Compute
 from rtl.feed import Feed
 from rtl.memory import BlockMemory
 from rtl.semaphore import Semaphore
+from tests.rtl.simulate import bounded
 
 
 class Harness(Elaboratable):
     """FEED, the compute path, a DB, a PB and a ZSB, with every outer port in reach of the test."""
 
     def __init__(self, kp, cp, nb, dsp_packing):
-        self.feed = Feed(kp=kp, cp=cp, dsp_packing=dsp_packing)
+        self.feed = Feed(kp=kp, cp=cp, db_words=64 * kp, pb_words=64 * kp, dsp_packing=dsp_packing)
         self.compute = Compute(kp=kp, cp=cp, nb=nb, sb_words=256, ob_pixels=64, out_words=256, dsp_packing=dsp_packing)
         self.db, self.pb = (BlockMemory(72 * cp, 64 * kp) for _ in range(2))
         self.zsb = BlockMemory(64 * kp, 16)
@@ -197,17 +197,13 @@ def test_a_tile_is_the_convolution(kp, cp, nb, pointwise, stride, k_tiles, c_til
                 await ctx.tick()
                 out[g, p] = ctx.get(bank.data)
 
-    sim = Simulator(top)
-    sim.add_clock(1e-6)
+    sim = bounded(top)
     sim.add_testbench(bench)
     sim.run()
 
     channels = k_tiles * kp
     got = np.array(
-        [
-            [out[k // cp, p] >> (8 * (k % cp)) & 0xFF for k in range(channels)]
-            for p in range(pixels)
-        ],
+        [[out[k // cp, p] >> (8 * (k % cp)) & 0xFF for k in range(channels)] for p in range(pixels)],
         np.uint8,
     ).view(np.int8)
     assert np.array_equal(got.reshape(out_rows, out_cols, k_tiles, kp), np.moveaxis(expected, 0, 2))
@@ -333,8 +329,7 @@ def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channel
                 await ctx.tick()
                 out[g, p] = ctx.get(bank.data)
 
-    sim = Simulator(top)
-    sim.add_clock(1e-6)
+    sim = bounded(top)
     sim.add_testbench(bench)
     sim.run()
     got = [[out[k // cp, p] >> (8 * (k % cp)) & 0xFF for k in range(channels)] for p in range(pixels)]

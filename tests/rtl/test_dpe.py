@@ -7,6 +7,7 @@ from amaranth import Module, Signal
 from amaranth.sim import Simulator
 
 from rtl.dpe import DPE, LATENCY, PackedDPE, less_borrow
+from tests.rtl.simulate import bounded
 
 EXTREMES = (
     ([-128] * 9, [-128] * 9, [-128] * 9),  # each product as large as can be
@@ -43,8 +44,7 @@ def simulated(dut, drive, totals):
             await ctx.tick()
             got.append(tuple(ctx.get(total) for total in totals))
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     return got[LATENCY - 1 : LATENCY - 1 + len(given)]

@@ -4,10 +4,13 @@ import random
 from itertools import pairwise
 
 import pytest
-from amaranth.sim import Simulator
 
+from arch_model.accelerator import Accelerator, preset_names
+from arch_model.memories import memories
 from mapper.isa import Command, Memory, Opcode
 from rtl.feed import Feed
+from tests.machines import TINY
+from tests.rtl.simulate import bounded, simulate
 from tests.rtl.streams import pause
 
 
@@ -25,7 +28,7 @@ def loaded(word, cp, c, channel):
 )
 def test_tiles_arrive_in_order(kp, cp, stall, seed, dsp_packing):
     rng = random.Random(seed)
-    dut = Feed(kp=kp, cp=cp, dsp_packing=dsp_packing)
+    dut = Feed(kp=kp, cp=cp, db_words=32 * kp, pb_words=32 * kp, dsp_packing=dsp_packing)
     other = int(dsp_packing and cp > 1)  # the channel of odd rows: the upper filters of pairs
     words = {memory: [rng.getrandbits(72 * cp) for _ in range(32 * kp)] for memory in (Memory.DB, Memory.PB)}
     commands = [
@@ -92,8 +95,7 @@ def test_tiles_arrive_in_order(kp, cp, stall, seed, dsp_packing):
         await ctx.tick().repeat(3)
         assert not ctx.get(dut.busy)
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(put)
     sim.add_testbench(memories, background=True)
     sim.add_testbench(tokens)
@@ -103,3 +105,35 @@ def test_tiles_arrive_in_order(kp, cp, stall, seed, dsp_packing):
     assert sum(given) == sum(c["signal_weights"] for c in commands)
     gaps = [b - a for a, b in pairwise(consumed)]
     assert min(gaps) == kp + 2  # within a command, the rate that docs/hardware.md states
+
+
+LIMIT = TINY.replace(
+    name="limit", array={"kp": 63, "cp": 5}, axi={"data_bits": 32}, buffers={"pb_bytes": 65536 * 63 * 45}
+)
+
+
+@pytest.mark.parametrize("machine", [*map(Accelerator.load, preset_names()), LIMIT], ids=lambda machine: machine.name)
+def test_the_last_slot_is_read_to_its_last_word(machine):
+    """Of both memories, by the widest slot that the machine has and the one that ends there."""
+    depth = {name: memory.depth for name, memory in memories(machine).items()}
+    dut = Feed(kp=machine.kp, cp=1, db_words=depth["db"], pb_words=depth["pb"])
+    seen = []
+
+    async def bench(ctx):
+        for memory, slots in ((Memory.DB, 2 * machine.db_half_tiles), (Memory.PB, machine.pb_tiles)):
+            command = Command(Opcode.PASS, {"memory": memory, "slot": slots - 1, "reps": 1}).encode()
+            ctx.set(dut.command.payload.as_value(), int.from_bytes(command, "little"))
+            ctx.set(dut.command.valid, 1)
+            await ctx.tick().until(dut.command.ready)
+            ctx.set(dut.command.valid, 0)
+            port = dut.pb if memory is Memory.PB else dut.db
+            for _ in range(machine.kp):
+                seen.append((memory, ctx.get(port.addr)))
+                await ctx.tick()
+            ctx.set(dut.consume, 1)
+            await ctx.tick().repeat(3)
+            ctx.set(dut.consume, 0)
+
+    simulate(dut, bench)
+    last = {Memory.DB: depth["db"], Memory.PB: depth["pb"]}
+    assert seen == [(memory, word) for memory in last for word in range(last[memory] - machine.kp, last[memory])]

@@ -2,9 +2,8 @@
 
 import random
 
-from amaranth.sim import Simulator
-
 from rtl.line_buffer import LineBuffer
+from tests.rtl.simulate import bounded
 
 
 def test_every_rotation_and_mask():
@@ -30,7 +29,6 @@ def test_every_rotation_and_mask():
             expected = sum((tap if present >> t & 1 else outside) << 8 * cp * t for t, tap in enumerate(taps))
             assert ctx.get(dut.window) == expected
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()

@@ -56,7 +56,8 @@ def expected_writes(dram, shape, c):
 def load(shape, memory, commands, rng, stall=0.0, token_stall=0.0):
     """Run ``commands``: writes as (cycle, memory, address, lane, word), the events, the tokens' cycles."""
     kp, cp, beat_bytes, max_burst = shape
-    dut = LoadWeights(kp=kp, cp=cp, beat_bytes=beat_bytes, max_burst=max_burst)
+    sizes = {"weight_words": kp << 16, "zsb_entries": 1024}
+    dut = LoadWeights(kp=kp, cp=cp, beat_bytes=beat_bytes, max_burst=max_burst, **sizes)
     writes, taken = [], []
     trace = Trace(
         accept=dut.command.valid & dut.command.ready, give=dut.w_full_give, busy=dut.busy, error=dut.error,
@@ -162,7 +163,7 @@ def test_exact_cycles_of_entries(shape):
 
 
 def test_waits_for_its_token():
-    dut = LoadWeights(kp=4, cp=3, beat_bytes=4, max_burst=16)
+    dut = LoadWeights(kp=4, cp=3, beat_bytes=4, max_burst=16, weight_words=64, zsb_entries=8)
 
     async def bench(ctx):
         ctx.set(dut.command.payload, {"wait_free": 1, "runs": 1, "run_beats": 27})
@@ -221,4 +222,6 @@ def test_broken_command_ends(change):
 )
 def test_refuses(change, message):
     with pytest.raises(ValueError, match=message):
-        LoadWeights(**{"kp": 4, "cp": 3, "beat_bytes": 4, "max_burst": 16, **change})
+        LoadWeights(
+            **{"kp": 4, "cp": 3, "beat_bytes": 4, "max_burst": 16, "weight_words": 64, "zsb_entries": 8, **change}
+        )

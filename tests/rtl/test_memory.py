@@ -3,9 +3,10 @@
 import random
 
 import pytest
-from amaranth.sim import Simulator
+from amaranth import Signal
 
-from rtl.memory import BlockMemory, SplitMemory
+from rtl.memory import BlockMemory, SplitMemory, check_reach
+from tests.rtl.simulate import bounded
 
 
 @pytest.mark.parametrize(("width", "depth", "granularity", "seed"), [(24, 7, 8, 0), (32, 16, 32, 1), (8, 1, 8, 2)])
@@ -37,8 +38,7 @@ def test_it_is_an_array_read_a_cycle_later(width, depth, granularity, seed):
             await ctx.tick()
             assert ctx.get(dut.read_data) == before
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
 
@@ -80,8 +80,7 @@ def test_words_that_follow_each_other_move_together(writes, reads, depth):
             if step >= depth:
                 assert [ctx.get(word) for word in dut.read_data] == model[read : read + reads]
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
 
@@ -89,3 +88,20 @@ def test_words_that_follow_each_other_move_together(writes, reads, depth):
 def test_a_wrong_number_of_words_is_named():
     with pytest.raises(ValueError, match="writes is 3"):
         SplitMemory(8, 16, writes=3)
+
+
+@pytest.mark.parametrize(("bits", "depth"), [(1, 2), (3, 7), (16, 65_536), (17, 65_537), (17, 81_920)])
+def test_an_address_reaches_the_last_word_or_is_refused(bits, depth):
+    check_reach("it", depth, Signal(bits))
+    with pytest.raises(ValueError, match=rf"{bits} bits reaches {1 << bits} words of it, which has {(1 << bits) + 1}"):
+        check_reach("it", (1 << bits) + 1, Signal(bits))
+
+
+@pytest.mark.parametrize("memory", [BlockMemory(8, 300), SplitMemory(8, 300, writes=2), SplitMemory(8, 300, reads=4)])
+def test_a_memory_takes_no_address_that_is_too_narrow(memory):
+    first = (0,) if isinstance(memory, SplitMemory) else ()
+    memory.read_at(Signal(9), "it"), memory.write_at(*first, Signal(9), "it")
+    with pytest.raises(ValueError, match="256 words of it, which has 300"):
+        memory.read_at(Signal(8), "it")
+    with pytest.raises(ValueError, match="256 words of it, which has 300"):
+        memory.write_at(*first, Signal(8), "it")

@@ -1,10 +1,10 @@
 """The repacker: channel k of every K-tile ends in lane k mod CP of group k // CP, and nothing else is touched."""
 
 import pytest
-from amaranth.sim import Simulator
 
 from arch_model.accelerator import Accelerator
 from rtl.repacker import Repacker
+from tests.rtl.simulate import bounded
 
 
 @pytest.mark.parametrize(("kp", "cp"), [(4, 3), (16, 9), (4, 4), (8, 4), (2, 4), (3, 5), (1, 1)])
@@ -40,8 +40,7 @@ def test_k_tiles_become_channel_groups(kp, cp):
         await ctx.tick()
         assert all(ctx.get(dut.write_en[bank]) == 0 for bank in range(nb))
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     expected = {

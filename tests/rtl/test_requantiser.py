@@ -4,13 +4,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arch_model.quant import requantize
 from rtl import requantiser
 from rtl.requantiser import LATENCY, Requantiser, round_shift
+from tests.rtl.simulate import bounded
 
 
 def exact(acc, bias, multiplier, shift, z_out, lo, hi):
@@ -63,8 +63,7 @@ def simulated(rows):
             await ctx.tick()
             got.append(ctx.get(dut.y))
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     return got[LATENCY - 1 : LATENCY - 1 + len(rows)]
@@ -136,8 +135,7 @@ def test_tables_replace_the_clamped_value():
             await ctx.tick()
             got.append(ctx.get(dut.y))
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(bench)
     sim.run()
     clamped = [min(max(value, -100), 127) for value in values]

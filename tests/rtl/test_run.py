@@ -3,10 +3,10 @@
 import random
 
 import pytest
-from amaranth.sim import Simulator
 
 from mapper.isa import Command, Opcode
 from rtl.run import Run
+from tests.rtl.simulate import bounded
 
 
 def random_command(rng):
@@ -113,8 +113,7 @@ def test_addresses_and_marks(stall, seed):
             gaps.append(idle)
             idle = 0
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(put)
     sim.add_testbench(tokens)
     sim.add_testbench(watch)
@@ -192,8 +191,7 @@ def test_depthwise_columns(stall, seed):
             if pixel.valid:
                 pixels.append((len(reads) - 1, pixel.columns, pixel.out_addr))
 
-    sim = Simulator(dut)
-    sim.add_clock(1e-6)
+    sim = bounded(dut)
     sim.add_testbench(put)
     sim.add_testbench(shadow)
     sim.add_testbench(watch)

@@ -110,7 +110,7 @@ def test_bandwidth_is_kept_to_exactly_or_refused(tenths: int, mhz: int) -> None:
     try:
         made = set_knobs(ZCU, {"DRAM": wanted, "CLOCK": mhz * 1_000_000})
     except AcceleratorError as error:
-        assert "DRAM is" in str(error) or "axi" in str(error)
+        assert "DRAM is" in str(error) or "axi" in str(error) or "dram.cycles_per_beat is" in str(error)
     else:
         assert bandwidth_of(made) == pytest.approx(wanted, rel=1e-9)
 
