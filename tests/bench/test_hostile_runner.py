@@ -13,7 +13,7 @@ import fastswitch
 
 MISDEEDS = {
     "ok": lambda: None,
-    "refused": lambda: fastswitch._stop("no such thing; give another", 2),
+    "refused": lambda: (print("fastswitch: no such thing; give another", file=sys.stderr), sys.exit(2)),
     "traceback": lambda: [][0],
     "two lines": lambda: (print("fastswitch: a\nfastswitch: b", file=sys.stderr), sys.exit(2)),
     "silent": lambda: sys.exit(2),
