@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import BinaryIO
 
 from reports.canvas import drawing, new_figure, to_svg
 from reports.colours import BAD, INK, PAPER
@@ -57,7 +57,7 @@ def traffic_svg(queries: Sequence[Query]) -> str:
         return to_svg(figure, "traffic", "DRAM bytes of each query with and without the PB", titles)
 
 
-def save_picture(queries: Sequence[Query], pb_bytes: int, path: Path) -> None:
+def save_picture(queries: Sequence[Query], pb_bytes: int, file: BinaryIO) -> None:
     """Plots 1 and 3 side by side as a PNG of 1400 x 700 pixels on white."""
     width, height = PICTURE_PX
     with drawing("picture", size=11):
@@ -73,4 +73,4 @@ def save_picture(queries: Sequence[Query], pb_bytes: int, path: Path) -> None:
             figure.text(
                 left / width, 1 - 30 / height, title, fontsize=14, va="center", fontweight="bold", color=colour.light
             )
-        figure.savefig(path, format="png", facecolor=PAPER.light, metadata={"Software": None})
+        figure.savefig(file, format="png", facecolor=PAPER.light, metadata={"Software": None})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.errors import FastSwitchError
+from arch_model.files.writing import make_folder, whole_file, write_whole
 from reports.canvas import require_matplotlib
 from reports.figures import prediction_svg, save_picture, timeline_svg, traffic_svg
 from reports.page import page
@@ -36,11 +37,8 @@ def write_page(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], ou
         "traffic": traffic_svg(queries),
     }
     path = out / PAGE_NAME
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(queries, summary, plots), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise FastSwitchError(f"cannot write {path}: {error.strerror}") from None
+    make_folder(out)
+    write_whole(path, page(queries, summary, plots))
     return path
 
 
@@ -51,10 +49,8 @@ def write_picture(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any],
     """
     require_matplotlib()
     queries = _queries(rows, summary)
-    try:
-        save_picture(queries, int(summary["pb_bytes"]), path)
-    except OSError as error:
-        raise FastSwitchError(f"cannot write {path}: {error.strerror}") from None
+    with whole_file(path) as file:
+        save_picture(queries, int(summary["pb_bytes"]), file)
     return path
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import LayerError, MappingError
+from arch_model.files.question import asked, file_digest, machine_facts
+from arch_model.files.result_file import ResultFile
 from arch_model.layer import INPUT, Kind, Layer, LayerRow, read_layer_table
 from arch_model.quant import encode_multiplier, encode_pair
 from arch_model.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
@@ -23,7 +26,6 @@ from mapper.program import Program
 from sim.bench import build
 from sim.bench_build import Memory, build_verilog
 from sim.reference import run_layers as reference
-from sim.results import RowWriter
 from sim.simulators import Simulator
 from sim.tracing import Tracing, file_name, machine
 
@@ -40,10 +42,14 @@ def run_layers(
     best: bool = False,
     netlist: Sequence[Path] = (),
     tracing: Tracing | None = None,
+    force: bool = False,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Row]:
-    """Simulate every row of the table ``layers``; each finished row goes to ``on_row`` and to the file ``csv``.
+    """Simulate every row of the table ``layers``; each goes to ``on_row``, and all to the file ``csv``.
+
+    Finished rows are kept until the file is whole (:class:`arch_model.files.result_file.ResultFile`), and the same call
+    goes on behind them. ``force``: replace a file with other content.
 
     ``netlist``: Verilog files with the accelerator's module ``fastswitch`` and all it needs, instead of its RTL.
     ``best``: each dense layer has the mapping of :func:`mapper.optimise.optimise`, not the compiler's own quick choice.
@@ -54,9 +60,30 @@ def run_layers(
     accelerator, naming it.
     """
     rows = read_layer_table(layers)
-    jobs = [LayerJob(row, accelerator, seed, layers, best) for row in rows]
+    question = asked(
+        "cosim",
+        **machine_facts(accelerator),
+        layers=file_digest(layers),
+        seed=seed,
+        best=best,
+        **({"netlist": [file_digest(file) for file in netlist]} if netlist else {}),
+    )
+    with ResultFile(csv, question, [layers, *netlist], force) as out:
+        jobs = [LayerJob(row, accelerator, seed, layers, best) for row in rows]
+        return _run_jobs(jobs, accelerator, out, simulator, netlist, tracing, on_row, on_stage)
+
+
+def _run_jobs(
+    jobs: Sequence[LayerJob],
+    accelerator: Accelerator,
+    out: ResultFile,
+    simulator: Simulator,
+    netlist: Sequence[Path],
+    tracing: Tracing | None,
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None],
+) -> list[Row]:
     on_stage("building the simulation")
-    facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed}
     memory = Memory.of(accelerator)
     trace = tracing is not None
     if netlist:
@@ -65,11 +92,11 @@ def run_layers(
         built = build(accelerator, simulator, trace=trace)
     done = []
     on_stage("simulating")
-    with RowWriter(csv, facts) as writer, machine(built, tracing) as run:
-        for number, job in enumerate(jobs, 1):
-            name = file_name(str(number).zfill(len(str(len(jobs)))), job.layer.name)
+    with machine(built, tracing) as run:
+
+        def simulate(job: LayerJob, name: str) -> Row:
             outcome = run(name, job.program, *job.tensors())
-            row = {
+            return {
                 **job.row.fields,
                 "predicted_cycles": outcome.predicted.cycles,
                 "simulated_cycles": outcome.result.cycles,
@@ -78,9 +105,14 @@ def run_layers(
                 "utilisation": job.layer.macs / (accelerator.multipliers * outcome.result.cycles),
                 "mismatches": outcome.mismatches,
             }
-            writer.write(row)
+
+        for number, job in enumerate(jobs, 1):
+            name = file_name(str(number).zfill(len(str(len(jobs)))), job.layer.name)
+            key = f"{built.folder.name} {number} {sha256(job.program.encode()).hexdigest()}"
+            row = out.row(key, partial(simulate, job, name))
             on_row(row)
             done.append(row)
+    out.finish()
     return done
 
 

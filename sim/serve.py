@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from arch_model.accelerator import Accelerator
+from arch_model.files.question import argument, asked, file_digest, machine_facts
+from arch_model.files.results_folder import ResultsFolder
 from arch_model.supernet import SubGraph
 from arch_model.weights import load_weights
 from mapper.pinning import candidates
@@ -19,7 +20,6 @@ from mapper.sushi_sched import Policy, SushiSched
 from sim.bench import Bench, build
 from sim.outcome import Outcome
 from sim.queries import ImageQuery, draw_queries
-from sim.results import RowWriter
 from sim.session import Session
 from sim.simulators import Simulator
 
@@ -30,7 +30,34 @@ WINDOW = 4
 CANDIDATES = 6
 """SubGraphs to choose from: of SubNets spread evenly from the smallest to the largest."""
 
+ROWS, TABLE = "queries.jsonl", "queries.csv"
+"""What a stream leaves in its folder: every finished query as soon as it is, then all of them as a table."""
+
+NOT_KEPT = ("image", "pb_layers")
+"""Of a row, what follows from the rest of it."""
+
 Row = dict[str, Any]
+
+
+def stream_question(
+    accelerator: Accelerator,
+    *,
+    queries: int,
+    policy: str,
+    seed: int,
+    weights: Path | None = None,
+    subnets: str | None = None,
+) -> Row:
+    """All that the results of :func:`run_stream` depend on; what it raises, for a weights file that cannot be read."""
+    return asked(
+        "run",
+        **machine_facts(accelerator),
+        seed=seed,
+        policy=policy,
+        queries=queries,
+        weights=file_digest(weights) if weights else "those that ship",
+        subnets=argument(subnets) if subnets else "all",
+    )
 
 
 def run_stream(
@@ -39,7 +66,7 @@ def run_stream(
     queries: int,
     policy: str,
     seed: int,
-    out: Path,
+    results: ResultsFolder,
     simulator: Simulator,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -50,9 +77,11 @@ def run_stream(
 
     ``weights``: a weights file, by default the one that ships; ``subnets``: those to serve with, as
     :meth:`~arch_model.weights.SuperNetWeights.choose` takes them, by default all. ``policy``: ``strict-accuracy`` or
-    ``strict-latency``. Every finished query's row goes to ``on_row`` and, at once, to ``out``/queries.csv.
-    ``on_stage`` is told what long work begins. Raises :class:`~arch_model.errors.FastSwitchError` for weights, an
-    accelerator or a simulator that cannot be used.
+    ``strict-latency``. ``results``: the folder, opened for
+    :func:`stream_question`, with :data:`ROWS` and :data:`TABLE` among its files. Every query's row goes to ``on_row``
+    when it is in the folder; those that are there already are not simulated again. ``on_stage`` is told what long work
+    begins. Raises :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be
+    used.
     """
     held = load_weights(weights)
     session = Session(SPACE, held if subnets is None else held.choose(subnets, seed), accelerator)
@@ -65,20 +94,25 @@ def run_stream(
     scheduler = SushiSched(table, vectors, Policy(policy), WINDOW)
     wishes = draw_queries(table, len(session.weights.images), queries, seed)
 
-    facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed, "policy": policy}
     rows: list[Row] = []
     on_stage("serving")
-    with RowWriter(out / "queries.csv", facts) as writer, Bench(bench_build) as bench:
+    with results.journal(ROWS) as finished, Bench(bench_build) as bench:
         for number, query in enumerate(wishes):
             before = scheduler.column
             chosen, column = scheduler.serve(query.targets)
-            name, cached = table.subnets[chosen], table.subgraphs[column]
-            subgraph = subgraphs[cached]
-            outcome = session.run(bench, name, subgraph, session.image(query.image, name))
-            row = _row(number, query, name, cached, column != before, outcome, session, subgraph)
+            name, subgraph = table.subnets[chosen], subgraphs[table.subgraphs[column]]
+            key = f"{bench_build.folder.name} {number}"  # simulated by this very machine
+            if key in finished:
+                session.pass_over(subgraph)
+            else:
+                outcome = session.run(bench, name, subgraph, session.image(query.image, name))
+                kept = _row(number, query, name, table.subgraphs[column], column != before, outcome, session)
+                finished.add(key, kept)
+            row = {**finished.get(key), **_not_kept(query, session, subgraph)}
             rows.append(row)
-            writer.write({key: value for key, value in row.items() if key not in ("image", "pb_layers")})
             on_row(row)
+    results.write_table(TABLE, ({key: row[key] for key in row if key not in NOT_KEPT} for row in rows))
+    facts = {key: results.question[key] for key in ("version", "accelerator_hash", "seed", "policy")}
     return {**_summary(rows, accelerator), **facts, "accelerator": accelerator.name, "simulator": simulator.describe()}
 
 
@@ -109,12 +143,7 @@ def _row(
     switched: bool,
     outcome: Outcome,
     session: Session,
-    subgraph: SubGraph,
 ) -> Row:
-    pinned = {
-        layer.name: k * c * layer.R * layer.S
-        for layer, (k, c) in zip(session.supernet.layers, subgraph.slices, strict=True)
-    }
     return {
         "query": number,
         "min_accuracy": query.targets.min_accuracy,
@@ -122,7 +151,6 @@ def _row(
         "subnet": name,
         "subnet_accuracy": session.weights.subnets[name].top1,
         "cached_subgraph": cached,
-        "pb_layers": pinned,
         "switched": switched,
         "dram_bytes": sum(outcome.simulated_bytes.values()),
         "predicted_dram_bytes": sum(outcome.program.dram_bytes.values()),
@@ -135,8 +163,15 @@ def _row(
         "label": int(session.weights.labels[query.image]),
         "image_index": query.image,
         "bit_exact": outcome.exact,
-        "image": session.weights.images[query.image],
     }
+
+
+def _not_kept(query: ImageQuery, session: Session, subgraph: SubGraph) -> Row:
+    pinned = {
+        layer.name: k * c * layer.R * layer.S
+        for layer, (k, c) in zip(session.supernet.layers, subgraph.slices, strict=True)
+    }
+    return {"pb_layers": pinned, "image": session.weights.images[query.image]}
 
 
 def _summary(rows: list[Row], accelerator: Accelerator) -> Row:

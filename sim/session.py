@@ -36,6 +36,7 @@ class Session:
         self.subnets: dict[str, SubNet] = {name: self.supernet.subnet(name) for name in weights.subnets}
         self.memory_map = MemoryMap.build(self.supernet, self.subnets.values(), accelerator)
         self.resident = PersistentBuffer.empty(self.supernet)
+        self._on_chip = self.resident
         self._written = False
 
     @cached_property
@@ -69,13 +70,21 @@ class Session:
 
     def run(self, bench: Bench, name: str, subgraph: SubGraph, image: npt.NDArray[np.int8]) -> Outcome:
         """Compile SubNet ``name``, run it on the RTL so that the PB then holds ``subgraph``, compare everything."""
-        subnet = self.subnets[name]
-        target = self.resident
-        if subgraph != target.subgraph:
-            target = target.switch(subgraph, self.supernet, self.accelerator)
+        subnet, target = self.subnets[name], self._after(subgraph)
+        if self._on_chip != self.resident:  # queries were passed over
+            self._run(bench, switch_program(self._on_chip, self.resident, self.memory_map), self.resident, [], {})
         computed = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
         segment = image_segment(self.memory_map, subnet, image)
         return self._run(bench, self.compile(name, target), target, [segment], {INPUT: image, **computed})
+
+    def pass_over(self, subgraph: SubGraph) -> None:
+        """Take a query as done that left ``subgraph`` in the PB; the next one to run brings the PB to that first."""
+        self.resident = self._after(subgraph)
+
+    def _after(self, subgraph: SubGraph) -> PersistentBuffer:
+        if subgraph == self.resident.subgraph:
+            return self.resident
+        return self.resident.switch(subgraph, self.supernet, self.accelerator)
 
     def load(self, bench: Bench, target: PersistentBuffer) -> Outcome:
         """Run the Program that brings ``target`` into the PB and computes nothing."""
@@ -87,7 +96,7 @@ class Session:
         if not self._written:
             segments = [*self.shared_segments, *segments]
         outcome = run_program(bench, program, segments, expected)
-        self._written, self.resident = True, target
+        self._written, self.resident, self._on_chip = True, target, target
         return outcome
 
     def logits(self, outcome: Outcome, name: str) -> npt.NDArray[np.int8]:

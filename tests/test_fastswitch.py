@@ -126,7 +126,7 @@ def test_a_bad_accelerator_is_one_line(
 def test_bad_weights_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     cut, absent = tmp_path / "cut.npz", tmp_path / "absent.npz"
     cut.write_bytes((Path(arch_model.__file__).parent / "data" / "fashion.npz").read_bytes()[:100_000])
-    for path, what in ((cut, "cut off"), (absent, "no such weights file")):
+    for path, what in ((cut, "cut off"), (absent, "No such file")):
         status, _, err = call(capsys, "run", "--weights", path, "--out", tmp_path / "out")
         assert status == 2
         (line,) = err.splitlines()
@@ -202,6 +202,8 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
     serve, stream = ModuleType("sim.serve"), ModuleType("reports.stream")
     serve.run_stream = run_stream  # type: ignore[attr-defined]
+    serve.stream_question = lambda machine, **options: {"command": "run"}  # type: ignore[attr-defined]
+    serve.ROWS, serve.TABLE = "queries.jsonl", "queries.csv"  # type: ignore[attr-defined]
     stream.write_page = write_page  # type: ignore[attr-defined]
     stream.write_picture = lambda rows, summary, path: path  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sim.serve", serve)
@@ -217,10 +219,9 @@ def test_run_passes_its_options(capsys: pytest.CaptureFixture[str], served: dict
     words = ["--queries", "3", "--policy", "strict-latency", "--seed", "7", "--accelerator", "zcu104"]
     status, text, err = call(capsys, "run", *words, "--out", out)
     assert (status, err) == (0, "")
-    got = {name: served[name] for name in ("accelerator", "queries", "policy", "seed", "out")}
-    assert got == {
-        "accelerator": "machine zcu104", "queries": 3, "policy": "strict-latency", "seed": 7, "out": out,
-    }  # fmt: skip
+    got = {name: served[name] for name in ("accelerator", "queries", "policy", "seed")}
+    assert got == {"accelerator": "machine zcu104", "queries": 3, "policy": "strict-latency", "seed": 7}
+    assert served["results"].folder == out
     assert served["page_rows"] == [ROW]
     head, titles, row = text.splitlines()[:3]
     assert "seed 7" in head and "Icarus Verilog 12.0 (PATH)" in head
@@ -252,7 +253,9 @@ def test_interrupt_says_where_the_rows_are(capsys: pytest.CaptureFixture[str], s
     served["then"] = KeyboardInterrupt()
     status, _, err = call(capsys, "run", "--out", served["out_dir"])
     assert status == 130
-    assert err == f"fastswitch: interrupted; 1 finished queries are in {served['out_dir']}\n"
+    assert err == (
+        f"fastswitch: interrupted; 1 finished queries are in {served['out_dir']}, the same command goes on with them\n"
+    )
 
 
 def test_out_that_is_a_file(capsys: pytest.CaptureFixture[str], served: dict[str, Any], tmp_path: Path) -> None:

@@ -90,6 +90,18 @@ def file_digest(path: Source) -> str:
         raise FastSwitchError(f"cannot read {path}: {error.strerror or error}") from None
 
 
+def argument(text: str) -> str:
+    """What a user gave where a file's name is one way to say it: that file by its bytes, anything else as it is.
+
+    >>> argument("fashion-d111-w222,fashion-d222-w444"), argument("10")
+    ('fashion-d111-w222,fashion-d222-w444', '10')
+    """
+    try:
+        return f"a file, {file_digest(text)}" if Path(text).is_file() else text
+    except (OSError, ValueError):  # no file has such a name
+        return text
+
+
 def difference(there: Question, here: Question) -> str | None:
     """The first thing in which two questions differ, with both values; None if they are one.
 

@@ -12,6 +12,7 @@ from reports.columns import COSIM_COLUMNS, WHOLE_COLUMNS
 from reports.commands.options import (
     accelerator_option,
     file_option,
+    force_option,
     out_option,
     seed_option,
     simulator_option,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 )
 @out_option("Of whole SubNets: where finished parts stay, and the table of them.", required=False)
 @trace_option
+@force_option
 @seed_option
 @simulator_option
 def command(
@@ -59,6 +61,7 @@ def command(
     parts: int,
     out: Path | None,
     trace: Path | None,
+    force: bool,
     seed: int,
     simulator: str | None,
 ) -> int:
@@ -71,7 +74,6 @@ def command(
     model said they would do.
     """
     from arch_model.accelerator import Accelerator
-    from sim.results import make_folder
     from sim.simulators import find_simulator, find_waveform_simulator
 
     whole = layers is None
@@ -92,11 +94,10 @@ def command(
             on_row(row)
 
         common: dict[str, Any] = {"seed": seed, "simulator": tool, "on_row": count, "on_stage": on_stage}
-        common["tracing"] = tracing
+        common |= {"tracing": tracing, "force": force}
         if layers is not None and csv_out is not None:
             from sim.cosim import run_layers
 
-            make_folder(csv_out.parent)
             run_layers(machine, layers, csv_out, best=best, **common)
         elif subnets is not None and out is not None:
             from arch_model.spaces import choose_subnets

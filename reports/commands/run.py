@@ -12,6 +12,7 @@ from reports.columns import RUN_COLUMNS
 from reports.commands.interrupt import Interrupted
 from reports.commands.options import (
     accelerator_option,
+    force_option,
     json_option,
     out_option,
     report_option,
@@ -21,6 +22,7 @@ from reports.commands.options import (
 )
 from reports.terminal import show_summary, shown, to_json
 
+PICTURE, PAGE_NAME = "stream.png", "stream.html"
 POLICIES = ("strict-accuracy", "strict-latency")
 
 
@@ -47,6 +49,7 @@ POLICIES = ("strict-accuracy", "strict-latency")
 )
 @subnets_option("The SubNets of fashion to serve with; without it all that have weights.")
 @report_option
+@force_option
 @json_option
 @simulator_option
 def command(
@@ -59,54 +62,49 @@ def command(
     subnets: str | None,
     report: bool,
     as_json: bool,
+    force: bool,
     simulator: str | None,
 ) -> int:
     """Serve a stream of queries on the accelerator's RTL and compare it with model and reference.
 
+    Queries are on disk as they come. Killed at any moment and started again, it goes on and repeats none of them.
     With --json one JSON object a query, then one with the summary.
     """
     from arch_model.accelerator import Accelerator
+    from arch_model.files.results_folder import ResultsFolder
     from reports.canvas import require_matplotlib
-    from sim.results import make_folder
     from sim.simulators import find_simulator
 
     if report:
         require_matplotlib()  # before the work whose page it draws
     tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
-    make_folder(out)
-    from sim.serve import run_stream
+    from sim.serve import ROWS, TABLE, run_stream, stream_question
 
+    asked: dict[str, Any] = {"queries": queries, "policy": policy, "seed": seed, "weights": weights, "subnets": subnets}
+    question = stream_question(machine, **asked)
     rows: list[dict[str, Any]] = []
-    if not as_json:
-        click.echo(f"accelerator {accelerator}, {policy}, seed {seed}, {tool.describe()}")
-    with shown(queries, None if as_json else RUN_COLUMNS) as (on_row, on_stage):
+    inputs = [accelerator, weights, subnets]
+    with ResultsFolder(out, question, [ROWS, TABLE, PICTURE, PAGE_NAME], inputs, force, [TABLE]) as results:
+        if not as_json:
+            click.echo(f"accelerator {accelerator}, {policy}, seed {seed}, {tool.describe()}")
+        with shown(queries, None if as_json else RUN_COLUMNS) as (on_row, on_stage):
 
-        def keep(row: dict[str, Any]) -> None:
-            rows.append(row)
-            on_row(row)
+            def keep(row: dict[str, Any]) -> None:
+                rows.append(row)
+                on_row(row)
 
-        try:
-            summary = run_stream(
-                machine,
-                queries=queries,
-                policy=policy,
-                seed=seed,
-                out=out,
-                simulator=tool,
-                weights=weights,
-                subnets=subnets,
-                on_row=keep,
-                on_stage=on_stage,
-            )
-        except KeyboardInterrupt:
-            raise Interrupted(f"; {len(rows)} finished queries are in {out}") from None
-    if report:
-        from reports.stream import write_page, write_picture
+            try:
+                summary = run_stream(machine, results=results, simulator=tool, on_row=keep, on_stage=on_stage, **asked)
+            except KeyboardInterrupt:
+                where = f"; {len(rows)} finished queries are in {out}, the same command goes on with them"
+                raise Interrupted(where) from None
+        if report:
+            from reports.stream import write_page, write_picture
 
-        words = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
-        words += f" --subnets {shlex.quote(subnets)}" if subnets else ""
-        write_picture(rows, summary, out / "stream.png")
-        summary = {**summary, "page": write_page(rows, {**summary, "command": words}, out)}
+            words = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
+            words += f" --subnets {shlex.quote(subnets)}" if subnets else ""
+            write_picture(rows, summary, out / PICTURE)
+            summary = {**summary, "page": write_page(rows, {**summary, "command": words}, out)}
     if as_json:
         click.echo(to_json(summary))
     else:

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from arch_model.accelerator import Accelerator
-from arch_model.errors import LayerError
+from arch_model.errors import FastSwitchError, LayerError
+from arch_model.files.question import read_question
 from arch_model.layer import COLUMNS
 from sim.cosim import run_layers
 from sim.simulators import find_simulator
@@ -23,9 +24,8 @@ def cosim(tmp_path: Path, rows, **options):
     table = tmp_path / "layers.csv"
     table.write_text("\n".join([HEADER, *rows]) + "\n")
     seen = []
-    run_layers(
-        TINY, table, tmp_path / "out.csv", simulator=find_simulator(), on_row=seen.append, **{"seed": 1, **options}
-    )
+    options = {"seed": 1, "on_row": seen.append, **options}
+    run_layers(TINY, table, tmp_path / "out.csv", simulator=find_simulator(), **options)
     return seen
 
 
@@ -38,15 +38,49 @@ def test_rows_come_back_with_what_was_predicted_and_simulated(tmp_path):
     assert (out.predicted_dram_bytes == out.simulated_dram_bytes).all()
     assert out.predicted_cycles.tolist() == out.simulated_cycles.tolist()
     assert (out.utilisation - out.macs / (108 * out.simulated_cycles)).abs().max() < 1e-9
-    header = (tmp_path / "out.csv").read_text().splitlines()[:3]
-    assert header[1:] == [f"# accelerator: {TINY.hash()}", "# seed: 1"]
+    question = read_question(tmp_path / "out.csv")
+    assert question["accelerator"] == "tiny" and question["accelerator_hash"] == TINY.hash()
+    assert question["command"] == "cosim" and question["seed"] == "1" and question["best"] == "false"
 
 
 def test_the_best_mappings_run_too_and_are_no_slower(tmp_path):
-    quick, best = cosim(tmp_path, ROWS), cosim(tmp_path, ROWS, best=True)
+    quick = cosim(tmp_path, ROWS)
+    with pytest.raises(FastSwitchError, match="best is false there and true here"):
+        cosim(tmp_path, ROWS, best=True)
+    best = cosim(tmp_path, ROWS, best=True, force=True)
     for one, other in zip(quick, best, strict=True):
         assert other["mismatches"] == 0
         assert other["predicted_cycles"] == other["simulated_cycles"] < one["simulated_cycles"]
+
+
+def test_an_interrupted_table_goes_on_where_it_was(tmp_path):
+    rows = [*ROWS, ROWS[0].replace("one", '"#1, ""one"""')]
+    whole = cosim(tmp_path, rows)
+    done = (tmp_path / "out.csv").read_bytes()
+    (tmp_path / "out.csv").unlink()
+    seen = []
+
+    def stop(row):
+        seen.append(row)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cosim(tmp_path, rows, on_row=stop)
+    assert not (tmp_path / "out.csv").exists() and len((tmp_path / "out.csv.part").read_text().splitlines()) == 3
+    with pytest.raises(FastSwitchError, match="seed is 1 there and 2 here"):
+        cosim(tmp_path, rows, seed=2)
+    assert cosim(tmp_path, rows) == whole
+    assert (tmp_path / "out.csv").read_bytes() == done and not (tmp_path / "out.csv.part").exists()
+
+
+def test_the_table_itself_is_no_place_for_the_rows(tmp_path):
+    table = tmp_path / "layers.csv"
+    table.write_text("\n".join([HEADER, *ROWS]) + "\n")
+    (tmp_path / "out.csv").symlink_to("layers.csv")
+    with pytest.raises(FastSwitchError, match=r"out.csv is also the input .*layers.csv"):
+        cosim(tmp_path, ROWS, force=True)
+    assert table.read_text() == "\n".join([HEADER, *ROWS]) + "\n"
 
 
 def test_passes_shorter_than_their_commands_take_to_read_are_predicted_too(tmp_path):

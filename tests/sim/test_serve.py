@@ -10,18 +10,24 @@ import pandas as pd
 import pytest
 
 from arch_model.accelerator import Accelerator
-from sim.serve import run_stream
+from arch_model.files.results_folder import ResultsFolder
+from sim.serve import ROWS, TABLE, run_stream, stream_question
 from sim.simulators import find_simulator
 
 TINY = Accelerator.load("tiny")
 FEW = ("fashion-d111-w222", "fashion-d121-w422", "fashion-d221-w332", "fashion-d212-w334", "fashion-d222-w444")
 
 
+def stream_to(folder, on_row, **options):
+    with ResultsFolder(folder, stream_question(TINY, **options), [ROWS, TABLE]) as results:
+        return run_stream(TINY, results=results, simulator=find_simulator(), on_row=on_row, **options)
+
+
 @pytest.mark.parametrize(("policy", "subnets"), [("strict-accuracy", None), ("strict-latency", ",".join(FEW))])
 def test_a_stream(tmp_path, policy, subnets):
     rows = []
-    options = {"policy": policy, "subnets": subnets, "seed": 5, "out": tmp_path, "simulator": find_simulator()}
-    summary = run_stream(TINY, queries=6, **options, on_row=rows.append)
+    options = {"queries": 6, "policy": policy, "subnets": subnets, "seed": 5}
+    summary = stream_to(tmp_path, rows.append, **options)
     assert [row["query"] for row in rows] == list(range(6))
     assert all(row["bit_exact"] for row in rows) and summary["bit_exact"]
     assert all(row["dram_bytes"] == row["predicted_dram_bytes"] for row in rows)
@@ -42,6 +48,31 @@ def test_a_stream(tmp_path, policy, subnets):
     table = pd.read_csv(tmp_path / "queries.csv", comment="#")
     assert table["simulated_cycles"].tolist() == [row["simulated_cycles"] for row in rows]
 
+    # Interrupted before, at and after the switch of the PB, then gone on with: the same rows, and none of them twice.
+    for stop in (1, 4, 5):
+        folder, again = tmp_path / str(stop), []
+        with pytest.raises(KeyboardInterrupt):
+            stream_to(folder, interrupting(stop), **options)
+        assert not (folder / TABLE).exists()
+        before = (folder / ROWS).read_bytes()
+        assert stream_to(folder, again.append, **options) == summary
+        assert (folder / ROWS).read_bytes().startswith(before)
+        for name in (ROWS, TABLE, "question.json"):
+            assert (folder / name).read_bytes() == (tmp_path / name).read_bytes()
+        assert all(np.array_equal(one.pop("image"), other["image"]) for one, other in zip(again, rows, strict=True))
+        assert again == [{key: row[key] for key in row if key != "image"} for row in rows]
+
+
+def interrupting(stop):
+    rows = []
+
+    def on_row(row):
+        rows.append(row)
+        if len(rows) == stop:
+            raise KeyboardInterrupt
+
+    return on_row
+
 
 def test_an_interrupted_stream_keeps_what_is_finished(tmp_path):
     options = ["--queries", "400", "--subnets", f"{FEW[0]},{FEW[1]}", "--json", "--out", str(tmp_path)]
@@ -52,6 +83,7 @@ def test_an_interrupted_stream_keeps_what_is_finished(tmp_path):
         rest, error = run.communicate(timeout=60)
         assert run.returncode == 130
     finished = len(seen) + len(rest.splitlines())
-    assert error.splitlines()[-1] == f"fastswitch: interrupted; {finished} finished queries are in {tmp_path}"
-    table = pd.read_csv(tmp_path / "queries.csv", comment="#")
-    assert len(table) == finished and table["subnet"].tolist()[:3] == [row["subnet"] for row in seen]
+    said = f"fastswitch: interrupted; {finished} finished queries are in {tmp_path}, the same command goes on with them"
+    assert error.splitlines()[-1] == said
+    kept = [json.loads(line)["value"] for line in (tmp_path / "queries.jsonl").read_text().splitlines()[1:]]
+    assert len(kept) == finished and [row["subnet"] for row in kept[:3]] == [row["subnet"] for row in seen]
