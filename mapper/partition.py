@@ -17,6 +17,7 @@ from arch_model.errors import AnalogError
 from arch_model.files.json_file import parse_json
 from arch_model.files.text import read_text
 from arch_model.files.wanted import Wanted, one_line
+from arch_model.files.writing import write_whole
 from arch_model.layer import Layer
 
 FORMAT = "fastswitch-partition-1"
@@ -107,16 +108,18 @@ class Partition:
             ) from None
 
     def write(self, path: Path) -> None:
-        """Write :meth:`to_json` to a file."""
-        try:
-            path.write_text(self.to_json() + "\n")
-        except OSError as error:
-            raise AnalogError(f"cannot write {path}: {error.strerror}") from None
+        """Write :meth:`to_json` to a file, whole or not at all."""
+        write_whole(path, self.to_json() + "\n")
+
+    @staticmethod
+    def place(path: Path) -> Path:
+        """The file that :meth:`read` reads."""
+        return path / PARTITION if path.is_dir() else path
 
     @classmethod
     def read(cls, path: Path) -> Partition:
         """Read a file that :meth:`write` wrote, or the one in the folder of ``fastswitch partition``."""
-        path = path / PARTITION if path.is_dir() else path
+        path = cls.place(path)
         wanted = Wanted(f"partition {path}", "a file of fastswitch partition", AnalogError)
         return cls.from_json(read_text(path, wanted), str(path))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from reports.canvas import drawing, new_figure, to_svg
 from reports.colours import PAPER
 from reports.stylesheet import stylesheet
 from sim.noise.hybrid_cost import PUBLISHED
-from sim.noise.sheet import read_facts as read_file_facts
-from sim.noise.sheet import read_rows
+from sim.noise.tables import read_facts as read_file_facts
+from sim.noise.tables import read_rows
+from sim.noise.whole_study import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,16 +71,26 @@ MORE = {
 """Tables of ``tables.md`` that the page shows as pictures."""
 
 
+PAGE, TABLES = "index.html", "tables.md"
+
+
+def report_files() -> list[str]:
+    """Every file that :func:`write_report` may write."""
+    return [*(f"{name}.png" for name in NEEDS), TABLES, PAGE]
+
+
 def read_tables(folder: Path) -> Tables:
     """The rows of every table that the study has written so far."""
-    return {path.stem: read_rows(path) for path in sorted(folder.glob("*.csv"))}
+    return {path.stem: read_rows(path) for path in _tables_in(folder)}
 
 
 def read_facts(folder: Path) -> dict[str, str]:
     """What the tables begin with."""
-    for path in sorted(folder.glob("*.csv")):
-        return read_file_facts(path)
-    return {}
+    return next((read_file_facts(path) for path in _tables_in(folder)), {})
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return [path for path in (folder / f"{name}.csv" for name in sorted(NAMES)) if path.exists()]
 
 
 def figures(tables: Tables, sigma: str) -> dict[str, tuple[Draw, int, int]]:
@@ -107,10 +119,11 @@ def figures(tables: Tables, sigma: str) -> dict[str, tuple[Draw, int, int]]:
     return made
 
 
-def write_report(folder: Path) -> Path:
-    """Draw every picture that the tables in ``folder`` allow, as PNG, and write two pages.
+def write_report(folder: Path, write: Callable[[str, bytes], None]) -> Path:
+    """Draw every picture that the tables in ``folder`` allow, as PNG, and write two pages; return the first's path.
 
-    ``index.html`` has the pictures and the tables; ``tables.md`` the tables alone, in Markdown.
+    ``index.html`` has the pictures and the tables; ``tables.md`` the tables alone, in Markdown. ``write`` takes a
+    file's name and its bytes.
     """
     tables, facts = read_tables(folder), read_facts(folder)
     svgs: dict[str, str] = {}
@@ -119,13 +132,12 @@ def write_report(folder: Path) -> Path:
             figure = new_figure(width, height)
             draw(figure)
             svgs[name] = to_svg(figure, name, TEXTS[name][0])
-            figure.savefig(
-                folder / f"{name}.png", format="png", facecolor=PAPER.light, dpi=144, metadata={"Software": None}
-            )
-    (folder / "tables.md").write_text(markdown(tables, facts), encoding="utf-8")
-    path = folder / "index.html"
-    path.write_text(page(tables, facts, svgs), encoding="utf-8")
-    return path
+            png = BytesIO()
+            figure.savefig(png, format="png", facecolor=PAPER.light, dpi=144, metadata={"Software": None})
+            write(f"{name}.png", png.getvalue())
+    write(TABLES, markdown(tables, facts).encode())
+    write(PAGE, page(tables, facts, svgs).encode())
+    return folder / PAGE
 
 
 def page(tables: Tables, facts: Mapping[str, str], svgs: Mapping[str, str]) -> str:

@@ -10,7 +10,14 @@ import click
 
 from reports.columns import STUDY_COLUMNS
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import accelerator_option, file_option, out_option, report_option, seed_option
+from reports.commands.options import (
+    accelerator_option,
+    file_option,
+    force_option,
+    out_option,
+    report_option,
+    seed_option,
+)
 from reports.terminal import shown
 
 
@@ -41,29 +48,32 @@ from reports.terminal import shown
 @click.option("--part", "parts", multiple=True, metavar="NAME", help="This part only; may be given again.")
 @click.option("--jobs", type=int, metavar="N", help="Processes, no matter for the results; without it one a core.")
 @file_option("--weights", "FILE.npz", "The weights; without it those that ship.")
-def command(out: Path, report: bool, family: int, **options: Any) -> None:
+@force_option
+def command(out: Path, report: bool, family: int, force: bool, **options: Any) -> None:
     """Study one SubNet and its family: collapse, recovery, the shared SubGraph, cost. docs/harmonica.md explains it."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
     from reports.canvas import require_matplotlib
-    from sim.results import make_folder
 
     if report:
         require_matplotlib()  # before the work that it draws
-    make_folder(out)
     from arch_model.accelerator import Accelerator
-    from reports.harmonica import write_report
-    from sim.noise.whole_study import open_lab, run_study, study_parts
+    from arch_model.files.results_folder import ResultsFolder
+    from reports.harmonica import report_files, write_report
+    from sim.noise.whole_study import open_lab, run_study, study_files, study_parts
 
-    names = options.pop("parts")
-    machine = Accelerator.load(options.pop("accelerator"))
-    with open_lab(out, accelerator=machine, subnets=family, **options) as lab:
+    names, chosen = options.pop("parts"), options.pop("accelerator")
+    with open_lab(out, accelerator=Accelerator.load(chosen), subnets=family, **options) as lab:
         total = sum(len(part.points(lab)) for part in study_parts(lab, names))
-        with shown(total, STUDY_COLUMNS) as (on_row, on_stage):
+        files, inputs = [*study_files(), *report_files()], [options["weights"], chosen]
+        with (
+            ResultsFolder(out, lab.facts(), files, inputs, force) as results,
+            shown(total, STUDY_COLUMNS) as (on_row, on_stage),
+        ):
             try:
-                run_study(lab, names, lambda part, row: on_row({"part": part, **row}), on_stage)
+                run_study(lab, results, names, lambda part, row: on_row({"part": part, **row}), on_stage)
             except KeyboardInterrupt:
                 raise Interrupted(f"; finished rows are in {out}, the same command goes on with them") from None
             if report:
                 on_stage("pictures and page")
-                page = write_report(out)
+                page = write_report(out, results.write)
     click.echo(f"page {page}" if report else f"tables {out}")

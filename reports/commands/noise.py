@@ -10,7 +10,7 @@ import click
 from reports.columns import NOISE_COLUMNS
 from reports.commands.analog import analog_options, question_of
 from reports.commands.interrupt import Interrupted
-from reports.commands.options import file_option, json_option
+from reports.commands.options import file_option, force_option, json_option
 from reports.terminal import show_summary, shown, to_json
 
 
@@ -25,16 +25,17 @@ from reports.terminal import show_summary, shown, to_json
     metavar="DIR|FILE.json",
     help="What stays digital, from fastswitch partition; without it nothing.",
 )
-@file_option("--csv", "OUT.csv", "Where to write the trials.")
+@file_option("--csv", "OUT.csv", "Where to write the trials; finished ones are kept beside it until it is whole.")
 @json_option
-def command(partition: Path | None, csv_out: Path | None, as_json: bool, **options: Any) -> None:
-    """Draw chips, run test images on each and report accuracy. docs/harmonica.md says what every option means."""
+@force_option
+def command(partition: Path | None, csv_out: Path | None, as_json: bool, force: bool, **options: Any) -> None:
+    """Draw chips, run test images on each and report accuracy. docs/harmonica.md says what every option means.
+
+    Started again with the same options after an interruption, it goes on behind the trials that are finished.
+    """
     question = question_of(options)
     from sim.noise.study import run_noise
-    from sim.results import make_folder
 
-    if csv_out is not None:
-        make_folder(csv_out.parent)
     done = 0
     with shown(question.trials, None if as_json else NOISE_COLUMNS) as (on_row, on_stage):
 
@@ -45,10 +46,12 @@ def command(partition: Path | None, csv_out: Path | None, as_json: bool, **optio
                 on_row(vars(trial))
 
         try:
-            summary = run_noise(question, partition=partition, csv=csv_out, on_trial=count, on_stage=on_stage)
+            summary = run_noise(
+                question, partition=partition, csv=csv_out, force=force, on_trial=count, on_stage=on_stage
+            )
         except KeyboardInterrupt:
-            where = "" if csv_out is None else f"; {done} finished trials are in {csv_out}"
-            raise Interrupted(where) from None
+            where = f"; {done} finished trials are beside {csv_out}, the same command goes on with them"
+            raise Interrupted("" if csv_out is None else where) from None
     if as_json:
         click.echo(to_json(summary))
     else:

@@ -9,7 +9,8 @@ import click
 
 from reports.columns import PARTITION_COLUMNS
 from reports.commands.analog import analog_options, question_of
-from reports.commands.options import json_option, out_option
+from reports.commands.interrupt import Interrupted
+from reports.commands.options import force_option, json_option, out_option
 from reports.terminal import show_summary, shown, to_json
 
 
@@ -28,25 +29,36 @@ from reports.terminal import show_summary, shown, to_json
     show_default=True,
     help="What becomes digital first; weights are single ones.",
 )
-@out_option("Folder for the split, partition.json.")
+@out_option("Folder for the split, partition.json, and for the trials that are finished.")
 @json_option
-def command(max_loss: float, ranking: str, out: Path, as_json: bool, **options: Any) -> None:
-    """Find the smallest digital part of a SubNet that keeps its accuracy, and write it as JSON."""
-    question = question_of(options)
-    from mapper.partition import PARTITION, Ranking
-    from sim.noise.study import run_partition
-    from sim.results import make_folder
+@force_option
+def command(max_loss: float, ranking: str, out: Path, as_json: bool, force: bool, **options: Any) -> None:
+    """Find the smallest digital part of a SubNet that keeps its accuracy, and write it as JSON.
 
-    make_folder(out)
+    Started again with the same options after an interruption, it goes on behind the trials that are finished.
+    """
+    question = question_of(options)
+    from mapper.partition import Ranking
+    from sim.noise.study import run_partition
+
     with shown(None, None if as_json else PARTITION_COLUMNS) as (on_row, on_stage):
 
         def show(fraction: float, loss: float) -> None:
             if not as_json:
                 on_row({"fraction": fraction, "loss": loss})
 
-        summary = run_partition(
-            question, ranking=Ranking(ranking), max_loss=max_loss, out=out / PARTITION, on_try=show, on_stage=on_stage
-        )
+        try:
+            summary = run_partition(
+                question,
+                ranking=Ranking(ranking),
+                max_loss=max_loss,
+                out=out,
+                force=force,
+                on_try=show,
+                on_stage=on_stage,
+            )
+        except KeyboardInterrupt:
+            raise Interrupted(f"; finished trials are in {out}, the same command goes on with them") from None
     if as_json:
         click.echo(to_json(summary))
     else:

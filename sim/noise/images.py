@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -26,6 +28,14 @@ class LabelledImages:
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
     source: str
+
+    @cached_property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits of all pixels and labels."""
+        whole = sha256(repr((self.images.shape, self.images.dtype.str)).encode())
+        for array in (self.images, self.labels):
+            whole.update(array.tobytes())
+        return whole.hexdigest()[:12]
 
     def first(self, count: int) -> LabelledImages:
         """The first ``count``; :class:`~arch_model.errors.AnalogError` if there are fewer, or ``count`` is below 1."""

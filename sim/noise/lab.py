@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from arch_model.accelerator import Accelerator
 from arch_model.analog import Crossbar, Variation
 from arch_model.errors import AnalogError
+from arch_model.files.question import asked, digest, machine_facts
 from arch_model.weights import SuperNetWeights
 from mapper.partition import Partition, RankedUnits, Ranking
 from sim.noise.gradients import Sensitivity, sensitivity
@@ -20,6 +20,7 @@ from sim.noise.images import LabelledImages, find_ranking_images, find_test_imag
 from sim.noise.monte_carlo import NoiseResult, Runner
 from sim.noise.network import Network
 from sim.noise.search import needs_gradients, rank_network
+from sim.noise.tables import Row
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Lab:
         self.network = Network.of_subnet(subnet, weights)
         self.strongest = Variation.parse(f"lognormal:{sigma:g}")
         self.images = find_test_images(weights, self.effort.images)
+        self.rows: dict[str, list[Row]] = {}
+        """Of each part, those that are there by now."""
         self._runners: dict[int, Runner] = {}
 
     def close(self, kill: bool = False) -> None:
@@ -78,18 +81,21 @@ class Lab:
         self.close(kill=kind is not None)
 
     def facts(self) -> dict[str, Any]:
-        """What a table of the study begins with."""
-        return {
-            "version": version("fastswitch"),
-            "subnet": self.network.name,
-            "network_hash": self.network.hash,
-            "sigma": self.sigma,
-            "max_loss_points": self.max_loss,
-            "seed": self.seed,
-            "images": self.effort.images,
-            "images_from": self.images.source,
-            "trials": self.effort.trials,
-        }
+        """All that the study's tables depend on; which of its parts are run is not among it."""
+        return asked(
+            "hybrid",
+            subnet=self.network.name,
+            network_hash=self.network.hash,
+            family_hash=digest([Network.of_subnet(name, self.weights).hash for name in self.weights.subnets]),
+            sigma=self.sigma,
+            max_loss_points=self.max_loss,
+            seed=self.seed,
+            **asdict(self.effort),
+            images_from=self.images.source,
+            images_hash=self.full_images.hash,
+            ranked_on=self.rank_on.source,
+            **machine_facts(self.accelerator),
+        )
 
     @property
     def runner(self) -> Runner:
@@ -151,11 +157,20 @@ class Lab:
 
     def split_path(self, encoding: str, adc_bits: int | None) -> Path:
         """Where the smallest partition for an encoding and its ADCs is kept."""
-        return self.folder / f"split-{encoding}-{'ideal' if adc_bits is None else adc_bits}.json"
+        return self.folder / split_name(encoding, adc_bits)
 
     def split(self, encoding: str, adc_bits: int | None) -> Partition:
         """The smallest partition that the study has found; AnalogError if that part has not run."""
         return Partition.read(self.split_path(encoding, adc_bits))
+
+
+def split_name(encoding: str, adc_bits: int | None) -> str:
+    """The name of a partition's file.
+
+    >>> split_name("offset", None)
+    'split-offset-ideal.json'
+    """
+    return f"split-{encoding}-{'ideal' if adc_bits is None else adc_bits}.json"
 
 
 def figures(result: NoiseResult, prefix: str = "") -> Mapping[str, Any]:

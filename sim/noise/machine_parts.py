@@ -15,6 +15,7 @@ from arch_model.analog import Conversion, Crossbar, Encoding
 from arch_model.errors import AnalogError
 from arch_model.files.json_file import read_json
 from arch_model.files.wanted import Wanted
+from arch_model.files.writing import write_whole
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from mapper.digital_half import DigitalHalf
@@ -29,13 +30,16 @@ from sim.noise.monte_carlo import Runner
 from sim.noise.network import Network
 from sim.noise.parts import BEST, Part, heat_points
 from sim.noise.shared import rank_shared, smallest_shared
-from sim.noise.sheet import Row
+from sim.noise.tables import Row
 
 HYBRID = Crossbar(encoding=Encoding.DIFFERENTIAL, weight_bits=6, adc_bits=6)
 """The hybrid's crossbars: six-bit weights and ADCs."""
 
 SLICED = Crossbar(encoding=Encoding.DIFFERENTIAL, weight_bits=6, adc_bits=6, conversion=Conversion.SLICE)
 """The same as ISAAC's hardware has it, each slice converted: what is priced, and checked bit-serially."""
+
+SHARED = "shared.json"
+"""The file of the digital channels that all SubNets share."""
 
 ASIC_HZ = 400_000_000
 BINS = 64
@@ -68,7 +72,7 @@ class Family:
     @property
     def path(self) -> Path:
         """Where the shared channels are kept."""
-        return self.lab.folder / "shared.json"
+        return self.lab.folder / SHARED
 
     def find(self) -> tuple[DigitalHalf, float]:
         """Search for the shared channels, with the smallest, the middle and the largest SubNet as judges."""
@@ -90,7 +94,7 @@ class Family:
             seed=self.lab.seed,
             resolution=self.lab.effort.resolution,
         )
-        self.path.write_text(json.dumps({"fraction": fraction, "channels": half.channels}) + "\n")
+        write_whole(self.path, json.dumps({"fraction": fraction, "channels": half.channels}) + "\n")
         return half, fraction
 
     @cached_property

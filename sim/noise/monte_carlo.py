@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import version
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,16 @@ class NoiseResult:
         return pd.DataFrame([vars(t) for t in self.trials])
 
 
+class Kept(Protocol):
+    """Finished pieces of work by key, such as a :class:`~arch_model.files.journal.Journal`."""
+
+    def get(self, key: str) -> Any:
+        """The piece of that key, or None."""
+
+    def add(self, key: str, value: Any) -> None:
+        """Keep a piece."""
+
+
 class Runner:
     """Runs trials in this process (``jobs`` 1) or in others, which keep the images. Close it, or use ``with``."""
 
@@ -139,8 +150,12 @@ class Runner:
         engine: EngineName = EngineName.AUTO,
         on_trial: Callable[[Trial], None] = lambda trial: None,
         is_enough: Callable[[float, Sequence[float]], bool] = lambda clean, accuracies: False,
+        kept: Kept | None = None,
+        key: str = "",
     ) -> NoiseResult:
         """Evaluate ``trials`` chips, fewer if ``is_enough`` says so of the clean accuracy and those so far, in order.
+
+        Trials go to ``kept``, whose keys begin with ``key``, as they finish; what is there is not computed again.
 
         Raises :class:`~arch_model.errors.AnalogError` for numbers that make no sense.
         """
@@ -155,8 +170,11 @@ class Runner:
         clean, clean_seconds = self._clean_accuracy(hybrid.network)
         intended = accuracy(hybrid.network, _CLASSES[engine](hybrid, variation, None, adcs), self.images)
         done = []
-        for trial in self._trials(hybrid, variation, engine, adcs, seed, trials):
+        known = {} if kept is None else _known(kept, key, trials)
+        for trial in self._trials(hybrid, variation, engine, adcs, seed, trials, known):
             done.append(trial)
+            if kept is not None and trial.trial not in known:
+                kept.add(f"{key}{trial.trial}", {"accuracy": trial.accuracy, "seconds": trial.seconds})
             on_trial(trial)
             if is_enough(clean, [t.accuracy for t in done]):
                 break
@@ -171,14 +189,31 @@ class Runner:
         return self._clean[network.hash]
 
     def _trials(
-        self, hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, seed: int, trials: int
+        self,
+        hybrid: Hybrid,
+        variation: Variation,
+        engine: EngineName,
+        adcs: Adcs,
+        seed: int,
+        trials: int,
+        known: Mapping[int, Trial],
     ) -> Iterator[Trial]:
+        """All trials in order, those that are not known computed."""
+        tasks = [(hybrid, variation, engine, adcs, Chip(seed, trial)) for trial in range(trials) if trial not in known]
+        made: Generator[Trial, None, None]
         if self._workers is None:
+            made = (run_trial(*task, self.images) for task in tasks)
+        else:
+            made = self._workers.map(_run_kept, tasks)
+        with closing(made):
             for trial in range(trials):
-                yield run_trial(hybrid, variation, engine, adcs, Chip(seed, trial), self.images)
-            return
-        tasks = [(hybrid, variation, engine, adcs, Chip(seed, trial)) for trial in range(trials)]
-        yield from self._workers.map(_run_kept, tasks)
+                yield known[trial] if trial in known else next(made)
+
+
+def _known(kept: Kept, key: str, trials: int) -> dict[int, Trial]:
+    """The finished trials."""
+    found = {trial: kept.get(f"{key}{trial}") for trial in range(trials)}
+    return {trial: Trial(trial, piece["accuracy"], piece["seconds"]) for trial, piece in found.items() if piece}
 
 
 def run_trial(

@@ -9,7 +9,7 @@ from arch_model.analog import Crossbar, Encoding, Variation
 from mapper.partition import Partition, RankedUnits, Ranking, partition_bytes
 from sim.noise.lab import Lab, figures
 from sim.noise.search import smallest_fraction
-from sim.noise.sheet import Row, read_rows
+from sim.noise.tables import Row
 
 BEST = Ranking.FISHER_PER_BYTE
 ADC_BITS = (None, 6, 4)
@@ -52,11 +52,10 @@ def _twin(lab: Lab, part: str, point: Row) -> Row:
 
     Both then are one signed weight a pair of cells, drawn from the same random numbers.
     """
-    path = lab.folder / f"{part}.csv"
-    if point["encoding"] != Encoding.SIGN_MAGNITUDE or not path.exists():
+    if point["encoding"] != Encoding.SIGN_MAGNITUDE:
         return {}
     other = point | {"encoding": str(Encoding.DIFFERENTIAL)}
-    rows = [row for row in read_rows(path) if all(row.get(key) == value for key, value in other.items())]
+    rows = [row for row in lab.rows.get(part, []) if all(row.get(key) == value for key, value in other.items())]
     return {key: value for key, value in rows[0].items() if key not in point} if rows else {}
 
 

@@ -10,7 +10,7 @@ from arch_model.errors import AnalogError
 from mapper.partition import Partition, RankedUnits, Ranking, Scores, rank
 from sim.noise.gradients import Sensitivity
 from sim.noise.hybrid import Hybrid
-from sim.noise.monte_carlo import EngineName, NoiseResult, Runner, mean_interval
+from sim.noise.monte_carlo import EngineName, Kept, NoiseResult, Runner, mean_interval
 from sim.noise.network import Network
 
 RESOLUTION = 1 / 256
@@ -82,14 +82,15 @@ def smallest_fraction(
     engine: EngineName = EngineName.AUTO,
     resolution: float = RESOLUTION,
     on_try: Callable[[float, float], None] = lambda fraction, loss: None,
+    kept: Kept | None = None,
 ) -> Found:
     """Bisect the fraction of weights that is digital until ``resolution`` for a mean loss of at most ``max_loss``.
 
     ``max_loss`` in percentage points below the int8 network. All tries see the same chips (common random numbers), so
     that differences between fractions are not those between chips. A try ends before its last trial once its loss is
     plainly on one side (:func:`is_plain`); the partition that is returned had all of them. The loss is taken to fall
-    with the fraction; everything digital has none. Raises :class:`~arch_model.errors.AnalogError` for a negative
-    ``max_loss``.
+    with the fraction; everything digital has none. Finished trials are in ``kept``, where a search that is begun again
+    finds them. Raises :class:`~arch_model.errors.AnalogError` for a negative ``max_loss``.
     """
     if not max_loss >= 0:
         raise AnalogError(f"max_loss is {max_loss:g}; give percentage points, at least 0")
@@ -113,6 +114,8 @@ def smallest_fraction(
             seed=seed,
             engine=engine,
             is_enough=lambda clean, right: not whole and is_plain([100 * (clean - r) for r in right], max_loss),
+            kept=kept,
+            key=f"{count} digital, chip ",
         )
         tried.append((units.fraction(count), result.loss_points))
         on_try(*tried[-1])

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arch_model.accelerator import Accelerator
+from arch_model.analog import Encoding
 from arch_model.errors import AnalogError
+from arch_model.files.results_folder import ResultsFolder
 from arch_model.weights import load_weights
-from sim.noise.lab import Effort, Lab
-from sim.noise.machine_parts import machine_parts
-from sim.noise.parts import MONTE_CARLO, Part
-from sim.noise.sheet import Row, Sheet
+from sim.noise.lab import Effort, Lab, split_name
+from sim.noise.machine_parts import SHARED, machine_parts
+from sim.noise.parts import ADC_BITS, MONTE_CARLO, Part
 from sim.noise.study import default_jobs
+from sim.noise.tables import Row
 
 NAMES = (
     *("smallest", "shared", "subnets", "layers", "cost", "energy", "sensitivity", "histogram"),
     *("collapse", "movement", "full", "heat", "recovery", "quantisation", "serial"),
 )
 """The parts in the order in which they run; each may need those before it."""
+
+ROWS = "rows.jsonl"
+"""Finished rows of all parts."""
 
 
 def open_lab(
@@ -58,20 +64,37 @@ def study_parts(lab: Lab, names: Sequence[str] = ()) -> list[Part]:
     return [parts[name] for name in NAMES if name in names]
 
 
+def study_files() -> list[str]:
+    """Every file of a study's folder but the page and its pictures."""
+    splits = [split_name(str(encoding), bits) for encoding in Encoding for bits in ADC_BITS]
+    return [ROWS, SHARED, *splits, *(f"{name}.csv" for name in NAMES)]
+
+
 def run_study(
     lab: Lab,
+    results: ResultsFolder,
     names: Sequence[str] = (),
     on_row: Callable[[str, Row], None] = lambda part, row: None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> None:
-    """Run parts; rows that are in the lab's folder already are kept."""
-    for part in study_parts(lab, names):
-        sheet = Sheet(lab.folder / f"{part.name}.csv", lab.facts())
+    """Run parts and write their tables; rows that an earlier run has finished are kept.
 
-        def stage(point: Row, name: str = part.name) -> None:
-            on_stage(f"{name}: {', '.join(str(value) for value in point.values() if value is not None)}")
-
-        def row(made: Row, name: str = part.name) -> None:
-            on_row(name, made)
-
-        sheet.fill(part.points(lab), lambda point, part=part: part.measure(lab, point), row, stage)  # type: ignore[misc]
+    Parameters
+    ----------
+    lab : what is studied; ``results``: its folder, opened with its facts.
+    names : the parts, all without any.
+    on_row : told each row with its part, also those of an earlier run.
+    on_stage : told what is computed now.
+    """
+    with results.journal(ROWS) as finished:
+        for part in study_parts(lab, names):
+            rows = lab.rows[part.name] = []
+            for point in part.points(lab):
+                key = f"{part.name} {json.dumps(point)}"
+                if key not in finished:
+                    shown = ", ".join(str(value) for value in point.values() if value is not None)
+                    on_stage(f"{part.name}: {shown}")
+                    finished.add(key, point | part.measure(lab, point))
+                rows.append(finished.get(key))
+                on_row(part.name, rows[-1])
+            results.write_table(f"{part.name}.csv", rows)

@@ -41,6 +41,6 @@ def test_every_part_has_a_place_and_points_that_differ(tmp_path):
 def test_a_split_that_is_not_there_yet_is_named(tmp_path):
     with (
         Lab("smallest", load_weights(), tmp_path, effort=Effort(images=8, trials=1)) as lab,
-        pytest.raises(FastSwitchError, match=r"cannot read partition .*split-offset-6\.json"),
+        pytest.raises(FastSwitchError, match=r"partition .*split-offset-6\.json does not exist"),
     ):
         lab.split("offset", 6)

@@ -5,8 +5,10 @@ import pytest
 import fastswitch
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
-from sim.noise.sheet import read_rows
-from sim.noise.whole_study import NAMES, open_lab, run_study, study_parts
+from arch_model.files.results_folder import ResultsFolder
+from sim.noise import machine_parts
+from sim.noise.tables import read_rows
+from sim.noise.whole_study import NAMES, open_lab, run_study, study_files, study_parts
 
 SHORT = dict(
     subnet="smallest", accelerator=Accelerator.load("tiny"), sigma=0.5, max_loss=10.0, seed=1, jobs=1, weights=None,
@@ -14,32 +16,49 @@ SHORT = dict(
 )  # fmt: skip
 
 
-def test_an_interrupted_study_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
-    names = ("sensitivity",)
+def study(folder, names, on_row=lambda part, row: None, force=False, **other):
+    with (
+        open_lab(folder, **{**SHORT, **other}) as lab,
+        ResultsFolder(folder, lab.facts(), study_files(), force=force) as results,
+    ):
+        run_study(lab, results, names, on_row)
+
+
+def test_an_interrupted_study_goes_on_and_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+    names, folder, whole = ("sensitivity",), tmp_path / "stopped", tmp_path / "whole"
     seen = []
 
     def stop(part, row):
-        seen.append(part)
+        seen.append(row)
         if len(seen) == 4:
             raise KeyboardInterrupt
 
-    with open_lab(tmp_path, **SHORT) as lab, pytest.raises(KeyboardInterrupt):
-        run_study(lab, names, stop)
-    assert len(read_rows(tmp_path / "sensitivity.csv")) == 4
-    again, whole = [], tmp_path / "whole"
-    with open_lab(tmp_path, **SHORT) as lab:
-        run_study(lab, names, lambda part, row: again.append(part))
-    assert again.count("sensitivity") == len(lab.network.weight_layers) - 4
-    whole.mkdir()
-    with open_lab(whole, **SHORT) as lab:
-        run_study(lab, names)
-    for name in names:
-        assert (tmp_path / f"{name}.csv").read_text() == (whole / f"{name}.csv").read_text()
-    with (
-        open_lab(tmp_path, **{**SHORT, "seed": 2}) as lab,
-        pytest.raises(FastSwitchError, match="made with seed 1, not 2"),
-    ):
-        run_study(lab, names)
+    with pytest.raises(KeyboardInterrupt):
+        study(folder, names, stop)
+    assert not (folder / "sensitivity.csv").exists()
+    assert len((folder / "rows.jsonl").read_text().splitlines()) == 1 + 4
+
+    computed, shown = [], []
+    measure = machine_parts._sensitivity
+    monkeypatch.setattr(machine_parts, "_sensitivity", lambda *given: computed.append(1) or measure(*given))
+    study(folder, names, lambda part, row: shown.append(row))
+    assert shown[:4] == seen and len(computed) == len(shown) - 4
+    study(whole, names)
+    again = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert again == {path.name: path.read_bytes() for path in whole.iterdir()}
+
+    for other, says in ({"seed": 2}, "seed is 1 there and 2 here"), ({"sigma": 0.3}, "sigma is 0.5 there and 0.3 here"):
+        with pytest.raises(FastSwitchError, match=f"holds results of another question: {says}; .* --force"):
+            study(folder, names, **other)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == again
+    study(folder, names, force=True, seed=2)
+    assert "# seed: 2" in (folder / "sensitivity.csv").read_text()
+
+
+def test_parts_may_be_run_one_after_the_other(tmp_path):
+    study(tmp_path, ("sensitivity",))
+    study(tmp_path, ("histogram",))
+    assert {"sensitivity.csv", "histogram.csv"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_the_command_writes_tables_pictures_and_a_page(tmp_path, capsys):
