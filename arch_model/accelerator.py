@@ -358,22 +358,8 @@ class Accelerator(Section):
         ):
             if value & (value - 1):
                 yield key, value, legal
-        if self.nb > 1 << BANK_BITS:
-            lie = f"{self.kp} filters lie in up to {self.nb} groups of {self.cp} channels"
-            yield (
-                "array.kp",
-                self.kp,
-                f"so few, or so many of array.cp, that they lie in {1 << BANK_BITS} groups: {lie}",
-            )
         if axi.data_bits < 32 * axi.stripes:
             yield "axi.stripes", axi.stripes, f"at most {axi.data_bits // 32}: a port has 32 bits or more"
-        if self.weight_beat_bytes > BEAT_BYTES_MAX:
-            most = BEAT_BYTES_MAX // self.port_bytes
-            yield (
-                "axi.weight_stripes",
-                self.weight_stripes,
-                f"at most {most}: a beat has {BEAT_BYTES_MAX} bytes or fewer",
-            )
         beat = max(self.beat_bytes, self.weight_beat_bytes)
         if axi.max_burst * beat > 4096:
             yield "axi.max_burst", axi.max_burst, f"at most {4096 // beat} beats of {beat} bytes (4 KiB)"
@@ -403,6 +389,20 @@ class Accelerator(Section):
                 )
         for name in _TABLES:
             yield from getattr(self, name).misfits(name)
+        if self.nb > 1 << BANK_BITS:
+            lie = f"{self.kp} filters lie in up to {self.nb} groups of {self.cp} channels"
+            yield (
+                "array.kp",
+                self.kp,
+                f"so few, or so many of array.cp, that they lie in {1 << BANK_BITS} groups: {lie}",
+            )
+        if self.weight_beat_bytes > BEAT_BYTES_MAX:
+            most = BEAT_BYTES_MAX // self.port_bytes
+            yield (
+                "axi.weight_stripes",
+                self.weight_stripes,
+                f"at most {most}: a beat has {BEAT_BYTES_MAX} bytes or fewer",
+            )
         # Beyond that a port is still busy with a load's last beat when the first of the next load could come.
         most = self.dram.latency_cycles + LOAD_TURNAROUND
         if self.dram.cycles_per_beat > most:

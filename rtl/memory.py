@@ -47,7 +47,8 @@ class BlockMemory(Component):
     read_data (Out, width): the word at last cycle's ``read_addr``, as it was before a write in that cycle.
 
     :meth:`read_at` and :meth:`write_at` are how a design drives the addresses: they raise ValueError for one with too
-    few bits. Addresses beyond ``depth`` read an unspecified word and must not be written.
+    few bits. Addresses beyond ``depth`` read another word that is there, never one that a simulator of four states
+    knows nothing of, and must not be written.
     """
 
     def __init__(self, width: int, depth: int, granularity: int | None = None):
@@ -91,6 +92,10 @@ class BlockMemory(Component):
             read.addr.eq(self.read_addr),
             self.read_data.eq(read.data),
         ]
+        if self.depth > 1 and self.depth & (self.depth - 1):
+            # The highest bit is set beyond the depth. Without it the rest is an address below half of the next power
+            # of two, which the depth is above.
+            m.d.comb += read.addr[-1].eq(self.read_addr[-1] & (self.read_addr < self.depth))
         return m
 
 

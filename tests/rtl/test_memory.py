@@ -43,6 +43,29 @@ def test_it_is_an_array_read_a_cycle_later(width, depth, granularity, seed):
     sim.run()
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3, 5, 7, 18, 20, 31])
+def test_beyond_the_depth_there_is_another_word(depth):
+    dut, seen = BlockMemory(8, depth), []
+
+    async def bench(ctx):
+        ctx.set(dut.write_en, 1)
+        for addr in range(depth):
+            ctx.set(dut.write_addr, addr)
+            ctx.set(dut.write_data, addr + 1)
+            await ctx.tick()
+        ctx.set(dut.write_en, 0)
+        for addr in range(1 << dut.address_bits):
+            ctx.set(dut.read_addr, addr)
+            await ctx.tick()
+            seen.append(ctx.get(dut.read_data) - 1)
+
+    sim = bounded(dut)
+    sim.add_testbench(bench)
+    sim.run()
+    assert seen[:depth] == list(range(depth))
+    assert depth == 1 or all(word in range(depth) for word in seen)
+
+
 @pytest.mark.parametrize(("arguments", "name"), [((8, 0), "depth"), ((10, 4, 8), "granularity")])
 def test_a_wrong_shape_is_named(arguments, name):
     with pytest.raises(ValueError, match=name):

@@ -1,13 +1,21 @@
 """Machines of any legal configuration: their RTL gives the reference's integers, predicted bytes, predicted cycles."""
 
+import numpy as np
 import pytest
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import AcceleratorError, SimulatorError
+from arch_model.layer import INPUT, Kind, Layer
+from mapper.compile import compile_subnet
+from mapper.dram_image import image_segment, weights_segments, zsb_segments
+from mapper.memory_map import MemoryMap
 from sim.bench import Bench, build
 from sim.configurations import KNOBS, draw_configurations, knobs
 from sim.every_operator import Case, fits
+from sim.outcome import run_program
+from sim.reference import run_layers
 from sim.simulators import find_simulator
+from tests.mapper.random_nets import channelwise_network, random_image, random_quant, random_weights
 
 SEED, COUNT = 4, 12
 MACHINES = list(draw_configurations(COUNT, SEED, fits=fits))
@@ -41,6 +49,33 @@ def icarus():
         return find_simulator("icarus")
     except SimulatorError as error:
         pytest.skip(str(error))
+
+
+# Depthwise: the last K-tile lies in fewer groups than a pass reads, and the others beyond the SB's 18 words.
+WORDLESS = [
+    Layer("layer", Kind.CONV, 24, 24, 3, 3, 2, 3, 2, 1, 24),
+    Layer("layer", Kind.AVGPOOL, 27, 27, 1, 1, 6, 4, 2),
+]
+
+
+def test_what_lies_beyond_a_memorys_depth_is_of_no_matter(icarus, tmp_path):
+    """Icarus has four states: a word that is not there is X, and X times the weights of an absent channel would be."""
+    machine = Accelerator.load("tiny").replace(name="few-words", buffers={"sb_bytes": 54 * 9})
+    rng = np.random.default_rng(9)
+    with Bench(build(machine, icarus, tmp_path)) as bench:
+        for layer in WORDLESS:
+            supernet, subnet = channelwise_network(layer)
+            quant, places = random_quant(subnet, rng), MemoryMap.build(supernet, [subnet], machine)
+            weights, image = random_weights(supernet, rng), random_image(subnet, places, rng)
+            segments = [
+                *weights_segments(places, weights),
+                *zsb_segments(places, subnet, weights, quant),
+                image_segment(places, subnet, image),
+            ]
+            expected = {INPUT: image, **run_layers(subnet.layers, weights, quant, image)}
+            outcome = run_program(bench, compile_subnet(subnet, supernet, machine, quant, places), segments, expected)
+            assert outcome.exact
+            assert outcome.result.cycles == outcome.predicted.cycles
 
 
 @pytest.mark.parametrize("number", range(COUNT))
