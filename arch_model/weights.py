@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import WeightsError
+from arch_model.files.json_file import parse_json
+from arch_model.files.npz_file import read_npz
+from arch_model.files.wanted import Wanted, one_line
 
 FORMAT = "fastswitch-weights-1"
 DEFAULT_PATH = Path(__file__).parent / "data" / "fashion.npz"
@@ -194,10 +195,10 @@ def load_weights(path: Path | None = None) -> SuperNetWeights:
     path = DEFAULT_PATH if path is None else Path(path)
     arrays = _read(path)
     try:
-        return _unpack(arrays)
+        return _unpack(arrays, Wanted(f"{path}: inconsistent weights file", "one of this version", WeightsError))
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise WeightsError(
-            f"{path}: inconsistent weights file ({_one_line(error)}); write it anew with examples/train_fashion.py"
+            f"{path}: inconsistent weights file ({one_line(error)}); write it anew with examples/train_fashion.py"
         ) from None
 
 
@@ -254,30 +255,17 @@ _WHOLE = {"AddQuant": AddQuant, "PoolQuant": PoolQuant, "MaxPoolQuant": MaxPoolQ
 """Classes that have scalars alone."""
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file; give one written by examples/train_fashion.py")
-    foreign = f"{path}: not a weights file; give an npz of format {FORMAT}, written by examples/train_fashion.py"
-    try:
-        with path.open("rb") as file:
-            if file.read(2) != b"PK":
-                raise WeightsError(foreign)
-        with np.load(path, allow_pickle=False) as npz:
-            if "format" not in npz or str(npz["format"]) != FORMAT:
-                raise WeightsError(foreign)
-            arrays = {key: npz[key] for key in npz.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise WeightsError(f"{path}: cut off or damaged ({_one_line(error)}); copy the whole file again") from None
+    right = f"an npz of format {FORMAT}, written by examples/train_fashion.py"
+    arrays = read_npz(path, Wanted(f"{path}: not a weights file: it", right, WeightsError))
+    if "format" not in arrays or str(arrays["format"]) != FORMAT:
+        raise WeightsError(f"{path}: not a weights file; give {right}")
     for array in arrays.values():
         array.setflags(write=False)
     return arrays
 
 
-def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> SuperNetWeights:
+def _unpack(arrays: dict[str, npt.NDArray[Any]], wanted: Wanted) -> SuperNetWeights:
     layers = {key.removeprefix("layer/"): a for key, a in arrays.items() if key.startswith("layer/")}
     for name, w in layers.items():
         if w.dtype != np.int8 or w.ndim != 4:
@@ -290,7 +278,8 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]]) -> SuperNetWeights:
         ops = {str(op): _unpack_op(arrays, str(op), row) for op in arrays["ops"]}
         present = {op: quant for op, quant in ops.items() if quant is not None}
         subnets[name] = QuantizedSubNet(name, tuple(depth), tuple(width), macs, top1, top1_subset, top1_float, present)
-    return SuperNetWeights(layers, subnets, arrays["images"], arrays["labels"], json.loads(str(arrays["metadata"])))
+    metadata = parse_json(str(arrays["metadata"]), wanted)
+    return SuperNetWeights(layers, subnets, arrays["images"], arrays["labels"], metadata)
 
 
 def _unpack_op(arrays: dict[str, npt.NDArray[Any]], name: str, row: int) -> OpQuant | None:

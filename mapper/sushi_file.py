@@ -23,7 +23,11 @@ import pyarrow.parquet as pq
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError, MappingError
+from arch_model.files.npz_file import read_npy
+from arch_model.files.parquet_file import parquet_record, read_parquet
+from arch_model.files.wanted import Wanted
 from arch_model.layer import Kind
+from arch_model.physical import CLOCK_HZ
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.sushi_abs import NOTHING, SushiAbs
 from mapper.sushi_costs import LEFT_OUT, SubNetCosts
@@ -91,22 +95,24 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
     arch_model.errors.FastSwitchError: table none.parquet does not exist; give one that fastswitch table wrote
     """
     path = path / TABLE if path.is_dir() else path
+    wanted = Wanted(f"table {path}", "one that fastswitch table wrote")
+    data = read_parquet(path, wanted)
     try:
-        data = pq.read_table(path)
-    except FileNotFoundError:
-        raise FastSwitchError(f"table {path} does not exist; give one that fastswitch table wrote") from None
-    except (OSError, pa.ArrowException) as error:
-        why = " ".join(str(error).split())
-        raise FastSwitchError(f"table {path} cannot be read ({why}); give one that fastswitch table wrote") from None
-    try:
-        facts = json.loads((data.schema.metadata or {})[KEY])
+        if KEY not in (data.schema.metadata or {}):
+            raise KeyError(KEY)
+        facts = parquet_record(data, KEY, wanted)
         vectors: Mapping[str, Sequence[int]] = facts["subgraphs"]
         known = {name: facts[name] for name in ("accelerator", "accelerator_hash", "space", "clock_hz")}
         if facts["format"] != FORMAT:
             raise KeyError("format")
-        cycles = np.array([data.column(name).to_numpy() for name in vectors], np.int64).T
-        subnets, accuracy = data.column("subnet").to_pylist(), data.column("accuracy").to_numpy()
-    except (KeyError, ValueError, TypeError):
+        cycles = np.array([_numbers(data, name, "i") for name in vectors], np.int64).T
+        accuracy, subnets = _numbers(data, "accuracy", "f"), data.column("subnet").to_pylist()
+        encoded = np.array(list(vectors.values()))
+        if encoded.dtype.kind != "i" or encoded.ndim != 2 or (cycles < 0).any() or known["clock_hz"] not in CLOCK_HZ:
+            raise ValueError("numbers that are none")
+        if len(set(subnets)) < len(subnets) or not all(isinstance(name, str) for name in subnets):
+            raise ValueError("names that are none")
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
         raise FastSwitchError(f"table {path} is not one of this version; write it anew with fastswitch table") from None
     if known["space"] != supernet.name:
         raise FastSwitchError(f"table {path} is of space {known['space']}; this is {supernet.name}, give another file")
@@ -116,9 +122,16 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
             f"this is {accelerator.name} ({accelerator.hash()}), give another file"
         )
     names = tuple(vectors)
-    return SushiAbs(
-        tuple(subnets), names, np.array(list(vectors.values()), np.int64), cycles, accuracy, known["clock_hz"]
-    )
+    return SushiAbs(tuple(subnets), names, encoded.astype(np.int64), cycles, accuracy, known["clock_hz"])
+
+
+def _numbers(data: Any, name: str, kind: str) -> np.ndarray[Any, Any]:
+    """A column of int64 (``kind`` i) or float64 (f) without gaps."""
+    column = data.column(name)
+    numbers: np.ndarray[Any, Any] = column.to_numpy()
+    if column.null_count or numbers.dtype.kind != kind or numbers.dtype.itemsize != 8:
+        raise ValueError(name)
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -173,7 +186,7 @@ class TableJob:
             for first in range(0, len(names), self.block):
                 file, chosen = parts / f"{first:08d}.npy", self.subnets[first : first + self.block]
                 if file.exists():
-                    rows.append(np.load(file))
+                    rows.append(read_npy(file, Wanted(f"block {file}", "its folder another name, or remove it")))
                 else:
                     rows.append(costs.cycles(chosen))
                     _write_array(file, rows[-1])

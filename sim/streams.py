@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.errors import StreamError
-from arch_model.files.csv_file import fact_lines, read_csv
+from arch_model.files.csv_file import read_csv
+from arch_model.files.question import header
 from arch_model.files.shown import shown
 from arch_model.files.wanted import Wanted
 
@@ -77,7 +78,7 @@ class Stream:
         """Write a trace: ``# key: value`` lines of facts, then CSV. :func:`read_trace` gives the same numbers again."""
         try:
             with Path(path).open("w", newline="") as file:
-                file.writelines(fact_lines(self.facts))
+                file.write(header(self.facts))
                 self.to_frame().to_csv(file, index=False)
         except OSError as error:
             raise StreamError(f"cannot write {path}: {error.strerror}") from None

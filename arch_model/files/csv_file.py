@@ -156,20 +156,6 @@ def whole_number(text: str, most_digits: int = 18) -> int | None:
     return int(digits) if good else None
 
 
-def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    r"""Lines ``# key: value`` to stand before a table; a value that would not come back as it is stands in quotes.
-
-    Examples
-    --------
-    >>> list(fact_lines({"seed": 1, "trace": "a\nb.csv"}))
-    ['# seed: 1\n', '# trace: "a\\nb.csv"\n']
-    """
-    for key, value in facts.items():
-        text = str(value)
-        quoted = not text.isprintable() or text != text.strip() or text.startswith('"')
-        yield f"# {plain(str(key), 200)}: {json.dumps(text) if quoted else text}\n"
-
-
 def _fact(text: str) -> str:
     if text.startswith('"'):
         try:

@@ -10,18 +10,21 @@ Parquet file, and in ``question.json`` of a folder.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from arch_model.errors import FastSwitchError
+from arch_model.files.json_file import parse_json
+from arch_model.files.text import read_bytes
+from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source
 
 Question = Mapping[str, Any]
+
+_WANTED = Wanted("a file of results", "one that says its question")
 
 MOST_BYTES = 1 << 26
 """Of a file that is read whole for its question."""
@@ -177,14 +180,11 @@ def read_question(path: Path) -> dict[str, Any] | None:
         if path.stat().st_size > MOST_BYTES:
             return None
         if start == b"PK\x03\x04":
-            with zipfile.ZipFile(path) as archive:
-                if archive.getinfo("question.npy").file_size > MOST_BYTES:
-                    return None
-                import numpy as np
+            from arch_model.files.npz_file import read_npz
 
-                return _question_in(np.load(BytesIO(archive.read("question.npy")), allow_pickle=False).tobytes())
-        return _question_in(path.read_bytes()) if start.startswith(b"{") else None
-    except (OSError, ValueError, KeyError, EOFError, RecursionError, NotImplementedError, zipfile.BadZipFile):
+            return _question_in(read_npz(path, _WANTED, ("question",), MOST_BYTES)["question"].tobytes())
+        return _question_in(read_bytes(path, _WANTED, MOST_BYTES)) if start.startswith(b"{") else None
+    except (OSError, ValueError, FastSwitchError):
         return None
 
 
@@ -195,7 +195,7 @@ def as_texts(question: Question) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     """A value on one line: a text as it is, if that is unmistakable."""
-    if isinstance(value, str) and value and value.isprintable() and value == value.strip():
+    if isinstance(value, str) and value.isprintable() and value == value.strip() != "" and value[0] != '"':
         return value
     return to_line(value)
 
@@ -213,7 +213,7 @@ def _read_header(file: Any) -> dict[str, Any]:
 
 def _question_in(data: bytes) -> dict[str, Any] | None:
     """Of a JSON object's bytes: its key ``question``, or ``facts`` of an older one."""
-    record = json.loads(data)
+    record = parse_json(data, _WANTED)
     if not isinstance(record, dict):
         return None
     found = record.get("question", {key: record[key] for key in ("version",) if key in record} or None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from arch_model.files.csv_file import CsvRows
 from arch_model.files.question import Question, header
 from arch_model.files.writing import whole_file
 
@@ -30,7 +30,8 @@ class TableWriter:
 
     def __init__(self, file: BinaryIO, question: Question) -> None:
         self._file, self._question = file, question
-        self._writer: csv.DictWriter[str] | None = None
+        self._rows: CsvRows | None = None
+        self._columns: list[str] = []
 
     def __enter__(self) -> Self:
         self._text = io.TextIOWrapper(self._file, encoding="utf-8", newline="")
@@ -39,10 +40,12 @@ class TableWriter:
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Append a row. Raises ValueError for one with other columns than the first."""
-        if self._writer is None:
-            self._writer = csv.DictWriter(self._text, fieldnames=list(row))
-            self._writer.writeheader()
-        self._writer.writerow(row)
+        if self._rows is None:
+            self._columns = list(row)
+            self._rows = CsvRows(self._text, self._columns)
+        if other := [name for name in row if name not in self._columns]:
+            raise ValueError(f"a row has the fields {', '.join(other)}, which the first has not")
+        self._rows.write(row.get(name, "") for name in self._columns)
 
     def flush(self) -> None:
         """Let whoever reads the file see the rows so far."""

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arch_model.accelerator import Accelerator
+from arch_model.files.parquet_file import read_parquet
+from arch_model.files.wanted import Wanted
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from mapper.predict import COLUMNS
@@ -177,11 +179,8 @@ def read_points(folder: Path) -> pd.DataFrame:
     files = [*([whole] if whole.exists() else []), *sorted((folder / PARTS).glob("[!.]*.parquet"))]
     tables = []
     for file in files:
-        try:
-            tables.append(pq.read_table(file, partitioning=None))
-        except (OSError, pa.ArrowException) as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ExploreError(f"points in {file} cannot be read ({first}); remove it to price them anew") from None
+        wanted = Wanted(f"points in {file}", "another --out, or remove it to price them anew", ExploreError)
+        tables.append(read_parquet(file, wanted))
     if not tables:
         return pd.DataFrame()
     frame: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import AnalogError
+from arch_model.files.npz_file import read_npz
+from arch_model.files.text import gunzipped, read_bytes
+from arch_model.files.wanted import Wanted, one_line
 from arch_model.layer import INPUT
 from arch_model.weights import SuperNetWeights
 from mapper.importers import Network as Imported
@@ -64,18 +65,22 @@ def read_images(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uin
 
     Pixels are taken as 0..1. Raises :class:`~arch_model.errors.AnalogError` for anything else.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            images, labels = arrays["images"], arrays["labels"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        why = " ".join(str(error).split())
-        raise AnalogError(f"{path}: no labelled images ({why}); give an npz file with images and labels") from None
+    wanted = Wanted(f"{path}: no labelled images: it", "an npz file with images and labels", AnalogError)
+    arrays = read_npz(path, wanted, ("images", "labels"))
+    images, labels = arrays["images"], arrays["labels"]
     if images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels) or labels.dtype.kind not in "iu":
         raise AnalogError(
             f"{path}: images are {images.shape}, labels {labels.dtype} {labels.shape}; give (N, C, H, W) and N integers"
         )
-    real = images.astype(np.float32)
-    return (real / 255 if images.dtype == np.uint8 else real), labels.astype(np.uint8)
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise wanted.wrong(f"its images are {images.dtype}", right="uint8 pixels or real numbers")
+    if labels.min() < 0 or labels.max() > 255:
+        raise wanted.wrong(f"its labels go from {labels.min()} to {labels.max()}", right="labels in 0..255")
+    with np.errstate(over="ignore"):
+        real = images.astype(np.float32)
+    if not np.isfinite(real).all():
+        raise wanted.wrong("its images have numbers that are not finite", right="finite numbers")
+    return (real / np.float32(255) if images.dtype == np.uint8 else real), labels.astype(np.uint8)
 
 
 def images_for(
@@ -111,10 +116,10 @@ def _read(data: Path, split: str, source: str) -> LabelledImages:
 
 def _read_idx(path: Path) -> npt.NDArray[np.uint8]:
     """A gzipped idx file: 0, 0, 8 (uint8), the number of dimensions, big-endian int32 sizes, data."""
+    wanted = Wanted(f"{path}: not an idx file of bytes: it", "another, or install it anew", AnalogError)
     try:
-        raw = gzip.decompress(path.read_bytes())
+        raw = gunzipped(read_bytes(path, wanted), wanted)
         shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
-    except (OSError, EOFError, ValueError, IndexError) as error:
-        why = " ".join(str(error).split())
-        raise AnalogError(f"{path}: not an idx file of bytes ({why}); install it anew") from None
+    except (ValueError, IndexError) as error:
+        raise wanted.wrong(one_line(error)) from None

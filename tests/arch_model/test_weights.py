@@ -233,8 +233,8 @@ def refuses(path: Path) -> str:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    assert "no such weights file" in refuses(tmp_path / "none.npz")
-    assert "no such weights file" in refuses(tmp_path)  # a directory
+    assert "not a weights file: it" in refuses(tmp_path / "none.npz")
+    assert "not a weights file: it" in refuses(tmp_path)  # a directory
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 30, 0.3, 0.9, 0.999])

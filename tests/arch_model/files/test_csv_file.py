@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arch_model.errors import FastSwitchError
-from arch_model.files.csv_file import CsvRows, fact_lines, needs_quotes, parse_csv, quoting, read_csv
+from arch_model.files.csv_file import CsvRows, needs_quotes, parse_csv, quoting, read_csv
+from arch_model.files.question import header
 from arch_model.files.wanted import Wanted
 
 WANTED = Wanted("x.csv", "a good one")
@@ -33,7 +34,7 @@ def refused(data, needed=()):
 )
 def test_any_names_and_any_facts_come_back(rows, facts):
     file = io.StringIO(newline="")
-    file.writelines(fact_lines(facts))
+    file.write(header(facts))
     writer = CsvRows(file, ["name", "K", "more"])
     for row in rows:
         writer.write(row)
