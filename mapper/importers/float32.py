@@ -47,13 +47,15 @@ def fit_multiplier(
     greatest: IntArray,
     steps: range,
     bits: int = MULTIPLIER_BITS,
+    *,
+    nudge: bool = True,
 ) -> tuple[IntArray, IntArray, IntArray]:
     """(multiplier, shift, wrong) of each channel for float32 ``scale`` (K,), positive and below 2**(bits - 1).
 
     ``smallest`` and ``greatest`` int64 (K,): the sums that a channel can reach, bias included; ``steps``: the outputs
     before the zero point, without the least, that the clamp lets differ. ``wrong`` (K,) counts the steps that
-    onnxruntime takes at another sum; with 0 the outputs are the same for every sum from smallest to greatest.
-    Raises ValueError for a scale out of range.
+    onnxruntime takes at another sum; with 0 the outputs are the same for every sum from smallest to greatest. Without
+    ``nudge`` no neighbours of the nearest multiplier are tried. Raises ValueError for a scale out of range.
 
     >>> m, s, wrong = fit_multiplier(np.float32([0.618034]), np.array([-1000]), np.array([1000]), range(-127, 128))
     >>> bool(m[0] / 2.0 ** s[0] == np.float32(0.618034)), int(wrong[0])   # the float32, exactly
@@ -62,9 +64,9 @@ def fit_multiplier(
     exact, shift = encode_multiplier(scale, bits)
     first = first_sums(lambda total: requantized(total, scale[:, None]), scale, smallest, greatest, steps)
     multiplier, wrong = exact.copy(), wrong_steps(first, exact, shift, smallest, greatest, steps)
-    for nudge in _NEIGHBOURS[1:]:
+    for step in _NEIGHBOURS[1:] if nudge else ():
         rows = np.flatnonzero(wrong)
-        m = np.clip(exact[rows] + nudge, 0, (1 << bits) - 1)
+        m = np.clip(exact[rows] + step, 0, (1 << bits) - 1)
         count = wrong_steps(first[rows], m, shift[rows], smallest[rows], greatest[rows], steps)
         better = count < wrong[rows]
         multiplier[rows[better]], wrong[rows[better]] = m[better], count[better]
@@ -142,13 +144,19 @@ def _fma(x: Any, ratio: np.float32, addend: Any) -> Any:
 
 
 def fit_add(
-    scales: tuple[np.float32, np.float32, np.float32], zeros: tuple[int, int, int], offset: int, lo: int, hi: int
+    scales: tuple[np.float32, np.float32, np.float32],
+    zeros: tuple[int, int, int],
+    offset: int,
+    lo: int,
+    hi: int,
+    *,
+    nudge: bool = True,
 ) -> tuple[int, int, int, int]:
     """(m_a, m_b, shift, wrong) of a residual addition; ``wrong``: pairs of operands, of 65,536, that it gets wrong.
 
     ``scales`` and ``zeros`` of a, b and the output, zeros as int8; ``offset`` (0 or 128) is what int8 lacks to the type
-    that onnxruntime computes in; ``lo`` and ``hi`` clamp the int8 output. Raises ValueError for a ratio of scales out
-    of range.
+    that onnxruntime computes in; ``lo`` and ``hi`` clamp the int8 output. Without ``nudge`` no neighbours of the
+    nearest multipliers are tried. Raises ValueError for a ratio of scales out of range.
 
     >>> fit_add((np.float32(0.5), np.float32(0.25), np.float32(0.5)), (0, 3, -2), 0, -128, 127)   # 1 and 1/2
     (8388608, 4194304, 23, 0)
@@ -164,7 +172,7 @@ def fit_add(
 
     best = (wrong(0, 0), 0, 0)
     for d_a, d_b in sorted(product(_NEIGHBOURS[:7], repeat=2), key=lambda d: abs(d[0]) + abs(d[1])):
-        if best[0] == 0:
+        if best[0] == 0 or not nudge:
             break
         if 0 <= m_a + d_a < 1 << PAIR_BITS and 0 <= m_b + d_b < 1 << PAIR_BITS:
             best = min(best, (wrong(d_a, d_b), d_a, d_b), key=lambda found: found[0])

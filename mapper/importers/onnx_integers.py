@@ -20,6 +20,7 @@ from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
 from mapper.importers.float32 import fit_add, fit_multiplier
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_ops import Operator
+from mapper.importers.onnx_proof import float_wrong
 
 
 class NoIntegers(Exception):
@@ -27,7 +28,10 @@ class NoIntegers(Exception):
 
 
 def integers(op: Operator) -> tuple[OpQuant, int]:
-    """An operator's integers, and at how many steps (pairs) they differ from onnxruntime's integer operator."""
+    """An operator's integers, and at how many steps (pairs) they differ from onnxruntime's integer operator.
+
+    Where they must differ, those that are proven for the float32 of a QDQ file are preferred. Raises NoIntegers.
+    """
     if op.no_integers:
         raise NoIntegers(op.no_integers)
     if any(source is None for source in op.sources):
@@ -36,16 +40,25 @@ def integers(op: Operator) -> tuple[OpQuant, int]:
         raise NoIntegers("its result is not int8 (no QuantizeLinear after it)")
     if op.layer.kind.has_weights and op.steps is None:
         raise NoIntegers("its weights are not int8")
-    sources = [source for source in op.sources if source is not None]
-    lo, hi = _clamp(op, op.out)
     try:
-        if op.layer.kind is Kind.ADD:
-            return _add(op, sources[0], sources[1], op.out, lo, hi)
-        if op.layer.kind is Kind.POOL:
-            return _pool(op, sources[0], op.out, lo, hi)
-        return _conv(op, sources[0], op.out, lo, hi)
+        made, wrong = _fitted(op, op.out, True)
+        if wrong and op.node is not None and not op.node.op.startswith("Q"):
+            plain, others = _fitted(op, op.out, False)
+            if float_wrong(op, plain) == 0:
+                return plain, others
     except ValueError as error:
         raise NoIntegers(f"its scales are out of range ({error})") from None
+    return made, wrong
+
+
+def _fitted(op: Operator, out: TensorQuant, nudge: bool) -> tuple[OpQuant, int]:
+    sources = [source for source in op.sources if source is not None]
+    lo, hi = _clamp(op, out)
+    if op.layer.kind is Kind.ADD:
+        return _add(op, sources[0], sources[1], out, (lo, hi), nudge)
+    if op.layer.kind is Kind.POOL:
+        return _pool(op, sources[0], out, (lo, hi), nudge)
+    return _conv(op, sources[0], out, (lo, hi), nudge)
 
 
 def _clamp(op: Operator, out: TensorQuant) -> tuple[int, int]:
@@ -58,35 +71,40 @@ def _clamp(op: Operator, out: TensorQuant) -> tuple[int, int]:
     return min(lo, hi), hi
 
 
-def _conv(op: Operator, x: TensorQuant, out: TensorQuant, lo: int, hi: int) -> tuple[ConvQuant, int]:
+def _conv(op: Operator, x: TensorQuant, out: TensorQuant, ends: tuple[int, int], nudge: bool) -> tuple[ConvQuant, int]:
+    lo, hi = ends
     assert op.steps is not None and op.step_scale is not None
     bias = np.zeros(op.layer.K, np.int64) if op.step_bias is None else op.step_bias
     if np.any(np.abs(bias) >= 1 << 31):
         raise NoIntegers(f"its bias is {int(np.abs(bias).max())} steps; give one that fits int32")
     scale = np.asarray(x.scale * op.step_scale / out.scale, np.float32)
     w = op.steps.reshape(op.layer.K, -1).astype(np.int64)
-    ends = w * (-128 - x.zero_point), w * (127 - x.zero_point)
-    smallest, greatest = (np.minimum(*ends).sum(axis=1) + bias, np.maximum(*ends).sum(axis=1) + bias)
+    sums = w * (-128 - x.zero_point), w * (127 - x.zero_point)
+    smallest, greatest = (np.minimum(*sums).sum(axis=1) + bias, np.maximum(*sums).sum(axis=1) + bias)
     steps = range(lo - out.zero_point + 1, hi - out.zero_point + 1)
-    m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps)
+    m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps, nudge=nudge)
     small = (bias.astype(np.int32), m.astype(np.int32), shift.astype(np.int32))
     return ConvQuant(*small, x.zero_point, out.zero_point, lo, hi), int(wrong.sum())
 
 
-def _pool(op: Operator, x: TensorQuant, out: TensorQuant, lo: int, hi: int) -> tuple[PoolQuant, int]:
+def _pool(op: Operator, x: TensorQuant, out: TensorQuant, ends: tuple[int, int], nudge: bool) -> tuple[PoolQuant, int]:
+    lo, hi = ends
     pixels = op.layer.H * op.layer.W
     scale: npt.NDArray[np.float32] = np.array([x.scale / np.float32(out.scale * np.float32(pixels))], np.float32)
     smallest, greatest = (np.array([pixels * (end - x.zero_point)], np.int64) for end in (-128, 127))
     steps = range(lo - out.zero_point + 1, hi - out.zero_point + 1)
-    m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps, PAIR_BITS)
+    m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps, PAIR_BITS, nudge=nudge)
     return PoolQuant(int(m[0]), int(shift[0]), x.zero_point, out.zero_point, lo, hi), int(wrong[0])
 
 
-def _add(op: Operator, a: TensorQuant, b: TensorQuant, out: TensorQuant, lo: int, hi: int) -> tuple[AddQuant, int]:
+def _add(
+    op: Operator, a: TensorQuant, b: TensorQuant, out: TensorQuant, ends: tuple[int, int], nudge: bool
+) -> tuple[AddQuant, int]:
+    lo, hi = ends
     if len({a.offset, b.offset, out.offset}) > 1:
         raise NoIntegers("it mixes int8 and uint8; give one type")
     first, second = (b, a) if op.swapped else (a, b)  # onnxruntime's order of operands decides its roundings
     scales, zeros = (first.scale, second.scale, out.scale), (first.zero_point, second.zero_point, out.zero_point)
-    m_first, m_second, shift, wrong = fit_add(scales, zeros, out.offset, lo, hi)
+    m_first, m_second, shift, wrong = fit_add(scales, zeros, out.offset, lo, hi, nudge=nudge)
     m_a, m_b = (m_second, m_first) if op.swapped else (m_first, m_second)
     return AddQuant(m_a, m_b, shift, a.zero_point, b.zero_point, out.zero_point, lo, hi), wrong

@@ -26,7 +26,7 @@ class Operator:
 
     For :mod:`mapper.importers.onnx_proof`: ``node``, the operator in the graph; ``real_bias`` float32 (K,), the bias
     of a node that ONNX computes in real numbers; ``fused_bias`` int64 (K,), what onnxruntime's integer operator would
-    add there, None if it is no int32 constant.
+    add there, None if it is no int32 constant; ``plain_bias``: there is none, or it has just the scale of the product.
     """
 
     layer: Layer
@@ -46,6 +46,7 @@ class Operator:
     node: Node | None = None
     real_bias: npt.NDArray[np.float32] | None = None
     fused_bias: npt.NDArray[np.int64] | None = None
+    plain_bias: bool = False
 
     def clip(self, lo: float, hi: float) -> None:
         """Bound the real result; ReLU and ReLU6 go into the layer as its activation."""

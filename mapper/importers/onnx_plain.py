@@ -152,8 +152,8 @@ def pool(walk: Walk, node: Node) -> None:
         if node.whole("channels_last", 0):
             raise Unsupported("channels_last is 1; give channels first")
         x, out = walk.stored(x, walk.quant(node, 1, 2)), walk.quant(node, 3, 4)
-    if x.flat or len(node.outputs) > 1:
-        raise Unsupported("its input is a matrix or it has a second output; give (1, C, H, W) and one output")
+    if x.flat:
+        raise Unsupported("its input is a matrix; give (1, C, H, W)")
     (c, h, w), stride = x.shape, one_stride(node)
     r, s = (int(size) for size in node.attributes["kernel_shape"])
     up = bool(node.whole("ceil_mode", 0))

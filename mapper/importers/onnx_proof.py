@@ -9,14 +9,15 @@ for all 65,536 pairs of operands, whatever its scales.
 
 Which of the two a graph takes: ORT_DISABLE_ALL runs every operator as the file has it. ORT_ENABLE_ALL, the default,
 makes integer operators of a QDQ file's: of a convolution if image and result are uint8, the bias is absent or an int32
-constant, and nothing but a redundant Relu or Clip comes before the QuantizeLinear; it never looks at the bias' scale.
-:func:`is_fused` knows the forms for which that is certain, and those for which it is certain not to happen; of all
-others (int8, which depends on the session's options) both proofs are demanded.
+constant at the product of the scales, and nothing but a redundant Relu or Clip comes before the QuantizeLinear.
+:func:`arithmetic` knows the forms for which that is certain, and those for which it is certain not to happen. Of others
+(int8, which depends on the session's options) both proofs are demanded, and of forms that it does not know nothing is
+claimed.
 """
 
 from __future__ import annotations
 
-from math import inf
+from enum import Enum, auto
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +35,20 @@ _FUSED = ("Conv", "Gemm", "MatMul", "Add", "GlobalAveragePool")
 """What onnxruntime has an integer operator for whose arithmetic is known here."""
 
 
-def reasons(op: Operator, quant: OpQuant, wrong: int, fused: bool | None) -> dict[str, str]:
+class Arithmetic(Enum):
+    """What ORT_ENABLE_ALL computes an operator in."""
+
+    INTEGER = auto()
+    FLOAT = auto()
+    EITHER = auto()
+    """That depends on onnxruntime's version, the CPU or the session's options."""
+    UNKNOWN = auto()
+
+
+def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic) -> dict[str, str]:
     """{graph: why the integers ``quant`` are not proven to be its}, empty if all is proven.
 
-    ``wrong``: the steps (pairs) that the integer operator takes elsewhere; ``fused``: of :func:`is_fused`.
+    ``wrong``: the steps (pairs) that the integer operator takes elsewhere; ``optimised``: of :func:`arithmetic`.
     """
     assert op.node is not None
     integer = _integer_reason(op, wrong)
@@ -45,8 +56,13 @@ def reasons(op: Operator, quant: OpQuant, wrong: int, fused: bool | None) -> dic
         found = dict.fromkeys(GRAPHS, integer)
     else:
         real = _float_reason(op, quant)
-        best = {True: integer, False: real, None: integer or real}
-        found = dict(zip(GRAPHS, (real, best[fused]), strict=True))
+        demanded = {
+            Arithmetic.INTEGER: integer,
+            Arithmetic.FLOAT: real,
+            Arithmetic.EITHER: integer or real,
+            Arithmetic.UNKNOWN: "what onnxruntime's optimisations make of its form is not known",
+        }
+        found = dict(zip(GRAPHS, (real, demanded[optimised]), strict=True))
     return {graph: reason for graph, reason in found.items() if reason}
 
 
@@ -58,32 +74,33 @@ def may_saturate(op: Operator) -> bool:
 # ---- what onnxruntime makes of it ----
 
 
-def is_fused(model: Model, op: Operator) -> bool | None:
-    """Whether ORT_ENABLE_ALL computes a QDQ operator in integers; None if that depends on version or options."""
+def arithmetic(model: Model, op: Operator) -> Arithmetic:
+    """What ORT_ENABLE_ALL makes of an operator."""
     node = op.node
     assert node is not None
     if node.op.startswith("Q"):
-        return True
-    if node.op == "ReduceMean":
-        return False
-    if node.op not in _FUSED:
-        return None
+        return Arithmetic.INTEGER
     weighted = op.layer.kind.has_weights
     operands = [node.input(0)] if op.layer.kind is Kind.POOL else [node.input(0), node.input(1)]
+    if not all(_is_plain(model.makers.get(name)) for name in operands) or node.op not in (*_FUSED, "ReduceMean"):
+        return Arithmetic.UNKNOWN
+    if node.op == "ReduceMean":
+        return Arithmetic.FLOAT
     if weighted and node.input(2):
         made = model.makers.get(node.input(2))
         if made is None or made.op != "DequantizeLinear":
-            return None  # newer versions make int32 of a real constant
+            return Arithmetic.EITHER  # newer versions make int32 of a real constant
         if op.fused_bias is None:
-            return False
-        operands.append(node.input(2))
-    last = _last_before_quantization(model, op)
-    if last is None or not all(_is_plain(model.makers.get(name)) for name in operands):
-        return None
+            return Arithmetic.FLOAT
+        if made.domain:
+            return Arithmetic.UNKNOWN
+        if not op.plain_bias:
+            return Arithmetic.EITHER  # older versions disregard its scale, newer ones do not fuse it
+    found = _before_quantization(model, op)
     offsets = {source.offset for source in op.sources if source is not None}
-    if op.out is None or offsets != {128} or op.out.offset != 128:
-        return None  # int8 is fused on some CPUs, and with session.qdqisint8allowed
-    return last
+    if op.out is None or offsets != {128} or op.out.offset != 128:  # int8 is fused on some CPUs, and by an option
+        return Arithmetic.UNKNOWN if found is Arithmetic.UNKNOWN else Arithmetic.EITHER
+    return found
 
 
 def _is_plain(node: Node | None, op: str = "DequantizeLinear") -> bool:
@@ -91,16 +108,21 @@ def _is_plain(node: Node | None, op: str = "DequantizeLinear") -> bool:
     return node is not None and node.op == op and not node.domain and bool(node.input(2))
 
 
-def _last_before_quantization(model: Model, op: Operator) -> bool | None:
-    """True if only the QuantizeLinear reads the result, directly or past a redundant Relu or Clip; False if bounded."""
+def _before_quantization(model: Model, op: Operator) -> Arithmetic:
+    """INTEGER if only a QuantizeLinear reads the result, directly or past a redundant Relu or Clip; else FLOAT.
+
+    EITHER if versions differ in it.
+    """
     assert op.node is not None
     name = op.node.outputs[0]
     reader = model.reader(name)
     if reader is not None and reader.op in ("Relu", "Clip"):
         if not _is_redundant(op, reader):
-            return False if op.out is not None and (op.lo, op.hi) != (-inf, inf) else None
+            return Arithmetic.EITHER if reader.op == "Clip" else Arithmetic.FLOAT
         reader = model.reader(reader.outputs[0])
-    return True if _is_plain(reader, "QuantizeLinear") else None
+    if _is_plain(reader, "QuantizeLinear"):
+        return Arithmetic.INTEGER
+    return Arithmetic.UNKNOWN if reader is not None and reader.op == "QuantizeLinear" else Arithmetic.EITHER
 
 
 def _is_redundant(op: Operator, reader: Node) -> bool:
@@ -119,7 +141,7 @@ def _is_redundant(op: Operator, reader: Node) -> bool:
 
 def _integer_reason(op: Operator, wrong: int) -> str:
     assert op.node is not None
-    if op.node.op in ("AveragePool", "QLinearAveragePool", "ReduceMean"):
+    if op.node.op in ("AveragePool", "QLinearAveragePool"):
         return "the arithmetic of onnxruntime's operator is not known"
     if wrong:
         what = "pairs of operands" if op.layer.kind is Kind.ADD else "steps of the output"
@@ -128,7 +150,7 @@ def _integer_reason(op: Operator, wrong: int) -> str:
         return ""
     bias = np.zeros(op.layer.K, np.int64) if op.step_bias is None else op.step_bias
     if op.fused_bias is not None and not np.array_equal(op.fused_bias, bias):
-        return "onnxruntime's integer operator disregards the scale of the bias"
+        return "some versions of onnxruntime fuse it and disregard the scale of its bias"
     return ""
 
 
@@ -137,22 +159,25 @@ def _integer_reason(op: Operator, wrong: int) -> str:
 
 def _float_reason(op: Operator, quant: OpQuant) -> str:
     """Why float32, operator by operator, may give something else; "" if it cannot."""
-    out, sources = op.out, [source for source in op.sources if source is not None]
-    assert out is not None
-    wrong: int | None
-    if isinstance(quant, AddQuant):
-        wrong = _float_add(sources[0], sources[1], out, quant)
-    elif isinstance(quant, PoolQuant):
-        wrong = _float_pool(op, sources[0], out, quant)
-    else:
-        assert isinstance(quant, ConvQuant)
-        wrong = _float_conv(op, sources[0], out, quant)
+    wrong = float_wrong(op, quant)
     if wrong is None:
         return "its float32 sums may round"
     if wrong:
         what = "pairs of operands" if op.layer.kind is Kind.ADD else "steps of the output"
         return f"{wrong} {what} come elsewhere than in float32"
     return ""
+
+
+def float_wrong(op: Operator, quant: OpQuant) -> int | None:
+    """At how many steps (pairs) float32 gives something else than ``quant``; None if its sums may round."""
+    out, sources = op.out, [source for source in op.sources if source is not None]
+    assert out is not None
+    if isinstance(quant, AddQuant):
+        return _float_add(sources[0], sources[1], out, quant)
+    if isinstance(quant, PoolQuant):
+        return _float_pool(op, sources[0], out, quant)
+    assert isinstance(quant, ConvQuant)
+    return _float_conv(op, sources[0], out, quant)
 
 
 def _float_add(a: TensorQuant, b: TensorQuant, out: TensorQuant, quant: AddQuant) -> int:

@@ -69,11 +69,10 @@ class Shapes:
         kind = self._onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
         return self._onnx.helper.make_tensor_type_proto(kind, array.shape)
 
-    def state(self, name: str, dims: tuple[int, ...], like: str) -> None:
-        """The shape of a result of an operator that has no inference; its type is that of tensor ``like``."""
-        known = self._types.get(like)
-        kind = known.tensor_type.elem_type if known is not None else self._onnx.TensorProto.UNDEFINED
-        self._types[name] = self._onnx.helper.make_tensor_type_proto(kind, dims)
+    def state(self, name: str, dims: tuple[int, ...], kind: np.dtype[Any]) -> None:
+        """Shape and type of a result of an operator that has no inference."""
+        number = self._onnx.helper.np_dtype_to_tensor_dtype(kind)
+        self._types[name] = self._onnx.helper.make_tensor_type_proto(number, dims)
 
     def dims(self, name: str) -> tuple[int | None, ...] | None:
         """The sizes of a tensor as inferred, or None if not even their number is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, 
 from mapper.importers.onnx_integers import NoIntegers, integers
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported, one_line
 from mapper.importers.onnx_ops import Dequantized, Operator, Value, as_scalar, same_quant, vector
-from mapper.importers.onnx_proof import is_fused, may_saturate, reasons
+from mapper.importers.onnx_proof import arithmetic, may_saturate, reasons
 from mapper.importers.onnx_shapes import Shapes
 from mapper.importers.onnx_table import RANDOM, check_node
 
@@ -55,32 +56,42 @@ class Walk:
 
     def visit(self, node: Node) -> None:
         try:
+            return self._read(node)
+        except NetworkError:
+            raise
+        except (Unsupported, FastSwitchError) as error:
+            why = str(error)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the checker knows no operand's shape
+            why = f"its operands or attributes do not fit each other ({one_line(error)})"
+        if not self.skip:
+            raise NetworkError(f"{self.model.path}: {node.label}: {why}; --skip-unsupported goes on without it")
+        self._leave_out(node, why)
+
+    def _read(self, node: Node) -> None:
+        if node.op in RANDOM:
+            raise Unsupported("what it makes is random; give a constant")
+        if node.op not in _QDQ and all(
+            not name or name in self.constants or name in self.dequantized for name in node.inputs
+        ):
             self.shapes.infer(node, self.constants)
-            if node.op in RANDOM:
-                raise Unsupported("what it makes is random; give a constant")
-            if node.op in ("DequantizeLinear", "QuantizeLinear"):
-                check_node(node, self.model.uses)
-                self._quantization(node)
-                return self._compare_shapes(node)
-            if all(not name or name in self.constants or name in self.dequantized for name in node.inputs):
-                return self._constant(node)
+            return self._constant(node)
+        check_node(node, self.model.uses)
+        self.shapes.infer(node, self.constants)
+        if node.op in _QDQ:
+            self._quantization(node)
+        else:
             handler = self.handlers.get(node.op)
             if handler is None:
                 raise Unsupported("there is no layer for this operator")
             if node.op not in _EITHER and not node.op.startswith("Q"):
                 self._must_be_real(node)
-            check_node(node, self.model.uses)
             handler(self, node)
-            self._compare_shapes(node)
-        except (Unsupported, FastSwitchError) as error:
-            why = str(error)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the checker knows no operand's shape
-            why = f"its operands or attributes do not fit each other ({one_line(error)})"
-        else:
-            return
-        if not self.skip:
-            raise NetworkError(f"{self.model.path}: {node.label}: {why}; --skip-unsupported goes on without it")
-        self._leave_out(node, why)
+        self._compare_shapes(node)
+
+    def _type_of(self, value: Value) -> np.dtype[Any]:
+        if not value.stored:
+            return np.dtype(np.float32)
+        return self.image_type if value.quant is None else np.dtype(np.uint8 if value.quant.offset else np.int8)
 
     def _must_be_real(self, node: Node) -> None:
         for name in node.inputs:
@@ -90,6 +101,8 @@ class Walk:
     def _leave_out(self, node: Node, why: str) -> None:
         """What it makes is its input if the shape is the same, else comes from outside; the shape is ONNX's."""
         self.skipped.append(f"{node.label}: {why}")
+        with suppress(Unsupported):
+            self.shapes.infer(node, self.constants)
         known = next((self.values[name] for name in node.inputs if name in self.values), None)
         for name in node.outputs:
             dims = self.shapes.dims(name)
@@ -109,7 +122,7 @@ class Walk:
             if value is None:
                 continue
             if self.shapes.dims(name) is None:
-                self.shapes.state(name, value.dims, node.input(0))
+                self.shapes.state(name, value.dims, self._type_of(value))
             for dims, whose in ((self.shapes.dims(name), "ONNX infers"), (self.shapes.stated(name), "the file states")):
                 if dims is None or (
                     len(dims) == len(value.dims)
@@ -331,7 +344,7 @@ class Walk:
                 continue
             if differs:
                 wrong[name] = differs
-            for graph, reason in reasons(operator, quant[name], differs, is_fused(self.model, operator)).items():
+            for graph, reason in reasons(operator, quant[name], differs, arithmetic(self.model, operator)).items():
                 unproven[graph][name] = reason
         if len(quant) == len(self.operators) and not all(unproven.values()) and any(map(may_saturate, self.operators)):
             self.notes.append(

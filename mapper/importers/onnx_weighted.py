@@ -137,12 +137,14 @@ def _numbers(walk: Walk, operator: Operator, x: Value, axis: int, shape: tuple[i
     if operator.step_scale is None or x.quant is None:
         return
     if operator.bias is None:
-        operator.fused_bias = np.zeros(k, np.int64)
+        operator.fused_bias, operator.plain_bias = np.zeros(k, np.int64), True
         return
     unit = np.float64(x.quant.scale) * operator.step_scale  # a product of two float32 is exact in float64
     made = walk.dequantized.get(bias)
     if made is not None and made.stored.dtype == np.int32:
         operator.fused_bias = _along(made.stored.astype(np.int64), k)
+        product = np.asarray(x.quant.scale * operator.step_scale, np.float32)
+        operator.plain_bias = np.array_equal(made.stored, made.steps) and bool(np.all(made.scale == product))
         if np.all(np.abs(np.float64(made.scale) / unit - 1) < _SAME_SCALE):  # rounded another way, but that product
             operator.step_bias = _along(made.steps, k)
             return
