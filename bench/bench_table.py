@@ -23,14 +23,15 @@ import click
 import numpy as np
 
 from arch_model import Accelerator, Kind, SubGraph, SubNet, SuperNet, get_space
+from arch_model.spaces import choose_subnets
 from mapper.candidates import draw_subgraphs
 from mapper.compile import cut_weights
 from mapper.layer_streams import LayerStreams
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer
 from mapper.schedule import schedule
-from mapper.steps import steps
-from mapper.sushi_costs import LEFT_OUT, SubNetCosts
+from mapper.steps import is_runnable, steps
+from mapper.sushi_costs import BESIDE, SubNetCosts
 from mapper.sushi_file import TableJob
 from mapper.walk import LeanFields, time_in_order
 
@@ -42,7 +43,7 @@ def measure(space: str, machine: str, subnets: int, subgraphs: int) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     supernet, accelerator = get_space(space), Accelerator.load(machine)
-    nets = supernet.sample(subnets, SEED)
+    nets = choose_subnets(subnets, space, SEED, accept=is_runnable).subnets
     graphs = draw_subgraphs(supernet, nets, subgraphs, accelerator, SEED)
     different = 0
 
@@ -91,9 +92,9 @@ def growth(space: str, machine: str, subnets: int, subgraphs: int) -> None:
 def walked(net: SubNet, supernet: SuperNet, accelerator: Accelerator, subgraph: SubGraph) -> int:
     """Cycles of a SubNet's weight layers and adds as one Program, walked command by command, by ``mapper/walk.py``.
 
-    What no table counts is not there: who reads a pool reads what that reads.
+    Pools over windows are not there: who reads one reads what that reads.
     """
-    source = {layer.name: layer.inputs[0] for layer in net.layers if layer.kind in LEFT_OUT}
+    source = {layer.name: layer.inputs[0] for layer in net.layers if layer.kind in BESIDE}
     layers = [replace(layer, inputs=tuple(source.get(name, name) for name in layer.inputs)) for layer in net.layers]
     streams = LayerStreams(accelerator, LeanFields(accelerator))
     resident = PersistentBuffer.of(subgraph, supernet, accelerator)
@@ -107,12 +108,12 @@ def accuracy(space: str, machine: str, entries: int) -> None:
     """Print how far random entries are from their Programs; the last pool and what follows it are left out of both."""
     supernet, accelerator = get_space(space), Accelerator.load(machine)
     rng, error = np.random.default_rng(SEED), []
-    nets = supernet.sample(entries, SEED)
+    nets = choose_subnets(entries, space, SEED, accept=is_runnable).subnets
     graphs = [SubGraph.empty(supernet), *draw_subgraphs(supernet, nets, entries, accelerator, SEED).values()]
     for net in nets:
         end = next((i for i, layer in enumerate(net.layers) if layer.kind is Kind.POOL), len(net.layers))
         cut, graph = replace(net, layers=net.layers[:end]), graphs[int(rng.integers(len(graphs)))]
-        found = int(SubNetCosts(supernet, [graph], accelerator).cycles([cut])[0, 0])
+        found = int(SubNetCosts(supernet, [graph], accelerator).layer_cycles([cut])[0][:, 0].sum())
         error.append(found / walked(cut, supernet, accelerator, graph) - 1)
     print(
         f"\n{entries} random entries of {space} on {machine} beside the walk of their Programs: error "

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from arch_model.accelerator import Accelerator
-from arch_model.spaces import get_space
+from arch_model.spaces import choose_subnets
+from mapper.steps import is_runnable
 from sim.explore import explore, pareto_front
 from sim.explore.knobs import parse_vary
 from sim.explore.pareto import hypervolume
@@ -90,7 +91,7 @@ def ray(rounds: int) -> None:
 def search(seeds: int, samplers: list[str]) -> None:
     """How much of the grid's hypervolume 5 % of its points reach; the corner is the worst legal value of each."""
     _, _, grid = run(SEARCHED, "joblib:2")
-    nets = get_space(SPACE).sample(SUBNETS, SEED)
+    nets = choose_subnets(SUBNETS, SPACE, SEED, accept=is_runnable).subnets
     asked = Question(SPACE, nets, Accelerator.load("zcu104"), parse_vary(SEARCHED), OBJECTIVES)
     values, legal = grid[list(OBJECTIVES)].to_numpy(), grid["legal"].to_numpy()
     least, most = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", default=["random", "nsga2", "nsga3", "tpe"])
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
-    nets = get_space(SPACE).sample(SUBNETS, SEED)
+    nets = choose_subnets(SUBNETS, SPACE, SEED, accept=is_runnable).subnets
     warm(Question(SPACE, nets, Accelerator.load("zcu104"), parse_vary("KP=16"), OBJECTIVES))
     parts = {
         "speed": speed,

@@ -19,6 +19,7 @@ import numpy as np
 from arch_model import Accelerator, FastSwitchError
 from mapper import predict_subnet
 from mapper.importers import read_network
+from mapper.predict import total_of, why_no_total
 from sim.reference import run_layers
 
 
@@ -41,9 +42,12 @@ def main(file: Path | None, accelerator: str) -> None:
         shape = f"{row['K']:5} {row['C']:5}  {row['R']}x{row['S']}  {row['P']:2}x{row['Q']:<2}  {row['macs']:10,}"
         cost = "        -       -" if row["cycles"] is None else f"{row['cycles']:9,}  {row['utilisation'] or 0:6.1%}"
         print(f"{row['name']:{width}} {shape}  {cost}  {row['bound']}")
-    cycles = sum(row["cycles"] or 0 for row in rows)
-    ms = 1e3 * cycles / machine.clock_hz
-    print(f"{network.subnet.macs:,} MACs, {cycles:,} cycles, {ms:.3f} ms on {machine.name}")
+    total = total_of(rows, machine)
+    if network.skipped or total["latency_s"] is None:
+        print(f"no total: {why_no_total(rows) or 'operators are left out'}")
+    else:
+        cycles = sum(row["cycles"] for row in rows)
+        print(f"{total['macs']:,} MACs, {cycles:,} cycles, {1e3 * total['latency_s']:.3f} ms on {machine.name}")
     if not network.runnable:
         print("a float model: shapes and cycles only; quantise it to run it")
         return

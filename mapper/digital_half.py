@@ -24,7 +24,7 @@ from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.partition import Partition
 from mapper.persistent import PersistentBuffer
 from mapper.pinning import fit_subgraph
-from mapper.predict import predict_subnet
+from mapper.predict import check_whole, predict_subnet
 
 Channels = npt.NDArray[np.int64]
 
@@ -128,6 +128,8 @@ class DigitalHalf:
         """A row for each digital layer of a SubNet: :data:`mapper.predict.COLUMNS`, with ``resident`` in the PB.
 
         Each is a Program of its own, mapped for latency: as if its sums met those of the crossbars in the output
-        buffer, before it requantises them.
+        buffer, before it requantises them. Raises :class:`~arch_model.errors.MappingError` if one of them cannot run.
         """
-        return list(predict_subnet(self.layers(subnet), accelerator, resident))
+        rows = list(predict_subnet(self.layers(subnet), accelerator, resident))
+        check_whole(rows, f"the digital half of SubNet {subnet.name} on {accelerator.name}")
+        return rows

@@ -12,7 +12,7 @@ from arch_model.supernet import SubNet
 from arch_model.timing import FETCH_ADDRESS, FETCH_DECODE, FETCH_END, FETCH_QUEUE, SLOT_BYTES, time_program
 from mapper.channelwise import is_channelwise
 from mapper.isa import Command, Opcode
-from mapper.steps import Step, unsupported
+from mapper.steps import Step, check_supported
 from mapper.walk import Walk, walk_channelwise
 
 
@@ -55,12 +55,16 @@ def chained_cycles(layer: Layer, accelerator: Accelerator) -> int:
 
 
 def alone(subnet: SubNet, accelerator: Accelerator, kinds: Collection[Kind] = tuple(Kind)) -> tuple[int, int]:
-    """(cycles, DRAM bytes) of a SubNet's channelwise layers and global pools that are of these kinds, each by itself;
-    those that the mapper does not take are left out."""
+    """(cycles, DRAM bytes) of a SubNet's channelwise layers and global pools that are of these kinds, each by itself.
+
+    Raises :class:`~arch_model.errors.MappingError` for one that the machine cannot run.
+    """
+    for layer in subnet.layers:
+        check_supported(layer)
     costs = [
         lone_cost(replace(layer, name="layer", inputs=()), accelerator)
         for layer in subnet.layers
-        if layer.kind in kinds and (is_channelwise(layer) or layer.kind is Kind.POOL) and not unsupported(layer)
+        if layer.kind in kinds and (is_channelwise(layer) or layer.kind is Kind.POOL)
     ]
     return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
 

@@ -24,7 +24,7 @@ from mapper.pin_knapsack import Knapsack, fill, greedy_choice, total
 from mapper.pin_menu import Menu, layer_table
 from mapper.pin_paths import SubNetPaths
 from mapper.pinning import fit_subgraph
-from mapper.sushi_costs import SubNetCosts
+from mapper.sushi_costs import SubNetCosts, beside_cycles
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -231,4 +231,6 @@ class _Latency:
                     break
                 whole = True
         bound = min(bound, self.cost)
-        return Pinned(menu.subgraph(self.best), Pin.LATENCY, self.cost, bound, empty, menu.used(self.best), rounds)
+        beside = float(self.share @ [beside_cycles(subnet, menu.accelerator) for subnet in self.subnets])
+        cost, bound, empty = self.cost + beside, bound + beside, empty + beside
+        return Pinned(menu.subgraph(self.best), Pin.LATENCY, cost, bound, empty, menu.used(self.best), rounds)

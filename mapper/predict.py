@@ -86,7 +86,7 @@ def predict_subnet(
 def predict_subnets(
     subnets: Sequence[SubNet], machine: Machine, cached: str = "none"
 ) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
-    """For each SubNet its rows, as :func:`predict_subnet` gives them, and one with the sums over what can run.
+    """For each SubNet its rows, as :func:`predict_subnet` gives them, and one with :func:`total_of` them.
 
     ``cached``: ``none``, ``best`` (:func:`best_cached`) or the path of a SubGraph (:func:`read_subgraph`). Raises
     :class:`MappingError` for a cache on a machine without a PB, and what these functions raise.
@@ -102,14 +102,53 @@ def predict_subnets(
             else:
                 resident = PersistentBuffer.of(read_subgraph(cached, supernet), supernet, machine)
         rows = list(predict_subnet(subnet, machine, resident))
-        ran = [row for row in rows if row["cycles"] is not None]
-        total: dict[str, Any] = {"subnet": subnet.name, "layers": len(rows), "unsupported": len(rows) - len(ran)}
-        for key in ("macs", "latency_s", "dram_bytes", "pb_hit_bytes", "energy_j"):
-            values = [row[key] for row in ran]
-            total[key] = None if None in values or not values else sum(values)
-        if total["latency_s"]:
-            total["utilisation"] = total["macs"] / (total["latency_s"] * machine.clock_hz * machine.multipliers)
-        yield rows, total
+        yield rows, {"subnet": subnet.name, **total_of(rows, machine)}
+
+
+def total_of(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any]:
+    """The sums over a SubNet's rows; what a network costs of which some layer cannot run is None, never a part of it.
+
+    Returns
+    -------
+    dict
+        ``layers``, ``unsupported`` (how many of them cannot run), ``macs`` (of all of them), ``latency_s``,
+        ``dram_bytes``, ``pb_hit_bytes``, ``energy_j`` and ``utilisation`` (a fraction).
+
+    Examples
+    --------
+    >>> tiny, net = Accelerator.load("tiny"), get_space("fashion").subnet("fashion-d111-w222")
+    >>> rows = list(predict_subnet(net, tiny))
+    >>> total_of(rows, tiny)["macs"] == net.macs, round(1e3 * total_of(rows, tiny)["latency_s"], 3)
+    (True, 0.511)
+    """
+    without = [row for row in rows if row["cycles"] is None]
+    total: dict[str, Any] = {"layers": len(rows), "unsupported": len(without), "macs": sum(row["macs"] for row in rows)}
+    for key in ("latency_s", "dram_bytes", "pb_hit_bytes", "energy_j"):
+        values = [row[key] for row in rows]
+        total[key] = None if None in values or not values else sum(values)
+    total["utilisation"] = None
+    if total["latency_s"]:
+        total["utilisation"] = total["macs"] / (total["latency_s"] * machine.clock_hz * machine.multipliers)
+    return total
+
+
+def why_no_total(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The layers that cannot run and why, the first three of them in words; "" if all can.
+
+    >>> row = {"name": "a", "cycles": None, "bound": "unsupported: stride is 3; the mapper takes 1 and 2"}
+    >>> why_no_total([row])
+    'layer a: stride is 3; the mapper takes 1 and 2'
+    """
+    without = [row for row in rows if row["cycles"] is None]
+    said = [f"layer {row['name']}: {str(row['bound']).removeprefix('unsupported: ')}" for row in without[:3]]
+    more = [f"and {len(without) - len(said)} more"] if len(without) > len(said) else []
+    return "; ".join(said + more)
+
+
+def check_whole(rows: Sequence[Mapping[str, Any]], network: str) -> None:
+    """Raise :class:`MappingError`, naming the layers, if rows have no total because some layer cannot run."""
+    if why := why_no_total(rows):
+        raise MappingError(f"{network} has no total cost, for not every layer can run: {why}")
 
 
 def _cost(

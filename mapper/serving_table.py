@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
-from arch_model.layer import Kind, Layer
+from arch_model.layer import Layer
 from arch_model.supernet import SubGraph, SubNet, SuperNet
-from mapper.assumed_costs import assumed_cost
 from mapper.channelwise import is_channelwise
 from mapper.lone_costs import alone
 from mapper.serving_costs import summed_costs
-from mapper.steps import unsupported
+from mapper.steps import check_runnable
 from mapper.sushi_abs import NOTHING, SushiAbs
-from mapper.sushi_costs import LEFT_OUT, SubNetCosts
+from mapper.sushi_costs import SubNetCosts
 from mapper.switch_cost import Switch, Switches, switches
 
 Ints = npt.NDArray[np.int64]
@@ -107,40 +106,32 @@ class ServingTable:
         supernet: SuperNet,
         accelerator: Accelerator,
         cycles: Ints | None = None,
-        assume: bool = True,
+        dense_only: bool = False,
     ) -> ServingTable:
         """The same for large SubNets, without Programs: closed forms of cycles (``mapper/sushi_costs.py``) and of
         bytes.
 
         ``cycles`` (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``): known already. Energy is
         that of DRAM alone. Channelwise layers cost what a Program of their own does (``facts["alone"]`` says how many
-        of which kind), layers that the mapper does not take what ``mapper/assumed_costs.py`` assumes
-        (``facts["assumed"]``); without ``assume`` both cost nothing (``facts["not_counted"]``). With layers that the
-        mapper does not take, other than pooling, cycles are those of all layers one after another, without overlap.
-        Raises :class:`MappingError` for a layer too large for the accelerator.
+        of which kind); with ``dense_only`` they cost nothing, and the table is of dense layers alone
+        (``facts["not_counted"]``). Raises :class:`MappingError` for a layer that the accelerator cannot run: such a
+        SubNet has no costs.
         """
         names = sorted(subnets, key=lambda name: subnets[name].macs)
         nets = [subnets[name] for name in names]
         columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         graphs = list(columns.values())
-        costs = summed_costs(nets, graphs, supernet, accelerator)
+        for net in nets:
+            check_runnable(net)
         layers = [layer for net in nets for layer in net.layers]
-        foreign = Counter(why for layer in layers if (why := unsupported(layer)))
-        lone = Counter(_word(layer) for layer in layers if is_channelwise(layer) and not unsupported(layer))
-        chained = set(foreign) <= {str(kind) for kind in LEFT_OUT}
-        more = np.zeros((2, len(nets), 1), np.int64)
-        facts = {"alone": _said(lone), "assumed": _said(foreign)} if assume else {"not_counted": _said(foreign + lone)}
-        if assume:
-            kinds = LEFT_OUT if chained else tuple(Kind)  # the others are in the chain
-            more[0, :, 0] = [_others(net, accelerator, kinds)[0] for net in nets]
-            more[1, :, 0] = [_others(net, accelerator, tuple(Kind))[1] for net in nets]
-        if cycles is not None:
-            facts = {key: f"{said}, their bytes alone" if said != NONE else said for key, said in facts.items()}
-            more[0] = 0
-        else:
-            chain = SubNetCosts(supernet, graphs, accelerator, free=not assume)
-            cycles = chain.cycles(nets) if chained else costs.cycles
-        cycles, moved = cycles + more[0], costs.dram_bytes + more[1]
+        costs = summed_costs(nets, graphs, supernet, accelerator)
+        lone = Counter(_word(layer) for layer in layers if is_channelwise(layer))
+        moved = costs.dram_bytes
+        if not dense_only:
+            moved = moved + np.array([[alone(net, accelerator)[1]] for net in nets], np.int64)
+        if cycles is None:
+            cycles = SubNetCosts(supernet, graphs, accelerator, free=dense_only).cycles(nets)
+        facts = {"not_counted" if dense_only else "alone": _said(lone)}
         return cls(
             SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
             vectors_of(nets, supernet),
@@ -169,13 +160,6 @@ def _word(layer: Layer) -> str:
 
 def _said(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {why}" for why, count in sorted(counts.items())) or NONE
-
-
-def _others(subnet: SubNet, accelerator: Accelerator, kinds: Collection[Kind]) -> tuple[int, int]:
-    """Cycles and bytes of channelwise layers and global pools of these kinds, and of what the mapper does not take."""
-    costs = [assumed_cost(layer, accelerator) for layer in subnet.layers if unsupported(layer)]
-    costs.append(alone(subnet, accelerator, kinds))
-    return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
 
 
 def vectors_of(subnets: Sequence[SubNet], supernet: SuperNet) -> Ints:

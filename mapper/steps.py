@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from arch_model.errors import MappingError
 from arch_model.layer import INPUT, Kind, Layer
+from arch_model.supernet import SubNet
 from mapper.channelwise import has_tiles, is_channelwise, refusals
 
 LARGEST_KERNEL = 7
@@ -114,6 +115,34 @@ def check_supported(layer: Layer) -> None:
         raise refuse("stride", layer.stride, "1 and 2")
     if layer.padding > min(layer.R, layer.S) - 1:
         raise refuse("padding", layer.padding, f"less than the kernel, {layer.R}x{layer.S}")
+
+
+def check_runnable(subnet: SubNet) -> None:
+    """Raise :class:`MappingError`, naming SubNet, layer and field, for a SubNet that the machine cannot run as a whole.
+
+    Such a SubNet has no cost: the sum over its other layers would be that of another network.
+
+    >>> from arch_model.spaces import get_space
+    >>> check_runnable(get_space("ofa-resnet50").subnet("resnet50D_MAC@0.6B"))
+    """
+    try:
+        steps(subnet.layers)
+    except MappingError as error:
+        raise MappingError(f"SubNet {subnet.name}: {error}") from None
+
+
+def is_runnable(subnet: SubNet) -> bool:
+    """Whether the machine has every layer of a SubNet; its buffers may still be too small for some.
+
+    >>> from arch_model.spaces import get_space
+    >>> [is_runnable(net) for net in get_space("ofa-resnet50").sample(4, seed=0)]
+    [False, True, False, True]
+    """
+    try:
+        check_runnable(subnet)
+    except MappingError:
+        return False
+    return True
 
 
 def unsupported(layer: Layer) -> str:

@@ -62,8 +62,7 @@ class SushiAbs:
         SubGraphs in seconds, each entry within half a percent of :meth:`walk`'s.
 
         ``accuracy`` may lack SubNets (NaN); ``order``: the rows, all SubNets as they come if None. Raises
-        :class:`MappingError` for what the machine cannot run, but for the kinds of layer in
-        ``mapper.sushi_costs.LEFT_OUT``, whose cycles are not counted.
+        :class:`MappingError` for what the machine cannot run.
 
         >>> from arch_model.spaces import get_space
         >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")

@@ -20,18 +20,29 @@ from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.channelwise import is_channelwise
 from mapper.joints import Joints, Link, chain_cycles, pool_cycles, start_cycles
 from mapper.layer_batch import CutLayer, LayerBatch
-from mapper.lone_costs import chained_cycles
+from mapper.lone_costs import alone, chained_cycles
 from mapper.pack import slice_grid, tile_grid, window_offsets
 from mapper.steps import steps
 from mapper.tiling import choose_each
 
 Ints = npt.NDArray[np.int64]
 
-LEFT_OUT = (Kind.MAXPOOL, Kind.AVGPOOL)
-"""Kinds of layer whose cycles no table counts."""
+BESIDE = (Kind.MAXPOOL, Kind.AVGPOOL)
+"""Kinds of layer that are no part of the chain: each costs what it does as a Program of its own."""
 
 _Shape = tuple[int, ...]
 """A layer by all that costs: K, C, R, S, H, W, stride, padding, and whether an add follows."""
+
+
+def beside_cycles(subnet: SubNet, accelerator: Accelerator) -> int:
+    """Cycles of a SubNet's layers of :data:`BESIDE`, whatever the PB holds.
+
+    >>> from arch_model.spaces import get_space
+    >>> net = get_space("ofa-resnet50").subnet("resnet50D_MAC@0.6B")
+    >>> 0 < beside_cycles(net, Accelerator.load("zcu104")) < 200_000
+    True
+    """
+    return alone(subnet, accelerator, BESIDE)[0]
 
 
 @dataclass(frozen=True)
@@ -46,13 +57,13 @@ class Route:
 
     @classmethod
     def of(cls, subnet: SubNet, accelerator: Accelerator, free: bool = False) -> Route:
-        """The route of a SubNet without the layers of :data:`LEFT_OUT`: what reads one reads its input's place.
+        """The route of a SubNet without the layers of :data:`BESIDE`: what reads one reads its input's place.
 
         Other channelwise layers and global pools stand between dense ones, as so many cycles in which nothing else
         happens (:func:`mapper.lone_costs.chained_cycles`; with ``free`` none, of channelwise layers); activation tables
         cost nothing. Raises :class:`MappingError` for a channelwise layer that no dense one comes before.
         """
-        source = {layer.name: layer.inputs[0] for layer in subnet.layers if layer.kind in LEFT_OUT}
+        source = {layer.name: layer.inputs[0] for layer in subnet.layers if layer.kind in BESIDE}
         order = steps([layer for layer in subnet.layers if layer.name not in source])
         between: dict[str, tuple[str, int]] = {}  # by what it writes: the dense layer that it begins from, and cycles
         layers: list[tuple[Layer, bool]] = []
@@ -77,7 +88,8 @@ class Route:
 
 
 class SubNetCosts:
-    """Cycles of SubNets on one machine, for each of some SubGraphs in its PB; ``free``: channelwise layers take none.
+    """Cycles of whole SubNets on one machine, for each of some SubGraphs in its PB; ``free``: channelwise layers take
+    none.
 
     Raises :class:`MappingError` for a SubGraph that does not fit the PB.
 
@@ -117,8 +129,10 @@ class SubNetCosts:
         return len(self._numbers)
 
     def cycles(self, subnets: Iterable[SubNet]) -> Ints:
-        """int64 (SubNets, SubGraphs)."""
-        rows = [layers.sum(axis=0) for layers in self.layer_cycles(subnets)]
+        """int64 (SubNets, SubGraphs): what :meth:`layer_cycles` adds up to, and the layers of :data:`BESIDE`."""
+        nets = tuple(subnets)
+        beside = [0 if self.free else beside_cycles(net, self.accelerator) for net in nets]
+        rows = [layers.sum(axis=0) + more for layers, more in zip(self.layer_cycles(nets), beside, strict=True)]
         return np.array(rows, np.int64).reshape(len(rows), self.count)
 
     def layer_cycles(self, subnets: Iterable[SubNet]) -> list[Ints]:

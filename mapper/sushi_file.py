@@ -2,7 +2,7 @@
 
 One row a SubNet: ``subnet``, ``accuracy``, then the cycles for each SubGraph in a column of its name. The
 file's metadata holds, under the key ``fastswitch``, a JSON object with the version, the accelerator's name and
-hash, the space, the seed, the clock, the kinds of layer that were left out and each SubGraph's vector.
+hash, the space, the seed, the clock and each SubGraph's vector.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from arch_model.errors import FastSwitchError, MappingError
 from arch_model.files.npz_file import read_npy
 from arch_model.files.parquet_file import parquet_record, read_parquet
 from arch_model.files.wanted import Wanted
-from arch_model.layer import Kind
 from arch_model.physical import CLOCK_HZ
 from arch_model.supernet import SubGraph, SubNet, SuperNet
+from mapper.steps import check_runnable
 from mapper.sushi_abs import NOTHING, SushiAbs
-from mapper.sushi_costs import LEFT_OUT, SubNetCosts
+from mapper.sushi_costs import SubNetCosts
 
 KEY = b"fastswitch"
-FORMAT = 1
+FORMAT = 2
+"""Since version 0.2.0 cycles are of all layers of a SubNet; format 1 had those of pools over windows left out."""
 BLOCK = 100
 TABLE = "sushiabs.parquet"
 """The file's name in the folder of ``fastswitch table``."""
@@ -52,7 +53,6 @@ def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, 
         "space": space,
         "seed": seed,
         "clock_hz": accelerator.clock_hz,
-        "left_out": [str(kind) for kind in LEFT_OUT],
     }
 
 
@@ -160,11 +160,6 @@ class TableJob:
         graphs = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         return cls(supernet, subnets, graphs, accelerator, seed, accuracy)
 
-    @property
-    def left_out(self) -> tuple[Kind, ...]:
-        """Kinds of layer whose cycles are not counted."""
-        return LEFT_OUT
-
     def run(self, path: Path, on_block: OnBlock | None = None) -> SushiAbs:
         """Build the table in blocks, each kept in the folder ``path`` + ".parts" until the table is there.
 
@@ -174,6 +169,8 @@ class TableJob:
         """
         if path.exists():
             load_table(path, self.accelerator, self.supernet)
+        for subnet in self.subnets:
+            check_runnable(subnet)
         names = [subnet.name for subnet in self.subnets]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)

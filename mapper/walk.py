@@ -114,9 +114,10 @@ class Walk:
     @cached_property
     def activity(self) -> Activity:
         """What the machine does."""
-        return count_activity(self._commands(), self.accelerator)
+        return count_activity(self.commands(), self.accelerator)
 
-    def _commands(self) -> Iterator[Command]:
+    def commands(self) -> Iterator[Command]:
+        """The commands in this order, END last, with the fields that cost."""
         for opcode, fields, _ in self.order:
             yield Command(opcode, fields)
         yield Command(Opcode.END, {})

@@ -175,7 +175,7 @@ def beside(found: Mapping[str, pd.DataFrame]) -> str:
 
 
 def page(found: Mapping[str, pd.DataFrame], others: Mapping[str, pd.DataFrame], notes: Mapping[str, str]) -> str:
-    """The text of docs/sushi.md: the sweep by family; other rows by what they are of; what is assumed by family."""
+    """The text of docs/sushi.md: the sweep by family; other rows by what they are of; what costs alone."""
     a, even = Accelerator.load(PRESET), machine(shipped_mb(), SHIPPED_GB_S)
     q, many, preset = (others[what] for what in ("q", "candidates", "preset"))
     said = {"version": version("fastswitch"), "preset": PRESET, "hash": a.hash(), "kp": a.kp, "cp": a.cp}
@@ -231,7 +231,7 @@ def main(folder: Path) -> None:
     notes = {
         name: str(family.table(machine(shipped_mb(), SHIPPED_GB_S)).facts["alone"])
         for name, family in families().items()
-        if family.assume
+        if not family.dense_only
     }
     draw({name: part for name, part in found.items() if not name.endswith(FREE)}, folder / "sushi.png")
     text = page(found, {str(what): part for what, part in frame.groupby("what")}, notes)

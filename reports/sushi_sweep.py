@@ -43,19 +43,18 @@ QUERIES, SEEDS = 1000, (1, 2, 3)
 APART = "deterministic:0.1"
 """Queries that never wait for one another."""
 
-FREE = ", foreign layers free"
-"""Ends the name of a family whose layers that the mapper does not take cost nothing."""
+FREE = ", dense layers alone"
+"""Ends the name of a family of which dense layers are counted, and no others."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """SubNets of one space and their accuracies, fractions; ``assume``: what the mapper does not take is priced
-    (``mapper/assumed_costs.py``)."""
+    """SubNets of one space and their accuracies, fractions; ``dense_only``: what is not dense costs nothing."""
 
     space: str
     subnets: Mapping[str, SubNet]
     accuracy: Mapping[str, float]
-    assume: bool = True
+    dense_only: bool = False
 
     def table(self, a: Accelerator, drawn: int = 0) -> ServingTable:
         """The serving table, with the best part of each SubNet as SubGraphs, or that many different ones."""
@@ -64,13 +63,13 @@ class Family:
             graphs = draw_subgraphs(supernet, self.subnets.values(), drawn, a, seed=0)
         else:
             graphs = candidates(dict(self.subnets), supernet, a)
-        return ServingTable.by_layers(self.subnets, self.accuracy, graphs, supernet, a, assume=self.assume)
+        return ServingTable.by_layers(self.subnets, self.accuracy, graphs, supernet, a, dense_only=self.dense_only)
 
 
-def published(name: str, assume: bool = True) -> Family:
+def published(name: str, dense_only: bool = False) -> Family:
     """The SubNets of a space whose accuracies are published."""
     space, top1 = get_space(name), space_top1(name)
-    return Family(name, {subnet: space.subnet(subnet) for subnet in top1}, top1, assume)
+    return Family(name, {subnet: space.subnet(subnet) for subnet in top1}, top1, dense_only)
 
 
 def resnet50() -> Family:
@@ -78,15 +77,15 @@ def resnet50() -> Family:
     return published("ofa-resnet50")
 
 
-def mobilenetv3(assume: bool = True) -> Family:
+def mobilenetv3(dense_only: bool = False) -> Family:
     """The released SubNets; SUSHI's own are not published."""
-    return published("ofa-mobilenetv3", assume)
+    return published("ofa-mobilenetv3", dense_only)
 
 
 def families() -> dict[str, Family]:
     """By title."""
     mobile = "OFA-MobileNetV3"
-    return {"OFA-ResNet50": resnet50(), mobile: mobilenetv3(), mobile + FREE: mobilenetv3(assume=False)}
+    return {"OFA-ResNet50": resnet50(), mobile: mobilenetv3(), mobile + FREE: mobilenetv3(dense_only=True)}
 
 
 def pb_sizes() -> tuple[float, ...]:
@@ -158,8 +157,8 @@ def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) ->
 
 
 def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
-    """The most that any SubNet's weight traffic alone falls with its best SubGraph; weights of layers that the mapper
-    does not take left out."""
+    """The most that any SubNet's weight traffic alone falls with its best SubGraph; of dense layers.
+    """
     supernet = get_space(family.space)
     nets = [family.subnets[name] for name in table.sushi.subnets]
     without = summed_costs(nets, [SubGraph.empty(supernet)], supernet, a).weight_bytes[:, 0]

@@ -17,6 +17,7 @@ from arch_model.weights import SuperNetWeights, load_weights
 from mapper.compiled_table import compiled_table
 from mapper.pinning import candidates as pin
 from mapper.serving_table import ServingTable
+from mapper.steps import is_runnable
 from mapper.sushi_abs import NOTHING
 from mapper.sushi_file import load_table as read_table
 from sim.session import Session
@@ -113,7 +114,7 @@ def load_table(
     else:
         number = isinstance(subnets, int) or (isinstance(subnets, str) and subnets.isdecimal())
         among = list(weights.subnets) if weights and saved is None else None
-        chosen = choose_subnets(subnets, space or (FASHION if number else None), seed, among)
+        chosen = choose_subnets(subnets, space or (FASHION if number else None), seed, among, is_runnable)
         supernet, nets, accuracy = chosen.supernet, {net.name: net for net in chosen.subnets}, chosen.accuracy
     if saved is None and supernet.name == FASHION and weights and _all_trained(nets, weights):
         held = weights.only(nets) if nets else weights

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,13 @@ class Chosen:
         return get_space(names[0])
 
 
-def choose_subnets(asked: Asked, space: str | None = None, seed: int = 0, among: Sequence[str] | None = None) -> Chosen:
+def choose_subnets(
+    asked: Asked,
+    space: str | None = None,
+    seed: int = 0,
+    among: Sequence[str] | None = None,
+    accept: Callable[[SubNet], bool] | None = None,
+) -> Chosen:
     """The SubNets that are asked for.
 
     Parameters
@@ -45,6 +52,7 @@ def choose_subnets(asked: Asked, space: str | None = None, seed: int = 0, among:
     space : the SuperNet; without it that of the file's entries, or the one that knows all the names.
     seed : of the draw.
     among : the names to draw from, without it every SubNet of the SuperNet.
+    accept : which of the SubNets that are drawn are taken, without it all; those that are named are taken anyway.
 
     Returns
     -------
@@ -71,7 +79,7 @@ def choose_subnets(asked: Asked, space: str | None = None, seed: int = 0, among:
         given: Sequence[SubNet | str] = asked  # type: ignore[assignment]
         nets = tuple(_by_name(item, space) if isinstance(item, str) else item for item in given)
     elif text.isdecimal():
-        nets = _drawn(text, space, seed, among)
+        nets = _drawn(text, space, seed, among, accept)
     elif isinstance(asked, Path) or text.endswith(".json") or _is_file(text):
         entries = read_entries(text)
         nets = tuple(entry.subnet for entry in entries)
@@ -83,7 +91,13 @@ def choose_subnets(asked: Asked, space: str | None = None, seed: int = 0, among:
     return Chosen(nets, {name: top1 for name, top1 in said.items() if top1 is not None})
 
 
-def _drawn(text: str, space: str | None, seed: int, among: Sequence[str] | None) -> tuple[SubNet, ...]:
+def _drawn(
+    text: str,
+    space: str | None,
+    seed: int,
+    among: Sequence[str] | None,
+    accept: Callable[[SubNet], bool] | None,
+) -> tuple[SubNet, ...]:
     if space is None:
         raise SpaceError(f"SubNets is {text[:20]}, how many to draw, but of which SuperNet? give --space NAME")
     if len(text) > 18 or int(text) > MOST_DRAWN:
@@ -93,13 +107,29 @@ def _drawn(text: str, space: str | None, seed: int, among: Sequence[str] | None)
         )
     supernet, count = get_space(space), int(text)
     if among is None:
-        return supernet.sample(count, seed)
+        return supernet.sample(count, seed) if accept is None else _accepted(supernet, count, seed, accept)
     if not 1 <= count <= len(among):
         raise SpaceError(f"SubNets to draw is {count}; give 1..{len(among)}, there are no more with weights")
     import numpy as np
 
     places = np.random.default_rng(seed).permutation(len(among))[:count]
     return tuple(supernet.subnet(among[place]) for place in places)
+
+
+def _accepted(
+    supernet: SuperNet, count: int, seed: int, accept: Callable[[SubNet], bool]
+) -> tuple[SubNet, ...]:
+    """The first ``count`` SubNets of a draw that are accepted."""
+    asked, most = count, math.prod(choice.combinations for choice in supernet.choices)
+    while True:
+        nets = [net for net in supernet.sample(asked, seed) if accept(net)]  # a longer draw begins with the shorter one
+        if len(nets) >= count:
+            return tuple(nets[:count])
+        if asked >= min(most, 4 * MOST_DRAWN):
+            raise SpaceError(
+                f"SubNets to draw is {count}; only {len(nets)} of {asked:,} of {supernet.name} can run as a whole"
+            )
+        asked = min(most, 4 * MOST_DRAWN, 2 * asked + 8)
 
 
 def _by_name(name: str, space: str | None) -> SubNet:

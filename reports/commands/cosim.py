@@ -101,9 +101,11 @@ def command(
             run_layers(machine, layers, csv_out, best=best, **common)
         elif subnets is not None and out is not None:
             from arch_model.spaces import choose_subnets
+            from mapper.steps import is_runnable
             from sim.whole import run_whole
 
-            run_whole(machine, choose_subnets(subnets, space, seed).subnets, out, parts=parts, **common)
+            nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
+            run_whole(machine, nets, out, parts=parts, **common)
             csv_out = out / "parts.csv"
     traces = {} if trace is None else {"waveforms and pictures": trace}
     show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out, **traces})

@@ -79,14 +79,14 @@ def command(
     backend: str,
     cached: str,
     report: bool,
-) -> None:
+) -> int:
     """Price machines: every combination of the knobs' values, or those that a sampler takes.
 
-    Points are on disk as they come. Killed at any moment and started again, it goes on and repeats none of them.
+    Points are on disk as they come. Killed at any moment and started again, it goes on and repeats none of them. Ends
+    with status 1 if no point is legal.
     """
     from reports.explore.quantities import quantity_range
     from sim.explore import explore, load_study, pareto_front
-    from sim.explore.price import left_out_of
 
     if report:
         from reports.explore import require_libraries, write_report
@@ -121,10 +121,9 @@ def command(
         for name in names:
             summary[name] = quantity_range(name, table[name])
     show_summary(summary)
-    for kind, layers in left_out_of(study.nets).items():
-        click.echo(f"note: {layers} {kind} layers of the SubNets are not counted", err=True)
     if not legal:
         click.echo(f"note: no point is legal; the first: {table['why'].iloc[0]}", err=True)
     click.echo(f"table  {out / 'points.parquet'}")
     if page:
         click.echo(f"page   {page}")
+    return 0 if legal else 1

@@ -56,10 +56,11 @@ def command(
         click.echo(to_json({"network": network.subnet.name, "layers": rows, **facts, **notes}))
         return
     show_table((named("layer", rows), *LAYER_COLUMNS), rows)
-    sums = {"layers": len(rows), "MACs": network.subnet.macs, "weight_bytes": network.subnet.weight_bytes}
+    part = "_of_these_layers" if network.skipped else ""  # what was left out may have some, too
+    sums = {f"MACs{part}": network.subnet.macs, f"weight_bytes{part}": network.subnet.weight_bytes}
     graphs = ", ".join(network.bit_exact) or "no"
     integers = {"all_int8": network.runnable, "bit_exact": graphs} if network.quant else {}
-    show_summary({"network": network.subnet.name, **sums, **integers})
+    show_summary({"network": network.subnet.name, "layers": len(rows), **sums, **integers})
     lines = [f"left out: {text}" for text in network.skipped]
     lines += [f"note: {text}" for text in network.notes]
     lines += [

@@ -37,18 +37,24 @@ def command(space: str | None, subnets: str, accelerator: str, cached: str, csv_
 
     from arch_model.machine import load_machine
     from arch_model.spaces import choose_subnets
-    from mapper.predict import predict_subnets
+    from mapper.predict import predict_subnets, why_no_total
+    from mapper.steps import is_runnable
     from sim.results import RowWriter, make_folder
 
-    nets, machine = choose_subnets(subnets, space, seed).subnets, load_machine(accelerator)
+    nets, machine = choose_subnets(subnets, space, seed, accept=is_runnable).subnets, load_machine(accelerator)
     make_folder(csv_out.parent)
     facts: dict[str, object] = {"fastswitch": version("fastswitch"), "accelerator": machine.name}
     facts |= {"cached": cached, "subnets": Path(subnets).name, "seed": seed}
     if hasattr(machine, "hash"):
         facts["accelerator_hash"] = machine.hash()
+    without: dict[str, str] = {}
     with shown(len(nets), PREDICT_COLUMNS) as (on_row, _), RowWriter(csv_out, facts) as table:
         for rows, total in predict_subnets(nets, machine, cached):
             for row in rows:
                 table.write(row)
             on_row(total)
+            if why := why_no_total(rows):
+                without[total["subnet"]] = why
     show_summary({"SubNets": len(nets), "table": csv_out})
+    for name, why in without.items():
+        click.echo(f"note: {name} has no total, for not every layer can run: {why}", err=True)

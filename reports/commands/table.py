@@ -36,13 +36,14 @@ def command(space: str | None, subnets: str, subgraphs: int, accelerator: str, o
     """
     from arch_model.accelerator import Accelerator
     from arch_model.spaces import choose_subnets
-
-    chosen, machine = choose_subnets(subnets, space, seed), Accelerator.load(accelerator)
-    supernet, nets = chosen.supernet, chosen.subnets
     from mapper.candidates import draw_subgraphs
+    from mapper.steps import is_runnable
     from mapper.sushi_file import BLOCK, TABLE, TableJob
     from sim.results import make_folder
 
+    machine = Accelerator.load(accelerator)
+    chosen = choose_subnets(subnets, space, seed, accept=is_runnable)
+    supernet, nets = chosen.supernet, chosen.subnets
     make_folder(out)
     path = out / TABLE
 
@@ -60,8 +61,5 @@ def command(space: str | None, subnets: str, subgraphs: int, accelerator: str, o
         except KeyboardInterrupt:
             raise Interrupted(f"; finished blocks are in {out}, the same command goes on with them") from None
     rows, width = made.cycles.shape
-    left_out = sorted({layer.kind for net in nets for layer in net.layers if layer.kind in job.left_out})
     show_summary({"SubNets": rows, "SubGraphs": width, "cycles": f"{made.cycles.min():,} to {made.cycles.max():,}"})
-    if left_out:
-        click.echo(f"note: cycles of {', '.join(left_out)} layers are not counted", err=True)
     click.echo(f"table  {path}")

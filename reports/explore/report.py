@@ -19,7 +19,6 @@ from reports.explore.quantities import value_labels, without_unit
 from reports.explore.reasons import reasons
 from sim.explore.knobs import SUBNET
 from sim.explore.pareto import pareto_front
-from sim.explore.price import left_out_of
 from sim.explore.study import CSV, write_csv
 from sim.results import make_folder
 
@@ -93,8 +92,7 @@ def facts(study: Study) -> Mapping[str, str | list[str]]:
         "PB": "holds what fits of each SubNet" if study.cached == "best" else "empty",
         "FastSwitch": version("fastswitch"),
     }
-    left_out = [f"{count:,} {kind} layers of the SubNets" for kind, count in left_out_of(study.nets).items()]
-    return found | {"not counted": left_out} if left_out else found
+    return found
 
 
 def knob_range(knob: Knob) -> str:

@@ -22,7 +22,6 @@ from mapper.steps import Step, check_supported
 from mapper.tiling import Tiling
 from mapper.walk import Walk, walk_layer
 from mapper.weights_plan import LayerWeights
-from sim.explore.left_out import left_out
 
 CACHED = ("best", "none")
 """What the PB holds while a SubNet runs: the part of its weights that :func:`mapper.pinning.fit_subgraph` puts there,
@@ -66,7 +65,7 @@ def as_compiled(
 def layer_rows(
     subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, cached: str = "best"
 ) -> Iterator[dict[str, Any]]:
-    """Rows with :data:`mapper.predict.COLUMNS`, one a layer that a point counts; ``cached``: one of :data:`CACHED`.
+    """Rows with :data:`mapper.predict.COLUMNS`, one a layer; ``cached``: one of :data:`CACHED`.
 
     >>> from arch_model.spaces import get_space
     >>> fashion = get_space("fashion")
@@ -77,5 +76,4 @@ def layer_rows(
     resident = None
     if cached == "best":
         resident = PersistentBuffer.of(fit_subgraph(subnet, supernet, accelerator), supernet, accelerator)
-    counted = {layer.name for layer in subnet.layers if not left_out(layer)}
-    yield from (row for row in predict_subnet(subnet, accelerator, resident, as_compiled) if row["name"] in counted)
+    yield from predict_subnet(subnet, accelerator, resident, as_compiled)

@@ -35,13 +35,14 @@ from arch_model.timing import (
     TOKEN,
 )
 from arch_model.transfers import LOAD_WORD, STORE_ADDRESS, STORE_BEAT, STORE_FIFO, STORE_WORD
+from mapper.isa import TABLE_BYTES
 from mapper.tiling import PASS_OVERHEAD, RUN_BEATS_MAX
 
 Ints = npt.NDArray[np.int64]
 
-LAYER = ("K", "C", "H", "W", "R", "stride", "padding", "P", "Q", "windows", "pointwise", "add")
-"""Columns of a layer; ``windows`` of 3 x 3 taps."""
-K, C, H, W, R, STRIDE, PADDING, P, Q, WINDOWS, POINTWISE, ADD = range(len(LAYER))
+LAYER = ("K", "C", "H", "W", "R", "stride", "padding", "P", "Q", "windows", "pointwise", "add", "table")
+"""Columns of a layer; ``windows`` of 3 x 3 taps; ``table``: its activation comes from one."""
+K, C, H, W, R, STRIDE, PADDING, P, Q, WINDOWS, POINTWISE, ADD, TABLE = range(len(LAYER))
 
 CORE = ("kp", "cp", "beat_bytes", "weight_beat_bytes", "program_beat_bytes", "pixels", "latency", "interval")
 """The first columns of a machine: with how a layer is cut and what of it is in the PB, all that its cost depends on."""
@@ -385,19 +386,25 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
         acts[tile, 2] = LOAD_ADDRESS + latency + act_one + (loaded - 1) * act_row + LOAD_GIVE
         acts[tile, 3] = latency + loaded * row_beats * interval
 
-    # LOAD_WGT: the ZSB table, then the runs of every group, again for each spatial tile if they do not all fit
-    wgts = np.empty((1 + runs * (spatial if reload else 1), 4), np.int64)
+    # LOAD_WGT: an activation table, the ZSB table, the runs of every group, again for each spatial tile if not all fit
+    zsb = x[TABLE]  # its place
+    wgts = np.empty((zsb + 1 + runs * (spatial if reload else 1), 4), np.int64)
     weight_beat = m[WBEAT]
+    if x[TABLE]:
+        table_time = read_time(1, TABLE_BYTES // LANE_BYTES, LANE_BYTES, weight_beat, interval, 1)
+        wgts[0, 0], wgts[0, 1] = 0, -1
+        wgts[0, 2] = LOAD_ADDRESS + latency + table_time + LOAD_GIVE
+        wgts[0, 3] = latency + TABLE_BYTES // weight_beat * interval
     zsb_one = read_time(1, kp, LANE_BYTES, weight_beat, interval, 1)
     zsb_row = read_time(2, kp, LANE_BYTES, weight_beat, interval, 1) - zsb_one
     wgt_one = read_time(1, kp, TAPS * cp, weight_beat, interval, 1)
     wgt_row = read_time(2, kp, TAPS * cp, weight_beat, interval, 1) - wgt_one
     tile_beats = _up(TAPS * kp * cp, weight_beat)
-    wgts[0, 0], wgts[0, 1] = 0, -1
-    wgts[0, 2] = LOAD_ADDRESS + latency + zsb_one + (kt - 1) * zsb_row + LOAD_GIVE
-    wgts[0, 3] = latency + kt * (LANE_BYTES * kp // weight_beat) * interval
-    for index in range(1, len(wgts)):
-        tile, run = (index - 1) // runs, (index - 1) % runs
+    wgts[zsb, 0], wgts[zsb, 1] = 0, -1
+    wgts[zsb, 2] = LOAD_ADDRESS + latency + zsb_one + (kt - 1) * zsb_row + LOAD_GIVE
+    wgts[zsb, 3] = latency + kt * (LANE_BYTES * kp // weight_beat) * interval
+    for index in range(zsb + 1, len(wgts)):
+        tile, run = (index - zsb - 1) // runs, (index - zsb - 1) % runs
         group = run_group[run]
         before, old = (tile * groups + group - 2) // groups, (tile * groups + group - 2) % groups
         count = run_tiles[run]
@@ -472,9 +479,9 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
             while wgt_unit[_NEED] <= step:
                 _load(wgt_unit, wgts, wgt_done, wgt_guess, wgt_accepted, read_last, guess_pass, now, fetch, m)
             reps, run = piece[number, 0], piece[number, 2]
-            wgt = 0
+            wgt = zsb
             if run >= 0:
-                wgt = 1 + run + (tile * runs if reload else 0)
+                wgt += 1 + run + (tile * runs if reload else 0)
             store = -3
             if piece[number, 3]:
                 store = max(tile * chunks + piece[number, 1] // chunk - 2, -3)
@@ -522,7 +529,8 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     pixels = out_height * out_width
     cost[0] = max(store_free - STORE_NEXT + 1, end) + 1
     cost[1] = prog_beats * m[PBEAT]
-    cost[2] = fetched * tile_beats * weight_beat + kt * LANE_BYTES * kp
+    table_bytes = x[TABLE] * TABLE_BYTES
+    cost[2] = fetched * tile_beats * weight_beat + kt * LANE_BYTES * kp + table_bytes
     cost[3] = act_rows * row_beats * beat
     cost[4] = out_beats * beat * x[ADD]
     cost[5] = out_beats * beat
@@ -537,7 +545,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     cost[15] = kt * pixels
     cost[16] = cost[17] = store_words
     cost[18] = store_words * x[ADD]
-    cost[19] = cost[20] = 0  # no layer here has a table
+    cost[19], cost[20] = table_bytes, x[TABLE] * kt * pixels
 
 
 @_compiled

@@ -1,15 +1,17 @@
 """What points cost: all points of a task together, each different layer on each different machine once.
 
-A layer's cost depends on the array, the ports and DRAM, on how the layer is cut, on how many of its K-tiles are in the
-PB and, if the others do not fit half the DB, on that half. Clock, area and the other sizes come in after, so a grid has
-far fewer layers to price than points times layers. What is the same is found with ``np.unique``; what is left is
-:mod:`sim.explore.loop`.
+A dense layer's cost depends on the array, the ports and DRAM, on how the layer is cut, on how many of its K-tiles are
+in the PB and, if the others do not fit half the DB, on that half. Clock, area and the other sizes come in after, so a
+grid has far fewer layers to price than points times layers. What is the same is found with ``np.unique``; what is left
+is :mod:`sim.explore.loop`. Channelwise layers, which have no closed form, are walked, once for each machine that
+differs in more than its PB and its clock.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,19 +23,19 @@ from arch_model.activity import TOTALS, activity_of, count_totals
 from arch_model.area import UM2_PER_MM2, asic_area
 from arch_model.energy import energy
 from arch_model.errors import AcceleratorError, MappingError
-from arch_model.layer import Kind, Layer
+from arch_model.layer import INPUT, Kind, Layer
 from arch_model.memories import memories
 from arch_model.resources import fpga_resources
 from arch_model.spaces import get_space
-from arch_model.supernet import SubNet
 from arch_model.timing import time_program
+from mapper.channelwise import is_channelwise
 from mapper.lone_costs import pool_commands
 from mapper.pack import is_pointwise, window_offsets
-from mapper.steps import fused_adds, fused_conv
+from mapper.steps import Step, check_supported, fused_adds, fused_conv
 from mapper.tiling import check_least
+from mapper.walk import walk_channelwise
 from sim.explore import loop
 from sim.explore.knobs import SUBNET, Number, set_knobs
-from sim.explore.left_out import left_out
 from sim.explore.question import Question
 
 Ints = npt.NDArray[np.int64]
@@ -46,8 +48,8 @@ _CORE, _CUT = len(loop.CORE), loop.NB + 1
 def layer_row(layer: Layer, add: bool) -> Ints:
     """A layer as :data:`sim.explore.loop.LAYER`; ``add``: its STORE does one."""
     x = layer
-    numbers = (x.K, x.C, x.H, x.W, x.R, x.stride, x.padding, x.P, x.Q, len(window_offsets(x)), is_pointwise(x), add)
-    return np.array(numbers, np.int64)
+    sizes = (x.K, x.C, x.H, x.W, x.R, x.stride, x.padding, x.P, x.Q, len(window_offsets(x)))
+    return np.array((*sizes, is_pointwise(x), add, not x.activation.is_clamp), np.int64)
 
 
 def machine_row(a: Accelerator) -> Ints:
@@ -59,18 +61,6 @@ def machine_row(a: Accelerator) -> Ints:
     return np.array((*core, *sizes), np.int64)
 
 
-def left_out_of(nets: Sequence[SubNet]) -> dict[str, int]:
-    """Kinds of layer that have no closed form, and that cost nothing: how many there are in all SubNets.
-
-    >>> left_out_of(get_space("ofa-resnet50").sample(2, seed=0))
-    {'maxpool': 2, 'avgpool': 6}
-    """
-    found: Counter[str] = Counter()
-    for net in nets:
-        found.update(kind for layer in net.layers if (kind := left_out(layer)))
-    return dict(found)
-
-
 class Pricer:
     """A question's SubNets as arrays, and what it takes to price points of it."""
 
@@ -79,14 +69,16 @@ class Pricer:
         rows: dict[tuple[int, ...], int] = {}
         uses, windows, self.layers, starts = [], [], [], [0]
         self.pools: list[list[Layer]] = []
+        self.channelwise: list[list[Step]] = []
         for net in question.nets:
-            adds, pools = fused_adds(net.layers), []
+            adds, pools, channelwise = fused_adds(net.layers), [], []
             readers = Counter(source for layer in net.layers for source in layer.inputs)
             by_name = {layer.name: layer for layer in net.layers}
             for layer in net.layers:
-                if left_out(layer):
-                    continue
-                if layer.kind is Kind.ADD:
+                check_supported(layer)
+                if is_channelwise(layer):
+                    channelwise.append(Step(layer, adds.get(layer.name)))
+                elif layer.kind is Kind.ADD:
                     fused_conv(layer, by_name, readers)  # an add that follows no conv is nothing the machine has
                 elif layer.kind is Kind.POOL:
                     pools.append(layer)
@@ -96,6 +88,7 @@ class Pricer:
                     windows.append(len(window_offsets(supernet.layer(layer.name))))
                     self.layers.append(layer)
             self.pools.append(pools)
+            self.channelwise.append(channelwise)
             starts.append(len(uses))
         self.rows = np.array(list(rows), np.int64)
         self.uses, self.windows = np.array(uses, np.int64), np.array(windows, np.int64)
@@ -126,8 +119,13 @@ class Pricer:
                 first = next((int(misfit[net]) for net in nets if misfit[net] >= 0), -1)
                 if first >= 0:
                     why[i] = _misfit(self.layers[first], machines[i])
+                    continue
+                try:
+                    others = [self._others(net, machines[i]) for net in nets]
+                except MappingError as error:
+                    why[i] = str(error)
                 else:
-                    found[i] = self._objectives(machines[i], sums[list(nets)], nets)
+                    found[i] = self._objectives(machines[i], sums[list(nets)] + others, nets)
         table: dict[str, object] = {
             knob.name: np.array(columns[knob.name], np.int64 if all(isinstance(v, int) for v in knob.values) else float)
             for knob in q.knobs
@@ -171,6 +169,21 @@ class Pricer:
                     totals[i, net] += self._pool(pool, machine, tuple(ms[i, :_CORE].tolist()))
         return bad, totals
 
+    def _others(self, net: int, machine: Accelerator) -> Ints:
+        """Costs (COST,) of a SubNet's channelwise layers; MappingError for one that does not fit the machine."""
+        steps = self.channelwise[net]
+        if not steps:
+            return np.zeros(loop.COSTS, np.int64)
+        core = _without_pb(machine)
+        try:
+            walks = [_walked(_nameless(step.layer), step.add is not None, core) for step in steps]
+        except MappingError:
+            for step in steps:
+                walk_channelwise(step, machine)  # says the same by the layer's name and the machine's
+            raise
+        total: Ints = np.array(walks, np.int64).sum(axis=0)
+        return total
+
     def _pool(self, pool: Layer, machine: Accelerator, core: tuple[int, ...]) -> Ints:
         key = (*core, pool.K, pool.H, pool.W)
         if key not in self._pools:
@@ -197,6 +210,25 @@ class Pricer:
             else:
                 found[name] = _fpga(machine)[name]
         return [found[name] for name in self.question.objectives]
+
+
+def _without_pb(machine: Accelerator) -> Accelerator:
+    """What of a machine matters to a channelwise layer: nothing of it is in the PB, and cycles have no clock."""
+    buffers = machine.buffers.model_copy(update={"pb_bytes": 0})
+    return machine.model_copy(update={"name": "any", "clock_hz": 1.0, "buffers": buffers})
+
+
+def _nameless(layer: Layer) -> Layer:
+    return replace(layer, name="layer", inputs=())
+
+
+@lru_cache(maxsize=1 << 16)
+def _walked(layer: Layer, add: bool, machine: Accelerator) -> Ints:
+    """Costs (COST,) of a channelwise layer as a Program of its own; ``add``: its STORE does one."""
+    added = Layer("add", Kind.ADD, K=layer.K, C=layer.K, H=layer.P, W=layer.Q, inputs=("layer", INPUT)) if add else None
+    walk = walk_channelwise(Step(layer, added), machine)
+    totals = count_totals(walk.commands(), machine)
+    return np.array([walk.cycles, *(totals[name] for name in TOTALS)], np.int64)
 
 
 def _different(ms: Ints, columns: int) -> tuple[Ints, Ints]:

@@ -20,6 +20,7 @@ import pandas as pd
 from arch_model.accelerator import Accelerator
 from arch_model.spaces import choose_subnets, get_space
 from arch_model.spaces.chosen import Asked
+from mapper.steps import check_runnable, is_runnable
 from sim.explore.backends import Backend, open_backend
 from sim.explore.knobs import SUBNET, ExploreError, Knob, parse_vary
 from sim.explore.layers import CACHED
@@ -123,7 +124,7 @@ def _asked(
         raise ExploreError(f"seed is {seed}; give at least 0")
     knobs = parse_vary(vary)
     base = accelerator if isinstance(accelerator, Accelerator) else Accelerator.load(accelerator)
-    chosen = choose_subnets(subnets, space, seed)
+    chosen = choose_subnets(subnets, space, seed, accept=is_runnable)
     nets, known = chosen.subnets, chosen.accuracy
     accuracy: tuple[float, ...] = ()
     if "accuracy" in objectives:
@@ -138,6 +139,8 @@ def _asked(
     most = question.size if points is None else min(points, question.size)
     if most > MOST_POINTS or question.size >= 1 << 62:
         raise ExploreError(f"the grid has {question.size:,} points; give fewer values, or a sampler and --points")
+    for net in nets:
+        check_runnable(net)
     names = tuple(net.name for net in nets)
     study = Study(
         Path(out), space, names, base, knobs, tuple(objectives), sampler, seed, pd.DataFrame(), nets, cached, accuracy
@@ -172,6 +175,10 @@ def _open(study: Study) -> None:
             raise ExploreError(f"folder {study.folder} holds points but not their study; give another --out")
         write_facts(study.folder, facts)
         return
+    if there.get("format") != facts["format"]:
+        raise ExploreError(
+            f"study {study.folder} is of format {there.get('format')}, of another version; give another --out"
+        )
     for key in dict.fromkeys([*facts, *there]):
         if there.get(key) != facts.get(key):
             one, other = _difference(there.get(key), facts.get(key))

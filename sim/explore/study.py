@@ -26,7 +26,8 @@ from sim.explore.knobs import SUBNET, ExploreError, Knob, set_knobs
 from sim.explore.layers import layer_rows
 
 SQLITE, PARTS, POINTS, CSV = "study.sqlite", "points", "points.parquet", "points.csv"
-FORMAT = 1
+FORMAT = 2
+"""Since version 0.2.0 a point costs what all layers of its SubNets do; in format 1 some were left out."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,7 @@ def read_facts(folder: Path) -> dict[str, Any] | None:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'fastswitch'").fetchone():
             return None
         rows = connection.execute("SELECT key, value FROM fastswitch").fetchall()
-    facts = {key: json.loads(value) for key, value in rows}
-    if facts.get("cached") == "fit":  # as version 0.1.0 called it
-        facts["cached"] = "best"
-    return facts or None
+    return {key: json.loads(value) for key, value in rows} or None
 
 
 def load_study(folder: str | Path) -> Study:
@@ -168,7 +166,9 @@ def load_study(folder: str | Path) -> Study:
     if facts is None:
         raise ExploreError(f"study {folder} does not exist; give a folder that fastswitch explore wrote")
     if facts.get("format") != FORMAT:
-        raise ExploreError(f"study {folder} is of format {facts.get('format')}; give one of format {FORMAT}")
+        raise ExploreError(
+            f"study {folder} is of format {facts.get('format')}, of another version; explore again into another folder"
+        )
     study = Study.of_facts(facts, folder)
     return replace(study, points=read_points(folder))
 

@@ -12,7 +12,7 @@ from arch_model.energy import energy_costs
 from arch_model.supernet import SubNet
 from mapper.digital_half import DigitalHalf
 from mapper.persistent import PersistentBuffer
-from mapper.predict import predict_subnet
+from mapper.predict import check_whole, predict_subnet
 
 PICO = 1e-12
 ISAAC = Crossbar(encoding=Encoding.OFFSET, conversion=Conversion.SLICE, adc_bits=8)
@@ -90,8 +90,10 @@ def all_analog(subnet: SubNet, crossbar: Crossbar, words: int = 1) -> Figures:
 
 
 def all_digital(subnet: SubNet, accelerator: Accelerator, resident: PersistentBuffer | None) -> Figures:
-    """Everything on the accelerator."""
-    return digital_figures(list(predict_subnet(subnet, accelerator, resident)), accelerator, subnet.macs)
+    """Everything on the accelerator; MappingError if it cannot run some layer."""
+    rows = list(predict_subnet(subnet, accelerator, resident))
+    check_whole(rows, f"SubNet {subnet.name} on {accelerator.name}")
+    return digital_figures(rows, accelerator, subnet.macs)
 
 
 def hybrid(

@@ -32,7 +32,7 @@ def test_layer_by_layer_is_near():
     assert near.sushi.subnets == table.sushi.subnets and near.sushi.subgraphs == table.sushi.subgraphs
     assert np.abs(near.sushi.cycles / table.sushi.cycles - 1).max() < 0.03
     assert np.abs(near.dram_bytes / table.dram_bytes - 1).max() < 0.02
-    assert near.facts["energy"] == "DRAM alone" and near.facts["assumed"] == "nothing"
+    assert near.facts["energy"] == "DRAM alone"
     assert np.allclose(near.energy_j, near.dram_bytes * byte_joules(TINY))
     known = ServingTable.by_layers(nets, accuracy, graphs, FASHION, TINY, cycles=table.sushi.cycles)
     assert np.array_equal(known.sushi.cycles, table.sushi.cycles)
@@ -44,13 +44,12 @@ def test_channelwise_layers_cost_what_their_programs_do():
     space = get_space("ofa-mobilenetv3")
     net = space.sample(1, seed=3)[0]
     without, table = (
-        ServingTable.by_layers({net.name: net}, {net.name: 0.75}, {}, space, ZCU104, assume=assume)
-        for assume in (False, True)
+        ServingTable.by_layers({net.name: net}, {net.name: 0.75}, {}, space, ZCU104, dense_only=dense_only)
+        for dense_only in (True, False)
     )
     said = f"{sum(layer.groups > 1 for layer in net.layers)} depthwise"
     assert said in without.facts["not_counted"] and said in table.facts["alone"]
     assert "scale" in table.facts["alone"] and "not_counted" not in table.facts
-    assert table.facts["assumed"] == "nothing"
     macs = sum(layer.macs for layer in net.weight_layers if layer.groups == 1)
     assert without.sushi.cycles[0, 0] > macs / ZCU104.multipliers
     costs = [lone_cost(layer, ZCU104) for layer in net.layers if is_channelwise(layer) or layer.kind == "pool"]

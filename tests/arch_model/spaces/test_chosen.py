@@ -10,6 +10,7 @@ import pytest
 from arch_model.errors import SpaceError
 from arch_model.spaces import get_space, subnet_entry
 from arch_model.spaces.chosen import MOST_DRAWN, choose_subnets
+from arch_model.supernet import SubNet
 
 FASHION = get_space("fashion")
 
@@ -89,3 +90,16 @@ def test_of_several_supernets(tmp_path: Path) -> None:
 def test_more_than_there_are_to_draw_from() -> None:
     with pytest.raises(SpaceError, match=r"SubNets to draw is 3; give 1\.\.2"):
         choose_subnets("3", "fashion", among=["fashion-d111-w222", "fashion-d222-w444"])
+
+
+def test_of_those_drawn_only_the_accepted() -> None:
+    def odd(net: SubNet) -> bool:
+        return net.macs % 2 == 1 or net.name.endswith("2")
+
+    drawn = FASHION.sample(216, seed=3)
+    wanted = tuple(net for net in drawn if odd(net))[:20]
+    assert choose_subnets("20", "fashion", 3, accept=odd).subnets == wanted
+    with pytest.raises(SpaceError, match=r"SubNets to draw is 5; only 0 of 216 of fashion can run as a whole"):
+        choose_subnets("5", "fashion", accept=lambda net: False)
+    name = "fashion-d111-w222"
+    assert choose_subnets(name, accept=lambda net: False).subnets == (FASHION.subnet(name),)

@@ -17,7 +17,7 @@ from mapper.pinning import fit_subgraph
 from mapper.predict import predict_subnet
 from sim.explore.knobs import Knob, parse_vary, set_knobs
 from sim.explore.layers import layer_rows
-from sim.explore.price import Pricer, area_mm2, left_out_of, price
+from sim.explore.price import Pricer, area_mm2, price
 from sim.explore.question import OBJECTIVES, Question
 from sim.explore.samplers import random_cells
 
@@ -124,7 +124,30 @@ def test_resnet_point_on_zcu104_by_walks() -> None:
     rows = pd.DataFrame(layer_rows(net, space, machine, "best"))
     assert row["latency"] == pytest.approx(rows["latency_s"].sum(), rel=1e-12)
     assert row["energy"] == pytest.approx(rows["energy_j"].sum(), rel=1e-12)
-    assert left_out_of([net]) == {"maxpool": 1, "avgpool": 3} and len(rows) == len(net.layers) - 4
+    assert len(rows) == len(net.layers) and (rows[rows.kind.isin(["maxpool", "avgpool"])].cycles > 0).sum() == 4
+
+
+@pytest.mark.parametrize("name", ["ofa-mobilenetv3", "ofa-proxyless"])
+def test_depthwise_layers_tables_and_scalings_cost_what_their_walks_do(name: str) -> None:
+    """A point is of the whole network: every kind of layer that a space has, at several sizes of PB and buffers."""
+    space = get_space(name)
+    net = space.subnet(space.subnet_names()[0])
+    asked = Question(space.name, (net,), ZCU, parse_vary("PB=0,300KB DRAM=4.8,9.6GB/s"), ("latency", "energy"))
+    rows_of = price(asked, range(4), range(4))
+    for point in (0, 3):
+        machine = set_knobs(ZCU, asked.values(point))
+        rows = pd.DataFrame(layer_rows(net, space, machine, "best"))
+        assert len(rows) == len(net.layers) and rows["cycles"].notna().all()
+        assert rows_of["latency"][point] == pytest.approx(rows["latency_s"].sum(), rel=1e-12)
+        assert rows_of["energy"][point] == pytest.approx(rows["energy_j"].sum(), rel=1e-12)
+
+
+def test_a_machine_too_small_for_a_depthwise_layer_is_not_legal() -> None:
+    space = get_space("ofa-mobilenetv3")
+    net = space.subnet(space.subnet_names()[0])
+    asked = Question(space.name, (net,), ZCU, parse_vary("SB=20,500KB"), ("latency",))
+    rows = price(asked, [0, 1], [0, 1])
+    assert rows["legal"].tolist() == [False, True] and rows["why"][0].startswith("layer ")
 
 
 def test_every_objective_has_a_value() -> None:

@@ -73,7 +73,7 @@ def test_tables_say_what_made_them(study: Study) -> None:
     facts = json.loads(pq.read_schema(study.folder / "points.parquet").metadata[b"fastswitch"])
     assert facts["accelerator_hash"] == study.base.hash() and facts["seed"] == 0 and facts["version"]
     text = (study.folder / "points.csv").read_text()
-    assert text.startswith("# format: 1\n") and '# sampler: "grid"\n' in text
+    assert text.startswith("# format: 2\n") and '# sampler: "grid"\n' in text
     csv = pd.read_csv(study.folder / "points.csv", comment="#", index_col="point", keep_default_na=False)
     assert csv["KP"].tolist() == study.points["KP"].tolist()
 
