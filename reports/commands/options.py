@@ -57,7 +57,7 @@ def space_option(required: bool = False, text: str = "") -> Decorator:
 
 def subnets_option(text: str, required: bool = False) -> Decorator:
     """``--subnets``, which :func:`arch_model.spaces.choose_subnets` reads."""
-    text += " A list as `fastswitch subnets --json` writes it, names, or how many of those that can run to draw with --seed."
+    text += " A list as `fastswitch subnets --json` writes it, names, or how many to draw of those that can run."
     return click.option("--subnets", metavar="FILE.json|NAME,...|N", required=required, help=text)
 
 
