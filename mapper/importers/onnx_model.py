@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from arch_model.files.wanted import Wanted, one_line
 from mapper.importers.network import NetworkError
+from mapper.importers.onnx_constants import ConstantFolder, NotWorkedOut
+from mapper.importers.onnx_file import read_onnx
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, int, int]
@@ -95,31 +97,19 @@ class Model:
 
     def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> list[Array]:
         """The outputs of a node whose inputs are all constant, by ONNX's own reference."""
-        import onnx
-        from onnx.reference import ReferenceEvaluator
-
-        def info(name: str, array: Array) -> Any:
-            kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-            return onnx.helper.make_tensor_value_info(name, kind, list(array.shape))
-
-        ends = [onnx.helper.make_empty_tensor_value_info(name) for name in node.outputs]
-        graph = onnx.helper.make_graph([node.proto], "constant", [info(*pair) for pair in inputs.items()], ends)
-        model = onnx.helper.make_model(graph, opset_imports=self.proto.opset_import)
         try:
-            return [np.asarray(array) for array in ReferenceEvaluator(model).run(None, dict(inputs))]
-        except Exception as error:  # the evaluator raises whatever NumPy does
-            raise Unsupported(f"its constant inputs cannot be evaluated ({one_line(error)})") from None
+            return self._folder.evaluate(node.proto, inputs)
+        except NotWorkedOut as error:
+            raise Unsupported(str(error)) from None
 
-
-def one_line(error: Exception) -> str:
-    """An exception's text in one line of at most 200 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
+    @cached_property
+    def _folder(self) -> ConstantFolder:
+        return ConstantFolder(self.proto.opset_import)
 
 
 def load_model(path: str | Path) -> Model:
     """Read and check a model. Raises :class:`NetworkError` for one that is missing, damaged or of no fixed shape."""
-    proto = _parse(Path(path))
+    proto = read_onnx(path, Wanted(str(path), _WHAT, NetworkError))
     import onnx
     from onnx.inliner import inline_local_functions
 
@@ -159,24 +149,6 @@ def load_model(path: str | Path) -> Model:
     tensor = image.type.tensor_type
     facts = (image.name, shape, len(sizes), tensor.elem_type, tensor.shape.dim[0].dim_param)
     return Model(str(path), nodes, constants, uses, *facts, tuple(value.name for value in graph.output), notes, proto)
-
-
-def _parse(path: Path) -> Any:
-    try:
-        import onnx
-    except ImportError:
-        raise NetworkError(f'{path}: reading ONNX needs the package onnx; pip install "fastswitch[onnx]"') from None
-    if not path.is_file():
-        raise NetworkError(f"{path} does not exist; give {_WHAT}")
-    try:
-        proto = onnx.load(str(path))
-    except OSError as error:
-        raise NetworkError(f"{path} cannot be read ({error.strerror or one_line(error)}); give {_WHAT}") from None
-    except Exception as error:  # DecodeError of whichever protobuf is installed, ValidationError for external data
-        raise NetworkError(f"{path}: not ONNX, or cut off ({one_line(error)}); give {_WHAT}") from None
-    if not proto.graph.node:
-        raise NetworkError(f"{path}: not ONNX, or cut off (it has no nodes); give {_WHAT}")
-    return proto
 
 
 def _image(path: str | Path, inputs: list[Any]) -> tuple[Any, list[int], tuple[str, ...]]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mapper.importers.onnx_model import Array, Model, Node, Unsupported, one_line
+from arch_model.files.wanted import one_line
+from mapper.importers.onnx_model import Array, Model, Node, Unsupported
 
 _SMALL = 64
 """Elements of a constant that may be a shape, axes or sizes; greater ones only have a shape themselves."""

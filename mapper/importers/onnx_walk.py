@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
+from arch_model.files.wanted import one_line
 from arch_model.layer import INPUT
 from arch_model.supernet import SubNet
 from arch_model.weights import OpQuant
 from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant, unique_names
 from mapper.importers.onnx_integers import NoIntegers, integers
-from mapper.importers.onnx_model import Array, Model, Node, Unsupported, one_line
+from mapper.importers.onnx_model import Array, Model, Node, Unsupported
 from mapper.importers.onnx_ops import Dequantized, Operator, Value, as_scalar, same_quant, vector
 from mapper.importers.onnx_proof import arithmetic, may_saturate, reasons
 from mapper.importers.onnx_shapes import Shapes

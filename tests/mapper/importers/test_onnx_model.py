@@ -19,7 +19,7 @@ def message(path, **options):
 
 def test_missing_file(tmp_path):
     assert "does not exist; give an ONNX model" in message(tmp_path / "no.onnx")
-    assert "does not exist" in message(tmp_path)  # a folder
+    assert "Is a directory" in message(tmp_path)  # a folder
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, world\n" * 20, bytes(range(256)) * 4, b"\x80\x00\x00"])
