@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -234,6 +234,12 @@ COLUMNS = (
 OPTIONAL = ("kind", "groups", "activation")
 """Columns that a layer table may have as well."""
 
+MAY_LACK = ("supernet_layer_index", "N", "weight_bytes")
+"""Columns of a layer table that it need not have."""
+
+SYNONYMS = {"network": "subnet", "out_H": "P", "out_W": "Q"}
+"""What the table of ``fastswitch predict`` calls columns of a layer table."""
+
 _MAY_BE_EMPTY = ("layer_index", "supernet_layer_index", "groups")
 
 
@@ -253,6 +259,8 @@ class LayerRow:
 def read_layer_table(path: str | Path) -> tuple[LayerRow, ...]:
     """Read a CSV of layers with the columns :data:`COLUMNS` in any order; others are kept in ``fields``.
 
+    Columns of :data:`MAY_LACK` may be absent, and those of :data:`SYNONYMS` have their other name, so that the table of
+    ``fastswitch predict`` is a layer table.
     A row with a 1 x 1 kernel, input and output is LINEAR, any other CONV, unless the optional columns
     :data:`OPTIONAL` say more (an empty field says nothing): ``groups`` (K and C: depthwise), ``kind`` (one input alone:
     a SCALE's factors are not in the table) and ``activation``. ``out_H``, ``out_W``, ``macs`` and
@@ -268,32 +276,50 @@ def read_layer_table(path: str | Path) -> tuple[LayerRow, ...]:
     4147200
     """
     source = f"layer table {path}"
-    table = read_csv(path, Wanted(source, f"a CSV file with the columns {','.join(COLUMNS)}", LayerError), COLUMNS)
-    rows = tuple(_read_row(source, line, table.columns, cells) for line, cells in table.rows)
+    wanted = Wanted(source, f"a CSV file with the columns {','.join(COLUMNS)}", LayerError)
+    table = read_csv(path, wanted)
+    called = {column: _called(column, table.columns, wanted) for column in COLUMNS}
+    rows = tuple(_read_row(source, line, table.columns, called, cells) for line, cells in table.rows)
     if not rows:
         raise LayerError(f"{source} has no rows; give at least one layer")
     return rows
 
 
-def _read_row(source: str, line: int, header: tuple[str, ...], cells: list[str]) -> LayerRow:
+def _called(column: str, header: Sequence[str], wanted: Wanted) -> str | None:
+    """What a table with that header calls a column; None if it lacks one that it may lack."""
+    names = [name for name in (column, SYNONYMS.get(column)) if name in header]
+    if len(names) > 1:
+        raise wanted.wrong(f"columns {' and '.join(map(str, names))} mean the same", right="one of them")
+    if not names and column not in MAY_LACK:
+        raise wanted.wrong(f"column {column} is missing", right=",".join(COLUMNS))
+    return names[0] if names else None
+
+
+def _read_row(
+    source: str, line: int, header: Sequence[str], called: Mapping[str, str | None], cells: list[str]
+) -> LayerRow:
     where = f"{source}, line {line}"
     fields = dict(zip(header, cells, strict=True))
 
     def whole(column: str) -> int | None:
-        text = fields[column].strip()
+        title = called.get(column, column)
+        if title is None:
+            return None
+        text = fields[title].strip()
         if not text and column in _MAY_BE_EMPTY:
             return None
         if (number := whole_number(text)) is None:
             most = ", of at most 18 digits" if text.isdigit() else ""
-            raise LayerError(f"{where}: {column} is {shown(fields[column])}; give a whole number, at least 0{most}")
+            raise LayerError(f"{where}: {title} is {shown(fields[title])}; give a whole number, at least 0{most}")
         return number
 
     numbers = {column: whole(column) for column in COLUMNS if column not in ("network", "name")}
     groups = whole("groups") if "groups" in fields else None
-    if why := why_no_name(fields["network"] or "none"):
-        raise LayerError(f"{where}: network is {shown(fields['network'])}: {why}; give another")
+    network = fields[called["network"] or "network"]
+    if why := why_no_name(network or "none"):
+        raise LayerError(f"{where}: {called['network']} is {shown(network)}: {why}; give another")
     said, activation = (fields.get(column, "").strip() for column in ("kind", "activation"))
-    if numbers["N"] != 1:
+    if numbers["N"] not in (1, None):
         raise LayerError(f"{where}: N is {numbers['N']}; give 1, one image at a time")
     k, c, r, s, h, w, stride, padding = (numbers[i] or 0 for i in ("K", "C", *"RSHW", "stride", "padding"))
     lone = (r, s, h, w, stride, padding, groups or 1) == (1, 1, 1, 1, 1, 0, 1)
@@ -306,6 +332,6 @@ def _read_row(source: str, line: int, header: tuple[str, ...], cells: list[str])
         raise LayerError(f"{where}: {error}") from None
     derived = {"out_H": layer.P, "out_W": layer.Q, "macs": layer.macs, "weight_bytes": layer.weight_bytes}
     for column, value in derived.items():
-        if numbers[column] != value:
-            raise LayerError(f"{where}: {column} is {numbers[column]}; its shapes give {value}")
-    return LayerRow(line, fields["network"], numbers["layer_index"], numbers["supernet_layer_index"], layer, fields)
+        if called[column] and numbers[column] != value:
+            raise LayerError(f"{where}: {called[column]} is {numbers[column]}; its shapes give {value}")
+    return LayerRow(line, network, numbers["layer_index"], numbers["supernet_layer_index"], layer, fields)

@@ -39,11 +39,12 @@ DETAILS = (
     *(f"{buffer}_bytes" for buffer in BUFFERS),
     *(f"energy_{part}_j" for part in ("dram", "buffers", "array", "outputs", "leakage")),
 )
-COLUMNS = ("subnet", "layer_index", "name", "kind", *SHAPE, *COSTS, *DETAILS)
-"""Columns of a row. ``bound``: the unit or port that takes longest (:data:`mapper.bounds.BOUNDS`); ``fused: ...`` where
-the cost stands in the row of another layer; ``unsupported: ...`` where there is none. ``wait_*_cycles``: that RUN stood
-still for input, weights or an output half; ``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on
-chip, ``energy_*_j``: parts of ``energy_j`` (``docs/model.md``)."""
+COLUMNS = ("subnet", "layer_index", "name", "kind", "activation", *SHAPE, *COSTS, *DETAILS)
+"""Columns of a row; those up to ``macs`` make it a row of a layer table (:func:`arch_model.layer.read_layer_table`).
+``bound``: the unit or port that takes longest (:data:`mapper.bounds.BOUNDS`); ``fused: ...`` where the cost stands in
+the row of another layer; ``unsupported: ...`` where there is none. ``wait_*_cycles``: that RUN stood still for input,
+weights or an output half; ``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on chip,
+``energy_*_j``: parts of ``energy_j`` (``docs/model.md``)."""
 
 Search = Callable[..., Any]
 """Gives a :class:`mapper.optimise.Mapping`, or what has its costs, ``weights``, ``tiling`` and ``walk``."""
@@ -78,7 +79,8 @@ def predict_subnet(
             reason = str(error).removeprefix(f"layer {layer.name}: ")
             cost = dict.fromkeys(COSTS + DETAILS) | {"bound": f"unsupported: {reason}"}
         shape = {key: getattr(layer, key) for key in SHAPE}
-        what = {"subnet": subnet.name, "layer_index": index, "name": layer.name, "kind": str(layer.kind)}
+        what = {"subnet": subnet.name, "layer_index": index, "name": layer.name}
+        what |= {"kind": str(layer.kind), "activation": str(layer.activation)}
         row = what | shape | cost
         yield {column: row[column] for column in COLUMNS}
 

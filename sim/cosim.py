@@ -45,6 +45,7 @@ def run_layers(
     force: bool = False,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
+    on_left_out: Callable[[Sequence[Layer]], None] = lambda layers: None,
 ) -> list[Row]:
     """Simulate every row of the table ``layers``; each goes to ``on_row``, and all to the file ``csv``.
 
@@ -57,9 +58,16 @@ def run_layers(
     predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation (multiply-accumulates a
     multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
     :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for the
-    accelerator, naming it.
+    accelerator, naming it. An ADD is a part of the STORE of the convolution before it and has no Program of its own:
+    the table of a whole network, as ``fastswitch predict`` writes it, may have such rows; they are not simulated, and
+    ``on_left_out`` is told their layers.
     """
-    rows = read_layer_table(layers)
+    table = read_layer_table(layers)
+    rows = [row for row in table if row.layer.kind is not Kind.ADD]
+    if not rows:
+        raise LayerError(f"layer table {layers} has additions only; give at least one layer that runs by itself")
+    if left_out := [row.layer for row in table if row.layer.kind is Kind.ADD]:
+        on_left_out(left_out)
     question = asked(
         "cosim",
         **machine_facts(accelerator),

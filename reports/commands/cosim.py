@@ -23,6 +23,9 @@ from reports.commands.options import (
 from reports.terminal import show_summary, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from arch_model.layer import Layer
     from sim.tracing import Tracing
 
 
@@ -67,8 +70,9 @@ def command(
 ) -> int:
     """Simulate layers, or whole SubNets, on random int8 tensors and compare each with model and reference.
 
-    With --layers and --csv each row of a layer table. With --subnets and --out whole SubNets, every layer at
-    its best mapping, cut into Programs; finished ones are kept in the folder, and the same command goes on after them.
+    With --layers and --csv each row of a layer table, such as `predict --csv` and `import --csv` write. With --subnets
+    and --out whole SubNets, every layer at its best mapping, cut into Programs; finished ones are kept in the folder,
+    and the same command goes on after them.
 
     With --trace every Program that is simulated leaves a waveform, and a picture of what its units did beside what the
     model said they would do.
@@ -98,7 +102,7 @@ def command(
         if layers is not None and csv_out is not None:
             from sim.cosim import run_layers
 
-            run_layers(machine, layers, csv_out, best=best, **common)
+            run_layers(machine, layers, csv_out, best=best, on_left_out=_say_left_out, **common)
         elif subnets is not None and out is not None:
             from arch_model.spaces import choose_subnets
             from mapper.steps import is_runnable
@@ -110,6 +114,15 @@ def command(
     traces = {} if trace is None else {"waveforms and pictures": trace}
     show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out, **traces})
     return 1 if wrong else 0
+
+
+def _say_left_out(layers: Sequence[Layer]) -> None:
+    """Name the rows of a table that are not simulated."""
+    names = ", ".join(layer.name for layer in layers[:5]) + (", ..." if len(layers) > 5 else "")
+    click.echo(
+        f"note: {len(layers)} rows of kind add are not simulated, an addition runs in the layer before it: {names}",
+        err=True,
+    )
 
 
 def _tracing(folder: Path) -> Tracing:

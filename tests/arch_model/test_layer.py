@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arch_model.errors import LayerError
-from arch_model.layer import COLUMNS, Activation, Kind, Layer, read_layer_table
+from arch_model.layer import COLUMNS, MAY_LACK, SYNONYMS, Activation, Kind, Layer, read_layer_table
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_table_is_read_with_its_own_fields(tmp_path: Path) -> None:
     assert rows[1].layer_index is None and rows[1].supernet_layer_index is None
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", [column for column in COLUMNS if column not in MAY_LACK])
 def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
     keep = [i for i, name in enumerate(COLUMNS) if name != column]
     lines = [",".join(line.split(",")[i] for i in keep) for line in (HEADER, STEM)]
@@ -186,7 +186,9 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         ([HEADER + ",K", STEM + ",1"], "column K is there twice"),
         ([HEADER, '"' + STEM], "not CSV"),
         ([HEADER], "has no rows; give at least one layer"),
-        ([""], "column network is missing"),
+        ([""], "it has no header; give a CSV file with the columns network,"),
+        ([f"{HEADER},subnet", f"{STEM},x"], "columns network and subnet mean the same; give one of them"),
+        ([HEADER.replace("out_W", "Q"), STEM.replace(",80,80,", ",80,81,")], "line 2: Q is 81; its shapes give 80"),
     ],
 )
 def test_a_wrong_table_is_refused_in_one_line(tmp_path: Path, lines: list[str], message: str) -> None:
@@ -195,6 +197,20 @@ def test_a_wrong_table_is_refused_in_one_line(tmp_path: Path, lines: list[str], 
         read_layer_table(path)
     assert message in str(error.value) and str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_columns_may_lack_or_have_the_names_of_predict(tmp_path: Path) -> None:
+    """Nothing is read otherwise than in the whole table; the fields keep the names of the file."""
+    (whole,) = read_layer_table(write(tmp_path, HEADER, STEM))
+    other = HEADER
+    for column, name in SYNONYMS.items():
+        other = other.replace(column, name)
+    (row,) = read_layer_table(write(tmp_path, other, STEM))
+    assert (row.layer, row.network) == (whole.layer, whole.network) and tuple(row.fields) == tuple(other.split(","))
+    keep = [i for i, name in enumerate(COLUMNS) if name not in MAY_LACK]
+    lines = [",".join(line.split(",")[i] for i in keep) for line in (other, STEM)]
+    (row,) = read_layer_table(write(tmp_path, *lines))
+    assert (row.layer, row.layer_index, row.supernet_layer_index) == (whole.layer, whole.layer_index, None)
 
 
 def test_optional_columns_name_kind_groups_and_activation(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError, LayerError
 from arch_model.files.question import read_question
 from arch_model.layer import COLUMNS
+from arch_model.spaces import get_space
+from mapper.predict import predict_subnet
 from sim.cosim import run_layers
+from sim.results import RowWriter
 from sim.simulators import find_simulator
 
 TINY = Accelerator.load("tiny")
@@ -112,3 +115,30 @@ def test_a_row_that_does_not_fit_is_named_before_anything_runs(tmp_path, row, wh
     with pytest.raises(LayerError, match=why):
         cosim(tmp_path, [ROWS[0], row])
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_table_of_predict_is_a_layer_table(tmp_path):
+    """A block's convolutions take predict's cycles, where those are of them alone, and its addition is named."""
+    subnet = get_space("fashion").subnet("fashion-d111-w222")
+    rows = [row for row in predict_subnet(subnet, TINY) if row["layer_index"] < 5 or row["kind"] in ("pool", "linear")]
+    table = tmp_path / "layers.csv"
+    with RowWriter(table, {"accelerator": "tiny"}) as writer:
+        for row in rows:
+            writer.write(row)
+    seen, left_out = [], []
+    run_layers(
+        TINY, table, tmp_path / "out.csv", seed=1, simulator=find_simulator(), best=True,
+        on_row=seen.append, on_left_out=left_out.extend,
+    )  # fmt: skip
+    assert [layer.name for layer in left_out] == ["s1b1_add"]
+    assert [row["name"] for row in seen] == ["stem", "s1b1_conv1", "s1b1_down", "s1b1_conv2", "pool", "linear"]
+    assert all(row["mismatches"] == 0 and row["predicted_cycles"] == row["simulated_cycles"] for row in seen)
+    fused = "s1b1_conv2"  # predict has the addition in it
+    assert [row["name"] for row in seen if int(row["cycles"]) != row["simulated_cycles"]] == [fused]
+
+
+def test_additions_alone_are_refused(tmp_path):
+    table = tmp_path / "layers.csv"
+    table.write_text(f"{HEADER},kind\n0,0,0,sum,1,8,8,9,9,1,1,1,0,9,9,0,0,add\n")
+    with pytest.raises(LayerError, match=r"has additions only; give at least one layer"):
+        run_layers(TINY, table, tmp_path / "out.csv", seed=1, simulator=find_simulator(), on_row=print)
