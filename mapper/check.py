@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
-from mapper.isa import TABLE_BYTES, TABLES, Command, Memory, Opcode
-from mapper.limits import first_broken, limits
+from mapper.isa import TABLE_BYTES, TABLES, TOKENS_BITS, Command, Memory, Opcode
+from mapper.limits import POOLED_MAX, first_broken, limits, too_long
 from mapper.schedule import QUEUE_DEPTH
 
 if TYPE_CHECKING:
@@ -58,15 +58,22 @@ def check_program(program: Program, accelerator: Accelerator | None = None) -> N
 
     Errors: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's output
     side, activation tables or DRAM written while they may still be read, or read before they must be written; addresses
-    beyond a buffer or the DRAM; a field that the hardware refuses (:mod:`mapper.limits`); fields that do not go
+    beyond a buffer or the DRAM; a value that its field, and a length that its register, does not hold; a field that the
+    hardware refuses (:mod:`mapper.limits`); fields that do not go
     together (:func:`check_fields`).
     """
     a = accelerator or program.accelerator
     known = limits(a)
     for number, command in enumerate(program.commands):
+        try:
+            command.encode()
+        except ValueError as error:
+            raise ProgramError(f"command {number}: {error}") from None
         if (broken := first_broken(command, known)) is not None:
             raise ProgramError(f"command {number}: {broken.told(command)}")
         check_fields(number, command, a)
+    if reason := too_long(len(program.commands), program.beats):
+        raise ProgramError(reason)
     run = _Execution(program.commands)
     run.execute()
     _Memories(run, a).check()
@@ -101,7 +108,10 @@ def check_fields(number: int, command: Command, accelerator: Accelerator) -> Non
             ("run_beats", c["run_beats"] * a.weight_beat_bytes == TABLE_BYTES),
         ]
     elif c.opcode is Opcode.STORE:
-        rules = [("multiply", not c["multiply"] or bool(c["use_a"] and c["use_b"] and not c["pool"]))]
+        rules = [
+            ("multiply", not c["multiply"] or bool(c["use_a"] and c["use_b"] and not c["pool"])),
+            ("rows", not c["pool"] or c["rows"] * c["cols"] <= POOLED_MAX >> (c["use_a"] and c["use_b"])),
+        ]
     for field, legal in rules:
         if not legal:
             raise ProgramError(f"command {number}: {field} of {c.opcode.name} is {c[field]}, not with its other fields")
@@ -169,8 +179,8 @@ class _Execution:
 
     def _give(self, node: _Node, clock: Clock, token: str) -> None:
         self.tokens[token].clocks.append(clock.copy())
-        if len(self.tokens[token].clocks) > 255:
-            raise ProgramError(f"command {node.number}: more than 255 tokens {token}")
+        if len(self.tokens[token].clocks) >= 1 << TOKENS_BITS:
+            raise ProgramError(f"command {node.number}: more than {(1 << TOKENS_BITS) - 1} tokens {token}")
 
     def _ready(self, *tokens: tuple[int, str]) -> bool:
         return all(not wait or self.tokens[token].clocks for wait, token in tokens)

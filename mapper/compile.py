@@ -35,6 +35,7 @@ from mapper.fields import (
 )
 from mapper.isa import TABLE_BYTES, Command, Memory, Opcode
 from mapper.layer_streams import LayerStreams, can_weave, comes_in_quarters
+from mapper.limits import too_long
 from mapper.memory_map import MemoryMap
 from mapper.pack import tile_grid, window_offsets
 from mapper.persistent import PersistentBuffer, Slots, later_tiles, layer_sources
@@ -268,6 +269,8 @@ class _Compiler:
             size = len(program.encode())
         except ValueError as error:
             raise MappingError(f"SubNet {self.subnet.name}: {error}") from None
+        if reason := too_long(len(program.commands), program.beats):
+            raise MappingError(f"SubNet {self.subnet.name}: {reason}")
         if size > self.map.program_bytes:
             raise MappingError(
                 f"SubNet {self.subnet.name}: its Program needs {size} bytes of DRAM; {self.map.program_bytes} are left"

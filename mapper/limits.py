@@ -11,12 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arch_model.accelerator import TAPS, Accelerator
-from mapper.isa import TABLES, Command, Memory, Opcode
+from mapper.isa import ORDER_BITS, PROGRAM_BEATS_BITS, TABLES, Command, Memory, Opcode
 
 Conditions = tuple[tuple[str, int], ...]
 
 ORIGIN_MIN, ORIGIN_MAX = -8, 7
 """Legal y0 and x0: paddings and the offsets of the windows of a 7×7 kernel lie well inside."""
+
+POOLED_MAX = 1 << 15
+"""Pixels that a STORE sums: of one operand so many 255 * 2**24 fit the 48 bits of its sum."""
+
+PRODUCTS_MAX = 1 << 16
+"""Products that a sum may have: so many 128 * 255 fit an int32, and leave room for a bias."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,21 @@ def limits(a: Accelerator) -> tuple[Limit, ...]:
 def first_broken(command: Command, known: tuple[Limit, ...]) -> Limit | None:
     """The limit that the hardware names: the first that the command does not keep."""
     return next((limit for limit in known if not limit.allows(command)), None)
+
+
+def too_long(commands: int, beats: int) -> str:
+    """Why no register holds the length of a Program, or the number of one of its commands; "" if they do.
+
+    >>> too_long(1 << 16, 1 << 19), too_long(1 << 17, 1 << 20)
+    ('', 'a Program of 1048576 beats; PROG_BEATS holds at most 1048575')
+    """
+    for value, bits, what, register in (
+        (beats, PROGRAM_BEATS_BITS, "beats", "PROG_BEATS"),
+        (commands, ORDER_BITS, "commands", "ERROR_COMMAND"),
+    ):
+        if value >= 1 << bits:
+            return f"a Program of {value} {what}; {register} holds at most {(1 << bits) - 1}"
+    return ""
 
 
 def limit_table(a: Accelerator) -> str:

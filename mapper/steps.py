@@ -10,6 +10,7 @@ from arch_model.errors import MappingError
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.supernet import SubNet
 from mapper.channelwise import has_tiles, is_channelwise, refusals
+from mapper.limits import POOLED_MAX, PRODUCTS_MAX
 
 LARGEST_KERNEL = 7
 
@@ -103,11 +104,15 @@ def check_supported(layer: Layer) -> None:
 
     if not layer.activation.is_clamp and not layer.kind.has_weights:
         raise refuse("activation", layer.activation, f"none, relu and relu6 on a layer of kind {layer.kind}")
+    if layer.kind is Kind.POOL and layer.H * layer.W > POOLED_MAX:
+        raise refuse("H * W", layer.H * layer.W, f"pools over at most {POOLED_MAX} pixels")
     if is_channelwise(layer):
         for field, value, legal in refusals(layer):
             raise refuse(field, value, legal)
     elif not layer.kind.has_weights:
         return
+    if (products := layer.C // layer.groups * layer.R * layer.S) > PRODUCTS_MAX:
+        raise refuse("C / groups * R * S", products, f"sums of at most {PRODUCTS_MAX} products")
     for name in ("R", "S"):
         if getattr(layer, name) > LARGEST_KERNEL:
             raise refuse(name, getattr(layer, name), f"kernels of at most {LARGEST_KERNEL}")

@@ -7,9 +7,10 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.accelerator import TAPS, Accelerator
 from arch_model.memories import memories
+from mapper.isa import ORDER_BITS
 from mapper.limits import limits
 from rtl.compute import Compute
-from rtl.control import ORDER_BITS, Control, axi_lite
+from rtl.control import Control, axi_lite
 from rtl.drain import DrainRead, DrainWrite
 from rtl.errors import ErrorCode
 from rtl.feed import Feed

@@ -8,6 +8,7 @@ from __future__ import annotations
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out, Signature
 
+from mapper.isa import ORDER_BITS
 from rtl.errors import ERROR_BITS, ErrorCode
 from rtl.registers import (
     ADDRESS,
@@ -16,7 +17,6 @@ from rtl.registers import (
     COUNTERS,
     FIELDS,
     IDENTITY,
-    ORDER_BITS,
     REGISTERS,
     STRIPES,
     Access,
@@ -24,7 +24,7 @@ from rtl.registers import (
     register_table,
 )
 
-__all__ = ["ADDRESS", "COUNTERS", "IDENTITY", "ORDER_BITS", "REGISTERS", "Access", "Control", "Register", "axi_lite"]
+__all__ = ["ADDRESS", "COUNTERS", "IDENTITY", "REGISTERS", "Access", "Control", "Register", "axi_lite"]
 __all__ += ["register_table"]
 
 UNIT_ERRORS = tuple(code for code in ErrorCode if code.of_unit)

@@ -6,12 +6,15 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from mapper.isa import BEATS_BITS, COUNT_BITS, STRIDE_BITS
 from rtl.interfaces import ADDRESS_BITS, axi_read
 
 BOUNDARY = 4096
 """Bytes; AXI4 lets no burst cross a multiple of it."""
 
-REQUEST = data.StructLayout({"addr": ADDRESS_BITS, "runs": 12, "run_beats": 20, "run_stride": 28})
+REQUEST = data.StructLayout(
+    {"addr": ADDRESS_BITS, "runs": COUNT_BITS, "run_beats": BEATS_BITS, "run_stride": STRIDE_BITS}
+)
 """What to read: ``runs`` contiguous runs of ``run_beats`` beats, their starts ``run_stride`` bytes apart."""
 
 
@@ -90,16 +93,16 @@ class DmaRead(Component):
 
         # Addresses. A run is cut into blocks of max_burst beats: the block's number, the first beat in it,
         # the blocks left and where the last one ends are counts, so no burst needs a wide subtraction.
-        run_beats, stride = Signal(20), Signal(28 - unit)
+        run_beats, stride = Signal(BEATS_BITS), Signal(STRIDE_BITS - unit)
         next_run = Signal(ADDRESS_BITS - unit)  # beat address of the run after this one
-        runs_left = Signal(12)  # runs after this one
+        runs_left = Signal(COUNT_BITS)  # runs after this one
         block, first = Signal(ADDRESS_BITS - unit - low), Signal(low)
-        last_end, blocks_left, final = Signal(low), Signal(21 - low), Signal()
+        last_end, blocks_left, final = Signal(low), Signal(BEATS_BITS + 1 - low), Signal()
         valid = Signal()
 
         address = Signal(ADDRESS_BITS - unit)
-        length, step = Signal(20), Signal(28 - unit)
-        end = Signal(21)  # last beat of the run, counted from the start of its first block
+        length, step = Signal(BEATS_BITS), Signal(STRIDE_BITS - unit)
+        end = Signal(BEATS_BITS + 1)  # last beat of the run, counted from the start of its first block
         m.d.comb += [
             address.eq(Mux(begin, request.addr[unit:], next_run)),
             length.eq(Mux(begin, request.run_beats, run_beats)),
@@ -135,7 +138,7 @@ class DmaRead(Component):
             ]
 
         # Data: count beats and runs down to know the last one.
-        beats_left, data_runs_left = Signal(20), Signal(12)
+        beats_left, data_runs_left = Signal(BEATS_BITS), Signal(COUNT_BITS)
         run_ends = Signal()
         m.d.comb += [
             self.data.payload.eq(self.axi.rdata),

@@ -6,6 +6,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from mapper.isa import BEATS_BITS, COUNT_BITS, STRIDE_BITS
 from rtl.dma_read import REQUEST, check_bus
 from rtl.interfaces import ADDRESS_BITS, axi_write
 
@@ -80,8 +81,8 @@ class DmaWrite(Component):
 
         shift = (self.beat_bytes - 1).bit_length()
         burst_bits = (self.max_burst - 1).bit_length()
-        run_beats = Signal(20)
-        stride = Signal(28 - shift)  # in beats, like every address below
+        run_beats = Signal(BEATS_BITS)
+        stride = Signal(STRIDE_BITS - shift)  # in beats, like every address below
         with m.If(accept):
             m.d.sync += [run_beats.eq(request.run_beats), stride.eq(request.run_stride >> shift)]
 
@@ -89,8 +90,8 @@ class DmaWrite(Component):
         aw_on = Signal()
         aw_run = Signal(ADDRESS_BITS - shift)  # where the run starts
         aw_addr = Signal(ADDRESS_BITS - shift)
-        aw_left = Signal(20)
-        aw_runs = Signal(12)
+        aw_left = Signal(BEATS_BITS)
+        aw_runs = Signal(COUNT_BITS)
         room = Signal(burst_bits + 1)
         length = Signal(burst_bits + 1)
         aw_done = Signal()
@@ -128,8 +129,8 @@ class DmaWrite(Component):
         w_on = Signal()
         w_run = Signal(burst_bits)  # beat position in a burst, of the run's start
         w_position = Signal(burst_bits)
-        w_left = Signal(20)
-        w_runs = Signal(12)
+        w_left = Signal(BEATS_BITS)
+        w_runs = Signal(COUNT_BITS)
         w_open = Signal()
         w_done = Signal()
         m.d.comb += [

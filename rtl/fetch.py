@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from mapper.isa import SLOT_BITS, SLOT_BYTES, SLOTS, Opcode
+from mapper.isa import PROGRAM_BEATS_BITS, SLOT_BITS, SLOT_BYTES, SLOTS, Opcode
 from mapper.limits import Limit
-from rtl.command import OPCODE_BITS, command_layout
+from rtl.command import OPCODE_BITS, ask, command_layout
 from rtl.command_check import CommandCheck
 from rtl.dma_read import DmaRead
 from rtl.errors import ERROR_BITS, ErrorCode
@@ -53,7 +53,7 @@ class Fetch(Component):
         One cycle: start at ``prog_addr``. Ignored while ``busy``.
     misplaced : In(1)
         With ``start``: an address in a register is not aligned, which is an error at once.
-    prog_addr : In(32), prog_beats : In(20)
+    prog_addr : In(32), prog_beats : In(PROGRAM_BEATS_BITS)
         The Program's byte address (a multiple of the beat) and beats; sampled at ``start``.
     axi : Out(axi_read(beat_bytes))
         The Program.
@@ -95,7 +95,7 @@ class Fetch(Component):
                 "start": In(1),
                 "misplaced": In(1),
                 "prog_addr": In(ADDRESS_BITS),
-                "prog_beats": In(20),
+                "prog_beats": In(PROGRAM_BEATS_BITS),
                 "axi": Out(axi_read(beat_bytes)),
                 **{name: Out(stream.Signature(command_layout(op))) for name, op in QUEUES.items()},
                 "idle_in": In(1),
@@ -114,9 +114,7 @@ class Fetch(Component):
         m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, SLOT_BYTES, max_pad=0, max_drop=0)
         connect(m, dma.axi, flipped(self.axi))
         m.d.comb += [
-            dma.request.payload.addr.eq(self.prog_addr),
-            dma.request.payload.runs.eq(1),
-            dma.request.payload.run_beats.eq(self.prog_beats),
+            *ask(dma.request.payload, addr=self.prog_addr, runs=Const(1), run_beats=self.prog_beats),
             gearbox.i.payload.data.eq(dma.data.payload),
             gearbox.i.valid.eq(dma.data.valid),
             dma.data.ready.eq(gearbox.i.ready),

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from mapper.isa import ORDER_BITS, PROGRAM_BEATS_BITS
 from rtl.errors import ERROR_BITS
 
 ADDRESS_BITS = 8
 BITS = 32
 IDENTITY = 0x46535731  # "FSW1"
-BEAT_COUNT_BITS = 20
-ORDER_BITS = 20
+BEAT_COUNT_BITS = PROGRAM_BEATS_BITS
 """Of the number of a unit's command."""
 
 WATCHDOG_CYCLES = 1 << 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth import Module, Signal
 from amaranth.lib.wiring import Component, In
 
+from mapper.isa import TOKENS_BITS
 from rtl.interfaces import take
 
 
@@ -19,7 +20,8 @@ class Semaphore(Component):
         ``token.ready`` (out, a function of registers): a token is there. ``token.take`` (in) uses one up at
         the end of this cycle; legal only while ``token.ready``.
 
-    The counter is 8 bits wide: a Program keeps no more tokens than there are halves to a buffer, far fewer.
+    The counter has ``TOKENS_BITS``, 8 bits, which :mod:`mapper.check` knows, too: a Program keeps no more tokens than
+    there are halves to a buffer, far fewer.
     """
 
     def __init__(self):
@@ -27,7 +29,7 @@ class Semaphore(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        count = Signal(8)
+        count = Signal(TOKENS_BITS)
         m.d.comb += self.token.ready.eq(count.any())
         with m.If(self.give & ~self.token.take):
             m.d.sync += count.eq(count + 1)

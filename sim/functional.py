@@ -49,7 +49,7 @@ class Machine:
     def run(self, address: int, size: int) -> None:
         """Execute the Program of ``size`` bytes at ``address``.
 
-        Raises FastSwitchError if it hangs or ends with tokens left.
+        Raises FastSwitchError if it hangs, ends with tokens left or uses words that a buffer or DRAM does not have.
         """
         a = self.a
         self.sb = self._noise(TAPS, 2 * a.sb_half_words, a.cp)
@@ -121,6 +121,13 @@ class Machine:
         for token in wanted:
             self.tokens[token] -= 1
 
+    @staticmethod
+    def _words(what: str, there: int, first: int, count: int) -> slice:
+        """``count`` words of a buffer from ``first`` on; FastSwitchError unless they are in it."""
+        if not 0 <= first < first + count <= there:
+            raise FastSwitchError(f"a command uses words {first}..{first + count - 1} of {what}; it has {there}")
+        return slice(first, first + count)
+
     def _signal(self, give: int, token: str) -> None:
         self.tokens[token] += bool(give)
 
@@ -128,7 +135,8 @@ class Machine:
         """``runs`` runs from DRAM, (runs, bytes of a run)."""
         size = run_beats * (self.a.weight_beat_bytes if port == "wgt" else self.a.beat_bytes)
         self.bytes[port] += runs * size
-        return np.stack([self.dram[address + i * stride : address + i * stride + size] for i in range(runs)])
+        there = len(self.dram)
+        return np.stack([self.dram[self._words("DRAM", there, address + i * stride, size)] for i in range(runs)])
 
     # ------------------------------------------------------------------ units
 
@@ -151,6 +159,7 @@ class Machine:
             column = x + g % 3 * c["skew"]
             bank = 3 * (y % 3) + column % 3
             word = c["sb_base"] + g * c["group_step"] + y // 3 * c["row_step"] + column // 3
+        self._words("the SB", self.sb.shape[1], int(word.min()), int(word.max() - word.min()) + 1)
         self.sb[bank, word] = pixels
         self._signal(c["signal_full"], "sb_full")
 
@@ -160,23 +169,28 @@ class Machine:
         data = self._read("wgt", c["addr"], c["runs"], c["run_beats"], c["run_stride"]).reshape(-1)
         if c["memory"] == Memory.ZSB:
             entries = data.reshape(-1, 8 * a.kp)
-            self.zsb[c["slot"] : c["slot"] + len(entries)] = entries
+            self.zsb[self._words("the ZSB", len(self.zsb), c["slot"], len(entries))] = entries
         elif c["memory"] == Memory.TABLE:
-            self.tables[c["slot"]] = data.view(np.int8)
+            self.tables[self._words("the activation tables", len(self.tables), c["slot"], 1)] = data.view(np.int8)
         else:
             words = data.reshape(-1, a.tile_bytes)[:, : a.tile_bytes_raw].reshape(-1, TAPS * a.cp).view(np.int8)
-            memory = self.pb if c["memory"] == Memory.PB else self.db
-            memory[c["slot"] * a.kp : c["slot"] * a.kp + len(words)] = words
+            name, memory = self._weights(c)
+            memory[self._words(name, len(memory), c["slot"] * a.kp, len(words))] = words
         self._signal(c["signal_full"], "w_full")
+
+    def _out_words(self, first: int, count: int) -> slice:
+        return self._words("a bank of the OB's output side", self.out.shape[1], first, count)
+
+    def _weights(self, c: Command) -> tuple[str, Int8]:
+        return ("the PB", self.pb) if c["memory"] == Memory.PB else ("the DB", self.db)
 
     def _feed(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_weights"], "w_full"))
-        memory = self.pb if c["memory"] == Memory.PB else self.db
+        name, memory = self._weights(c)
         for rep in range(c["reps"]):
             while self.shadow:
                 yield False
-            first = (c["slot"] + rep) * self.a.kp
-            words = memory[first : first + self.a.kp].copy()
+            words = memory[self._words(name, len(memory), (c["slot"] + rep) * self.a.kp, self.a.kp)].copy()
             if c["depthwise"]:  # the nine taps of one column
                 words = words.reshape(self.a.kp, TAPS, self.a.cp)[:, :, c["sub"]]
             self.shadow.append(words)
@@ -187,7 +201,9 @@ class Machine:
     def _run(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_sb"], "sb_full"), (c["wait_out"], "out_free"))
         pixels = c["out_rows"] * c["out_cols"]
-        held = self.ob[c["ob_slot"] * pixels : (c["ob_slot"] + 1) * pixels]
+        alone = c["start"] and c["finish"] and c["reps"] == 1  # no partial sum meets another
+        sums_at = slice(0) if alone else self._words("the OB", len(self.ob), c["ob_slot"] * pixels, pixels)
+        held = self.ob[sums_at]
         for rep in range(c["reps"]):
             while not self.shadow:
                 yield False
@@ -246,7 +262,7 @@ class Machine:
 
     def _requantise(self, c: Command, sums: npt.NDArray[np.int64]) -> None:
         a = self.a
-        entry = self.zsb[c["zsb"]].view("<u4").reshape(a.kp, 2)
+        entry = self.zsb[self._words("the ZSB", len(self.zsb), c["zsb"], 1)][0].view("<u4").reshape(a.kp, 2)
         bias = entry[:, 0].view("<i4")
         multiplier, shift = entry[:, 1] & ((1 << MULTIPLIER_BITS) - 1), entry[:, 1] >> MULTIPLIER_BITS
         y = requantize(sums, bias, multiplier, shift, c["z_out"], c["lo"], c["hi"])
@@ -256,7 +272,7 @@ class Machine:
             group, lane = divmod(c["out_lane"] + k, a.cp)
             wraps, bank = divmod(c["out_bank"] + group, a.nb)
             start = c["out_base"] + wraps * c["pixels"]
-            self.out[bank, start : start + len(y), lane] = y[:, k]
+            self.out[bank, self._out_words(start, len(y)), lane] = y[:, k]
 
     def _store(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_full"], "out_full"))
@@ -266,7 +282,7 @@ class Machine:
             for g in range(c["groups"]):
                 wraps, bank = divmod(c["out_bank"] + g, self.a.nb)
                 start = c["out_base"] + wraps * c["pixels"]
-                centred = self.out[bank, start : start + pixels].astype(np.int64) - c["z_a"]
+                centred = self.out[bank, self._out_words(start, pixels)].astype(np.int64) - c["z_a"]
                 total[g] = centred if product else centred * c["m_a"]
         self._signal(c["signal_free"], "out_free")
         yield True
@@ -286,6 +302,6 @@ class Machine:
         size = c["run_beats"] * self.a.beat_bytes
         for g, line in enumerate(lines.reshape(c["groups"], -1)):
             start = c["addr"] + g * c["run_stride"]
-            self.dram[start : start + size] = line
+            self.dram[self._words("DRAM", len(self.dram), start, size)] = line
         self.bytes["out"] += c["groups"] * size
         self._signal(c["signal_stored"], "stored")

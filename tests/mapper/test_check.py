@@ -10,9 +10,10 @@ from arch_model.accelerator import Accelerator
 from arch_model.layer import INPUT, Activation, Kind, Layer
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet, SuperNet
+from mapper import limits
 from mapper.check import ProgramError
 from mapper.compile import compile_layer, compile_subnet, single_layer
-from mapper.isa import Command, Memory, Opcode
+from mapper.isa import FIELDS, Command, Memory, Opcode, greatest
 from mapper.memory_map import MemoryMap
 from mapper.program import check_program
 from tests.mapper.random_nets import random_quant
@@ -171,3 +172,36 @@ def test_a_table_is_256_bytes_in_one_of_two_places(deep, changes):
     (name,) = changes
     with pytest.raises(ProgramError, match=f"command {at}: (LOAD_WGT: {name} is|{name} of LOAD_WGT is)"):
         check_program(edit(deep, at, **changes))
+
+
+@pytest.mark.parametrize("opcode", [Opcode.LOAD_ACT, Opcode.LOAD_WGT, Opcode.PASS, Opcode.STORE])
+def test_every_field_holds_its_greatest_value_and_one_more_is_named(fashion, opcode):
+    """A value that wraps would be another one in the hardware: of each field of each command."""
+    at = next(i for i, c in enumerate(fashion.commands) if c.opcode is opcode)
+    for field in FIELDS[opcode][1:]:
+        assert greatest(opcode, field.name) == field.high
+        for value in (field.low, field.high):
+            command = Command(opcode, {field.name: value})
+            assert Command.decode(command.encode())[field.name] == value
+        for value in (field.low - 1, field.high + 1):
+            text = f"command {at}: field {field.name} is {value}; it holds {field.low}..{field.high}"
+            with pytest.raises(ProgramError, match=re.escape(text)):
+                check_program(edit(fashion, at, **{field.name: value}))
+
+
+@pytest.mark.parametrize(("bits", "message"), [("PROGRAM_BEATS_BITS", "PROG_BEATS"), ("ORDER_BITS", "ERROR_COMMAND")])
+def test_a_program_that_a_register_cannot_count(fashion, bits, message, monkeypatch):
+    length = fashion.beats if bits == "PROGRAM_BEATS_BITS" else len(fashion.commands)
+    monkeypatch.setattr(limits, bits, length.bit_length())
+    check_program(fashion)
+    monkeypatch.setattr(limits, bits, length.bit_length() - 1)
+    with pytest.raises(ProgramError, match=f"a Program of {length} .*; {message} holds at most"):
+        check_program(fashion)
+
+
+def test_a_pool_sums_no_more_than_its_bits_hold(fashion):
+    """255 * (2**24 - 1) for each pixel of one operand, the greatest there is, against the sum's 48 bits."""
+    assert limits.POOLED_MAX * 255 * (2**24 - 1) < 2**47 <= 2 * limits.POOLED_MAX * 255 * (2**24 - 1)
+    at = next(i for i, c in enumerate(fashion.commands) if c["pool"])
+    with pytest.raises(ProgramError, match=f"command {at}: rows of STORE is 4095"):
+        check_program(edit(fashion, at, rows=4095, cols=9))

@@ -28,6 +28,7 @@ def test_a_conv_waits_for_the_other_operand_of_its_add():
         ({"groups": 4, "R": 9, "S": 9, "padding": 4}, "layer a: R is 9; the mapper takes kernels of at most 7"),
         ({"R": 9, "S": 9, "H": 9, "W": 9}, "layer a: R is 9; the mapper takes kernels of at most 7"),
         ({"stride": 3}, "layer a: stride is 3; the mapper takes 1 and 2"),
+        ({"C": 1 << 14, "R": 3, "S": 3, "H": 3, "W": 3}, "layer a: C / groups * R * S is 147456; the mapper takes"),
         ({"padding": 1}, "layer a: padding is 1; the mapper takes less than the kernel, 1x1"),
         ({"kind": Kind.POOL, "activation": Activation.HSWISH}, "layer a: activation is hswish; the mapper takes none"),
         ({"kind": Kind.MAXPOOL, "R": 2, "S": 2}, "layer a: R is 2; the mapper takes maximum pools of 3x3"),
@@ -41,6 +42,12 @@ def test_what_the_machine_does_not_have(change, message):
     with pytest.raises(MappingError) as error:
         steps([Layer("a", **fields)])
     assert str(error.value).startswith(message)
+
+
+def test_a_pool_over_more_pixels_than_its_sum_holds():
+    steps([Layer("p", Kind.POOL, 4, 4, H=128, W=256, inputs=("input",))])
+    with pytest.raises(MappingError, match=r"layer p: H \* W is 32896; the mapper takes pools over at most 32768"):
+        steps([Layer("p", Kind.POOL, 4, 4, H=128, W=257, inputs=("input",))])
 
 
 def test_an_add_that_follows_no_conv():

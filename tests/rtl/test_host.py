@@ -42,6 +42,13 @@ class Host:
             self.write(name, 0)
         self.write("CTRL", 1)
 
+    def finish(self) -> None:
+        """Poll STATUS until the machine is not busy, a poll of more than a cycle for each cycle that a run takes."""
+        for _ in range(self.net.cycles):
+            if not self.read("STATUS") & BUSY:
+                return
+        raise AssertionError(f"still busy after {self.net.cycles} polls of STATUS")
+
     def assert_right(self) -> None:
         """Every integer of every tensor; then they are wiped out, so that the next run has to make them again."""
         memory = self.device.read_dram(0, self.net.program.address)
@@ -64,8 +71,7 @@ def undisturbed(host):
     """The counters of a run that nobody looked at."""
     host.start()
     host.device.wait(10 * host.net.cycles)
-    while host.read("STATUS") & BUSY:
-        host.device.wait(1000)
+    host.finish()
     host.assert_right()
     return host.counters()
 
@@ -78,6 +84,7 @@ def test_what_a_host_does_while_a_program_runs_changes_nothing(seed, host, undis
     host.start()
     seen, last = 0, dict.fromkeys(undisturbed, 0)
     while host.read("CYCLES") < 0.9 * host.net.cycles:  # a start of a machine that is done would be one
+        assert seen < host.net.cycles
         assert host.read("STATUS") == BUSY
         host.write(*rng.choice([("CTRL", 1), ("PROG_ADDR", rng.getrandbits(32)), ("PROG_BEATS", rng.getrandbits(20)),
                                 ("BASE_0", rng.getrandbits(32)), ("WGT_BASE_0", rng.getrandbits(32)),
@@ -87,8 +94,7 @@ def test_what_a_host_does_while_a_program_runs_changes_nothing(seed, host, undis
         assert last[counter] <= now <= undisturbed[counter]
         last[counter] = now
         seen += 1
-    while host.read("STATUS") & BUSY:
-        pass
+    host.finish()
     assert host.read("STATUS") == DONE and seen > 50
     assert host.counters() == undisturbed
     host.assert_right()
@@ -99,7 +105,6 @@ def test_two_starts_one_after_the_other(host, undisturbed):
     for _ in range(2):
         host.start()
         host.write("CTRL", 1)
-        while host.read("STATUS") & BUSY:
-            pass
+        host.finish()
         assert host.counters() == undisturbed
     host.assert_right()

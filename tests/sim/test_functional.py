@@ -14,7 +14,7 @@ from arch_model.spaces import get_space
 from arch_model.supernet import SubGraph
 from mapper import dram_image
 from mapper.compile import compile_layer, compile_subnet, single_layer
-from mapper.isa import Command, Opcode
+from mapper.isa import Command, Memory, Opcode
 from mapper.memory_map import MemoryMap
 from mapper.pack import activation_bytes
 from mapper.persistent import PersistentBuffer, subgraph_tile_count
@@ -169,3 +169,35 @@ def test_a_program_without_a_signal_hangs(small):
     )
     with pytest.raises(FastSwitchError, match=r"Program hangs; commands queued: .*run"):
         host.run(replace(program, commands=stripped), subnet, quant)
+
+
+@pytest.mark.parametrize(
+    ("opcode", "fields", "message"),
+    [
+        (Opcode.LOAD_ACT, {"sb_base": 2 * TINY.sb_half_words - 1}, "of the SB; it has 2048"),
+        (Opcode.LOAD_WGT, {"memory": Memory.DB, "slot": 2 * TINY.db_half_tiles}, "of the DB; it has 512"),
+        (Opcode.LOAD_WGT, {"memory": Memory.PB, "slot": TINY.pb_tiles}, "of the PB; it has 1820"),
+        (Opcode.LOAD_WGT, {"memory": Memory.ZSB, "slot": 128, "runs": 1, "run_beats": 8}, "of the ZSB; it has 128"),
+        (Opcode.LOAD_WGT, {"addr": TINY.dram.bytes - 4}, "of DRAM; it has 4194304"),
+        (Opcode.PASS, {"slot": 2 * TINY.db_half_tiles}, "512..515 of the DB; it has 512"),
+        (Opcode.PASS, {"memory": Memory.PB, "slot": 65535}, "262140..262143 of the PB; it has 1820"),
+        (Opcode.PASS, {"zsb": 1023}, "1023..1023 of the ZSB; it has 128"),
+        (Opcode.PASS, {"out_base": 65535}, "of a bank of the OB's output side; it has 4096"),
+        (Opcode.PASS, {"start": 0, "ob_slot": 3, "out_rows": 150}, "of the OB; it has 400"),
+        (Opcode.STORE, {"out_base": 65535}, "of a bank of the OB's output side; it has 4096"),
+        (Opcode.STORE, {"addr": TINY.dram.bytes - 4}, "of DRAM; it has 4194304"),
+    ],
+)
+def test_words_beyond_a_buffer_are_an_error(opcode, fields, message):
+    """As wide as a command's field is, not as a NumPy slice, which would end where the buffer does."""
+    layer = Layer("a", Kind.CONV, 8, 3, 3, 3, 8, 8, padding=1)
+    quant = random_quant(single_layer(layer)[1], np.random.default_rng(0))["a"]
+    program, _ = compile_layer(layer, TINY, quant)
+    at = max(i for i, c in enumerate(program.commands) if c.opcode is opcode)
+    commands = list(program.commands)
+    commands[at] = Command(opcode, {**commands[at].fields, **fields})
+    edited = replace(program, commands=tuple(commands))
+    machine = Machine(TINY, np.zeros(TINY.dram.bytes, np.uint8))
+    machine.dram[edited.address :][: len(edited.encode())] = np.frombuffer(edited.encode(), np.uint8)
+    with pytest.raises(FastSwitchError, match=f"a command uses words .*{message}"):
+        machine.run(edited.address, len(edited.encode()))
