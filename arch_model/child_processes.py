@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+_ENDS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
 POLL_S = 0.2
 """How often the parent is looked for on a system that cannot wait for the end of any process."""
 
@@ -44,6 +46,7 @@ def start_worker(parent: int) -> None:
     end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
 
 
 def _watch(parent: int, session: bool) -> None:
@@ -102,12 +105,13 @@ def supervising(library: ModuleType) -> Iterator[None]:
 
 
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started in the body never see Ctrl-C; this one answers it afterwards.
+def starting_workers() -> Iterator[None]:
+    """While processes are started in the body, what asks for an end waits until they are there.
 
-    A terminal sends Ctrl-C to all processes of a command, and one that is still importing would print a traceback.
+    The other half of :func:`start_worker`. A terminal sends Ctrl-C to all processes of a command, and one that is still
+    importing, or whose parent stops in the middle of telling it what to do, would print a traceback.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from arch_model.errors import FastSwitchError
 
-PREFIX = "fastswitch-scratch-"
+PREFIX = "fastswitch-tmp-"
 
 
 @contextmanager

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from arch_model.child_processes import deaf_to_interrupts, start_worker
+from arch_model.child_processes import start_worker, starting_workers
 from arch_model.errors import FastSwitchError
+from arch_model.files.writing import write_whole
+from arch_model.scratch import scratch_folder
 
 R = TypeVar("R")
 
@@ -31,10 +35,13 @@ class Workers:
     """
 
     def __init__(self, count: int, prepare: Callable[..., None], *facts: Any) -> None:
+        self._place = ExitStack()
+        place = self._place.enter_context(scratch_folder()) / "facts"
+        write_whole(place, pickle.dumps((prepare, facts)))  # a process told by a pipe may find half of it there
         # Small products take longer on several threads, which mostly wait for one another.
-        with _environment(dict.fromkeys(_THREADS, "1")), deaf_to_interrupts():
+        with _environment(dict.fromkeys(_THREADS, "1")), starting_workers():
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(count, context, _begin, (os.getpid(), prepare, facts))
+            self._pool = ProcessPoolExecutor(count, context, _begin, (os.getpid(), place))
             first = [self._pool.submit(os.getpid) for _ in range(count)]  # a process is started with a task
             self._processes = list((self._pool._processes or {}).values())
         try:
@@ -71,6 +78,7 @@ class Workers:
             for process in self._processes:
                 process.kill()
         self._pool.shutdown(cancel_futures=True)
+        self._place.close()
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +89,9 @@ class Workers:
         self.close(kill=kind is not None)
 
 
-def _begin(parent: int, prepare: Callable[..., None], facts: tuple[Any, ...]) -> None:
+def _begin(parent: int, place: Path) -> None:
     start_worker(parent)
+    prepare, facts = pickle.loads(place.read_bytes())  # from the process that started this one
     prepare(*facts)
 
 

@@ -82,7 +82,8 @@ def test_another_study_is_refused_and_kept(capsys: pytest.CaptureFixture[str], t
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     status, text, err = call(capsys, "explore", *SMALL, "--seed", "3", *words)
     assert (status, text) == (2, "") and err.count("\n") == 1
-    assert f"folder {tmp_path} holds another study: seed is 0 there and 3 here; give another --out" in err
+    said = "holds results of another question: seed is 0 there and 3 here; give another --out, or --force"
+    assert f"folder {tmp_path} {said}" in err
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 

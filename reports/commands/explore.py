@@ -9,6 +9,7 @@ import click
 from reports.commands.interrupt import Interrupted
 from reports.commands.options import (
     cached_option,
+    force_option,
     out_option,
     report_option,
     seed_option,
@@ -66,6 +67,7 @@ from reports.terminal import counting, show_summary
 )
 @cached_option("best", file=False)
 @report_option
+@force_option
 def command(
     space: str,
     subnets: str,
@@ -79,6 +81,7 @@ def command(
     backend: str,
     cached: str,
     report: bool,
+    force: bool,
 ) -> int:
     """Price machines: every combination of the knobs' values, or those that a sampler takes.
 
@@ -104,7 +107,7 @@ def command(
 
         try:
             table = explore(
-                space, subnets, vary, names, out, accelerator, sampler, points, seed, backend, cached, count
+                space, subnets, vary, names, out, accelerator, sampler, points, seed, backend, cached, count, force
             )
         except KeyboardInterrupt:
             where = f"; {done:,} of {total:,} points are in {out}, the same command goes on with them"

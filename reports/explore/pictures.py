@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from arch_model.errors import FastSwitchError
+from arch_model.files.writing import whole_file
 from reports.canvas import drawing, new_figure, place
 from reports.colours import INK, MUTED, PAPER, WITHOUT, subnet_colour
 from reports.explore.quantities import without_unit
@@ -44,10 +44,8 @@ def write_pictures(data: Data, folder: Path) -> None:
         with drawing("explore"):
             figure = new_figure(2 * width, 2 * height, dpi=DPI)
             draw(figure, data)
-            try:
-                figure.savefig(folder / name, format="png", facecolor=PAPER.light, metadata={"Software": None})
-            except OSError as error:
-                raise FastSwitchError(f"cannot write {folder / name}: {error.strerror}") from None
+            with whole_file(folder / name) as file:
+                figure.savefig(file, format="png", facecolor=PAPER.light, metadata={"Software": None})
 
 
 def draw_front(figure: Figure, data: Data) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from arch_model.errors import FastSwitchError
+from arch_model.files.writing import make_folder, write_whole
 from reports.canvas import require_matplotlib
 from reports.explore.again import again
 from reports.explore.layers import OnPoint
@@ -19,8 +21,7 @@ from reports.explore.quantities import value_labels, without_unit
 from reports.explore.reasons import reasons
 from sim.explore.knobs import SUBNET
 from sim.explore.pareto import pareto_front
-from sim.explore.study import CSV, write_csv
-from sim.results import make_folder
+from sim.explore.study import CSV, study_folder, write_csv
 
 if TYPE_CHECKING:
     from sim.explore import Knob, Study
@@ -39,24 +40,25 @@ def write_report(study: Study, folder: Path, on_point: OnPoint | None = None) ->
     if not len(study.points):
         raise FastSwitchError(f"study {study.folder} has no finished point yet; let fastswitch explore find some")
     require_libraries()
-    plotly = plotly_script()
     make_folder(folder)
+    with study_folder(study) if folder == study.folder else nullcontext():
+        return _write(study, folder, on_point)
+
+
+def _write(study: Study, folder: Path, on_point: OnPoint | None) -> Path:
     legal = study.points["legal"].to_numpy(dtype=bool)
     front = study.points[legal][pareto_front(study.points[legal], study.objectives).to_numpy(dtype=bool)]
-    write_csv(front, folder / "pareto.csv", header(study))
+    write_csv(front, folder / "pareto.csv", study.header)
     if folder != study.folder or not (folder / CSV).exists():
-        write_csv(study.points, folder / CSV, header(study))
+        write_csv(study.points, folder / CSV, study.header)
     illegal = reasons((int(str(point)), str(why)) for point, why in study.points["why"][~legal].items())
     data = payload(study, on_point)
     if data["legal"]:
         write_pictures(data, folder)
-    text = page(facts(study), data, illegal, plotly)
     path = folder / "report.html"
+    text = page(facts(study), data, illegal, plotly_script())
     for name, content in {**again(study).files, path.name: text}.items():
-        try:
-            (folder / name).write_text(content, encoding="utf-8")
-        except OSError as error:
-            raise FastSwitchError(f"cannot write {folder / name}: {error.strerror}") from None
+        write_whole(folder / name, content)
     return path
 
 
@@ -72,13 +74,6 @@ def plotly_script() -> str:
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())
-
-
-def header(study: Study) -> dict[str, Any]:
-    """What the tables say of themselves, as those of :func:`sim.explore.explore` do."""
-    facts = {key: value for key, value in study.facts.items() if key != "base"}
-    made = {"version": version("fastswitch"), "accelerator": study.base.name, "accelerator_hash": study.base.hash()}
-    return facts | made
 
 
 def facts(study: Study) -> Mapping[str, str | list[str]]:

@@ -14,12 +14,16 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from arch_model.child_processes import start_worker
+from arch_model.scratch import scratch_folder
 from sim.explore.knobs import ExploreError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 NAMES = ("joblib", "ray", "dask")
+RAY_FOLDER = 43
+"""Characters of a folder's path below which the names of Ray's sockets stay within the 107 that a system takes."""
+
 RETRIES = 5
 """So often a task may lose its worker before the run ends."""
 
@@ -82,6 +86,7 @@ class _Joblib:
             n_jobs=self.workers,
             return_as="generator_unordered",
             batch_size=1,
+            max_nbytes=None,  # tasks are small; no folder for large ones
             initializer=start_worker,
             initargs=(os.getpid(),),
         )
@@ -129,21 +134,28 @@ def _ray(address: str, workers: int) -> Iterator[Backend]:
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-    own = not ray.is_initialized()
-    if own:
+    if ray.is_initialized():
+        yield _Ray(ray, _ray_cores(ray, workers))
+        return
+    with scratch_folder() as place:
         try:
             if address:
                 _knock(address)
                 ray.init(address=address, **quiet)
             else:
+                if len(str(place)) <= RAY_FOLDER:
+                    quiet["_temp_dir"] = str(place)
                 ray.init(num_cpus=workers, include_dashboard=False, **quiet)
         except (OSError, RuntimeError, ValueError) as error:
             raise ExploreError(f"Ray cluster {address or 'local'} cannot be reached: {_first_line(error)}") from None
-    try:
-        yield _Ray(ray, max(1, int(ray.cluster_resources().get("CPU", workers))))
-    finally:
-        if own:
+        try:
+            yield _Ray(ray, _ray_cores(ray, workers))
+        finally:
             ray.shutdown()
+
+
+def _ray_cores(ray: Any, workers: int) -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", workers)))
 
 
 class _Dask:
@@ -179,8 +191,14 @@ def _dask(address: str, workers: int) -> Iterator[Backend]:
     with dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.logging.distributed": 50}):
         if not address:
             with (
+                scratch_folder() as place,
                 LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    silence_logs=50,
+                    local_directory=str(place),
                 ) as cluster,
                 Client(cluster) as client,
             ):

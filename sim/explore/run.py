@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +22,7 @@ from sim.explore.layers import CACHED
 from sim.explore.pareto import costs
 from sim.explore.question import OBJECTIVES, Question
 from sim.explore.samplers import OPTUNA, SAMPLERS, Answer, Search, random_cells, require_optuna
-from sim.explore.study import CSV, PARTS, POINTS, Study, read_facts, read_points, write_csv, write_facts, write_parquet
-from sim.results import make_folder
+from sim.explore.study import CSV, PARTS, POINTS, Study, read_points, study_folder, write_csv, write_parquet
 
 Ints = npt.NDArray[np.int64]
 OnCount = Callable[[str, int, int], None]
@@ -55,6 +49,7 @@ def explore(
     backend: str = "joblib",
     cached: str = "best",
     on_count: OnCount = lambda stage, done, total: None,
+    force: bool = False,
 ) -> pd.DataFrame:
     """Price machines: every combination of the knobs' values, or those that a sampler takes; the table of points.
 
@@ -65,7 +60,8 @@ def explore(
     vary : knobs, such as ``"KP=8,16,32 PB=0:8MB:0.5MB DRAM=2.4,9.6GB/s"``.
     objectives : of :data:`sim.explore.question.OBJECTIVES`. With accuracy each SubNet is a point of its own: the knob
         SUBNET is its index.
-    out : the folder. A study that is there already goes on, if it is this one.
+    out : the folder. A study that is there already goes on, if it is this one; another is refused, or with ``force``
+        replaced.
     accelerator : the machine whose other numbers stay: a preset, a file, or the machine.
     sampler : of :data:`sim.explore.samplers.SAMPLERS`; ``points``: how many, except of a grid.
     backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
@@ -83,9 +79,8 @@ def explore(
     [True, False, True, False]
     """
     study, question = _asked(space, subnets, vary, objectives, out, accelerator, sampler, points, seed, cached)
-    make_folder(study.folder)
-    with _locked(study.folder):
-        _open(study)
+    inputs = [given for given in (subnets, accelerator) if isinstance(given, str | Path)]
+    with study_folder(study, inputs, force):
         run = _Run(study, question, on_count)
         with open_backend(backend) as workers:
             run.price(workers, points)
@@ -120,6 +115,8 @@ def _asked(
     if sampler != "grid" and (points is None or points < 1):
         given = "not given" if points is None else points
         raise ExploreError(f"points is {given}; the sampler {sampler} needs to know how many, 1 or more")
+    if sampler in OPTUNA:
+        require_optuna()
     if seed < 0:
         raise ExploreError(f"seed is {seed}; give at least 0")
     knobs = parse_vary(vary)
@@ -146,79 +143,6 @@ def _asked(
         Path(out), space, names, base, knobs, tuple(objectives), sampler, seed, pd.DataFrame(), nets, cached, accuracy
     )
     return study, question
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Nobody else explores into this folder meanwhile."""
-    try:
-        file = (folder / ".lock").open("w")
-    except OSError as error:
-        raise ExploreError(f"cannot write to {folder}: {error.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ExploreError(f"folder {folder} is in use by another exploration; give another --out") from None
-        yield
-
-
-def _open(study: Study) -> None:
-    """Write what is asked into the folder, or see that it is what the folder holds."""
-    facts = {**study.facts, "version": version("fastswitch")}
-    if study.sampler in OPTUNA:
-        facts["optuna"] = require_optuna().__version__
-    facts = json.loads(json.dumps(facts))
-    there = read_facts(study.folder)
-    if there is None:
-        if any((study.folder / PARTS).glob("*.parquet")) or (study.folder / POINTS).exists():
-            raise ExploreError(f"folder {study.folder} holds points but not their study; give another --out")
-        write_facts(study.folder, facts)
-        return
-    if there.get("format") != facts["format"]:
-        raise ExploreError(
-            f"study {study.folder} is of format {there.get('format')}, of another version; give another --out"
-        )
-    for key in dict.fromkeys([*facts, *there]):
-        if there.get(key) != facts.get(key):
-            one, other = _difference(there.get(key), facts.get(key))
-            raise ExploreError(
-                f"folder {study.folder} holds another study: {key} is {one} there and {other} here; give another --out"
-            )
-
-
-def _difference(one: Any, other: Any) -> tuple[str, str]:
-    """Where two values differ, in short."""
-    while True:
-        if isinstance(one, dict) and isinstance(other, dict):
-            name, key = one.get("name"), next(k for k in dict.fromkeys([*one, *other]) if one.get(k) != other.get(k))
-            one, other = one.get(key), other.get(key)
-            if key == "values":  # of a knob
-                return f"{name}={_values(one)}", f"{name}={_values(other)}"
-            if not isinstance(one, dict | list) and key != "name":
-                return f"{key} {_short(one)}", f"{key} {_short(other)}"
-        elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-            one, other = next((a, b) for a, b in zip(one, other, strict=True) if a != b)
-        else:
-            return _short(one), _short(other)
-
-
-def _values(values: list[float]) -> str:
-    """Of a knob, in short.
-
-    >>> _values([8, 16, 32]), _values(list(range(100)))
-    ('8,16,32', '0 to 99 (100 values)')
-    """
-    if len(values) <= 8:
-        return ",".join(f"{value:.15g}" for value in values)
-    return f"{min(values):.15g} to {max(values):.15g} ({len(values)} values)"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict) and "name" in value[0]:
-        value = [entry["name"] for entry in value]
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def work(task: Task) -> pd.DataFrame:
@@ -319,12 +243,9 @@ class _Run:
         """Put all points into one table, as Parquet and CSV, and drop the parts."""
         folder = self.study.folder
         whole, parts = folder / POINTS, folder / PARTS
-        facts = {key: value for key, value in self.study.facts.items() if key != "base"}
-        facts |= {"version": version("fastswitch"), "accelerator": self.study.base.name}
-        facts["accelerator_hash"] = self.study.base.hash()
         if any(parts.glob("*.parquet")) or not whole.exists() or not (folder / CSV).exists():
-            write_csv(self.done, folder / CSV, facts)
-            write_parquet(self.done, whole, facts)
+            write_csv(self.done, folder / CSV, self.study.header)
+            write_parquet(self.done, whole, self.study.header)
             shutil.rmtree(parts, ignore_errors=True)
         return replace(self.study, points=self.done).points
 

@@ -1,14 +1,12 @@
-"""A study on disk: what was asked for, in ``study.sqlite``, and the points found so far, in Parquet files."""
+"""A study on disk: what was asked for, in ``question.json``, and the points found so far, in Parquet files."""
 
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arch_model.accelerator import Accelerator
+from arch_model.files.json_file import read_json
 from arch_model.files.parquet_file import read_parquet
+from arch_model.files.question import asked, header, machine_facts
+from arch_model.files.results_folder import QUESTION, ResultsFolder
 from arch_model.files.wanted import Wanted
+from arch_model.files.writing import Source, make_folder, whole_file
 from arch_model.spaces import get_space
 from arch_model.supernet import SubNet
 from mapper.predict import COLUMNS
@@ -26,6 +28,10 @@ from sim.explore.knobs import SUBNET, ExploreError, Knob, set_knobs
 from sim.explore.layers import layer_rows
 
 SQLITE, PARTS, POINTS, CSV = "study.sqlite", "points", "points.parquet", "points.csv"
+REPORT = ("report.html", "pareto.csv", "pareto.png", "knobs.png", "base.yaml", "subnets.json")
+"""What the report adds to the folder (:func:`reports.explore.write_report`)."""
+
+FILES = (SQLITE, f"{PARTS}/", POINTS, CSV, *REPORT)
 FORMAT = 2
 """Since version 0.2.0 a point costs what all layers of its SubNets do; in format 1 some were left out."""
 
@@ -88,7 +94,7 @@ class Study:
     def facts(self) -> dict[str, Any]:
         """What makes it this study and no other, as JSON knows it."""
         return {
-            "format": FORMAT,
+            "study_format": FORMAT,
             "space": self.space,
             "subnets": [_entry(net) for net in self.nets],
             "base": self.base.model_dump(mode="json"),
@@ -99,6 +105,18 @@ class Study:
             "cached": self.cached,
             "accuracy": list(self.accuracy),
         }
+
+    @cached_property
+    def question(self) -> dict[str, Any]:
+        """The question of its folder: the facts, and whose search it is."""
+        searcher = {} if self.sampler in ("grid", "random") else {"optuna": version("optuna")}
+        return asked("explore", **self.facts, **searcher)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What its tables say of themselves."""
+        facts = {key: value for key, value in self.question.items() if key != "base"}
+        return facts | machine_facts(self.base)
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], folder: Path) -> Study:
@@ -126,34 +144,9 @@ def _entry(net: SubNet) -> dict[str, Any]:
     return {"name": net.name, "config": {key: list(v) if isinstance(v, tuple) else v for key, v in net.config}}
 
 
-@contextmanager
-def _database(path: Path) -> Iterator[sqlite3.Connection]:
-    try:
-        with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
-            yield connection
-    except sqlite3.OperationalError as error:
-        raise ExploreError(f"study {path}: {error}; give a folder that can be written, or another --out") from None
-    except sqlite3.DatabaseError as error:
-        raise ExploreError(f"study {path} cannot be read ({error}); restore it or give another --out") from None
-
-
-def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Keep what makes a study in its folder's database: all of it or nothing, whenever the process ends."""
-    with _database(folder / SQLITE) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS fastswitch (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        rows = [(key, json.dumps(value)) for key, value in facts.items()]
-        connection.executemany("INSERT OR REPLACE INTO fastswitch VALUES (?, ?)", rows)
-
-
-def read_facts(folder: Path) -> dict[str, Any] | None:
-    """What :func:`write_facts` wrote there; None if there is no study."""
-    if not (folder / SQLITE).exists():
-        return None
-    with _database(folder / SQLITE) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'fastswitch'").fetchone():
-            return None
-        rows = connection.execute("SELECT key, value FROM fastswitch").fetchall()
-    return {key: json.loads(value) for key, value in rows} or None
+def study_folder(study: Study, inputs: Iterable[Source] = (), force: bool = False) -> ResultsFolder:
+    """The folder of a study, to write into; ``inputs`` and ``force`` as :class:`ResultsFolder` takes them."""
+    return ResultsFolder(study.folder, study.question, FILES, inputs, force)
 
 
 def load_study(folder: str | Path) -> Study:
@@ -162,14 +155,16 @@ def load_study(folder: str | Path) -> Study:
     Raises :class:`ExploreError` for a folder without a study.
     """
     folder = Path(folder)
-    facts = read_facts(folder)
-    if facts is None:
-        raise ExploreError(f"study {folder} does not exist; give a folder that fastswitch explore wrote")
-    if facts.get("format") != FORMAT:
-        raise ExploreError(
-            f"study {folder} is of format {facts.get('format')}, of another version; explore again into another folder"
-        )
-    study = Study.of_facts(facts, folder)
+    wanted = Wanted(f"study {folder}", "a folder that this version of fastswitch explore wrote", ExploreError)
+    if not (folder / QUESTION).exists():
+        raise wanted.cannot(f"has no {QUESTION}" if (folder / SQLITE).exists() else "does not exist")
+    try:
+        facts = read_json(folder / QUESTION, wanted)["question"]
+        if facts["command"] != "explore" or facts["study_format"] != FORMAT:
+            raise ValueError
+        study = Study.of_facts(facts, folder)
+    except (KeyError, TypeError, ValueError):
+        raise wanted.cannot(f"holds something else, {QUESTION} says") from None
     return replace(study, points=read_points(folder))
 
 
@@ -190,33 +185,19 @@ def read_points(folder: Path) -> pd.DataFrame:
 def write_parquet(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any] | None = None) -> None:
     """Write a table of points: it is there whole, or not at all.
 
-    Raises :class:`ExploreError` if it cannot be written; what was there before stays.
+    Raises :class:`~arch_model.errors.FastSwitchError` if it cannot be written; what was there before stays.
     """
     table = pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
     if facts:
         table = table.replace_schema_metadata({b"fastswitch": json.dumps(facts).encode()})
-    with _whole(path) as partial:
-        pq.write_table(table, partial)
+    make_folder(path.parent)
+    with whole_file(path) as file:
+        pq.write_table(table, file)
 
 
 def write_csv(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any]) -> None:
     """Write a table as CSV, behind lines ``# key: value``; whole or not at all, as :func:`write_parquet`."""
-    with _whole(path) as partial, partial.open("w", newline="") as file:
-        file.writelines(f"# {key}: {json.dumps(value)}\n" for key, value in facts.items())
-        frame.to_csv(file)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file to write, which takes its name when it is on disk."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise ExploreError(f"cannot write {path}: {error.strerror or error}; finished points are kept") from None
+    make_folder(path.parent)
+    with whole_file(path) as file:
+        file.write(header(facts).encode())
+        frame.to_csv(file, mode="wb", encoding="utf-8")

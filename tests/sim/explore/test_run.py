@@ -15,7 +15,7 @@ import pytest
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
 from arch_model.spaces import get_space
-from sim.explore import ExploreError, explore, load_study
+from sim.explore import explore, load_study
 from sim.explore.knobs import parse_vary
 from sim.explore.price import warm
 from sim.explore.question import Question
@@ -86,11 +86,11 @@ def test_a_study_that_is_there_is_read_and_one_with_more_points_goes_on(tmp_path
 @pytest.mark.parametrize(
     "options,words",
     [
-        ({"vary": "KP=2,4"}, "knobs is KP=2 there and KP=2,4 here"),
-        ({"vary": "CP=2"}, "knobs is KP there and CP here"),
+        ({"vary": "KP=2,4"}, "knobs.0.values is [2] there and [2, 4] here"),
+        ({"vary": "CP=2"}, "knobs.0.name is KP there and CP here"),
         ({"subnets": "fashion-d111-w222"}, "subnets is"),
         ({"objectives": ("latency",)}, "objectives is"),
-        ({"accelerator": Accelerator.load("tiny").replace(buffers={"sb_bytes": 60_000})}, "sb_bytes 55296 there"),
+        ({"accelerator": Accelerator.load("tiny").replace(buffers={"sb_bytes": 60_000})}, "sb_bytes is 55296 there"),
         ({"cached": "none"}, "cached is best there and none here"),
         ({"seed": 1}, "seed is 0 there and 1 here"),
     ],
@@ -98,7 +98,7 @@ def test_a_study_that_is_there_is_read_and_one_with_more_points_goes_on(tmp_path
 def test_the_folder_of_another_study_is_refused(tmp_path: Path, options: dict[str, object], words: str) -> None:
     small = {"vary": "KP=2", "objectives": ("latency", "area")}
     first = run(tmp_path, **small)  # type: ignore[arg-type]
-    with pytest.raises(ExploreError, match="holds another study") as error:
+    with pytest.raises(FastSwitchError, match="holds results of another question") as error:
         run(tmp_path, **{**small, **options})  # type: ignore[arg-type]
     assert words in str(error.value) and "\n" not in str(error.value)
     pd.testing.assert_frame_equal(load_study(tmp_path).points, first)
@@ -109,15 +109,23 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
 
     with (tmp_path / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(ExploreError, match="in use by another exploration"):
+        with pytest.raises(FastSwitchError, match="in use by another process"):
             run(tmp_path, vary="KP=2")
 
 
 def test_points_without_their_study_are_refused(tmp_path: Path) -> None:
     run(tmp_path, vary="KP=2")
-    (tmp_path / "study.sqlite").unlink()
-    with pytest.raises(ExploreError, match="holds points but not their study"):
+    (tmp_path / "question.json").unlink()
+    with pytest.raises(FastSwitchError, match=r"holds points\.parquet but no question\.json: an older fastswitch"):
         run(tmp_path, vary="KP=2")
+
+
+def test_force_replaces_another_study_and_nothing_else(tmp_path: Path) -> None:
+    run(tmp_path, vary="KP=2")
+    (tmp_path / "notes.txt").write_text("mine")
+    found = run(tmp_path, vary="KP=4", force=True)  # type: ignore[arg-type]
+    assert found["KP"].tolist() == load_study(tmp_path).points["KP"].tolist() == [4]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +179,7 @@ class TestDisks:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
     def test_a_full_disk_loses_nothing(self, disk: Path, tmp_path: Path) -> None:
-        with pytest.raises(FastSwitchError, match=r"No space left on device.*finished points are kept") as error:
+        with pytest.raises(FastSwitchError, match="No space left on device") as error:
             run(disk / "out")
         assert "\n" not in str(error.value)
         there = read_points(disk / "out")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from arch_model.accelerator import Accelerator
-from arch_model.errors import AcceleratorError
+from arch_model.errors import AcceleratorError, FastSwitchError
 from sim.explore import ExploreError, Study, explore, load_study
-from sim.explore.study import read_facts, read_points, write_csv, write_facts, write_parquet
+from sim.explore.study import read_points, write_csv, write_parquet
 
 VARY = "KP=2,3,4 PB=0,48KB SB=1,54KB"
 NETS = ("fashion-d111-w222", "fashion-d222-w444")
@@ -55,10 +54,13 @@ def test_what_is_not_there_is_named(study: Study, tmp_path: Path) -> None:
         study.accelerator(12)
     with pytest.raises(ExploreError, match="runs no SubNet nobody"):
         study.layers(11, "nobody")
-    with pytest.raises(ExploreError, match="does not exist; give a folder that fastswitch explore wrote"):
+    with pytest.raises(ExploreError, match=r"does not exist; give a folder that .*fastswitch explore wrote"):
         load_study(tmp_path)
-    (tmp_path / "study.sqlite").write_bytes(b"not a database, not at all" * 50)
-    with pytest.raises(ExploreError, match="file is not a database"):
+    (tmp_path / "study.sqlite").write_bytes(b"")
+    with pytest.raises(ExploreError, match=r"has no question\.json; give a folder that this version of fastswitch"):
+        load_study(tmp_path)
+    (tmp_path / "question.json").write_text('{"question": {"command": "run"}}')
+    with pytest.raises(ExploreError, match="holds something else"):
         load_study(tmp_path)
     illegal = explore("fashion", NETS[:1], "DRAM=7MB/s", ("area",), tmp_path / "x", "tiny", backend="joblib:1")
     assert not illegal["legal"][0]
@@ -68,12 +70,12 @@ def test_what_is_not_there_is_named(study: Study, tmp_path: Path) -> None:
 
 def test_tables_say_what_made_them(study: Study) -> None:
     assert sorted(file.name for file in study.folder.iterdir()) == [
-        ".lock", "points.csv", "points.parquet", "study.sqlite",
+        ".lock", "points.csv", "points.parquet", "question.json",
     ]  # fmt: skip
     facts = json.loads(pq.read_schema(study.folder / "points.parquet").metadata[b"fastswitch"])
     assert facts["accelerator_hash"] == study.base.hash() and facts["seed"] == 0 and facts["version"]
     text = (study.folder / "points.csv").read_text()
-    assert text.startswith("# format: 2\n") and '# sampler: "grid"\n' in text
+    assert text.startswith("# command: explore\n") and "# sampler: grid\n" in text
     csv = pd.read_csv(study.folder / "points.csv", comment="#", index_col="point", keep_default_na=False)
     assert csv["KP"].tolist() == study.points["KP"].tolist()
 
@@ -85,7 +87,7 @@ def test_points_of_parts_and_of_the_whole_are_read_once(tmp_path: Path) -> None:
     assert read_points(tmp_path).empty
     write_parquet(rows(5, 4), tmp_path / "points" / "b.parquet")
     write_parquet(rows(0), tmp_path / "points" / "a.parquet")
-    (tmp_path / "points" / ".c.parquet.partial").write_bytes(b"half of a file")
+    (tmp_path / "points" / ".c.parquet.new").write_bytes(b"half of a file")
     assert read_points(tmp_path).index.tolist() == [0, 4, 5]
     write_parquet(rows(0, 1), tmp_path / "points.parquet")
     assert read_points(tmp_path)["KP"].tolist() == [0, 1, 4, 5]
@@ -117,15 +119,6 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     frame = pd.DataFrame({"KP": [1]}, index=pd.Index([0], name="point"))
     (tmp_path / "file").write_text("in the way")
     for write in (lambda path: write_parquet(frame, path), lambda path: write_csv(frame, path, {})):
-        with pytest.raises(ExploreError, match=r"cannot write .*finished points are kept"):
+        with pytest.raises(FastSwitchError, match="cannot write to"):
             write(tmp_path / "file" / "points.parquet")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-
-
-def test_facts_are_kept_beside_what_others_put_into_the_database(tmp_path: Path) -> None:
-    assert read_facts(tmp_path) is None
-    with sqlite3.connect(tmp_path / "study.sqlite") as connection:
-        connection.execute("CREATE TABLE studies (name TEXT)")
-    assert read_facts(tmp_path) is None
-    write_facts(tmp_path, {"seed": 3, "knobs": [1.5]})
-    assert read_facts(tmp_path) == {"seed": 3, "knobs": [1.5]}
