@@ -175,11 +175,17 @@ def read_points(folder: Path) -> pd.DataFrame:
     tables = []
     for file in files:
         wanted = Wanted(f"points in {file}", "another --out, or remove it to price them anew", ExploreError)
-        tables.append(read_parquet(file, wanted))
+        tables.append(_plain(read_parquet(file, wanted)))
     if not tables:
         return pd.DataFrame()
     frame: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
     return frame.drop_duplicates("point", keep="first").sort_values("point", kind="stable").set_index("point")
+
+
+def _plain(table: Any) -> Any:
+    """The table with its texts as texts, not as places in a dictionary."""
+    fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in table.schema]
+    return table.cast(pa.schema(fields, metadata=table.schema.metadata))
 
 
 def write_parquet(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any] | None = None) -> None:
