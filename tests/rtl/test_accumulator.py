@@ -9,12 +9,13 @@ from tests.rtl.simulate import bounded
 SHORTEST_PASS = 3  # KP + 2 cycles at KP = 1
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_partial_sums_add_up(seed):
+@pytest.mark.parametrize(("seed", "first"), [(0, 0), (1, 0), (2, 0), (3, 65536 - 5)])
+def test_partial_sums_add_up(seed, first):
+    """In the OB's words from ``first`` on, its last ones."""
     rng = np.random.default_rng(seed)
     kp, pixels, passes = 2, 5, 4
     values = rng.integers(-(2**30), 2**30, (passes, pixels, kp))
-    dut = Accumulator(kp=kp, pixels=pixels)
+    dut = Accumulator(kp=kp, pixels=first + pixels)
     # One entry a cycle: (pass, pixel) or None for a bubble. Passes are shorter than the OB on purpose.
     order = []
     for n in range(passes):
@@ -26,11 +27,11 @@ def test_partial_sums_add_up(seed):
     async def bench(ctx):
         cycles = [*order, None, None]
         for now, after in zip([None, *cycles], [*cycles, None], strict=True):
-            ctx.set(dut.pixel, after[1] if after else int(rng.integers(pixels)))
+            ctx.set(dut.pixel, first + (after[1] if after else int(rng.integers(pixels))))
             ctx.set(dut.valid, now is not None)
             if now:
                 n, p = now
-                ctx.set(dut.write_pixel, p)
+                ctx.set(dut.write_pixel, first + p)
                 ctx.set(dut.start, n == 0)
                 ctx.set(dut.finish, n == passes - 1)
                 for k in range(kp):

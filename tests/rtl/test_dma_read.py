@@ -197,3 +197,29 @@ def test_error_beats_are_delivered_and_reported():
 def test_refuses(beat_bytes, max_burst, message):
     with pytest.raises(ValueError, match=message):
         DmaRead(beat_bytes, max_burst)
+
+
+def test_the_greatest_request():
+    """As many beats as a field holds, and the last bytes of DRAM: every address of the bursts, without their data."""
+    beat, burst = 4, 256
+    top, stride = 1 << 32, (1 << 28) - beat
+    requests = [
+        ({"addr": 0, "runs": 1, "run_beats": (1 << 20) - 1, "run_stride": 0}, [(0, (1 << 20) - 1)]),
+        (
+            {"addr": top - (1 << 28), "runs": 2, "run_beats": 1, "run_stride": stride},
+            [(top - (1 << 28), 1), (top - beat, 1)],
+        ),
+    ]
+    for request, runs in requests:
+        dut, left = DmaRead(beat, burst), []
+
+        async def bench(ctx, dut=dut, request=request, runs=runs, left=left):
+            await stream_put(ctx, dut.request, [request])
+            ctx.set(dut.axi.arready, 1)
+            while ctx.get(dut.axi.arvalid):
+                left.append((ctx.get(dut.axi.araddr), ctx.get(dut.axi.arlen) + 1))
+                await ctx.tick()
+
+        simulate(dut, bench)
+        whole = [(first + beat * at, min(burst, beats - at)) for first, beats in runs for at in range(0, beats, burst)]
+        assert left == whole

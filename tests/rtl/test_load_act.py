@@ -249,3 +249,20 @@ def test_refuses_a_wrong_fold(pixels, fold):
 def test_refuses(cp):
     with pytest.raises(ValueError, match=f"cp is {cp}"):
         LoadAct(cp=cp, beat_bytes=4, max_burst=16)
+
+
+def test_the_last_words_of_the_banks():
+    """In both layouts, and by groups that a step of 64 words puts there."""
+    memory = AxiMemory(1 << 13, 4, 16)
+    one = {"addr": 0, "groups": 1, "run_beats": 8, "run_stride": 32, "rows": 2, "cols": 4, "pad": 0, "row_step": 4}
+    one |= {"skew": 0}
+    most = {"groups": 1024, "run_beats": 1, "run_stride": 0, "rows": 1, "cols": 1, "row_step": 1, "group_step": 64}
+    commands = [
+        one | {"pointwise": 1, "sb_base": 65535 - 7, "group_step": 8},
+        one | {"pointwise": 0, "sb_base": 65535 - 1, "row_step": 2, "group_step": 2},
+        one | most | {"pointwise": 0, "sb_base": 65535 - 64 * 1023},
+    ]
+    writes, _, _ = load(4, memory, commands, random.Random(0))
+    expected = [write for command in commands for write in expected_writes(memory, 4, command)]
+    assert [write[1:] for write in writes] == expected
+    assert {max(write[2] for write in part) for part in (writes[:8], writes[8:16], writes[16:])} == {65535}

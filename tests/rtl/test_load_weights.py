@@ -189,6 +189,17 @@ def test_highest_slot():
     assert [w[2] for w in writes] == [65535 * 63 + k for k in range(63)]
 
 
+def test_the_last_entry_and_the_last_table():
+    shape = (63, 1, 8, 16)
+    memory = AxiMemory(1 << 12, 8, 16)
+    for command in (
+        fill(random.Random(0), shape, 1 << 12, ZSB, 1, 1) | {"slot": 1023},
+        fill(random.Random(0), shape, 1 << 12, TABLE, 1, 1) | {"slot": 1},
+    ):
+        writes, _, _ = load(shape, memory, [command], random.Random(0))
+        assert [w[1:] for w in writes] == list(expected_writes(memory, shape, command))
+
+
 def test_error_beats_do_not_hang():
     rng = random.Random(4)
     shape = (4, 3, 4, 16)

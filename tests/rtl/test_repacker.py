@@ -7,13 +7,14 @@ from rtl.repacker import Repacker
 from tests.rtl.simulate import bounded
 
 
-@pytest.mark.parametrize(("kp", "cp"), [(4, 3), (16, 9), (4, 4), (8, 4), (2, 4), (3, 5), (1, 1)])
+@pytest.mark.parametrize(("kp", "cp"), [(4, 3), (16, 9), (4, 4), (8, 4), (2, 4), (3, 5), (1, 1), (16, 1)])
 def test_k_tiles_become_channel_groups(kp, cp):
     tiny = Accelerator.load("tiny").model_dump()
     tiny["array"] = {"kp": kp, "cp": cp}
     tiny["buffers"] = {name: 1 << 15 for name in tiny["buffers"]} | {"zsb_bytes": 256 * kp}
     nb = Accelerator(**tiny).nb
-    tiles, pixels, base = 9, 11, 40
+    tiles, pixels = 9, 11
+    base = 65536 - pixels * ((tiles * kp - 1) // cp // nb + 1)  # to the last word of a bank
     dut = Repacker(kp=kp, cp=cp, nb=nb)
     memory = {}
 

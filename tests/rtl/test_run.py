@@ -60,10 +60,23 @@ def expected_pixels(c):
             yield places, bool(start), bool(finish), sums, c["out_base"] + index
 
 
-@pytest.mark.parametrize(("stall", "seed"), [(0.0, 0), (0.5, 1), (0.8, 2)])
+LAST = 65535  # word of a bank or of the OB
+ONE = {"reps": 1, "stride": 1, "out_rows": 1, "out_cols": 4, "y0": 0, "x0": 0, "rows": 1, "cols": 4, "fill": -128}
+ONE |= {"pixels": 4, "row_step": 4, "group_step": 4, "last_banks": 9, "start": 1, "finish": 1, "zsb": 1023}
+ONE |= {"ob_slot": 0, "out_base": LAST - 3, "pointwise": 1, "sb_base": LAST - 3, "signal_sb": 0, "signal_out": 0}
+EDGES = [  # the last words, the greatest fields
+    ONE | {"ob_slot": 3, "pixels": (LAST - 3) // 3},
+    ONE | {"pointwise": 0, "rows": 3, "cols": 3, "out_cols": 1, "row_step": 1, "sb_base": LAST},
+    ONE | {"cols": 4095, "stride": 2, "out_cols": 2048, "row_step": 4095, "sb_base": LAST - 4094, "out_base": 0},
+    ONE | {"reps": 256, "out_cols": 1, "sb_base": 255, "group_step": 256},
+    ONE | {"reps": 2, "out_cols": 1, "sb_base": 0, "group_step": LAST},
+]
+
+
+@pytest.mark.parametrize(("stall", "seed"), [(0.0, 0), (0.5, 1), (0.8, 2), (0.0, "edges")])
 def test_addresses_and_marks(stall, seed):
     rng = random.Random(seed)
-    commands = [random_command(rng) for _ in range(40)]
+    commands = EDGES if seed == "edges" else [random_command(rng) for _ in range(40)]
     expected = [pixel for c in commands for pixel in expected_pixels(c)]
     dut = Run()
     seen, gaps, gives = [], [], {"sb": 0, "out": 0}

@@ -415,3 +415,30 @@ def test_lane_holds_the_largest_pool():
 def test_wrong_parameters(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}"):
         Store(**{"cp": 3, "nb": 2, "beat_bytes": 4, "max_burst": 4} | {name: value})
+
+
+@pytest.mark.parametrize("pixels", [1, 4])
+def test_the_last_words_of_the_last_bank(pixels):
+    """Bank 15 of 16, and words to 65535: what they hold is what is written."""
+    cp, nb, size = 4, 16, 4
+    dut, memory = Store(cp=cp, nb=nb, beat_bytes=size, max_burst=16, pixels=pixels), AxiMemory(REGION, size, 16)
+
+    def held(bank, word):
+        return [(bank + 3 * word + lane) % 100 for lane in range(cp)]
+
+    async def serve(ctx):
+        while True:
+            _, _, *addresses = await ctx.tick().sample(*(port.addr for port in dut.out))
+            for bank, (port, address) in enumerate(zip(dut.out, addresses, strict=True)):
+                word = bytes(byte for i in range(pixels) for byte in held(bank, address + i))
+                ctx.set(port.data, int.from_bytes(word, "little"))
+
+    async def bench(ctx):
+        fields = {"use_a": 1, "groups": 2, "rows": 2, "cols": 3, "run_beats": 6, "run_stride": 24, "pixels": 6}
+        fields |= {"m_a": 1, "out_base": 65536 - 12, "out_bank": 15, "last_lanes": cp, "lo": -128, "hi": 127}
+        await stream_put(ctx, dut.command, [fields])
+        await ctx.tick().until(~dut.busy)
+
+    simulate(dut, bench, serve, *ports(dut, memory))
+    places = [(15, 65536 - 12 + x) for x in range(6)] + [(0, 65536 - 6 + x) for x in range(6)]
+    assert list(memory.data[:48]) == [byte for place in places for byte in held(*place)]
