@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf, prod
+from math import inf, isnan, prod
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,8 @@ def _clip_bounds(walk: Walk, node: Node) -> tuple[float, float]:
             given = as_scalar(walk.constant(node.input(place), key), key)
         bounds.append(float(given))
     lo, hi = bounds
+    if isnan(lo) or isnan(hi):
+        raise Unsupported(f"its bounds are {lo:g} and {hi:g}; give numbers")
     return (lo if lo > np.finfo(np.float32).min else -inf), (hi if hi < np.finfo(np.float32).max else inf)
 
 
@@ -47,7 +49,7 @@ def bend(walk: Walk, node: Node) -> None:
     activation = Activation.HSWISH
     if node.op == "HardSigmoid":
         slope, middle = (float(node.attributes.get(k, d)) for k, d in (("alpha", 0.2), ("beta", 0.5)))
-        if abs(slope - 1 / 6) > 1e-6 or middle != 0.5:
+        if not abs(slope - 1 / 6) <= 1e-6 or middle != 0.5:  # a NaN is near nothing
             raise Unsupported(f"alpha and beta are {slope:g} and {middle:g}; give 1/6 and 1/2")
         activation = Activation.HSIGMOID
     name, follower = node.input(0), walk.readers.get(node.outputs[0])
@@ -163,7 +165,7 @@ def pool(walk: Walk, node: Node) -> None:
         layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
         return walk.add(node, Operator(layer, (x.quant,), out=out, node=node))
     padding = one_padding(pads, (h, w), (r, s), stride, up)
-    if average and padding and node.whole("count_include_pad", 0):
+    if average and (padding or up) and node.whole("count_include_pad", 0):
         raise Unsupported("count_include_pad is 1; give 0, the average of the pixels that are there")
     kind = Kind.AVGPOOL if average else Kind.MAXPOOL
     layer = Layer(node.name, kind, c, c, r, s, h, w, stride, padding, 1, (x.layer,), up)
