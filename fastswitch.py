@@ -183,9 +183,13 @@ class _Commands(click.Group):
         from reports.commands.interrupt import Interrupted
 
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted from None
+        from arch_model.scratch import remove_abandoned  # imported by then, as all of arch_model is
+
+        remove_abandoned()
+        return result
 
 
 @click.group(

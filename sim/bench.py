@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from arch_model.child_processes import end_session, start_supervised
 from arch_model.errors import SimulatorError
+from arch_model.files.writing import writing
 from arch_model.scratch import scratch_folder
 from sim.bench_build import TOP, Build, Memory, build, build_verilog, last_lines, python_path
 from sim.striping import Striping
@@ -310,7 +311,9 @@ class Bench:
         if job.program:
             beats = np.frombuffer(job.program, np.uint8).reshape(-1, memory.beat_bytes)
             parts.append(load_record(striping.program(job.program_address), beats))
-        (self._folder / "load.bin").write_bytes(b"".join(parts))
+        path = self._folder / "load.bin"
+        with writing(path):
+            path.write_bytes(b"".join(parts))
 
     def _send(self, order: Mapping[str, object]) -> None:
         os.write(self._jobs, json.dumps(order).encode() + b"\n")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,16 +19,26 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-OWNER = """
-import tempfile, sys, time
-from arch_model.scratch import scratch_folder
-tempfile.tempdir = sys.argv[1]
-with scratch_folder() as folder:
-    (folder / "full").mkdir()
-    (folder / "full" / "file").write_text("x")
-    print(folder, flush=True)
-    time.sleep(600)
-"""
+def owner() -> tuple[int, Path]:
+    """Another process that has such a folder, and the folder."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writes)
+        with os.fdopen(reads) as told:
+            return child, Path(told.readline())
+    with scratch_folder() as folder:
+        (folder / "full").mkdir()
+        (folder / "full" / "file").write_text("x")
+        os.write(writes, os.fsencode(folder))
+        os.close(writes)
+        time.sleep(600)
+    os._exit(0)
+
+
+def kill(process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
 
 
 def test_a_folder_goes_with_its_block_whatever_ends_it(place: Path) -> None:
@@ -41,23 +51,14 @@ def test_a_folder_goes_with_its_block_whatever_ends_it(place: Path) -> None:
 
 
 def test_what_a_killed_process_left_goes_at_the_next_start_and_what_is_in_use_stays(place: Path) -> None:
-    owners = [
-        subprocess.Popen([sys.executable, "-c", OWNER, str(place)], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    folders = []
-    for owner in owners:
-        assert owner.stdout is not None
-        folders.append(Path(owner.stdout.readline().strip()))
+    (first, one), (second, other) = owner(), owner()
     (place / "fastswitch-of-someone-else").mkdir()
     assert remove_abandoned() == []
-    owners[0].send_signal(signal.SIGKILL)
-    owners[0].communicate()
+    kill(first)
     with scratch_folder():
-        assert not folders[0].exists() and (folders[1] / "full" / "file").exists()
-    owners[1].kill()
-    owners[1].communicate()
-    assert remove_abandoned() == [folders[1]]
+        assert not one.exists() and (other / "full" / "file").exists()
+    kill(second)
+    assert remove_abandoned() == [other]
     assert [path.name for path in place.iterdir()] == ["fastswitch-of-someone-else"]
 
 
