@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ def load_model(path: str | Path) -> Model:
     import onnx
     from onnx.inliner import inline_local_functions
 
+    _put_in_order(proto.graph)
     for value in proto.graph.output:  # onnxruntime needs neither type nor shape of a result, and its tools omit them
         if not value.type.tensor_type.HasField("shape"):
             value.type.tensor_type.elem_type = value.type.tensor_type.elem_type or onnx.TensorProto.FLOAT
@@ -149,6 +151,45 @@ def load_model(path: str | Path) -> Model:
     tensor = image.type.tensor_type
     facts = (image.name, shape, len(sizes), tensor.elem_type, tensor.shape.dim[0].dim_param)
     return Model(str(path), nodes, constants, uses, *facts, tuple(value.name for value in graph.output), notes, proto)
+
+
+def _put_in_order(graph: Any) -> None:
+    """Each node after those whose results it reads, as ONNX wants it; onnxruntime does not insist, nor do some tools.
+
+    Nodes that are in order stay where they are; so do those of a circle, for the checker to refuse.
+    """
+    makers = {name: place for place, node in enumerate(graph.node) for name in node.output if name}
+    before = [{makers[name] for name in _reads(node) if name in makers} for node in graph.node]
+    if all(place > other for place, others in enumerate(before) for other in others):
+        return
+    readers: dict[int, list[int]] = {}
+    for place, others in enumerate(before):
+        for other in others:
+            readers.setdefault(other, []).append(place)
+    waits = [len(others) for others in before]
+    ready = [place for place, count in enumerate(waits) if not count]
+    order = []
+    while ready:  # a heap: of the nodes that could come next, the one that stands first in the file
+        order.append(heappop(ready))
+        for reader in readers.get(order[-1], ()):
+            waits[reader] -= 1
+            if not waits[reader]:
+                heappush(ready, reader)
+    if len(order) == len(graph.node):
+        nodes = [graph.node[place] for place in order]
+        kept = type(graph)()
+        kept.node.extend(nodes)
+        del graph.node[:]
+        graph.node.extend(kept.node)
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """What a node reads, its subgraphs included (whose own tensors are in no list of makers)."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in (attribute.g, *attribute.graphs):
+            for part in inner.node:
+                yield from _reads(part)
 
 
 def _image(path: str | Path, inputs: list[Any]) -> tuple[Any, list[int], tuple[str, ...]]:

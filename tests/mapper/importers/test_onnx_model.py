@@ -90,6 +90,27 @@ def test_external_weights_that_are_missing(tmp_path):
     assert "weights.bin" in message(path)
 
 
+def test_nodes_in_any_order(tmp_path):
+    """onnxruntime reads nodes that are not in order of execution, and a tool writes such; a circle is refused."""
+    graph, end = residual_graph(np.random.default_rng(0))
+    wanted = read_onnx(graph.save(tmp_path / "net.onnx", end)).subnet.layers
+    for order in (
+        lambda nodes: nodes[::-1],
+        lambda nodes: nodes[3:] + nodes[:3],
+        lambda nodes: nodes[1::2] + nodes[::2],
+    ):
+        graph, end = residual_graph(np.random.default_rng(0))
+        graph.nodes = order(graph.nodes)
+        layers = read_onnx(graph.save(tmp_path / "net.onnx", end)).subnet.layers
+        assert {layer.name: set(layer.inputs) for layer in layers} == {
+            layer.name: set(layer.inputs) for layer in wanted
+        }
+    graph = Graph()
+    graph.node("Relu", "b", out="a")
+    graph.node("Relu", "a", out="b")
+    assert "must be topologically sorted" in message(graph.save(tmp_path / "net.onnx", "b"))
+
+
 def test_no_layer_at_all(tmp_path):
     graph = Graph()
     path = graph.save(tmp_path / "net.onnx", graph.node("Identity", "x"))
