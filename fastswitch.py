@@ -44,8 +44,8 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit.
 
-    0 done, 1 done but wrong (or the reader of the output has left), 2 bad input or no place for the output, 130
-    interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
+    0 done, 1 done but wrong (or the reader of the output has left), 2 bad input or no place for the output, 70 an error
+    of ours, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
     from reports.commands.interrupt import stoppable
     from reports.commands.standard_streams import checked_output, open_closed_streams, say
@@ -70,22 +70,16 @@ def _outcome(argv: Sequence[str] | None, stop: Stop, output: Output) -> tuple[st
     try:
         status = cli.main(args=argv, prog_name="fastswitch", standalone_mode=False)
         return "", status if isinstance(status, int) else 0
-    except click.ClickException as error:
-        return error.format_message(), 2
     except (Interrupted, KeyboardInterrupt, click.Abort) as interrupt:
         return f"interrupted{interrupt}", stop.status
-    except OSError:
-        if output.error is None:
-            raise
-        return "", 0
     except Exception as error:
+        if isinstance(error, OSError) and output.error is not None:
+            return "", 0
         if isinstance(error, ImportError) and (shared := shared_package()):
             return shared, 2
-        from arch_model.errors import FastSwitchError
+        from reports.commands.failures import explained
 
-        if not isinstance(error, FastSwitchError):
-            raise
-        return str(error), 2
+        return explained(error)
 
 
 # ---- packages of the same name ----
@@ -170,7 +164,9 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         from reports.commands.renamed import refuse_renamed
+        from reports.commands.words import check_words
 
+        check_words(args)
         name, command, words = super().resolve_command(ctx, args)
         refuse_renamed(name or "", words)
         return name, command, words

@@ -24,7 +24,7 @@ from arch_model import FastSwitchError
 from arch_model.analog import Crossbar, Encoding, Variation
 from arch_model.weights import load_weights
 from mapper.partition import Ranking
-from reports.canvas import drawing, new_figure, place
+from reports.canvas import drawing, new_figure, place, save_picture
 from sim.noise.gradients import sensitivity
 from sim.noise.images import find_ranking_images, find_test_images
 from sim.noise.monte_carlo import Runner
@@ -41,7 +41,7 @@ FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
 @click.option("--images", default=300, show_default=True, help="Test images a chip.")
 @click.option("--trials", default=4, show_default=True, help="Chips.")
 @click.option("--seed", default=1, show_default=True, help="Seed of all that is random.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw the two curves as a PNG.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the two curves: PNG, SVG or PDF.")
 @click.option("--short", is_flag=True, help="Two chips, 60 images, three fractions: seconds.")
 def main(
     subnet: str, sigma: float, adc_bits: int, images: int, trials: int, seed: int, plot: Path | None, short: bool
@@ -87,7 +87,7 @@ def draw(fractions: tuple[float, ...], curves: dict[Ranking, list[list[float]]],
         axes.set_ylabel("accuracy, %")
         axes.grid(axis="y")
         axes.legend(frameon=False, loc="lower right")
-        figure.savefig(path, facecolor="white")
+        save_picture(figure, path, facecolor="white")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import click
 import pandas as pd
 
 from arch_model import FastSwitchError, get_space
-from reports.canvas import drawing, new_figure, place
+from reports.canvas import drawing, new_figure, place, save_picture
 from reports.colours import ramp
 from sim.explore import explore
 
@@ -27,7 +27,7 @@ VARY = "PB=0:8MB:1MB DRAM=2.4,9.6,19.2GB/s"
 @click.command()
 @click.option("--vary", default=VARY, show_default=True, help="The PB's sizes and DRAM's bandwidths.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("pb-study"), show_default=True, help="Folder.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw latency against the PB as a PNG.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw latency against the PB: PNG, SVG or PDF.")
 @click.option("--short", is_flag=True, help="One SubNet, four machines: seconds.")
 def main(vary: str, out: Path, plot: Path | None, short: bool) -> None:
     """Print a row for each size of the PB, and draw a line for each bandwidth."""
@@ -69,7 +69,7 @@ def draw(saved: pd.DataFrame, path: Path) -> None:
         axes.set_ylabel("mean latency saved, %")
         axes.grid(axis="y")
         axes.legend(frameon=False, title="DRAM")
-        figure.savefig(path, facecolor="white")
+        save_picture(figure, path, facecolor="white")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ SCHEDULERS = (
 @click.option("--accelerator", default="tiny", show_default=True, help="A preset or a YAML file.")
 @click.option("--queries", default=400, show_default=True, help="How many to draw.")
 @click.option("--seed", default=7, show_default=True, help="Seed of the drawn stream.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw the last schedule's timeline as a PNG.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the last schedule's timeline: PNG, SVG or PDF.")
 @click.option("--short", is_flag=True, help="20 queries, one SubGraph: seconds.")
 def main(stream: Path | None, accelerator: str, queries: int, seed: int, plot: Path | None, short: bool) -> None:
     """Print a row for each scheduler."""

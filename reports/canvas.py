@@ -1,4 +1,4 @@
-"""The only place that knows how matplotlib writes files: inline SVG for a page, PNG for a README.
+"""The only place that knows how matplotlib writes files: inline SVG for a page, PNG for a README, what a user names.
 
 A plot is drawn with the light values of :mod:`reports.colours`; in the SVG they become CSS variables, so that
 the page's stylesheet chooses between light and dark.
@@ -11,9 +11,11 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch_model.errors import FastSwitchError
+from arch_model.files.shown import plain
 from reports.colours import ALL, GRID, INK, MUTED
 
 if TYPE_CHECKING:
@@ -148,6 +150,27 @@ def to_svg(figure: Figure, name: str, description: str, titles: Mapping[str, str
         mark = f'<g id="{name}-{gid}">'
         svg = svg.replace(mark, f"{mark}<title>{escape(text)}</title>")
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+PICTURES = (".png", ".svg", ".pdf")
+"""What a picture's file can be, by the end of its name."""
+
+
+def check_picture(path: Path) -> None:
+    """Raise :class:`~arch_model.errors.FastSwitchError` for a picture whose name does not say what it shall be.
+
+    >>> check_picture(Path("timeline.svg"))
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise FastSwitchError(f"picture {plain(str(path))}: give a name that ends in {', '.join(PICTURES)}")
+
+
+def save_picture(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a figure as what its name says: PNG, SVG or PDF; the same figure gives the same bytes."""
+    check_picture(path)
+    kind = path.suffix.lower().removeprefix(".")
+    nothing = {"png": ("Software",), "svg": ("Creator", "Date", "Format", "Type"), "pdf": ("Creator", "CreationDate")}
+    figure.savefig(path, format=kind, metadata=dict.fromkeys(nothing[kind]), **options)
 
 
 def _restyled(style: str) -> str:

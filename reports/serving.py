@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.canvas import drawing, new_figure, place
+from reports.canvas import drawing, new_figure, place, save_picture
 from reports.colours import BAD, INK, MUTED, PAPER, ramp
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MOST = 2000
 
 
 def save_timeline(served: Served, path: Path) -> None:
-    """Write the timeline as a PNG: latency and deadlines, queue, SubGraph in the PB over the time of arrival."""
+    """Write the timeline (PNG, SVG or PDF): latency and deadlines, queue, SubGraph over the time of arrival."""
     count = min(len(served.stream), MOST)
     arrival, latency = served.stream.arrival_s[:count], 1e3 * served.latency_s[:count]
     deadline, late = 1e3 * served.stream.latency_s[:count], ~served.in_time[:count]
@@ -78,4 +78,4 @@ def save_timeline(served: Served, path: Path) -> None:
             fontweight="bold",
             va="center",
         )
-        figure.savefig(path, format="png", facecolor=PAPER.light, metadata={"Software": None})
+        save_picture(figure, path, facecolor=PAPER.light)

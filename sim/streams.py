@@ -15,7 +15,7 @@ import pandas as pd
 from arch_model.errors import StreamError
 from arch_model.files.csv_file import read_csv
 from arch_model.files.question import header
-from arch_model.files.shown import shown
+from arch_model.files.shown import plain, shown
 from arch_model.files.wanted import Wanted
 
 Floats = npt.NDArray[np.float64]
@@ -174,16 +174,20 @@ def _bursty(count: int, rng: np.random.Generator, base: float, burst: float, cv2
 
 
 def _diurnal(count: int, rng: np.random.Generator, low: float, high: float, period: float) -> Floats:
-    """Poisson, its rate a cosine from ``low`` to ``high`` and back in ``period`` seconds: by thinning."""
-    kept: list[Floats] = []
-    end, found = 0.0, 0
-    while found < count:
-        times = end + np.cumsum(rng.exponential(1 / high, count))
-        end = float(times[-1])
-        rate = low + (high - low) * (1 - np.cos(2 * np.pi * times / period)) / 2
-        kept.append(times[rng.random(count) * high < rate])
-        found += len(kept[-1])
-    return np.concatenate(kept)[:count]
+    """Poisson, its rate a cosine from ``low`` to ``high`` and back in ``period`` seconds.
+
+    Arrivals of rate 1 are put where the integral of the rate reaches them, which bisection finds: however slowly the
+    rate begins to rise, the work is the same.
+    """
+    mean, swing = (low + high) / 2, (high - low) / 2
+    wanted = np.cumsum(rng.exponential(1.0, count)) / mean  # in seconds of the mean rate; the integral swings about it
+    most = swing / mean * period / (2 * np.pi)
+    before, after = np.maximum(wanted - most, 0.0), wanted + most
+    for _ in range(80):
+        middle = (before + after) / 2
+        early = middle - most * np.sin(2 * np.pi * middle / period) < wanted
+        before, after = np.where(early, middle, before), np.where(early, after, middle)
+    return np.maximum.accumulate(after)
 
 
 _ARRIVALS: dict[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
@@ -198,6 +202,12 @@ ARRIVALS = tuple(f"{name}:{','.join(numbers)}" for name, (_, numbers) in _ARRIVA
 """How arrivals are written; rates are queries a second."""
 
 
+RATES = (1e-6, 1e9)
+"""Queries a second, from one in eleven days on."""
+
+_LIMITS = {"CV2": (1e-6, 1e6), "PERIOD_S": (1e-6, 1e9)}
+
+
 def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
     """The process of a text of :data:`ARRIVALS`, and its numbers.
 
@@ -207,8 +217,10 @@ def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
     ('gamma', [400.0, 4.0])
     """
     name, _, rest = arrivals.partition(":")
+    arrivals = plain(arrivals)
     if name not in _ARRIVALS:
-        raise StreamError(f"arrivals {arrivals}: {name or 'nothing'} is no process; give one of {' '.join(ARRIVALS)}")
+        said = plain(name) or "nothing"
+        raise StreamError(f"arrivals {arrivals}: {said} is no process; give one of {' '.join(ARRIVALS)}")
     wanted = _ARRIVALS[name][1]
     form = f"{name}:{','.join(wanted)}"
     try:
@@ -218,8 +230,9 @@ def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
     if len(numbers) != len(wanted):
         raise StreamError(f"arrivals {arrivals}: {len(numbers)} numbers; give {form}")
     for key, number in zip(wanted, numbers, strict=True):
-        if not (0 < number < np.inf or (number == 0 and key in ("CV2", "LOW"))):
-            raise StreamError(f"arrivals {arrivals}: {key} is {number:g}; give a number above 0")
+        least, most = _LIMITS.get(key, RATES)
+        if not (least <= number <= most or (number == 0 and key in ("CV2", "LOW"))):
+            raise StreamError(f"arrivals {arrivals}: {key} is {number:g}; give {least:g} to {most:g}")
     if name == "diurnal" and numbers[0] > numbers[1]:
         low, high, period = numbers
         raise StreamError(f"arrivals {arrivals}: HIGH is below LOW; give diurnal:{high:g},{low:g},{period:g}")

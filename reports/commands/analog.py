@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reports.commands.numbers import Count, Number
 from reports.commands.options import file_option, seed_option
 
 if TYPE_CHECKING:
     from sim.noise.study import Question
+
+IMAGES = Count(1, 1_000_000, "each is computed in every trial")
+TRIALS = Count(1, 100_000, "each is a chip to draw and to run")
+JOBS = Count(1, 256, "each is a process")
 
 _ANALOG_OPTIONS = (
     click.option(
@@ -33,8 +38,12 @@ _ANALOG_OPTIONS = (
         show_default=True,
         help="How signed weights become conductances.",
     ),
-    click.option("--adc-bits", type=int, metavar="N", help="Bits of the ADCs; without it conversion is ideal."),
-    click.option("--percentile", type=float, default=99.9, show_default=True, help="Per cent within an ADC's range."),
+    click.option(
+        "--adc-bits", type=Count(1, 32), metavar="N", help="Bits of the ADCs; without it conversion is ideal."
+    ),
+    click.option(
+        "--percentile", type=Number(50, 100), default=99.9, show_default=True, help="Per cent within an ADC's range."
+    ),
     click.option(
         "--conversion",
         type=click.Choice(["word", "slice"]),
@@ -42,11 +51,11 @@ _ANALOG_OPTIONS = (
         show_default=True,
         help="Convert sums of all slices, or slice by slice as ISAAC.",
     ),
-    click.option("--weight-bits", type=int, default=8, show_default=True, help="Bits of analog weights."),
-    click.option("--cell-bits", type=int, default=2, show_default=True, help="Bits of a cell."),
-    click.option("--dac-bits", type=int, default=1, show_default=True, help="Bits driven at a time."),
-    click.option("--rows", type=int, default=128, show_default=True, help="Rows of an array."),
-    click.option("--cols", type=int, default=128, show_default=True, help="Columns of an array."),
+    click.option("--weight-bits", type=Count(2, 8), default=8, show_default=True, help="Bits of analog weights."),
+    click.option("--cell-bits", type=Count(1, 8), default=2, show_default=True, help="Bits of a cell."),
+    click.option("--dac-bits", type=Count(1, 8), default=1, show_default=True, help="Bits driven at a time."),
+    click.option("--rows", type=Count(1, 1 << 16), default=128, show_default=True, help="Rows of an array."),
+    click.option("--cols", type=Count(1, 1 << 16), default=128, show_default=True, help="Columns of an array."),
     click.option(
         "--engine",
         type=click.Choice(["auto", "fast", "bit-serial"]),
@@ -54,10 +63,10 @@ _ANALOG_OPTIONS = (
         show_default=True,
         help="auto: the fast one wherever it is exact.",
     ),
-    click.option("--images", type=int, default=1000, show_default=True, help="Test images a trial."),
-    click.option("--trials", type=int, default=20, show_default=True, help="Chips to draw."),
+    click.option("--images", type=IMAGES, default=1000, show_default=True, help="Test images a trial."),
+    click.option("--trials", type=TRIALS, default=20, show_default=True, help="Chips to draw."),
     seed_option,
-    click.option("--jobs", type=int, metavar="N", help="Processes, no matter for the results; without it one a core."),
+    click.option("--jobs", type=JOBS, metavar="N", help="Processes, no matter for the results; without it one a core."),
     click.option(
         "--weights",
         type=click.Path(path_type=Path),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reports.columns import COSIM_COLUMNS, WHOLE_COLUMNS
+from reports.commands.numbers import Count
 from reports.commands.options import (
     accelerator_option,
     file_option,
@@ -20,6 +21,7 @@ from reports.commands.options import (
     subnets_option,
     trace_option,
 )
+from reports.commands.words import refuse_together
 from reports.terminal import show_summary, shown
 
 if TYPE_CHECKING:
@@ -47,14 +49,16 @@ if TYPE_CHECKING:
 @space_option()
 @subnets_option("Instead of a table: the SubNets to run whole.")
 @click.option(
-    "--parts", type=click.IntRange(1), default=8, show_default=True, help="Programs that a SubNet is cut into at most."
+    "--parts", type=Count(1, 1000), default=8, show_default=True, help="Programs that a SubNet is cut into at most."
 )
 @out_option("Of whole SubNets: where finished parts stay, and the table of them.", required=False)
 @trace_option
 @force_option
 @seed_option
 @simulator_option
+@click.pass_context
 def command(
+    context: click.Context,
     accelerator: str,
     layers: Path | None,
     csv_out: Path | None,
@@ -80,6 +84,10 @@ def command(
     from arch_model.accelerator import Accelerator
     from sim.simulators import find_simulator, find_waveform_simulator
 
+    refuse_together(context, "layers", ("space", "subnets", "parts", "out"), "a layer table has its layers")
+    refuse_together(
+        context, "subnets", ("csv_out", "best"), "whole SubNets have their table in --out, at best mappings"
+    )
     whole = layers is None
     if whole and not (subnets and out):
         raise click.UsageError("Missing option '--layers' (with --csv), or '--subnets' (with --out).")

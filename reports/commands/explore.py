@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reports.commands.interrupt import Interrupted
+from reports.commands.numbers import Count
 from reports.commands.options import (
     cached_option,
     force_option,
@@ -56,7 +57,7 @@ from reports.terminal import counting, show_summary
     metavar="NAME",
     help="Which points: grid (all), random, or Optuna's nsga2, nsga3, tpe, qmc.",
 )
-@click.option("--points", type=int, metavar="N", help="How many points; not for a grid.")
+@click.option("--points", type=Count(1, 20_000_000, "each is a row in memory"), help="How many points; not for a grid.")
 @seed_option
 @click.option(
     "--backend",

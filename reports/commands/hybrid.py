@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from reports.columns import STUDY_COLUMNS
+from reports.commands.analog import IMAGES, JOBS, TRIALS
 from reports.commands.interrupt import Interrupted
+from reports.commands.numbers import Count, Number
 from reports.commands.options import (
     accelerator_option,
     file_option,
@@ -28,25 +30,29 @@ from reports.terminal import shown
 @out_option("Folder for tables, pictures and the page; a second run goes on where the first ended.")
 @report_option
 @click.option("--subnet", default="largest", show_default=True, metavar="NAME|smallest|largest", help="Whose study.")
-@click.option("--sigma", type=float, default=0.5, show_default=True, help="The strongest variation, lognormal.")
-@click.option("--max-loss", type=float, default=2.0, show_default=True, help="Percentage points that may be lost.")
+@click.option("--sigma", type=Number(0, 10), default=0.5, show_default=True, help="The strongest variation, lognormal.")
+@click.option(
+    "--max-loss", type=Number(0, 100), default=2.0, show_default=True, help="Percentage points that may be lost."
+)
 @accelerator_option
 @seed_option
-@click.option("--images", type=int, default=500, show_default=True, help="Test images a trial.")
-@click.option("--trials", type=int, default=20, show_default=True, help="Chips a point; fewer where many points are.")
-@click.option("--full-images", type=int, default=10_000, show_default=True, help="Test images of the headline.")
-@click.option("--full-trials", type=int, default=5, show_default=True, help="Chips of the headline.")
-@click.option("--rank-images", type=int, default=512, show_default=True, help="Images that channels are ranked on.")
+@click.option("--images", type=IMAGES, default=500, show_default=True, help="Test images a trial.")
+@click.option(
+    "--trials", type=TRIALS, default=20, show_default=True, help="Chips a point; fewer where many points are."
+)
+@click.option("--full-images", type=IMAGES, default=10_000, show_default=True, help="Test images of the headline.")
+@click.option("--full-trials", type=TRIALS, default=5, show_default=True, help="Chips of the headline.")
+@click.option("--rank-images", type=IMAGES, default=512, show_default=True, help="Images that channels are ranked on.")
 @click.option(
     "--family",
-    type=int,
+    type=Count(1, 1000),
     default=19,
     show_default=True,
     metavar="N",
     help="How many SubNets, spread over their sizes, share digital channels.",
 )
 @click.option("--part", "parts", multiple=True, metavar="NAME", help="This part only; may be given again.")
-@click.option("--jobs", type=int, metavar="N", help="Processes, no matter for the results; without it one a core.")
+@click.option("--jobs", type=JOBS, metavar="N", help="Processes, no matter for the results; without it one a core.")
 @file_option("--weights", "FILE.npz", "The weights; without it those that ship.")
 @force_option
 def command(out: Path, report: bool, family: int, force: bool, **options: Any) -> None:

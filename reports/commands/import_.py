@@ -34,6 +34,11 @@ def command(
     as_json: bool,
 ) -> None:
     """Read a network: an ONNX model (.onnx), a SCALE-Sim topology (.csv) or a Timeloop problem (.yaml)."""
+    from arch_model.files.shown import plain
+
+    if skip_unsupported and file.suffix.lower() != ".onnx":
+        raise click.UsageError(f"--skip-unsupported is of ONNX models, {plain(str(file))} is none; leave it out")
+
     from mapper.importers import layer_row, read_network, write_layer_table, write_problems, write_topology
     from sim.results import make_folder
 

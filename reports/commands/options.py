@@ -23,6 +23,8 @@ from typing import Any
 
 import click
 
+from reports.commands.numbers import Count
+
 Decorator = Callable[[Any], Any]
 
 
@@ -69,6 +71,9 @@ def cached_option(default: str, file: bool) -> Decorator:
     return click.option("--cached", default=default, show_default=True, metavar=metavar, help=text)
 
 
+DRAWN = Count(1, 20_000, "each is built and kept in memory")
+"""SubNets that are drawn; its limit is :data:`arch_model.spaces.chosen.MOST_DRAWN`."""
+
 accelerator_option = click.option(
     "--accelerator",
     default="tiny",
@@ -77,7 +82,7 @@ accelerator_option = click.option(
     help="A preset or a YAML file.",
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all that is random."
+    "--seed", type=Count(0, 2**63 - 1), default=0, show_default=True, help="Seed of all that is random."
 )
 simulator_option = click.option(
     "--simulator",

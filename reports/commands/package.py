@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reports.commands.numbers import Count
 from reports.commands.options import accelerator_option, out_option, seed_option, subnets_option
 from reports.terminal import Column, count, show_summary, shown
 
@@ -27,7 +28,7 @@ COLUMNS = (
 @subnets_option(f"SubNets of {SPACE} to pack; without it all that have weights.")
 @click.option(
     "--subgraphs",
-    type=click.IntRange(min=0),
+    type=Count(0, 1000, "each SubNet is compiled for each"),
     default=0,
     show_default=True,
     metavar="M",

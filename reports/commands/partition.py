@@ -10,6 +10,7 @@ import click
 from reports.columns import PARTITION_COLUMNS
 from reports.commands.analog import analog_options, question_of
 from reports.commands.interrupt import Interrupted
+from reports.commands.numbers import Number
 from reports.commands.options import force_option, json_option, out_option
 from reports.terminal import show_summary, shown, to_json
 
@@ -20,7 +21,7 @@ from reports.terminal import show_summary, shown, to_json
 )
 @analog_options
 @click.option(
-    "--max-loss", type=float, default=1.0, show_default=True, help="Percentage points below the int8 network."
+    "--max-loss", type=Number(0, 100), default=1.0, show_default=True, help="Percentage points below the int8 network."
 )
 @click.option(
     "--ranking",

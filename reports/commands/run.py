@@ -10,6 +10,7 @@ import click
 
 from reports.columns import RUN_COLUMNS
 from reports.commands.interrupt import Interrupted
+from reports.commands.numbers import Count
 from reports.commands.options import (
     accelerator_option,
     force_option,
@@ -31,7 +32,13 @@ POLICIES = ("strict-accuracy", "strict-latency")
     epilog="\b\nExample:  fastswitch run --queries 32 --policy strict-latency --seed 7 --out results",
 )
 @accelerator_option
-@click.option("--queries", type=click.IntRange(min=1), default=16, show_default=True, help="How many queries to serve.")
+@click.option(
+    "--queries",
+    type=Count(1, 100_000, "each is simulated"),
+    default=16,
+    show_default=True,
+    help="How many queries to serve.",
+)
 @click.option(
     "--policy",
     type=click.Choice(POLICIES),

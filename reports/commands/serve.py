@@ -8,6 +8,7 @@ import click
 
 from reports.columns import SERVE_COLUMNS
 from reports.commands.interrupt import Interrupted
+from reports.commands.numbers import Count, Number
 from reports.commands.options import (
     accelerator_option,
     file_option,
@@ -16,6 +17,7 @@ from reports.commands.options import (
     space_option,
     subnets_option,
 )
+from reports.commands.words import refuse_together
 from reports.terminal import counting, json_list, show_summary, show_table, to_json
 
 
@@ -45,11 +47,15 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
     "diurnal:LOW,HIGH,PERIOD_S, in queries a second; without it Poisson at a load of about 60 %.",
 )
 @click.option(
-    "--queries", type=click.IntRange(min=1), default=1000, show_default=True, help="How many queries to draw."
+    "--queries",
+    type=Count(1, 5_000_000, "each is kept in memory"),
+    default=1000,
+    show_default=True,
+    help="How many queries to draw.",
 )
 @click.option(
     "--locality",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.8,
     show_default=True,
     help="Probability that a drawn query asks for about what the one before did.",
@@ -71,14 +77,14 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
 )
 @click.option(
     "--window",
-    type=click.IntRange(min=1),
+    type=Count(1, 1_000_000),
     default=4,
     show_default=True,
     help="Q: queries between two choices of the cache sushi.",
 )
 @click.option(
     "--candidates",
-    type=click.IntRange(min=1),
+    type=Count(1, 1000, "each is a column of the table"),
     default=6,
     show_default=True,
     help="SubNets, spread over their sizes, whose best parts are the SubGraphs to choose from.",
@@ -97,9 +103,11 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
 )
 @click.option("--compare", "all_policies", is_flag=True, help="All policies and caches, and the offline optimum.")
 @file_option("--csv", "OUT.csv", "Write one row a query; with --compare one row a policy.")
-@file_option("--plot", "OUT.png", "Draw the timeline of the stream.")
+@file_option("--plot", "OUT.png|.svg|.pdf", "Draw the timeline of the stream.")
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
     accelerator: str,
     space: str | None,
     subnets: str | None,
@@ -129,13 +137,13 @@ def command(
     from sim.settle import compare_exactly, serve_exactly
     from sim.streams import draw_stream, parse_arrivals, read_trace
 
-    if stream and arrivals:
-        raise click.UsageError("--stream and --arrivals are both given; give one of them")
-    if plot and all_policies:
-        raise click.UsageError("--plot draws one schedule, --compare makes many; give one of them")
+    refuse_together(context, "stream", ("arrivals", "queries", "locality"), "a recorded stream is served as it is")
+    refuse_together(context, "all_policies", ("plot", "policy", "cache"), "a comparison is of every schedule")
+    refuse_together(context, "saved", ("candidates",), "a saved table has its SubGraphs")
     if plot:
-        from reports.canvas import require_matplotlib
+        from reports.canvas import check_picture, require_matplotlib
 
+        check_picture(plot)
         require_matplotlib()
     check_names(policy, cache)
     if arrivals:

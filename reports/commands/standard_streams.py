@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
+LONGEST, LONGEST_TEXT = 950, 1_000_000
+
 
 def open_closed_streams() -> None:
     """Send what goes to a stream that was closed before the start (``>&-``) to nowhere.
@@ -52,7 +54,7 @@ def checked_output() -> Iterator[Output]:
     sys.stdout = io.TextIOWrapper(
         cast(BinaryIO, output) if unbuffered else io.BufferedWriter(output),
         text.encoding,
-        text.errors,
+        "backslashreplace" if text.errors == "strict" else text.errors,  # a name in another encoding ends no command
         line_buffering=text.line_buffering,
         write_through=text.write_through,
     )
@@ -65,9 +67,14 @@ def checked_output() -> Iterator[Output]:
 
 
 def say(text: str) -> None:
-    """Print one line on standard error, if that takes it; the exit status says the rest."""
+    """Print one line of at most 1,000 characters on standard error, if that takes it; the exit status says the rest."""
+    from arch_model.files.shown import plain
+
+    line = plain(" ".join(text.split()), LONGEST_TEXT)
+    if len(line) > LONGEST:
+        line = f"{line[:600]} ... {line[-300:]}"  # what is wrong stands first, what would be right last
     try:
-        print("fastswitch:", " ".join(text.split()), file=sys.stderr, flush=True)
+        print("fastswitch:", line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
         with suppress(OSError, ValueError, AttributeError):
             _send_to_nowhere(sys.stderr.fileno())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reports.columns import SUBNET_COLUMNS
-from reports.commands.options import json_option, seed_option, space_option
+from reports.commands.options import DRAWN, json_option, seed_option, space_option
 from reports.terminal import json_list, named, show_table
 
 
@@ -16,7 +16,7 @@ from reports.terminal import json_list, named, show_table
 @space_option(required=True)
 @click.option(
     "--sample",
-    type=click.IntRange(min=1),
+    type=DRAWN,
     metavar="N",
     help="Draw so many different ones, every choice uniformly; without it those that have names of their own.",
 )

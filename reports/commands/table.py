@@ -8,6 +8,7 @@ import click
 
 from reports.columns import TABLE_COLUMNS
 from reports.commands.interrupt import Interrupted
+from reports.commands.numbers import Count
 from reports.commands.options import accelerator_option, out_option, seed_option, space_option, subnets_option
 from reports.terminal import show_summary, shown
 
@@ -21,7 +22,7 @@ from reports.terminal import show_summary, shown
 @subnets_option("The rows.", required=True)
 @click.option(
     "--subgraphs",
-    type=click.IntRange(min=1),
+    type=Count(1, 10_000, "each is a column of the table"),
     required=True,
     metavar="M",
     help="How many SubGraphs to draw for the columns, beside the empty one.",

@@ -61,6 +61,9 @@ _SCALES: Mapping[str, Mapping[str, int]] = {
 }
 _NUMBER = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z/]*)")
 
+MOST_DIGITS = 30
+"""More digits, or an exponent beyond that, no number of a machine has."""
+
 MOST_VALUES = 100_000
 """More values of one knob are taken for a slip of the pen."""
 
@@ -82,7 +85,7 @@ def parse_vary(text: str) -> tuple[Knob, ...]:
         if name not in FIELDS:
             near = difflib.get_close_matches(name.upper(), FIELDS, 1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise ExploreError(f"knob {name} does not exist; {hint}give some of {', '.join(FIELDS)}")
+            raise ExploreError(f"knob {plain(name)} does not exist; {hint}give some of {', '.join(FIELDS)}")
         if not equals or not values:
             raise ExploreError(f"knob {name} has no values; give {name}=8,16,32 or {name}=start:stop:step")
         if name in knobs:
@@ -107,7 +110,7 @@ def _values(name: str, text: str) -> tuple[Number, ...]:
         if not found:
             raise ExploreError(f"knob {name}: {shown(part)} is no number{_units(unit)}")
         last = re.sub("^k(?=B)", "K", found[2]) or last
-        number = Fraction(found[1].replace("_", ""))
+        number = _number(name, found[1])
         numbers.insert(0, number * _scale(name, unit, last, part, number))
     if ranged:
         numbers = _range(name, text, numbers)
@@ -122,6 +125,14 @@ def _values(name: str, text: str) -> tuple[Number, ...]:
             raise ExploreError(f"knob {name} has the value {value:g}{unit} twice; give each once")
         seen.add(value)
     return found_values
+
+
+def _number(name: str, text: str) -> Fraction:
+    """A number of a knob; one of which a fraction would have thousands of digits is refused before it is made."""
+    mantissa, _, exponent = text.replace("_", "").lower().partition("e")
+    if len(mantissa) > MOST_DIGITS or len(exponent) > 4 or abs(int(exponent or 0)) > MOST_DIGITS:
+        raise ExploreError(f"knob {name} is {plain(text)}; give a number of at most {MOST_DIGITS} digits")
+    return Fraction(f"{mantissa}e{exponent or 0}")
 
 
 def _scale(name: str, unit: str, written: str, part: str, number: Fraction) -> int:
@@ -146,13 +157,15 @@ def _units(unit: str) -> str:
 
 def _range(name: str, text: str, numbers: Sequence[Fraction]) -> list[Fraction]:
     if len(numbers) != 3:
-        raise ExploreError(f"knob {name}: range {text} has {len(numbers)} numbers; give start:stop:step")
+        raise ExploreError(f"knob {name}: range {plain(text)} has {len(numbers)} numbers; give start:stop:step")
     start, stop, step = numbers
     if step <= 0 or stop < start:
-        raise ExploreError(f"knob {name}: range {text} is empty; give start:stop:step, upwards by a step above 0")
+        raise ExploreError(
+            f"knob {name}: range {plain(text)} is empty; give start:stop:step, upwards by a step above 0"
+        )
     count = (stop - start) // step + 1
     if count > MOST_VALUES:
-        raise ExploreError(f"knob {name}: range {text} has {count} values; give at most {MOST_VALUES}")
+        raise ExploreError(f"knob {name}: range {plain(text)} has {count} values; give at most {MOST_VALUES}")
     return [start + i * step for i in range(count)]
 
 
