@@ -222,7 +222,8 @@ class _Run:
 
 
 def _is_message(errors: str) -> bool:
-    """Progress may stand before the message, on a line that is rewritten."""
+    """Progress may stand before the message: lines that end with "...", or one that is rewritten."""
+    errors = "".join(line for line in errors.splitlines(keepends=True) if not line.endswith(" ...\n"))
     last = errors.rstrip("\n").rsplit("\n", 1)[-1].rsplit("\r", 1)[-1]
     return (
         last.startswith("fastswitch: ")

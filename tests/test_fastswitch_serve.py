@@ -11,7 +11,8 @@ import pytest
 
 import fastswitch
 from arch_model.accelerator import Accelerator
-from arch_model.spaces import get_space, subnet_entry
+from arch_model.spaces import choose_subnets, get_space, subnet_entry
+from mapper.steps import is_runnable
 from mapper.sushi_file import TABLE, load_table
 from sim.streams import read_trace
 
@@ -25,7 +26,7 @@ KEYS = {
 @pytest.fixture
 def subnets(tmp_path):
     """Three small SubNets of OFA-ResNet50 in a file: a table in seconds."""
-    nets = get_space("ofa-resnet50").sample(3, seed=1)
+    nets = choose_subnets("3", "ofa-resnet50", 1, accept=is_runnable).subnets
     path = tmp_path / "subnets.json"
     path.write_text(json.dumps([{**subnet_entry(net), "top1": 75 + i} for i, net in enumerate(nets)]))
     return ["--subnets", str(path), "--accelerator", "zcu104", "--candidates", "3"]
@@ -92,13 +93,13 @@ def saved(capsys, tmp_path, subnets):
 
 def test_a_saved_table(capsys, tmp_path, subnets, saved):
     args = ["--queries", "40", "--policy", "static", "--cache", "none", "--json"]
-    code, out, _ = run(capsys, *subnets, "--table", str(saved), *args)
+    code, out, _ = run(capsys, *subnets[:4], "--table", str(saved), *args)
     found = json.loads(out)
     assert code == 0 and found["queries"] == 40
     supernet, zcu104 = get_space("ofa-resnet50"), Accelerator.load("zcu104")
     seconds = load_table(saved, zcu104, supernet).latency_s[:, 0]
     assert any(found["mean_service_s"] == pytest.approx(one) for one in seconds)
-    code, out, err = run(capsys, *subnets, "--table", str(saved), *args[:-1])
+    code, out, err = run(capsys, *subnets[:4], "--table", str(saved), *args[:-1])
     assert code == 0 and str(saved) in out and "building the latency table ..." in err
     # The table has the accuracies that its SubNets came with, and its folder is as good as the file.
     alone = ["--space", "ofa-resnet50", *subnets[2:4], "--table", str(saved / TABLE), *args]
@@ -158,7 +159,7 @@ def test_an_interrupted_stream_leaves_its_rows(tmp_path, subnets):
         (["--stream", "a.csv", "--arrivals", "poisson:1"], "give one of them"),
         (["--stream", "a.csv", "--arrivals", "poisson:0"], "give one of them"),
         (["--arrivals", "poisson:0"], "RATE is 0"),
-        (["--plot", "a.png", "--compare"], "--compare makes many"),
+        (["--plot", "a.png", "--compare"], "--compare and --plot are both given"),
         (["--table", "nowhere.parquet"], "nowhere.parquet does not exist"),
         (["--table", "nowhere.parquet", "--exact"], "leave out --exact"),
         (["--space", "compofa"], "comes without accuracies"),

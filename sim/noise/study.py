@@ -74,7 +74,7 @@ class Question:
 
     def open(self) -> tuple[Network, LabelledImages, LabelledImages, Callable[[LabelledImages], Runner]]:
         """The network, its test images, images to rank on, and what makes a runner."""
-        jobs = default_jobs(self.trials) if self.jobs is None else self.jobs
+        jobs = default_jobs(self.trials) if self.jobs is None else min(self.jobs, self.trials)
         if self.data is not None and self.onnx is None:
             raise AnalogError(f"data is {self.data}; it goes with --onnx, SubNets have images of their own")
         weights = load_weights(self.weights)

@@ -6,14 +6,15 @@ import pytest
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import SpaceError
-from arch_model.spaces import get_space, subnet_entry
+from arch_model.spaces import choose_subnets, get_space, subnet_entry
+from mapper.steps import is_runnable
 from sim.serving_space import busy, load_table, span, spread
 
 ZCU104 = Accelerator.load("zcu104")
 
 
 def entries(**more):
-    nets = get_space("ofa-resnet50").sample(3, seed=1)
+    nets = choose_subnets("3", "ofa-resnet50", 1, accept=is_runnable).subnets
     return [{**subnet_entry(net), "top1": 75 + i, **more} for i, net in enumerate(nets)]
 
 
