@@ -17,8 +17,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from arch_model.description import NAME, NAME_IS, Section, checked, parse_mapping, preset_files, read_description
+from arch_model.description import (
+    NAME,
+    NAME_IS,
+    Section,
+    checked,
+    parse_mapping,
+    preset_files,
+    read_description,
+    within,
+)
 from arch_model.errors import AcceleratorError
+from arch_model.physical import CLOCK_HZ, CYCLES_PER_BEAT, LATENCY_CYCLES
 from arch_model.technology import AreaTable, EnergyTable, Table
 
 TAPS = 9
@@ -92,8 +102,8 @@ class Dram(Section):
     """DRAM as each port sees it: fixed latency, then one beat every ``cycles_per_beat``."""
 
     bytes: int = Field(ge=1, le=1 << DRAM_ADDRESS_BITS, description="1 to 2**32 bytes, a whole number")
-    latency_cycles: int = Field(ge=1, description="1 or more clock cycles, a whole number")
-    cycles_per_beat: int = Field(ge=1, description="1 or more clock cycles, a whole number")
+    latency_cycles: int = within(LATENCY_CYCLES, example=", a whole number")
+    cycles_per_beat: int = within(CYCLES_PER_BEAT, example=", a whole number")
 
 
 class Accelerator(Section):
@@ -109,7 +119,7 @@ class Accelerator(Section):
 
     name: Annotated[str, Field(pattern=NAME, description=NAME_IS)]
     array: Array = Field(description="a section with kp, cp")
-    clock_hz: Annotated[float, Field(gt=0, description="hertz, a number above 0 such as 100_000_000")]
+    clock_hz: Annotated[float, within(CLOCK_HZ, example=", a number such as 100_000_000")]
     buffers: Buffers = Field(description=f"a section with {', '.join(Buffers.model_fields)}")
     axi: Axi = Field(description="a section with data_bits, max_burst and maybe pixels and stripes")
     dram: Dram = Field(description="a section with bytes, latency_cycles, cycles_per_beat")

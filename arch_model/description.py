@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ValidationInfo
 
@@ -17,6 +17,7 @@ from arch_model.files.shown import shown
 from arch_model.files.text import read_text
 from arch_model.files.wanted import Wanted
 from arch_model.files.yaml_file import BYTES, parse_yaml
+from arch_model.physical import Range
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,6 +32,11 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def within(limits: Range, example: str = "") -> Any:
+    """A field whose numbers are those of a range; the error says it, and an ``example``."""
+    return Field(ge=limits.low, le=limits.high, description=f"{limits}{example}")
 
 
 def preset_files(folder: str = "") -> dict[str, resources.abc.Traversable]:

@@ -20,9 +20,19 @@ from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from arch_model.accelerator import TAPS, Array
-from arch_model.description import NAME, NAME_IS, Section, checked, parse_mapping, preset_files, read_description
+from arch_model.description import (
+    NAME,
+    NAME_IS,
+    Section,
+    checked,
+    parse_mapping,
+    preset_files,
+    read_description,
+    within,
+)
 from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
+from arch_model.physical import BYTES_PER_S, CLOCK_HZ, START_S
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Sizes: TypeAlias = int | Ints
@@ -38,9 +48,9 @@ _Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1, descriptio
 class Constants(Section):
     """What was fitted: everything that the arithmetic of the array does not explain."""
 
-    start_s: float = Field(ge=0, description="seconds, 0 or more: once a layer")
-    weight_bytes_per_s: float = Field(gt=0, description="bytes a second, above 0: weight tiles from DRAM")
-    input_bytes_per_s: float = Field(gt=0, description="bytes a second, above 0: input channel groups from DRAM")
+    start_s: float = within(START_S, example=": once a layer")
+    weight_bytes_per_s: float = within(BYTES_PER_S, example=": weight tiles from DRAM")
+    input_bytes_per_s: float = within(BYTES_PER_S, example=": input channel groups from DRAM")
 
 
 class Errors(Section):
@@ -83,7 +93,7 @@ class MeasuredMachine(Section):
     name: Annotated[str, Field(pattern=NAME, description=NAME_IS)]
     model: Literal["input-sweep"] = Field(description="input-sweep, the one model of a measured machine")
     array: Array = Field(description="a section with kp, cp")
-    clock_hz: Annotated[float, Field(gt=0, description="hertz, a number above 0 such as 100_000_000")]
+    clock_hz: Annotated[float, within(CLOCK_HZ, example=", a number such as 100_000_000")]
     constants: Constants = Field(description=f"a section with {', '.join(Constants.model_fields)}")
     provenance: Provenance = Field(description=f"a section with {', '.join(Provenance.model_fields)}")
 

@@ -39,7 +39,7 @@ LATENCY_CYCLES = Range(1, 100_000, "clock cycles", "DRAM answers within a micros
 CYCLES_PER_BEAT = Range(1, 100_000, "clock cycles", "a beat of 4 bytes in so many is 160 kB/s at the fastest clock")
 START_S = Range(0, 3600, "seconds", "a host that takes an hour to start a layer waits for something else")
 
-JOULES = Range(0, 1e9, "", "in pJ or nW; the dearest row, a DRAM access, has some 1e3")
+TABLE_VALUE = Range(0, 1e9, "", "pJ, nW or um2 of one bit, gate or access; the dearest, DRAM's, has some 1e3 pJ")
 NODE_NM = Range(1, 10_000, "nanometres", "10 um was the process of 1971; 1 nm is below what is named today")
 MEMORY_BYTES = Range(1, 2**40, "bytes", "no SRAM has a tebibyte")
 
@@ -53,7 +53,7 @@ ON_OFF = Range(1, 1e12, "", "insulators end there")
 WIRE = Range(0, 1, "", "a piece of wire that resists as a cell does leaves no signal")
 
 RATE = Range(1e-6, 1e9, "queries a second", "one in 12 days; one in a nanosecond")
-BURSTINESS = Range(0, 1e6, "", "squared coefficient of variation: a gap of 1e3 deviations")
+BURSTINESS = Range(1e-6, 1e6, "", "squared coefficient of variation: a gap of 1e3 deviations")
 PERIOD_S = Range(1e-6, 1e9, "seconds", "30 years are 1e9 s")
 DEADLINE_S = Range(1e-12, 1e9, "seconds", "less than a cycle of any clock; 30 years")
 ARRIVAL_S = Range(0, 1e12, "seconds", "float64 still tells microseconds apart")

@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from arch_model.description import Section, parse_mapping
+from arch_model.description import Section, parse_mapping, within
+from arch_model.physical import MEMORY_BYTES, NODE_NM, TABLE_VALUE
 
 Misfit = tuple[str, object, str]
 """A key, its value and what would be legal."""
@@ -27,9 +28,9 @@ _ROW = "a row with value, unit, node_nm, source, year"
 class Row(Section):
     """One figure and where it comes from."""
 
-    value: float = Field(ge=0, description="a number, 0 or more")
+    value: float = within(TABLE_VALUE, example=": a number")
     unit: str = Field(description="a unit")
-    node_nm: float = Field(gt=0, description="nanometres, a number above 0 such as 45")
+    node_nm: float = within(NODE_NM, example=", a number such as 45")
     source: str = Field(min_length=1, description="a text that names the source")
     year: int = Field(ge=1950, le=2100, description="a year, 1950 to 2100")
 
@@ -37,7 +38,7 @@ class Row(Section):
 class SramRow(Row):
     """Energy of one 64-bit access to a memory of ``bytes``."""
 
-    bytes: int = Field(ge=1, description="1 or more bytes, a whole number")
+    bytes: int = within(MEMORY_BYTES, example=", a whole number")
 
 
 class Table(Section):

@@ -17,6 +17,7 @@ from arch_model.files.csv_file import read_csv
 from arch_model.files.question import header
 from arch_model.files.shown import plain, shown
 from arch_model.files.wanted import Wanted
+from arch_model.physical import ARRIVAL_S, BURSTINESS, DEADLINE_S, PERIOD_S, RATE
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,10 +52,12 @@ class Stream:
             raise StreamError(f"{source}: no query in it; give at least one")
         for name, numbers in arrays.items():
             _refuse(source, name, numbers, ~np.isfinite(numbers), "a finite number")
-        _refuse(source, "arrival_s", self.arrival_s, self.arrival_s < 0, "seconds from 0 on")
+        wrong = (self.arrival_s < ARRIVAL_S.low) | (self.arrival_s > ARRIVAL_S.high)
+        _refuse(source, "arrival_s", self.arrival_s, wrong, f"seconds from {ARRIVAL_S.low:g} to {ARRIVAL_S.high:g}")
         wrong = (self.accuracy < 0) | (self.accuracy > 1)
         _refuse(source, "accuracy", self.accuracy, wrong, "a fraction from 0 to 1")
-        _refuse(source, "latency_s", self.latency_s, self.latency_s <= 0, "seconds above 0")
+        wrong = (self.latency_s < DEADLINE_S.low) | (self.latency_s > DEADLINE_S.high)
+        _refuse(source, "latency_s", self.latency_s, wrong, f"seconds from {DEADLINE_S.low:g} to {DEADLINE_S.high:g}")
         falls = np.flatnonzero(np.diff(self.arrival_s) < 0)
         if len(falls):
             at = int(falls[0])
@@ -198,14 +201,11 @@ _ARRIVALS: dict[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
     "diurnal": (_diurnal, ("LOW", "HIGH", "PERIOD_S")),
 }
 
+_LIMITS = {"CV2": BURSTINESS, "PERIOD_S": PERIOD_S}
+"""Of numbers that are no rates."""
+
 ARRIVALS = tuple(f"{name}:{','.join(numbers)}" for name, (_, numbers) in _ARRIVALS.items())
 """How arrivals are written; rates are queries a second."""
-
-
-RATES = (1e-6, 1e9)
-"""Queries a second, from one in eleven days on."""
-
-_LIMITS = {"CV2": (1e-6, 1e6), "PERIOD_S": (1e-6, 1e9)}
 
 
 def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
@@ -230,9 +230,9 @@ def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
     if len(numbers) != len(wanted):
         raise StreamError(f"arrivals {arrivals}: {len(numbers)} numbers; give {form}")
     for key, number in zip(wanted, numbers, strict=True):
-        least, most = _LIMITS.get(key, RATES)
-        if not (least <= number <= most or (number == 0 and key in ("CV2", "LOW"))):
-            raise StreamError(f"arrivals {arrivals}: {key} is {number:g}; give {least:g} to {most:g}")
+        limits = _LIMITS.get(key, RATE)
+        if number not in limits and not (number == 0 and key in ("CV2", "LOW")):
+            raise StreamError(f"arrivals {arrivals}: {key} is {number:g}; give {limits}")
     if name == "diurnal" and numbers[0] > numbers[1]:
         low, high, period = numbers
         raise StreamError(f"arrivals {arrivals}: HIGH is below LOW; give diurnal:{high:g},{low:g},{period:g}")

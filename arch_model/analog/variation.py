@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from arch_model.errors import AnalogError
 from arch_model.files.shown import shown
+from arch_model.physical import DRIFT_S, EXPONENT, ON_OFF, SIGMA, WIRE, Range
 
 DRIFT_START_S = 1.0
 """t0 of the drift law: conductances are as programmed one second after programming."""
@@ -62,7 +63,15 @@ class Cycle(StrEnum):
 
 _WORDS: dict[str, type[StrEnum]] = {"mean": Mean, "relative_to": RelativeTo, "per": Per, "cycle": Cycle}
 _FRACTIONS = ("stuck_off", "stuck_on")
-_NOT_NEGATIVE = ("sigma", "read", "drift", "drift_sigma", "ir")
+_FRACTION = Range(0, 1, "", "a part of the cells")
+_LIMITS = {
+    "sigma": SIGMA,
+    "read": SIGMA,
+    "drift": EXPONENT,
+    "drift_sigma": EXPONENT,
+    "time_s": DRIFT_S,
+    "ir": WIRE,
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Variation:
     gaussian:0.1,raw,conductance,per-weight,d2d,read=0.02,on-off=50
     >>> Variation.parse("lognormal:-1")
     Traceback (most recent call last):
-    arch_model.errors.AnalogError: variation: sigma is -1; give a number, at least 0
+    arch_model.errors.AnalogError: variation: sigma is -1; give a number from 0 to 10
     """
 
     distribution: Distribution = Distribution.NONE
@@ -106,25 +115,20 @@ class Variation:
                 object.__setattr__(self, name, kind(getattr(self, name)))
             except ValueError:
                 raise _error(name, getattr(self, name), f"one of {', '.join(kind)}") from None
-        for name in _NOT_NEGATIVE:
-            self._check(name, 0.0, math.inf, "a number, at least 0")
+        for name, limits in _LIMITS.items():
+            if getattr(self, name) not in limits:
+                raise _error(name, getattr(self, name), f"a number from {limits}")
         for name in _FRACTIONS:
-            self._check(name, 0.0, 1.0, "a fraction, 0 to 1", closed=True)
+            if getattr(self, name) not in _FRACTION:
+                raise _error(name, getattr(self, name), "a fraction, 0 to 1")
         if self.stuck_off + self.stuck_on > 1:
             raise _error("stuck_off + stuck_on", self.stuck_off + self.stuck_on, "fractions whose sum is at most 1")
-        self._check("time_s", DRIFT_START_S, math.inf, f"seconds, at least {DRIFT_START_S:g}, the start of the law")
-        if not self.on_off > 1:
-            raise _error("on_off", self.on_off, "a ratio above 1")
+        if not (math.inf if self.on_off == math.inf else ON_OFF.high) >= self.on_off > 1:
+            raise _error("on_off", self.on_off, f"a ratio above 1, at most {ON_OFF.high:g} or infinite")
         if self.distribution is Distribution.NONE and self.sigma:
             raise _error("sigma", self.sigma, "0, or a distribution: lognormal or gaussian")
         if self.relative_to is RelativeTo.RANGE and self.distribution is Distribution.LOGNORMAL:
             raise _error("relative_to", self.relative_to, "weight or conductance: a lognormal factor is not added")
-
-    def _check(self, name: str, low: float, high: float, legal: str, closed: bool = False) -> None:
-        value = getattr(self, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not (low <= value < high or (closed and value == high)):
-            raise _error(name, value, legal)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -192,8 +196,8 @@ class Variation:
 
 
 def _error(name: str, value: object, legal: str) -> AnalogError:
-    shown = f"{value:g}" if isinstance(value, float) else value
-    return AnalogError(f"variation: {name} is {shown}; give {legal}")
+    said = f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else shown(value)
+    return AnalogError(f"variation: {name} is {said}; give {legal}")
 
 
 def _key(name: str) -> str:

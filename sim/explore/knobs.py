@@ -15,6 +15,7 @@ from fractions import Fraction
 from arch_model.accelerator import Accelerator
 from arch_model.errors import AcceleratorError, FastSwitchError
 from arch_model.files.shown import plain, shown
+from arch_model.physical import BYTES_PER_S
 
 Number = int | float
 
@@ -202,8 +203,8 @@ def set_knobs(base: Accelerator, values: Mapping[str, Number], name: str | None 
 def _set_bandwidth(
     name: str, bandwidth: Number, clock_hz: float, sections: Mapping[str, dict[str, int]], widen: bool
 ) -> None:
-    if bandwidth <= 0:
-        raise AcceleratorError(f"accelerator {name}: DRAM is {bandwidth:g} B/s; give more than 0")
+    if bandwidth not in BYTES_PER_S:
+        raise AcceleratorError(f"accelerator {name}: DRAM is {bandwidth:g} B/s; give {BYTES_PER_S}")
     axi = sections["axi"]
     bits, stripes = axi["data_bits"], axi["stripes"]
     beats = 2 + Fraction(axi["weight_stripes"] or stripes, stripes)  # weights' may be wider

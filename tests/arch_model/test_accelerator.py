@@ -288,11 +288,11 @@ def test_it_cannot_be_changed_in_place() -> None:
         (
             None,
             {"clock_hz": "100e6"},
-            "clock_hz is '100e6'; give hertz, a number above 0 such as 100_000_000",
+            "clock_hz is '100e6'; give 1000 to 4e+09 hertz, a number such as 100_000_000",
         ),
-        (None, {"clock_hz": 0}, "clock_hz is 0; give hertz, a number above 0 such as 100_000_000"),
-        (None, {"clock_hz": math.inf}, "clock_hz is inf; give hertz, a number above 0 such as 100_000_000"),
-        (None, {"clock_hz": True}, "clock_hz is True; give hertz, a number above 0 such as 100_000_000"),
+        (None, {"clock_hz": 0}, "clock_hz is 0; give 1000 to 4e+09 hertz, a number such as 100_000_000"),
+        (None, {"clock_hz": math.inf}, "clock_hz is inf; give 1000 to 4e+09 hertz, a number such as 100_000_000"),
+        (None, {"clock_hz": True}, "clock_hz is True; give 1000 to 4e+09 hertz, a number such as 100_000_000"),
         (None, {"name": "two\nlines"}, r"name is 'two\nlines'; give a text of letters"),
         ("array", {"kp": 0}, "array.kp is 0; give 1 to 63 filters"),
         ("array", {"cp": 64}, "array.cp is 64; give 1 to 63 channels"),
@@ -318,9 +318,9 @@ def test_it_cannot_be_changed_in_place() -> None:
         (
             "dram",
             {"latency_cycles": 0},
-            "dram.latency_cycles is 0; give 1 or more clock cycles, a whole number",
+            "dram.latency_cycles is 0; give 1 to 100000 clock cycles, a whole number",
         ),
-        ("dram", {"cycles_per_beat": 1.5}, "dram.cycles_per_beat is 1.5; give 1 or more clock cycles"),
+        ("dram", {"cycles_per_beat": 1.5}, "dram.cycles_per_beat is 1.5; give 1 to 100000 clock cycles"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_legal(

@@ -76,7 +76,7 @@ SRAM = {"bytes": 1024, "value": 2.0, "unit": "pJ/64bit", "node_nm": 7, "source":
     [
         ({"energy": {"multiply": ROW}}, "energy.multiply is not a key; did you mean multiply_int8?"),
         ({"energy": {"dram": ROW}}, "energy.dram.unit is pJ; give pJ/64bit"),
-        ({"energy": {"add_int32": ROW | {"value": -1.0}}}, "energy.add_int32.value is -1.0; give a number, 0 or more"),
+        ({"energy": {"add_int32": ROW | {"value": -1.0}}}, "energy.add_int32.value is -1.0; give 0 to 1e+09: a number"),
         (
             {"energy": {"add_int32": ROW | {"year": "2014"}}},
             "energy.add_int32.year is '2014'; give a year, 1950 to 2100",

@@ -94,7 +94,7 @@ HEAD = "arrival_s,accuracy,latency_s\n"
         (HEAD + "0,,1\n", "query 0: accuracy is empty; give a number"),
         (HEAD + "0,0.9,inf\n", "query 0: latency_s is inf"),
         (HEAD + "0,75,1\n", "accuracy is 75; give a fraction"),
-        (HEAD + "0,0.9,0\n", "latency_s is 0; give seconds above 0"),
+        (HEAD + "0,0.9,0\n", "latency_s is 0; give seconds from 1e-12"),
         (HEAD + "0,0.9,1\n1,high,1\n", "query 1: accuracy is 'high'; give a number"),
         ("arrival_s,accuracy\n0,0.9\n", "column latency_s is missing; give arrival_s,accuracy,latency_s"),
         (HEAD + "0,0.9,1\n0,0.9,1,5,6\n", "line 3: it has 5 fields; give 3"),
