@@ -12,8 +12,10 @@ many times), and once more to its end. After each signal
 - no finished piece of work that was on disk is gone.
 
 At the end all result files have the bytes of the undisturbed run. Left out of this are locks, what is not finished, the
-unordered journal of finished pieces, and Optuna's database, which has times in it. The table goes to
-`bench/kill_and_resume.md`.
+unordered journal of finished pieces, and Optuna's database, which has times in it.
+
+Then, for root only, the results lie on a disk (tmpfs) with room for half of them, and for none: one line and exit
+status 2; and with more room the same command ends with the same bytes. The table goes to `bench/kill_and_resume.md`.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ class Found:
     ended_before: int = 0
     resumed_with_pieces: int = 0
     slowest_end_s: float = 0.0
+    full_disks: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
@@ -199,6 +202,32 @@ def trial(
         found.wrong.append(f"{name}: temporary files left at the end: {left}")
 
 
+def full_disk(base: Path, words: str, whole: dict[str, bytes], found: Found) -> None:
+    """The command on a disk without enough room; then the same command with more."""
+    pages = sum(-(-len(data) // 4096) for data in whole.values())
+    for size in sorted({1, max(1, pages // 2)}):
+        place = Place(base / f"disk{size}", words)
+        place.out.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size * 4096}", "tmpfs", str(place.out)]
+        if subprocess.run(mount, capture_output=True).returncode:
+            place.close()
+            return
+        found.full_disks += 1
+        said = f"with {size} of {pages} pages on the disk"
+        try:
+            status, text = place.finish()
+            last = (text.splitlines() or [""])[-1]
+            if status != 2 or "No space left on device" not in last or "Traceback" in text:
+                found.wrong.append(f"{said}: ends with {status}: {text[-300:]!r}")
+            subprocess.run(["mount", "-o", "remount,size=1g", str(place.out)], check=True)
+            status, text = place.finish()
+            if status or place.results() != whole:
+                found.wrong.append(f"{said}, then more: ends with {status}, other bytes or: {text[-300:]!r}")
+        finally:
+            subprocess.run(["umount", "--lazy", str(place.out)], check=True)
+            place.close()
+
+
 def measure(words: str, moments: int, kills: int, rng: random.Random, base: Path) -> Found:
     """All trials of one command."""
     found = Found()
@@ -221,6 +250,8 @@ def measure(words: str, moments: int, kills: int, rng: random.Random, base: Path
             place = Place(base / f"{name}{number}", words)
             trial(place, whole, name, found.seconds, kills, rng, found)
             place.close()
+    if os.geteuid() == 0:
+        full_disk(base, words, whole, found)
     undisturbed.close()
     return found
 
@@ -235,8 +266,8 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     lines = [
-        "| command | undisturbed s | signals | ended before | with finished work | all gone after s | wrong |",
-        "|---|---|---|---|---|---|---|",
+        "| command | undisturbed s | signals | ended before | with finished work | all gone s | full disks | wrong |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     print("\n".join(lines), flush=True)
     wrong: list[str] = []
@@ -246,7 +277,7 @@ def main() -> int:
             found = measure(COMMANDS[name], options.moments, options.kills, rng, Path(base))
         lines.append(
             f"| {name} | {found.seconds:.1f} | {found.signals} | {found.ended_before} | {found.resumed_with_pieces} | "
-            f"{found.slowest_end_s:.1f} | {len(found.wrong)} |"
+            f"{found.slowest_end_s:.1f} | {found.full_disks} | {len(found.wrong)} |"
         )
         print(lines[-1], flush=True)
         for said in found.wrong:
