@@ -188,17 +188,20 @@ def _dask(address: str, workers: int) -> Iterator[Backend]:
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.logging.distributed": 50}):
+    with (
+        scratch_folder() as place,  # of the scheduler here, and of the workers of a local cluster
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": RETRIES,
+                "distributed.logging.distributed": 50,
+                "temporary-directory": str(place),
+            }
+        ),
+    ):
         if not address:
             with (
-                scratch_folder() as place,
                 LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=None,
-                    silence_logs=50,
-                    local_directory=str(place),
+                    n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
                 ) as cluster,
                 Client(cluster) as client,
             ):
