@@ -72,7 +72,7 @@ class Case:
 
     kind : the row of the table that counts it, such as "layer table" or "counts".
     argv : the arguments behind ``fastswitch``; files are named relative to the folder of the case.
-    files : what is in that folder, by name; a name may have folders.
+    files : what is in that folder, by name; a name may have folders; those in ``bin/`` are programs.
     outputs : names among ``files`` that the command may replace (it was told to, by ``--force``).
     stdin : what standard input holds.
     environment : variables that are set, or taken away (None).
@@ -170,6 +170,8 @@ class _Run:
             path = self.work / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+            if name.startswith("bin/"):
+                path.chmod(0o755)
         self.work.mkdir(parents=True, exist_ok=True)
         (folder / "stdin").write_bytes(case.stdin)
         (folder / "argv").write_text("\0".join(case.argv), errors="surrogateescape")
