@@ -13,7 +13,8 @@ the windows visit, for which ceil and our floor agree. A name that holds "DP" is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,12 +68,12 @@ def read_topology(path: str | Path) -> Network:
     number, header = lines[0]
     titles = [" ".join(field.lower().split()) for field in _fields(header)]
     known = _GEMM if {"m", "n", "k"} <= set(titles) else _CONV
-    columns = {known[title]: place for place, title in enumerate(titles) if title in known}
     needed = ("name", "M", "N", "K") if known is _GEMM else ("name", "H", "W", "R", "S", "C", "K", "stride")
     for field in needed:
-        if field not in columns:
+        if field not in {known.get(title) for title in titles}:
             wanted = next(title for title, f in known.items() if f == field)
             raise NetworkError(f'{path}, line {number}: column "{wanted}" is missing; give {_WHAT}')
+    columns = _columns(f"{path}, line {number}", titles, known)
     if len(lines) == 1:
         raise NetworkError(f"{path} has no rows; give at least one layer")
     notes: list[str] = []
@@ -81,6 +82,23 @@ def read_topology(path: str | Path) -> Network:
     renamed = tuple(replace(layer, name=name) for layer, name in zip(layers, names, strict=True))
     stem = Path(path).stem
     return Network(SubNet(stem, stem, renamed), notes=tuple(notes))
+
+
+def _columns(where: str, titles: list[str], known: Mapping[str, str]) -> dict[str, int]:
+    """The place of each field; a title that is none, or one that is there twice, would be read by nobody."""
+    columns: dict[str, int] = {}
+    for place, title in enumerate(titles):
+        if title not in known:
+            near = difflib.get_close_matches(title[:40], known, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise NetworkError(f"{where}: column {shown(title)} is not one; {hint}give {_WHAT}")
+        field = known[title]
+        if field in columns:
+            other = titles[columns[field]]
+            what = f"column {title} is there twice" if other == title else f"columns {other} and {title} say the same"
+            raise NetworkError(f"{where}: {what}; give it once")
+        columns[field] = place
+    return columns
 
 
 def _fields(line: str) -> list[str]:
@@ -100,11 +118,13 @@ def _layer(where: str, fields: list[str], columns: dict[str, int], titles: list[
 
     def whole(field: str) -> int:
         value = text(field)
-        if not (value.isascii() and value.isdigit() and int(value)):
+        if not (value.isascii() and value.isdigit() and len(value) <= 18 and int(value)):
             title = titles[columns[field]]
             raise NetworkError(f"{where}: {title} is {shown(value)}; give a whole number, at least 1")
         return int(value)
 
+    if len(fields) > len(titles):
+        raise NetworkError(f"{where}: it has {len(fields)} fields; give {len(titles)}, one for each column")
     name = text("name")
     if "batch" in columns and columns["batch"] < len(fields) and whole("batch") != 1:
         raise NetworkError(f"{where}: batch size is {whole('batch')}; give 1, one image at a time")

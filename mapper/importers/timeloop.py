@@ -1,7 +1,9 @@
 """Timeloop problem files, in and out: one convolution a YAML file.
 
 ``problem`` holds the ``shape`` (a name, or dimensions, coefficients and data_spaces) and the ``instance`` with the
-sizes; older files have the sizes beside the shape, and ``data-spaces``. Dimensions: C input channels, K or M output
+sizes; older files have the sizes beside the shape, and ``data-spaces``; newer ones include others
+(:mod:`mapper.importers.timeloop_text`). A key that is none of these is an error: what it says would be lost.
+Dimensions: C input channels, K or M output
 channels, R and S kernel, P and Q output, N batch, G groups; coefficients Wstride, Hstride, Wdilation, Hdilation.
 Source: github.com/NVlabs/timeloop, problem-shapes/ and configs/.
 
@@ -12,6 +14,7 @@ with P and S with Q; that the stride of these is called Wstride there and ours i
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +22,24 @@ from typing import Any
 import yaml
 
 from arch_model.errors import LayerError
-from arch_model.files.shown import shown
+from arch_model.files.shown import plain, shown
 from arch_model.files.wanted import Wanted
-from arch_model.files.yaml_file import read_yaml
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.supernet import SubNet
 from mapper.importers.network import Network, NetworkError, write_text
+from mapper.importers.timeloop_text import read_timeloop
 
 _WHAT = "a Timeloop problem: YAML with problem, its shape and its instance"
 _STRIDES = ("Wstride", "Hstride")
 _DILATIONS = ("Wdilation", "Hdilation")
 _NAMES = ("cnn_layer", "cnn-layer")
+_SHAPE = ("name", "version", "dimensions", "coefficients", "data_spaces", "data-spaces")
+_SECTIONS = (
+    *("problem", "architecture", "arch", "components", "variables", "globals", "mapper", "mapping", "mapspace"),
+    *("architecture_constraints", "architecture-constraints", "mapspace_constraints", "mapspace-constraints"),
+    *("constraints", "sparse_optimizations", "compound_components", "ERT", "ART", "version"),
+)
+"""Of a file; a problem is all that is read. Names that end in ``_base`` are what others repeat."""
 
 
 def read_problem(path: str | Path) -> Network:
@@ -37,15 +47,22 @@ def read_problem(path: str | Path) -> Network:
 
     A shape with neither K nor M is depthwise; one with G has C and K (or M) channels in each of G groups.
     """
-    content = read_yaml(path, Wanted(str(path), _WHAT, NetworkError))
+    content = read_timeloop(path, Wanted(str(path), _WHAT, NetworkError))
     problem = content.get("problem") if isinstance(content, dict) else None
     if not isinstance(problem, dict):
         raise NetworkError(f'{path}: key "problem" is missing; give {_WHAT}')
-    dimensions = _dimensions(path, problem.get("shape", _NAMES[0]))
-    inside = problem.get("instance", {key: v for key, v in problem.items() if key not in ("shape", "version", "name")})
+    _check_keys(path, "", content, (*_SECTIONS, *(key for key in content if str(key).endswith("_base"))))
+    shape, beside = problem.get("shape", _NAMES[0]), ("shape", "version", "name", "instance")
+    dimensions = _dimensions(path, shape)
+    inside = problem.get("instance", {key: v for key, v in problem.items() if key not in beside})
     if not isinstance(inside, dict):
         raise NetworkError(f"{path}: problem.instance is {shown(inside)}; give a size for each dimension")
-    coefficients = _defaults(problem.get("shape"))
+    if "instance" in problem:
+        _check_keys(path, "problem.", problem, beside)
+    _check_keys(path, "problem.instance.", inside, (*sorted(dimensions or "CGKMNPQRS"), *_STRIDES, *_DILATIONS))
+    if {"K", "M"} <= set(inside):
+        raise NetworkError(f"{path}: problem.instance has K and M, both the output channels; give one of them")
+    coefficients = _defaults(path, shape)
     stem = Path(path).stem
     layer = _layer(str(path), stem, {**coefficients, **inside}, dimensions)
     return Network(SubNet(stem, stem, (layer,)))
@@ -57,10 +74,16 @@ def _dimensions(path: str | Path, shape: Any) -> set[str] | None:
         if shape.lower() not in _NAMES:
             raise NetworkError(f"{path}: problem.shape is {shown(shape)}; give {_NAMES[0]}, or a shape with dimensions")
         return None
+    if isinstance(shape, dict):
+        _check_keys(path, "problem.shape.", shape, _SHAPE)
+        if {"data_spaces", "data-spaces"} <= set(shape):
+            raise NetworkError(f"{path}: problem.shape has data_spaces and data-spaces; give one of them")
     listed = shape.get("dimensions") if isinstance(shape, dict) else None
     if not isinstance(listed, list):
         raise NetworkError(f"{path}: problem.shape has no dimensions; give C, K or M, R, S, P, Q and N")
     names = {str(name) for name in listed}
+    if len(names) < len(listed):
+        raise NetworkError(f"{path}: problem.shape.dimensions is {shown(listed)}; give each dimension once")
     used = _projected(path, shape.get("data_spaces", shape.get("data-spaces", [])))
     names |= used & {"G"}  # some files project onto G without listing it
     if not names >= {"C", "R", "S", "P", "Q"} or names - set("CKMRSPQNG"):
@@ -74,6 +97,8 @@ def _dimensions(path: str | Path, shape: Any) -> set[str] | None:
 def _projected(path: str | Path, spaces: Any) -> set[str]:
     """The dimensions that the data spaces are projected from."""
     try:
+        for space in spaces:
+            _check_keys(path, "problem.shape.data_spaces.", space, ("name", "projection", "read_write", "read-write"))
         axes = [axis for space in spaces for axis in space.get("projection", ())]
         return {str(term[0]) for axis in axes for term in axis}
     except (TypeError, AttributeError, IndexError, KeyError):
@@ -82,10 +107,29 @@ def _projected(path: str | Path, spaces: Any) -> set[str]:
         ) from None
 
 
-def _defaults(shape: Any) -> dict[str, Any]:
+def _defaults(path: str | Path, shape: Any) -> dict[str, Any]:
+    """The coefficients that a shape gives values to."""
     listed = shape.get("coefficients") if isinstance(shape, dict) else None
-    pairs = [entry for entry in listed or () if isinstance(entry, dict)]
-    return {str(entry["name"]): entry["default"] for entry in pairs if {"name", "default"} <= set(entry)}
+    found: dict[str, Any] = {}
+    for entry in listed if isinstance(listed, list) else [listed] if listed is not None else []:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise NetworkError(f"{path}: problem.shape.coefficients has {shown(entry)}; give name and default of each")
+        _check_keys(path, "problem.shape.coefficients.", entry, ("name", "default"))
+        _check_keys(path, "problem.shape.coefficients.", {entry["name"]: 0}, (*_STRIDES, *_DILATIONS))
+        if entry["name"] in found:
+            raise NetworkError(f"{path}: coefficient {entry['name']} is given twice; give it once")
+        found[entry["name"]] = entry.get("default", 1)
+    return found
+
+
+def _check_keys(path: str | Path, where: str, mapping: Mapping[Any, Any], known: Iterable[str]) -> None:
+    """Refuse a key that means nothing: what it was to say would be lost."""
+    names = tuple(known)
+    for key in mapping:
+        if key not in names:
+            near = difflib.get_close_matches(str(key)[:40], names, 1, 0.7)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise NetworkError(f"{path}: {where}{plain(str(key))} is not a key; {hint}give some of {', '.join(names)}")
 
 
 def _layer(path: str, name: str, sizes: Mapping[str, Any], dimensions: set[str] | None) -> Layer:

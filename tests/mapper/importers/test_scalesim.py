@@ -138,3 +138,27 @@ def test_missing_and_binary_files(tmp_path):
         read_topology(tmp_path / "net.csv")
     with pytest.raises(NetworkError, match="cannot be written"):
         write_topology(tmp_path / "no" / "out.csv", [Layer("a", Kind.LINEAR, 8, 8)])
+
+
+CONV = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (CONV.replace("IFMAP Height", "IFMAP Width"), 'column "ifmap height" is missing'),
+        (CONV.replace("Channels,", "Channels, Channels,"), "column channels is there twice; give it once"),
+        (CONV.replace("Strides,", "Strides, Num Filters,"), "columns num filter and num filters say the same"),
+        (CONV + " Paddings,", "column 'paddings' is not one"),
+        ("Layer, M, N, K, K,", "column k is there twice"),
+    ],
+)
+def test_a_column_that_nobody_reads_or_twice_is_an_error(tmp_path, header, message):
+    with pytest.raises(NetworkError) as error:
+        read(tmp_path, header + "\na, " + "8, " * (header.count(",") - 1) + "\n")
+    assert f"net.csv, line 1: {message}" in str(error.value)
+
+
+def test_a_row_of_more_fields_than_columns_is_an_error(tmp_path):
+    with pytest.raises(NetworkError, match="line 2: it has 5 fields; give 4"):
+        read(tmp_path, "Layer, M, N, K,\na, 8, 8, 8, 9,\n")

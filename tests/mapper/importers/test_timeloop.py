@@ -114,3 +114,44 @@ def test_bad_files(tmp_path, content, text):
 def test_a_layer_without_weights_is_no_problem(tmp_path):
     with pytest.raises(NetworkError, match="layer a: a layer of kind pool is no Timeloop problem"):
         write_problem(tmp_path / "x.yaml", Layer("a", Kind.POOL, 8, 8, H=4, W=4))
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        ({"instance": {**SIZES, "HStride": 4}}, "problem.instance.HStride is not a key; did you mean Hstride?"),
+        ({"instance": {**SIZES, "stride": 2}}, "problem.instance.stride is not a key"),
+        ({"instance": {**SIZES, "densities": {"Inputs": 0.5}}}, "problem.instance.densities is not a key"),
+        ({"instance": {**SIZES, "c": 3}}, "problem.instance.c is not a key"),
+        ({"instance": {**SIZES, 7: 3}}, "problem.instance.7 is not a key"),
+        ({"instance": {**SIZES, "x" * 5000: 3}}, "is not a key"),
+        ({"shape": SHAPE, "instance": {**SIZES, "K": 8}}, "problem.instance.K is not a key"),
+        ({"instances": SIZES}, "problem.instance.instances is not a key"),
+        ({"instance": SIZES, "instanse": 1}, "problem.instanse is not a key; did you mean instance?"),
+        ({"instance": SIZES, "C": 3}, "problem.C is not a key"),
+        ({"shape": {**SHAPE, "dims": 1}, "instance": SIZES}, "problem.shape.dims is not a key"),
+        ({"shape": {**SHAPE, "data_spaces": [], "data-spaces": []}, "instance": SIZES}, "data_spaces and data-spaces"),
+        ({"shape": {**SHAPE, "dimensions": [*SHAPE["dimensions"], "C"]}, "instance": SIZES}, "each dimension once"),
+        (
+            {"shape": {**SHAPE, "coefficients": [{"name": "HStride"}]}, "instance": SIZES},
+            "coefficients.HStride is not a",
+        ),
+        ({"shape": {**SHAPE, "coefficients": [{"name": "Hstride"}] * 2}, "instance": SIZES}, "Hstride is given twice"),
+        ({"shape": {**SHAPE, "coefficients": ["Hstride"]}, "instance": SIZES}, "give name and default of each"),
+        ({"instance": {"K": 8, **SIZES}}, "K and M, both the output channels"),
+    ],
+)
+def test_a_key_that_nobody_reads_is_an_error(tmp_path, problem, message):
+    with pytest.raises(NetworkError) as error:
+        layer_of(tmp_path, **problem)
+    assert message in str(error.value) and len(str(error.value)) < 500
+
+
+def test_what_a_file_has_beside_the_problem(tmp_path):
+    whole = {"problem": {"shape": SHAPE, "instance": SIZES}}
+    for key in ("architecture", "mapper", "variables", "problem_base"):
+        assert read(tmp_path, {**whole, key: {"anything": 1}}).subnet.layers
+    with pytest.raises(NetworkError, match=r"problems is not a key; did you mean problem\?"):
+        read(tmp_path, {**whole, "problems": {}})
+    with pytest.raises(NetworkError, match="line 2: key problem is given twice"):
+        read(tmp_path, "problem: {instance: {C: 1}}\nproblem: {instance: {C: 2}}\n")
