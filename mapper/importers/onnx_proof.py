@@ -98,7 +98,8 @@ def arithmetic(model: Model, op: Operator) -> Arithmetic:
             return Arithmetic.EITHER  # older versions disregard its scale, newer ones do not fuse it
     found = _before_quantization(model, op)
     offsets = {source.offset for source in op.sources if source is not None}
-    if op.out is None or offsets != {128} or op.out.offset != 128:  # int8 is fused on some CPUs, and by an option
+    is_result = any(name in model.outputs for name in operands)
+    if is_result or op.out is None or {*offsets, op.out.offset} != {128}:  # int8 is fused on some CPUs, by an option
         return Arithmetic.UNKNOWN if found is Arithmetic.UNKNOWN else Arithmetic.EITHER
     return found
 
