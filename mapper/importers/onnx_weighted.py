@@ -127,11 +127,11 @@ def _numbers(walk: Walk, operator: Operator, x: Value, axis: int, shape: tuple[i
         turned = found.steps if axis == 0 else found.steps.T
         operator.steps, operator.step_scale = _int8(turned).reshape(shape), found.scale_along(axis)
     else:
-        array = np.asarray(walk.constant(weights, "weights"), np.float64)
+        array = _float32(walk.constant(weights, "weights"), "weights").astype(np.float64)
         operator.weights = (array if axis == 0 else array.T).reshape(shape)
     operator.real_bias = np.zeros(k, np.float32)
     if bias:
-        real = np.asarray(walk.constant(bias, "bias"), np.float32)
+        real = _float32(walk.constant(bias, "bias"), "bias")
         operator.real_bias = _along(real, k, operator.node.op != "Conv").astype(np.float32)
         operator.bias = operator.real_bias.astype(np.float64)
     if operator.step_scale is None or x.quant is None:
@@ -192,6 +192,12 @@ def add_constant(walk: Walk, node: Node, name: str) -> None:
     operator.bias = before + array.reshape(-1)
     operator.layer = replace(operator.layer, bias=True)
     walk.values[node.outputs[0]] = walk.value(other)
+
+
+def _float32(array: npt.NDArray[Any], thing: str) -> npt.NDArray[np.float32]:
+    if array.dtype != np.float32:
+        raise Unsupported(f"its {thing} is of type {array.dtype}; give float32, as its image is")
+    return array
 
 
 def _int8(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
