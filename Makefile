@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.installed
 EXTRAS := sim,report,explore,ray,dask,rtl,synth,docs,test,lint
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick lint types docs examples clean moved
+.PHONY: help setup run test quick lint types docs examples blocks clean moved
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -37,6 +37,9 @@ docs: setup ## build the documentation site in build/site
 
 examples: setup ## run all examples and put what they print in docs/examples.md
 	@$(BIN)/python docs/site/run_examples.py
+
+blocks: setup ## run every code block of the pages in a clean folder (ARGS="docs/explore.md" names pages; an hour for all)
+	@$(BIN)/python docs/site/run_blocks.py $(ARGS)
 
 clean: ## remove everything that make and the runs have made, .venv too
 	rm -rf $(VENV) build dist *.egg-info fastswitch-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
