@@ -52,7 +52,7 @@ def measure(space: str, machine: str, subnets: int, subgraphs: int) -> None:
         different = found
 
     with tempfile.TemporaryDirectory() as folder:
-        table = TableJob.of(supernet, nets, graphs, accelerator, SEED).run(Path(folder) / "table.parquet", count)
+        table = TableJob.of(supernet, nets, graphs, accelerator, SEED).run(Path(folder), count)
     layers = sum(len(net.weight_layers) for net in nets)
     used = resource.getrusage(resource.RUSAGE_SELF)
     record = {

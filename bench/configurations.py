@@ -20,10 +20,10 @@ import click
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
+from arch_model.files.tables import whole_table
 from sim.bench import Bench, build
 from sim.configurations import draw_configurations, knobs
 from sim.every_operator import Case, fits
-from sim.results import RowWriter
 from sim.simulators import Simulator, find_simulator
 
 STALL = 70
@@ -43,7 +43,7 @@ def main(count: int, first: int, seed: int, simulator: str, accelerator: str | N
     try:
         found = find_simulator(simulator)
         machines = [Accelerator.load(accelerator)] if accelerator else draw_configurations(count, seed, fits=fits)
-        with RowWriter(out, {"command": f"bench/configurations.py {chosen} --seed {seed}"}) as writer:
+        with whole_table(out, {"command": f"bench/configurations.py {chosen} --seed {seed}"}) as writer:
             for number, machine in enumerate(machines):
                 if number < first:
                     continue

@@ -17,10 +17,10 @@ import numpy as np
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
+from arch_model.files.tables import whole_table
 from sim.bench import Bench, build
 from sim.every_operator import Case
 from sim.malformed import KINDS, Patient, malformed
-from sim.results import RowWriter
 from sim.simulators import find_simulator
 
 STALLS = (0, 0, 60, 200)
@@ -42,7 +42,7 @@ def main(accelerator: str, count: int, seed: int, simulator: str, out: Path) -> 
         rng, kinds = np.random.default_rng(seed), list(KINDS)
         facts = {"command": f"bench/malformed.py --accelerator {accelerator} --count {count} --seed {seed}"}
         with (
-            RowWriter(out, facts) as writer,
+            whole_table(out, facts) as writer,
             Bench(build(machine, find_simulator(simulator)), seed=seed, beyond=True) as bench,
         ):
             patient = Patient(case, bench)

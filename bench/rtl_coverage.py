@@ -20,6 +20,7 @@ import numpy as np
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError, MappingError
+from arch_model.files.writing import make_folder
 from arch_model.layer import INPUT, Activation, Kind, Layer, LayerRow
 from mapper.compile import compile_layer, single_layer
 from mapper.dram_image import image_segment, weights_segments, zsb_segments
@@ -34,7 +35,6 @@ from sim.coverage import BRANCHES, STATEMENTS, Covered, merged, of_design, read_
 from sim.every_operator import Case
 from sim.outcome import run_program
 from sim.reference import run_layers
-from sim.results import make_folder
 from sim.rtl_device import RtlDevice
 from sim.simulators import find_simulator
 

@@ -25,10 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
+from arch_model.files.tables import TableWriter, whole_table
+from arch_model.files.writing import make_folder
 from arch_model.spaces import get_space
 from sim.bench import Bench, build
 from sim.random_weights import random_weights
-from sim.results import RowWriter, make_folder
 from sim.serve_rtl import Row, replay
 from sim.serving import Served
 from sim.serving_space import busy, session_table, span
@@ -90,9 +91,9 @@ def main(space: str, accelerator: str, subnets: int, queries: int, cache: str, s
         with tempfile.TemporaryDirectory() as scratch, Bench(built) as bench:
             folder = out or Path(scratch)
             make_folder(folder)
-            with RowWriter(folder / "queries.csv", facts) as writer:
+            with whole_table(folder / "queries.csv", facts) as writer:
                 rows = _stream(served, session, bench, writer)
-            with RowWriter(folder / "switches.csv", facts) as writer:
+            with whole_table(folder / "switches.csv", facts) as writer:
                 costs = _switches(replace(served, table=table), rows, session, bench, writer)
     except FastSwitchError as error:
         raise SystemExit(str(error)) from None
@@ -109,7 +110,7 @@ def _short(name: str) -> str:
     return name.split("_top1")[0]
 
 
-def _stream(served: Served, session: Session, bench: Bench, writer: RowWriter) -> list[Row]:
+def _stream(served: Served, session: Session, bench: Bench, writer: TableWriter) -> list[Row]:
     """Every query on the RTL."""
     click.echo(
         f"\n{'query SubNet':{WIDTH + 6}}{'PB then holds':{WIDTH}}{'switch':7}{'table':>11}{'predicted':>11}"
@@ -130,7 +131,7 @@ def _stream(served: Served, session: Session, bench: Bench, writer: RowWriter) -
     return list(result.rows)
 
 
-def _switches(served: Served, rows: list[Row], session: Session, bench: Bench, writer: RowWriter) -> bool:
+def _switches(served: Served, rows: list[Row], session: Session, bench: Bench, writer: TableWriter) -> bool:
     """Every switch of the stream on the RTL, beside its estimate; whether all was as predicted."""
     click.echo(
         f"\n{'switch of query':{WIDTH + 6}}{'tiles':>6}{'fill alone':>11}{'stays':>11}{'switches':>11}{'had':>11}"

@@ -7,9 +7,7 @@ hash, the space, the seed, the clock and each SubGraph's vector.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +23,10 @@ from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError, MappingError
 from arch_model.files.npz_file import read_npy
 from arch_model.files.parquet_file import parquet_record, read_parquet
+from arch_model.files.question import asked, digest, machine_facts, nets_facts
+from arch_model.files.results_folder import ResultsFolder
 from arch_model.files.wanted import Wanted
+from arch_model.files.writing import Source, whole_file
 from arch_model.physical import CLOCK_HZ
 from arch_model.supernet import SubGraph, SubNet, SuperNet
 from mapper.steps import check_runnable
@@ -35,9 +36,11 @@ from mapper.sushi_costs import SubNetCosts
 KEY = b"fastswitch"
 FORMAT = 2
 """Since version 0.2.0 cycles are of all layers of a SubNet; format 1 had those of pools over windows left out."""
+
+TABLE, BLOCKS = "sushiabs.parquet", "blocks/"
+"""Names in the folder of ``fastswitch table``: the table, and what is finished of it until then."""
+
 BLOCK = 100
-TABLE = "sushiabs.parquet"
-"""The file's name in the folder of ``fastswitch table``."""
 """SubNets that are worked on together; so many at most are lost when the work is killed."""
 
 OnBlock = Callable[[int, int, int], None]
@@ -75,12 +78,8 @@ def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str
     columns: dict[str, Any] = {"subnet": list(table.subnets), "accuracy": table.accuracy}
     columns |= dict(zip(table.subgraphs, table.cycles.T, strict=True))
     data = pa.table(columns).replace_schema_metadata({KEY: json.dumps(facts)})
-    partial = path.with_name(path.name + ".partial")
-    try:
-        pq.write_table(data, partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise FastSwitchError(f"cannot write {path}: {error.strerror or error}") from None
+    with whole_file(path) as file:
+        pq.write_table(data, file)
 
 
 def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> SushiAbs:
@@ -160,80 +159,77 @@ class TableJob:
         graphs = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         return cls(supernet, subnets, graphs, accelerator, seed, accuracy)
 
-    def run(self, path: Path, on_block: OnBlock | None = None) -> SushiAbs:
-        """Build the table in blocks, each kept in the folder ``path`` + ".parts" until the table is there.
+    def run(
+        self,
+        folder: Path,
+        on_block: OnBlock | None = None,
+        *,
+        force: bool = False,
+        inputs: Sequence[Source] = (),
+    ) -> SushiAbs:
+        """Build the table in blocks, each kept in ``folder``; the table is there as :data:`TABLE`.
 
-        Started again after an end before its time, it goes on with the first block that is not there. Raises
-        :class:`FastSwitchError` if that folder holds another table's blocks, if ``path`` is no table or one of another
-        accelerator or space, and if nothing can be written.
+        Started again after an end before its time, it goes on with the first block that is not there. ``force``,
+        ``inputs``: as of :class:`~arch_model.files.results_folder.ResultsFolder`. Raises :class:`FastSwitchError` if
+        the folder holds another table, and if nothing can be written.
         """
-        if path.exists():
-            load_table(path, self.accelerator, self.supernet)
         for subnet in self.subnets:
             check_runnable(subnet)
         names = [subnet.name for subnet in self.subnets]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise MappingError(f"SubNet {twice} is in the table twice; give each once")
-        parts = path.with_name(path.name + ".parts")
-        costs = SubNetCosts(self.supernet, list(self.subgraphs.values()), self.accelerator)
-        try:
-            self._open(parts)
-            rows = []
-            for first in range(0, len(names), self.block):
-                file, chosen = parts / f"{first:08d}.npy", self.subnets[first : first + self.block]
-                if file.exists():
-                    rows.append(read_npy(file, Wanted(f"block {file}", "its folder another name, or remove it")))
-                else:
-                    rows.append(costs.cycles(chosen))
-                    _write_array(file, rows[-1])
-                if on_block:
-                    on_block(first + len(chosen), len(names), costs.different)
-        except OSError as error:
-            raise FastSwitchError(f"cannot write {parts}: {error.strerror or error}") from None
-        table = SushiAbs(
-            tuple(names),
+        older = [f"{TABLE}.parts/"]
+        with ResultsFolder(folder, self.question, [TABLE, BLOCKS], inputs, force, older) as results:
+            path = folder / TABLE
+            made = None
+            if not path.exists():
+                made = self._table(self._rows(results, on_block))
+                save_table(made, path, self.accelerator, self.supernet.name, self.seed)
+            shutil.rmtree(folder / BLOCKS, ignore_errors=True)
+            return made if made is not None else load_table(path, self.accelerator, self.supernet)
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What makes it this table and no other."""
+        graphs = [[name, graph.slices] for name, graph in self.subgraphs.items()]
+        accuracy = self.accuracy or {}
+        return asked(
+            "table",
+            **machine_facts(self.accelerator),
+            space=self.supernet.name,
+            seed=self.seed,
+            **nets_facts(self.subnets),
+            subgraphs=len(graphs),
+            subgraphs_digest=digest(graphs),
+            accuracy=digest([accuracy.get(net.name) for net in self.subnets]),
+            block=self.block,
+            format=FORMAT,
+        )
+
+    def _rows(self, results: ResultsFolder, on_block: OnBlock | None) -> list[np.ndarray[Any, Any]]:
+        """The cycles of every block."""
+        costs, rows = SubNetCosts(self.supernet, list(self.subgraphs.values()), self.accelerator), []
+        for first in range(0, len(self.subnets), self.block):
+            name, chosen = f"{BLOCKS}{first:08d}.npy", self.subnets[first : first + self.block]
+            file = results.path(name)
+            if file.exists():
+                rows.append(read_npy(file, Wanted(f"block {file}", "its folder another name, or remove it")))
+            else:
+                rows.append(costs.cycles(chosen))
+                with results.open(name) as block:
+                    np.save(block, rows[-1], allow_pickle=False)
+            if on_block:
+                on_block(first + len(chosen), len(self.subnets), costs.different)
+        return rows
+
+    def _table(self, rows: Sequence[np.ndarray[Any, Any]]) -> SushiAbs:
+        names = tuple(subnet.name for subnet in self.subnets)
+        return SushiAbs(
+            names,
             tuple(self.subgraphs),
             np.array([subgraph.encode() for subgraph in self.subgraphs.values()]),
             np.concatenate(rows),
             np.array([(self.accuracy or {}).get(name, np.nan) for name in names]),
             self.accelerator.clock_hz,
         )
-        save_table(table, path, self.accelerator, self.supernet.name, self.seed)
-        shutil.rmtree(parts, ignore_errors=True)
-        return table
-
-    def _open(self, parts: Path) -> None:
-        """Make the folder for the blocks, or check that its blocks are of this table."""
-        facts = _facts(self.accelerator, self.supernet.name, self.seed) | {"block": self.block}
-        facts["subnets"] = _digest([[subnet.name, repr(subnet.layers)] for subnet in self.subnets])
-        facts["subgraphs"] = _digest([[name, graph.slices] for name, graph in self.subgraphs.items()])
-        plan = parts / "plan.json"
-        if not any(parts.glob("*.npy")):
-            parts.mkdir(parents=True, exist_ok=True)
-            partial = parts / "plan.partial"
-            partial.write_text(json.dumps(facts), encoding="utf-8")
-            os.replace(partial, plan)
-            return
-        try:
-            found = json.loads(plan.read_text(encoding="utf-8"))
-            other = next((name for name in facts if found.get(name) != facts[name]), None)
-        except (ValueError, AttributeError):
-            found, other = {}, "plan"
-        if other:
-            there, here = found.get(other), facts.get(other)
-            raise FastSwitchError(
-                f"{parts} holds blocks of another table ({other} is {there} there, {here} here); "
-                "remove it or give another file"
-            )
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:12]
-
-
-def _write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.save(file, array)
-    os.replace(partial, path)

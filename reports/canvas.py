@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch_model.errors import FastSwitchError
 from arch_model.files.shown import plain
+from arch_model.files.writing import write_whole
 from reports.colours import ALL, GRID, INK, MUTED
 
 if TYPE_CHECKING:
@@ -166,11 +167,18 @@ def check_picture(path: Path) -> None:
 
 
 def save_picture(figure: Figure, path: Path, **options: Any) -> None:
-    """Write a figure as what its name says: PNG, SVG or PDF; the same figure gives the same bytes."""
+    """Write a figure as :func:`picture_bytes` gives it, replacing what is there."""
+    write_whole(path, picture_bytes(figure, path, **options))
+
+
+def picture_bytes(figure: Figure, path: Path, **options: Any) -> bytes:
+    """A figure as what a file's name says: PNG, SVG or PDF; the same figure gives the same bytes."""
     check_picture(path)
     kind = path.suffix.lower().removeprefix(".")
     nothing = {"png": ("Software",), "svg": ("Creator", "Date", "Format", "Type"), "pdf": ("Creator", "CreationDate")}
-    figure.savefig(path, format=kind, metadata=dict.fromkeys(nothing[kind]), **options)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=kind, metadata=dict.fromkeys(nothing[kind]), **options)
+    return picture.getvalue()
 
 
 def _restyled(style: str) -> str:

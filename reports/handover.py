@@ -40,9 +40,12 @@ def layer_rows(accelerator: Accelerator) -> list[LayerRow]:
 
 
 def write_delivery(
-    accelerator: Accelerator, folder: Path, on_stage: Callable[[str], None] = lambda stage: None
+    accelerator: Accelerator,
+    folder: Path,
+    on_stage: Callable[[str], None] = lambda stage: None,
+    force: bool = False,
 ) -> dict[str, bytes]:
-    """Make every file and write it below ``folder``; return them by path.
+    """Make every file and write it below ``folder``; return them by path. ``force``: as of ``deliver``.
 
     Raises :class:`~arch_model.errors.FastSwitchError` as :func:`rtl.handover.deliver.deliver` and
     :func:`rtl.handover.files.delivery` do.
@@ -54,5 +57,5 @@ def write_delivery(
     on_stage("elaborating the RTL")
     files = delivery(accelerator, smoke, rows)
     on_stage("writing")
-    deliver(files, folder)
+    deliver(files, folder, force)
     return files

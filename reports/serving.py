@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.canvas import drawing, new_figure, place, save_picture
+from arch_model.files.writing import write_whole
+from reports.canvas import drawing, new_figure, picture_bytes, place
 from reports.colours import BAD, INK, MUTED, PAPER, ramp
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ MOST = 2000
 
 
 def save_timeline(served: Served, path: Path) -> None:
-    """Write the timeline (PNG, SVG or PDF): latency and deadlines, queue, SubGraph over the time of arrival."""
+    """Write :func:`timeline_picture` to a file, replacing what is there."""
+    write_whole(path, timeline_picture(served, path))
+
+
+def timeline_picture(served: Served, path: Path) -> bytes:
+    """The timeline as PNG, SVG or PDF, as ``path`` is named: latency, deadlines, queue, SubGraph over the time."""
     count = min(len(served.stream), MOST)
     arrival, latency = served.stream.arrival_s[:count], 1e3 * served.latency_s[:count]
     deadline, late = 1e3 * served.stream.latency_s[:count], ~served.in_time[:count]
@@ -78,4 +84,4 @@ def save_timeline(served: Served, path: Path) -> None:
             fontweight="bold",
             va="center",
         )
-        save_picture(figure, path, facecolor=PAPER.light)
+        return picture_bytes(figure, path, facecolor=PAPER.light)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from arch_model.files.writing import whole_file
 from arch_model.timing import UNITS, Command, Interval
 from mapper.isa import Memory
 from reports.canvas import drawing, font_size, new_figure, place, text_px, width_px
@@ -89,7 +90,8 @@ def save_unit_timeline(pair: Pair, title: str, path: Path) -> None:
         ranges = [(0, pair.observed.cycles), *([] if closer is None else [closer])]
         for number, cycles in enumerate(ranges):
             _draw_panel(figure, pair, cycles, TITLE_PX + LEGEND_PX + number * panel, ranges[1:] if not number else [])
-        figure.savefig(path, dpi=144, metadata={"Software": None})
+        with whole_file(path) as file:
+            figure.savefig(file, format="png", dpi=144, metadata={"Software": None})
 
 
 def closer_range(observed: Observed) -> tuple[int, int] | None:

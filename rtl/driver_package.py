@@ -5,8 +5,11 @@ The driver itself (``rtl/driver``) reads the package without any of this.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
-from typing import cast
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+from zlib import compress, decompress
 
 import numpy as np
 
@@ -26,6 +29,9 @@ from mapper.switch_program import switch_program
 from rtl.driver.package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
 from rtl.driver.tensor import Place
 
+Keep = Callable[[str, Callable[[], Any]], Any]
+"""Gives what was made under a name before, or makes it."""
+
 PIXEL_OFFSET = -128
 """What the shipped SuperNet's images are quantised by: pixel − 128."""
 
@@ -37,13 +43,15 @@ def make_package(
     subnets: Iterable[str],
     subgraphs: Mapping[str, SubGraph] | None = None,
     on_subnet: Callable[[str, PackedSubNet], None] = lambda name, packed: None,
+    keep: Keep = lambda key, make: make(),
 ) -> Package:
     """Compile these SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
 
     ``subnets``: names, each among the SubNets that ``weights`` has integers for. ``subgraphs``: by the names that the
     driver will know them by. In its turn each gets the PB as :meth:`PersistentBuffer.switch` leaves it after the one
     before: a tile of both is in the same slot, so neighbours in this order switch with the fewest bytes.
-    ``on_subnet``: told each SubNet when its Programs are made.
+    ``on_subnet``: told each SubNet when its Programs are made. ``keep``: gives a SubNet's finished Programs of an
+    earlier call, as :meth:`arch_model.files.journal.Journal.keep` does.
 
     Raises :class:`~arch_model.errors.FastSwitchError` (or one of its kinds) for a SubNet without integers, a SubGraph
     that does not fit the PB, a SuperNet that does not fit DRAM, a layer that the machine cannot run.
@@ -63,21 +71,23 @@ def make_package(
     store = _Programs(accelerator)
     packed = {}
     for subnet in chosen:
-        quant = weights.subnets[subnet.name].ops
-        compiled = {
-            name: compile_subnet(subnet, supernet, accelerator, quant, memory_map, resident=buffer)
-            for name, buffer in buffers.items()
-        }
-        places, last = compiled[EMPTY].tensors, subnet.layers[-1].name
+
+        def compiled(subnet: SubNet = subnet) -> dict[str, Any]:
+            return _compiled(subnet, supernet, weights, memory_map, buffers)
+
+        made = keep(subnet.name, compiled)
         packed[subnet.name] = PackedSubNet(
-            image=_place(places[INPUT], accelerator),
-            logits=_place(places[last], accelerator),
-            logits_zero=cast(ConvQuant | PoolQuant, quant[last]).z_out,
-            programs={name: store.add(program) for name, program in compiled.items()},
+            image=Place(**made["image"]),
+            logits=Place(**made["logits"]),
+            logits_zero=made["logits_zero"],
+            programs={name: store.add(_Compiled.of_json(program)) for name, program in made["programs"].items()},
         )
         on_subnet(subnet.name, packed[subnet.name])
     switches = {
-        name: {other: store.add(switch_program(before, after, memory_map)) for other, after in buffers.items()}
+        name: {
+            other: store.add(_Compiled.of(switch_program(before, after, memory_map)))
+            for other, after in buffers.items()
+        }
         for name, before in buffers.items()
     }
     segments = weights_segments(memory_map, weights.layers)
@@ -123,6 +133,48 @@ def predicted_counters(program: Program) -> dict[str, int]:
     }
 
 
+def _compiled(
+    subnet: SubNet,
+    supernet: SuperNet,
+    weights: SuperNetWeights,
+    memory_map: MemoryMap,
+    buffers: Mapping[str, PersistentBuffer],
+) -> dict[str, Any]:
+    """A SubNet's Programs and places, in values that JSON has."""
+    quant, accelerator = weights.subnets[subnet.name].ops, memory_map.accelerator
+    programs = {
+        name: compile_subnet(subnet, supernet, accelerator, quant, memory_map, resident=buffer)
+        for name, buffer in buffers.items()
+    }
+    places, last = programs[EMPTY].tensors, subnet.layers[-1].name
+    return {
+        "image": asdict(_place(places[INPUT], accelerator)),
+        "logits": asdict(_place(places[last], accelerator)),
+        "logits_zero": int(cast(ConvQuant | PoolQuant, quant[last]).z_out),
+        "programs": {name: _Compiled.of(program).to_json() for name, program in programs.items()},
+    }
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """What of a Program goes into a package."""
+
+    data: bytes
+    beats: int
+    predicted: dict[str, int]
+
+    @classmethod
+    def of(cls, program: Program) -> _Compiled:
+        return cls(program.encode(), program.beats, predicted_counters(program))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"data": b64encode(compress(self.data)).decode(), "beats": self.beats, "predicted": self.predicted}
+
+    @classmethod
+    def of_json(cls, made: Mapping[str, Any]) -> _Compiled:
+        return cls(decompress(b64decode(made["data"])), made["beats"], made["predicted"])
+
+
 class _Programs:
     """Programs one after another, each from a multiple of its port's longest burst on."""
 
@@ -131,12 +183,11 @@ class _Programs:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def add(self, program: Program) -> PackedProgram:
-        data = program.encode()
-        data += bytes(-len(data) % self._align)
+    def add(self, program: _Compiled) -> PackedProgram:
+        data = program.data + bytes(-len(program.data) % self._align)
         first, self._size = self._size, self._size + len(data)
         self._parts.append(data)
-        return PackedProgram(first, program.beats, predicted_counters(program))
+        return PackedProgram(first, program.beats, program.predicted)
 
     def bytes(self) -> Bytes:
         return np.frombuffer(b"".join(self._parts), np.uint8)

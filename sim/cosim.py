@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -74,15 +75,20 @@ def run_layers(
         layers=file_digest(layers),
         seed=seed,
         best=best,
-        **({"netlist": [file_digest(file) for file in netlist]} if netlist else {}),
+        netlist=", ".join(file_digest(file) for file in netlist) or "none",
     )
     with ResultFile(csv, question, [layers, *netlist], force) as out:
         jobs = [LayerJob(row, accelerator, seed, layers, best) for row in rows]
-        return _run_jobs(jobs, accelerator, out, simulator, netlist, tracing, on_row, on_stage)
+        digits = len(str(len(jobs)))
+        names = [file_name(str(number).zfill(digits), job.layer.name) for number, job in enumerate(jobs, 1)]
+        with nullcontext() if tracing is None else tracing.opened(question, names, force):
+            return _run_jobs(
+                dict(zip(names, jobs, strict=True)), accelerator, out, simulator, netlist, tracing, on_row, on_stage
+            )
 
 
 def _run_jobs(
-    jobs: Sequence[LayerJob],
+    jobs: Mapping[str, LayerJob],
     accelerator: Accelerator,
     out: ResultFile,
     simulator: Simulator,
@@ -114,9 +120,10 @@ def _run_jobs(
                 "mismatches": outcome.mismatches,
             }
 
-        for number, job in enumerate(jobs, 1):
-            name = file_name(str(number).zfill(len(str(len(jobs)))), job.layer.name)
+        for number, (name, job) in enumerate(jobs.items(), 1):
             key = f"{built.folder.name} {number} {sha256(job.program.encode()).hexdigest()}"
+            if tracing is not None and not tracing.has(name):  # kept, but not traced
+                out.add(key, simulate(job, name))
             row = out.row(key, partial(simulate, job, name))
             on_row(row)
             done.append(row)

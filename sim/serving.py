@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from arch_model.errors import FastSwitchError, StreamError
+from arch_model.errors import StreamError
+from arch_model.files.csv_file import quoting
+from arch_model.files.question import Question, header
+from arch_model.files.writing import whole_file
 from mapper.policies import Scheduler
 from mapper.serving_table import ServingTable
 from sim.streams import Stream
@@ -130,14 +134,17 @@ class Served:
         )
 
     def write(self, path: Path) -> None:
-        """Write :meth:`to_frame` as CSV, behind ``# key: value`` lines of facts."""
-        try:
-            with path.open("w", newline="") as file:
-                facts = {**self.table.facts, **self.stream.facts, **self.facts}
-                file.writelines(f"# {key}: {value}\n" for key, value in facts.items())
-                self.to_frame().to_csv(file, index=False)
-        except OSError as error:
-            raise FastSwitchError(f"cannot write {path}: {error.strerror}") from None
+        """Write :meth:`to_frame` as CSV, behind ``# key: value`` lines of facts, replacing what is there."""
+        with whole_file(path) as file:
+            self.write_to(file)
+
+    def write_to(self, file: BinaryIO, question: Question | None = None) -> None:
+        """As :meth:`write`, into an open file; ``question``: what was asked, before the facts."""
+        names = (*self.table.sushi.subnets, *self.table.sushi.subgraphs)
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        text.write(header({**self.table.facts, **self.stream.facts, **self.facts, **(question or {})}))
+        self.to_frame().to_csv(text, index=False, lineterminator="\r\n", quoting=quoting(names))
+        text.detach()
 
 
 def screen(stream: Stream, table: ServingTable, on_infeasible: str = "error") -> Stream:

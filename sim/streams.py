@@ -17,6 +17,7 @@ from arch_model.files.csv_file import read_csv
 from arch_model.files.question import header
 from arch_model.files.shown import plain, shown
 from arch_model.files.wanted import Wanted
+from arch_model.files.writing import write_whole
 from arch_model.physical import ARRIVAL_S, BURSTINESS, DEADLINE_S, PERIOD_S, RATE
 
 Floats = npt.NDArray[np.float64]
@@ -79,12 +80,7 @@ class Stream:
 
     def write(self, path: Path) -> None:
         """Write a trace: ``# key: value`` lines of facts, then CSV. :func:`read_trace` gives the same numbers again."""
-        try:
-            with Path(path).open("w", newline="") as file:
-                file.write(header(self.facts))
-                self.to_frame().to_csv(file, index=False)
-        except OSError as error:
-            raise StreamError(f"cannot write {path}: {error.strerror}") from None
+        write_whole(path, header(self.facts) + self.to_frame().to_csv(index=False))
 
 
 def _refuse(source: str, name: str, array: Floats, wrong: npt.NDArray[np.bool_], legal: str) -> None:

@@ -7,12 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from arch_model.files.question import Question
+from arch_model.files.results_folder import ResultsFolder
+from arch_model.files.writing import make_folder
 from mapper.dram_image import Segment
 from mapper.program import Program
 from sim.bench import Bench, Build
 from sim.outcome import Outcome, Tensors, run_program
-from sim.results import make_folder
 from sim.waveform import Observed, read_waveform
+
+SUFFIXES = (".fst", ".png", ".csv")
+"""What a traced Program leaves: its waveform, and of that a picture and a table."""
 
 RunProgram = Callable[[str, Program, Iterable[Segment], Tensors], Outcome]
 """Runs a Program under a name: as :func:`sim.outcome.run_program` does on some machine."""
@@ -35,6 +40,17 @@ class Tracing:
     folder: Path
     on_trace: Callable[[Traced], None] = lambda traced: None
 
+    @contextmanager
+    def opened(self, question: Question, names: Iterable[str], force: bool) -> Iterator[None]:
+        """Hold the folder for the traces of these Programs; FastSwitchError if it has those of another question."""
+        files = [f"{name}{suffix}" for name in names for suffix in SUFFIXES]
+        with ResultsFolder(self.folder, {**question, "traces": True}, files, force=force):
+            yield
+
+    def has(self, name: str) -> bool:
+        """Whether a Program of that name has left its waveform."""
+        return (self.folder / f"{name}.fst").exists()
+
 
 @contextmanager
 def machine(built: Build, tracing: Tracing | None) -> Iterator[RunProgram]:
@@ -50,12 +66,13 @@ def machine(built: Build, tracing: Tracing | None) -> Iterator[RunProgram]:
 def _run_traced(
     built: Build, tracing: Tracing, name: str, program: Program, segments: Iterable[Segment], expected: Tensors
 ) -> Outcome:
-    path = tracing.folder / f"{name}.fst"
+    path, unfinished = tracing.folder / f"{name}.fst", tracing.folder / f".{name}.new.fst"
     try:
-        with Bench(built, trace=path) as bench:
+        with Bench(built, trace=unfinished) as bench:
             outcome = run_program(bench, program, segments, expected)
+        unfinished.replace(path)
     except BaseException:
-        path.unlink(missing_ok=True)  # half a waveform
+        unfinished.unlink(missing_ok=True)  # half a waveform
         raise
     tracing.on_trace(Traced(name, path, outcome, read_waveform(path, program.commands)))
     return outcome

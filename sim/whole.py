@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,12 @@ from typing import Any
 import numpy as np
 
 from arch_model.accelerator import Accelerator
-from arch_model.errors import FastSwitchError, MappingError, SpaceError
+from arch_model.errors import MappingError, SpaceError
+from arch_model.files.npz_file import Arrays, read_npz
+from arch_model.files.question import asked, machine_facts, nets_facts
+from arch_model.files.results_folder import ResultsFolder
+from arch_model.files.wanted import Wanted
+from arch_model.files.writing import Source
 from arch_model.layer import INPUT
 from arch_model.supernet import SubNet, SuperNet
 from mapper.compile import compile_subnet
@@ -31,11 +36,13 @@ from sim.bench import build
 from sim.bench_build import MOST_BYTES
 from sim.random_integers import Int8, RandomIntegers, random_integers
 from sim.reference import run_layers
-from sim.results import make_folder, write_rows
 from sim.simulators import Simulator
 from sim.tracing import RunProgram, Tracing, file_name, machine
 
 Row = dict[str, Any]
+
+PARTS = "parts.csv"
+"""The table in the folder, of all parts of all SubNets."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ def run_whole(
     seed: int,
     simulator: Simulator,
     parts: int = 8,
+    force: bool = False,
+    inputs: Sequence[Source] = (),
     tracing: Tracing | None = None,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -94,48 +103,41 @@ def run_whole(
     their Program or the machine's RTL has become another; the table is ``folder/parts.csv``. A row: subnet, part,
     layers, predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8
     values of any layer's tensor, against the whole network computed by :mod:`sim.reference`). ``tracing``: each part
-    that is simulated now leaves a waveform. Raises :class:`~arch_model.errors.FastSwitchError` for what the machine
-    cannot run, and for a folder of another run.
+    leaves a waveform, also one that was finished without. ``force``, ``inputs``: as of
+    :class:`~arch_model.files.results_folder.ResultsFolder`. Raises :class:`~arch_model.errors.FastSwitchError` for what
+    the machine cannot run, and for a folder of another question.
     """
-    make_folder(folder)
-    facts = {"version": version("fastswitch"), "accelerator": accelerator.hash(), "seed": seed, "parts": parts}
-    _check_folder(folder, facts)
-    on_stage("compiling")
-    networks = [_Network(subnet, accelerator, seed, parts, folder) for subnet in subnets]
-    need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
-    on_stage("building the simulation")
-    dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
-    built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=dram_bytes)
-    on_stage("simulating")
-    rows: list[Row] = []
-    for network in networks:
-        with machine(built, tracing) as run:
-            for number in range(len(network.parts)):
-                row = network.run(number, run, built.folder.name)
-                rows.append(row)
-                on_row(row)
-    write_rows(folder / "parts.csv", facts, rows)
+    question = asked("cosim", **machine_facts(accelerator), **nets_facts(subnets), seed=seed, parts=parts)
+    files = [PARTS, *(f"{subnet.name}/" for subnet in subnets)]
+    with ResultsFolder(folder, question, files, inputs, force, ["whole.json"]) as results:
+        on_stage("compiling")
+        networks = [_Network(subnet, accelerator, seed, parts, results) for subnet in subnets]
+        need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
+        on_stage("building the simulation")
+        dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
+        built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=dram_bytes)
+        on_stage("simulating")
+        rows: list[Row] = []
+        names = [network.trace_name(number) for network in networks for number in range(len(network.parts))]
+        with nullcontext() if tracing is None else tracing.opened(question, names, force):
+            for network in networks:
+                with machine(built, tracing) as run:
+                    for number in range(len(network.parts)):
+                        traced = tracing is None or tracing.has(network.trace_name(number))
+                        row = network.run(number, run, built.folder.name, anew=not traced)
+                        rows.append(row)
+                        on_row(row)
+        results.write_table(PARTS, rows)
     return rows
-
-
-def _check_folder(folder: Path, facts: Row) -> None:
-    """Refuse a folder of another run; mark a new one."""
-    path = folder / "whole.json"
-    if path.exists():
-        there = json.loads(path.read_text())
-        for name, value in facts.items():
-            if there.get(name) != value:
-                raise FastSwitchError(f"{folder} is of a run with {name} {there.get(name)}, not {value}; give another")
-    else:
-        path.write_text(json.dumps(facts) + "\n")
 
 
 class _Network:
     """A SubNet cut and compiled; its integers are drawn and its reference computed when they are wanted."""
 
-    def __init__(self, subnet: SubNet, accelerator: Accelerator, seed: int, parts: int, folder: Path) -> None:
-        self.subnet, self.accelerator, self.seed = subnet, accelerator, seed
-        self.folder = folder / subnet.name
+    def __init__(
+        self, subnet: SubNet, accelerator: Accelerator, seed: int, parts: int, results: ResultsFolder
+    ) -> None:
+        self.subnet, self.accelerator, self.seed, self.results = subnet, accelerator, seed, results
         self.parts = cut(subnet, parts)
         self.drawn: RandomIntegers = random_integers(subnet, seed)
         self.programs = [self._compile(part.subnet) for part in self.parts]
@@ -151,16 +153,21 @@ class _Network:
         except MappingError:  # mappings chosen one by one need not follow each other
             return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places), places
 
-    def run(self, number: int, run: RunProgram, simulation: str) -> Row:
-        """The row of a part: what is on disk, or what the simulation of this name says, which then is."""
-        kept = self.folder / f"part-{number}.npz"
+    def trace_name(self, number: int) -> str:
+        """What the waveform of a part is called."""
+        return file_name(self.subnet.name, number + 1)
+
+    def run(self, number: int, run: RunProgram, simulation: str, anew: bool) -> Row:
+        """The row of a part: what is on disk, or, or ``anew``, what the simulation of this name says, which then is."""
+        name = self._name(number)
+        kept = self.results.path(name)
         part, (program, places) = self.parts[number], self.programs[number]
         made = f"{simulation} {hashlib.sha256(program.encode()).hexdigest()}"
-        if kept.exists():
-            with np.load(kept) as file:
-                if "made" in file and str(file["made"]) == made:
-                    finished: Row = json.loads(str(file["row"]))
-                    return finished
+        if kept.exists() and not anew:
+            arrays = self._read(number)
+            if "made" in arrays and str(arrays["made"]) == made:
+                finished: Row = json.loads(str(arrays["row"]))
+                return finished
         image = self._image(number)
         if not self.expected:
             drawn = self.drawn
@@ -172,7 +179,7 @@ class _Network:
             image_segment(places, part.subnet, image),
         ]
         expected = {**self.expected, INPUT: self.expected[part.source]}
-        outcome = run(file_name(self.subnet.name, number + 1), program, segments, expected)
+        outcome = run(self.trace_name(number), program, segments, expected)
         row = {
             "subnet": self.subnet.name,
             "part": f"{number + 1}/{len(self.parts)}",
@@ -183,20 +190,24 @@ class _Network:
             "simulated_dram_bytes": sum(outcome.simulated_bytes.values()),
             "mismatches": outcome.mismatches,
         }
-        make_folder(self.folder)
         last = read_tensor(outcome.memory, program, part.result)
-        new = kept.with_name(f"new-{kept.name}")
-        np.savez_compressed(new, made=made, row=json.dumps(row), tensor=last)
-        new.replace(kept)
+        with self.results.open(name) as file:
+            np.savez_compressed(file, made=made, row=json.dumps(row), tensor=last)
         return row
+
+    def _name(self, number: int) -> str:
+        return f"{self.subnet.name}/part-{number}.npz"
 
     def _image(self, number: int) -> Int8:
         """What the part starts from: the image, or what the RTL left at the end of the part before."""
         if number == 0:
             return self.drawn.image
-        with np.load(self.folder / f"part-{number - 1}.npz") as file:
-            tensor: Int8 = file["tensor"]
+        tensor: Int8 = self._read(number - 1)["tensor"]
         return tensor
+
+    def _read(self, number: int) -> Arrays:
+        path = self.results.path(self._name(number))
+        return read_npz(path, Wanted(f"part {path}", "its folder another name, or remove it"))
 
 
 def _alone(part: SubNet) -> SuperNet:

@@ -131,7 +131,7 @@ def test_two_distributions_in_one_folder(
     monkeypatch.setattr(fastswitch, "__file__", str(site / "fastswitch.py"))
 
     def fail(*_: object, **__: object) -> None:
-        raise ImportError("cannot import name 'RowWriter' from 'sim.results'")
+        raise ImportError("cannot import name 'Bench' from 'sim.bench'")
 
     monkeypatch.setattr(fastswitch.cli, "main", fail)
     with pytest.raises(SystemExit) as stop:
@@ -141,5 +141,5 @@ def test_two_distributions_in_one_folder(
     assert capsys.readouterr().err == f"fastswitch: {said} of its own (python3 -m venv)\n"
     monkeypatch.undo()
     monkeypatch.setattr(fastswitch.cli, "main", fail)
-    with pytest.raises(ImportError, match="RowWriter"):  # nobody else's: a fault of ours, which keeps its traceback
+    with pytest.raises(ImportError, match="Bench"):  # nobody else's: a fault of ours, which keeps its traceback
         fastswitch.main(["run"])

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from arch_model.errors import FastSwitchError
 from arch_model.files.locks import Lock
-from arch_model.files.question import Question, difference, plain, refuse_other, to_line
+from arch_model.files.question import Question, as_texts, difference, plain, read_question, refuse_other, to_line
 from arch_model.files.writing import writing
 
 KIND = "unfinished results"
@@ -156,7 +156,9 @@ class Journal:
         start = to_line({"fastswitch": KIND}).encode()[:-1]
         torn = not first.endswith(b"\n") and (first.startswith(start) or start.startswith(first))
         if first and there is None and not torn and not self._force:
-            refuse_other(self._name, None, self._question, "another place for the results")
+            table = read_question(self.path)  # rows that cannot be gone on with, left by ResultFile.leave
+            known = None if table is None else {key: value for key, value in table.items() if key in self._question}
+            refuse_other(self._name, known, as_texts(self._question), "another place for the results")
         with writing(self.path):
             os.ftruncate(descriptor, 0)
         self._append(to_line({"fastswitch": KIND, "format": FORMAT, "question": self._question}))

@@ -10,7 +10,7 @@ Parquet file, and in ``question.json`` of a folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +51,18 @@ def machine_facts(machine: Any) -> dict[str, Any]:
     True
     """
     return {"accelerator": machine.name} | ({"accelerator_hash": machine.hash()} if hasattr(machine, "hash") else {})
+
+
+def nets_facts(nets: Sequence[Any]) -> dict[str, str]:
+    """SubNets in a question: their names, and the digest of all their layers.
+
+    >>> from arch_model.spaces import get_space
+    >>> nets_facts([get_space("fashion").subnet("fashion-d111-w222")])["subnets"]
+    'fashion-d111-w222'
+    """
+    names = [net.name for net in nets]
+    shown = ", ".join(names) if len(names) <= 4 else f"{len(names)}: {names[0]} ... {names[-1]}"
+    return {"subnets": shown, "subnets_digest": digest([[net.name, repr(net.layers)] for net in nets])}
 
 
 def plain(value: Any) -> Any:
@@ -123,7 +135,7 @@ def header(question: Question) -> str:
     >>> header({"command": "cosim", "seed": 7, "best": False, "name": "two\\nlines"})
     '# command: cosim\\n# seed: 7\\n# best: false\\n# name: "two\\\\nlines"\\n'
     """
-    return "".join(f"# {key}: {_text(value)}\n" for key, value in plain(question).items())
+    return "".join(f"# {key}: {text}\n" for key, text in as_texts(question).items())
 
 
 def refuse_other(name: str, there: Question | None, here: Question, instead: str = "another file") -> None:

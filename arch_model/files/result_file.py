@@ -127,11 +127,11 @@ class ResultFile:
             self._write_now(row)
         return row
 
-    def finish(self, rows: Iterable[Row] | None = None) -> None:
-        """Write the table: these rows, or those of :meth:`row`."""
+    def finish(self, rows: Iterable[Row] | None = None, facts: Question | None = None) -> None:
+        """Write the table: these rows, or those of :meth:`row`; ``facts``: what else is to stand before it."""
         if self.path is None or self._live is not None:
             return
-        write_table(self.path, self.question, self._rows if rows is None else rows)
+        write_table(self.path, {**(facts or {}), **self.question}, self._rows if rows is None else rows)
         self._remove_part()
 
     def finish_with(self, write: Callable[[BinaryIO], None]) -> None:
@@ -140,6 +140,18 @@ class ResultFile:
             with whole_file(self.path) as file:
                 write(file)
             self._remove_part()
+
+    def leave(self, write: Callable[[BinaryIO], None]) -> Path | None:
+        """Leave what is finished of work that cannot be gone on with, as ``write`` does, for the user to look at.
+
+        It is in :attr:`part`, which is returned; the same command begins anew and replaces it. None, and nothing is
+        written, where the user wants no file or a pipe.
+        """
+        if self._journal is None:
+            return None
+        with whole_file(self.part) as file:
+            write(file)
+        return self.part
 
     def _remove_part(self) -> None:
         if self._journal is not None:
@@ -170,5 +182,7 @@ def check_result_file(path: Path, question: Question, inputs: Iterable[Source], 
     if force or is_stream(path) or not path.is_file() or path.stat().st_size == 0:
         return
     there = read_question(path)
-    in_text = there is not None and path.open("rb").read(2) == b"# "
-    refuse_other(str(path), there, as_texts(question) if in_text else question)
+    if there is not None and path.open("rb").read(2) == b"# ":  # texts, and what else is known of the results
+        question = as_texts(question)
+        there = {key: value for key, value in there.items() if key in question or key == "version"}
+    refuse_other(str(path), there, question)

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -133,16 +133,20 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 
 def write_new(path: Path, data: bytes | str, inputs: Iterable[Source] = (), force: bool = False) -> None:
-    """Write a file that the command makes at once, unless that would destroy something.
+    """Write a file that the command makes at once, as :func:`write_all_new`."""
+    write_all_new({path: data}, inputs, force)
 
-    For conversions and pictures, whose content is known when it is written: a file that has the same bytes already
+
+def write_all_new(files: Mapping[Path, bytes | str], inputs: Iterable[Source] = (), force: bool = False) -> None:
+    """Write files that the command makes at once, unless that would destroy something; then none is written.
+
+    For conversions and pictures, whose content is known when they are written: a file that has the same bytes already
     stays, an empty one is filled, any other is in the way.
 
     Raises
     ------
     FastSwitchError
-        If ``path`` is one of ``inputs``; if something else is there and ``force`` is not given; if it cannot be
-        written.
+        If a file is one of ``inputs``; if something else is there and ``force`` is not given; if it cannot be written.
 
     Examples
     --------
@@ -154,20 +158,52 @@ def write_new(path: Path, data: bytes | str, inputs: Iterable[Source] = (), forc
     Traceback (most recent call last):
     arch_model.errors.FastSwitchError: a.csv is there and holds something else; give another file, or --force ...
     """
-    raw = data.encode() if isinstance(data, str) else data
-    check_output(path, inputs)
-    if not is_stream(path):
-        with writing(path):
-            there = path.stat().st_size if path.exists() else 0
-            if there and path.is_file():
-                if there == len(raw) and path.read_bytes() == raw:
-                    return
-                if not force:
-                    raise FastSwitchError(
-                        f"{path} is there and holds something else; give another file, or --force to replace it"
-                    )
-        make_folder(resolved(path).parent)
-    write_whole(path, raw)
+    check_outputs(files, inputs)
+    raw = {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
+    for path, content in raw.items():
+        if not force and not is_stream(path) and not _may_replace(path, content):
+            raise FastSwitchError(
+                f"{path} is there and holds something else; give another file, or --force to replace it"
+            )
+    for path, content in raw.items():
+        if is_stream(path) or not _same(path, content):
+            if not is_stream(path):
+                make_folder(resolved(path).parent)
+            write_whole(path, content)
+
+
+def _may_replace(path: Path, content: bytes) -> bool:
+    with writing(path):
+        return not path.is_file() or path.stat().st_size == 0 or _same(path, content)
+
+
+def _same(path: Path, content: bytes) -> bool:
+    with writing(path):
+        return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+
+
+def check_outputs(paths: Iterable[Path | None], inputs: Iterable[Source] = ()) -> None:
+    """:func:`check_output` for every file that a command writes; None is an option that was not given.
+
+    Raises
+    ------
+    FastSwitchError
+        Also if two of them are one file.
+
+    Examples
+    --------
+    >>> check_outputs([Path("a.csv"), None, Path("./a.csv")])
+    Traceback (most recent call last):
+    arch_model.errors.FastSwitchError: a.csv and a.csv are the same file; give two
+    """
+    sources, seen = list(inputs), dict[Path, Path]()
+    for path in paths:
+        if path is None or is_stream(path):
+            continue
+        check_output(path, sources)
+        if resolved(path) in seen:
+            raise FastSwitchError(f"{seen[resolved(path)]} and {path} are the same file; give two")
+        seen[resolved(path)] = path
 
 
 def check_output(path: Path, inputs: Iterable[Source]) -> None:

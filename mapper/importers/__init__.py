@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mapper.importers.layer_table import layer_row, write_layer_table
+from mapper.importers.layer_table import layer_row, table_text, write_layer_table
 from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant
 from mapper.importers.onnx_graph import read_onnx
-from mapper.importers.scalesim import read_topology, write_topology
-from mapper.importers.timeloop import read_problem, write_problem, write_problems
+from mapper.importers.scalesim import read_topology, topology_text, write_topology
+from mapper.importers.timeloop import problem_texts, read_problem, write_problem, write_problems
 
 __all__ = [
     "FORMATS",
@@ -22,10 +22,13 @@ __all__ = [
     "NetworkError",
     "TensorQuant",
     "layer_row",
+    "problem_texts",
     "read_network",
     "read_onnx",
     "read_problem",
     "read_topology",
+    "table_text",
+    "topology_text",
     "write_layer_table",
     "write_problem",
     "write_problems",

@@ -7,9 +7,10 @@ import io
 from pathlib import Path
 from typing import Any
 
+from arch_model.files.writing import write_whole
 from arch_model.layer import COLUMNS, Layer
 from arch_model.supernet import SubNet
-from mapper.importers.network import NetworkError, write_text
+from mapper.importers.network import NetworkError
 
 _SIZES = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups", "P", "Q", "macs", "weight_bytes")
 
@@ -27,10 +28,20 @@ def layer_row(layer: Layer) -> dict[str, Any]:
 
 
 def write_layer_table(path: str | Path, subnet: SubNet) -> tuple[Layer, ...]:
-    """Write a SubNet's dense layers with weights as a CSV that ``arch_model.layer.read_layer_table`` reads.
+    """Write :func:`table_text` to a file, replacing what is there; returns the layers left out.
 
-    Returns the layers left out, which such a table cannot say: adds, pools, layers with groups. Raises
-    :class:`NetworkError` if none is left or the file cannot be written.
+    Raises :class:`NetworkError` as that does, FastSwitchError if the file cannot be written.
+    """
+    text, left_out = table_text(subnet)
+    write_whole(Path(path), text)
+    return left_out
+
+
+def table_text(subnet: SubNet) -> tuple[str, tuple[Layer, ...]]:
+    """A SubNet's dense layers with weights as a CSV that ``arch_model.layer.read_layer_table`` reads.
+
+    Also the layers left out, which such a table cannot say: adds, pools, layers with groups. Raises
+    :class:`NetworkError` if none is left.
     """
     rows: list[dict[str, object]] = []
     left_out = []
@@ -48,5 +59,4 @@ def write_layer_table(path: str | Path, subnet: SubNet) -> tuple[Layer, ...]:
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, table.getvalue())
-    return tuple(left_out)
+    return table.getvalue(), tuple(left_out)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -124,14 +123,6 @@ class Network:
             return {}
 
         return SuperNet(subnet.supernet, subnet.weight_layers, lambda: subnet, parse, (subnet.name,))
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a file; NetworkError (one line) if that fails."""
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise NetworkError(f"{path} cannot be written ({error.strerror}); give a file in a folder of yours") from None
 
 
 def unique_names(names: Iterable[str], taken: set[str]) -> list[str]:

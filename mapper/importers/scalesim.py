@@ -22,9 +22,10 @@ from arch_model.errors import LayerError
 from arch_model.files.shown import shown
 from arch_model.files.text import read_text
 from arch_model.files.wanted import Wanted
+from arch_model.files.writing import write_whole
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.supernet import SubNet
-from mapper.importers.network import Network, NetworkError, unique_names, write_text
+from mapper.importers.network import Network, NetworkError, unique_names
 
 _CONV = {
     "layer name": "name",
@@ -168,7 +169,17 @@ def _product(name: str, rows: int, columns: int, depth: int) -> Layer:
 
 
 def write_topology(path: str | Path, layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """Write layers with weights as a SCALE-Sim topology; returns the others, which such a file cannot say.
+    """Write :func:`topology_text` to a file, replacing what is there; returns the layers left out.
+
+    Raises :class:`NetworkError` as that does, FastSwitchError if the file cannot be written.
+    """
+    text, left_out = topology_text(layers)
+    write_whole(Path(path), text)
+    return left_out
+
+
+def topology_text(layers: Iterable[Layer]) -> tuple[str, tuple[Layer, ...]]:
+    """Layers with weights as a SCALE-Sim topology, and the others, which such a file cannot say.
 
     Output sizes and multiply-accumulates there are those here. Raises :class:`NetworkError` for groups that are not
     depthwise, a name with a comma or "#", or a dense layer whose name SCALE-Sim takes for a depthwise one.
@@ -192,6 +203,5 @@ def write_topology(path: str | Path, layers: Iterable[Layer]) -> tuple[Layer, ..
         sizes = [*ifmap, layer.R, layer.S, layer.C, layer.K // layer.groups, layer.stride]
         rows.append(", ".join([name, *map(str, sizes)]) + ",")
     if len(rows) == 1:
-        raise NetworkError(f"{path}: no layer has weights; a topology needs at least one")
-    write_text(path, "\n".join(rows) + "\n")
-    return tuple(left_out)
+        raise NetworkError("no layer has weights; a topology needs at least one")
+    return "\n".join(rows) + "\n", tuple(left_out)

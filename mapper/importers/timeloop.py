@@ -24,9 +24,10 @@ import yaml
 from arch_model.errors import LayerError
 from arch_model.files.shown import plain, shown
 from arch_model.files.wanted import Wanted
+from arch_model.files.writing import write_whole
 from arch_model.layer import INPUT, Kind, Layer
 from arch_model.supernet import SubNet
-from mapper.importers.network import Network, NetworkError, write_text
+from mapper.importers.network import Network, NetworkError
 from mapper.importers.timeloop_text import read_timeloop
 
 _WHAT = "a Timeloop problem: YAML with problem, its shape and its instance"
@@ -200,17 +201,29 @@ def problem_of(layer: Layer) -> dict[str, Any]:
 
 
 def write_problems(folder: str | Path, layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """Write each layer with weights as ``NNN_name.yaml`` in a folder that is there; returns the others."""
-    left_out = []
+    """Write :func:`problem_texts` to a folder that is there, over what has their names; returns the layers left out."""
+    files, left_out = problem_texts(layers)
+    for name, text in files.items():
+        write_whole(Path(folder) / name, text)
+    return left_out
+
+
+def problem_texts(layers: Iterable[Layer]) -> tuple[dict[str, str], tuple[Layer, ...]]:
+    """Each layer with weights as a Timeloop problem, by a file's name ``NNN_name.yaml``, and the other layers."""
+    files, left_out = {}, []
     for index, layer in enumerate(layers):
         if layer.kind.has_weights:
             name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in layer.name)
-            write_problem(Path(folder) / f"{index:03}_{name}.yaml", layer)
+            files[f"{index:03}_{name}.yaml"] = _text(layer)
         else:
             left_out.append(layer)
-    return tuple(left_out)
+    return files, tuple(left_out)
 
 
 def write_problem(path: str | Path, layer: Layer) -> None:
     """Write a layer as a Timeloop problem file. Raises :class:`NetworkError`."""
-    write_text(path, yaml.safe_dump({"problem": problem_of(layer)}, sort_keys=False))
+    write_whole(Path(path), _text(layer))
+
+
+def _text(layer: Layer) -> str:
+    return yaml.safe_dump({"problem": problem_of(layer)}, sort_keys=False)

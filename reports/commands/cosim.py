@@ -93,6 +93,8 @@ def command(
         raise click.UsageError("Missing option '--layers' (with --csv), or '--subnets' (with --out).")
     if layers is not None and csv_out is None:
         raise click.UsageError("Missing option '--csv', the file to write.")
+    if trace is not None and out is not None and trace.resolve() == out.resolve():
+        raise click.UsageError(f"--trace and --out are the same folder, {out}; give two")
     tracing = None if trace is None else _tracing(trace)
     find = find_simulator if trace is None else find_waveform_simulator
     tool, machine = find(simulator), Accelerator.load(accelerator)
@@ -116,8 +118,8 @@ def command(
             from mapper.steps import is_runnable
             from sim.whole import run_whole
 
-            nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
-            run_whole(machine, nets, out, parts=parts, **common)
+            common |= {"parts": parts, "inputs": [subnets, accelerator]}
+            run_whole(machine, choose_subnets(subnets, space, seed, accept=is_runnable).subnets, out, **common)
             csv_out = out / "parts.csv"
     traces = {} if trace is None else {"waveforms and pictures": trace}
     show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out, **traces})
@@ -135,20 +137,19 @@ def _say_left_out(layers: Sequence[Layer]) -> None:
 
 def _tracing(folder: Path) -> Tracing:
     """Waveforms in ``folder``, each with its picture and table; FastSwitchError if something for them is missing."""
+    from arch_model.files.tables import write_table
     from reports.canvas import require_matplotlib
     from reports.unit_timeline import Pair, save_unit_timeline
-    from sim.results import make_folder, write_rows
     from sim.tracing import Traced, Tracing
     from sim.waveform import require_reader
 
     require_reader()
     require_matplotlib()
-    make_folder(folder)
 
     def on_trace(traced: Traced) -> None:
         program, pair = traced.outcome.program, Pair.of(traced)
         save_unit_timeline(pair, f"{traced.name} on {program.accelerator.name}", folder / f"{traced.name}.png")
         facts = {"version": version("fastswitch"), "accelerator": program.accelerator.hash(), "cycles": pair.cycles}
-        write_rows(folder / f"{traced.name}.csv", facts, pair.rows())
+        write_table(folder / f"{traced.name}.csv", facts, pair.rows())
 
     return Tracing(folder, on_trace)

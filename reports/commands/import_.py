@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reports.columns import LAYER_COLUMNS
-from reports.commands.options import file_option, folder_option, json_option
+from reports.commands.options import file_option, folder_option, force_option, json_option
 from reports.terminal import named, show_summary, show_table, to_json
 
 
@@ -24,6 +24,7 @@ from reports.terminal import named, show_summary, show_table, to_json
 @file_option("--csv", "OUT.csv", "Write the dense layers with weights as a layer table, which cosim reads.")
 @file_option("--scalesim", "OUT.csv", "Write the layers with weights as a SCALE-Sim topology.")
 @folder_option("--timeloop", "Write each layer with weights as a Timeloop problem.")
+@force_option
 @json_option
 def command(
     file: Path,
@@ -31,6 +32,7 @@ def command(
     csv_out: Path | None,
     scalesim: Path | None,
     timeloop: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Read a network: an ONNX model (.onnx), a SCALE-Sim topology (.csv) or a Timeloop problem (.yaml)."""
@@ -39,20 +41,21 @@ def command(
     if skip_unsupported and file.suffix.lower() != ".onnx":
         raise click.UsageError(f"--skip-unsupported is of ONNX models, {plain(str(file))} is none; leave it out")
 
-    from mapper.importers import layer_row, read_network, write_layer_table, write_problems, write_topology
-    from sim.results import make_folder
+    from arch_model.files.writing import check_outputs, write_all_new
+    from mapper.importers import layer_row, problem_texts, read_network, table_text, topology_text
 
+    check_outputs([csv_out, scalesim], [file])
     network = read_network(file, skip_unsupported=skip_unsupported)
+    files: dict[Path, bytes | str] = {}
     left_out = {}
     if csv_out:
-        make_folder(csv_out.parent)
-        left_out[csv_out] = write_layer_table(csv_out, network.subnet)
+        files[csv_out], left_out[csv_out] = table_text(network.subnet)
     if scalesim:
-        make_folder(scalesim.parent)
-        left_out[scalesim] = write_topology(scalesim, network.subnet.layers)
+        files[scalesim], left_out[scalesim] = topology_text(network.subnet.layers)
     if timeloop:
-        make_folder(timeloop)
-        left_out[timeloop] = write_problems(timeloop, network.subnet.layers)
+        texts, left_out[timeloop] = problem_texts(network.subnet.layers)
+        files |= {timeloop / name: text for name, text in texts.items()}
+    write_all_new(files, [file], force)
     rows = [layer_row(layer) for layer in network.subnet.layers]
     exact = {"bit_exact": network.bit_exact, "wrong_steps": network.wrong_steps, "unproven": network.unproven}
     facts = {"runnable": network.runnable, **exact}

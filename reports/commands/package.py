@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from reports.commands.interrupt import Interrupted
 from reports.commands.numbers import Count
-from reports.commands.options import accelerator_option, out_option, seed_option, subnets_option
+from reports.commands.options import accelerator_option, force_option, out_option, seed_option, subnets_option
 from reports.terminal import Column, count, show_summary, shown
+
+if TYPE_CHECKING:
+    from rtl.driver.package import Package
 
 SPACE = "fashion"
 """The SuperNet whose weights ship."""
 
+PACKAGE, PARTS = "package.npz", "package.npz.part"
 COLUMNS = (
     Column("subnet", "SubNet", 18, left=True),
     Column("empty_cycles", "cycles", 9, count),
@@ -36,27 +42,31 @@ COLUMNS = (
 )
 @accelerator_option
 @out_option("Folder for the package, package.npz.")
+@force_option
 @seed_option
-def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
+def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, force: bool, seed: int) -> None:
     """Compile SubNets for the Python driver: weights, Programs and what they should count, in one file.
 
     The driver (rtl/driver, or the folder that `fastswitch rtl` writes) runs them on a board with nothing but NumPy.
+    Started again with the same options after an interruption, it goes on where it was.
     """
     from arch_model.accelerator import Accelerator
+    from arch_model.files.question import asked, machine_facts
+    from arch_model.files.results_folder import ResultsFolder
     from arch_model.spaces import get_space
     from arch_model.weights import load_weights
     from mapper.candidates import draw_subgraphs
     from rtl.driver.package import EMPTY, PackedSubNet
     from rtl.driver_package import make_package
-    from sim.results import make_folder
 
     machine, supernet, weights = Accelerator.load(accelerator), get_space(SPACE), load_weights()
     names = list(weights.subnets if subnets is None else weights.choose(subnets, seed).subnets)
-    make_folder(out)
-    nets = [supernet.subnet(name) for name in names]
-    chosen = draw_subgraphs(supernet, nets, subgraphs, machine, seed) if subgraphs else {}
-    with shown(len(names), COLUMNS) as (on_row, on_stage):
-        on_stage("compiling")
+    made = {"space": SPACE, "subnets": names, "subgraphs": subgraphs, "seed": seed}
+    question = asked("package", **machine_facts(machine), **made)
+    with (
+        ResultsFolder(out, question, [PACKAGE, PARTS], [accelerator, subnets], force) as results,
+        shown(len(names), COLUMNS) as (on_row, on_stage),
+    ):
 
         def on_subnet(name: str, packed: PackedSubNet) -> None:
             cycles = {subgraph: program.predicted["CYCLES"] for subgraph, program in packed.programs.items()}
@@ -64,9 +74,25 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, se
             row = {"subnet": name, "empty_cycles": cycles[EMPTY], "best_cycles": cycles[best], "best": best}
             on_row(row)
 
-        package = make_package(supernet, weights, machine, names, chosen, on_subnet)
-    path = out / "package.npz"
-    package.save(path)
+        path = out / PACKAGE
+        package = _finished(path)
+        if package is not None:
+            for name, packed in package.subnets.items():
+                on_subnet(name, packed)
+        else:
+            on_stage("drawing SubGraphs")
+            nets = [supernet.subnet(name) for name in names]
+            chosen = draw_subgraphs(supernet, nets, subgraphs, machine, seed) if subgraphs else {}
+            on_stage("compiling")
+            with results.journal(PARTS) as finished:
+                try:
+                    package = make_package(supernet, weights, machine, names, chosen, on_subnet, finished.keep)
+                except KeyboardInterrupt:
+                    where = f"; {len(finished)} finished SubNets are in {out}, the same command goes on with them"
+                    raise Interrupted(where) from None
+                with results.open(PACKAGE) as file:
+                    package.save(file)
+                finished.remove()
     show_summary(
         {
             "SubNets": len(package.subnets),
@@ -75,3 +101,14 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, se
         }
     )
     click.echo(f"package  {path}")
+
+
+def _finished(path: Path) -> Package | None:
+    """The package that is there, whole."""
+    from rtl.driver.errors import PackageError
+    from rtl.driver.package import Package
+
+    try:
+        return Package.load(path)
+    except PackageError:
+        return None

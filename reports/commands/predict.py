@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,11 +13,16 @@ from reports.commands.options import (
     accelerator_option,
     cached_option,
     file_option,
+    force_option,
     seed_option,
     space_option,
     subnets_option,
 )
 from reports.terminal import show_summary, shown
+
+if TYPE_CHECKING:
+    from arch_model.machine import Machine
+    from arch_model.supernet import SubNet
 
 
 @click.command(
@@ -27,34 +34,45 @@ from reports.terminal import show_summary, shown
 @accelerator_option
 @cached_option("none", file=True)
 @file_option("--csv", "OUT.csv", "Where to write one row a layer.", required=True)
+@force_option
 @seed_option
-def command(space: str | None, subnets: str, accelerator: str, cached: str, csv_out: Path, seed: int) -> None:
+def command(
+    space: str | None, subnets: str, accelerator: str, cached: str, csv_out: Path, force: bool, seed: int
+) -> None:
     """Predict cycles, bytes and energy of every layer, each at its best mapping and as a Program of its own.
 
     Beside the totals a row has RUN's waits by cause, the bytes of every port and buffer, and the parts of the energy.
     """
-    from importlib.metadata import version
-
+    from arch_model.files.question import argument, asked, machine_facts, nets_facts
+    from arch_model.files.result_file import ResultFile
     from arch_model.machine import load_machine
     from arch_model.spaces import choose_subnets
-    from mapper.predict import predict_subnets, why_no_total
+    from mapper.predict import why_no_total
     from mapper.steps import is_runnable
-    from sim.results import RowWriter, make_folder
 
     nets, machine = choose_subnets(subnets, space, seed, accept=is_runnable).subnets, load_machine(accelerator)
-    make_folder(csv_out.parent)
-    facts: dict[str, object] = {"fastswitch": version("fastswitch"), "accelerator": machine.name}
-    facts |= {"cached": cached, "subnets": Path(subnets).name, "seed": seed}
-    if hasattr(machine, "hash"):
-        facts["accelerator_hash"] = machine.hash()
-    without: dict[str, str] = {}
-    with shown(len(nets), PREDICT_COLUMNS) as (on_row, _), RowWriter(csv_out, facts) as table:
-        for rows, total in predict_subnets(nets, machine, cached):
-            for row in rows:
-                table.write(row)
-            on_row(total)
-            if why := why_no_total(rows):
-                without[total["subnet"]] = why
+    question = asked("predict", **machine_facts(machine), cached=argument(cached), **nets_facts(nets))
+    inputs = [subnets, accelerator, cached]
+    with (
+        ResultFile(csv_out, question, inputs, force) as out,
+        shown(len(nets), PREDICT_COLUMNS) as (on_row, _),
+    ):
+        pieces = []
+        without: dict[str, str] = {}
+        for number, net in enumerate(nets):
+            piece = out.keep(str(number), partial(_predicted, net, machine, cached))
+            on_row(piece["total"])
+            pieces.append(piece["rows"])
+            if why := why_no_total(piece["rows"]):
+                without[net.name] = why
+        out.finish(row for rows in pieces for row in rows)
     show_summary({"SubNets": len(nets), "table": csv_out})
     for name, why in without.items():
         click.echo(f"note: {name} has no total, for not every layer can run: {why}", err=True)
+
+
+def _predicted(net: SubNet, machine: Machine, cached: str) -> dict[str, Any]:
+    from mapper.predict import predict_subnets
+
+    ((rows, total),) = predict_subnets([net], machine, cached)
+    return {"rows": rows, "total": total}

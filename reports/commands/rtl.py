@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reports.commands.options import accelerator_option, out_option
+from reports.commands.options import accelerator_option, force_option, out_option
 from reports.terminal import counting, show_summary, shown
+
+if TYPE_CHECKING:
+    from arch_model.accelerator import Accelerator
 
 
 @click.command(
@@ -22,7 +26,8 @@ from reports.terminal import counting, show_summary, shown
     help="Synthesise it, too (Yosys; minutes): what each component takes, also in synthesis-TARGET.csv.",
 )
 @click.option("--place", is_flag=True, help="With --synth ecp5, for small machines: place and route; says the clock.")
-def command(accelerator: str, out: Path, synth: str | None, place: bool) -> None:
+@force_option
+def command(accelerator: str, out: Path, synth: str | None, place: bool, force: bool) -> None:
     """Write Verilog, registers, constraints, a FuseSoC core and a bench in plain Verilog, with a README.
 
     The same accelerator gives the same bytes.
@@ -30,27 +35,35 @@ def command(accelerator: str, out: Path, synth: str | None, place: bool) -> None
     if place and synth != "ecp5":
         raise click.UsageError("--place goes with --synth ecp5")
     from arch_model.accelerator import Accelerator
-    from rtl.handover.deliver import check_folder
+    from arch_model.files.question import asked, machine_facts
+    from arch_model.files.results_folder import ResultsFolder
+    from rtl.handover.deliver import MANIFEST
 
     machine = Accelerator.load(accelerator)
-    check_folder(out)  # before a minute's work
-    from reports.handover import write_delivery
+    question = asked("rtl", **machine_facts(machine))
+    # The manifest says which files are the delivery's own.
+    with ResultsFolder(out, question, [], [accelerator], force, [MANIFEST]):
+        from reports.handover import write_delivery
 
-    with shown(None, ()) as (_, say):
-        files = write_delivery(machine, out, say)
-    lines = files["rtl/fastswitch.v"].count(b"\n")
-    show_summary({"accelerator": f"{machine.name} {machine.hash()}", "files": len(files), "lines of Verilog": lines})
-    click.echo(f"start with {out / 'README.md'}")
-    if synth is None:
-        return
+        with shown(None, ()) as (_, say):
+            files = write_delivery(machine, out, say, force)
+        lines = files["rtl/fastswitch.v"].count(b"\n")
+        facts = {"accelerator": f"{machine.name} {machine.hash()}", "files": len(files), "lines of Verilog": lines}
+        show_summary(facts)
+        click.echo(f"start with {out / 'README.md'}")
+        if synth is not None:
+            _synthesise(machine, synth, out / f"synthesis-{synth}", place)
+
+
+def _synthesise(machine: Accelerator, synth: str, folder: Path, place: bool) -> None:
+    from arch_model.files.writing import write_whole
     from rtl.synth import ULTRARAM, synthesise
 
-    folder = out / f"synthesis-{synth}"
     with counting() as on_stage:
         ultraram = ULTRARAM if synth == "xilinx" else ()
         result = synthesise(machine, synth, folder, ultraram=ultraram, placed=place, on_stage=on_stage)
     table = result.to_frame()
-    table.to_csv(folder.with_suffix(".csv"), index=False)
+    write_whole(folder.with_suffix(".csv"), table.to_csv(index=False))
     click.echo(f"\n{result.tool}, {result.target.command}\n{table.round(3).to_string(index=False)}")
     if result.placement:
         click.echo(f"ECP5 {result.placement.device}: {result.placement.clock_hz / 1e6:.1f} MHz")

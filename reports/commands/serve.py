@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +15,7 @@ from reports.commands.numbers import Count, Number
 from reports.commands.options import (
     accelerator_option,
     file_option,
+    force_option,
     json_option,
     seed_option,
     space_option,
@@ -19,6 +23,10 @@ from reports.commands.options import (
 )
 from reports.commands.words import refuse_together
 from reports.terminal import counting, json_list, show_summary, show_table, to_json
+
+if TYPE_CHECKING:
+    from arch_model.files.result_file import ResultFile
+    from sim.serving import Served
 
 
 @click.command(
@@ -104,6 +112,7 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
 @click.option("--compare", "all_policies", is_flag=True, help="All policies and caches, and the offline optimum.")
 @file_option("--csv", "OUT.csv", "Write one row a query; with --compare one row a policy.")
 @file_option("--plot", "OUT.png|.svg|.pdf", "Draw the timeline of the stream.")
+@force_option
 @json_option
 @click.pass_context
 def command(
@@ -126,12 +135,16 @@ def command(
     all_policies: bool,
     csv_out: Path | None,
     plot: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Serve a stream of queries, as fast as the latency table says, with a queue and deadlines."""
     from arch_model.accelerator import Accelerator
-    from sim.results import make_folder, write_rows
-    from sim.schedulers import check_names, compare_rows
+    from arch_model.files.question import argument, asked, file_digest, machine_facts
+    from arch_model.files.result_file import ResultFile
+    from arch_model.files.writing import check_outputs, write_new
+    from mapper.sushi_file import TABLE
+    from sim.schedulers import check_names
     from sim.serving import ServingInterrupted, screen
     from sim.serving_space import busy, load_table, span
     from sim.settle import compare_exactly, serve_exactly
@@ -150,42 +163,53 @@ def command(
         parse_arrivals(arrivals)
     machine = Accelerator.load(accelerator)
     recorded = read_trace(stream) if stream else None
-    for path in (csv_out, plot):
-        if path:
-            make_folder(path.parent)
-    with counting() as on_count:
+    inputs = [accelerator, subnets, stream, saved and (saved / TABLE if saved.is_dir() else saved)]
+    check_outputs([csv_out, plot], inputs)
+    question = asked(
+        "serve --compare" if all_policies else "serve",
+        **machine_facts(machine),
+        space=space,
+        subnets=argument(subnets) if subnets else None,
+        table=argument(str(inputs[-1])) if saved else None,
+        **({"stream": file_digest(stream)} if stream else {"arrivals": arrivals, "queries": queries}),
+        **{"locality": locality, "seed": seed, "policy": policy, "cache": cache, "window": window},
+        **{"candidates": candidates, "on_infeasible": on_infeasible, "exact": exact},
+    )
+    with ResultFile(csv_out, question, inputs, force) as out, counting() as on_count:
         costs = load_table(machine, space, subnets, candidates, exact, saved, on_count, seed)
-        asked = recorded or draw_stream(arrivals or busy(costs), span(costs, locality), queries, seed)
-        asked = screen(asked, costs, on_infeasible)
+        wanted = recorded or draw_stream(arrivals or busy(costs), span(costs, locality), queries, seed)
+        wanted = screen(wanted, costs, on_infeasible)
         if all_policies:
-            runs = compare_exactly(costs, asked, window, seed, on_count)
-        else:
-            try:
-                served = serve_exactly(costs, asked, policy, cache, window, seed, on_count)
-            except ServingInterrupted as stop:
-                if csv_out is None:
-                    raise
-                stop.served.write(csv_out)
-                raise Interrupted(f"; {len(stop.served.stream)} finished queries are in {csv_out}") from None
-    if all_policies:
-        rows = compare_rows(runs)
-        if csv_out:
-            write_rows(csv_out, {**costs.facts, **asked.facts, "window": window}, rows)
-        if as_json:
-            click.echo(json_list(rows))
-        else:
-            show_table(SERVE_COLUMNS, rows)
-            facts = {**costs.facts, **asked.facts, "window": window}
-            click.echo("stream: " + ", ".join(f"{key} {value}" for key, value in facts.items()), err=True)
-            click.echo("service and to best: without waiting; best: no accuracy missed, all queries known", err=True)
-        return
-    if csv_out:
-        served.write(csv_out)
+            runs = compare_exactly(costs, wanted, window, seed, on_count)
+            _compare(out, runs, {**costs.facts, **wanted.facts, "window": window}, as_json)
+            return
+        try:
+            served = serve_exactly(costs, wanted, policy, cache, window, seed, on_count)
+        except ServingInterrupted as stop:
+            left = out.leave(partial(stop.served.write_to, question=question))
+            if left is None:
+                raise
+            raise Interrupted(f"; {len(stop.served.stream)} finished queries are in {left}") from None
+        out.finish_with(partial(served.write_to, question=question))
     if plot:
-        from reports.serving import save_timeline
+        from reports.serving import timeline_picture
 
-        save_timeline(served, plot)
+        write_new(plot, timeline_picture(served, plot), inputs, force)
     if as_json:
         click.echo(to_json(served.summary()))
     else:
-        show_summary({**costs.facts, **asked.facts, **served.facts, **served.summary()})
+        show_summary({**costs.facts, **wanted.facts, **served.facts, **served.summary()})
+
+
+def _compare(out: ResultFile, runs: Sequence[Served], facts: dict[str, Any], as_json: bool) -> None:
+    """All policies, written and shown."""
+    from sim.schedulers import compare_rows
+
+    rows = compare_rows(runs)
+    out.finish(rows, facts)
+    if as_json:
+        click.echo(json_list(rows))
+        return
+    show_table(SERVE_COLUMNS, rows)
+    click.echo("stream: " + ", ".join(f"{key} {value}" for key, value in facts.items()), err=True)
+    click.echo("service and to best: without waiting; best: no accuracy missed, all queries known", err=True)

@@ -9,7 +9,14 @@ import click
 from reports.columns import TABLE_COLUMNS
 from reports.commands.interrupt import Interrupted
 from reports.commands.numbers import Count
-from reports.commands.options import accelerator_option, out_option, seed_option, space_option, subnets_option
+from reports.commands.options import (
+    accelerator_option,
+    force_option,
+    out_option,
+    seed_option,
+    space_option,
+    subnets_option,
+)
 from reports.terminal import show_summary, shown
 
 
@@ -29,8 +36,11 @@ from reports.terminal import show_summary, shown
 )
 @accelerator_option
 @out_option("Folder for the table, sushiabs.parquet; finished blocks are kept beside it until it is complete.")
+@force_option
 @seed_option
-def command(space: str | None, subnets: str, subgraphs: int, accelerator: str, out: Path, seed: int) -> None:
+def command(
+    space: str | None, subnets: str, subgraphs: int, accelerator: str, out: Path, force: bool, seed: int
+) -> None:
     """Build SushiAbs: cycles of SubNets (rows) for each SubGraph that the PB may hold (columns).
 
     Started again with the same options after an interruption, it goes on where it was.
@@ -40,12 +50,10 @@ def command(space: str | None, subnets: str, subgraphs: int, accelerator: str, o
     from mapper.candidates import draw_subgraphs
     from mapper.steps import is_runnable
     from mapper.sushi_file import BLOCK, TABLE, TableJob
-    from sim.results import make_folder
 
     machine = Accelerator.load(accelerator)
     chosen = choose_subnets(subnets, space, seed, accept=is_runnable)
     supernet, nets = chosen.supernet, chosen.subnets
-    make_folder(out)
     path = out / TABLE
 
     with shown(-(-len(nets) // BLOCK), TABLE_COLUMNS) as (on_row, on_stage):
@@ -58,7 +66,7 @@ def command(space: str | None, subnets: str, subgraphs: int, accelerator: str, o
             on_row({"done": done, "total": total, "different": different})
 
         try:
-            made = job.run(path, on_block)
+            made = job.run(out, on_block, force=force, inputs=[subnets, accelerator])
         except KeyboardInterrupt:
             raise Interrupted(f"; finished blocks are in {out}, the same command goes on with them") from None
     rows, width = made.cycles.shape

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -121,8 +121,8 @@ class Package:
         """The Program of a switch. Raises :class:`PackageError` for a SubGraph that is not in the package."""
         return _named(_named(self.switches, before, "SubGraph"), after, "SubGraph")
 
-    def save(self, path: Path | str) -> None:
-        """Write the file; the same package gives the same bytes. Its name must end in ``.npz``."""
+    def save(self, path: Path | str | BinaryIO) -> None:
+        """Write the file, whose name must end in ``.npz``, or into an open one; a package has the same bytes always."""
         header = {"format": FORMAT, **{name: getattr(self, name) for name in _PLAIN}}
         header["machine"] = asdict(self.machine)
         header["subnets"] = {name: asdict(subnet) for name, subnet in self.subnets.items()}

@@ -7,52 +7,42 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from arch_model.errors import FastSwitchError, why_read_only
+from arch_model.errors import FastSwitchError
+from arch_model.files.writing import make_folder, write_whole, writing
 
 MANIFEST = "MANIFEST.sha256"
 
 
-def deliver(files: Mapping[str, bytes], folder: Path) -> None:
+def deliver(files: Mapping[str, bytes], folder: Path, force: bool = False) -> None:
     """Write ``files`` (by path below ``folder``) and MANIFEST.sha256, which ``sha256sum --check`` reads.
 
     Files that an earlier delivery wrote, and nobody has changed since, are replaced, or removed where there is no such
-    file any more; others that are in the way are an error, and everything else in the folder is left alone. Raises
-    :class:`~arch_model.errors.FastSwitchError`, before anything is written, for a file in the way; also for a folder
-    that cannot be written to.
+    file any more; others that are in the way are an error, or replaced with ``force``, and everything else in the
+    folder is left alone. Raises :class:`~arch_model.errors.FastSwitchError`, before anything is written, for a file in
+    the way; also for a folder that cannot be written to.
     """
-    try:
+    with writing(folder):
         old = _read_manifest(folder)
-        for name in sorted({*files, *old}):
+        for name in sorted(files):
             path = folder / name
-            if name in files and _foreign(path, old.get(name), files[name]):
+            if not force and _foreign(path, old.get(name), files[name]):
                 raise FastSwitchError(
                     f"{path} is in the way: no delivery wrote it, or it was changed since; "
-                    "remove it or give another folder"
+                    "remove it, give another folder, or --force to replace it"
                 )
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in sorted(files.items()):
-            _write(folder / name, data)
-        lines = [f"{_digest(data)}  {name}\n" for name, data in sorted(files.items())]
-        _write(folder / MANIFEST, "".join(lines).encode())
+    make_folder(folder)
+    for name, data in sorted(files.items()):
+        make_folder((folder / name).parent)
+        if (folder / name).is_symlink():  # what it points to is not ours
+            (folder / name).unlink()
+        write_whole(folder / name, data)
+    lines = [f"{_digest(data)}  {name}\n" for name, data in sorted(files.items())]
+    write_whole(folder / MANIFEST, "".join(lines))
+    with writing(folder):
         for name in sorted(set(old) - set(files)):
             path = folder / name
             if path.is_file() and _digest(path.read_bytes()) == old[name]:
                 path.unlink()
-    except OSError as error:
-        raise FastSwitchError(f"cannot write to {error.filename or folder}: {error.strerror}") from None
-
-
-def check_folder(folder: Path) -> None:
-    """Make sure that there is a folder, or that one can be made, and that it can be written to, before long work.
-
-    Raises :class:`~arch_model.errors.FastSwitchError` if not, and for a folder whose manifest is no manifest.
-    """
-    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not there.is_dir():
-        raise FastSwitchError(f"cannot write to {folder}: {there} is no folder")
-    if not os.access(there, os.W_OK):
-        raise FastSwitchError(f"cannot write to {folder}: {why_read_only(there)}")
-    _read_manifest(folder)
 
 
 def _read_manifest(folder: Path) -> dict[str, str]:
@@ -77,18 +67,6 @@ def _foreign(path: Path, digest: str | None, data: bytes) -> bool:
         return True
     there = path.read_bytes()
     return there != data and _digest(there) != digest
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: an interrupted delivery leaves no half of a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _digest(data: bytes) -> str:

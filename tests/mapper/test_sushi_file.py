@@ -51,12 +51,12 @@ def test_written_and_read(made, tmp_path):
 
 def test_a_job_is_the_table(made, tmp_path):
     job = replace(TableJob.of(FASHION, NETS, GRAPHS, TINY, seed=3), block=4, accuracy=ACCURACY)
-    file, told = tmp_path / "t.parquet", []
-    table = job.run(file, lambda *x: told.append(x))
-    assert same(table, made) and same(load_table(file, TINY, FASHION), made)
-    assert same(job.run(file), made)  # a finished table of the same machine and space is made anew
+    told = []
+    table = job.run(tmp_path, lambda *x: told.append(x))
+    assert same(table, made) and same(load_table(tmp_path, TINY, FASHION), made)
     assert [x[:2] for x in told] == [(4, 6), (6, 6)]
-    assert not (tmp_path / "t.parquet.parts").exists()
+    assert same(job.run(tmp_path, lambda *x: told.append(x)), made) and len(told) == 2  # it was finished
+    assert {path.name for path in tmp_path.iterdir()} == {TABLE, "question.json", ".lock"}
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,6 @@ def test_another_machine_or_space_is_refused(made, tmp_path, machine, space, mes
     with pytest.raises(FastSwitchError, match=message) as error:
         load_table(file, machine, get_space(space))
     assert str(file) in str(error.value)
-    job = TableJob.of(get_space(space), get_space(space).sample(2, 1), {}, machine)
-    with pytest.raises(FastSwitchError, match=message):  # nor is it written over
-        job.run(file)
-    assert same(load_table(file, TINY, FASHION), made)
 
 
 def test_what_is_no_table_is_named(tmp_path):
@@ -93,32 +89,45 @@ def test_what_is_no_table_is_named(tmp_path):
 def test_what_cannot_be_written_is_named(made, tmp_path):
     with pytest.raises(FastSwitchError, match=r"cannot write .*nowhere"):
         save_table(made, tmp_path / "nowhere" / "t.parquet", TINY, "fashion")
-    (tmp_path / "t.parquet.parts").write_text("a file where the blocks should be")
-    with pytest.raises(FastSwitchError, match=r"cannot write .*t\.parquet\.parts"):
-        TableJob.of(FASHION, NETS, GRAPHS, TINY).run(tmp_path / "t.parquet")
+    (tmp_path / "file").write_text("a file where the folder should be")
+    with pytest.raises(FastSwitchError, match=r"cannot write to .*file: File exists"):
+        TableJob.of(FASHION, NETS, GRAPHS, TINY).run(tmp_path / "file")
 
 
 def test_a_subnet_given_twice_is_named(tmp_path):
     with pytest.raises(MappingError, match=f"SubNet {NETS[0].name} is in the table twice"):
-        TableJob.of(FASHION, [*NETS, NETS[0]], GRAPHS, TINY).run(tmp_path / "t.parquet")
+        TableJob.of(FASHION, [*NETS, NETS[0]], GRAPHS, TINY).run(tmp_path)
 
 
-def test_blocks_of_another_table_are_not_mixed_in(tmp_path):
-    file = tmp_path / "t.parquet"
-
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_table_is_not_mixed_in_nor_written_over(made, tmp_path, finished):
     def stop(*_):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        TableJob.of(FASHION, NETS, GRAPHS, TINY).run(file, stop)
+    job = TableJob.of(FASHION, NETS, GRAPHS, TINY)
+    if finished:
+        job.run(tmp_path)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            job.run(tmp_path, stop)
     others = (
         (TableJob.of(FASHION, NETS[1:], GRAPHS, TINY), "subnets"),
         (TableJob.of(FASHION, NETS, GRAPHS, TINY, seed=9), "seed"),
         (TableJob.of(FASHION, NETS, GRAPHS, TINY.replace(clock_hz=2e8)), "accelerator_hash"),
     )
     for other, what in others:
-        with pytest.raises(FastSwitchError, match=rf"holds blocks of another table \({what} is"):
-            other.run(file)
+        with pytest.raises(FastSwitchError, match=rf"holds results of another question: {what} is"):
+            other.run(tmp_path)
+    assert np.array_equal(job.run(tmp_path).cycles, made.cycles)
+    table = others[2][0].run(tmp_path, force=True)
+    assert table.clock_hz == 2e8 and not (tmp_path / "blocks").exists()
+
+
+def test_a_table_of_an_older_version_is_named(made, tmp_path):
+    save_table(made, tmp_path / TABLE, TINY, "fashion")
+    with pytest.raises(FastSwitchError, match=rf"holds {TABLE} but no question.json: an older fastswitch wrote it"):
+        TableJob.of(FASHION, NETS, GRAPHS, TINY).run(tmp_path)
+    assert same(load_table(tmp_path, TINY, FASHION), made)
 
 
 COMMAND = ("--space", "fashion", "--subnets", "210", "--subgraphs", "5", "--accelerator", "tiny", "--seed", "1")
@@ -129,7 +138,7 @@ def test_killed_and_started_again_it_goes_on(tmp_path):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     words = [sys.executable, "-m", "fastswitch", "table", *COMMAND, "--out"]
     process = subprocess.Popen([*words, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    block = killed / f"{TABLE}.parts" / "00000000.npy"
+    block = killed / "blocks" / "00000000.npy"
     while not block.exists() and process.poll() is None:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)

@@ -65,5 +65,5 @@ def test_an_interrupted_run_goes_on_and_another_is_refused(tmp_path):
         assert abs(row["predicted_cycles"] - row["simulated_cycles"]) <= 0.01 * row["simulated_cycles"]
     table = pd.read_csv(tmp_path / "parts.csv", comment="#")
     assert table.simulated_cycles.tolist() == [row["simulated_cycles"] for row in rows]
-    with pytest.raises(FastSwitchError, match="run with seed 1, not 2"):
+    with pytest.raises(FastSwitchError, match="seed is 1 there and 2 here"):
         run_whole(TINY, [SUBNET], tmp_path, on_row=seen.append, **{**options, "seed": 2})

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from arch_model.errors import FastSwitchError
 from arch_model.layer import Kind, Layer
 from arch_model.spaces import get_space
 from mapper.importers import NetworkError, read_topology, write_topology
@@ -136,7 +137,7 @@ def test_missing_and_binary_files(tmp_path):
     (tmp_path / "net.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(NetworkError, match="byte 0 is not UTF-8"):
         read_topology(tmp_path / "net.csv")
-    with pytest.raises(NetworkError, match="cannot be written"):
+    with pytest.raises(FastSwitchError, match="cannot write"):
         write_topology(tmp_path / "no" / "out.csv", [Layer("a", Kind.LINEAR, 8, 8)])
 
 
