@@ -36,7 +36,7 @@ def test_writes_what_the_driver_reads(tmp_path: Path, capsys: pytest.CaptureFixt
         (("--out", "a.npz"), "write --out DIR, for DIR/package.npz"),
         (("--subnets", "fashion-d222-w222", "--out", "a"), "SubNet fashion-d222-w222: the weights have no such SubNet"),
         (("--accelerator", "huge", "--out", "a"), "accelerator huge"),
-        (("--subgraphs", "-1", "--out", "a"), "-1 is not in the range"),
+        (("--subgraphs", "-1", "--out", "a"), "-1 is out of range"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -58,12 +58,12 @@ def test_noise_partition_and_noise_of_the_partition(capsys, tmp_path):
     ("arguments", "says"),
     [
         (["--variation", "lognormal:-1"], "sigma is -1"),
-        (["--variation", "lognormal:0.5", "--adc-bits", "0"], "adc_bits is 0"),
+        (["--variation", "lognormal:0.5", "--adc-bits", "0"], "'--adc-bits': 0 is out of range; give 1 to 32"),
         (["--variation", "lognormal:0.5", "--cols", "3"], "cols is 3; give at least 8"),
-        (["--variation", "lognormal:0.5", "--rows", "0"], "rows is 0"),
-        (["--variation", "lognormal:0.5", "--trials", "0"], "trials is 0"),
-        (["--variation", "lognormal:0.5", "--images", "0"], "images is 0"),
-        (["--variation", "lognormal:0.5", "--jobs", "0"], "jobs is 0"),
+        (["--variation", "lognormal:0.5", "--rows", "0"], "'--rows': 0 is out of range"),
+        (["--variation", "lognormal:0.5", "--trials", "0"], "'--trials': 0 is out of range"),
+        (["--variation", "lognormal:0.5", "--images", "0"], "'--images': 0 is out of range"),
+        (["--variation", "lognormal:0.5", "--jobs", "0"], "'--jobs': 0 is out of range"),
         (["--variation", "lognormal:0.5", "--subnet", "big"], "SubNet big"),
         (
             ["--variation", "lognormal:0.5", "--engine", "fast", "--conversion", "slice", "--adc-bits", "6"],
