@@ -164,11 +164,13 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         from reports.commands.renamed import refuse_renamed
-        from reports.commands.words import check_words
+        from reports.commands.words import check_values, check_words
 
         check_words(args)
         name, command, words = super().resolve_command(ctx, args)
         refuse_renamed(name or "", words)
+        if command:
+            check_values(command, words)
         return name, command, words
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import click
 from click.core import ParameterSource
@@ -36,6 +37,24 @@ def check_words(words: Sequence[str]) -> None:
         except UnicodeEncodeError:
             raise click.UsageError(f"{_plain(word)!r} is not UTF-8; give names in UTF-8") from None
         before = word
+
+
+def check_values(command: click.Command, words: Sequence[str]) -> None:
+    """Raise :class:`click.UsageError` for an option without its value, as which the next option would be taken.
+
+    >>> command = click.Command("rtl", params=[click.Option(["--out"]), click.Option(["--place"], is_flag=True)])
+    >>> check_values(command, ["--out", "--place"])
+    Traceback (most recent call last):
+    click.exceptions.UsageError: the value of --out is missing: --place, which follows it, is an option
+    """
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    flags = {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
+    valued = {flag for option in options if not (option.is_flag or option.count) for flag in option.opts}
+    for word, after in pairwise(words):
+        if word == "--":
+            return
+        if word in valued and after in flags:
+            raise click.UsageError(f"the value of {word} is missing: {after}, which follows it, is an option")
 
 
 def _plain(text: str) -> str:

@@ -83,6 +83,8 @@ def test_one_of_them_is_fine(words: str, said: str) -> None:
         ("serve --plot p", "give a name that ends in .png, .svg, .pdf"),
         ("import LAYERS --skip-unsupported", "--skip-unsupported is of ONNX models"),
         ("rtl --out o --place", "--place goes with --synth ecp5"),
+        ("rtl --out --place", "the value of --out is missing: --place, which follows it, is an option"),
+        ("run --queries --json", "the value of --queries is missing: --json, which follows it, is an option"),
         ("subnets --space fashion --sample 1000000000", "give 1 to 20,000: each is built and kept in memory"),
         ("serve --queries 1000000000", "give 1 to 5,000,000: each is kept in memory"),
         ("explore --space fashion --subnets 1 --vary KP=1e99999999 --out o", "give a number of at most 30 digits"),
