@@ -27,7 +27,7 @@ from typing import Any
 import click
 import numpy as np
 
-from arch_model.accelerator import TAPS, Accelerator
+from arch_model.accelerator import LOAD_TURNAROUND, TAPS, Accelerator
 from arch_model.errors import AcceleratorError, FastSwitchError, LayerError, MappingError, SimulatorError
 from arch_model.layer import INPUT, Activation, Kind, Layer
 from arch_model.memories import memories
@@ -78,12 +78,17 @@ COUNTS = (
 Programs = tuple[SubNet, list[Program], list[Any], dict[str, np.ndarray]]
 
 
-def draw(rng: np.random.Generator, name: str = "corner") -> dict[str, Any]:
-    """The description of a machine whose numbers are each legal alone."""
+def draw(rng: np.random.Generator, name: str = "corner", uniform: bool = False) -> dict[str, Any]:
+    """The description of a machine whose numbers are each legal alone.
+
+    ``uniform``: latency and cycles a beat over their ranges, instead of often at an edge, and the latter legal.
+    """
     while True:
         kp, cp = (int(side) for side in rng.choice(SIDES, 2))
         if kp * cp <= MOST_LANES:
             break
+    latency = 0 if uniform else _latency(rng)
+    slowest = min(INTERVALS[1], latency + LOAD_TURNAROUND)
     stripes, weight_stripes, pixels = (int(n) for n in rng.choice((1, 2, 4), 3))
     description = {
         "name": name,
@@ -99,8 +104,10 @@ def draw(rng: np.random.Generator, name: str = "corner") -> dict[str, Any]:
         },
         "dram": {
             "bytes": 1 << 20,
-            "latency_cycles": _edged(rng, *LATENCIES),
-            "cycles_per_beat": _edged(rng, *INTERVALS),
+            "latency_cycles": latency or _edged(rng, *LATENCIES),
+            "cycles_per_beat": _edged(rng, *INTERVALS)
+            if uniform
+            else int(rng.choice((slowest, int(rng.integers(1, slowest + 1))), p=(0.3, 0.7))),
         },
     }
     tile, word = TAPS * kp * cp, 2 * TAPS * cp
@@ -128,18 +135,24 @@ def _edged(rng: np.random.Generator, low: int, high: int) -> int:
     return int(rng.choice((low, high))) if rng.random() < 1 / 8 else int(rng.integers(low, high + 1))
 
 
+def _latency(rng: np.random.Generator) -> int:
+    """One of :data:`LATENCIES`, the least or the most, or most often as many of each order of magnitude."""
+    low, high = LATENCIES
+    return int(rng.choice((low, high, int(np.exp(rng.uniform(np.log(low), np.log(high + 1))))), p=(0.15, 0.1, 0.75)))
+
+
 def reason(error: AcceleratorError) -> str:
     """The key that an error names."""
     found = re.search(r": ([a-z_.]+) is ", str(error))
     return found[1] if found else str(error)
 
 
-def legal_machines(seed: int) -> Iterator[Accelerator]:
+def legal_machines(seed: int, uniform: bool = False) -> Iterator[Accelerator]:
     """Machines without end."""
     rng, number = np.random.default_rng(seed), 0
     while True:
         with suppress(AcceleratorError):
-            yield Accelerator.model_validate(draw(rng, f"corner{number}"))
+            yield Accelerator.model_validate(draw(rng, f"corner{number}", uniform))
             number += 1
 
 
@@ -264,7 +277,7 @@ def _cpu_seconds() -> float:
 def shares(seed: int, count: int) -> dict[str, float]:
     """Of ``count`` random machines whose numbers go together: the share that is refused, by the key at fault.
 
-    Latency and cycles a beat are uniform here, without the edges that are drawn more often for the simulations.
+    Latency and cycles a beat are uniform over their ranges, without edges.
     """
     refused, rng, legal = Counter[str](), np.random.default_rng((seed, count)), 0
     while legal + sum(refused[key] for key in REFUSED) < count:
@@ -294,15 +307,16 @@ def table(rows: list[dict[str, str]]) -> str:
 @click.option("--machines", type=click.IntRange(1), default=26, show_default=True)
 @click.option("--programs", type=click.IntRange(1), default=40, show_default=True, help="Of each machine.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--uniform", is_flag=True, help="Latency and cycles a beat uniform, not often at an edge.")
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("corner_machines.csv"))
-def main(machines: int, programs: int, seed: int, jobs: int, out: Path) -> None:
+def main(machines: int, programs: int, seed: int, uniform: bool, jobs: int, out: Path) -> None:
     """Simulate the machines that ``out`` lacks, then print the table of all."""
     for key, share in shares(seed, SHARE_OF).items():
         click.echo(f"{share:.1%} of {SHARE_OF} random machines are refused for {key}")
     rows = list(csv.DictReader(out.open())) if out.exists() else []
     done = {int(row["machine"]) for row in rows}
-    chosen = enumerate(islice(legal_machines(seed), machines))
+    chosen = enumerate(islice(legal_machines(seed, uniform), machines))
     try:
         find_simulator("icarus")
     except FastSwitchError as error:
