@@ -261,7 +261,7 @@ def _edges(a: Accelerator) -> Iterator[Part]:
     for token in TOKENS:
         yield _one(token, "token", component="control")
     yield _one("machine", component="top")
-    for name, stripes in (("wgt", a.weight_stripes), ("act", a.stripes), ("out_read", a.stripes)):
+    for name, stripes in (("prog", 1), ("wgt", a.weight_stripes), ("act", a.stripes), ("out_read", a.stripes)):
         yield _stripes(f"stripes_{name}", "stripes_read", stripes)
     yield _stripes("stripes_out_write", "stripes_write", a.stripes)
     yield _one("drain_prog", "drain_read", component="drains")

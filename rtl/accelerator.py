@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+
+from amaranth import Cat, ClockDomain, ClockSignal, Const, DomainRenamer, Module, ResetSignal, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.accelerator import TAPS, Accelerator
@@ -19,6 +23,7 @@ from rtl.interfaces import axi_read, axi_write
 from rtl.load_act import LoadAct
 from rtl.load_weights import LoadWeights
 from rtl.memory import BlockMemory
+from rtl.registers import BUS_PORTS
 from rtl.semaphore import Semaphore
 from rtl.store import Store
 from rtl.stripes import StripedRead, StripedWrite
@@ -158,27 +163,28 @@ class FastSwitch(Component):
 
         # The world.
         connect(m, flipped(self.s_axi_ctrl), control.s_axi_ctrl)
-        gates = {"prog": DrainRead(a.program_beat_bytes), "out_write": DrainWrite(**bus)}
-        gates |= {"wgt": DrainRead(a.weight_beat_bytes)}
-        gates |= {name: DrainRead(a.beat_bytes) for name in ("act", "out_read")}
-        for name, gate in gates.items():
-            m.submodules[f"drain_{name}"] = outside(gate)
-            m.d.comb += gate.draining.eq(control.resetting)
-        connect(m, fetch.axi, gates["prog"].unit)
-        connect(m, gates["prog"].bus, flipped(self.m_axi_prog))
-        for name, kind, unit, ports in (
-            ("wgt", StripedRead, load_weights.axi, self.m_axi_wgt),
-            ("act", StripedRead, load_act.axi, self.m_axi_act),
-            ("out_read", StripedRead, store.axi_read, self.m_axi_out_read),
-            ("out_write", StripedWrite, store.axi_write, self.m_axi_out_write),
+        ports = {}  # by name: the stripes, and the gate before them
+        for name, unit, last, outside_ports, bases in (
+            ("prog", fetch.axi, fetch.last, [self.m_axi_prog], [Const(0)]),
+            ("wgt", load_weights.axi, load_weights.last, self.m_axi_wgt, control.weight_base),
+            ("act", load_act.axi, load_act.last, self.m_axi_act, control.base),
+            ("out_read", store.axi_read, store.last_b, self.m_axi_out_read, control.base),
+            ("out_write", store.axi_write, None, self.m_axi_out_write, control.base),
         ):
-            stripes = kind(a.port_bytes * len(ports), len(ports))
-            m.submodules[f"stripes_{name}"] = outside(stripes)
-            connect(m, unit, gates[name].unit)
-            connect(m, gates[name].bus, stripes.wide)
-            for i, port in enumerate(ports):
-                connect(m, stripes.ports[i], flipped(port))
-                m.d.comb += stripes.base[i].eq((control.weight_base if name == "wgt" else control.base)[i])
+            beat = a.program_beat_bytes if name == "prog" else a.port_bytes * len(outside_ports)
+            reads = last is not None
+            gate = DrainRead(beat) if reads else DrainWrite(beat, burst)
+            stripes = (StripedRead if reads else StripedWrite)(beat, len(outside_ports))
+            m.submodules[f"drain_{name}"], m.submodules[f"stripes_{name}"] = outside(gate), outside(stripes)
+            ports[name] = stripes, gate
+            connect(m, unit, gate.unit)
+            connect(m, gate.bus, stripes.wide)
+            m.d.comb += [gate.draining.eq(control.draining), stripes.draining.eq(control.draining)]
+            if reads:
+                m.d.comb += [stripes.last.eq(last), gate.full.eq(stripes.full)]
+            for port, mine, base, start in zip(outside_ports, stripes.ports, stripes.base, bases, strict=False):
+                connect(m, mine, flipped(port))
+                m.d.comb += base.eq(start)
 
         # Start, end, errors, counters.
         bases = [*list(control.base)[: a.stripes], *list(control.weight_base)[: a.weight_stripes]]
@@ -191,7 +197,11 @@ class FastSwitch(Component):
                 control.prog_addr[: (a.program_beat_bytes - 1).bit_length()].any()
                 | Cat(base[: (a.port_bytes * a.axi.max_burst - 1).bit_length()] for base in bases).any()
             ),
-            control.drained.eq(Cat(gate.quiet for gate in gates.values()).all()),
+            control.drained.eq(~Cat((stripes.owed, gate.held) for stripes, gate in ports.values()).any()),
+            control.moved.eq(Cat(stripes.moved for stripes, _ in ports.values()).any()),
+            control.broke.eq(_by_port(ports, "broke")),
+            control.waits.eq(_by_port(ports, "waits")),
+            fetch.halt.eq(control.halt),
             control.progress.eq(
                 Cat(fetch.commands, fetch.beats, load_weights.beats, load_act.beats).any()
                 | Cat(store.beats_b, store.beats_out, compute.busy & ~compute.wait_weights).any()
@@ -222,7 +232,17 @@ class FastSwitch(Component):
                 m.d.sync += place.eq(-1)
             with m.Elif(taker.command.valid & taker.command.ready):
                 m.d.sync += place.eq(place + 1)
-        with m.If(fetch.error != 0):
+        with m.If(ports["prog"][0].broke):
+            m.d.comb += control.error.eq(ErrorCode.PROTOCOL_PROG)
+        for code, name, failing in (
+            (ErrorCode.PROTOCOL_WGT, "wgt", load_weights),
+            (ErrorCode.PROTOCOL_ACT, "act", load_act),
+            (ErrorCode.PROTOCOL_B, "out_read", store),
+            (ErrorCode.PROTOCOL_OUT, "out_write", store),
+        ):
+            with m.Elif(ports[name][0].broke.any()):
+                m.d.comb += [control.error.eq(code), control.order.eq(order[failing])]
+        with m.Elif(fetch.error != 0):
             m.d.comb += control.error.eq(fetch.error)
         for code, failed, failing in (
             (ErrorCode.READ_WGT, load_weights.error, load_weights),
@@ -233,3 +253,12 @@ class FastSwitch(Component):
             with m.Elif(failed):
                 m.d.comb += [control.error.eq(code), control.order.eq(order[failing])]
         return m
+
+
+def _by_port(ports: Mapping[str, tuple[StripedRead | StripedWrite, object]], what: str) -> Value:
+    """The bits of BUS that the stripes of every port have in their output ``what``."""
+    bits = []
+    for name, count in BUS_PORTS.items():
+        mine = [getattr(stripes, what) for key, (stripes, _) in ports.items() if key.partition("_")[0] == name]
+        bits.append(reduce(or_, mine)[:count] | Const(0, count))
+    return Cat(*bits)

@@ -5,7 +5,7 @@ Decoder, fields and counters' ports follow from the table in :mod:`rtl.registers
 
 from __future__ import annotations
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, Signature
 
 from mapper.isa import ORDER_BITS
@@ -14,11 +14,13 @@ from rtl.registers import (
     ADDRESS,
     ADDRESS_BITS,
     BEAT_COUNT_BITS,
+    BUS_PORTS,
     COUNTERS,
     FIELDS,
     IDENTITY,
     REGISTERS,
     STRIPES,
+    WATCHDOG_CYCLES,
     Access,
     Register,
     register_table,
@@ -27,7 +29,7 @@ from rtl.registers import (
 __all__ = ["ADDRESS", "COUNTERS", "IDENTITY", "REGISTERS", "Access", "Control", "Register", "axi_lite"]
 __all__ += ["register_table"]
 
-UNIT_ERRORS = tuple(code for code in ErrorCode if code.of_unit)
+BUS_BITS = sum(BUS_PORTS.values())
 
 
 def axi_lite() -> Signature:
@@ -84,19 +86,31 @@ class Control(Component):
         One cycle: the Program has ended. Ends ``busy`` and the counting; this cycle is the last that counts.
     error : In(8)
         0, or an error code; the first one since start is kept. The machine stays busy until ``done`` (which
-        does not come after a Fetch error: then reset).
+        does not come after a Fetch error: then reset). An error of a port (:attr:`~rtl.errors.ErrorCode.of_port`)
+        replaces any other, counts while the machine is idle, too, and lasts until reset: ``done`` is ignored, and a
+        start is an error at once.
     order : In(20)
         With a unit's error: how many commands it had taken before. Other errors are at the command that is next to be
         dispatched, which COMMANDS counts.
     progress : In(1)
         Something moves. WATCHDOG cycles without, while busy, are an error of their own.
-    resetting : Out(1)
+    broke, waits : In(13) each
+        Bits of the register BUS: ports that break AXI's rules in this cycle, which it keeps until reset, and ports that
+        owe an answer.
+    halt : Out(1)
+        A port has broken AXI's rules since reset.
+    draining : Out(1)
         From CTRL's reset until ``drained``, busy all the time: no transfer may begin, those under way are to end.
     drained : In(1)
         None is under way.
+    moved : In(1)
+        A transfer under way moves. After WATCHDOG cycles without (2**20 if it is 0) the reset gives up: STATUS is
+        broken instead of resetting, busy and draining all the same. CTRL's reset then tries again.
+    broken : Out(1)
+        As STATUS has it: the reset has given up.
     clear : Out(1)
-        ``resetting`` and ``drained``, its last cycle: everything but Control is to be reset at its end. STATUS is
-        then 0; the other registers keep their values.
+        The reset's last cycle: everything but Control is to be reset at its end. STATUS is then 0, BUS shows no port
+        that broke a rule; the other registers keep their values.
     irq : Out(1)
         IRQ_STATUS and IRQ_ENABLE. The status bit is set by ``done`` and by the first error, also in the cycle
         in which software clears it.
@@ -106,7 +120,7 @@ class Control(Component):
     Cycles
     ------
     AR accepted in t: R valid in t + 1, with the values of t. AW and W both accepted by t: written at the end
-    of t + 1, B valid in t + 2. ``start`` is high in t + 2, ``resetting`` from then on. CYCLES counts every cycle
+    of t + 1, B valid in t + 2. ``start`` is high in t + 2, ``draining`` from then on. CYCLES counts every cycle
     from that of ``start`` to that of ``done``, both included. A read a cycle, a write every two.
     """
 
@@ -138,8 +152,13 @@ class Control(Component):
                 "error": In(ERROR_BITS),
                 "order": In(ORDER_BITS),
                 "progress": In(1),
-                "resetting": Out(1),
+                "broke": In(BUS_BITS),
+                "waits": In(BUS_BITS),
+                "halt": Out(1),
+                "draining": Out(1),
+                "broken": Out(1),
                 "drained": In(1),
+                "moved": In(1),
                 "clear": Out(1),
                 "irq": Out(1),
                 **{register.port: In(1) for register in COUNTERS if register.name != "CYCLES"},
@@ -151,18 +170,23 @@ class Control(Component):
         bus = self.s_axi_ctrl
         busy, done, failed, code = Signal(), Signal(), Signal(), Signal(ERROR_BITS)
         irq_enable, irq_status = Signal(), Signal()
+        resetting, broken, broke = Signal(), self.broken, Signal(BUS_BITS)
+        went = Signal()  # a start, refused or not, was in the cycle before
         place, still = Signal(ORDER_BITS), Signal(32)
         patience = Signal(32, init=FIELDS["WATCHDOG", "cycles"].reset_value(self))
         held = {  # what the fields of registers show, constants aside
             ("STATUS", "busy"): busy,
             ("STATUS", "done"): done,
             ("STATUS", "error"): failed,
-            ("STATUS", "resetting"): self.resetting,
+            ("STATUS", "resetting"): resetting,
+            ("STATUS", "broken"): broken,
             ("STATUS", "code"): code,
             ("IRQ_ENABLE", "enable"): irq_enable,
             ("IRQ_STATUS", "pending"): irq_status,
             ("ERROR_COMMAND", "command"): place,
             ("WATCHDOG", "cycles"): patience,
+            **_by_port("broke", broke),
+            **_by_port("waits", self.waits),
         }
         taken = {  # what of the START registers the machine sees, latched when it is started
             ("PROG_ADDR", "address"): self.prog_addr,
@@ -174,8 +198,8 @@ class Control(Component):
         for register in COUNTERS:
             counter = held[register.name, "count"] = Signal(32, name=register.port)
             step = busy if register.name == "CYCLES" else busy & getattr(self, register.port)
-            # `start` is the first cycle that counts: what it clears is the run before.
-            m.d.sync += counter.eq(Mux(self.start, 0, counter) + step)
+            # The cycle after is the first that counts: what it clears is the run before.
+            m.d.sync += counter.eq(Mux(went, 0, counter) + step)
 
         # Read: one register between the address and the data.
         m.d.comb += bus.arready.eq(~bus.rvalid | bus.rready)
@@ -224,34 +248,51 @@ class Control(Component):
                                 m.d.sync += target.eq(new & may | target & ~may)
         m.d.comb += go.eq(start & ~stop & ~busy)
 
-        # `still` counts cycles without progress; once there is an error nobody waits for it any more.
+        # `still` counts cycles without progress; once there is an error nobody waits for it any more, but in a reset.
         stuck, first_error, error = Signal(), Signal(), Signal(ERROR_BITS)
-        of_unit = (self.error >= min(UNIT_ERRORS)) & (self.error <= max(UNIT_ERRORS))
-        m.d.sync += still.eq(Mux(go | self.progress | ~busy | failed, 0, still + 1))
+        of_unit, violation, refused, ended, gave_up = Signal(), Signal(), Signal(), Signal(), Signal()
+        bus_code = Signal(ERROR_BITS)  # the first error of a port since reset
+        waits = resetting | (busy & ~failed & ~broken)
+        moves = Mux(resetting, self.moved, self.progress)
+        m.d.sync += still.eq(Mux(go | stop | moves | ~waits, 0, still + 1))
         m.d.comb += [
-            stuck.eq((still >= patience) & (patience != 0)),
+            stuck.eq((still >= patience) & (patience != 0) & waits),
             error.eq(Mux(self.error != 0, self.error, Mux(stuck, ErrorCode.STUCK, 0))),
-            first_error.eq(busy & (error != 0) & ~failed & ~self.resetting),
+            of_unit.eq(Cat(self.error == code for code in ErrorCode if code.of_unit).any()),
+            self.draining.eq(resetting | broken),
+            self.halt.eq(bus_code != 0),
+            violation.eq((self.error >= ErrorCode.PROTOCOL_PROG) & ~self.halt & ~self.draining),
+            first_error.eq((busy & (error != 0) & ~failed & ~self.draining) | violation),
+            refused.eq(go & (self.halt | violation)),
+            ended.eq(busy & self.done & ~self.draining & ~self.halt & ~violation),
+            gave_up.eq(resetting & Mux(patience != 0, stuck, still >= WATCHDOG_CYCLES)),
             self.irq.eq(irq_status & irq_enable),
-            self.clear.eq(self.resetting & self.drained),
+            self.clear.eq(resetting & self.drained),
         ]
-        m.d.sync += self.start.eq(go)
+        m.d.sync += [self.start.eq(go & ~refused), went.eq(go)]
+        with m.If(~self.draining):
+            m.d.sync += broke.eq(broke | self.broke)
+        with m.If(violation):
+            m.d.sync += bus_code.eq(self.error)
         with m.If(go):
             m.d.sync += [port.eq(held[name]) for name, port in taken.items()]
             m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), code.eq(0), place.eq(0)]
         with m.If(first_error):
             m.d.sync += [failed.eq(1), code.eq(error), place.eq(Mux(of_unit, self.order, held["COMMANDS", "count"]))]
-        ended = busy & self.done & ~self.resetting
+        with m.Elif(refused):
+            m.d.sync += [failed.eq(1), code.eq(bus_code)]
         with m.If(ended):
             m.d.sync += [busy.eq(0), done.eq(1)]
-        with m.If(first_error | ended):
+        with m.If(first_error | refused | ended):
             m.d.sync += irq_status.eq(1)
         with m.Elif(irq_clear):
             m.d.sync += irq_status.eq(0)
+        with m.If(gave_up):
+            m.d.sync += [resetting.eq(0), broken.eq(1)]
         with m.If(stop):
-            m.d.sync += [self.resetting.eq(1), busy.eq(1)]
+            m.d.sync += [resetting.eq(1), broken.eq(0), busy.eq(1)]
         with m.If(self.clear):
-            m.d.sync += [register.eq(0) for register in (self.resetting, busy, done, failed, code, place)]
+            m.d.sync += [r.eq(0) for r in (resetting, broken, broke, bus_code, busy, done, failed, code, place)]
         return m
 
     def _word(self, register: Register, held):
@@ -262,3 +303,12 @@ class Control(Component):
             parts += [Const(0, field.low - end), held.get((register.name, field.name), constant)]
             end = field.low + field.width
         return Cat(*parts)
+
+
+def _by_port(what: str, bits: Signal) -> dict[tuple[str, str], Value]:
+    """The fields of BUS that show ``bits``, one a port."""
+    fields, low = {}, 0
+    for name, count in BUS_PORTS.items():
+        fields["BUS", f"{what}_{name}"] = bits[low : low + count]
+        low += count
+    return fields

@@ -57,8 +57,11 @@ class DmaRead(Component):
         ``axi.rvalid``.
     busy : out
         From the cycle after a request is accepted to that of its last beat, inclusive.
+    last : out
+        While ``busy``: the next beat is the last one of its burst, as ``axi.rlast`` has to say (:mod:`rtl.stripes`
+        compares them).
     error : out
-        A beat with a response other than OKAY is accepted in this cycle. It is delivered like any other.
+        A beat with SLVERR or DECERR is accepted in this cycle. It is delivered like any other.
     beats : out
         A beat is accepted in this cycle.
 
@@ -75,6 +78,7 @@ class DmaRead(Component):
                 "axi": Out(axi_read(beat_bytes)),
                 "data": Out(stream.Signature(8 * beat_bytes)),
                 "busy": Out(1),
+                "last": Out(1),
                 "error": Out(1),
                 "beats": Out(1),
             }
@@ -137,16 +141,18 @@ class DmaRead(Component):
                 final.eq(blocks_left == 1),
             ]
 
-        # Data: count beats and runs down to know the last one.
+        # Data: count beats and runs down to know the last one, and where in a block of max_burst beats each is.
         beats_left, data_runs_left = Signal(BEATS_BITS), Signal(COUNT_BITS)
         run_ends = Signal()
+        data_run, position = Signal(low), Signal(low)  # of the run's first beat; of the next beat
         m.d.comb += [
             self.data.payload.eq(self.axi.rdata),
             self.data.valid.eq(self.axi.rvalid & self.busy),
             self.axi.rready.eq(self.data.ready & self.busy),
             self.beats.eq(self.axi.rvalid & self.axi.rready),
-            self.error.eq(self.beats & self.axi.rresp.any()),
+            self.error.eq(self.beats & self.axi.rresp[1]),
             run_ends.eq(beats_left == 1),
+            self.last.eq(run_ends | position.all()),
         ]
         with m.If(begin):
             m.d.sync += [
@@ -155,11 +161,14 @@ class DmaRead(Component):
                 stride.eq(request.run_stride[unit:]),
                 beats_left.eq(request.run_beats),
                 data_runs_left.eq(request.runs),
+                data_run.eq(request.addr[unit:]),
+                position.eq(request.addr[unit:]),
             ]
         with m.Elif(self.beats):
-            m.d.sync += beats_left.eq(Mux(run_ends, run_beats, beats_left - 1))
+            m.d.sync += [beats_left.eq(Mux(run_ends, run_beats, beats_left - 1)), position.eq(position + 1)]
             with m.If(run_ends):
                 m.d.sync += data_runs_left.eq(data_runs_left - 1)
+                m.d.sync += [data_run.eq(data_run + stride), position.eq(data_run + stride)]
                 with m.If(data_runs_left == 1):
                     m.d.sync += self.busy.eq(0)
         return m

@@ -43,7 +43,7 @@ class DmaWrite(Component):
     busy : Out(1)
         From the cycle after the request was accepted up to and including the cycle of the last B.
     error : Out(1)
-        High in a cycle in which a B with ``bresp`` other than 0 arrives.
+        High in a cycle in which a B with SLVERR or DECERR arrives.
     beats : Out(1)
         High in a cycle in which a W beat is accepted.
 
@@ -166,7 +166,7 @@ class DmaWrite(Component):
 
         m.d.comb += [
             axi.bready.eq(1),
-            self.error.eq(axi.bvalid & (axi.bresp != 0)),
+            self.error.eq(axi.bvalid & axi.bresp[1]),
             self.busy.eq(aw_on | w_on | (pending != 0)),
         ]
         m.d.sync += pending.eq(pending + aw_done - axi.bvalid)

@@ -1,8 +1,9 @@
 """Gates between the units and AXI: what is under way when the machine is reset ends as the protocol wants it.
 
-While not ``draining`` a gate is wires. From then on it begins nothing new, takes and throws away what was asked for,
+While not ``draining`` a gate is wires. From then on it begins nothing new, gives its unit no beat and no response,
 and fills up the write bursts that were announced with beats whose strobes are 0. A valid that was not yet accepted
-stays. The units behind it must keep their outputs until ``quiet``; then they can be reset.
+stays, which ``held`` tells; what was asked for comes to the stripes behind the gate (:mod:`rtl.stripes`), which count
+it and throw it away. The units must keep their outputs until nothing is held and nothing owed; then they can be reset.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ from amaranth.lib.wiring import Component, In, Out
 from rtl.dma_write import AW_AHEAD
 from rtl.interfaces import axi_read, axi_write
 
-OPEN_BITS = 16
-"""Counts the bursts under way: more than any interconnect takes."""
-
 
 class DrainRead(Component):
     """A gate of reads.
@@ -24,44 +22,50 @@ class DrainRead(Component):
     Ports
     -----
     unit : In(axi_read(beat_bytes)), bus : Out(axi_read(beat_bytes))
-        Each burst's last beat must have ``rlast``.
+        ``bus`` is that of a :class:`rtl.stripes.StripedRead`, which drains at the same time.
     draining : In(1)
         Rises at any time and stays until ``quiet``.
-    quiet : Out(1)
-        Nothing is under way. While ``draining`` it stays; a function of registers.
+    full : In(1)
+        No further address may be offered.
+    held : Out(1)
+        An address is offered that was not accepted in the cycle before; it stays, even while ``draining``.
     """
 
     def __init__(self, beat_bytes: int) -> None:
         super().__init__(
-            {"unit": In(axi_read(beat_bytes)), "bus": Out(axi_read(beat_bytes)), "draining": In(1), "quiet": Out(1)}
+            {
+                "unit": In(axi_read(beat_bytes)),
+                "bus": Out(axi_read(beat_bytes)),
+                "draining": In(1),
+                "full": In(1),
+                "held": Out(1),
+            }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         unit, bus = self.unit, self.bus
-        held, under_way = Signal(), Signal(OPEN_BITS)
         may_ask = Signal()
-        begins, ends = bus.arvalid & bus.arready, bus.rvalid & bus.rready & bus.rlast
         m.d.comb += [
-            may_ask.eq((~self.draining | held) & ~under_way.all()),
+            may_ask.eq((~self.draining & ~self.full) | self.held),
             bus.arvalid.eq(unit.arvalid & may_ask),
             unit.arready.eq(bus.arready & may_ask),
             bus.araddr.eq(unit.araddr),
             bus.arlen.eq(unit.arlen),
             unit.rvalid.eq(bus.rvalid & ~self.draining),
-            bus.rready.eq(unit.rready | self.draining),
+            bus.rready.eq(unit.rready),
             unit.rdata.eq(bus.rdata),
             unit.rresp.eq(bus.rresp),
             unit.rlast.eq(bus.rlast),
-            self.quiet.eq(~held & ~under_way.any()),
         ]
-        m.d.sync += [held.eq(bus.arvalid & ~bus.arready), under_way.eq(under_way + begins - ends)]
+        m.d.sync += self.held.eq(bus.arvalid & ~bus.arready)
         return m
 
 
 class DrainWrite(Component):
-    """A gate of writes: ``unit`` In(axi_write(beat_bytes)), ``bus`` Out(axi_write(beat_bytes)), the rest as above.
+    """A gate of writes: ``unit`` In(axi_write(beat_bytes)), ``bus`` Out(axi_write(beat_bytes)), ``draining`` as above.
 
+    ``held``: an address is, or beats of a burst that was announced are still to go.
     ``unit`` offers no beat before its burst's address, accepted or not, and has at most AW_AHEAD + 1 bursts whose
     address was offered and whose last beat has not gone, as :class:`rtl.dma_write.DmaWrite` does.
     """
@@ -69,7 +73,7 @@ class DrainWrite(Component):
     def __init__(self, beat_bytes: int, max_burst: int) -> None:
         self.length_bits = (max_burst - 1).bit_length()
         super().__init__(
-            {"unit": In(axi_write(beat_bytes)), "bus": Out(axi_write(beat_bytes)), "draining": In(1), "quiet": Out(1)}
+            {"unit": In(axi_write(beat_bytes)), "bus": Out(axi_write(beat_bytes)), "draining": In(1), "held": Out(1)}
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -77,7 +81,6 @@ class DrainWrite(Component):
         unit, bus = self.unit, self.bus
         held_aw, held_w = Signal(), Signal()
         may_ask, real = Signal(), Signal()  # the unit's address, the unit's beat may show
-        under_way = Signal(OPEN_BITS)  # addresses accepted less responses
 
         # Lengths of the bursts offered, so that whoever ends the last one knows how: a ring.
         depth = 2 * AW_AHEAD
@@ -109,14 +112,13 @@ class DrainWrite(Component):
             bus.wstrb.eq(Mux(real, unit.wstrb, 0)),
             bus.wlast.eq(Mux(real, unit.wlast, position == take_port.data)),
             unit.wready.eq(bus.wready & real),
-            unit.bvalid.eq(bus.bvalid),
+            unit.bvalid.eq(bus.bvalid & ~self.draining),
             unit.bresp.eq(bus.bresp),
             bus.bready.eq(unit.bready),
-            self.quiet.eq(~held_aw & (put == take) & ~under_way.any()),
+            self.held.eq(held_aw | (put != take)),
         ]
         m.d.sync += [
             held_aw.eq(bus.awvalid & ~bus.awready),
             held_w.eq(real & unit.wvalid & ~bus.wready),
-            under_way.eq(under_way + (bus.awvalid & bus.awready) - (bus.bvalid & bus.bready)),
         ]
         return m

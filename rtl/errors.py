@@ -8,7 +8,7 @@ ERROR_BITS = 8
 
 
 class ErrorCode(IntEnum):
-    """Why the machine reports an error; 0 is none. The first one since start is kept."""
+    """Why the machine reports an error; 0 is none. The first since start is kept; a port's replaces any other."""
 
     OPCODE = 1
     NO_END = 2
@@ -21,15 +21,38 @@ class ErrorCode(IntEnum):
     RANGE = 9
     STUCK = 10
     LEFT_OVER = 11
+    PROTOCOL_PROG = 12
+    PROTOCOL_WGT = 13
+    PROTOCOL_ACT = 14
+    PROTOCOL_B = 15
+    PROTOCOL_OUT = 16
 
     @property
-    def of_unit(self) -> bool:
-        """ERROR_COMMAND counts this unit's commands; the unit goes on, and so does the Program.
+    def goes_on(self) -> bool:
+        """The unit goes on, and so does the Program, to its end; after any other error only a reset helps.
 
-        >>> [code.name for code in ErrorCode if code.of_unit]
+        >>> [code.name for code in ErrorCode if code.goes_on]
         ['READ_WGT', 'READ_ACT', 'READ_B', 'WRITE_OUT']
         """
         return ErrorCode.READ_WGT <= self <= ErrorCode.WRITE_OUT
+
+    @property
+    def of_port(self) -> bool:
+        """What is behind a port has broken AXI's rules; the register BUS tells which port.
+
+        >>> [int(code) for code in ErrorCode if code.of_port]
+        [12, 13, 14, 15, 16]
+        """
+        return self >= ErrorCode.PROTOCOL_PROG
+
+    @property
+    def of_unit(self) -> bool:
+        """ERROR_COMMAND counts this unit's commands.
+
+        >>> ErrorCode.READ_B.of_unit, ErrorCode.PROTOCOL_B.of_unit, ErrorCode.PROTOCOL_PROG.of_unit
+        (True, True, False)
+        """
+        return self.goes_on or self > ErrorCode.PROTOCOL_PROG
 
 
 MEANING = {
@@ -44,6 +67,11 @@ MEANING = {
     ErrorCode.RANGE: "a field beyond what the machine has (the limits below)",
     ErrorCode.STUCK: "nothing has moved for WATCHDOG cycles",
     ErrorCode.LEFT_OVER: "the Program has ended and left tokens, or words of a STORE, that the next would find",
+    ErrorCode.PROTOCOL_PROG: "m_axi_prog: a beat nobody asked for, RLAST early or missing, or EXOKAY",
+    ErrorCode.PROTOCOL_WGT: "m_axi_wgt: the same as 12",
+    ErrorCode.PROTOCOL_ACT: "m_axi_act: the same as 12",
+    ErrorCode.PROTOCOL_B: "m_axi_out, reading operand b: the same as 12",
+    ErrorCode.PROTOCOL_OUT: "m_axi_out, writing: a response to no burst, or EXOKAY",
 }
 
 WHERE = {True: "commands that LOAD_WGT, LOAD_ACT or STORE had taken before", False: "commands dispatched before"}

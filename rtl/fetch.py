@@ -62,6 +62,8 @@ class Fetch(Component):
     idle_in : In(1)
         All units are idle: no ``busy``, and so every write acknowledged. A unit that accepts a command in one
         cycle must not be idle in the next.
+    halt : In(1)
+        From the next cycle on nothing is dispatched, until reset.
     left_over : In(1)
         Looked at when ``done`` would come: the Program leaves tokens or data behind, which is an error instead.
     busy : Out(1)
@@ -72,6 +74,8 @@ class Fetch(Component):
         0, or why Fetch stopped: OPCODE, NO_END, READ_PROG, UNALIGNED, RANGE or LEFT_OVER of
         :class:`rtl.errors.ErrorCode`.
         Stays until reset.
+    last : Out(1)
+        The next beat is the last one of its burst.
     commands : Out(1)
         High in a cycle in which a command leaves for its queue, or END is read.
     beats : Out(1)
@@ -99,10 +103,12 @@ class Fetch(Component):
                 "axi": Out(axi_read(beat_bytes)),
                 **{name: Out(stream.Signature(command_layout(op))) for name, op in QUEUES.items()},
                 "idle_in": In(1),
+                "halt": In(1),
                 "left_over": In(1),
                 "busy": Out(1),
                 "done": Out(1),
                 "error": Out(ERROR_BITS),
+                "last": Out(1),
                 "commands": Out(1),
                 "beats": Out(1),
             }
@@ -118,6 +124,7 @@ class Fetch(Component):
             gearbox.i.payload.data.eq(dma.data.payload),
             gearbox.i.valid.eq(dma.data.valid),
             dma.data.ready.eq(gearbox.i.ready),
+            self.last.eq(dma.last),
             self.beats.eq(dma.beats),
         ]
 
@@ -199,6 +206,8 @@ class Fetch(Component):
                     m.next = "HALT"
                 with m.If(dma.error):  # last, so that it wins; the slot at hand came with earlier beats
                     m.d.sync += self.error.eq(ErrorCode.READ_PROG)
+                    m.next = "HALT"
+                with m.If(self.halt):
                     m.next = "HALT"
             with m.State("END"):
                 m.d.comb += gearbox.clear.eq(1)

@@ -51,6 +51,8 @@ class LoadAct(Component):
         Pulse at the end of a command with ``signal_full``.
     busy : out
         A command is in hand: from the cycle after its acceptance to that of its last SB write.
+    last : out
+        The next beat is the last one of its burst.
     error : out
         Pulse for every beat with an error response; its data is used like any other.
     beats : out
@@ -84,6 +86,7 @@ class LoadAct(Component):
                 "stored": Out(take()),
                 "sb_full_give": Out(1),
                 "busy": Out(1),
+                "last": Out(1),
                 "error": Out(1),
                 "beats": Out(1),
             }
@@ -110,6 +113,7 @@ class LoadAct(Component):
             self.stored.take.eq(accepted & command.wait_stored),
             self.sb_full_give.eq(ended & signal_full),
             dma.request.valid.eq(accepted),
+            self.last.eq(dma.last),
             self.error.eq(dma.error),
             self.beats.eq(dma.beats),
             *ask(

@@ -62,6 +62,8 @@ class LoadWeights(Component):
         Pulse at the end of a command with ``signal_full``.
     busy : out
         A command is in hand: from the cycle after its acceptance to that of its last write.
+    last : out
+        The next beat is the last one of its burst.
     error : out
         Pulse for every beat with an error response; its data is used like any other.
     beats : out
@@ -97,6 +99,7 @@ class LoadWeights(Component):
                 "w_free": Out(take()),
                 "w_full_give": Out(1),
                 "busy": Out(1),
+                "last": Out(1),
                 "error": Out(1),
                 "beats": Out(1),
             }
@@ -121,6 +124,7 @@ class LoadWeights(Component):
             self.w_free.take.eq(accepted & command.wait_free),
             self.w_full_give.eq(ended & signal_full),
             dma.request.valid.eq(accepted),
+            self.last.eq(dma.last),
             self.error.eq(dma.error),
             self.beats.eq(dma.beats),
             *ask(

@@ -124,6 +124,19 @@ def _count(name: str, address: int, doc: str) -> Register:
     return _whole(name, address, Access.COUNT, doc, "count")
 
 
+BUS_PORTS = {"prog": 1, "wgt": STRIPES, "act": STRIPES, "out": STRIPES}
+"""Ports by name, each with the bits that its stripes have in the register BUS, the first lowest."""
+
+
+def _ports(what: str, low: int, doc: str) -> tuple[Field, ...]:
+    """A bit for each port, from bit ``low`` on."""
+    fields = []
+    for name, count in BUS_PORTS.items():
+        fields.append(Field(f"{what}_{name}", low, count, f"ports m_axi_{name} that {doc}"))
+        low += count
+    return tuple(fields)
+
+
 REGISTERS = (
     _whole("ID", 0x00, Access.CONSTANT, f'0x{IDENTITY:08x} ("FSW1")', reset=IDENTITY),
     Register(
@@ -151,6 +164,7 @@ REGISTERS = (
             Field("done", 1, 1, "done"),
             Field("error", 2, 1, "error"),
             Field("resetting", 3, 1, "resetting"),
+            Field("broken", 4, 1, "the reset has given up: a transfer never ends"),
             Field("code", 8, ERROR_BITS, "error code"),
         ),
     ),
@@ -192,6 +206,7 @@ REGISTERS = (
         "cycles",
         WATCHDOG_CYCLES,
     ),
+    Register("BUS", 0x3C, Access.READ, _ports("broke", 0, "broke AXI's rules") + _ports("waits", 16, "owe an answer")),
     _count("CYCLES", 0x40, "cycles from start to done"),
     _count("COMMANDS", 0x44, "commands dispatched, END too"),
     _count("BUSY_LOAD_ACT", 0x48, "cycles LOAD_ACT had a command in hand"),

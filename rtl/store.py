@@ -151,6 +151,8 @@ class Store(Component):
     left_over : Out(1)
         While not ``busy``: words that were not written or beats of b that were not used, of a command whose sizes
         contradict each other. What comes next would take them for its own.
+    last_b : Out(1)
+        The next beat of b is the last one of its burst.
     error_b, error_out : Out(1)
         High in a cycle in which a read (write) is answered with an error.
     beats_b, beats_out : Out(1)
@@ -188,6 +190,7 @@ class Store(Component):
                 "stored_give": Out(1),
                 "busy": Out(1),
                 "left_over": Out(1),
+                "last_b": Out(1),
                 "error_b": Out(1),
                 "error_out": Out(1),
                 "beats_b": Out(1),
@@ -237,6 +240,7 @@ class Store(Component):
             pack.o.ready.eq(write.data.ready),
             self.beats_b.eq(read.beats),
             self.beats_out.eq(write.beats),
+            self.last_b.eq(read.last),
             self.error_b.eq(read.error),
             self.error_out.eq(write.error),
         ]

@@ -1,11 +1,24 @@
-"""Stripes: a wide AXI4 master over several narrower ports, beat by beat side by side."""
+"""Stripes: a wide AXI4 master over narrower ports, beat by beat side by side, and what each port owes.
+
+Every port of the machine is behind one of these, a single one too. It counts what was asked for and has not come, which
+is what CTRL's reset waits for, and sees what no slave may do: :attr:`StripedRead.broke`, :attr:`StripedWrite.broke`.
+"""
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from rtl.interfaces import ADDRESS_BITS, axi_read, axi_write
+
+OWED_BITS = 20
+"""Counts the beats that a port owes. While its top bit is set, half a million, no further address is offered."""
+
+RESPONSE_BITS = 16
+"""Counts the responses that a port owes: as many as there can be bursts, :data:`rtl.dma_write.PENDING_BITS`."""
+
+EXOKAY = 1
+"""The response to an exclusive access, which the machine never makes."""
 
 
 def _check(beat_bytes: int, stripes: int) -> None:
@@ -30,7 +43,7 @@ class _All:
 
 
 class StripedRead(Component):
-    """Address ``a`` of the wide master is ``base[i] + a / stripes`` on port i, which has the i-th part of every beat.
+    """Reads.
 
     Parameters
     ----------
@@ -46,6 +59,22 @@ class StripedRead(Component):
         response of them.
     base : In(32) × stripes
         Byte address of each port's stripe, steady; a multiple of the port's longest burst.
+    last : In(1)
+        The next beat ends its burst: what ``rlast`` is to be.
+    draining : In(1)
+        Each port takes by itself whatever it is offered, and throws it away; nothing is ``broke`` then.
+    owed : Out(1)
+        Beats were asked for and have not come. A function of registers.
+    waits : Out(stripes)
+        A bit a port: it owes beats, or is offered an address that it has not accepted.
+    full : Out(1)
+        So many are owed that no further address may be offered.
+    moved : Out(1)
+        An address was accepted, or a beat that was owed has come.
+    broke : Out(stripes)
+        A bit a port: in this cycle it does what AXI forbids: a beat is offered that was never asked for, or one is
+        accepted whose ``rlast`` is not ``last`` or whose response is EXOKAY. A beat that was not asked for and stands
+        among others shows as a wrong ``rlast``, or at the end as one that nobody asked for.
 
     No cycle is added: ports that answer alike are as fast as one.
     """
@@ -58,6 +87,13 @@ class StripedRead(Component):
                 "wide": In(axi_read(beat_bytes)),
                 "ports": Out(axi_read(beat_bytes // stripes)).array(stripes),
                 "base": In(ADDRESS_BITS).array(stripes),
+                "last": In(1),
+                "draining": In(1),
+                "owed": Out(1),
+                "waits": Out(stripes),
+                "full": Out(1),
+                "moved": Out(1),
+                "broke": Out(stripes),
             }
         )
 
@@ -75,20 +111,43 @@ class StripedRead(Component):
             wide.rresp.eq(_worst(port.rresp for port in ports)),
             wide.rlast.eq(ports[0].rlast),
         ]
-        for port, base, done in zip(ports, self.base, address.done, strict=True):
+        counts, moves = [], []
+        for i, (port, base, done) in enumerate(zip(ports, self.base, address.done, strict=True)):
+            owed = Signal(OWED_BITS, name=f"owed_{i}")
+            asked, taken = Signal(name=f"asked_{i}"), Signal(name=f"taken_{i}")
             m.d.comb += [
                 port.arvalid.eq(wide.arvalid & ~done),
                 port.araddr.eq(base + (wide.araddr >> shift)),
                 port.arlen.eq(wide.arlen),
-                port.rready.eq(there & wide.rready),
+                port.rready.eq(self.draining | (there & wide.rready)),
+                asked.eq(port.arvalid & port.arready),
+                taken.eq(port.rvalid & port.rready),
+                self.waits[i].eq(owed.any() | port.arvalid),
+                self.broke[i].eq(
+                    ~self.draining
+                    & (
+                        (port.rvalid & ~owed.any() & ~asked)
+                        | (taken & ((port.rlast != self.last) | (port.rresp == EXOKAY)))
+                    )
+                ),
             ]
+            m.d.sync += owed.eq(owed + Mux(asked, port.arlen + 1, 0) - (taken & (owed.any() | asked)))
+            counts.append(owed)
+            moves.append(asked | (taken & owed.any()))
+        m.d.comb += [
+            self.owed.eq(Cat(counts).any()),
+            self.full.eq(Cat(owed[-1] for owed in counts).any()),
+            self.moved.eq(Cat(moves).any()),
+        ]
         return m
 
 
 class StripedWrite(Component):
     """The same for writes: ``wide`` is In(axi_write(beat_bytes)), ``ports`` Out(axi_write(beat_bytes / stripes)).
 
-    A wide burst is acknowledged when every port's is, with the worst response of them.
+    A wide burst is acknowledged when every port's is, with the worst response of them; while ``draining`` each port's
+    response is taken by itself. ``owed``: of a burst whose last beat was accepted there was no response yet; ``waits``:
+    the same of a port, or it is offered an address or a beat. ``broke``: a response to no such burst, or EXOKAY.
     """
 
     def __init__(self, beat_bytes: int, stripes: int) -> None:
@@ -99,6 +158,11 @@ class StripedWrite(Component):
                 "wide": In(axi_write(beat_bytes)),
                 "ports": Out(axi_write(beat_bytes // stripes)).array(stripes),
                 "base": In(ADDRESS_BITS).array(stripes),
+                "draining": In(1),
+                "owed": Out(1),
+                "waits": Out(stripes),
+                "moved": Out(1),
+                "broke": Out(stripes),
             }
         )
 
@@ -116,7 +180,10 @@ class StripedWrite(Component):
             wide.bvalid.eq(there),
             wide.bresp.eq(_worst(port.bresp for port in ports)),
         ]
+        counts, moves = [], []
         for i, (port, base) in enumerate(zip(ports, self.base, strict=True)):
+            owed = Signal(RESPONSE_BITS, name=f"owed_{i}")
+            sent, taken = Signal(name=f"sent_{i}"), Signal(name=f"taken_{i}")
             m.d.comb += [
                 port.awvalid.eq(wide.awvalid & ~address.done[i]),
                 port.awaddr.eq(base + (wide.awaddr >> shift)),
@@ -125,8 +192,18 @@ class StripedWrite(Component):
                 port.wdata.eq(wide.wdata.word_select(i, bits)),
                 port.wstrb.eq(wide.wstrb.word_select(i, bits // 8)),
                 port.wlast.eq(wide.wlast),
-                port.bready.eq(there & wide.bready),
+                port.bready.eq(self.draining | (there & wide.bready)),
+                sent.eq(port.wvalid & port.wready & port.wlast),
+                taken.eq(port.bvalid & port.bready),
+                self.waits[i].eq(owed.any() | port.awvalid | port.wvalid),
+                self.broke[i].eq(
+                    ~self.draining & port.bvalid & ((~owed.any() & ~sent) | (taken & (port.bresp == EXOKAY)))
+                ),
             ]
+            m.d.sync += owed.eq(owed + sent - (taken & (owed.any() | sent)))
+            counts.append(owed)
+            moves.append((port.awvalid & port.awready) | (port.wvalid & port.wready) | (taken & owed.any()))
+        m.d.comb += [self.owed.eq(Cat(counts).any()), self.moved.eq(Cat(moves).any())]
         return m
 
 

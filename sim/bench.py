@@ -30,6 +30,7 @@ from arch_model.errors import SimulatorError
 from arch_model.files.writing import writing
 from arch_model.scratch import scratch_folder
 from sim.bench_build import TOP, Build, Memory, build, build_verilog, last_lines, python_path
+from sim.faults import BusFault
 from sim.striping import Striping
 
 __all__ = ["Bench", "Build", "Job", "JobResult", "Memory", "build", "build_verilog"]
@@ -76,6 +77,7 @@ class Job:
     ``patience_cycles``: for the register WATCHDOG, ``stall``: as the Bench's, both from this job on. ``until_over``:
     after an error that leaves the Program running (an error response to a unit) the job goes on until that is over.
     ``may_hang``: a Program that has not ended by then is a result, busy in its STATUS, instead of a SimulatorError.
+    ``fault``: what the DRAM does wrong on one port, from before the start until the next job.
     """
 
     program_address: int
@@ -93,6 +95,7 @@ class Job:
     stall: int | None = None
     until_over: bool = False
     may_hang: bool = False
+    fault: BusFault | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +104,9 @@ class JobResult:
 
     ``cycles``: the register CYCLES. ``status``: the register STATUS. ``counters``: every counter by its register's
     name. ``memory``: the bytes of ``Job.dump``. ``simulated_cycles``: from the host's write of CTRL to the interrupt.
-    ``seconds``: what those took. ``error_command``: the register ERROR_COMMAND, 0 where there is none.
+    ``seconds``: what those took. ``error_command``, ``bus``: registers ERROR_COMMAND and BUS, 0 where there is none.
+    ``later``: STATUS once more, after the counters were read. ``bursts``: how many the port of ``Job.fault`` has begun;
+    ``struck``: the fault has happened.
     """
 
     cycles: int
@@ -111,6 +116,10 @@ class JobResult:
     simulated_cycles: int
     seconds: float
     error_command: int = 0
+    bus: int = 0
+    later: int = 0
+    bursts: int = 0
+    struck: bool = False
 
     @property
     def error_code(self) -> int:
@@ -207,6 +216,7 @@ class Bench:
             "reset_after": job.reset_after,
             "patience_cycles": job.patience_cycles,
             "stall": job.stall,
+            "fault": (job.fault.fault, job.fault.port, job.fault.burst) if job.fault else (0, 0, 0),
             "goes_on_after": _unit_errors() if job.until_over else [],
         }
         answer = self._ask(order, lambda answer: self._judge(answer, job))
@@ -229,11 +239,27 @@ class Bench:
             simulated_cycles=answer["simulated_cycles"],
             seconds=answer["seconds"],
             error_command=answer["error_command"],
+            bus=answer["bus"],
+            later=answer["later"],
+            bursts=answer["bursts"] & (1 << 31) - 1,
+            struck=bool(answer["bursts"] >> 31),
         )
 
     def reset(self) -> int:
-        """Reset the machine through CTRL; return the cycles until STATUS says so. SimulatorError if it never does."""
-        return int(self._ask({"reset": True}, self._heard)["reset_cycles"])
+        """Reset the machine through CTRL; return the cycles until STATUS says so. SimulatorError if it gives up."""
+        cycles, broken = self.drain()
+        if broken:
+            raise SimulatorError(f"CTRL's reset has given up after {cycles} cycles: a transfer never ends")
+        return cycles
+
+    def drain(self) -> tuple[int, bool]:
+        """The same; return the cycles, and whether the reset has given up. SimulatorError if it does neither."""
+        answer = self._ask({"reset": True}, self._heard)
+        return int(answer["reset_cycles"]), bool(answer["broken"])
+
+    def power(self) -> None:
+        """Reset machine and DRAM through ``aresetn``; what is in the DRAM stays."""
+        self._ask({"power": True}, self._heard)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -355,7 +381,7 @@ class Bench:
                 f"the Program at 0x{job.program_address:x} has not ended after {job.watchdog_cycles} cycles"
                 f"{predicted}: STATUS 0x{answer['status']:x}, {counters}; {still}"
             )
-        if not answer["irq_cleared"]:
+        if not answer["irq_cleared"] and job.fault is None:
             raise SimulatorError("irq stays high after a write of 1 to IRQ_STATUS")
 
     @staticmethod
@@ -430,4 +456,4 @@ def _unit_errors() -> list[int]:
     """Error codes after which the Program goes on."""
     from rtl.errors import ErrorCode
 
-    return [int(code) for code in ErrorCode if code.of_unit]
+    return [int(code) for code in ErrorCode if code.goes_on]

@@ -32,8 +32,8 @@ CYCLE_NS = 10
 ACCESS_CYCLES = 10_000
 """A register access that takes longer than this never ends."""
 
-RESET_CYCLES = 100_000
-"""A reset that takes longer waits for a transfer that never ends."""
+RESET_CYCLES = 1 << 22
+"""A reset that takes longer never ends: the machine's own bound, WATCHDOG cycles without a move, is far below."""
 
 SIGN_CYCLES = 2_000
 """While a Program runs, a sign of life goes out every so often."""
@@ -42,7 +42,7 @@ STANDSTILL_CYCLES = 256
 """Between the two looks at the counters of a machine that hangs."""
 
 COUNTERS_FROM = 0x40
-BUSY, RESET = 0b1, 0b10
+BUSY, RESET, RESETTING, BROKEN = 0b1, 0b10, 0b1000, 0b10000
 
 
 class Deaf(Exception):
@@ -91,15 +91,26 @@ class Host:
                 return
         raise Deaf(f"the DRAM has not loaded or dumped its file in {ACCESS_CYCLES} cycles")
 
-    async def reset(self) -> int:
-        """Have the machine reset itself; return the cycles that took, Deaf if it does not end."""
-        start = get_sim_time("ns")
+    async def reset(self) -> tuple[int, bool]:
+        """Have the machine reset itself; return the cycles that took and whether it has given up, Deaf if it does not
+        end.
+        """
+        start, pause = get_sim_time("ns"), 50
         await self.write("CTRL", RESET)
-        while await self.read("STATUS") & BUSY:
+        while (status := await self.read("STATUS")) & RESETTING:
             if get_sim_time("ns") - start > RESET_CYCLES * CYCLE_NS:
-                raise Deaf(f"CTRL's reset has not ended after {RESET_CYCLES} cycles: a transfer never ends")
-            await ClockCycles(self.dut.host_clk, 50)
-        return round((get_sim_time("ns") - start) / CYCLE_NS)
+                raise Deaf(f"CTRL's reset has not ended after {RESET_CYCLES} cycles")
+            _answer(self.results, {"alive": True})
+            await ClockCycles(self.dut.host_clk, pause)
+            pause = min(pause + pause // 4, SIGN_CYCLES)
+        return round((get_sim_time("ns") - start) / CYCLE_NS), bool(status & BROKEN)
+
+    async def power(self) -> None:
+        """Assert ``aresetn``, which is the DRAM's, too, for a few cycles."""
+        self.dut.aresetn.value = 0
+        await ClockCycles(self.dut.host_clk, 10)
+        self.dut.aresetn.value = 1
+        await ClockCycles(self.dut.host_clk, 10)
 
     async def interrupted(self, cycles: int) -> bool:
         """Wait for the interrupt, ``cycles`` at most; whether it is there."""
@@ -127,8 +138,14 @@ class Host:
 async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
     """Do one job on the machine as the job before left it; return the answer to send."""
     if job.get("reset"):
-        return {"reset_cycles": await host.reset()}
+        cycles, broken = await host.reset()
+        return {"reset_cycles": cycles, "broken": broken}
+    if job.get("power"):
+        await host.power()
+        return {}
     dut = host.dut
+    for name, value in zip(("fault", "fault_port", "fault_burst"), job["fault"], strict=True):
+        getattr(dut, name).value = value
     dut.error_base.value = job["error_base"]
     dut.error_limit.value = job["error_limit"]
     if job["stall"] is not None:
@@ -153,7 +170,8 @@ async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
         patience -= job["silent_after"]
     if job["reset_after"] is not None:
         await host.interrupted(job["reset_after"])
-        await host.reset()
+        if (await host.reset())[1]:
+            raise Deaf("CTRL's reset has given up: a transfer never ends")
     else:
         goes_on = job["goes_on_after"]
         hang = not await (host.over(patience, goes_on) if goes_on else host.interrupted(patience))
@@ -165,7 +183,9 @@ async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
     await RisingEdge(dut.host_clk)
     answer["status"] = status = await host.read("STATUS")
     answer["error_command"] = await host.read("ERROR_COMMAND") if "ERROR_COMMAND" in host.registers else 0
+    answer["bus"] = await host.read("BUS") if "BUS" in host.registers else 0
     answer["counters"] = await host.counters()
+    answer["later"] = await host.read("STATUS")
     if hang:
         await ClockCycles(dut.host_clk, STANDSTILL_CYCLES)
         answer["counters_later"] = await host.counters()
@@ -179,6 +199,7 @@ async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
     await ClockCycles(dut.host_clk, 2)
     # A machine that is still busy may raise it anew at any moment.
     answer["irq_cleared"] = not int(dut.host_irq.value) or bool(status & BUSY)
+    answer["bursts"] = int(dut.fault_bursts.value)
     answer["violation"] = int(dut.violation.value)
     return answer
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from arch_model.errors import SimulatorError
 from sim.bench import VIOLATIONS, Bench, Build, load_record
+from sim.faults import BusFault
 
 PAGE = 4096
 
@@ -100,6 +101,15 @@ class RtlDevice(Bench):
     def answer_errors(self, first: int, last: int) -> None:
         """From now on the DRAM answers SLVERR to bytes ``first`` to ``last`` - 1; none if they are equal."""
         self._order("errors", first=first, last=last)
+
+    def break_rules(self, fault: BusFault | None) -> None:
+        """From now on the DRAM breaks the rules of AXI once, in this way; None: not any more."""
+        number, port, burst = (fault.fault, fault.port, fault.burst) if fault else (0, 0, 0)
+        self._order("fault", fault=number, port=port, burst=burst)
+
+    def power(self) -> None:
+        """Reset machine and DRAM through ``aresetn``; what is in the DRAM stays."""
+        self._order("power")
 
     def write_dram(self, address: int, data: npt.NDArray[np.uint8]) -> None:
         """Write whole beats of a port."""

@@ -1,7 +1,7 @@
 """The cocotb test at the other end of a :class:`sim.rtl_device.RtlDevice`: one small order a line.
 
 ``read`` and ``write`` a register, ``wait`` for time or the interrupt, ``load`` and ``dump`` DRAM, have it answer
-``errors``.
+``errors``, or break the rules of AXI (``fault``), ``power`` off and on.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ async def do(host: Host, order: Mapping[str, Any]) -> dict[str, object]:
     elif kind == "errors":
         dut.error_base.value, dut.error_limit.value = order["first"], order["last"]
         await RisingEdge(dut.host_clk)
+    elif kind == "fault":
+        dut.fault.value, dut.fault_port.value, dut.fault_burst.value = order["fault"], order["port"], order["burst"]
+        await RisingEdge(dut.host_clk)
+    elif kind == "power":
+        await host.power()
     answer["violation"] = int(dut.violation.value)
     return answer
 

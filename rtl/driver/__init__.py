@@ -6,13 +6,14 @@ to, a *package*, is made elsewhere (``rtl.driver_package``).
 
 from .device import Buffer, Device
 from .driver import Counts, Driver, Result
-from .errors import ConfigurationError, DriverError, MachineError, MachineTimeout, PackageError
+from .errors import BusBroken, ConfigurationError, DriverError, MachineError, MachineTimeout, PackageError
 from .package import EMPTY, Package
 from .pynq_device import PynqDevice
 
 __all__ = [
     "EMPTY",
     "Buffer",
+    "BusBroken",
     "ConfigurationError",
     "Counts",
     "Device",

@@ -144,7 +144,10 @@ class Driver:
         return Result(logits.reshape(-1), packed.logits_zero, counts)
 
     def reset(self) -> None:
-        """Reset the machine, after an error or a timeout; the PB then counts as empty, memory keeps the SuperNet."""
+        """Reset the machine, after an error or a timeout; the PB then counts as empty, memory keeps the SuperNet.
+
+        Raises :class:`BusBroken` if memory owes an answer.
+        """
         self._subgraph = EMPTY
         self.machine.reset()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .registers import ERRORS
 
 
@@ -21,20 +23,37 @@ class MachineTimeout(DriverError):
     """The machine has not finished in the cycles that it was given; only :meth:`Driver.reset` helps."""
 
 
+class BusBroken(DriverError):
+    """The machine's reset has given up: ``ports`` owe an answer. It starts nothing until ``aresetn`` was asserted.
+
+    >>> str(BusBroken(["m_axi_act"]))
+    "the machine's reset has given up: no answer on m_axi_act; assert aresetn, or load the bitstream anew"
+    """
+
+    def __init__(self, ports: Sequence[str]) -> None:
+        self.ports = tuple(ports)
+        super().__init__(
+            f"the machine's reset has given up: no answer on {', '.join(ports)}; assert aresetn, or load the bitstream "
+            "anew"
+        )
+
+
 class MachineError(DriverError):
     """The machine latched an error.
 
     ``code``: as in STATUS. ``name``: the code's, "UNKNOWN" if this driver does not know it. ``command``: what
-    ERROR_COMMAND tells. ``stuck``: the Program has not run to its end, and only :meth:`Driver.reset` helps.
+    ERROR_COMMAND tells. ``stuck``: the Program has not run to its end, and only :meth:`Driver.reset` helps. ``ports``:
+    which broke AXI's rules, or owe an answer to a machine that stands still.
 
     >>> str(MachineError(1, 12, True, "SubNet demo"))
     'SubNet demo: error 1 (OPCODE), unknown opcode, at command 12; reset the machine'
     """
 
-    def __init__(self, code: int, command: int, stuck: bool, what: str) -> None:
-        self.code, self.command, self.stuck = code, command, stuck
+    def __init__(self, code: int, command: int, stuck: bool, what: str, ports: Sequence[str] = ()) -> None:
+        self.code, self.command, self.stuck, self.ports = code, command, stuck, tuple(ports)
         self.name, meaning = ERRORS.get(code, ("UNKNOWN", "a code that this driver does not know"))
         super().__init__(
             f"{what}: error {code} ({self.name}), {meaning}, at command {command}"
+            + (f", on {', '.join(ports)}" if ports else "")
             + ("; reset the machine" if stuck else "")
         )

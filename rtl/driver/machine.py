@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .device import Device
-from .errors import ConfigurationError, DriverError, MachineError, MachineTimeout
+from .errors import BusBroken, ConfigurationError, DriverError, MachineError, MachineTimeout
 from .package import MachineShape
-from .registers import ADDRESS, COUNTERS, FIELDS, IDENTITY, UNIT_ERRORS
+from .registers import ADDRESS, COUNTERS, ERRORS, FIELDS, IDENTITY, UNIT_ERRORS
 
 RESET_LOOKS, RESET_CYCLES = 1000, 1000
 """A reset that is not over when STATUS has been read so often, at most so many cycles apart, is none."""
@@ -49,17 +49,21 @@ class Machine:
     def reset(self) -> None:
         """Reset everything but the registers that software writes. Transfers under way end first.
 
-        Raises :class:`DriverError` if they do not: memory no longer answers.
+        Raises :class:`BusBroken` if they do not: memory owes an answer, and only ``aresetn`` of machine and
+        interconnect helps, or a reset once it has answered after all.
         """
         self.write("IRQ_ENABLE", 0)
         self.command("reset")
         for _ in range(RESET_LOOKS):
-            if not self.fields("STATUS")["resetting"]:
+            status = self.fields("STATUS")
+            if not status["resetting"]:
                 break
             self.device.wait(RESET_CYCLES)
         else:
-            raise DriverError("the machine's reset does not end: its memory does not answer; load the bitstream anew")
-        self._stuck = False
+            raise DriverError("the machine's reset does not end; load the bitstream anew")
+        self._stuck = bool(status["broken"])
+        if status["broken"]:
+            raise BusBroken(self.ports("waits"))
 
     def run(self, address: int, beats: int, limit: int, what: str) -> dict[str, int]:
         """Run the Program of ``beats`` beats at physical address ``address``; returns all counters by name.
@@ -75,9 +79,25 @@ class Machine:
         self.write("IRQ_ENABLE", 1)
         self.command("start")
         status = self._wait(limit, what)
+        counted = self.counters()
+        if not status["error"]:
+            status = self.fields("STATUS")  # a beat or a response that nobody asked for may come last of all
+            self._stuck = bool(status["error"])
         if status["error"]:
-            raise MachineError(status["code"], self.read("ERROR_COMMAND"), self._stuck, what)
-        return self.counters()
+            ports = self.ports("waits" if ERRORS.get(status["code"], ("",))[0] == "STUCK" else "broke")
+            raise MachineError(status["code"], self.read("ERROR_COMMAND"), self._stuck, what, ports)
+        return counted
+
+    def ports(self, what: str) -> tuple[str, ...]:
+        """Ports that, by the register BUS, broke AXI's rules (``broke``) or owe an answer (``waits``)."""
+        bits, counts = self.fields("BUS"), self.fields("PORTS")
+        several = {"prog": 1, "wgt": counts["weight_stripes"], "act": counts["stripes"], "out": counts["stripes"]}
+        return tuple(
+            f"m_axi_{name}" if count == 1 else f"m_axi_{name}{i}"
+            for name, count in several.items()
+            for i in range(count)
+            if bits[f"{what}_{name}"] >> i & 1
+        )
 
     def counters(self) -> dict[str, int]:
         """Every counter by its register's name, of the last Program."""

@@ -19,6 +19,7 @@ ADDRESS = {
     "PORTS": 0x30,
     "ERROR_COMMAND": 0x34,
     "WATCHDOG": 0x38,
+    "BUS": 0x3C,
     "CYCLES": 0x40,
     "COMMANDS": 0x44,
     "BUSY_LOAD_ACT": 0x48,
@@ -45,8 +46,18 @@ ADDRESS = {
 FIELDS = {
     "SHAPE": {"kp": (0, 8), "cp": (8, 8), "beat_bytes": (16, 16)},
     "CTRL": {"start": (0, 1), "reset": (1, 1)},
-    "STATUS": {"busy": (0, 1), "done": (1, 1), "error": (2, 1), "resetting": (3, 1), "code": (8, 8)},
+    "STATUS": {"busy": (0, 1), "done": (1, 1), "error": (2, 1), "resetting": (3, 1), "broken": (4, 1), "code": (8, 8)},
     "PORTS": {"stripes": (0, 8), "pixels": (8, 8), "weight_stripes": (16, 8)},
+    "BUS": {
+        "broke_prog": (0, 1),
+        "broke_wgt": (1, 4),
+        "broke_act": (5, 4),
+        "broke_out": (9, 4),
+        "waits_prog": (16, 1),
+        "waits_wgt": (17, 4),
+        "waits_act": (21, 4),
+        "waits_out": (25, 4),
+    },
 }
 """Lowest bit and width of each field, of registers that have several."""
 
@@ -82,6 +93,11 @@ ERRORS = {
     9: ("RANGE", "a field beyond what the machine has"),
     10: ("STUCK", "nothing has moved for WATCHDOG cycles"),
     11: ("LEFT_OVER", "the Program has ended and left tokens, or words of a STORE, that the next would find"),
+    12: ("PROTOCOL_PROG", "m_axi_prog: a beat nobody asked for, RLAST early or missing, or EXOKAY"),
+    13: ("PROTOCOL_WGT", "m_axi_wgt: a beat nobody asked for, RLAST early or missing, or EXOKAY"),
+    14: ("PROTOCOL_ACT", "m_axi_act: a beat nobody asked for, RLAST early or missing, or EXOKAY"),
+    15: ("PROTOCOL_B", "m_axi_out, reading operand b: a beat nobody asked for, RLAST early or missing, or EXOKAY"),
+    16: ("PROTOCOL_OUT", "m_axi_out, writing: a response to no burst, or EXOKAY"),
 }
 """Name and meaning of the error codes of STATUS."""
 

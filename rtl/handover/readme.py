@@ -144,7 +144,9 @@ def _clock(a: Accelerator) -> str:
         "is active low and synchronous to `aclk`: hold it low for one rising edge or more, and give it a synchroniser "
         "outside if its source has another clock. Reset clears registers, tokens and queues, not the buffers. On an "
         "FPGA every flip-flop has its reset value after power-on, too. CTRL's reset does the same for all but the "
-        "registers, once the transfers under way have ended."
+        "registers, once the transfers under way have ended. If one that is owed has not moved for WATCHDOG cycles it "
+        "gives up, STATUS says so, BUS tells the port, and only `aresetn` of machine and interconnect helps. A port "
+        "that breaks AXI's rules is an error, and a start is refused until CTRL's reset."
     )
 
 

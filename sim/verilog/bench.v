@@ -26,6 +26,9 @@ module bench #(
     reg [7:0] stall /* verilator public_flat_rw */ = 0;
     reg [31:0] seed /* verilator public_flat_rw */ = 0;
     reg silent /* verilator public_flat_rw */ = 0;
+    reg [4:0] fault /* verilator public_flat_rw */ = 0;
+    reg [7:0] fault_port /* verilator public_flat_rw */ = 0;
+    reg [31:0] fault_burst /* verilator public_flat_rw */ = 0;
     reg [31:0] error_base /* verilator public_flat_rw */ = 0;
     reg [31:0] error_limit /* verilator public_flat_rw */ = 0;
     reg load /* verilator public_flat_rw */ = 0;
@@ -47,6 +50,7 @@ module bench #(
     // What Python reads.
     wire host_clk /* verilator public_flat_rd */ = ~aclk;
     reg host_irq /* verilator public_flat_rd */;
+    reg [31:0] fault_bursts /* verilator public_flat_rd */;
     reg [6:0] violation /* verilator public_flat_rd */;
     reg load_done /* verilator public_flat_rd */;
     reg dump_done /* verilator public_flat_rd */;
@@ -61,6 +65,7 @@ module bench #(
 
     wire irq;
     wire [6:0] dram_violation;
+    wire [31:0] dram_fault_bursts;
     wire dram_load_done, dram_dump_done;
     wire awready, wready, bvalid, arready, rvalid;
     wire [1:0] bresp, rresp;
@@ -69,6 +74,7 @@ module bench #(
     always @(posedge aclk) begin
         host_irq <= irq;
         violation <= dram_violation;
+        fault_bursts <= dram_fault_bursts;
         load_done <= dram_load_done;
         dump_done <= dram_dump_done;
         host_s_axi_ctrl_awready <= awready;
@@ -164,6 +170,10 @@ module bench #(
         .stall(stall),
         .seed(seed),
         .silent(silent),
+        .fault(fault),
+        .fault_port(fault_port),
+        .fault_burst(fault_burst),
+        .fault_bursts(dram_fault_bursts),
         .error_base(error_base),
         .error_limit(error_limit),
         .load(load),

@@ -17,6 +17,15 @@
 // Beats at byte addresses [error_base, error_limit) answer SLVERR and are not written, beats beyond the memory DECERR.
 // Strobes are all set or, in beats that are not to be written, all 0.
 //
+// fault: what one port does wrong, or every port slowly; 0: nothing. Read ports are 0 and up, write ports READ_PORTS and
+// up. It happens once, at the first burst fit for it from number fault_burst (of fault_port, since fault left 0) on.
+//   read    1 RLAST with the last beat but one, too   2 no RLAST                        3 a beat after the last, without
+//           4 the same, with RLAST                    5 a beat too many, RLAST with it  6 a beat too few, RLAST in time
+//           7 a beat too few, without RLAST           8 EXOKAY                          9 a beat before the burst's own
+//   write  16 B twice    17 no B    18 EXOKAY    19 B before the burst's data    20 B before the burst's address
+//   legal  30 a ready only after its valid, on every port    31 nothing: fault_bursts counts
+// fault_bursts: how many bursts fault_port has begun since fault left 0; the top bit: the fault has happened.
+//
 // violation, sticky until reset, is what the master did wrong (a line on the log says where):
 //   0 burst across a 4 KiB boundary   1 address not a multiple of the beat   2 address beyond the memory
 //   3 wlast on the wrong beat         4 burst type, size or strobes unlike the above
@@ -49,6 +58,10 @@ module dram #(
     input wire [7:0] stall,
     input wire [31:0] seed,
     input wire silent,
+    input wire [4:0] fault,
+    input wire [7:0] fault_port,
+    input wire [31:0] fault_burst,
+    output wire [31:0] fault_bursts,
     input wire [31:0] error_base,
     input wire [31:0] error_limit,
     input wire load,
@@ -92,7 +105,10 @@ module dram #(
     localparam QBITS = $clog2(QUEUE);
     localparam BBITS = $clog2(RESPONSES);
     localparam [31:0] BYTES = DEPTH * BEAT_BYTES;
-    localparam [1:0] OKAY = 2'd0, SLVERR = 2'd2, DECERR = 2'd3, INCR = 2'd1;
+    localparam [1:0] OKAY = 2'd0, EXOKAY = 2'd1, SLVERR = 2'd2, DECERR = 2'd3, INCR = 2'd1;
+    localparam [4:0] NONE = 0, EARLY = 1, MISSING = 2, SURPLUS = 3, SURPLUS_LAST = 4, LONG = 5, SHORT = 6;
+    localparam [4:0] SHORT_MISSING = 7, READ_EXOKAY = 8, UNASKED = 9, SHY = 30;
+    localparam [4:0] TWICE = 16, NO_B = 17, WRITE_EXOKAY = 18, HASTY = 19, B_UNASKED = 20;
 
     reg [BITS-1:0] mem [0:DEPTH-1];
     reg [31:0] now;  // edges since reset
@@ -135,6 +151,10 @@ module dram #(
 
     always @(posedge clk) now <= resetn ? now + 1 : 0;
 
+    wire shy = fault == SHY;
+    wire [31:0] begun_on [0:READ_PORTS+WRITE_PORTS-1];
+    assign fault_bursts = fault == NONE ? 0 : begun_on[fault_port];
+
     // ---- read ports -------------------------------------------------------------------------------------------
     // Blocking assignments below are to variables that only their own block reads.
     wire [5:0] read_violation [0:READ_PORTS-1];
@@ -162,6 +182,10 @@ module dram #(
             reg valid, last;
             reg [1:0] resp;
             reg [BITS-1:0] data;
+            wire faulty = fault != NONE && fault_port == p;
+            reg [31:0] begun;  // bursts since the fault was set
+            reg struck, hit, more, stray;  // it has happened, in this burst; a beat after the last; one of no burst
+            assign begun_on[p] = {struck, begun[30:0]};
 
             assign arready[p] = ready;
             assign rvalid[p] = valid;
@@ -178,6 +202,11 @@ module dram #(
                     active = 0;
                     free = 0;
                     offered = 0;
+                    begun = 0;
+                    struck = 0;
+                    hit = 0;
+                    more = 0;
+                    stray = 0;
                     lottery = scatter(seed * 16 + p);
                     ar_waits <= 0;
                     bad <= 0;
@@ -194,16 +223,26 @@ module dram #(
                         no_ar = lottery[7:0] < stall;
                         no_r = lottery[23:16] < stall;
                     end
+                    if (!faulty) begin
+                        begun = 0;
+                        struck = 0;
+                    end
                     if (offered && rready[p]) begin
                         offered = 0;
                         free = now + CYCLES_PER_BEAT - 1;
-                        if (left == 0) begin
-                            active = 0;
-                            head = head + 1;
-                            count = count - 1;
+                        if (stray) stray = 0;
+                        else if (left == 0 && hit && !more && fault >= SURPLUS && fault <= LONG) more = 1;
+                        else begin
+                            if (left == 0) begin
+                                active = 0;
+                                hit = 0;
+                                more = 0;
+                                head = head + 1;
+                                count = count - 1;
+                            end
+                            left = left - 1;
+                            address = address + BEAT_BYTES;
                         end
-                        left = left - 1;
-                        address = address + BEAT_BYTES;
                     end
                     if (arvalid[p] && ready) begin
                         q_address[tail] = ar_address;
@@ -224,19 +263,48 @@ module dram #(
                     ar_waits <= arvalid[p] && !ready;
                     ar_waits_address <= ar_address;
                     ar_waits_len <= ar_len;
-                    ready <= count != QUEUE && !no_ar && !silent;
+                    ready <= count != QUEUE && !no_ar && !silent && (!shy || (arvalid[p] && !ready));
 
+                    if (faulty && fault == UNASKED && !struck && begun >= fault_burst && !active && !offered
+                        && !no_r) begin
+                        struck = 1;
+                        stray = 1;
+                        offered = 1;
+                        data <= {BITS{1'b1}};
+                        resp <= OKAY;
+                        last <= 1;
+                    end
                     if (!active && count != 0) begin
                         active = 1;
                         address = q_address[head];
                         left = q_len[head];
                         due = q_due[head];
+                        if (faulty) begin
+                            begun = begun + 1;
+                            if (!struck && begun > fault_burst && (left != 0 || fault != EARLY) && fault < UNASKED) begin
+                                struck = 1;
+                                hit = 1;
+                                if ((fault == SHORT || fault == SHORT_MISSING) && left == 0) begin  // none at all
+                                    active = 0;
+                                    hit = 0;
+                                    head = head + 1;
+                                    count = count - 1;
+                                end else if (fault == SHORT || fault == SHORT_MISSING) left = left - 1;
+                            end
+                        end
                     end
                     if (active && !offered && now >= due && now >= free && !no_r && !silent) begin
                         offered = 1;
                         data <= address < BYTES ? mem[address>>SIZE] : 0;
                         resp <= response(address);
                         last <= left == 0;
+                        if (hit) begin
+                            if (fault == EARLY) last <= left <= 1;
+                            if (fault == MISSING || fault == SHORT_MISSING) last <= 0;
+                            if (fault == LONG) last <= more;
+                            if (fault == SURPLUS && more) last <= 0;
+                            if (fault == READ_EXOKAY) resp <= EXOKAY;
+                        end
                     end
                     valid <= offered;
                 end
@@ -277,6 +345,11 @@ module dram #(
             reg [BBITS-1:0] b_head, b_tail;
             reg [BBITS:0] b_count;  // bursts whose response has not been taken
             reg offered;
+            wire faulty = fault != NONE && fault_port == READ_PORTS + w;
+            reg [31:0] begun;  // as of a read port
+            reg struck, hit;
+            integer copy;
+            assign begun_on[READ_PORTS+w] = {struck, begun[30:0]};
             reg [31:0] lottery;
             reg no_aw, no_w, no_b;
             reg aw_waits, w_waits, w_waits_last;
@@ -299,6 +372,9 @@ module dram #(
                     b_tail = 0;
                     b_count = 0;
                     offered = 0;
+                    begun = 0;
+                    struck = 0;
+                    hit = 0;
                     lottery = scatter((seed * 16 + READ_PORTS) ^ (w << 28));
                     aw_waits <= 0;
                     w_waits <= 0;
@@ -319,6 +395,11 @@ module dram #(
                         no_b = lottery[27:20] < stall;
                     end
                     commit[w] <= 0;
+                    if (!faulty) begin
+                        begun = 0;
+                        struck = 0;
+                        hit = 0;
+                    end
                     if (wvalid[w] && wready_here) begin
                         free = now + CYCLES_PER_BEAT - 1;
                         if (response(address) > worst) worst = response(address);
@@ -335,10 +416,14 @@ module dram #(
                             $display("dram: write port %0d, cycle %0d: wstrb is %b, every strobe or none should be set", w, now, wstrb_here);
                         end
                         if (left == 0) begin
-                            b_due[b_tail] = now + LATENCY - 1;
-                            b_resp[b_tail] = worst;
-                            b_tail = b_tail + 1;
-                            b_count = b_count + 1;
+                            for (copy = 0; copy < (!hit ? 1 : fault == TWICE ? 2 : fault == NO_B || fault == HASTY ? 0 : 1);
+                                 copy = copy + 1) begin
+                                b_due[b_tail] = now + LATENCY - 1;
+                                b_resp[b_tail] = hit && fault == WRITE_EXOKAY ? EXOKAY : worst;
+                                b_tail = b_tail + 1;
+                                b_count = b_count + 1;
+                            end
+                            hit = 0;
                             worst = OKAY;
                             active = 0;
                             head = head + 1;
@@ -375,12 +460,32 @@ module dram #(
                     w_waits_strb <= wstrb_here;
                     w_waits_last <= wlast[w];
 
+                    if (faulty && fault == B_UNASKED && !struck && begun >= fault_burst && !active) begin
+                        struck = 1;
+                        b_due[b_tail] = now;
+                        b_resp[b_tail] = OKAY;
+                        b_tail = b_tail + 1;
+                        b_count = b_count + 1;
+                    end
                     if (!active && count != 0) begin
                         active = 1;
                         address = q_address[head];
                         left = q_len[head];
+                        if (faulty) begin
+                            begun = begun + 1;
+                            if (!struck && begun > fault_burst && fault >= TWICE && fault < B_UNASKED) begin
+                                struck = 1;
+                                hit = 1;
+                                if (fault == HASTY) begin
+                                    b_due[b_tail] = now;
+                                    b_resp[b_tail] = OKAY;
+                                    b_tail = b_tail + 1;
+                                    b_count = b_count + 1;
+                                end
+                            end
+                        end
                     end
-                    wready_here <= active && now >= free && !no_w && !silent;
+                    wready_here <= active && now >= free && !no_w && !silent && (!shy || (wvalid[w] && !wready_here));
 
                     if (offered && bready[w]) begin
                         offered = 0;
@@ -392,7 +497,8 @@ module dram #(
                         bresp_here <= b_resp[b_head];
                     end
                     bvalid_here <= offered;
-                    awready_here <= count != QUEUE && {1'b0, count} + b_count < RESPONSES && !no_aw && !silent;
+                    awready_here <= count != QUEUE && {1'b0, count} + b_count < RESPONSES && !no_aw && !silent
+                                    && (!shy || (awvalid[w] && !awready_here));
                 end
         end
     endgenerate

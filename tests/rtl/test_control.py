@@ -356,7 +356,7 @@ def test_the_command_of_an_error(code):
         ctx.set(dut.order, 78)
         await ctx.tick()
         ctx.set(dut.error, 0)
-        assert await bus.read(ctx, 0x34) == (77 if code in (4, 5, 6, 7) else 5)
+        assert await bus.read(ctx, 0x34) == (77 if code in (4, 5, 6, 7, 13, 14, 15, 16) else 5)
         assert await bus.read(ctx, 0x0C) == code << 8 | 0b101
         await bus.write(ctx, 0x08, 2)
         ctx.set(dut.drained, 1)
@@ -374,12 +374,12 @@ def test_reset_waits_until_drained():
 
     async def bench(ctx):
         await bus.write(ctx, 0x18, 0x1000)
-        await bus.write(ctx, 0x38, 30)
+        await bus.write(ctx, 0x38, 90)
         await bus.write(ctx, 0x08, 1)
         ctx.set(dut.progress, 1)
         await bus.write(ctx, 0x08, 3)  # reset wins over start
         ctx.set(dut.progress, 0)
-        assert ctx.get(dut.resetting)
+        assert ctx.get(dut.draining)
         ctx.set(dut.done, 1)
         ctx.set(dut.error, 5)
         await ctx.tick()
@@ -399,6 +399,116 @@ def test_reset_waits_until_drained():
 
     simulate(dut, bench, trace)
     assert len(trace["clear"]) == 2 and len(trace["start"]) == 2
+
+
+async def resets(ctx, bus):
+    """CTRL's reset of a machine that has nothing under way."""
+    await bus.write(ctx, ADDRESS["CTRL"], 2)
+    await ctx.tick().repeat(3)
+
+
+@pytest.mark.parametrize("code", [code for code in ErrorCode if code.of_port])
+@pytest.mark.parametrize("before", [0, ErrorCode.READ_ACT, ErrorCode.OPCODE])
+def test_a_port_that_breaks_a_rule_ends_the_program(code, before):
+    """Its code replaces that of any other error, `done` is ignored, and BUS keeps the port, all until reset."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+    trace = Trace(halt=dut.halt)
+
+    async def pulse(ctx, **values):
+        for name, value in values.items():
+            ctx.set(getattr(dut, name), value)
+        await ctx.tick()
+        for name in values:
+            ctx.set(getattr(dut, name), 0)
+
+    async def bench(ctx):
+        ctx.set(dut.drained, 1)
+        await bus.write(ctx, ADDRESS["CTRL"], 1)
+        await pulse(ctx, error=before)
+        await pulse(ctx, error=code, broke=0b10, done=1)
+        await pulse(ctx, error=ErrorCode.PROTOCOL_PROG, broke=0b1)  # a second one
+        await pulse(ctx, done=1)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == code << 8 | 0b101
+        assert await bus.read(ctx, ADDRESS["BUS"]) == 0b11
+        await resets(ctx, bus)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 0 == await bus.read(ctx, ADDRESS["BUS"])
+        assert not ctx.get(dut.halt)
+        await bus.write(ctx, ADDRESS["CTRL"], 1)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 1
+
+    simulate(dut, bench, trace)
+    assert trace["halt"]
+
+
+def test_a_port_that_breaks_a_rule_between_two_programs_has_the_next_start_refused():
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+    trace = Trace(start=dut.start, irq=dut.irq)
+
+    async def bench(ctx):
+        ctx.set(dut.drained, 1)
+        await bus.write(ctx, ADDRESS["IRQ_ENABLE"], 1)
+        ctx.set(dut.error, ErrorCode.PROTOCOL_WGT)
+        ctx.set(dut.broke, 0b100)
+        await ctx.tick()
+        ctx.set(dut.error, 0)
+        ctx.set(dut.broke, 0)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 13 << 8 | 0b100, "seen while the machine is idle"
+        await bus.write(ctx, ADDRESS["IRQ_STATUS"], 1)
+        assert not ctx.get(dut.irq)
+        await bus.write(ctx, ADDRESS["CTRL"], 1)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 13 << 8 | 0b101 and ctx.get(dut.irq)
+        assert await bus.read(ctx, ADDRESS["COMMANDS"]) == 0
+        await resets(ctx, bus)
+        await bus.write(ctx, ADDRESS["CTRL"], 1)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 1
+
+    simulate(dut, bench, trace)
+    assert len(trace["start"]) == 1
+
+
+@pytest.mark.parametrize("patience", [40, 300])
+def test_a_reset_gives_up_when_nothing_has_moved_for_watchdog_cycles(patience):
+    """Broken then, busy and still draining; a start is ignored; another reset tries again."""
+    dut = control()
+    bus = Bus(dut.s_axi_ctrl)
+    trace = Trace(moved=dut.moved, start=dut.start, clear=dut.clear)
+    first = []
+
+    async def bench(ctx):
+        await bus.write(ctx, ADDRESS["WATCHDOG"], patience)
+        await bus.write(ctx, ADDRESS["CTRL"], 2)
+        for _ in range(5):
+            ctx.set(dut.moved, 1)
+            await ctx.tick()
+            ctx.set(dut.moved, 0)
+            await ctx.tick().repeat(patience - 10)
+        await ctx.tick().repeat(patience + 10)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 0b10001
+        await bus.write(ctx, ADDRESS["CTRL"], 1)
+        await ctx.tick().repeat(patience + 10)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 0b10001 and ctx.get(dut.draining)
+        ctx.set(dut.drained, 1)
+        await ctx.tick().repeat(5)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 0b10001, "only when it is asked to"
+        await bus.write(ctx, ADDRESS["CTRL"], 2)
+        await ctx.tick().repeat(5)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 0 and not ctx.get(dut.draining)
+        await bus.write(ctx, ADDRESS["CTRL"], 1)
+        assert await bus.read(ctx, ADDRESS["STATUS"]) == 1
+
+    async def gave_up(ctx):
+        cycle = 0
+        async for _clk, _rst, draining, broken in ctx.tick().sample(dut.draining, dut.broken):
+            if broken and not first:
+                assert draining
+                first.append(cycle)
+            cycle += 1
+
+    simulate(dut, bench, gave_up, trace)
+    assert len(trace["start"]) == len(trace["clear"]) == 1
+    assert first == [trace["moved"][-1] + patience + 2]
 
 
 @pytest.mark.parametrize("patience", [0, 1, 40])

@@ -39,7 +39,13 @@ def read_all(requests, memory, rng, stall_in=0.0, stall_out=0.0):
     async def get(ctx):
         got.extend(await stream_get(ctx, dut.data, wanted, get_rng, stall_out))
 
-    simulate(dut, bench, get, trace, lambda ctx: memory.read(ctx, dut.axi))
+    async def last(ctx):
+        """What it expects of RLAST is what a memory says."""
+        while True:
+            _clk, _rst, beat, last, rlast = await ctx.tick().sample(dut.beats, dut.last, dut.axi.rlast)
+            assert not beat or last == rlast
+
+    simulate(dut, bench, get, last, trace, lambda ctx: memory.read(ctx, dut.axi))
     return got, trace
 
 

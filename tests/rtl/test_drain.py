@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from amaranth import Module
+from amaranth import Module, Signal
 from amaranth.lib.wiring import connect
 
 from rtl.dma_read import DmaRead
 from rtl.dma_write import DmaWrite
 from rtl.drain import DrainRead, DrainWrite
+from rtl.stripes import StripedRead, StripedWrite
 from tests.rtl.axi_memory import AxiMemory
 from tests.rtl.simulate import simulate
 from tests.rtl.streams import stream_put
@@ -18,24 +19,40 @@ from tests.rtl.streams import stream_put
 BEAT, BURST, SIZE = 8, 4, 1 << 14
 
 
-def behind(dma, gate):
-    m = Module()
-    m.submodules.dma, m.submodules.gate = dma, gate
-    connect(m, dma.axi, gate.unit)
-    return m
+class Drained:
+    """A DMA, the gate before it and the stripes before that, one of them."""
 
+    def __init__(self, dma, gate, stripes):
+        self.gate, self.stripes, self.bus = gate, stripes, stripes.ports[0]
+        self.draining = Signal()
+        self.module = m = Module()
+        m.submodules.dma, m.submodules.gate, m.submodules.stripes = dma, gate, stripes
+        connect(m, dma.axi, gate.unit)
+        connect(m, gate.bus, stripes.wide)
+        m.d.comb += [gate.draining.eq(self.draining), stripes.draining.eq(self.draining)]
+        if hasattr(dma, "last"):
+            m.d.comb += [stripes.last.eq(dma.last), gate.full.eq(stripes.full)]
 
-async def quiet(ctx, gate, after):
-    """Drain from ``after`` cycles on; quiet within a bound that the slowest memory here allows, and it stays."""
-    await ctx.tick().repeat(after)
-    ctx.set(gate.draining, 1)
-    for _ in range(1500):
-        await ctx.tick()
-        if ctx.get(gate.quiet):
-            break
-    for _ in range(20):
-        assert ctx.get(gate.quiet)
-        await ctx.tick()
+    def is_quiet(self, ctx):
+        return not ctx.get(self.gate.held) and not ctx.get(self.stripes.owed)
+
+    async def quiet(self, ctx, after):
+        """Drain from ``after`` cycles on; quiet within a bound that the slowest memory here allows, and it stays."""
+        await ctx.tick().repeat(after)
+        ctx.set(self.draining, 1)
+        for _ in range(1500):
+            await ctx.tick()
+            if self.is_quiet(ctx):
+                break
+        for _ in range(20):
+            assert self.is_quiet(ctx)
+            await ctx.tick()
+
+    async def keeps_the_rules(self, ctx):
+        """A memory that does is never said not to."""
+        while True:
+            _clk, _rst, broke = await ctx.tick().sample(self.stripes.broke)
+            assert not broke
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -44,23 +61,24 @@ def test_reads_are_taken_and_thrown_away(seed):
     latency, stall, after = rng.choice([1, 5, 30]), rng.choice([0.0, 0.3, 0.7]), rng.randint(1, 120)
     print(f"seed {seed}: latency {latency}, stall {stall}, drained after {after}")
     memory = AxiMemory(SIZE, BEAT, BURST, seed=seed, latency=latency, stall=stall)
-    dma, gate = DmaRead(BEAT, BURST), DrainRead(BEAT)
+    dma = DmaRead(BEAT, BURST)
+    rig = Drained(dma, DrainRead(BEAT), StripedRead(BEAT, 1))
     seen = []
 
     async def take(ctx):
         ctx.set(dma.data.ready, 1)
         while True:
-            _clk, _rst, valid, draining = await ctx.tick().sample(dma.data.valid, gate.draining)
+            _clk, _rst, valid, draining = await ctx.tick().sample(dma.data.valid, rig.draining)
             if valid:
                 seen.append(draining)
 
     async def bench(ctx):
         request = {"addr": 8 * rng.randint(0, 50), "runs": 3, "run_beats": 40, "run_stride": 8 * 64}
         await stream_put(ctx, dma.request, [request])
-        await quiet(ctx, gate, after)
+        await rig.quiet(ctx, after)
         assert len(memory.reads.beats) == sum(burst.beats for burst in memory.reads.bursts)
 
-    simulate(behind(dma, gate), bench, take, lambda ctx: memory.read(ctx, gate.bus))
+    simulate(rig.module, bench, take, rig.keeps_the_rules, lambda ctx: memory.read(ctx, rig.bus))
     assert not any(seen), "a unit got a beat while its gate drained"
     assert len(seen) <= len(memory.reads.beats)
 
@@ -74,13 +92,14 @@ def test_writes_end_without_writing(seed):
     print(f"seed {seed}: latency {latency}, stall {stall}, data {slow}, drained after {after}")
     memory = AxiMemory(SIZE, BEAT, BURST, seed=seed, latency=latency, stall=stall)
     before = bytes(memory.data)
-    dma, gate = DmaWrite(BEAT, BURST), DrainWrite(BEAT, BURST)
+    dma = DmaWrite(BEAT, BURST)
+    rig = Drained(dma, DrainWrite(BEAT, BURST), StripedWrite(BEAT, 1))
     beats = [rng.getrandbits(64) for _ in range(120)]
     start = 8 * rng.randint(0, 50)
     sent = []
 
     async def count(ctx):
-        bus = gate.bus
+        bus = rig.bus
         while True:
             _clk, _rst, moved, strobe = await ctx.tick().sample(bus.wvalid & bus.wready, bus.wstrb)
             if moved:
@@ -101,11 +120,11 @@ def test_writes_end_without_writing(seed):
     async def bench(ctx):
         request = {"addr": start, "runs": 1, "run_beats": 120, "run_stride": 0}
         await stream_put(ctx, dma.request, [request])
-        await quiet(ctx, gate, after)
+        await rig.quiet(ctx, after)
         assert len(memory.writes.beats) == sum(burst.beats for burst in memory.writes.bursts)
         assert len(memory.writes.acknowledged) == len(memory.writes.bursts)
 
-    simulate(behind(dma, gate), bench, put, count, lambda ctx: memory.write(ctx, gate.bus))
+    simulate(rig.module, bench, put, count, rig.keeps_the_rules, lambda ctx: memory.write(ctx, rig.bus))
     real = sum(sent)
     assert sent == [True] * real + [False] * (len(sent) - real)
     written = b"".join(beat.to_bytes(8, "little") for beat in beats[:real])
@@ -116,10 +135,10 @@ def test_a_gate_at_rest_is_quiet_at_once():
     gate = DrainWrite(BEAT, BURST)
 
     async def bench(ctx):
-        assert ctx.get(gate.quiet)
+        assert not ctx.get(gate.held)
         ctx.set(gate.draining, 1)
         ctx.set(gate.unit.awvalid, 1)
         await ctx.tick()
-        assert ctx.get(gate.quiet) and not ctx.get(gate.bus.awvalid) and not ctx.get(gate.bus.wvalid)
+        assert not ctx.get(gate.held) and not ctx.get(gate.bus.awvalid) and not ctx.get(gate.bus.wvalid)
 
     simulate(gate, bench)

@@ -304,6 +304,27 @@ def test_what_is_left_over_at_the_end():
     assert failing(32, text, len(text) // 32, left_over=True) == (4, [11, 11])
 
 
+@pytest.mark.parametrize("after", [20, 45])
+def test_nothing_is_dispatched_after_a_halt(after):
+    """A command may leave in the cycle of the halt; then none does, and no ``done`` comes."""
+    dut = Fetch(beat_bytes=32, max_burst=8)
+    memory = AxiMemory(8192, 32, 8)
+    text = encoded(program(random.Random(after), 60), 32)
+    memory.data[: len(text)] = text
+    trace = Trace(commands=dut.commands, done=dut.done, halt=dut.halt)
+
+    async def bench(ctx):
+        await start(ctx, dut, 0, len(text) // 32)
+        await ctx.tick().repeat(after)
+        ctx.set(dut.halt, 1)
+        await ctx.tick().repeat(200)
+        assert ctx.get(dut.busy)
+
+    simulate(dut, bench, Units(dut, 1, 0.0, 1), lambda ctx: memory.read(ctx, dut.axi), trace)
+    assert not trace["done"]
+    assert trace["commands"] and trace["commands"][-1] <= trace["halt"][0]
+
+
 def test_a_misplaced_start():
     """Nothing is read."""
     text = encoded([random_command(random.Random(1), Opcode.LOAD_WGT)] * 5, 32)

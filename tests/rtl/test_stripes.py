@@ -58,7 +58,8 @@ def test_reads(beat, stripes, stall):
     m = Module()
     m.submodules.dma, m.submodules.dut = dma, dut
     connect(m, dma.axi, dut.wide)
-    trace = Trace(beats=dma.beats, error=dma.error)
+    m.d.comb += dut.last.eq(dma.last)
+    trace = Trace(beats=dma.beats, error=dma.error, broke=dut.broke)
 
     async def bench(ctx):
         for base, value in zip(dut.base, bases, strict=True):
@@ -72,7 +73,7 @@ def test_reads(beat, stripes, stall):
     backs = [lambda ctx, s=s, p=p: s.read(ctx, p) for s, p in zip(stores, dut.ports, strict=True)]
     simulate(m, bench, ask, *backs, trace)
     assert got == expected
-    assert not trace["error"]
+    assert not trace["error"] and not trace["broke"]
     if not stall:  # a beat every cycle within a request: as one port would be
         ends = [sum(r["runs"] * r["run_beats"] for r in wanted[: i + 1]) for i in range(len(wanted))]
         for first, end in zip([0, *ends], ends, strict=False):
@@ -101,9 +102,12 @@ def test_writes(beat, stripes, stall):
         await stream_put(ctx, dma.request, [wanted])
         await stream_put(ctx, dma.data, words, random.Random(2), stall)
         await ctx.tick().until(~dma.busy)
+        assert not ctx.get(dut.owed)
 
     backs = [lambda ctx, s=s, p=p: s.write(ctx, p) for s, p in zip(stores, dut.ports, strict=True)]
-    simulate(m, bench, *backs)
+    trace = Trace(broke=dut.broke)
+    simulate(m, bench, trace, *backs)
+    assert not trace["broke"]
     for at, word in zip(places, words, strict=True):
         assert wide_beat(stores, bases, beat, at) == word.to_bytes(beat, "little")
 
@@ -124,6 +128,101 @@ def test_one_ports_error_is_the_beats(port):
 
     simulate(m, bench, *(lambda ctx, s=s, p=p: s.read(ctx, p) for s, p in zip(stores, dut.ports, strict=True)), trace)
     assert trace["error"] == [trace["beats"][2]]
+
+
+async def clock(ctx, dut, **values):
+    """One cycle with these inputs, all others of the ports 0; (broke, owed) as they were seen."""
+    for port in dut.ports:
+        for name in ("arready", "rvalid", "rlast", "rresp", "awready", "wready", "bvalid", "bresp"):
+            if hasattr(port, name):
+                ctx.set(getattr(port, name), 0)
+    for name, value in values.items():
+        member, _, port = name.partition("_")
+        targets = dut.ports if not port else [dut.wide if port == "wide" else dut.ports[int(port)]]
+        for target in targets:
+            ctx.set(getattr(target, member), value)
+    _clk, _rst, broke, owed = await ctx.tick().sample(dut.broke, dut.owed)
+    return broke, owed
+
+
+BURST_OF_TWO = {"arready": 1, "arvalid_wide": 1, "arlen_wide": 1}
+BEAT = {"rvalid": 1, "rready_wide": 1, "arvalid_wide": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "broke"),
+    [
+        # (inputs, what is expected of RLAST) cycle by cycle, and the ports that broke a rule in the last one
+        ("legal", [(BURST_OF_TWO, 0), (BEAT, 0), (BEAT | {"rlast": 1}, 1)], 0b00),
+        ("the first beat together with its address", [(BURST_OF_TWO | {"rvalid": 1, "rready_wide": 1}, 0)], 0b00),
+        ("a beat waits", [(BURST_OF_TWO, 0), ({"rvalid_1": 1, "arvalid_wide": 0}, 0)], 0b00),
+        ("RLAST early", [(BURST_OF_TWO, 0), (BEAT | {"rlast_1": 1}, 0)], 0b10),
+        ("RLAST missing", [(BURST_OF_TWO, 0), (BEAT, 0), (BEAT | {"rlast_0": 1}, 1)], 0b10),
+        ("EXOKAY", [(BURST_OF_TWO, 0), (BEAT | {"rresp_0": 1}, 0)], 0b01),
+        ("SLVERR", [(BURST_OF_TWO, 0), (BEAT | {"rresp_0": 2}, 0)], 0b00),
+        ("nobody asked", [({"rvalid_0": 1}, 0)], 0b01),
+        ("asked on the other port", [({"arvalid_wide": 1, "arlen_wide": 1, "arready_1": 1, "rvalid": 1}, 0)], 0b01),
+        ("surplus", [(BURST_OF_TWO, 0), (BEAT, 0), (BEAT | {"rlast": 1}, 1), ({"rvalid_1": 1}, 0)], 0b10),
+    ],
+)
+def test_what_a_slave_may_not_do_when_it_reads(name, steps, broke):
+    dut = StripedRead(8, 2)
+    seen = []
+
+    async def bench(ctx):
+        for values, last in steps:
+            ctx.set(dut.last, last)
+            seen.append((await clock(ctx, dut, **values))[0])
+
+    simulate(dut, bench)
+    assert seen == [0] * (len(steps) - 1) + [broke]
+
+
+W_LAST = {"wvalid_wide": 1, "wlast_wide": 1, "wready": 1}
+B = {"bvalid": 1, "bready_wide": 1, "wvalid_wide": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "broke"),
+    [
+        ("legal", [W_LAST, B], 0b00),
+        ("with the last beat", [W_LAST | {"bvalid": 1, "bready_wide": 1}], 0b00),
+        ("a response waits", [W_LAST, {"bvalid_1": 1, "wvalid_wide": 0}], 0b00),
+        ("before the last beat", [{"wvalid_wide": 1, "wlast_wide": 0, "wready": 1, "bvalid_1": 1}], 0b10),
+        ("EXOKAY", [W_LAST, B | {"bresp_1": 1}], 0b10),
+        ("SLVERR", [W_LAST, B | {"bresp_1": 2}], 0b00),
+        ("twice", [W_LAST, B, {"bvalid_0": 1, "wvalid_wide": 0}], 0b01),
+        ("nobody wrote", [{"bvalid": 1}], 0b11),
+    ],
+)
+def test_what_a_slave_may_not_do_when_it_writes(name, steps, broke):
+    dut = StripedWrite(8, 2)
+    seen = []
+
+    async def bench(ctx):
+        for values in steps:
+            seen.append((await clock(ctx, dut, **values))[0])
+
+    simulate(dut, bench)
+    assert seen == [0] * (len(steps) - 1) + [broke]
+
+
+def test_while_draining_each_port_gives_back_what_it_owes_by_itself():
+    """A beat too many on one port and beats late on the other: neither waits for the other, none is an error."""
+    dut = StripedRead(8, 2)
+
+    async def bench(ctx):
+        assert await clock(ctx, dut, **BURST_OF_TWO) == (0, 0)
+        ctx.set(dut.draining, 1)
+        for _ in range(3):
+            assert await clock(ctx, dut, arvalid_wide=0, rvalid_0=1) == (0, 1)
+        assert await clock(ctx, dut, rvalid_1=1) == (0, 1)
+        assert await clock(ctx, dut, rvalid_1=1) == (0, 1)
+        assert await clock(ctx, dut) == (0, 0)
+
+    trace = Trace(moved=dut.moved)
+    simulate(dut, bench, trace)
+    assert trace["moved"] == [0, 1, 2, 4, 5], "a beat that nobody asked for is no progress"
 
 
 @pytest.mark.parametrize(("beat", "stripes", "name"), [(8, 3, "stripes is 3"), (4, 2, "beat_bytes is 4")])

@@ -47,6 +47,8 @@ class Bench:
         dut = self.dut
         Clock(dut.clk, 10, "ns").start()
         dut.silent.value = 0
+        for name in ("fault", "fault_port", "fault_burst"):
+            getattr(dut, name).value = 0
         for name in ("load", "dump", "dump_first", "dump_beats", "error_base", "error_limit", "arvalid", "rready"):
             getattr(dut, name).value = 0
         for name in ("awvalid", "wvalid", "bready", "awaddr", "awlen", "wdata", "wlast", "araddr", "arlen"):

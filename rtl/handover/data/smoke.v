@@ -84,7 +84,8 @@ module smoke;
         .CYCLES_PER_BEAT(CYCLES_PER_BEAT)
     ) memory (
         .clk(aclk), .resetn(aresetn), .stall(stall), .seed(seed), .error_base(32'd0), .error_limit(32'd0),
-        .silent(1'b0), .load(1'b0), .load_done(load_done), .dump(1'b0), .dump_first(32'd0), .dump_beats(32'd0),
+        .silent(1'b0), .fault(5'd0), .fault_port(8'd0), .fault_burst(32'd0), .fault_bursts(),
+        .load(1'b0), .load_done(load_done), .dump(1'b0), .dump_first(32'd0), .dump_beats(32'd0),
         .dump_done(dump_done), .violation(violation),
         .araddr(araddr), .arlen(arlen), .arsize(arsize), .arburst(arburst), .arvalid(m_arvalid),
         .arready(m_arready), .rdata(m_rdata), .rresp(m_rresp), .rlast(m_rlast), .rvalid(m_rvalid),

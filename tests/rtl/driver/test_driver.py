@@ -10,6 +10,7 @@ import pytest
 
 from rtl.driver import (
     EMPTY,
+    BusBroken,
     ConfigurationError,
     Counts,
     Device,
@@ -23,6 +24,7 @@ from rtl.driver import (
 )
 from rtl.driver_package import make_package
 from sim.bench import Build, build
+from sim.faults import BusFault, Fault
 from sim.reference import run_layers
 from sim.rtl_device import RtlDevice
 from sim.simulators import find_simulator
@@ -199,3 +201,45 @@ def test_a_program_that_takes_too_long_is_ended_by_a_reset(driver: Driver) -> No
     driver.timeout_cycles = None
     driver.reset()
     assert (driver.run(SMALL, image(3)).logits == reference(SMALL, 3)).all()
+
+
+def test_a_bus_that_breaks_its_rules_is_named_with_its_port(powered: RtlDevice, driver: Driver) -> None:
+    powered.break_rules(BusFault(Fault.RLAST_MISSING, port=2))
+    with pytest.raises(MachineError, match=r"error 14 \(PROTOCOL_ACT\), .*RLAST early.*, on m_axi_act; reset") as seen:
+        driver.run(SMALL, image(0))
+    assert seen.value.stuck and seen.value.ports == ("m_axi_act",)
+    powered.break_rules(None)
+    driver.reset()
+    assert (driver.run(SMALL, image(0)).logits == reference(SMALL, 0)).all()
+
+
+def test_a_response_that_nobody_asked_for_between_two_runs_has_the_next_one_refused(
+    powered: RtlDevice, driver: Driver
+) -> None:
+    powered.break_rules(BusFault(Fault.B_BEFORE_ADDRESS, port=4))
+    powered.wait(50)
+    with pytest.raises(MachineError, match=r"error 16 \(PROTOCOL_OUT\).* on m_axi_out; reset the machine"):
+        driver.run(SMALL, image(1))
+    powered.break_rules(None)
+    driver.reset()
+    assert (driver.run(SMALL, image(1)).logits == reference(SMALL, 1)).all()
+
+
+def test_a_bus_that_owes_an_answer_is_broken_until_aresetn(
+    powered: RtlDevice, driver: Driver, package: Package
+) -> None:
+    driver.machine.write("WATCHDOG", 2000)
+    powered.break_rules(BusFault(Fault.B_MISSING, port=4))
+    with pytest.raises(MachineError, match=r"error 10 \(STUCK\).* on m_axi_out; reset the machine"):
+        driver.run(SMALL, image(2))
+    for _ in range(2):
+        with pytest.raises(BusBroken, match="no answer on m_axi_out; assert aresetn"):
+            driver.reset()
+        with pytest.raises(DriverError, match="busy with an earlier Program; reset it"):
+            driver.run(SMALL, image(2))
+    powered.break_rules(None)
+    powered.power()
+    powered.release()
+    again = Driver(powered, package)
+    again.load()
+    assert (again.run(SMALL, image(2)).logits == reference(SMALL, 2)).all()

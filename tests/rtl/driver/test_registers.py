@@ -4,14 +4,27 @@ import re
 from pathlib import Path
 
 from rtl.errors import MEANING, ErrorCode
-from rtl.registers import COUNTERS, IDENTITY, REGISTERS
+from rtl.registers import COUNTERS, IDENTITY, REGISTERS, Register
+
+MOST_FIELDS = 6
+"""On a line."""
 
 PATH = Path(__file__).parents[3] / "rtl" / "driver" / "registers.py"
 
 
 def meaning(code: ErrorCode) -> str:
     """The table's text as one that stands alone."""
-    return re.sub(r" \(.*\)$", "", MEANING[code]).replace("the same", "SLVERR or DECERR")
+    rules = MEANING[ErrorCode.PROTOCOL_PROG].partition(": ")[2]
+    text = re.sub(r" \(.*\)$", "", MEANING[code]).replace("the same as 12", rules)
+    return text.replace("the same", "SLVERR or DECERR")
+
+
+def fields_of(register: Register) -> list[str]:
+    """The lines of a register's fields: one, or one each where there are many."""
+    each = [f'"{field.name}": ({field.low}, {field.width})' for field in register.fields]
+    if len(each) <= MOST_FIELDS:
+        return [f'    "{register.name}": {{{", ".join(each)}}},']
+    return [f'    "{register.name}": {{', *(f"        {field}," for field in each), "    },"]
 
 
 def module() -> str:
@@ -27,13 +40,7 @@ def module() -> str:
         '"""Byte offset of each register in ``s_axi_ctrl``."""',
         "",
         "FIELDS = {",
-        *(
-            f'    "{register.name}": {{'
-            + ", ".join(f'"{field.name}": ({field.low}, {field.width})' for field in register.fields)
-            + "},"
-            for register in REGISTERS
-            if len(register.fields) > 1
-        ),
+        *(line for register in REGISTERS if len(register.fields) > 1 for line in fields_of(register)),
         "}",
         '"""Lowest bit and width of each field, of registers that have several."""',
         "",
@@ -47,7 +54,7 @@ def module() -> str:
         "}",
         '"""Name and meaning of the error codes of STATUS."""',
         "",
-        f"UNIT_ERRORS = ({', '.join(str(int(code)) for code in ErrorCode if code.of_unit)})",
+        f"UNIT_ERRORS = ({', '.join(str(int(code)) for code in ErrorCode if code.goes_on)})",
         '"""Codes of units: the Program goes on to its end. After any other only a reset helps."""',
     ]
     return "\n".join(lines) + "\n"
@@ -65,6 +72,8 @@ def test_by_hand() -> None:
     assert registers.COUNTERS[0] == "CYCLES" and "STATUS" not in registers.COUNTERS
     assert registers.ERRORS[4] == ("READ_WGT", "m_axi_wgt: SLVERR or DECERR")
     assert registers.UNIT_ERRORS == (4, 5, 6, 7)
+    assert registers.ERRORS[14][1] == "m_axi_act: a beat nobody asked for, RLAST early or missing, or EXOKAY"
+    assert registers.FIELDS["BUS"]["waits_wgt"] == (17, 4)
 
 
 if __name__ == "__main__":
