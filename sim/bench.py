@@ -29,6 +29,8 @@ from arch_model.child_processes import end_session, start_supervised
 from arch_model.errors import SimulatorError
 from arch_model.files.writing import writing
 from arch_model.scratch import scratch_folder
+from rtl.errors import ErrorCode
+from rtl.registers import ADDRESS
 from sim.bench_build import TOP, Build, Memory, build, build_verilog, last_lines, python_path
 from sim.faults import BusFault
 from sim.striping import Striping
@@ -130,7 +132,7 @@ class JobResult:
 class Bench:
     """A context manager around a running simulation; :meth:`run` does a job on it.
 
-    ``registers``: name to address; the default is the register map of ``rtl.control``. ``stall``: 0 to 255, how many
+    ``registers``: name to address; the default is that of ``rtl.registers``. ``stall``: 0 to 255, how many
     cycles in 256 each DRAM handshake pauses, drawn with ``seed``. ``trace``: a waveform file to write, FST; the build
     must have been made with ``trace=True``. ``folder``: where the simulator works and leaves its log, ``bench.log``; a
     temporary one, removed at the end, by default. ``beyond``: addresses beyond the DRAM are wanted; they answer DECERR,
@@ -162,7 +164,7 @@ class Bench:
             raise ValueError("trace needs a build made with trace=True")
         self._build = build
         self._settings = {
-            "registers": dict(_register_map() if registers is None else registers),
+            "registers": dict(ADDRESS if registers is None else registers),
             "stall": stall,
             "seed": seed,
         }
@@ -217,7 +219,7 @@ class Bench:
             "patience_cycles": job.patience_cycles,
             "stall": job.stall,
             "fault": (job.fault.fault, job.fault.port, job.fault.burst) if job.fault else (0, 0, 0),
-            "goes_on_after": _unit_errors() if job.until_over else [],
+            "goes_on_after": [int(code) for code in ErrorCode if code.goes_on] if job.until_over else [],
         }
         answer = self._ask(order, lambda answer: self._judge(answer, job))
         data = np.empty(length, np.uint8)
@@ -443,17 +445,3 @@ def _cocotb_libraries() -> str:
     from cocotb_tools.config import libs_dir
 
     return str(libs_dir)
-
-
-def _register_map() -> Mapping[str, int]:
-    """Return name to address of every register of the accelerator."""
-    from rtl.control import ADDRESS
-
-    return ADDRESS
-
-
-def _unit_errors() -> list[int]:
-    """Error codes after which the Program goes on."""
-    from rtl.errors import ErrorCode
-
-    return [int(code) for code in ErrorCode if code.goes_on]
