@@ -38,8 +38,8 @@ MOST_BYTES = 64 << 20
 _DONE = "built.json"
 
 # cocotb's runner marks every signal public, which keeps Verilator from optimising; bench.v marks the few that
-# Python touches.
-_VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal")
+# Python touches. What there is to lint is tests/rtl/test_lint.py's.
+_VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 # C++ in one file is compiled without precompiled headers, which take longer than they spare in a small machine. That of
 # a large one is better compiled in parallel.
 _SMALL_BYTES = 1_200_000
@@ -124,8 +124,7 @@ def build(
     text = generated_verilog(accelerator, base)
     if simulator.kind == "icarus":
         text = with_random_memories(wakened(text))
-    sources = {"fastswitch.v": text, **_texts(sorted((ROOMS / "rtl").glob("*.vlt")))}
-    return _built(sources, Memory.of(accelerator, dram_bytes), simulator, base, trace, coverage)
+    return _built({"fastswitch.v": text}, Memory.of(accelerator, dram_bytes), simulator, base, trace, coverage)
 
 
 def build_verilog(
@@ -163,7 +162,7 @@ def _built(
     """The build of these sources, the bench's own besides, from ``base`` if it is there."""
     machine = machine_verilog(memory.stripes, memory.weight_stripes, memory.beat_bytes)
     texts = {**sources, "machine.v": machine, **_texts(sorted(VERILOG.glob("*.v")))}
-    # Verilator's control files come first; other simulators do not know them.
+    # A netlist may bring Verilator's control files: they come first, and other simulators do not know them.
     names = sorted(texts, key=lambda name: not name.endswith(".vlt"))
     files = {name: texts[name] for name in names if simulator.kind == "verilator" or not name.endswith(".vlt")}
     given = {

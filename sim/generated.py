@@ -24,11 +24,11 @@ FROM = ("arch_model", "mapper", "rtl")
 
 
 def rooms_digest() -> str:
-    """Digest of every file in the rooms :data:`FROM`, as they are on disk now."""
+    """Digest of every file in the rooms :data:`FROM` as they are on disk now, but the linter's waivers."""
     whole = hashlib.sha256()
     for room in FROM:
         for path in sorted((ROOMS / room).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".vlt":
                 data = path.read_bytes()
                 whole.update(f"{path.relative_to(ROOMS)} {len(data)}\n".encode() + data)
     return whole.hexdigest()
