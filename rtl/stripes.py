@@ -66,7 +66,7 @@ class StripedRead(Component):
     owed : Out(1)
         Beats were asked for and have not come. A function of registers.
     waits : Out(stripes)
-        A bit a port: it owes beats, or is offered an address that it has not accepted.
+        A bit a port: it owes beats, or is offered an address that it has not accepted, and offers no beat itself.
     full : Out(1)
         So many are owed that no further address may be offered.
     moved : Out(1)
@@ -122,7 +122,7 @@ class StripedRead(Component):
                 port.rready.eq(self.draining | (there & wide.rready)),
                 asked.eq(port.arvalid & port.arready),
                 taken.eq(port.rvalid & port.rready),
-                self.waits[i].eq(owed.any() | port.arvalid),
+                self.waits[i].eq((owed.any() | port.arvalid) & ~port.rvalid),
                 self.broke[i].eq(
                     ~self.draining
                     & (
@@ -146,8 +146,9 @@ class StripedWrite(Component):
     """The same for writes: ``wide`` is In(axi_write(beat_bytes)), ``ports`` Out(axi_write(beat_bytes / stripes)).
 
     A wide burst is acknowledged when every port's is, with the worst response of them; while ``draining`` each port's
-    response is taken by itself. ``owed``: of a burst whose last beat was accepted there was no response yet; ``waits``:
-    the same of a port, or it is offered an address or a beat. ``broke``: a response to no such burst, or EXOKAY.
+    response is taken by itself. ``owed``: of a burst whose last beat was accepted there was no response yet. ``waits``:
+    the same of a port, or it is offered an address or a beat, and offers no response itself. ``broke``: a response to
+    no such burst, or EXOKAY.
     """
 
     def __init__(self, beat_bytes: int, stripes: int) -> None:
@@ -195,7 +196,7 @@ class StripedWrite(Component):
                 port.bready.eq(self.draining | (there & wide.bready)),
                 sent.eq(port.wvalid & port.wready & port.wlast),
                 taken.eq(port.bvalid & port.bready),
-                self.waits[i].eq(owed.any() | port.awvalid | port.wvalid),
+                self.waits[i].eq((owed.any() | port.awvalid | port.wvalid) & ~port.bvalid),
                 self.broke[i].eq(
                     ~self.draining & port.bvalid & ((~owed.any() & ~sent) | (taken & (port.bresp == EXOKAY)))
                 ),

@@ -225,6 +225,19 @@ def test_while_draining_each_port_gives_back_what_it_owes_by_itself():
     assert trace["moved"] == [0, 1, 2, 4, 5], "a beat that nobody asked for is no progress"
 
 
+def test_a_port_that_offers_what_nobody_takes_is_not_the_one_that_owes_an_answer():
+    dut = StripedRead(8, 2)
+    seen = []
+
+    async def bench(ctx):
+        for values in (BURST_OF_TWO | {"arready": 0}, BURST_OF_TWO, {"arvalid_wide": 0}, {"rvalid_1": 1}):
+            await clock(ctx, dut, **values)
+            seen.append(ctx.get(dut.waits))
+
+    simulate(dut, bench)
+    assert seen == [0b11, 0b11, 0b11, 0b01]
+
+
 @pytest.mark.parametrize(("beat", "stripes", "name"), [(8, 3, "stripes is 3"), (4, 2, "beat_bytes is 4")])
 @pytest.mark.parametrize("kind", [StripedRead, StripedWrite])
 def test_refuses(kind, beat, stripes, name):
