@@ -174,6 +174,8 @@ class Folder:
                 if entry.name != ".installed":
                     (venv / entry.name).symlink_to(entry)
             (venv / ".installed").write_text(str(self.path.resolve()))
+            if git := shutil.which("git"):
+                subprocess.run([git, "init", "--quiet", self.path], check=True)
         else:
             self.path.mkdir()
         hide = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")

@@ -21,7 +21,7 @@ def folder(study, tmp_path_factory):
 def test_tables_are_the_study_s_with_a_header_of_what_made_them(study, folder):
     points = pd.read_csv(folder / "points.csv", comment="#", index_col="point", keep_default_na=False, na_values="")
     assert points["legal"].tolist() == study.points["legal"].tolist()
-    front = pd.read_csv(folder / "pareto.csv", comment="#", index_col="point")
+    front = pd.read_csv(folder / "pareto.csv", comment="#", index_col="point", float_precision="round_trip")
     expected = study.points[pareto_front(study.points, study.objectives)]
     assert front.index.tolist() == expected.index.tolist()
     for name in study.objectives:
