@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from arch_model.spaces import get_space, subnet_entry
+from mapper.steps import is_runnable
 from tests.test_fastswitch import call
 
 LAYER = "K=32 C=24 R=3 S=3 H=14 W=14"
@@ -72,3 +73,31 @@ def test_predict_writes_a_row_a_layer(capsys: pytest.CaptureFixture[str], tmp_pa
     if cached == "file":
         assert rows[rows.pb_hit_bytes > 0].name.tolist() == ["stem", "stem"]
     assert "# accelerator_hash: " in table.read_text()
+
+
+def test_a_network_that_cannot_run_whole_has_no_total(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The measured machine knows 3x3 layers alone: a sum over them is not what the SubNet takes."""
+    name = "resnet50D_MAC@0.6B"
+    words = ("--subnets", name, "--accelerator", "sushi-zcu104", "--csv", str(tmp_path / "out.csv"))
+    status, out, err = call(capsys, "predict", *words)
+    (row,) = [line.split() for line in out.splitlines() if line.startswith(name)]
+    assert status == 0 and row[3] == "599,924,800" and row[4:] == ["-"] * 5
+    assert f"note: {name} has no total, for not every layer can run: layer " in err and " more\n" in err
+    rows = pd.read_csv(tmp_path / "out.csv", comment="#")
+    assert 0 < rows.cycles.notna().sum() < len(rows)
+
+
+@pytest.mark.parametrize("command", ["table", "explore", "serve"])
+def test_a_subnet_that_cannot_run_whole_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+) -> None:
+    net = next(net for net in get_space("ofa-resnet50").sample(9, seed=0) if not is_runnable(net))
+    (tmp_path / "one.json").write_text(json.dumps([subnet_entry(net) | {"top1": 75}]))
+    more = {
+        "table": ("--subgraphs", "1", "--out", str(tmp_path / "made")),
+        "explore": ("--space", "ofa-resnet50", "--vary", "PB=0", "--no-report", "--out", str(tmp_path / "made")),
+        "serve": (),
+    }[command]
+    words = ("--subnets", str(tmp_path / "one.json"), "--accelerator", "zcu104", *more)
+    status, out, err = call(capsys, command, *words)
+    assert status == 2 and not out and f"SubNet {net.name}: layer " in err.splitlines()[-1]

@@ -17,7 +17,17 @@ from mapper.memory_map import MemoryMap
 from mapper.optimise import optimise
 from mapper.pack import tile_grid
 from mapper.persistent import PersistentBuffer
-from mapper.predict import COLUMNS, DETAILS, best_cached, predict_subnet, predict_subnets, read_subgraph
+from mapper.predict import (
+    COLUMNS,
+    DETAILS,
+    best_cached,
+    check_whole,
+    predict_subnet,
+    predict_subnets,
+    read_subgraph,
+    total_of,
+    why_no_total,
+)
 from mapper.walk import PORTS
 from tests.mapper.random_nets import channelwise_network, random_quant
 
@@ -84,6 +94,15 @@ def test_what_cannot_run_says_why():
     assert [row["bound"].startswith("unsupported: ") for row in rows] == [True, False, False, True]
     said = "unsupported: groups is 3; the mapper takes 1, or as many as channels and filters"
     assert rows[0]["bound"] == said and rows[0]["cycles"] is None and rows[2]["cycles"] > 0
+    # A network of which some layer cannot run has no total, not one of the others.
+    total = total_of(rows, TINY)
+    assert (total["layers"], total["unsupported"], total["macs"]) == (4, 2, sum(layer.macs for layer in layers))
+    assert all(total[key] is None for key in ("latency_s", "dram_bytes", "pb_hit_bytes", "energy_j", "utilisation"))
+    with pytest.raises(MappingError, match=r"odd has no total cost, .*: layer dw: groups is 3; .*; layer add: "):
+        check_whole(rows, "odd")
+    whole = total_of(rows[1:3], TINY)
+    assert whole["latency_s"] == pytest.approx((rows[1]["cycles"] + rows[2]["cycles"]) / TINY.clock_hz)
+    assert why_no_total(rows[1:3]) == "" and why_no_total(4 * rows[:1]).endswith("; and 1 more")
 
 
 def test_channelwise_layers_cost_what_their_programs_do():

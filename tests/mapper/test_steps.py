@@ -3,7 +3,7 @@ import pytest
 from arch_model.errors import MappingError
 from arch_model.layer import Activation, Kind, Layer
 from arch_model.spaces import get_space
-from mapper.steps import inputs_of, steps
+from mapper.steps import check_runnable, inputs_of, is_runnable, steps
 
 
 def test_fashion_block_in_order():
@@ -56,3 +56,11 @@ def test_an_add_that_follows_no_conv():
     again = Layer("c", Kind.ADD, 4, 4, inputs=("b", "a"))
     with pytest.raises(MappingError, match="layer b: its first input a is not a conv that it alone reads"):
         steps([a, add, again])
+
+
+def test_a_subnet_runs_whole_or_not_at_all():
+    nets = get_space("ofa-resnet50").sample(8, seed=0)
+    odd = [net for net in nets if any(layer.kind is Kind.AVGPOOL and layer.H % 2 for layer in net.layers)]
+    assert 0 < len(odd) < len(nets) and [net for net in nets if not is_runnable(net)] == odd
+    with pytest.raises(MappingError, match=rf"SubNet {odd[0].name}: layer .*_avg: H is "):
+        check_runnable(odd[0])
