@@ -36,9 +36,9 @@ class Pin(StrEnum):
     LATENCY = "latency"
     """Cycles of a SubNet's Program, whose layers overlap (``mapper/joints.py``): those of :class:`SushiAbs`."""
     LAYERS = "layers"
-    """Cycles of its layers, each as a Program of its own: those that ``fastswitch predict`` adds up."""
+    """Cycles of its dense layers, which alone the PB can serve, each as a Program of its own."""
     BYTES = "bytes"
-    """DRAM bytes of its layers."""
+    """DRAM bytes of its dense layers."""
 
 
 @dataclass(frozen=True)
