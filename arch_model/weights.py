@@ -251,6 +251,19 @@ _SCALARS = {
     "MaxPoolQuant": ("lo", "hi"),
     "ScaleQuant": ("z_s", "m_f", "shift_f", "z_x", "shift", "z_out", "lo", "hi"),
 }
+_FORMS: dict[str, tuple[str, tuple[int, ...] | None]] = {
+    **{
+        "format": ("U", (0,)),
+        "metadata": ("U", (0,)),
+        "images": ("u", (3, 4)),
+        "labels": ("u", (1,)),
+        "ops": ("U", (1,)),
+    },
+    **{"subnet/name": ("U", (1,)), "subnet/top1": ("f", (1,)), "subnet/macs": ("iu", (1,)), "subnet/": ("iu", (2,))},
+    **{"layer/": ("i", (4,)), "kind/": ("U", (0,)), "scalars/": ("i", (2,)), "channels/": ("i", (3,))},
+    **{"table/": ("i", (2,)), "": ("biufU", None)},
+}
+"""What arrays are, by the beginning of their names: kinds of NumPy's types, and dimensions."""
 _WHOLE = {"AddQuant": AddQuant, "PoolQuant": PoolQuant, "MaxPoolQuant": MaxPoolQuant, "ScaleQuant": ScaleQuant}
 """Classes that have scalars alone."""
 
@@ -266,6 +279,10 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _unpack(arrays: dict[str, npt.NDArray[Any]], wanted: Wanted) -> SuperNetWeights:
+    for key, array in arrays.items():
+        kind, rank = _FORMS[next(form for form in _FORMS if key.startswith(form))]
+        if array.dtype.kind not in kind or (rank is not None and array.ndim not in rank):
+            raise ValueError(f"{key} is {array.dtype} {array.shape}")
     layers = {key.removeprefix("layer/"): a for key, a in arrays.items() if key.startswith("layer/")}
     for name, w in layers.items():
         if w.dtype != np.int8 or w.ndim != 4:

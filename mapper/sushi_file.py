@@ -109,6 +109,8 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
         encoded = np.array(list(vectors.values()))
         if encoded.dtype.kind != "i" or encoded.ndim != 2 or (cycles < 0).any() or known["clock_hz"] not in CLOCK_HZ:
             raise ValueError("numbers that are none")
+        if not cycles.size:
+            raise ValueError("no rows")
         if len(set(subnets)) < len(subnets) or not all(isinstance(name, str) for name in subnets):
             raise ValueError("names that are none")
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
