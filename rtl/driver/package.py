@@ -136,12 +136,12 @@ class Package:
     def load(cls, path: Path | str) -> Package:
         """Read the file. Raises :class:`PackageError` if it is missing, damaged or some other file."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                header, weights, programs = (file[name] for name in ("header", "weights", "programs"))
+            with zipfile.ZipFile(path) as file:
+                header, weights, programs = (_array(file, name) for name in ("header", "weights", "programs"))
             return cls._of(json.loads(header.tobytes()), weights, programs)
         except OSError as error:
             raise PackageError(f"cannot read {path}: {error.strerror or error}") from None
-        except (KeyError, TypeError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error):
+        except _DAMAGE:
             raise PackageError(f"{path} is not a whole package; make it anew") from None
 
     @classmethod
@@ -157,6 +157,29 @@ class Package:
             **{name: header[name] for name in _PLAIN},
         )
 
+
+_DAMAGE = (
+    *(KeyError, TypeError, ValueError, EOFError, AttributeError, OverflowError, NotImplementedError, RuntimeError),
+    *(SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error),
+)
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[np.uint8]:
+    """The bytes of an array; what its header claims is compared with what is there, not allocated."""
+    info = archive.getinfo(f"{name}.npy")
+    if info.file_size > MOST_BYTES:
+        raise ValueError(name)
+    with archive.open(info) as member:
+        np.lib.format.read_magic(member)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        data = np.frombuffer(member.read(), np.uint8)
+    if dtype != np.uint8 or shape != data.shape:
+        raise ValueError(name)
+    return data
+
+
+MOST_BYTES = 2**32
+"""Of weights or Programs: what AXI addresses of 32 bits reach."""
 
 _PLAIN = ("supernet", "memory_bytes", "pixel_offset")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,17 @@ def test_a_file_that_is_no_package_is_named(spoil: str, path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match=r"cannot read .*none.npz: No such file"):
         Package.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("shape", ["(1099511627776,)", "(-1,)", "(2, 2)", "(" + "9" * 5000 + ",)", "((((", "None"])
+@pytest.mark.parametrize("name", ["header", "weights", "programs"])
+def test_an_array_that_claims_more_than_it_has_is_refused_unallocated(name: str, shape: str, path: Path) -> None:
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    members[f"{name}.npy"] = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + b"x" * 100
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+    with pytest.raises(PackageError, match="is not a whole package"):
+        Package.load(path)
