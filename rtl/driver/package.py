@@ -160,7 +160,7 @@ class Package:
 
 _DAMAGE = (
     *(KeyError, TypeError, ValueError, EOFError, AttributeError, OverflowError, NotImplementedError, RuntimeError),
-    *(SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, zipfile.BadZipFile, zlib.error),
 )
 
 
@@ -170,8 +170,11 @@ def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[np.uint8]:
     if info.file_size > MOST_BYTES:
         raise ValueError(name)
     with archive.open(info) as member:
-        np.lib.format.read_magic(member)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        try:
+            np.lib.format.read_magic(member)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        except Exception as error:  # a header is a Python literal, and one that is none raises whatever the parser does
+            raise ValueError(name) from error
         data = np.frombuffer(member.read(), np.uint8)
     if dtype != np.uint8 or shape != data.shape:
         raise ValueError(name)
