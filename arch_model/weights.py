@@ -24,6 +24,7 @@ from arch_model.errors import WeightsError
 from arch_model.files.json_file import parse_json
 from arch_model.files.npz_file import read_npz
 from arch_model.files.wanted import Wanted, one_line
+from arch_model.files.writing import whole_file
 
 FORMAT = "fastswitch-weights-1"
 DEFAULT_PATH = Path(__file__).parent / "data" / "fashion.npz"
@@ -240,7 +241,8 @@ def save_weights(path: Path, weights: SuperNetWeights) -> None:
         if any(table is not None for table in tables):
             blank = np.zeros(256, np.int8)
             arrays[f"table/{name}"] = np.stack([blank if table is None else table for table in tables])
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    with whole_file(Path(path)) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 _DESCRIPTION = ("name", "depth", "width", "macs", "top1", "top1_subset", "top1_float")

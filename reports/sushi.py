@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from arch_model.accelerator import Accelerator
-from reports.canvas import drawing, new_figure, place
+from arch_model.files.writing import write_whole
+from reports.canvas import drawing, new_figure, place, save_picture
 from reports.colours import PAPER, ramp
 from reports.sushi_sweep import (
     BANDWIDTHS,
@@ -124,7 +125,7 @@ def draw(found: Mapping[str, pd.DataFrame], path: Path) -> None:
                 axes.set_ylim(bottom=0)
                 axes.grid(axis="y")
                 axes.legend(frameon=False)
-        figure.savefig(path, format="png", facecolor=PAPER.light, metadata={"Software": None})
+        save_picture(figure, path, facecolor=PAPER.light)
 
 
 def lines_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -235,7 +236,7 @@ def main(folder: Path) -> None:
     }
     draw({name: part for name, part in found.items() if not name.endswith(FREE)}, folder / "sushi.png")
     text = page(found, {str(what): part for what, part in frame.groupby("what")}, notes)
-    (folder / "sushi.md").write_text(text, encoding="utf-8")
+    write_whole(folder / "sushi.md", text)
     (folder / KEPT).unlink()
 
 

@@ -15,6 +15,7 @@ from amaranth.lib.wiring import Out
 
 from arch_model.accelerator import Accelerator
 from arch_model.child_processes import supervising
+from arch_model.files.writing import write_whole
 from rtl.accelerator import FastSwitch
 from rtl.port_names import port_names
 from rtl.tidy import tidied
@@ -34,7 +35,7 @@ def write_verilog(accelerator: Accelerator, path: Path) -> None:
     ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and ``m_axi_out_*`` (AXI4); with stripes the last three are
     ``m_axi_wgt0_*``, ``m_axi_wgt1_*`` and so on. The same accelerator gives the same bytes.
     """
-    path.write_text(verilog(accelerator))
+    write_whole(path, verilog(accelerator))
 
 
 def verilog(accelerator: Accelerator) -> str:
