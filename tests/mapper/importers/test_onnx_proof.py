@@ -170,6 +170,28 @@ def test_additions_are_tried_on_all_pairs(tmp_path, zero):
     check_claims(tmp_path, network, tmp_path / "net.onnx")
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.1, 0.3])
+def test_an_addition_of_all_pairs_is_claimed_where_it_is_right(tmp_path, scale):
+    """(a + b) / 2: 0.1 and 0.3 are no float32, so some ties are none there; every pair of operands, in one image."""
+    graph = Qdq(np.int8, (1, 1, 256, 256))
+    x = graph.stored("x", scale)
+    real = [graph.node("DequantizeLinear", x, F(scale), graph.zero(None)) for _ in range(2)]
+    turned = graph.node("Transpose", real[1], perm=[0, 1, 3, 2])
+    path = graph.save(
+        tmp_path / "all.onnx", graph.stored(graph.node("Add", real[0], turned), 2 * F(scale)), dtype=np.int8
+    )
+    rows = np.broadcast_to(np.arange(-128, 128).astype(np.int8)[:, None], (1, 1, 256, 256))
+    (theirs,) = levels(path, OFF, [rows * F(scale)])
+    total = rows.astype(int) + rows.astype(int).transpose(0, 1, 3, 2)
+    right = np.array_equal(theirs, np.rint(total / 2))  # half to even, as the machine rounds
+    graph = Qdq(np.int8)
+    a, b = (graph.real(graph.product(graph.real("x", 0.125), name=name), scale) for name in ("a", "b"))
+    network = read(tmp_path, graph, graph.stored(graph.node("Add", a, b, name="sum"), 2 * F(scale)), np.int8)
+    q = network.quant["sum"]
+    assert q.m_a == q.m_b and q.m_a * 2 == 1 << q.shift
+    assert ("sum" not in network.unproven[OFF]) == right
+
+
 @pytest.mark.parametrize(("size", "claimed"), [(4, GRAPHS), (6, None)])
 def test_averages(tmp_path, size, claimed):
     """16 pixels divide exactly, 36 do not: then both a division and a product with 1/36 must agree with ours."""
