@@ -41,7 +41,7 @@ SIGN_CYCLES = 2_000
 STANDSTILL_CYCLES = 256
 """Between the two looks at the counters of a machine that hangs."""
 
-COUNTERS_FROM = 0x40
+COUNTERS_AT = range(0x40, 0x80)
 BUSY, RESET, RESETTING, BROKEN = 0b1, 0b10, 0b1000, 0b10000
 
 
@@ -79,7 +79,7 @@ class Host:
 
     async def counters(self) -> dict[str, int]:
         """Return every counter by its register's name."""
-        return {name: await self.read(name) for name, at in self.registers.items() if at >= COUNTERS_FROM}
+        return {name: await self.read(name) for name, at in self.registers.items() if at in COUNTERS_AT}
 
     async def strobe(self, signal, done) -> None:
         """Have the DRAM load or dump its file, and wait until it has; Deaf if it does not."""

@@ -8,7 +8,10 @@ from .package import MachineShape
 from .registers import ADDRESS, COUNTERS, ERRORS, FIELDS, IDENTITY, UNIT_ERRORS
 
 RESET_LOOKS, RESET_CYCLES = 1000, 1000
-"""A reset that is not over when STATUS has been read so often, at most so many cycles apart, is none."""
+"""STATUS is read so often, at most so many cycles apart, and three times as long as the machine itself waits."""
+
+RESET_PATIENCE = 1 << 20
+"""Cycles without a move after which a reset gives up where WATCHDOG is 0; else as many as that says."""
 
 
 class Machine:
@@ -53,8 +56,9 @@ class Machine:
         interconnect helps, or a reset once it has answered after all.
         """
         self.write("IRQ_ENABLE", 0)
+        patience = self.read("WATCHDOG") or RESET_PATIENCE
         self.command("reset")
-        for _ in range(RESET_LOOKS):
+        for _ in range(RESET_LOOKS + 3 * patience // RESET_CYCLES):
             status = self.fields("STATUS")
             if not status["resetting"]:
                 break
