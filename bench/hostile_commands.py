@@ -10,9 +10,11 @@ counts as a fault is said in ``hostile_runner.py``. Nothing is simulated: ``run`
 from __future__ import annotations
 
 import json
+import posixpath
 import random
 import string
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import click
 from hostile_runner import Case, main
@@ -23,63 +25,26 @@ COUNT = 1000
 
 TEXTS = (
     *(
-        "",
-        " ",
-        "\t",
-        "\0",
-        "a\0b",
-        "\udcff",
-        "caf\udce9",
-        "x\ny",
+        "", " ", "\t", "\0", "a\0b", "\udcff", "caf\udce9", "x\ny",
         "\x1b[31mred",
-        "\r",
-        "\u202e",
-        "\U0001f680",
-        "\ufeff",
+        "\r", "\u202e", "\U0001f680", "\ufeff",
     ),
     *("-", "--", "---", "=", ",", ",,", ":", "::", "/", ".", "..", "~", "*", "%s%n", "{}", "[]", "null", "true", "'\""),
     *(
-        "x" * 300,
-        "x" * 5000,
-        "x" * 100_001,
-        "../" * 200,
-        "a,b",
-        "a,,b",
-        "a:b:c",
-        "None",
-        "nan",
-        "absent",
-        "$HOME",
+        "x" * 300, "x" * 5000, "x" * 100_001, "../" * 200, "a,b", "a,,b", "a:b:c", "None", "nan", "absent", "$HOME",
         "`id`",
     ),
 )
 NUMBERS = (
     *("-1", "0", "-0", "1.5", "1e3", "1e308", "1e400", "1e-400", "nan", "inf", "-inf", "0x10", "1_0_0", "+7", "1,000"),
     *(
-        "9" * 20,
-        "9" * 400,
-        "9" * 5000,
-        "-" + "9" * 40,
-        "\u0663",
-        "\u00bd",
-        "1e99999999",
-        "1/2",
-        "1e",
-        "e1",
-        "--1",
+        "9" * 20, "9" * 400, "9" * 5000, "-" + "9" * 40, "\u0663", "\u00bd", "1e99999999", "1/2", "1e", "e1", "--1",
         "1 2",
     ),
 )
 INPUTS = (
     *(
-        "absent",
-        "absent/file",
-        "folder",
-        "folder/",
-        "folder/note.txt",
-        "/dev/null",
-        "/dev/zero",
-        "/dev/full",
+        "absent", "absent/file", "folder", "folder/", "folder/note.txt", "/dev/null", "/dev/zero", "/dev/full",
         "/dev/tty",
     ),
     *("/proc/self/mem", "/proc/self/environ", "/etc/passwd", "layers.csv", "nets.json", "stream.csv", "machine.yaml"),
@@ -87,139 +52,47 @@ INPUTS = (
 )
 OUTPUTS = (
     *(
-        "/dev/full",
-        "/dev/null",
-        "/dev/zero",
-        "/proc/none",
-        "/proc/self/out",
-        "folder",
-        "folder/note.txt/in",
+        "/dev/full", "/dev/null", "/dev/zero", "/proc/none", "/proc/self/out", "folder", "folder/note.txt/in",
         "binary/in",
     ),
     *(
-        "layers.csv",
-        "nets.json",
-        "stream.csv",
-        "machine.yaml",
-        "subgraph.json",
-        "topology.csv",
-        "/",
-        ".",
-        "x" * 300,
+        "layers.csv", "nets.json", "stream.csv", "machine.yaml", "subgraph.json", "topology.csv", "/", ".", "x" * 300,
         "a\nb",
     ),
     *("./layers.csv", "folder/../nets.json", "/dev/stdout/in", "nowhere/deep/er/out", "-", "out.csv/"),
 )
 SPECIAL = {
     "--vary": (
-        "KP=",
-        "=",
-        "KP=1:2",
-        "KP=2:1:1",
-        "KP=1:10:0",
-        "KP=1e99999999",
-        "KP=0:1e30:1e-30",
-        "KP=0",
-        "KP=-4",
-        "KP=4 KP=8",
-        "PB=0:1GB:1B",
-        "PB=1",
-        "PB=1XB",
-        "PB=nanMB",
-        "FOO=1",
-        "KP=4,4",
-        "DRAM=1e30GB/s",
-        "CLOCK=5GHz",
-        "CLOCK=1e30Hz",
-        "KP=1:1e9:1",
-        "KP=\u0664",
-        "DRAM=1GB/s INTERVAL=2",
-        "LATENCY=1e20",
-        "BITS=7",
+        "KP=", "=", "KP=1:2", "KP=2:1:1", "KP=1:10:0", "KP=1e99999999", "KP=0:1e30:1e-30", "KP=0", "KP=-4",
+        "KP=4 KP=8", "PB=0:1GB:1B", "PB=1", "PB=1XB", "PB=nanMB", "FOO=1", "KP=4,4", "DRAM=1e30GB/s", "CLOCK=5GHz",
+        "CLOCK=1e30Hz", "KP=1:1e9:1", "KP=\u0664", "DRAM=1GB/s INTERVAL=2", "LATENCY=1e20", "BITS=7",
         "KP=2,4 CP" + "=3" * 50,
     ),
     "--arrivals": (
-        "poisson:0",
-        "poisson:1e300",
-        "poisson:nan",
-        "gamma:1",
-        "gamma:1,1e300",
-        "gamma:1,-1",
-        "bursty:1,2",
-        "diurnal:0,1,1e300",
-        "diurnal:0,0,1",
-        "diurnal:2,1,1",
-        "deterministic:1e-300",
-        "deterministic:",
-        "poisson",
-        "poisson:1,2",
-        "uniform:1",
-        "diurnal:0,1e9,1e9",
-        "gamma:1e9,1e6",
+        "poisson:0", "poisson:1e300", "poisson:nan", "gamma:1", "gamma:1,1e300", "gamma:1,-1", "bursty:1,2",
+        "diurnal:0,1,1e300", "diurnal:0,0,1", "diurnal:2,1,1", "deterministic:1e-300", "deterministic:", "poisson",
+        "poisson:1,2", "uniform:1", "diurnal:0,1e9,1e9", "gamma:1e9,1e6",
     ),
     "--layer": (
-        "K=0 C=3",
-        "K=4",
-        "K=4 C=3 R=9",
-        "K=1e9 C=1e9",
-        "K=" + "9" * 400 + " C=3",
-        "K=4 C=3 H=-1",
-        "K=4 C=3 K=5",
-        "K=4 C=3 stride=0",
-        "K=4 C=3 groups=3",
-        "K=4 C=3 padding=99",
-        "K=4.5 C=3",
-        "Z=4",
-        "K=99999999 C=99999999 H=9 W=9",
-        "K=4 C=3 R=3 S=3 H=1 W=1 stride=7",
-        "K=4 C=3 H=999999999 W=999999999",
-        "K",
+        "K=0 C=3", "K=4", "K=4 C=3 R=9", "K=1e9 C=1e9", "K=" + "9" * 400 + " C=3", "K=4 C=3 H=-1", "K=4 C=3 K=5",
+        "K=4 C=3 stride=0", "K=4 C=3 groups=3", "K=4 C=3 padding=99", "K=4.5 C=3", "Z=4",
+        "K=99999999 C=99999999 H=9 W=9", "K=4 C=3 R=3 S=3 H=1 W=1 stride=7", "K=4 C=3 H=999999999 W=999999999", "K",
     ),
     "--variation": (
-        "gaussian:1e30",
-        "lognormal:-1",
-        "lognormal:nan",
-        "lognormal:",
-        "gaussian",
-        "none:1",
-        "lognormal:0.5,read=inf",
-        "lognormal:0.5,foo=1",
-        "lognormal:0.5,per-cell,per-cell",
-        "gaussian:0.1,stuck=1/1",
-        "cauchy:1",
-        "gaussian:0.1,drift=1e300/1@1",
-        "gaussian:0.1,on-off=0",
-        "gaussian:0.1,ir=1e30",
+        "gaussian:1e30", "lognormal:-1", "lognormal:nan", "lognormal:", "gaussian", "none:1",
+        "lognormal:0.5,read=inf", "lognormal:0.5,foo=1", "lognormal:0.5,per-cell,per-cell", "gaussian:0.1,stuck=1/1",
+        "cauchy:1", "gaussian:0.1,drift=1e300/1@1", "gaussian:0.1,on-off=0", "gaussian:0.1,ir=1e30",
     ),
     "--subnets": (
-        "0",
-        "-1",
-        "99999",
-        "9" * 400,
-        "fashion-d111-w222,fashion-d111-w222",
-        "fashion-d999-w999",
-        "fashion-",
-        "resnet50D_MAC@0.6B",
-        "diverse-0",
-        ",",
-        "fashion-d111-w222,",
-        "217",
-        "1e3",
-        *INPUTS,
+        "0", "-1", "99999", "9" * 400, "fashion-d111-w222,fashion-d111-w222", "fashion-d999-w999", "fashion-",
+        "resnet50D_MAC@0.6B", "diverse-0", ",", "fashion-d111-w222,", "217", "1e3", *INPUTS,
     ),
     "--subnet": ("nobody", "largest,smallest", "0", *INPUTS[:6]),
     "--space": ("nope", "Fashion", "fashion ", "ofa-resnet50", "compofa-elastic", *INPUTS[:4]),
     "--accelerator": ("huge", "sushi-zcu104", "u50", "Tiny", *INPUTS),
     "--objectives": ("", ",", "speed", "latency,latency", "latency,", "accuracy", "all", "latency;area"),
     "--backend": (
-        "joblib:0",
-        "joblib:-1",
-        "joblib:1e9",
-        "joblib:" + "9" * 30,
-        "joblib:x",
-        "mpi",
-        "joblib:1:2",
-        "dask",
+        "joblib:0", "joblib:-1", "joblib:1e9", "joblib:" + "9" * 30, "joblib:x", "mpi", "joblib:1:2", "dask",
         ":",
         "ray:",
     ),
@@ -247,67 +120,39 @@ BASES: tuple[Base, ...] = (
     (
         "serve",
         (
-            ("--subnets", "fashion-d111-w222"),
-            ("--candidates", "1"),
-            ("--queries", "5"),
-            ("--arrivals", "poisson:100"),
-            ("--csv", "out.csv"),
-            ("--on-infeasible", "best-effort"),
+            ("--subnets", "fashion-d111-w222"), ("--candidates", "1"), ("--queries", "5"),
+            ("--arrivals", "poisson:100"), ("--csv", "out.csv"), ("--on-infeasible", "best-effort"),
         ),
     ),
     ("serve", (("--subnets", "fashion-d111-w222"), ("--candidates", "1"), ("--stream", "stream.csv"), ("--json",))),
     (
         "explore",
         (
-            ("--space", "fashion"),
-            ("--subnets", "fashion-d111-w222"),
-            ("--vary", "KP=2,4"),
-            ("--accelerator", "tiny"),
-            ("--backend", "joblib:1"),
-            ("--no-report",),
-            ("--out", "made"),
+            ("--space", "fashion"), ("--subnets", "fashion-d111-w222"), ("--vary", "KP=2,4"),
+            ("--accelerator", "tiny"), ("--backend", "joblib:1"), ("--no-report",), ("--out", "made"),
         ),
     ),
     ("package", (("--subnets", "fashion-d111-w222"), ("--subgraphs", "0"), ("--out", "made"))),
     (
         "noise",
         (
-            ("--variation", "none"),
-            ("--subnet", "smallest"),
-            ("--images", "8"),
-            ("--trials", "1"),
-            ("--jobs", "1"),
+            ("--variation", "none"), ("--subnet", "smallest"), ("--images", "8"), ("--trials", "1"), ("--jobs", "1"),
             ("--csv", "out.csv"),
         ),
     ),
     (
         "partition",
         (
-            ("--variation", "none"),
-            ("--subnet", "smallest"),
-            ("--images", "8"),
-            ("--trials", "1"),
-            ("--jobs", "1"),
-            ("--max-loss", "50"),
-            ("--ranking", "magnitude"),
-            ("--out", "made"),
+            ("--variation", "none"), ("--subnet", "smallest"), ("--images", "8"), ("--trials", "1"), ("--jobs", "1"),
+            ("--max-loss", "50"), ("--ranking", "magnitude"), ("--out", "made"),
         ),
     ),
     (
         "hybrid",
         (
-            ("--out", "made"),
-            ("--part", "layers"),
-            ("--subnet", "smallest"),
-            ("--images", "8"),
-            ("--trials", "1"),
-            ("--full-images", "8"),
-            ("--full-trials", "1"),
-            ("--rank-images", "8"),
-            ("--family", "1"),
-            ("--jobs", "1"),
-            ("--max-loss", "90"),
-            ("--no-report",),
+            ("--out", "made"), ("--part", "layers"), ("--subnet", "smallest"), ("--images", "8"), ("--trials", "1"),
+            ("--full-images", "8"), ("--full-trials", "1"), ("--rank-images", "8"), ("--family", "1"),
+            ("--jobs", "1"), ("--max-loss", "90"), ("--no-report",),
         ),
     ),
     ("import", (("topology.csv",), ("--csv", "out.csv"))),
@@ -320,14 +165,9 @@ BASES: tuple[Base, ...] = (
 """Command lines that work in seconds (or find no simulator), option by option."""
 
 OLD = (
-    ("cosim", "--subnet", "fashion-d111-w222"),
-    ("run", "--subnet", "fashion-d111-w222"),
-    ("serve", "--trace", "stream.csv"),
-    ("explore", "--cached", "fit"),
-    ("hybrid", "--report", "study"),
-    ("table", "--out", "t.parquet"),
-    ("package", "--out", "p.npz"),
-    ("partition", "--out", "p.json"),
+    ("cosim", "--subnet", "fashion-d111-w222"), ("run", "--subnet", "fashion-d111-w222"),
+    ("serve", "--trace", "stream.csv"), ("explore", "--cached", "fit"), ("hybrid", "--report", "study"),
+    ("table", "--out", "t.parquet"), ("package", "--out", "p.npz"), ("partition", "--out", "p.json"),
 )
 """Spellings of version 0.1.0."""
 
@@ -342,22 +182,22 @@ def cases(seed: int) -> Iterator[Case]:
         kind, spoil = draw.choices(KINDS, [weight for *_, weight in _WEIGHTED])[0]
         words = spoil(draw, commands[name], [list(part) for part in base])
         environment = {"PATH": ""} if name in ("run", "cosim", "rtl") else {}
-        yield Case(f"command line: {kind}", (name, *words), files, environment=environment)
+        yield Case(f"command line: {kind}", (name, *words), files, _forced(words), environment=environment)
     for command, option, value in OLD:
         yield Case("command line: old spelling", (command, option, value), files)
     for words in (
-        (),
-        ("bake",),
-        ("--frob",),
-        ("",),
-        ("\0",),
-        ("\udcff",),
-        ("x" * 5000,),
-        ("run", "run"),
-        ("-",),
-        ("--",),
+        (), ("bake",), ("--frob",), ("",), ("\0",), ("\udcff",), ("x" * 5000,), ("run", "run"), ("-",), ("--",),
     ):
         yield Case("command line: no command", words, files)
+
+
+def _forced(words: Words) -> tuple[str, ...]:
+    """What the command is told to replace: its outputs, by ``--force``, unless another option names them, too."""
+    if "--force" not in words:
+        return ()
+    named = [posixpath.normpath(after) for word, after in pairwise(words) if word in _WRITING and after]
+    other = {posixpath.normpath(after) for word, after in pairwise(words) if word not in _WRITING and after}
+    return tuple(name for name in named if name not in other)
 
 
 def _command(name: str) -> click.Command:
@@ -485,15 +325,7 @@ def _rearranged(draw: random.Random, command: click.Command, options: list[Words
 
 _NUMERIC = ("count", "number", "integer", "integer range", "float", "float range")
 _READING = {
-    "--layers",
-    "--stream",
-    "--table",
-    "--weights",
-    "--data",
-    "--onnx",
-    "--partition",
-    "--accelerator",
-    "--cached",
+    "--layers", "--stream", "--table", "--weights", "--data", "--onnx", "--partition", "--accelerator", "--cached",
     "--subnets",
 }
 _WRITING = {"--csv", "--out", "--plot", "--scalesim", "--timeloop", "--trace"}
@@ -511,13 +343,8 @@ def _plausible(draw: random.Random, name: str, param: click.Option) -> str:
 
 Spoil = Callable[[random.Random, click.Command, list[Words]], Words]
 _WEIGHTED: tuple[tuple[str, Spoil, int], ...] = (
-    ("numbers", _numbers, 4),
-    ("texts", _texts, 4),
-    ("values", _values, 5),
-    ("inputs", _inputs, 4),
-    ("outputs", _outputs, 4),
-    ("options together", _added, 4),
-    ("rearranged", _rearranged, 3),
+    ("numbers", _numbers, 4), ("texts", _texts, 4), ("values", _values, 5), ("inputs", _inputs, 4),
+    ("outputs", _outputs, 4), ("options together", _added, 4), ("rearranged", _rearranged, 3),
 )
 KINDS = tuple((kind, spoil) for kind, spoil, _ in _WEIGHTED)
 
