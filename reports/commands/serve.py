@@ -196,7 +196,7 @@ def command(
 
         write_new(plot, timeline_picture(served, plot), inputs, force)
     if as_json:
-        click.echo(to_json(served.summary()))
+        click.echo(to_json({**costs.facts, **wanted.facts, **served.facts, **served.summary()}))
     else:
         show_summary({**costs.facts, **wanted.facts, **served.facts, **served.summary()})
 
