@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,12 +50,12 @@ COMMANDS = {
     "serve": "serve --queries 400 --csv OUT/served.csv",
     "serve compare": "serve --queries 200 --compare --csv OUT/served.csv",
     "noise": f"noise {NOISY} --images 300 --trials 12 --csv OUT/noise.csv",
-    "partition": f"partition {NOISY} --images 100 --trials 4 --max-loss 10 --out OUT",
-    "hybrid": "hybrid --subnet smallest --images 40 --trials 2 --full-images 40 --full-trials 1 --rank-images 40 "
+    "partition": f"partition {NOISY} --images 100 --trials 4 --max-loss 10 --ranking magnitude --out OUT",
+    "hybrid": "hybrid --subnet smallest --images 20 --trials 2 --full-images 20 --full-trials 1 --rank-images 20 "
     "--family 2 --max-loss 20 --jobs 2 --part sensitivity --part collapse --part histogram --out OUT",
     "package": "package --subnets 4 --subgraphs 1 --out OUT",
-    "explore": "explore --space fashion --subnets 9 --accelerator tiny --backend joblib:2 --out OUT --vary "
-    "'KP=2,4,8 CP=3,5,9 PB=0:96KB:24KB SB=10:54KB:11KB DB=10,14KB DRAM=400,600,1200MB/s LATENCY=10,40'",
+    "explore": "explore --space fashion --subnets 4 --accelerator tiny --backend joblib:2 --out OUT --vary "
+    "'KP=2,4,8 CP=3,5,9 PB=0:96KB:24KB SB=10:54KB:11KB DRAM=400,600,1200MB/s'",
     "explore nsga2": "explore --space fashion --subnets 4 --accelerator tiny --backend joblib:2 --out OUT --no-report "
     "--sampler nsga2 --points 300 --vary 'KP=2,4,8 CP=3,5,9 PB=0:96KB:12KB DRAM=400,600,1200MB/s LATENCY=10,40'",
     "explore ray": "explore --space fashion --subnets 4 --accelerator tiny --backend ray:2 --out OUT --no-report "
@@ -228,7 +228,7 @@ def full_disk(base: Path, words: str, whole: dict[str, bytes], found: Found) -> 
             place.close()
 
 
-def measure(words: str, moments: int, kills: int, rng: random.Random, base: Path) -> Found:
+def measure(words: str, signals: Sequence[str], moments: int, kills: int, rng: random.Random, base: Path) -> Found:
     """All trials of one command."""
     found = Found()
     warm = Place(base / "warm", words)
@@ -245,7 +245,7 @@ def measure(words: str, moments: int, kills: int, rng: random.Random, base: Path
     if left := undisturbed.left_over():
         found.wrong.append(f"undisturbed it leaves temporary files: {left}")
     whole = undisturbed.results()
-    for name in SIGNALS:
+    for name in signals:
         for number in range(moments):
             place = Place(base / f"{name}{number}", words)
             trial(place, whole, name, found.seconds, kills, rng, found)
@@ -262,6 +262,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     parser.add_argument("--moments", type=int, default=3, help="for each signal")
     parser.add_argument("--kills", type=int, default=2, help="one run after the other, before one may end")
+    parser.add_argument("--signals", nargs="+", choices=SIGNALS, default=list(SIGNALS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
@@ -274,7 +275,7 @@ def main() -> int:
     for name in options.only:
         rng = random.Random(f"{options.seed} {name}")
         with tempfile.TemporaryDirectory(prefix="kr-") as base:
-            found = measure(COMMANDS[name], options.moments, options.kills, rng, Path(base))
+            found = measure(COMMANDS[name], options.signals, options.moments, options.kills, rng, Path(base))
         lines.append(
             f"| {name} | {found.seconds:.1f} | {found.signals} | {found.ended_before} | {found.resumed_with_pieces} | "
             f"{found.slowest_end_s:.1f} | {found.full_disks} | {len(found.wrong)} |"
