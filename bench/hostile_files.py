@@ -24,7 +24,7 @@ from typing import Any
 
 from hostile_runner import Case, main
 
-EACH = 100
+EACH = 75
 """Mutations of a kind, beside the hand-made ones."""
 
 NUMBERS = (
