@@ -289,12 +289,12 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]], wanted: Wanted) -> SuperNetWeig
     for name, w in layers.items():
         if w.dtype != np.int8 or w.ndim != 4:
             raise ValueError(f"layer {name} is {w.dtype} {w.shape}, not int8 (K, C, R, S)")
-    ops = set(arrays["ops"].tolist())
+    operators = set(arrays["ops"].tolist())
     for begin in ("scalars/", "kind/"):
-        if ops != (there := {key.removeprefix(begin) for key in arrays if key.startswith(begin)}):
-            raise ValueError(f"{begin} of {', '.join(sorted(ops ^ there)[:3])} is missing or unknown")
+        if operators != (there := {key.removeprefix(begin) for key in arrays if key.startswith(begin)}):
+            raise ValueError(f"{begin} of {', '.join(sorted(operators ^ there)[:3])} is missing or unknown")
     for name in layers:
-        if name not in ops:
+        if name not in operators:
             raise ValueError(f"layer {name} is no operator")
     if len(arrays["images"]) != len(arrays["labels"]):
         raise ValueError(f"{len(arrays['images'])} images but {len(arrays['labels'])} labels")

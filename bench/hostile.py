@@ -1,6 +1,6 @@
 """Hostile files and hostile command lines, all of them, against every reader and every command.
 
-    python bench/hostile.py --jobs 2 > bench/hostile.md
+    python bench/hostile.py --jobs 2     # the last figures are in bench/hostile.md
 
 What is counted as a fault is said in ``hostile_runner.py``; the cases are those of ``hostile_files.py`` and
 ``hostile_commands.py``. Nothing of it needs the network, a simulator or more than 4 GiB.
