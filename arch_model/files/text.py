@@ -46,7 +46,7 @@ def opened(path: str | Path, wanted: Wanted, most: int) -> Iterator[BinaryIO]:
     except OSError as error:
         raise wanted.cannot(f"cannot be read ({error.strerror or error})") from None
     except ValueError as error:
-        if "null byte" not in str(error):
+        if "embedded null" not in str(error):  # "... byte" up to Python 3.12, "... character in path" since
             raise
         raise wanted.cannot("cannot be read (its name has a null byte)") from None
 
