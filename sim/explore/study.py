@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arch_model.accelerator import Accelerator
+from arch_model.files.csv_file import quoting
 from arch_model.files.json_file import read_json
 from arch_model.files.parquet_file import read_parquet
 from arch_model.files.question import asked, header, machine_facts
@@ -206,4 +207,5 @@ def write_csv(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any]) -> None
     make_folder(path.parent)
     with whole_file(path) as file:
         file.write(header(facts).encode())
-        frame.to_csv(file, mode="wb", encoding="utf-8")
+        texts = (text for column in frame.select_dtypes(exclude="number") for text in frame[column])
+        frame.to_csv(file, mode="wb", encoding="utf-8", quoting=quoting(texts))
