@@ -225,7 +225,7 @@ def _load_outside(tensors: Iterable[Any], folder: Path, wanted: Wanted) -> None:
             )
         need = -(-math.prod(tensor.dims) * _bits(tensor.data_type) // 8)
         offset, length = said.get("offset", "0"), said.get("length", str(need))
-        if not (offset.isdecimal() and length == str(need) and len(offset) < 19):
+        if not (offset.isascii() and offset.isdecimal() and length == str(need) and len(offset) < 19):
             raise wanted.wrong(f"tensor {name} claims {need} bytes and has {shown(length)} at {shown(offset)}")
         left -= need
         if left < 0:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from arch_model.files.shown import plain
 from arch_model.files.wanted import Wanted, one_line
 from mapper.importers.network import NetworkError
 from mapper.importers.onnx_constants import ConstantFolder, NotWorkedOut
@@ -119,10 +120,16 @@ def load_model(path: str | Path) -> Model:
         if not value.type.tensor_type.HasField("shape"):
             value.type.tensor_type.elem_type = value.type.tensor_type.elem_type or onnx.TensorProto.FLOAT
             value.type.tensor_type.shape.SetInParent()
+    domains = ["" if entry.domain == "ai.onnx" else entry.domain for entry in proto.opset_import]
+    if twice := [domain for domain, count in Counter(domains).items() if count > 1]:
+        raise NetworkError(f"{path}: it names operator sets of {plain(twice[0]) or 'ONNX'} more than once; give one")
     try:
         onnx.checker.check_model(proto)
         if proto.functions:
+            _state_defaults(path, proto)
             proto = inline_local_functions(proto)
+    except NetworkError:
+        raise
     except Exception as error:  # ValidationError, and whatever the C++ side raises for a file that is half there
         raise NetworkError(f"{path}: not a valid ONNX model ({one_line(error)}); export it anew") from None
     opsets = {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in proto.opset_import}
@@ -151,6 +158,32 @@ def load_model(path: str | Path) -> Model:
     tensor = image.type.tensor_type
     facts = (image.name, shape, len(sizes), tensor.elem_type, tensor.shape.dim[0].dim_param)
     return Model(str(path), nodes, constants, uses, *facts, tuple(value.name for value in graph.output), notes, proto)
+
+
+def _state_defaults(path: str | Path, proto: Any) -> None:
+    """Give each call of a function the attributes that it leaves to their defaults, which the inliner does not know.
+
+    Raises NetworkError for a function that is called like an operator: onnxruntime takes its own operator.
+    """
+    defaults = {(one.domain, one.name): list(one.attribute_proto) for one in proto.functions}
+    for domain, name in defaults:
+        if domain in _DOMAINS:
+            raise NetworkError(
+                f"{path}: function {plain(name)} is in the domain of ONNX's or onnxruntime's operators; give it another"
+            )
+    callers: list[tuple[Any, set[str]]] = [(proto.graph.node, set())]
+    callers += [(one.node, {default.name for default in one.attribute_proto}) for one in proto.functions]
+    while callers:
+        nodes, always = callers.pop()
+        for node in nodes:
+            callers += [(inner.node, always) for a in node.attribute for inner in (a.g, *a.graphs) if inner.node]
+            given = {attribute.name: attribute.ref_attr_name for attribute in node.attribute}
+            for default in defaults.get((node.domain, node.op_type), ()):
+                if default.name not in given:
+                    node.attribute.append(default)
+                elif given[default.name] and given[default.name] not in always:
+                    what = f"attribute {plain(default.name)} of function {plain(node.op_type)}"
+                    raise NetworkError(f"{path}: {what} may be absent in another function; give a value in each call")
 
 
 def _put_in_order(graph: Any) -> None:

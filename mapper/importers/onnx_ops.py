@@ -211,7 +211,13 @@ def as_scalar(array: Any, thing: str) -> Any:
 
 
 def vector(array: Any, thing: str) -> npt.NDArray[np.float32]:
-    """A scale, or the scales of the channels: float32 (1 or n,). Unsupported for one a block, or one not positive."""
+    """A scale, or the scales of the channels: float32 (1 or n,).
+
+    Unsupported for one a block, one not positive, or one of another type: ONNX computes what such a scale makes in its
+    type, float16 for one, and rounds there.
+    """
+    if np.asarray(array).dtype != np.float32:
+        raise Unsupported(f"its {thing} is of type {np.asarray(array).dtype}; give float32")
     if np.ndim(array) > 1 and np.size(array) != 1:
         raise Unsupported(f"its {thing} has shape {np.shape(array)}; give one, or one a channel")
     flat = np.asarray(array, np.float32).reshape(-1)

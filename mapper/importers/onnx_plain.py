@@ -28,7 +28,17 @@ def bound(walk: Walk, node: Node) -> None:
     if (low, high) != (-128, 127):  # else the type itself bounds
         operator = walk.fusable(node.input(0))
         operator.low, operator.high = max(operator.low, low), min(operator.high, high)
+        reader = walk.model.reader(node.outputs[0])
+        if not _on_steps(value.quant, lo, hi) and (reader is None or reader.op != "QuantizeLinear"):
+            operator.no_integers = f"{node.label} bounds its int8 result between two steps, and nothing rounds it after"
     walk.alias(node)
+
+
+def _on_steps(quant: TensorQuant, lo: float, hi: float) -> bool:
+    """Whether clipping a dequantised tensor to these bounds leaves nothing but steps of its scale."""
+    least, most = (float(real) for real in quant.dequantize(np.array([-128, 127], np.int8)))
+    lower, upper = quant.dequantize(quant.quantize([lo if lo > -inf else least, hi if hi < inf else most]))
+    return (lo <= least or lower == np.float32(lo)) and (hi >= most or upper == np.float32(hi))
 
 
 def _clip_bounds(walk: Walk, node: Node) -> tuple[float, float]:

@@ -41,7 +41,7 @@ def conv(walk: Walk, node: Node) -> None:
     operator = Operator(layer, (x.quant,), node=node)
     if quantized:
         operator.steps, operator.step_scale, operator.out = _int8(steps), _each(scale, k), out
-        operator.step_bias = _int_bias(walk, bias, k)
+        operator.step_bias = _int_bias(walk, bias, k, broadcast=False)
     else:
         _numbers(walk, operator, x, 0, shape)
     walk.add(node, operator)
@@ -75,7 +75,7 @@ def linear(walk: Walk, node: Node) -> None:
     if quantized:
         operator.steps = _int8(steps if turned else steps.T).reshape(whole)
         operator.step_scale, operator.out = _each(scale, k), out
-        operator.step_bias = _int_bias(walk, bias, k)
+        operator.step_bias = _int_bias(walk, bias, k, broadcast=True)
     else:
         _numbers(walk, operator, x, 0 if turned else 1, whole)
     walk.add(node, operator, flat=True)
@@ -100,14 +100,14 @@ def _q_operands(
     return x, steps_of(array, zero, axis), scale, out
 
 
-def _int_bias(walk: Walk, name: str, k: int) -> npt.NDArray[np.int64] | None:
+def _int_bias(walk: Walk, name: str, k: int, *, broadcast: bool) -> npt.NDArray[np.int64] | None:
     """The bias of an integer operator, at the product of the scales of operand and weights by definition."""
     if not name:
         return None
     bias = np.asarray(walk.constant(name, "bias"))
     if bias.dtype != np.int32:
         raise Unsupported(f"its bias is of type {bias.dtype}; give int32")
-    return _along(bias, k).astype(np.int64)
+    return _along(bias, k, broadcast).astype(np.int64)
 
 
 def _along(bias: npt.NDArray[Any], k: int, broadcast: bool = True) -> npt.NDArray[Any]:

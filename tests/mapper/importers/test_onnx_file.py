@@ -118,7 +118,15 @@ def test_data_beside_the_file_stays_in_its_folder(tmp_path):
     assert numpy_helper.to_array(good.graph.initializer[0]).ravel().tolist() == [0, 1, 2, 3, 4, 5]
     for location in ("../secret", str(tmp_path / "secret"), "link", "", "a/../../secret", "a\0b"):
         assert "keeps its data in" in refused(saved(home / "a.onnx", conv(outside(location)))), location
-    for said in ({"offset": 9}, {"offset": -1}, {"length": 23}, {"length": 2**40}, {"offset": 2**62}, {"offset": "x"}):
+    for said in (
+        {"offset": 9},
+        {"offset": -1},
+        {"length": 23},
+        {"length": 2**40},
+        {"offset": 2**62},
+        {"offset": "x"},
+        {"offset": "٨"},
+    ):
         refused(saved(home / "a.onnx", conv(outside("w.bin", **said))))
     assert "does not exist" in refused(saved(home / "a.onnx", conv(outside("none.bin"))))
 

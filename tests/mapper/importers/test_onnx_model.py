@@ -123,3 +123,66 @@ def test_no_layer_at_all(tmp_path):
 def test_unknown_suffix(tmp_path):
     with pytest.raises(NetworkError, match=r"suffix '.txt' says no known format; give .onnx \(an ONNX model\)"):
         read_network(tmp_path / "net.txt")
+
+
+def reference(name, other):
+    """An attribute of a node in a function: the function's own attribute ``other``."""
+    return onnx.AttributeProto(name=name, type=onnx.AttributeProto.INTS, ref_attr_name=other)
+
+
+def scaled_by(**functions):
+    """A convolution in function ``My``, whose strides are its attribute ``step``, 2 by default, and more functions."""
+    graph = Graph((1, 2, 6, 6))
+    inner = helper.make_node("Conv", ["a", "w"], ["b"])
+    inner.attribute.append(reference("strides", "step"))
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("my", 1)]
+    mine = helper.make_function(
+        "my", "My", ["a", "w"], ["b"], [inner], opsets, attribute_protos=[helper.make_attribute("step", [2, 2])]
+    )
+    others = [helper.make_function(*parts, opsets, **more) for parts, more in functions.values()]
+    return graph, [mine, *others]
+
+
+def save_with(graph, functions, path, end):
+    model = graph.model(end)
+    model.functions.extend(functions)
+    model.opset_import.append(helper.make_opsetid("my", 1))
+    onnx.save(model, path)
+    return path
+
+
+WEIGHTS = np.ones((3, 2, 2, 2), np.float32)
+
+
+@pytest.mark.parametrize(("given", "stride"), [({}, 2), ({"step": [1, 1]}, 1)])
+def test_a_function_s_attribute_has_its_default(tmp_path, given, stride):
+    graph, functions = scaled_by()
+    end = graph.node("My", "x", WEIGHTS, domain="my", **given)
+    (layer,) = read_onnx(save_with(graph, functions, tmp_path / "net.onnx", end)).subnet.layers
+    assert (layer.stride, layer.P) == (stride, (6 - 2) // stride + 1)
+
+
+def test_a_default_that_another_function_may_hide_is_refused(tmp_path):
+    call = helper.make_node("My", ["a", "w"], ["b"], domain="my")
+    call.attribute.append(reference("step", "outer"))
+    graph, functions = scaled_by(outer=(("my", "Outer", ["a", "w"], ["b"], [call]), {"attributes": ["outer"]}))
+    end = graph.node("Outer", "x", WEIGHTS, domain="my")
+    assert "attribute step of function My may be absent" in message(
+        save_with(graph, functions, tmp_path / "net.onnx", end)
+    )
+
+
+@pytest.mark.parametrize("domain", ["", "com.microsoft"])
+def test_a_function_that_is_called_like_an_operator_is_refused(tmp_path, domain):
+    body = [helper.make_node("Neg", ["a"], ["b"])]
+    graph, functions = scaled_by(relu=((domain, "Relu", ["a"], ["b"], body), {}))
+    end = graph.node("Relu", graph.conv("x", WEIGHTS), domain=domain)
+    assert "function Relu is in the domain of" in message(save_with(graph, functions, tmp_path / "net.onnx", end))
+
+
+def test_two_operator_sets_of_one_domain_are_refused(tmp_path):
+    graph = Graph((1, 2, 6, 6))
+    model = graph.model(graph.conv("x", WEIGHTS))
+    model.opset_import.append(helper.make_opsetid("ai.onnx", 11))
+    onnx.save(model, path := tmp_path / "net.onnx")
+    assert "names operator sets of ONNX more than once" in message(path)

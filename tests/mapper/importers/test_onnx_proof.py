@@ -358,3 +358,39 @@ def test_json_and_table_name_the_graph(tmp_path, capsys):
     text = capsys.readouterr()
     assert "bit_exact" in text.out.replace(" ", "_") and ON in text.out and OFF not in text.out
     assert f"not proven of {OFF}: layer c: its float32 sums may round" in text.err
+
+
+@pytest.mark.parametrize(
+    ("bounds", "exact"),
+    [((0.0, 3.0), True), ((-1e9, 1e9), True), ((-100.0, 3.0), True), ((0.0, 3.3), False), ((-2.2, 3.0), False)],
+)
+def test_a_clip_between_two_steps_is_claimed_only_if_a_quantiser_rounds_it(tmp_path, bounds, exact):
+    for again in (True, False):
+        graph = Qdq()
+        x = graph.real(graph.product(graph.real("x", 0.125), name="first"), 0.25)
+        x = graph.node("Clip", x, *(F(bound) for bound in bounds))
+        x = graph.real(x, 0.25) if again else x
+        network = read(tmp_path, graph, graph.stored(graph.product(x), 0.5))
+        assert network.runnable == (exact or again)
+        assert (OFF in network.bit_exact) == (exact or again)
+        if network.runnable:
+            check_claims(tmp_path, network, tmp_path / "net.onnx", 10)
+        else:
+            assert "bounds its int8 result between two steps" in " ".join(network.notes)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64])
+def test_a_scale_of_another_type_is_refused(tmp_path, kind):
+    graph = Qdq()
+    x = graph.node("DequantizeLinear", graph.stored("x", 0.125), kind(0.125), graph.zero(None))
+    path = graph.save(tmp_path / "net.onnx", graph.stored(graph.product(x), 0.5), dtype=np.uint8, opset=21)
+    with pytest.raises(NetworkError, match=r"type float16; give float32|unsupported type: tensor\(double\)"):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1,), (), (2, 1)])
+def test_the_bias_of_an_integer_convolution_is_not_broadcast(tmp_path, shape):
+    graph = Graph((1, 2, 6, 6), np.int8)
+    path = graph.save(tmp_path / "net.onnx", graph.node("QLinearConv", "x", *NATIVE, np.ones(shape, np.int32)))
+    with pytest.raises(NetworkError, match=r"its bias is .* for 2 channels; give \(2,\)"):
+        read_onnx(path)
