@@ -342,6 +342,22 @@ def small_images() -> bytes:
     return out.getvalue()
 
 
+@cache
+def small_partition() -> bytes:
+    """A digital half of the smallest SubNet with :func:`small_weights`: what comes after the network's hash is read."""
+    from arch_model.weights import load_weights
+    from mapper.partition import Partition
+    from sim.noise.network import Network
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "w.npz"
+        path.write_bytes(small_weights())
+        network = Network.of_subnet("smallest", load_weights(path))
+    first, *others = (layer.name for layer in network.weight_layers)
+    channels = {name: (0, 1) for name in others}
+    return Partition(network.name, network.hash, channels, {first: (0, 5, 9)}, {"ranking": "fisher"}).to_json().encode()
+
+
 def preset(name: str) -> bytes:
     """The YAML of a machine that ships."""
     return (resources.files("arch_model") / "presets" / name).read_bytes()
@@ -387,18 +403,8 @@ def kinds() -> Iterator[tuple[str, str, bytes, Mutator, tuple[str, ...], dict[st
     yield "ONNX", "m.onnx", small_model(), onnx_mutation, ("import", "m.onnx", "--json"), {}
     yield "SCALE-Sim", "t.csv", TOPOLOGY.encode(), text_mutation, ("import", "t.csv", "--csv", "o.csv"), {}
     yield "Timeloop", "p.yaml", PROBLEM.encode(), text_mutation, ("import", "p.yaml", "--scalesim", "o.csv"), {}
-    split = json.dumps(
-        {
-            "format": "fastswitch-partition-1",
-            "network": SUBNET,
-            "network_hash": "abc",
-            "channels": {"s1b1_conv1": [1, 2]},
-            "weights": {},
-            "facts": {},
-        }
-    ).encode()
     yield (
-        *("partition", "p.json", split, text_mutation),
+        *("partition", "p.json", small_partition(), text_mutation),
         (*NOISE, "--subnet", "smallest", "--partition", "p.json", "--weights", "w.npz"),
         {"w.npz": small_weights()},
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from arch_model.errors import AnalogError
 from arch_model.files.json_file import parse_json
+from arch_model.files.shown import plain, shown
 from arch_model.files.text import read_text
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.files.writing import write_whole
@@ -69,8 +71,8 @@ class Partition:
         """
         if network_hash != self.network_hash:
             raise AnalogError(
-                f"partition is of network {self.network} ({self.network_hash}), not of {network_hash}; make one for "
-                "this network with fastswitch partition"
+                f"partition is of network {plain(self.network)} ({plain(self.network_hash)}), not of {network_hash}; "
+                "make one for this network with fastswitch partition"
             )
         known = {layer.name: layer for layer in layers}
         masks: dict[str, Mask] = {}
@@ -98,10 +100,15 @@ class Partition:
             if record.pop("format") != FORMAT:
                 raise ValueError("another format")
             numbers = {
-                key: {str(name): tuple(map(_whole, values)) for name, values in record.pop(key).items()}
+                key: {str(name): _indices(values) for name, values in record.pop(key).items()}
                 for key in ("channels", "weights")
             }
-            return cls(**{**record, **numbers})
+            made = cls(**{**record, **numbers})
+            if not (isinstance(made.network, str) and isinstance(made.network_hash, str)):
+                raise ValueError("a network that is no text")
+            if not isinstance(made.facts, dict):
+                raise ValueError("facts that are no record")
+            return made
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AnalogError(
                 f"{source}: not a partition ({one_line(error)}); give a file of fastswitch partition"
@@ -234,20 +241,30 @@ def rank(
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a whole number")
+        raise ValueError(f"{shown(value)} is not a whole number")
     return value
+
+
+def _indices(values: Any) -> tuple[int, ...]:
+    """Indices of a file: ascending, so that none counts twice."""
+    found = tuple(map(_whole, values))
+    if any(one >= other for one, other in pairwise(found)):
+        raise ValueError("indices that do not ascend")
+    return found
 
 
 def _layer(known: Mapping[str, Layer], name: str) -> Layer:
     if name not in known:
-        raise AnalogError(f"partition: the network has no weights in a layer {name}; give one of {', '.join(known)}")
+        raise AnalogError(
+            f"partition: the network has no weights in a layer {plain(name)}; give one of {', '.join(known)}"
+        )
     return known[name]
 
 
 def _mask(what: str, indices: Sequence[int], size: int) -> Mask:
     mask = np.zeros(size, np.bool_)
-    array = np.asarray(indices, dtype=np.int64)
-    if array.size and not (array.min() >= 0 and array.max() < size):
-        raise AnalogError(f"partition: {what} go from {array.min()} to {array.max()}; give 0..{size - 1}")
-    mask[array] = True
+    least, most = min(indices, default=0), max(indices, default=0)  # of Python: a file's may exceed int64
+    if indices and not (least >= 0 and most < size):
+        raise AnalogError(f"partition: {what} go from {shown(least)} to {shown(most)}; give 0..{size - 1}")
+    mask[np.asarray(indices, dtype=np.int64)] = True
     return mask

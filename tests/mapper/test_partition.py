@@ -116,9 +116,17 @@ def test_what_is_no_partition_is_refused_in_one_line(tmp_path, text):
 
 def test_numbers_that_are_none_are_refused(tmp_path):
     record = json.loads(ranked(Ranking.FISHER).partition(3).to_json())
-    for channels in ({"last": [1.5]}, {"last": ["a"]}, {"last": 3}, [1]):
+    for channels in ({"last": [1.5]}, {"last": ["a"]}, {"last": 3}, [1], {"last": [2, 2]}, {"last": [2, 1]}):
         with pytest.raises(FastSwitchError, match="not a partition"):
             Partition.from_json(json.dumps(record | {"channels": channels}))
+    for other in ({"network": ["net"]}, {"network_hash": 7}, {"facts": []}, {"weights": {"last": ["x" * 5000]}}):
+        with pytest.raises(FastSwitchError, match="not a partition") as caught:
+            Partition.from_json(json.dumps(record | other))
+        assert len(str(caught.value)) < 300
+    for number in (2**63, -(2**63) - 1, 10**300):
+        split = Partition.from_json(json.dumps(record | {"channels": {"last": [number]}}))
+        with pytest.raises(FastSwitchError, match=r"channels of layer last go from .*; give 0\.\.5"):
+            split.masks(LAYERS, "abc")
     with pytest.raises(FastSwitchError, match=r"partition .* does not exist"):
         Partition.read(tmp_path / "missing.json")
 
