@@ -16,6 +16,7 @@ from arch_model.accelerator import Accelerator
 from arch_model.errors import LayerError, MappingError
 from arch_model.files.question import asked, file_digest, machine_facts
 from arch_model.files.result_file import ResultFile
+from arch_model.files.writing import Source
 from arch_model.layer import INPUT, Kind, Layer, LayerRow, read_layer_table
 from arch_model.quant import encode_multiplier, encode_pair
 from arch_model.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
@@ -44,6 +45,7 @@ def run_layers(
     netlist: Sequence[Path] = (),
     tracing: Tracing | None = None,
     force: bool = False,
+    inputs: Sequence[Source] = (),
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
     on_left_out: Callable[[Sequence[Layer]], None] = lambda layers: None,
@@ -51,7 +53,8 @@ def run_layers(
     """Simulate every row of the table ``layers``; each goes to ``on_row``, and all to the file ``csv``.
 
     Finished rows are kept until the file is whole (:class:`arch_model.files.result_file.ResultFile`), and the same call
-    goes on behind them. ``force``: replace a file with other content.
+    goes on behind them. ``force``: replace a file with other content. ``inputs``: files, beside ``layers``, that are
+    read and must not be replaced.
 
     ``netlist``: Verilog files with the accelerator's module ``fastswitch`` and all it needs, instead of its RTL.
     ``best``: each dense layer has the mapping of :func:`mapper.optimise.optimise`, not the compiler's own quick choice.
@@ -77,11 +80,12 @@ def run_layers(
         best=best,
         netlist=", ".join(file_digest(file) for file in netlist) or "none",
     )
-    with ResultFile(csv, question, [layers, *netlist], force) as out:
+    inputs = [layers, *netlist, *inputs]
+    with ResultFile(csv, question, inputs, force) as out:
         jobs = [LayerJob(row, accelerator, seed, layers, best) for row in rows]
         digits = len(str(len(jobs)))
         names = [file_name(str(number).zfill(digits), job.layer.name) for number, job in enumerate(jobs, 1)]
-        with nullcontext() if tracing is None else tracing.opened(question, names, force):
+        with nullcontext() if tracing is None else tracing.opened(question, names, force, inputs, csv):
             return _run_jobs(
                 dict(zip(names, jobs, strict=True)), accelerator, out, simulator, netlist, tracing, on_row, on_stage
             )

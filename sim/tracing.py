@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from arch_model.files.question import Question
 from arch_model.files.results_folder import ResultsFolder
-from arch_model.files.writing import make_folder
+from arch_model.files.writing import Source, check_outputs, make_folder
 from mapper.dram_image import Segment
 from mapper.program import Program
 from sim.bench import Bench, Build
@@ -41,10 +41,22 @@ class Tracing:
     on_trace: Callable[[Traced], None] = lambda traced: None
 
     @contextmanager
-    def opened(self, question: Question, names: Iterable[str], force: bool) -> Iterator[None]:
-        """Hold the folder for the traces of these Programs; FastSwitchError if it has those of another question."""
+    def opened(
+        self,
+        question: Question,
+        names: Iterable[str],
+        force: bool,
+        inputs: Sequence[Source] = (),
+        table: Path | None = None,
+    ) -> Iterator[None]:
+        """Hold the folder for the traces of these Programs.
+
+        Raises FastSwitchError if it has those of another question, and if one of them would replace a file of
+        ``inputs`` or the ``table`` of results.
+        """
         files = [f"{name}{suffix}" for name in names for suffix in SUFFIXES]
-        with ResultsFolder(self.folder, {**question, "traces": True}, files, force=force):
+        check_outputs([table, self.folder, *(self.folder / file for file in files)], inputs)
+        with ResultsFolder(self.folder, {**question, "traces": True}, files, inputs, force):
             yield
 
     def has(self, name: str) -> bool:

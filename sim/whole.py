@@ -119,7 +119,7 @@ def run_whole(
         on_stage("simulating")
         rows: list[Row] = []
         names = [network.trace_name(number) for network in networks for number in range(len(network.parts))]
-        with nullcontext() if tracing is None else tracing.opened(question, names, force):
+        with nullcontext() if tracing is None else tracing.opened(question, names, force, inputs):
             for network in networks:
                 with machine(built, tracing) as run:
                     for number in range(len(network.parts)):

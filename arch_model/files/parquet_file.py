@@ -1,4 +1,10 @@
-"""Parquet tables; the file's own counts are checked before its columns are unpacked."""
+"""Parquet tables; the file's own counts are checked before its columns are unpacked.
+
+All work is done by the thread that asks for it. A thread of Arrow's that still holds a Python object (the file, an
+array) when the interpreter ends has to ask for its lock to let go of it; Python up to 3.13 ends the thread there, and
+C++ then aborts the process: "terminate called without an active exception", after a command that did all it should. So
+nothing is read ahead (``pre_buffer``, which is Arrow's default) and nothing is converted in parallel.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +36,7 @@ def read_parquet(path: str | Path, wanted: Wanted) -> Any:
     Returns
     -------
     pyarrow.Table
-        Its texts may be dictionary columns; ``to_pylist`` and ``to_pandas`` give texts.
+        Its texts may be dictionary columns; ``to_pylist`` and :func:`to_frame` give texts.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def read_parquet(path: str | Path, wanted: Wanted) -> Any:
     import pyarrow.parquet as pq
 
     with opened(path, wanted, BYTES) as file, _damage(wanted):
-        reader = pq.ParquetFile(file)
+        reader = pq.ParquetFile(file, pre_buffer=False)
         rows, names = reader.metadata.num_rows, reader.schema_arrow.names
         if len(set(names)) < len(names):
             raise wanted.wrong("a column is there twice")
@@ -55,10 +61,15 @@ def read_parquet(path: str | Path, wanted: Wanted) -> Any:
             if pa.types.is_nested(field.type):
                 raise wanted.wrong("a column has lists or records in its cells")
         texts = [field.name for field in reader.schema_arrow if _is_text(field.type)]
-        data = pq.ParquetFile(file, read_dictionary=texts).read(use_threads=False)
+        data = pq.ParquetFile(file, read_dictionary=texts, pre_buffer=False).read(use_threads=False)
         data.validate(full=True)
         _check_texts(data, wanted)
         return data
+
+
+def to_frame(data: Any) -> Any:
+    """A ``pyarrow.Table`` as a ``pandas.DataFrame``."""
+    return data.to_pandas(use_threads=False)
 
 
 def parquet_record(data: Any, key: bytes, wanted: Wanted) -> Any:

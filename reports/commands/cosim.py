@@ -112,7 +112,8 @@ def command(
         if layers is not None and csv_out is not None:
             from sim.cosim import run_layers
 
-            run_layers(machine, layers, csv_out, best=best, on_left_out=_say_left_out, **common)
+            common |= {"best": best, "inputs": [accelerator], "on_left_out": _say_left_out}
+            run_layers(machine, layers, csv_out, **common)
         elif subnets is not None and out is not None:
             from arch_model.spaces import choose_subnets
             from mapper.steps import is_runnable

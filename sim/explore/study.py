@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from arch_model.accelerator import Accelerator
 from arch_model.files.csv_file import quoting
 from arch_model.files.json_file import read_json
-from arch_model.files.parquet_file import read_parquet
+from arch_model.files.parquet_file import read_parquet, to_frame
 from arch_model.files.question import asked, header, machine_facts
 from arch_model.files.results_folder import QUESTION, ResultsFolder
 from arch_model.files.wanted import Wanted
@@ -179,7 +179,7 @@ def read_points(folder: Path) -> pd.DataFrame:
         tables.append(_plain(read_parquet(file, wanted)))
     if not tables:
         return pd.DataFrame()
-    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    frame: pd.DataFrame = to_frame(pa.concat_tables(tables, promote_options="permissive"))
     return frame.drop_duplicates("point", keep="first").sort_values("point", kind="stable").set_index("point")
 
 

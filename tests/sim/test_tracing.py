@@ -46,6 +46,35 @@ def test_a_waveform_shows_what_the_model_predicts(tmp_path: Path, icarus: Simula
         read_waveform(traces[0].waveform, fewer)
 
 
+def test_traces_replace_neither_an_input_nor_the_table(tmp_path: Path, icarus: Simulator) -> None:
+    """Nothing is simulated: the first stage is not reached."""
+    folder, text = tmp_path / "traces", ",".join(COLUMNS) + "\n0,0,0,c,1,4,3,5,5,1,1,1,0,5,5,300,12\n"
+    folder.mkdir()
+    layers, machine_file = tmp_path / "layers.csv", tmp_path / "machine.yaml"
+    for file in (layers, folder / "1-c.csv", machine_file):
+        file.write_text(text)
+    for table, out, kept in (
+        (folder / "1-c.csv", tmp_path / "o.csv", folder / "1-c.csv"),  # the layer table is where a trace goes
+        (layers, folder, layers),  # the table of results is the folder of traces
+        (layers, folder / "1-c.png", layers),  # ... or one of the traces
+        (layers, machine_file, machine_file),
+    ):
+        with pytest.raises(FastSwitchError, match=r"is also the input|are the same file|Is a directory"):
+            run_layers(
+                TINY,
+                table,
+                out,
+                seed=1,
+                simulator=icarus,
+                tracing=Tracing(folder),
+                force=True,
+                inputs=[machine_file],
+                on_row=lambda row: None,
+                on_stage=lambda stage: pytest.fail("simulates"),
+            )
+        assert kept.read_text() == text
+
+
 def test_no_half_waveform_is_left(tmp_path: Path, icarus: Simulator) -> None:
     """Of a Program that cannot be run."""
     commands = Command(Opcode.LOAD_ACT, {"wait_free": 1}), Command(Opcode.END, {})

@@ -74,3 +74,10 @@ def test_no_door_lets_objects_in():
         if path.relative_to(ROOT).as_posix() == "sim/workers.py":
             continue
         assert "allow_pickle=True" not in text and "yaml.unsafe_load" not in text and "import pickle" not in text, path
+
+
+def test_arrow_converts_without_threads():
+    """``to_frame`` alone: see ``parquet_file`` for what its threads do to a process that ends."""
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        if path.name != "parquet_file.py":
+            assert ".to_pandas(" not in path.read_text(), path

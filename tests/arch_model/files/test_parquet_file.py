@@ -1,4 +1,7 @@
+import contextlib
+import io
 import random
+import threading
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -6,7 +9,7 @@ import pytest
 
 from arch_model.errors import FastSwitchError
 from arch_model.files import parquet_file
-from arch_model.files.parquet_file import parquet_record, read_parquet
+from arch_model.files.parquet_file import parquet_record, read_parquet, to_frame
 from arch_model.files.wanted import Wanted
 
 WANTED = Wanted("x.parquet", "a good one")
@@ -27,6 +30,32 @@ def refused(path):
 def test_a_table_is_read(tmp_path):
     columns = {"name": ["a", "b#", "a"], "n": [1, 2, 3], "x": [0.5, None, 2.0]}
     assert read_parquet(written(tmp_path / "a", columns), WANTED).to_pydict() == columns
+
+
+class Watched(io.FileIO):
+    """A file that knows who read it."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.readers = set()
+
+    def read(self, size=-1):
+        self.readers.add(threading.get_ident())
+        return super().read(size)
+
+
+def test_no_thread_of_arrow_reads_the_file(tmp_path, monkeypatch):
+    """One that still held it when the interpreter ended would abort the process."""
+    path = written(tmp_path / "a", {"name": ["a", "b"] * 500, **{f"n{i}": range(1000) for i in range(20)}})
+    with Watched(path) as file:
+        monkeypatch.setattr(parquet_file, "opened", lambda *_: contextlib.nullcontext(file))
+        assert read_parquet(path, WANTED).num_rows == 1000
+        assert file.readers == {threading.get_ident()}
+
+
+def test_a_frame_has_the_numbers_and_texts_of_the_table(tmp_path):
+    columns = {"name": ["a", "b#", "a"], "n": [1, 2, 3], "x": [0.5, 1.0, 2.0]}
+    assert to_frame(read_parquet(written(tmp_path / "a", columns), WANTED)).to_dict("list") == columns
 
 
 def test_what_is_too_much_is_refused(tmp_path, monkeypatch):
