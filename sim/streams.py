@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.errors import StreamError
-from arch_model.files.csv_file import read_csv
+from arch_model.files.csv_file import read_csv, real_number
 from arch_model.files.question import header
 from arch_model.files.shown import plain, shown
 from arch_model.files.wanted import Wanted
@@ -102,7 +102,7 @@ def read_trace(path: Path) -> Stream:
     for _, fields in table.rows:
         for name, place, numbers in zip(COLUMNS, places, found, strict=True):
             try:
-                numbers.append(float(fields[place]))
+                numbers.append(real_number(fields[place]))
             except ValueError:
                 said = shown(fields[place]) if fields[place].strip() else "empty"
                 raise StreamError(f"{source}, query {len(numbers)}: {name} is {said}; give a number") from None
@@ -220,7 +220,7 @@ def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
     wanted = _ARRIVALS[name][1]
     form = f"{name}:{','.join(wanted)}"
     try:
-        numbers = [float(text) for text in rest.split(",")]
+        numbers = [real_number(text) for text in rest.split(",")]
     except ValueError:
         raise StreamError(f"arrivals {arrivals}: not numbers; give {form}") from None
     if len(numbers) != len(wanted):

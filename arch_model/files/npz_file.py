@@ -130,7 +130,8 @@ def _array(file: IO[bytes], size: int, room: int, wanted: Wanted, what: str) -> 
         _fill(file, flat.view(np.uint8).data)
     if file.read(1):
         raise wanted.wrong(f"{what} has more bytes than it claims")
-    if dtype.kind == "U" and claimed and flat.view(np.uint32).max(initial=0) > 0x10FFFF:
+    letters = np.dtype(np.uint32).newbyteorder(dtype.byteorder)
+    if dtype.kind == "U" and claimed and flat.view(letters).max(initial=0) > 0x10FFFF:
         raise wanted.wrong(f"{what} has a text of what is no Unicode")
     return flat.reshape(shape, order="F" if fortran else "C")
 

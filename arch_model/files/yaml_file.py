@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ DIGITS = 400
 """Of a number; the largest float has 309."""
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_OTHER_BASE = re.compile(r"[-+]?0[0-9_]*[1-9_]|.*:")
 
 
 def read_yaml(path: str | Path, wanted: Wanted) -> Any:
@@ -128,6 +131,14 @@ def _check(root: yaml.Node, wanted: Wanted) -> None:
             if number and len(node.value) > DIGITS:
                 raise wanted.wrong(
                     f"the number {plain(node.value, 20)} has {len(node.value)} digits", line, f"at most {DIGITS}"
+                )
+            if number and _OTHER_BASE.match(
+                node.value
+            ):  # octal and base 60 of YAML 1.1, which YAML 1.2 reads otherwise
+                raise wanted.wrong(
+                    f"the number {plain(node.value, 20)} means another in another version of YAML",
+                    line,
+                    "it in decimal",
                 )
             if not node.value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in node.value):
                 raise wanted.wrong(f"the text {plain(node.value)} has half of a surrogate pair", line)

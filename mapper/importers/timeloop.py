@@ -64,6 +64,7 @@ def read_problem(path: str | Path) -> Network:
     if {"K", "M"} <= set(inside):
         raise NetworkError(f"{path}: problem.instance has K and M, both the output channels; give one of them")
     coefficients = _defaults(path, shape)
+    _check_coefficients(path, shape, {**coefficients, **inside})
     stem = Path(path).stem
     layer = _layer(str(path), stem, {**coefficients, **inside}, dimensions)
     return Network(SubNet(stem, stem, (layer,)))
@@ -106,6 +107,26 @@ def _projected(path: str | Path, spaces: Any) -> set[str]:
         raise NetworkError(
             f"{path}: problem.shape.data_spaces is {shown(spaces)}; give a list, each with a name and a projection"
         ) from None
+
+
+def _check_coefficients(path: str | Path, shape: Any, values: Mapping[str, Any]) -> None:
+    """Refuse a coefficient that a projection has and nothing gives a value to, or the other way round."""
+    spaces: Any = shape.get("data_spaces", shape.get("data-spaces", [])) if isinstance(shape, dict) else []
+    terms = [term for space in spaces for axis in space.get("projection", ()) for term in axis]
+    used = set()
+    for term in terms:
+        names = [str(part) for part in term[1:]] if isinstance(term, list) else []
+        if len(names) > 1 or (names and names[0] not in values):
+            raise NetworkError(
+                f"{path}: problem.shape.data_spaces projects {shown(term)}; give a dimension and at most one "
+                "coefficient, which has a value"
+            )
+        used.update(names)
+    for name in (*_STRIDES, *_DILATIONS):
+        if spaces and name not in used and values.get(name, 1) != 1:
+            raise NetworkError(
+                f"{path}: {name} is {shown(values[name])} and no projection has it; give 1, or project it"
+            )
 
 
 def _defaults(path: str | Path, shape: Any) -> dict[str, Any]:

@@ -123,3 +123,9 @@ def test_a_damaged_file_gives_its_arrays_or_one_line(tmp_path_factory, data):
         read_npz(path, WANTED)
     except FastSwitchError as error:
         assert str(error).isprintable()
+
+
+def test_arrays_of_the_other_byte_order(tmp_path):
+    np.savez(path := tmp_path / "a.npz", text=np.array(["läuft", ""], ">U5"), number=np.array([1, 258], ">i2"))
+    found = read_npz(path, WANTED)
+    assert found["text"].tolist() == ["läuft", ""] and found["number"].tolist() == [1, 258]

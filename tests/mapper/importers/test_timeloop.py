@@ -155,3 +155,22 @@ def test_what_a_file_has_beside_the_problem(tmp_path):
         read(tmp_path, {**whole, "problems": {}})
     with pytest.raises(NetworkError, match="line 2: key problem is given twice"):
         read(tmp_path, "problem: {instance: {C: 1}}\nproblem: {instance: {C: 2}}\n")
+
+
+def inputs(rows, columns):
+    return {"data_spaces": [{"name": "Inputs", "projection": [[["N"]], [["C"]], rows, columns]}]}
+
+
+BOTH = ([["R"], ["P", "Wstride"]], [["S"], ["Q", "Hstride"]])
+
+
+def test_coefficients_of_projections_have_values_and_values_are_projected(tmp_path):
+    assert layer_of(tmp_path, shape={**SHAPE, **inputs(*BOTH)}, instance=SIZES).stride == 2
+    for rows, columns, said in (
+        ([["R", "Wdilation"], ["P", "Wstride"]], BOTH[1], r"projects \['R', 'Wdilation'\]"),
+        ([["R"], ["P", "Wstride", "Hstride"]], BOTH[1], r"projects \['P', 'Wstride', 'Hstride'\]"),
+        ([["R"], ["P", 2]], BOTH[1], r"projects \['P', 2\]"),
+        ([["R"], ["P"]], BOTH[1], "Wstride is 2 and no projection has it"),
+    ):
+        with pytest.raises(NetworkError, match=said):
+            layer_of(tmp_path, shape={**SHAPE, **inputs(rows, columns)}, instance=SIZES)
