@@ -56,7 +56,8 @@ class DmaRead(Component):
         The beats, in order. While ``busy``, ``axi.rready`` is ``data.ready`` and ``data.valid`` is
         ``axi.rvalid``.
     busy : out
-        From the cycle after a request is accepted to that of its last beat, inclusive.
+        From the cycle after a request is accepted to that of its last beat, inclusive; and, of a memory that gives
+        beats which nobody asked for, until the last address is accepted: AXI wants an address that is offered to stay.
     last : out
         While ``busy``: the next beat is the last one of its burst, as ``axi.rlast`` has to say (:mod:`rtl.stripes`
         compares them).
@@ -102,7 +103,8 @@ class DmaRead(Component):
         runs_left = Signal(COUNT_BITS)  # runs after this one
         block, first = Signal(ADDRESS_BITS - unit - low), Signal(low)
         last_end, blocks_left, final = Signal(low), Signal(BEATS_BITS + 1 - low), Signal()
-        valid = Signal()
+        running, valid = Signal(), Signal()  # beats, addresses of the request are still to come
+        m.d.comb += self.busy.eq(running | valid)
 
         address = Signal(ADDRESS_BITS - unit)
         length, step = Signal(BEATS_BITS), Signal(STRIDE_BITS - unit)
@@ -147,8 +149,8 @@ class DmaRead(Component):
         data_run, position = Signal(low), Signal(low)  # of the run's first beat; of the next beat
         m.d.comb += [
             self.data.payload.eq(self.axi.rdata),
-            self.data.valid.eq(self.axi.rvalid & self.busy),
-            self.axi.rready.eq(self.data.ready & self.busy),
+            self.data.valid.eq(self.axi.rvalid & running),
+            self.axi.rready.eq(self.data.ready & running),
             self.beats.eq(self.axi.rvalid & self.axi.rready),
             self.error.eq(self.beats & self.axi.rresp[1]),
             run_ends.eq(beats_left == 1),
@@ -156,7 +158,7 @@ class DmaRead(Component):
         ]
         with m.If(begin):
             m.d.sync += [
-                self.busy.eq(1),
+                running.eq(1),
                 run_beats.eq(request.run_beats),
                 stride.eq(request.run_stride[unit:]),
                 beats_left.eq(request.run_beats),
@@ -170,5 +172,5 @@ class DmaRead(Component):
                 m.d.sync += data_runs_left.eq(data_runs_left - 1)
                 m.d.sync += [data_run.eq(data_run + stride), position.eq(data_run + stride)]
                 with m.If(data_runs_left == 1):
-                    m.d.sync += self.busy.eq(0)
+                    m.d.sync += running.eq(0)
         return m

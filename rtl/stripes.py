@@ -9,6 +9,7 @@ from __future__ import annotations
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from rtl.dma_write import AW_AHEAD
 from rtl.interfaces import ADDRESS_BITS, axi_read, axi_write
 
 OWED_BITS = 20
@@ -146,9 +147,10 @@ class StripedWrite(Component):
     """The same for writes: ``wide`` is In(axi_write(beat_bytes)), ``ports`` Out(axi_write(beat_bytes / stripes)).
 
     A wide burst is acknowledged when every port's is, with the worst response of them; while ``draining`` each port's
-    response is taken by itself. ``owed``: of a burst whose last beat was accepted there was no response yet. ``waits``:
-    the same of a port, or it is offered an address or a beat, and offers no response itself. ``broke``: a response to
-    no such burst, or EXOKAY.
+    response is taken by itself. ``owed``: of a burst whose address and last beat were accepted there was no response
+    yet. ``waits``: the same of a port, or it is offered an address or a beat, and offers no response itself. ``broke``:
+    a response to no such burst, or EXOKAY. Of addresses and last beats neither may be further ahead on a port than
+    :class:`rtl.dma_write.DmaWrite` lets them be.
     """
 
     def __init__(self, beat_bytes: int, stripes: int) -> None:
@@ -184,7 +186,9 @@ class StripedWrite(Component):
         counts, moves = [], []
         for i, (port, base) in enumerate(zip(ports, self.base, strict=True)):
             owed = Signal(RESPONSE_BITS, name=f"owed_{i}")
-            sent, taken = Signal(name=f"sent_{i}"), Signal(name=f"taken_{i}")
+            ahead = Signal(range(-1, AW_AHEAD + 1), name=f"ahead_{i}")  # addresses accepted less last beats accepted
+            asked, sent, taken = (Signal(name=f"{name}_{i}") for name in ("asked", "sent", "taken"))
+            whole = Signal(name=f"whole_{i}")  # the later of a burst's two is accepted in this cycle
             m.d.comb += [
                 port.awvalid.eq(wide.awvalid & ~address.done[i]),
                 port.awaddr.eq(base + (wide.awaddr >> shift)),
@@ -194,16 +198,21 @@ class StripedWrite(Component):
                 port.wstrb.eq(wide.wstrb.word_select(i, bits // 8)),
                 port.wlast.eq(wide.wlast),
                 port.bready.eq(self.draining | (there & wide.bready)),
+                asked.eq(port.awvalid & port.awready),
                 sent.eq(port.wvalid & port.wready & port.wlast),
+                whole.eq(Mux(ahead < 0, asked, sent & ((ahead != 0) | asked))),
                 taken.eq(port.bvalid & port.bready),
                 self.waits[i].eq((owed.any() | port.awvalid | port.wvalid) & ~port.bvalid),
                 self.broke[i].eq(
-                    ~self.draining & port.bvalid & ((~owed.any() & ~sent) | (taken & (port.bresp == EXOKAY)))
+                    ~self.draining & port.bvalid & ((~owed.any() & ~whole) | (taken & (port.bresp == EXOKAY)))
                 ),
             ]
-            m.d.sync += owed.eq(owed + sent - (taken & (owed.any() | sent)))
+            m.d.sync += [
+                ahead.eq(ahead + asked - sent),
+                owed.eq(owed + whole - (taken & (owed.any() | whole))),
+            ]
             counts.append(owed)
-            moves.append((port.awvalid & port.awready) | (port.wvalid & port.wready) | (taken & owed.any()))
+            moves.append(asked | (port.wvalid & port.wready) | (taken & owed.any()))
         m.d.comb += [self.owed.eq(Cat(counts).any()), self.moved.eq(Cat(moves).any())]
         return m
 

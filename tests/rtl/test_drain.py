@@ -9,7 +9,7 @@ from amaranth import Module, Signal
 from amaranth.lib.wiring import connect
 
 from rtl.dma_read import DmaRead
-from rtl.dma_write import DmaWrite
+from rtl.dma_write import AW_AHEAD, DmaWrite
 from rtl.drain import DrainRead, DrainWrite
 from rtl.stripes import StripedRead, StripedWrite
 from tests.rtl.axi_memory import AxiMemory
@@ -32,6 +32,8 @@ class Drained:
         m.d.comb += [gate.draining.eq(self.draining), stripes.draining.eq(self.draining)]
         if hasattr(dma, "last"):
             m.d.comb += [stripes.last.eq(dma.last), gate.full.eq(stripes.full)]
+        self.seen = Signal()  # a rule was broken
+        m.d.sync += self.seen.eq(self.seen | stripes.broke)
 
     def is_quiet(self, ctx):
         return not ctx.get(self.gate.held) and not ctx.get(self.stripes.owed)
@@ -142,3 +144,102 @@ def test_a_gate_at_rest_is_quiet_at_once():
         assert not ctx.get(gate.held) and not ctx.get(gate.bus.awvalid) and not ctx.get(gate.bus.wvalid)
 
     simulate(gate, bench)
+
+
+async def stays(ctx, valid, ready, *payload):
+    """AXI's rule for whoever offers: what was offered and not taken is offered again, and is the same."""
+    before = None
+    async for _clk, _rst, offered, taken, *what in ctx.tick().sample(valid, ready, *payload):
+        assert before is None or (offered and what == before), "withdrawn or changed before ready"
+        before = what if offered and not taken else None
+
+
+async def anything(ctx, rng, chance, *signals):
+    """Random values in every cycle, those of one bit high with ``chance``."""
+    while True:
+        for signal in signals:
+            ctx.set(signal, rng.random() < chance if len(signal) == 1 else rng.choice((0, 0, 0, 1, 2)))
+        await ctx.tick()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("drained", [False, True])
+def test_whatever_a_slave_does_reads_keep_the_rules(seed, drained):
+    """Beats that nobody asked for make a request end before its addresses are accepted; they stay all the same."""
+    rng = random.Random(seed)
+    dma = DmaRead(BEAT, BURST)
+    rig = Drained(dma, DrainRead(BEAT), StripedRead(BEAT, 1))
+    bus, broke = rig.bus, []
+
+    async def put(ctx):
+        ctx.set(dma.data.ready, 1)
+        many = [{"addr": 8 * rng.randrange(99), "runs": 2, "run_beats": rng.randint(1, 9)} for _ in range(99)]
+        await stream_put(ctx, dma.request, many)
+
+    async def bench(ctx):
+        await ctx.tick().repeat(300)
+        broke.append(ctx.get(rig.seen))
+        ctx.set(rig.draining, drained)
+        await ctx.tick().repeat(100)
+
+    simulate(
+        rig.module,
+        bench,
+        put,
+        lambda ctx: stays(ctx, bus.arvalid, bus.arready, bus.araddr, bus.arlen),
+        lambda ctx: anything(ctx, rng, rng.choice((0.05, 0.3)), bus.arready),
+        lambda ctx: anything(ctx, rng, 0.6, bus.rvalid, bus.rlast, bus.rresp),
+    )
+    assert broke == [1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("drained", [False, True])
+def test_whatever_a_slave_does_writes_keep_the_rules(seed, drained):
+    """Responses to what was not written yet, or has no address yet: what is offered stays."""
+    rng = random.Random(seed)
+    dma = DmaWrite(BEAT, BURST)
+    rig = Drained(dma, DrainWrite(BEAT, BURST), StripedWrite(BEAT, 1))
+    bus, broke, lengths, sent = rig.bus, [], [], []
+
+    async def put(ctx):
+        many = [{"addr": 8 * rng.randrange(99), "runs": 2, "run_beats": rng.randint(1, 9)} for _ in range(99)]
+        await stream_put(ctx, dma.request, many)
+
+    async def data(ctx):
+        await stream_put(ctx, dma.data, range(999))
+
+    async def count(ctx):
+        beats = 0
+        async for _clk, _rst, asked, length, moved, last in ctx.tick().sample(
+            bus.awvalid & bus.awready, bus.awlen, bus.wvalid & bus.wready, bus.wlast
+        ):
+            if asked:
+                lengths.append(length + 1)
+            if moved:
+                beats += 1
+            if moved and last:
+                sent.append(beats)
+                beats = 0
+
+    async def bench(ctx):
+        await ctx.tick().repeat(300)
+        broke.append(ctx.get(rig.seen))
+        ctx.set(rig.draining, drained)
+        await ctx.tick().repeat(200)
+
+    simulate(
+        rig.module,
+        bench,
+        put,
+        data,
+        count,
+        lambda ctx: stays(ctx, bus.awvalid, bus.awready, bus.awaddr, bus.awlen),
+        lambda ctx: stays(ctx, bus.wvalid, bus.wready, bus.wdata, bus.wstrb, bus.wlast),
+        lambda ctx: anything(ctx, rng, rng.choice((0.05, 0.3)), bus.awready),
+        lambda ctx: anything(ctx, rng, 0.6, bus.wready),
+        lambda ctx: anything(ctx, rng, 0.2, bus.bvalid, bus.bresp),
+    )
+    assert broke == [1]
+    both = min(len(lengths), len(sent))
+    assert both and lengths[:both] == sent[:both] and abs(len(lengths) - len(sent)) <= AW_AHEAD

@@ -29,7 +29,6 @@ async def for_ever(ctx):
         await ctx.tick()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_wait_for_what_never_comes_ends():
     dut = Dead()
 
@@ -43,7 +42,7 @@ def test_a_wait_for_what_never_comes_ends():
     with pytest.raises(AssertionError, match="no end after 30 cycles"):
         sim.run()
     del sim
-    gc.collect()  # Amaranth's triggers refuse to be closed, which is told when they go
+    gc.collect()  # a testbench that refuses to be closed would end the whole run of tests here
 
 
 def test_every_simulation_with_a_clock_has_a_bound():

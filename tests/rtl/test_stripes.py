@@ -178,20 +178,28 @@ def test_what_a_slave_may_not_do_when_it_reads(name, steps, broke):
     assert seen == [0] * (len(steps) - 1) + [broke]
 
 
-W_LAST = {"wvalid_wide": 1, "wlast_wide": 1, "wready": 1}
-B = {"bvalid": 1, "bready_wide": 1, "wvalid_wide": 0}
+AW = {"awvalid_wide": 1, "awready": 1, "wvalid_wide": 0}
+W_LAST = {"awvalid_wide": 0, "wvalid_wide": 1, "wlast_wide": 1, "wready": 1}
+B = {"bvalid": 1, "bready_wide": 1, "awvalid_wide": 0, "wvalid_wide": 0}
 
 
 @pytest.mark.parametrize(
     ("name", "steps", "broke"),
     [
-        ("legal", [W_LAST, B], 0b00),
-        ("with the last beat", [W_LAST | {"bvalid": 1, "bready_wide": 1}], 0b00),
-        ("a response waits", [W_LAST, {"bvalid_1": 1, "wvalid_wide": 0}], 0b00),
-        ("before the last beat", [{"wvalid_wide": 1, "wlast_wide": 0, "wready": 1, "bvalid_1": 1}], 0b10),
-        ("EXOKAY", [W_LAST, B | {"bresp_1": 1}], 0b10),
-        ("SLVERR", [W_LAST, B | {"bresp_1": 2}], 0b00),
-        ("twice", [W_LAST, B, {"bvalid_0": 1, "wvalid_wide": 0}], 0b01),
+        ("legal", [AW, W_LAST, B], 0b00),
+        ("data before its address", [W_LAST, AW, B], 0b00),
+        ("with the last beat", [AW, W_LAST | {"bvalid": 1, "bready_wide": 1}], 0b00),
+        ("with the address", [W_LAST, AW | {"bvalid": 1, "bready_wide": 1}], 0b00),
+        ("with both", [W_LAST | AW | {"wvalid_wide": 1, "bvalid": 1, "bready_wide": 1}], 0b00),
+        ("a response waits", [AW, W_LAST, B | {"bvalid_0": 0}], 0b00),
+        ("before the last beat", [AW, W_LAST | {"wlast_wide": 0, "bvalid_1": 1}], 0b10),
+        ("before the address", [W_LAST, B], 0b11),
+        ("before the address of one port", [AW | {"awready_1": 0}, W_LAST | {"awvalid_wide": 1}, B], 0b10),
+        ("before the second address", [AW, W_LAST, W_LAST, B, B], 0b11),
+        ("before the second last beat", [AW, AW, W_LAST, B, B], 0b11),
+        ("EXOKAY", [AW, W_LAST, B | {"bresp_1": 1}], 0b10),
+        ("SLVERR", [AW, W_LAST, B | {"bresp_1": 2}], 0b00),
+        ("twice", [AW, W_LAST, B, B | {"bvalid_1": 0}], 0b01),
         ("nobody wrote", [{"bvalid": 1}], 0b11),
     ],
 )
