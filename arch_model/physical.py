@@ -7,6 +7,8 @@ into results without meaning, infinities or divisions by zero. Every check of su
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,10 @@ class Range:
     """Why it ends there."""
 
     def __contains__(self, value: object) -> bool:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and self.low <= value <= self.high  # type: ignore[operator]
+        if isinstance(value, bool) or not isinstance(value, Real):  # NumPy's numbers are real, its arrays are not
+            return False
+        number: Any = value.item() if hasattr(value, "item") else value  # so that no end is cast to a narrower type
+        return bool(self.low <= number <= self.high)
 
     def __str__(self) -> str:
         return f"{self.low:g} to {self.high:g} {self.unit}".rstrip()
@@ -56,4 +60,4 @@ RATE = Range(1e-6, 1e9, "queries a second", "one in 12 days; one in a nanosecond
 BURSTINESS = Range(1e-6, 1e6, "", "squared coefficient of variation: a gap of 1e3 deviations")
 PERIOD_S = Range(1e-6, 1e9, "seconds", "30 years are 1e9 s")
 DEADLINE_S = Range(1e-12, 1e9, "seconds", "less than a cycle of any clock; 30 years")
-ARRIVAL_S = Range(0, 1e12, "seconds", "float64 still tells microseconds apart")
+ARRIVAL_S = Range(0, 1e12, "seconds", "float64 still tells milliseconds apart")

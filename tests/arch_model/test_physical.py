@@ -23,6 +23,9 @@ def test_every_range_is_one_and_says_why_it_ends():
     for limits in ranges:
         assert limits.low < limits.high and limits.why
         assert limits.low in limits and limits.high in limits
+        for kind in (np.float16, np.float32, np.float64, np.int64):
+            assert (kind(1) in limits) == (1 in limits) and (kind(2) in limits) == (2 in limits)
+        assert np.array(limits.high) not in limits and np.array([limits.high]) not in limits and np.True_ not in limits
         assert not any(value in limits for value in (math.nan, math.inf, -math.inf, True, "1", None, 2 * limits.high))
 
 
