@@ -17,7 +17,7 @@ help: ## list the targets
 setup: $(STAMP) ## make .venv and install the project in it
 	@:$(needs_tools)
 
-run: setup ## serve 16 real queries on the accelerator's RTL (ARGS="--queries 4" and so on)
+run: setup ## serve 16 real queries on the accelerator's RTL (ARGS="--queries 4 --out DIR" and so on)
 	@$(BIN)/fastswitch run $(ARGS)
 
 test: setup ## run all tests
