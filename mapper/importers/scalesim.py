@@ -182,7 +182,8 @@ def topology_text(layers: Iterable[Layer]) -> tuple[str, tuple[Layer, ...]]:
     """Layers with weights as a SCALE-Sim topology, and the others, which such a file cannot say.
 
     Output sizes and multiply-accumulates there are those here. Raises :class:`NetworkError` for groups that are not
-    depthwise, a name with a comma or "#", or a dense layer whose name SCALE-Sim takes for a depthwise one.
+    depthwise, a name with a comma, "#" or blanks at its ends, or a dense layer whose name SCALE-Sim takes for a
+    depthwise one.
     """
     rows, left_out = [_CONV_HEADER], []
     for layer in layers:
@@ -194,9 +195,11 @@ def topology_text(layers: Iterable[Layer]) -> tuple[str, tuple[Layer, ...]]:
             raise NetworkError(
                 f"layer {layer.name}: groups is {layer.groups}; SCALE-Sim has 1 and, for a depthwise layer, {layer.C}"
             )
-        if "," in layer.name or "#" in layer.name or (_DEPTHWISE in layer.name and not depthwise):
+        misread = "," in layer.name or "#" in layer.name or layer.name != layer.name.strip()
+        if misread or (_DEPTHWISE in layer.name and not depthwise):
             raise NetworkError(
-                f"layer {layer.name}: SCALE-Sim reads such a name otherwise; give one without a comma, # and DP"
+                f"layer {layer.name!r}: SCALE-Sim reads such a name otherwise; give one without a comma, # and DP, and "
+                "without blanks at its ends"
             )
         name = f"{layer.name}_{_DEPTHWISE}" if depthwise else layer.name
         ifmap = [(layer.P - 1) * layer.stride + layer.R, (layer.Q - 1) * layer.stride + layer.S]

@@ -123,6 +123,8 @@ def test_unequal_strides(tmp_path):
         ),
         (Layer("a,b", Kind.LINEAR, 8, 8), "give one without a comma, # and DP"),
         (Layer("DPE", Kind.LINEAR, 8, 8), "give one without a comma, # and DP"),
+        (Layer(" lead", Kind.LINEAR, 8, 8), "without blanks at its ends"),
+        (Layer("trail\xa0", Kind.LINEAR, 8, 8), "without blanks at its ends"),
         (Layer("a", Kind.POOL, 8, 8, H=4, W=4), "no layer has weights"),
     ],
 )
