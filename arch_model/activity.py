@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from arch_model.accelerator import TAPS, Accelerator
 from arch_model.memories import BUFFERS, TABLE_WORD_BYTES
 from arch_model.timing import LANE_BYTES, SLOT_BYTES, Command
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PRODUCT_BITS, TOTAL_BITS, SUM_BITS = 16, 20, 32  # of a tap, of a DPE (rtl/dpe.py), of the OB
 REQUANTISER_BITS = 293  # registers of a lane (rtl/requantiser.py): 33 + 26 + 6 + 43 + 42 + 59 + 2·6 + 60 + 8 + 4
@@ -74,6 +76,8 @@ class Activity:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a count: component, count, unit."""
+        import pandas as pd  # a third of a second: only those who ask for a table wait for it
+
         return pd.DataFrame([(n, self[n], unit) for n, unit in UNITS.items()], columns=["component", "count", "unit"])
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from arch_model.accelerator import Accelerator
 from arch_model.activity import TOTAL_BITS, tree_bits
 from arch_model.memories import memories
 from arch_model.parts import FIFO_DEPTH, QUEUE_DEPTH, QUEUES
 from arch_model.resources import coefficients, fpga_resources
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UM2_PER_MM2 = 1e6
 
@@ -42,6 +44,8 @@ class Area:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a component: component, gates, flip_flops, sram_bits, mm2."""
+        import pandas as pd  # a third of a second: only those who ask for a table wait for it
+
         columns = {"gates": self.gates, "flip_flops": self.flip_flops, "sram_bits": self.sram_bits, "mm2": self.mm2}
         rows = [(name, *(column.get(name, 0) for column in columns.values())) for name in self.mm2]
         return pd.DataFrame(rows, columns=["component", *columns])

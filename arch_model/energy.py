@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from arch_model.accelerator import Accelerator
 from arch_model.activity import (
@@ -22,6 +21,9 @@ from arch_model.activity import (
 )
 from arch_model.memories import BUFFERS, memories
 from arch_model.timing import Command
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PICO, NANO = 1e-12, 1e-9
 
@@ -61,6 +63,8 @@ class Energy:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a component: component, count, unit, pj_each, joules. Leakage has neither count nor pj_each."""
+        import pandas as pd  # a third of a second: only those who ask for a table wait for it
+
         rows = [
             (name, self.activity[name] if name in UNITS else None, UNITS.get(name), self.pj_each.get(name), joules)
             for name, joules in self.joules.items()

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
@@ -33,6 +32,9 @@ from arch_model.description import (
 from arch_model.errors import MappingError
 from arch_model.layer import Kind, Layer
 from arch_model.physical import BYTES_PER_S, CLOCK_HZ, START_S
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Sizes: TypeAlias = int | Ints
@@ -220,6 +222,8 @@ class SweepCost:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a layer: its name, cycles, latency_s, bound, then the parts."""
+        import pandas as pd  # a third of a second: only those who ask for a table wait for it
+
         parts = [field.name for field in fields(self)[2:]]
         columns = {key: np.ravel(getattr(self, key)) for key in ("cycles", "latency_s", "bound", *parts)}
         frame = pd.DataFrame(columns)

@@ -12,13 +12,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from arch_model.accelerator import Accelerator
 from arch_model.description import parse_mapping
 from arch_model.memories import BUFFERS, Memory, memories
 from arch_model.parts import Counts, Part, parts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COEFFICIENTS = Path(__file__).parent / "data" / "resources_xcup.yaml"
 
@@ -70,6 +72,8 @@ class Estimate:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a component and one for the total: component, luts, lutram, ffs, dsps, bram36, uram."""
+        import pandas as pd  # a third of a second: only those who ask for a table wait for it
+
         return pd.DataFrame([*self.components, self.total])
 
 

@@ -45,7 +45,10 @@ class SubNetPaths:
         ]
 
     def cycles(self, choice: Ints) -> Ints:
-        """Cycles of each SubNet's Program for entries of each SuperNet layer, (..., layers): (SubNets, ...)."""
+        """Cycles of each SubNet's Program for entries of each SuperNet layer, (..., layers): (SubNets, ...).
+
+        Without its pools over windows (:func:`mapper.sushi_costs.beside_cycles`), which are the same for every choice.
+        """
         flat = choice.reshape(-1, choice.shape[-1])
         return np.array([chain.cycles(flat) for chain in self.chains]).reshape(-1, *choice.shape[:-1])
 

@@ -141,5 +141,7 @@ def test_two_distributions_in_one_folder(
     assert capsys.readouterr().err == f"fastswitch: {said} of its own (python3 -m venv)\n"
     monkeypatch.undo()
     monkeypatch.setattr(fastswitch.cli, "main", fail)
-    with pytest.raises(ImportError, match="Bench"):  # nobody else's: a fault of ours, which keeps its traceback
+    with pytest.raises(SystemExit) as stop:  # nobody else's: a fault of ours
         fastswitch.main(["run"])
+    assert stop.value.code == 70
+    assert "internal error, ImportError: cannot import name 'Bench'" in capsys.readouterr().err

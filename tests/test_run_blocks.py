@@ -222,6 +222,8 @@ def test_every_command_has_the_options_that_a_page_gives_it() -> None:
                     wrong.append(f"{where}: no script {words[1]}")
                     continue
                 source = script.read_text()
+                for name in re.findall(r"^from (\w+) import .*\bmain\b", source, re.MULTILINE):  # whose options it has
+                    source += script.with_name(f"{name}.py").read_text()
                 wrong += [
                     f"{where}: {text}: no option {word}"
                     for word in words[2:]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from arch_model.errors import AnalogError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ADC_PJ: Mapping[int, float] = {4: 0.79, 5: 0.99, 6: 1.20, 7: 1.42, 8: 1.67}
 """Picojoules a conversion, by bits."""
@@ -163,6 +165,8 @@ class Isaac:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a component of a tile: component, count, mw, mm2."""
+        import pandas as pd  # a third of a second: only those who ask for a table wait for it
+
         return pd.DataFrame([(c.name, c.count, c.mw, c.mm2) for c in self.tile()], columns=["component", *_COLUMNS])
 
 

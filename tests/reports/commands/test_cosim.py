@@ -31,8 +31,8 @@ def test_a_layer_leaves_a_waveform_a_picture_and_a_table(tmp_path: Path) -> None
         pytest.skip(str(error))
     result = cosim(tmp_path, tmp_path / "traces")
     assert result.exception is None and str(tmp_path / "traces") in result.output
-    left = sorted(path.name for path in (tmp_path / "traces").iterdir())
-    assert left == ["1-small.csv", "1-small.fst", "1-small.png"]
+    left = sorted(path.name for path in (tmp_path / "traces").iterdir() if not path.name.startswith("."))
+    assert left == ["1-small.csv", "1-small.fst", "1-small.png", "question.json"]
     table = pd.read_csv(tmp_path / "traces" / "1-small.csv", comment="#")
     assert set(table.unit) == {"LOAD_ACT", "LOAD_WGT", "FEED", "RUN", "STORE"}
     assert (table.start == table.model_start).all() and (table.end == table.model_end).all()
