@@ -28,6 +28,7 @@ from arch_model.errors import FastSwitchError
 from arch_model.files.tables import TableWriter, whole_table
 from arch_model.files.writing import make_folder
 from arch_model.spaces import get_space
+from arch_model.spaces.accuracy import space_top1
 from sim.bench import Bench, build
 from sim.random_weights import random_weights
 from sim.serve_rtl import Row, replay
@@ -39,25 +40,14 @@ from sim.simulators import find_simulator
 from sim.streams import draw_stream
 from sim.switch_rtl import measure_switch, pb_states
 
-TOP1 = {
-    "ofa-resnet50": {
-        "resnet50D_MAC@0.6B": 0.750,
-        "resnet50D_MAC@0.9B": 0.763,
-        "resnet50D_MAC@1.8B": 0.783,
-        "resnet50D_MAC@2.4B": 0.790,
-        "resnet50D_MAC@3.7B": 0.797,
-        "resnet50D_MAC@4.1B": 0.798,
-    },
-    "ofa-mobilenetv3": {
-        "s7edge_lat-41ms_top1-73.1_finetune-25": 0.731,
-        "note8_lat-31ms_top1-72.8_finetune-25": 0.728,
-        "pixel1_lat-28ms_top1-73.3_finetune-25": 0.733,
-        "note10_lat-11ms_top1-73.6_finetune-25": 0.736,
-        "pixel2_lat-50ms_top1-74.7_finetune-25": 0.747,
-        "LG-G8_lat-24ms_top1-76.4_finetune-25": 0.764,
-    },
-}
-"""Top-1 on ImageNet as published (once-for-all's released SubNets), by MACs."""
+SPACES = ("ofa-resnet50", "ofa-mobilenetv3")
+
+
+def top1(space: str) -> dict[str, float]:
+    """Top-1 on ImageNet of a space's published SubNets, the one with the fewest MACs first."""
+    supernet, known = get_space(space), space_top1(space)
+    return {name: known[name] for name in sorted(known, key=lambda name: supernet.subnet(name).macs)}
+
 
 DRAM_BYTES = 128 << 20
 """Simulated: enough for either SuperNet, so that one build serves both."""
@@ -67,7 +57,7 @@ WINDOW = 2
 
 
 @click.command()
-@click.option("--space", type=click.Choice(list(TOP1)), default="ofa-resnet50", show_default=True)
+@click.option("--space", type=click.Choice(SPACES), default="ofa-resnet50", show_default=True)
 @click.option("--accelerator", default="zcu104", show_default=True)
 @click.option("--subnets", type=click.IntRange(2, 6), default=3, show_default=True, help="The smallest.")
 @click.option("--queries", type=click.IntRange(1), default=6, show_default=True)
@@ -80,7 +70,7 @@ def main(space: str, accelerator: str, subnets: int, queries: int, cache: str, s
     try:
         machine, simulator = Accelerator.load(accelerator), find_simulator()
         click.echo(f"{accelerator} {machine.hash()}, {simulator.describe()}, {space}, seed {seed}, cache {cache}")
-        weights = random_weights(get_space(space), dict(list(TOP1[space].items())[:subnets]), seed)
+        weights = random_weights(get_space(space), dict(list(top1(space).items())[:subnets]), seed)
         session = Session(space, weights, machine)
         table = session_table(session, candidates=subnets)
         stream = draw_stream(busy(table), span(table), queries, seed)
