@@ -3,6 +3,9 @@
 import gc
 import os
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 # A shell without job control starts background jobs with SIGINT ignored, which their children inherit: tests that
 # interrupt a child would wait for ever. A handler of our own is not inherited, so children have the default one.
@@ -20,3 +23,18 @@ gc.set_threshold(50_000, 10, 10)
 def pytest_collection_finish() -> None:
     """What was collected stays: the garbage collector need not look at it again."""
     gc.freeze()
+
+
+WISHES = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture(autouse=True)
+def signals_are_left_as_they_were() -> Iterator[None]:
+    """A handler that a test leaves behind would act in another one, which then ends its worker or cannot be stopped."""
+    before = [signal.getsignal(signum) for signum in WISHES]
+    yield
+    after = [signal.getsignal(signum) for signum in WISHES]
+    for signum, handler in zip(WISHES, before, strict=True):
+        if signal.getsignal(signum) is not handler and handler is not None:
+            signal.signal(signum, handler)
+    assert after == before, "the test, or what it called, has set another handler of a signal"

@@ -49,7 +49,7 @@ def stoppable() -> Iterator[Stop]:
 
     >>> with stoppable() as stop:
     ...     try:
-    ...         signal.raise_signal(signal.SIGTERM)
+    ...         stop(signal.SIGTERM, None)                   # what the signal does
     ...     except KeyboardInterrupt:
     ...         print(stop.status)
     143

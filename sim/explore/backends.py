@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -138,6 +140,7 @@ def _ray(address: str, workers: int) -> Iterator[Backend]:
         yield _Ray(ray, _ray_cores(ray, workers))
         return
     with scratch_folder() as place:
+        handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
         try:
             if address:
                 _knock(address)
@@ -146,6 +149,10 @@ def _ray(address: str, workers: int) -> Iterator[Backend]:
                 if len(str(place)) <= RAY_FOLDER:
                     quiet["_temp_dir"] = str(place)
                 ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+            # Ray's own handler of SIGTERM exits at once, and stays after the shutdown; a caller's must be obeyed.
+            if threading.current_thread() is threading.main_thread():
+                for signum, handler in handlers.items():
+                    signal.signal(signum, handler)
         except (OSError, RuntimeError, ValueError) as error:
             raise ExploreError(f"Ray cluster {address or 'local'} cannot be reached: {_first_line(error)}") from None
         try:
