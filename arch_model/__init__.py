@@ -4,7 +4,6 @@ Layers, SuperNets and their search spaces, the Accelerator, and the cycles, byte
 one on the other. This room imports none of the others.
 """
 
-from arch_model.accelerator import Accelerator, preset_names
 from arch_model.errors import (
     AcceleratorError,
     FastSwitchError,
@@ -14,11 +13,12 @@ from arch_model.errors import (
     SpaceError,
     WeightsError,
 )
-from arch_model.layer import Activation, Kind, Layer, LayerRow, read_layer_table
-from arch_model.machine import load_machine, machine_names
-from arch_model.measured import MeasuredMachine
+from arch_model.machine.accelerator import Accelerator, preset_names
+from arch_model.machine.load import load_machine, machine_names
+from arch_model.machine.measured import MeasuredMachine
+from arch_model.network.layer import Activation, Kind, Layer, LayerRow, read_layer_table
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet, weight_slice
 from arch_model.spaces import get_space, read_subnets, space_names
-from arch_model.supernet import SubGraph, SubNet, SuperNet, weight_slice
 
 __all__ = [
     "Accelerator",

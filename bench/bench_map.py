@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arch_model import Accelerator, get_space
-from mapper.layer_text import parse_layer
-from mapper.optimise import Mapping, optimise, optimise_subnet
+from mapper.search.optimise import Mapping, optimise, optimise_subnet
+from mapper.workload.layer_text import parse_layer
 
 HERE = Path(__file__).parent
 

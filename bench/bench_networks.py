@@ -18,13 +18,13 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from arch_model.accelerator import TAPS, Accelerator
-from arch_model.layer import Kind, Layer, LayerRow, read_layer_table
-from mapper.optimise import optimise
+from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.network.layer import Kind, Layer, LayerRow, read_layer_table
+from mapper.search.optimise import optimise
 from reports.columns import COSIM_COLUMNS
 from reports.terminal import shown
-from sim.cosim import Row, run_layers
-from sim.simulators import find_simulator
+from sim.cosim.layer_tables import Row, run_layers
+from sim.rtl_bench.simulators import find_simulator
 
 MEASURED_3X3_MS = (7.20, 9.93, 18.09, 24.56, 34.86, 35.63)
 """Of networks 0 to 5 on the published FPGA design: same multipliers, clock and bandwidth; host starts included."""

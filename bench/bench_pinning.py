@@ -14,8 +14,8 @@ import time
 import click
 
 from arch_model import Accelerator, SubGraph, SubNet, SuperNet, get_space
-from mapper.pin_search import Pin, nearest_to_average, pin_best, pin_cost
-from mapper.pinning import candidates
+from mapper.pinning.greedy import candidates
+from mapper.pinning.search import Pin, nearest_to_average, pin_best, pin_cost
 
 
 def row(supernet: SuperNet, nets: list[SubNet], machine: Accelerator, objective: Pin, seconds: float) -> str:

@@ -24,16 +24,16 @@ import numpy as np
 
 from arch_model import Accelerator, Kind, SubGraph, SubNet, SuperNet, get_space
 from arch_model.spaces import choose_subnets
-from mapper.candidates import draw_subgraphs
-from mapper.compile import cut_weights
-from mapper.layer_streams import LayerStreams
-from mapper.pack import tile_grid
-from mapper.persistent import PersistentBuffer
-from mapper.schedule import schedule
-from mapper.steps import is_runnable, steps
-from mapper.sushi_costs import BESIDE, SubNetCosts
-from mapper.sushi_file import TableJob
-from mapper.walk import LeanFields, time_in_order
+from mapper.cost.sushi_costs import BESIDE, SubNetCosts
+from mapper.cost.walk import LeanFields, time_in_order
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.compile import cut_weights
+from mapper.lowering.dense import LayerStreams
+from mapper.lowering.issue_order import schedule
+from mapper.pinning.sampling import draw_subgraphs
+from mapper.serving.table_file import TableJob
+from mapper.workload.fusion import is_runnable, steps
 
 SEED = 1
 
@@ -90,7 +90,8 @@ def growth(space: str, machine: str, subnets: int, subgraphs: int) -> None:
 
 
 def walked(net: SubNet, supernet: SuperNet, accelerator: Accelerator, subgraph: SubGraph) -> int:
-    """Cycles of a SubNet's weight layers and adds as one Program, walked command by command, by ``mapper/walk.py``.
+    """Cycles of a SubNet's weight layers and adds as one Program, walked command by command, by
+    ``mapper/cost/walk.py``.
 
     Pools over windows are not there: who reads one reads what that reads.
     """

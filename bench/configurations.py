@@ -18,13 +18,13 @@ from typing import Any
 
 import click
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
 from arch_model.files.tables import whole_table
-from sim.bench import Bench, build
-from sim.configurations import draw_configurations, knobs
-from sim.every_operator import Case, fits
-from sim.simulators import Simulator, find_simulator
+from arch_model.machine.accelerator import Accelerator
+from sim.cosim.configurations import draw_configurations, knobs
+from sim.cosim.every_operator import Case, fits
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.simulators import Simulator, find_simulator
 
 STALL = 70
 """Pauses in 256 cycles of each DRAM handshake."""

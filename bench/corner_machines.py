@@ -27,24 +27,24 @@ from typing import Any
 import click
 import numpy as np
 
-from arch_model.accelerator import LOAD_TURNAROUND, TAPS, Accelerator
 from arch_model.errors import AcceleratorError, FastSwitchError, LayerError, MappingError, SimulatorError
-from arch_model.layer import INPUT, Activation, Kind, Layer
-from arch_model.memories import memories
-from arch_model.supernet import SubNet, SuperNet
-from arch_model.timing import time_program
-from mapper.check import check_program
-from mapper.compile import compile_subnet
-from mapper.dram_image import image_segment, weights_segments, zsb_segments
-from mapper.memory_map import MemoryMap
-from mapper.persistent import PersistentBuffer
-from mapper.pinning import fit_subgraph
-from mapper.program import Program
-from sim.bench import Bench, build
-from sim.outcome import run_program
-from sim.random_integers import random_integers
-from sim.reference import run_layers
-from sim.simulators import find_simulator
+from arch_model.machine.accelerator import LOAD_TURNAROUND, TAPS, Accelerator
+from arch_model.machine.memories import memories
+from arch_model.network.layer import INPUT, Activation, Kind, Layer
+from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.program.check import check_program
+from arch_model.program.program import Program
+from arch_model.timing.reference_timing import time_program
+from mapper.layout.dram_image import image_segment, weights_segments, zsb_segments
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.lowering.compile import compile_subnet
+from mapper.pinning.greedy import fit_subgraph
+from sim.integers.random_integers import random_integers
+from sim.integers.reference import run_layers
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.outcome import run_program
+from sim.rtl_bench.simulators import find_simulator
 
 LATENCIES, INTERVALS = (1, 400), (1, 32)
 SIDES = (1, 2, 3, 4, 5, 7, 8, 9, 16, 32, 63)

@@ -17,11 +17,11 @@ import click
 import pandas as pd
 from whole_networks import NETWORKS
 
-from arch_model.accelerator import TAPS, Accelerator
-from arch_model.layer import Kind
+from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.network.layer import Kind
 from arch_model.spaces import get_space
-from mapper.channelwise import k_tiles_of, windows_of
-from mapper.lone_costs import lone_cost
+from mapper.cost.lone_costs import lone_cost
+from mapper.workload.depthwise import k_tiles_of, windows_of
 
 
 @click.command()

@@ -18,9 +18,9 @@ import time
 import numpy as np
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import choose_subnets
-from mapper.steps import is_runnable
+from mapper.workload.fusion import is_runnable
 from sim.explore import explore, pareto_front
 from sim.explore.knobs import parse_vary
 from sim.explore.pareto import hypervolume

@@ -4,10 +4,11 @@
     python bench/faulty_bus.py --sample 60 --seed 3                # some, drawn
 
 ``tiny``, and a machine whose beats lie over two and four ports, run a network of every operator
-(``sim/every_operator.py``). Once in each run the DRAM does what AXI forbids (``sim/faults.py``) on one port, at its
+(``sim/cosim/every_operator.py``). Once in each run the DRAM does what AXI forbids
+(``sim/rtl_bench/faults.py``) on one port, at its
 first, a middle or its last burst, without pauses or with pauses on every handshake. Then the machine is reset if it is
-still busy, and runs the network again on a sound bus (``sim/faulty_bus.py``). A row is on disk when it is done. The
-exit status is 1 if a tensor was wrong and no error reported, or a run after that was wrong.
+still busy, and runs the network again on a sound bus (``sim/cosim/faulty_bus.py``). A row is on disk when it is done.
+The exit status is 1 if a tensor was wrong and no error reported, or a run after that was wrong.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from pathlib import Path
 
 import click
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
-from sim.bench import Bench, build
-from sim.every_operator import Case
-from sim.faults import BusFault, Fault
-from sim.faulty_bus import After, FaultyBus
-from sim.simulators import find_simulator
+from arch_model.machine.accelerator import Accelerator
+from sim.cosim.every_operator import Case
+from sim.cosim.faulty_bus import After, FaultyBus
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.faults import BusFault, Fault
+from sim.rtl_bench.simulators import find_simulator
 
 STALLS = (0, 90)
 """Pauses in 256 cycles of each DRAM handshake."""

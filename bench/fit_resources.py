@@ -6,7 +6,7 @@
     python bench/fit_resources.py --offline  # fit and compare on what the file has
 
 Half an hour on two cores. Every finished machine is kept in the file, so an interrupted run goes on. The fit writes
-arch_model/data/resources_xcup.yaml; ``arch_model/parts.py`` has the formulas.
+arch_model/data/resources_xcup.yaml; ``arch_model/cost/rtl_structure.py`` has the formulas.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ import pandas as pd
 import yaml
 from scipy.optimize import nnls
 
-from arch_model.accelerator import Accelerator
+from arch_model.cost.resources import COEFFICIENTS, Coefficients, estimate, fpga_resources
+from arch_model.cost.rtl_structure import Part, parts
 from arch_model.errors import AcceleratorError
-from arch_model.parts import Part, parts
-from arch_model.resources import COEFFICIENTS, Coefficients, estimate, fpga_resources
+from arch_model.machine.accelerator import Accelerator
 from rtl.synth import synthesise
 from rtl.synth.cells import COLUMNS, TARGETS
 
@@ -184,7 +184,7 @@ def main(again: bool, offline: bool, kinds: bool) -> None:
     print(by_kind.to_string(), "\n\n", machines_frame.to_string(index=False), sep="")
     unknown = set(measured.part) - set(parts_frame.part) - MEMORIES
     if unknown:
-        print(f"\nparts without a formula in arch_model/parts.py: {', '.join(sorted(unknown))}")
+        print(f"\nparts without a formula in arch_model/cost/rtl_structure.py: {', '.join(sorted(unknown))}")
 
 
 if __name__ == "__main__":

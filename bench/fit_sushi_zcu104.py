@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model import Accelerator, FastSwitchError, Layer, LayerError, read_layer_table
-from arch_model.measured import MeasuredMachine
+from arch_model.machine.measured import MeasuredMachine
 
 ROOT = Path(__file__).parents[1]
 PRESET = ROOT / "arch_model" / "presets" / "measured" / "sushi-zcu104.yaml"

@@ -14,20 +14,20 @@ import time
 import click
 import numpy as np
 
-from arch_model.accelerator import TAPS, Accelerator
 from arch_model.errors import FastSwitchError, MappingError
-from arch_model.layer import INPUT, Kind, Layer
-from arch_model.supernet import SubGraph, SubNet, SuperNet
-from mapper.compile import compile_subnet
-from mapper.dram_image import image_segment, weights_segments, zsb_segments
-from mapper.memory_map import MemoryMap
-from mapper.persistent import PersistentBuffer
-from mapper.program import Program
-from sim.bench import Bench, build
-from sim.outcome import run_program
-from sim.random_integers import random_integers
-from sim.reference import run_layers
-from sim.simulators import find_simulator
+from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.network.layer import INPUT, Kind, Layer
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.program.program import Program
+from mapper.layout.dram_image import image_segment, weights_segments, zsb_segments
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.lowering.compile import compile_subnet
+from sim.integers.random_integers import random_integers
+from sim.integers.reference import run_layers
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.outcome import run_program
+from sim.rtl_bench.simulators import find_simulator
 
 
 def linear(k_tiles: int, c_tiles: int, accelerator: Accelerator) -> tuple[SuperNet, SubNet]:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
-from arch_model.layer import COLUMNS
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import COLUMNS
 from rtl.synth.netlist import KINDS, write_netlist
-from sim.cosim import run_layers
-from sim.simulators import find_simulator
+from sim.cosim.layer_tables import run_layers
+from sim.rtl_bench.simulators import find_simulator
 
 FOLDER = Path("fastswitch-out/gates")
 LAYERS = f"""{",".join(COLUMNS)}

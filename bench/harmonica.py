@@ -17,14 +17,14 @@ from typing import Any
 import click
 
 from arch_model.analog import Crossbar, Encoding, Variation
-from arch_model.weights import load_weights
-from sim.noise.bit_serial import BitSerialEngine
-from sim.noise.calibration import calibrate_adcs
-from sim.noise.chip import Chip
-from sim.noise.digital import Digital
-from sim.noise.fast import FastEngine
-from sim.noise.hybrid import Hybrid
-from sim.noise.network import Network
+from arch_model.network.weights import load_weights
+from sim.noise.engine.bit_serial import BitSerialEngine
+from sim.noise.engine.calibration import calibrate_adcs
+from sim.noise.engine.chip import Chip
+from sim.noise.engine.digital import Digital
+from sim.noise.engine.effective_weight import FastEngine
+from sim.noise.engine.hybrid import Hybrid
+from sim.noise.engine.network import Network
 
 VARIATION = Variation.parse("lognormal:0.5")
 SEED = 1

@@ -21,8 +21,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from arch_model.weights import load_weights
-from sim.noise.images import find_ranking_images
+from arch_model.network.weights import load_weights
+from sim.noise.sensitivity.images import find_ranking_images
 
 WIDTHS = (32, 64, 96)
 

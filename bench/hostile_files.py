@@ -318,10 +318,10 @@ def small_model() -> bytes:
 @cache
 def small_table() -> bytes:
     """SushiAbs of fashion on tiny."""
-    from arch_model.accelerator import Accelerator
+    from arch_model.machine.accelerator import Accelerator
     from arch_model.spaces import get_space
-    from mapper.sushi_abs import SushiAbs
-    from mapper.sushi_file import save_table
+    from mapper.serving.latency_table import SushiAbs
+    from mapper.serving.table_file import save_table
 
     space, tiny = get_space("fashion"), Accelerator.load("tiny")
     nets = {name: space.subnet(name) for name in (SUBNET, "fashion-d222-w444")}
@@ -345,9 +345,9 @@ def small_images() -> bytes:
 @cache
 def small_partition() -> bytes:
     """A digital half of the smallest SubNet with :func:`small_weights`: what comes after the network's hash is read."""
-    from arch_model.weights import load_weights
-    from mapper.partition import Partition
-    from sim.noise.network import Network
+    from arch_model.network.weights import load_weights
+    from mapper.hybrid.partition import Partition
+    from sim.noise.engine.network import Network
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "w.npz"

@@ -61,8 +61,21 @@ STATUSES = (0, 1, 2, 130)
 IMPORTS = (
     *(f"reports.commands.{name}" for name in ("cosim", "explore", "hybrid", "import_", "map", "noise", "package")),
     *(f"reports.commands.{name}" for name in ("partition", "predict", "rtl", "run", "serve", "subnets", "table")),
-    *("arch_model.weights", "arch_model.measured", "mapper.importers", "mapper.predict", "mapper.sushi_file"),
-    *("sim.noise.study", "sim.serving_space", "sim.serving", "sim.streams", "sim.cosim", "sim.explore.run"),
+    *(
+        "arch_model.network.weights",
+        "arch_model.machine.measured",
+        "mapper.importers",
+        "mapper.search.predict",
+        "mapper.serving.table_file",
+    ),
+    *(
+        "sim.noise.study.commands",
+        "sim.serving.tables",
+        "sim.serving.simulator",
+        "sim.serving.streams",
+        "sim.cosim.layer_tables",
+        "sim.explore.run",
+    ),
     *("reports.prediction", "pyarrow.parquet", "onnx", "onnx.reference", "pandas"),
 )
 

@@ -2,9 +2,10 @@
 
     python bench/malformed.py --count 2000 --seed 7 --out malformed.csv
 
-Every operator's network (``sim/every_operator.py``) is compiled, spoilt in one of eight ways (``sim/malformed.py``) and
-run with pauses on every DRAM handshake in half of the cases; after each the sound Program must give every integer in
-the cycles that are predicted, after a reset if the machine is still busy. A row is on disk when it is done.
+Every operator's network (``sim/cosim/every_operator.py``) is compiled, spoilt in one of eight ways
+(``sim/cosim/fuzz_programs.py``) and run with pauses on every DRAM handshake in half of the cases; after each the sound
+Program must give every integer in the cycles that are predicted, after a reset if the machine is still busy. A row is
+on disk when it is done.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
 from arch_model.files.tables import whole_table
-from sim.bench import Bench, build
-from sim.every_operator import Case
-from sim.malformed import KINDS, Patient, malformed
-from sim.simulators import find_simulator
+from arch_model.machine.accelerator import Accelerator
+from sim.cosim.every_operator import Case
+from sim.cosim.fuzz_programs import KINDS, Patient, malformed
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.simulators import find_simulator
 
 STALLS = (0, 0, 60, 200)
 """Pauses in 256 cycles of each DRAM handshake."""

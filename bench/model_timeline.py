@@ -1,6 +1,6 @@
 """The picture of docs/model.md: who works when in the one-layer Program that the page counts by hand.
 
-    python bench/model_timeline.py docs/model-timeline.png
+python bench/model_timeline.py docs/model-timeline.png
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from arch_model import Accelerator, Kind, Layer
-from arch_model.timing import UNITS, time_program
-from arch_model.weights import ConvQuant
-from mapper.compile import compile_layer
+from arch_model.network.weights import ConvQuant
+from arch_model.timing.reference_timing import UNITS, time_program
+from mapper.lowering.compile import compile_layer
 
 LAYER = Layer("example", Kind.CONV, K=3, C=3, R=3, S=3, H=4, W=4, padding=1)
 TITLES = ("input, 12 beats", "ZSB", "weight tile, 27 beats", "pass", "16 pixels", "outputs, 12 beats")

@@ -2,11 +2,11 @@
 
     python bench/quantiser_fuzz.py --count 2400 --seed 1 [--nets FOLDER] [--mutant NAME]
 
-Each network is read, and where its integers are claimed to be those of a graph of onnxruntime's, `sim.reference` and
-onnxruntime compute some images, extreme ones among them: one value that differs is a broken claim. Where nothing is
-claimed the results must still be near, or the file was misread. `--nets` is a folder of what `bench/quantiser_tools.py`
-wrote with Quark, Brevitas and PT2E. `--mutant` spoils the importer in one way, to see that the fuzz finds it. Exits 1
-if a claim is broken or a file was misread.
+Each network is read, and where its integers are claimed to be those of a graph of onnxruntime's,
+`sim.integers.reference` and onnxruntime compute some images, extreme ones among them: one value that differs is a
+broken claim. Where nothing is claimed the results must still be near, or the file was misread. `--nets` is a folder of
+what `bench/quantiser_tools.py` wrote with Quark, Brevitas and PT2E. `--mutant` spoils the importer in one way, to see
+that the fuzz finds it. Exits 1 if a claim is broken or a file was misread.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import onnxruntime
 from quantised_networks import MAKERS
 
 from mapper.importers import GRAPHS, Network, NetworkError, read_onnx
-from sim.reference import run_layers
+from sim.integers.reference import run_layers
 
 COLUMNS = ("networks", *GRAPHS, "no claim", "no integers", "refused", "broken", "misread", "onnxruntime fails")
 

@@ -18,25 +18,35 @@ from pathlib import Path
 import click
 import numpy as np
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError, MappingError
 from arch_model.files.writing import make_folder
-from arch_model.layer import INPUT, Activation, Kind, Layer, LayerRow
-from mapper.compile import compile_layer, single_layer
-from mapper.dram_image import image_segment, weights_segments, zsb_segments
-from mapper.isa import Command, Memory, Opcode
-from mapper.limits import ORIGIN_MAX, ORIGIN_MIN, first_broken, limits
-from mapper.program import Program
-from mapper.tiling import Order, Tiling, chunks_of
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT, Activation, Kind, Layer, LayerRow
+from arch_model.program.isa import Command, Memory, Opcode
+from arch_model.program.limits import ORIGIN_MAX, ORIGIN_MIN, first_broken, limits
+from arch_model.program.program import Program
+from mapper.layout.dram_image import image_segment, weights_segments, zsb_segments
+from mapper.lowering.compile import compile_layer, single_layer
+from mapper.lowering.tiling import Order, Tiling, chunks_of
 from rtl.registers import REGISTERS
-from sim.bench import Bench, Build, Job, build
-from sim.cosim import LayerJob, random_quant
-from sim.coverage import BRANCHES, STATEMENTS, Covered, merged, of_design, read_coverage, source_name, summary, total
-from sim.every_operator import Case
-from sim.outcome import run_program
-from sim.reference import run_layers
-from sim.rtl_device import RtlDevice
-from sim.simulators import find_simulator
+from sim.cosim.every_operator import Case
+from sim.cosim.layer_tables import LayerJob, random_quant
+from sim.integers.reference import run_layers
+from sim.rtl_bench.bench import Bench, Build, Job, build
+from sim.rtl_bench.coverage import (
+    BRANCHES,
+    STATEMENTS,
+    Covered,
+    merged,
+    of_design,
+    read_coverage,
+    source_name,
+    summary,
+    total,
+)
+from sim.rtl_bench.outcome import run_program
+from sim.rtl_bench.rtl_device import RtlDevice
+from sim.rtl_bench.simulators import find_simulator
 
 TINY = Accelerator.load("tiny")
 WIDE = TINY.replace(

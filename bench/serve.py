@@ -16,14 +16,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from arch_model.accelerator import Accelerator
-from mapper.serving_table import ServingTable, byte_joules
-from mapper.sushi_abs import SushiAbs
-from mapper.switch_cost import Switches
-from sim.schedulers import Schedulers, gap
-from sim.serving import serve
-from sim.serving_space import fashion_table
-from sim.streams import Stream, Targets, draw_stream
+from arch_model.machine.accelerator import Accelerator
+from mapper.cost.switch_cost import Switches
+from mapper.serving.latency_table import SushiAbs
+from mapper.serving.serving_table import ServingTable, byte_joules
+from sim.serving.schedulers import Schedulers, gap
+from sim.serving.simulator import serve
+from sim.serving.streams import Stream, Targets, draw_stream
+from sim.serving.tables import fashion_table
 
 STREAMS = 20
 QUERIES = 1000

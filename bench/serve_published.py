@@ -23,22 +23,22 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
 from arch_model.files.tables import TableWriter, whole_table
 from arch_model.files.writing import make_folder
+from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import get_space
 from arch_model.spaces.accuracy import space_top1
-from sim.bench import Bench, build
-from sim.random_weights import random_weights
-from sim.serve_rtl import Row, replay
-from sim.serving import Served
-from sim.serving_space import busy, session_table, span
-from sim.session import Session
-from sim.settle import serve_exactly
-from sim.simulators import find_simulator
-from sim.streams import draw_stream
-from sim.switch_rtl import measure_switch, pb_states
+from sim.integers.random_weights import random_weights
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.simulators import find_simulator
+from sim.serving.exact_switches import serve_exactly
+from sim.serving.schedule_on_rtl import Row, replay
+from sim.serving.session import Session
+from sim.serving.simulator import Served
+from sim.serving.streams import draw_stream
+from sim.serving.switch_on_rtl import measure_switch, pb_states
+from sim.serving.tables import busy, session_table, span
 
 SPACES = ("ofa-resnet50", "ofa-mobilenetv3")
 

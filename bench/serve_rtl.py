@@ -15,15 +15,15 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from arch_model.accelerator import Accelerator
-from arch_model.weights import load_weights
-from sim.bench import Bench, build
-from sim.serve_rtl import replay
-from sim.serving_space import FASHION, fashion_table, span
-from sim.session import Session
-from sim.settle import serve_exactly
-from sim.simulators import find_simulator
-from sim.streams import draw_stream
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.weights import load_weights
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.simulators import find_simulator
+from sim.serving.exact_switches import serve_exactly
+from sim.serving.schedule_on_rtl import replay
+from sim.serving.session import Session
+from sim.serving.streams import draw_stream
+from sim.serving.tables import FASHION, fashion_table, span
 
 ALLOWED = 0.01
 

@@ -19,11 +19,11 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
-from arch_model.area import asic_area
+from arch_model.cost.area import asic_area
+from arch_model.cost.resources import fpga_resources
 from arch_model.errors import FastSwitchError
-from arch_model.memories import BUFFERS
-from arch_model.resources import fpga_resources
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.memories import BUFFERS
 from rtl.generate import verilog
 from rtl.synth import ULTRARAM, SynthesisResult, synthesise
 from rtl.synth.components import component_of, part_of
@@ -37,9 +37,7 @@ TRANSISTORS = {"NOT": 2, "NAND": 4, "NOR": 4, "AND": 6, "OR": 6, "AOI3": 6, "OAI
 
 def fpga_table(result: SynthesisResult, uram: bool) -> pd.DataFrame:
     """A row a component: what was found, and the estimate beside it."""
-    estimate = fpga_resources(
-        result.accelerator, uram_depth=4096 if uram else None, uram_buffers=ULTRARAM
-    ).to_frame()
+    estimate = fpga_resources(result.accelerator, uram_depth=4096 if uram else None, uram_buffers=ULTRARAM).to_frame()
     found = result.to_frame().set_index("component")
     found["bram36"] += found.pop("bram18") / 2
     estimate = estimate.set_index("component")
@@ -108,9 +106,7 @@ def main(accelerator: str, target: str, uram: bool, place: bool, gates: bool, cs
             print(gate_table(machine, folder).round(1).to_string())
             return
         on_stage = timed(lambda stage, done, total: print(f"{stage} {done} of {total}", flush=True))
-        result = synthesise(
-            machine, target, folder, ultraram=ULTRARAM if uram else (), placed=place, on_stage=on_stage
-        )
+        result = synthesise(machine, target, folder, ultraram=ULTRARAM if uram else (), placed=place, on_stage=on_stage)
     except FastSwitchError as error:
         raise SystemExit(f"synthesise: {error}") from None
     table = fpga_table(result, uram) if target == "xilinx" else result.to_frame()

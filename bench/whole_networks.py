@@ -17,10 +17,10 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import get_space
-from sim.simulators import find_simulator
-from sim.whole import run_whole
+from sim.cosim.whole_networks import run_whole
+from sim.rtl_bench.simulators import find_simulator
 
 NETWORKS = (
     *(("ofa-resnet50", f"resnet50D_MAC@{macs}B") for macs in ("0.6", "0.9", "1.8", "2.4", "3.7", "4.1")),

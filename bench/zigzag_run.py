@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from arch_model.layer import Layer
+from arch_model.network.layer import Layer
 
 DRAM_BITS = 96 * 8
 

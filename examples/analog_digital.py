@@ -22,14 +22,14 @@ import numpy as np
 
 from arch_model import FastSwitchError
 from arch_model.analog import Crossbar, Encoding, Variation
-from arch_model.weights import load_weights
-from mapper.partition import Ranking
+from arch_model.network.weights import load_weights
+from mapper.hybrid.partition import Ranking
 from reports.canvas import drawing, new_figure, place, save_picture
-from sim.noise.gradients import sensitivity
-from sim.noise.images import find_ranking_images, find_test_images
-from sim.noise.monte_carlo import Runner
-from sim.noise.network import Network
-from sim.noise.search import evaluate, rank_network
+from sim.noise.engine.network import Network
+from sim.noise.sensitivity.gradients import sensitivity
+from sim.noise.sensitivity.images import find_ranking_images, find_test_images
+from sim.noise.sensitivity.monte_carlo import Runner
+from sim.noise.sensitivity.search import evaluate, rank_network
 
 FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
 

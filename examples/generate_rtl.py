@@ -18,12 +18,12 @@ from pathlib import Path
 import click
 
 from arch_model import Accelerator, FastSwitchError, SubNet
-from arch_model.resources import fpga_resources
+from arch_model.cost.resources import fpga_resources
 from mapper import optimise_layer, parse_layer
 from mapper.importers import write_layer_table
 from rtl.generate import write_verilog
-from sim.cosim import run_layers
-from sim.simulators import find_simulator
+from sim.cosim.layer_tables import run_layers
+from sim.rtl_bench.simulators import find_simulator
 
 
 @click.command()

@@ -19,8 +19,8 @@ import numpy as np
 from arch_model import Accelerator, FastSwitchError
 from mapper import predict_subnet
 from mapper.importers import read_network
-from mapper.predict import total_of, why_no_total
-from sim.reference import run_layers
+from mapper.search.predict import total_of, why_no_total
+from sim.integers.reference import run_layers
 
 
 @click.command()

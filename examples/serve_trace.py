@@ -17,10 +17,10 @@ import click
 
 from arch_model import Accelerator, FastSwitchError
 from reports.serving import save_timeline
-from sim.serving import Served, screen
-from sim.serving_space import fashion_table, span
-from sim.settle import serve_exactly
-from sim.streams import draw_stream, read_trace
+from sim.serving.exact_switches import serve_exactly
+from sim.serving.simulator import Served, screen
+from sim.serving.streams import draw_stream, read_trace
+from sim.serving.tables import fashion_table, span
 
 SCHEDULERS = (
     ("strict-accuracy", "none"),

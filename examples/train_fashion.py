@@ -37,8 +37,8 @@ from rich.console import Console
 from rich.progress import Progress, track
 
 from arch_model.errors import WeightsError
-from arch_model.quant import encode_multiplier, encode_pair, requantize, rounding_shift
-from arch_model.weights import (
+from arch_model.network.quant import encode_multiplier, encode_pair, requantize, rounding_shift
+from arch_model.network.weights import (
     AddQuant,
     ConvQuant,
     OpQuant,

@@ -22,17 +22,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapper.compile import compile_subnet
-    from mapper.layer_text import parse_layer
-    from mapper.memory_map import MemoryMap
-    from mapper.optimise import Mapping, optimise_subnet
-    from mapper.optimise import optimise as optimise_layer
-    from mapper.persistent import PersistentBuffer
-    from mapper.pin_search import nearest_to_average, pin_best
-    from mapper.predict import predict_subnet
-    from mapper.program import Program
-    from mapper.sushi_abs import SushiAbs
-    from mapper.sushi_file import load_table, save_table
+    from arch_model.program.program import Program
+    from mapper.layout.memory_map import MemoryMap
+    from mapper.layout.persistent_buffer import PersistentBuffer
+    from mapper.lowering.compile import compile_subnet
+    from mapper.pinning.search import nearest_to_average, pin_best
+    from mapper.search.optimise import Mapping, optimise_subnet
+    from mapper.search.optimise import optimise as optimise_layer
+    from mapper.search.predict import predict_subnet
+    from mapper.serving.latency_table import SushiAbs
+    from mapper.serving.table_file import load_table, save_table
+    from mapper.workload.layer_text import parse_layer
 
 __all__ = [
     "Mapping",
@@ -52,20 +52,20 @@ __all__ = [
 ]
 
 _HOME = {
-    "Mapping": "optimise",
-    "MemoryMap": "memory_map",
-    "PersistentBuffer": "persistent",
-    "Program": "program",
-    "SushiAbs": "sushi_abs",
-    "compile_subnet": "compile",
-    "load_table": "sushi_file",
-    "nearest_to_average": "pin_search",
-    "optimise_layer": "optimise",
-    "optimise_subnet": "optimise",
-    "parse_layer": "layer_text",
-    "pin_best": "pin_search",
-    "predict_subnet": "predict",
-    "save_table": "sushi_file",
+    "Mapping": "mapper.search.optimise",
+    "MemoryMap": "mapper.layout.memory_map",
+    "PersistentBuffer": "mapper.layout.persistent_buffer",
+    "Program": "arch_model.program.program",
+    "SushiAbs": "mapper.serving.latency_table",
+    "compile_subnet": "mapper.lowering.compile",
+    "load_table": "mapper.serving.table_file",
+    "nearest_to_average": "mapper.pinning.search",
+    "optimise_layer": "mapper.search.optimise",
+    "optimise_subnet": "mapper.search.optimise",
+    "parse_layer": "mapper.workload.layer_text",
+    "pin_best": "mapper.pinning.search",
+    "predict_subnet": "mapper.search.predict",
+    "save_table": "mapper.serving.table_file",
 }
 _THERE = {"optimise_layer": "optimise"}  # the names that are others in their module
 
@@ -73,4 +73,4 @@ _THERE = {"optimise_layer": "optimise"}  # the names that are others in their mo
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module mapper has no {name}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"mapper.{_HOME[name]}"), _THERE.get(name, name))
+    return getattr(import_module(_HOME[name]), _THERE.get(name, name))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import MappingError
-from mapper.layer_text import parse_layer
-from mapper.optimise import optimise
+from arch_model.machine.accelerator import Accelerator
+from mapper.search.optimise import optimise
+from mapper.workload.layer_text import parse_layer
 from rtl.handover.deliver import deliver
 from rtl.handover.files import delivery
 from rtl.handover.readme import LayerRow
-from sim.smoke import smoke_case
+from sim.cosim.smoke import smoke_case
 
 LAYERS = (
     "K=64 C=3 R=7 S=7 H=224 W=224 stride=2",

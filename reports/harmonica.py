@@ -12,10 +12,10 @@ from reports import harmonica_plots as plots
 from reports.canvas import drawing, new_figure, to_svg
 from reports.colours import PAPER
 from reports.stylesheet import stylesheet
-from sim.noise.hybrid_cost import PUBLISHED
-from sim.noise.tables import read_facts as read_file_facts
-from sim.noise.tables import read_rows
-from sim.noise.whole_study import NAMES
+from sim.noise.study.hybrid_cost import PUBLISHED
+from sim.noise.study.tables import read_facts as read_file_facts
+from sim.noise.study.tables import read_rows
+from sim.noise.study.whole_study import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from reports.canvas import drawing, new_figure, picture_bytes, place
 from reports.colours import BAD, INK, MUTED, PAPER, ramp
 
 if TYPE_CHECKING:
-    from sim.serving import Served
+    from sim.serving.simulator import Served
 
 SIZE_PX = (1400, 760)
 LEFT = 190

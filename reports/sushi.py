@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
 from arch_model.files.writing import write_whole
+from arch_model.machine.accelerator import Accelerator
 from reports.canvas import drawing, new_figure, place, save_picture
 from reports.colours import PAPER, ramp
 from reports.sushi_sweep import (
@@ -69,7 +69,8 @@ of their mean latency (our scheduler): {shipped}.
 - Compiler and schedulers aim at time, not at bytes. With faster ports layers are cut into more spatial tiles, each of
   which fetches its weights again: OFA-ResNet50 without a PB then moves more bytes, and a large PB spares more of them.
   And the SubGraph that saves most time need not save most bytes, so a larger PB may spare fewer.
-- Each SubNet's SubGraph is what `mapper/pinning.py` picks in one pass: a good part, not the best one; a larger PB can
+- Each SubNet's SubGraph is what `mapper/pinning/greedy.py` picks in one pass: a good part, not the best one; a larger
+  PB can
   even save less where the cut of a layer changes. Candidates at the end of the page include random ones.
 
 Where ours stays below, it is because the machine hides most weight traffic behind its array: a weight tile comes in

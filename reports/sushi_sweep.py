@@ -14,15 +14,15 @@ from typing import Any
 
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph, SubNet
 from arch_model.spaces import get_space, space_top1
-from arch_model.supernet import SubGraph, SubNet
-from mapper.candidates import draw_subgraphs
-from mapper.pinning import candidates
-from mapper.serving_costs import summed_costs
-from mapper.serving_table import ServingTable
-from sim.schedulers import Schedulers
-from sim.streams import Stream, Targets, draw_stream
+from mapper.cost.serving_costs import summed_costs
+from mapper.pinning.greedy import candidates
+from mapper.pinning.sampling import draw_subgraphs
+from mapper.serving.serving_table import ServingTable
+from sim.serving.schedulers import Schedulers
+from sim.serving.streams import Stream, Targets, draw_stream
 
 PRESET = "zcu104"
 SHIPPED_GB_S = 9.6
@@ -157,8 +157,7 @@ def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) ->
 
 
 def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
-    """The most that any SubNet's weight traffic alone falls with its best SubGraph; of dense layers.
-    """
+    """The most that any SubNet's weight traffic alone falls with its best SubGraph; of dense layers."""
     supernet = get_space(family.space)
     nets = [family.subnets[name] for name in table.sushi.subnets]
     without = summed_costs(nets, [SubGraph.empty(supernet)], supernet, a).weight_bytes[:, 0]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.files.writing import whole_file
-from arch_model.timing import UNITS, Command, Interval
-from mapper.isa import Memory
+from arch_model.program.isa import Memory
+from arch_model.timing.reference_timing import UNITS, Command, Interval
 from reports.canvas import drawing, font_size, new_figure, place, text_px, width_px
 from reports.colours import BAD, GRID, INK, MUTED, PAPER, SUBNETS, WITHOUT
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from sim.tracing import Traced
-    from sim.waveform import Observed
+    from sim.rtl_bench.tracing import Traced
+    from sim.rtl_bench.waveform import Observed
 
 WIDTH_PX, LEFT_PX, RIGHT_PX = 1200, 92, 26
 TITLE_PX, LEGEND_PX, WORK_PX, LANE_PX, AXIS_PX = 34, 26, 40, 46, 42
@@ -111,7 +111,7 @@ def closer_range(observed: Observed) -> tuple[int, int] | None:
 def label(command: Command) -> str:
     """What a bar says if there is room.
 
-    >>> from mapper.isa import Command, Opcode
+    >>> from arch_model.program.isa import Command, Opcode
     >>> label(Command(Opcode.LOAD_WGT, {"memory": 2})), label(Command(Opcode.PASS, {"reps": 3}))
     ('ZSB', '3 passes')
     """

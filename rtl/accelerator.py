@@ -9,10 +9,10 @@ from operator import or_
 from amaranth import Cat, ClockDomain, ClockSignal, Const, DomainRenamer, Module, ResetSignal, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from arch_model.accelerator import TAPS, Accelerator
-from arch_model.memories import memories
-from mapper.isa import ORDER_BITS
-from mapper.limits import limits
+from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.memories import memories
+from arch_model.program.isa import ORDER_BITS
+from arch_model.program.limits import limits
 from rtl.compute import Compute
 from rtl.control import Control, axi_lite
 from rtl.drain import DrainRead, DrainWrite
@@ -32,7 +32,7 @@ ENTRY_BITS = 64  # bias, multiplier and shift of one filter in a ZSB entry
 
 
 class FastSwitch(Component):
-    """A whole machine, as one :class:`arch_model.accelerator.Accelerator` describes it.
+    """A whole machine, as one :class:`arch_model.machine.accelerator.Accelerator` describes it.
 
     Ports
     -----

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import ADDRESS_BITS
+from arch_model.machine.accelerator import ADDRESS_BITS
 from rtl.memory import BlockMemory
 
 LATENCY = 2

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import TAPS
+from arch_model.machine.accelerator import TAPS
 from rtl import dpe
 from rtl.dpe import DPE, HIGH_BITS, PackedDPE, balanced_sum, less_borrow
 from rtl.pixel import delayed

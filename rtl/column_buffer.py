@@ -7,7 +7,7 @@ from math import gcd
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import LANE_BITS
+from arch_model.machine.accelerator import LANE_BITS
 
 ROWS = COLUMNS = GROUPS = 3
 LATENCY = 1

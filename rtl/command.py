@@ -1,4 +1,4 @@
-"""Commands as Amaranth layouts: field positions come from :mod:`mapper.isa`, so there is one definition."""
+"""Commands as Amaranth layouts: field positions come from :mod:`arch_model.program.isa`, so there is one definition."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from amaranth import Shape, Value, ValueCastable, signed, unsigned
 from amaranth.lib import data
 
-from mapper.isa import SLOT_BITS, SLOTS, Opcode, layout
+from arch_model.program.isa import SLOT_BITS, SLOTS, Opcode, layout
 
 OPCODE_BITS = 4
 

@@ -10,8 +10,8 @@ from amaranth import Const, Module, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
-from mapper.isa import FIELDS, Opcode
-from mapper.limits import Limit
+from arch_model.program.isa import FIELDS, Opcode
+from arch_model.program.limits import Limit
 from rtl.command import command_layout
 
 

@@ -6,8 +6,8 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from arch_model.accelerator import ADDRESS_BITS, ZSB_ADDRESS_BITS
-from mapper.isa import Opcode
+from arch_model.machine.accelerator import ADDRESS_BITS, ZSB_ADDRESS_BITS
+from arch_model.program.isa import Opcode
 from rtl import accumulator, array, line_buffer, repacker, requantiser
 from rtl.accumulator import Accumulator
 from rtl.array import Array

@@ -8,7 +8,7 @@ from __future__ import annotations
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, Signature
 
-from mapper.isa import ORDER_BITS
+from arch_model.program.isa import ORDER_BITS
 from rtl.errors import ERROR_BITS, ErrorCode
 from rtl.registers import (
     ADDRESS,

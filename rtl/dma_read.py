@@ -6,7 +6,7 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
-from mapper.isa import BEATS_BITS, COUNT_BITS, STRIDE_BITS
+from arch_model.program.isa import BEATS_BITS, COUNT_BITS, STRIDE_BITS
 from rtl.interfaces import ADDRESS_BITS, axi_read
 
 BOUNDARY = 4096

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import Cat, Module, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import TAPS
+from arch_model.machine.accelerator import TAPS
 
 SUM_BITS = 20  # 9 * 128 * 128 = 147456 < 2**19
 
@@ -104,7 +104,5 @@ def balanced_sum(terms):
     """The sum of Amaranth values as a tree, which keeps the carry depth logarithmic."""
     terms = list(terms)
     while len(terms) > 1:
-        terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)] + (
-            [terms[-1]] if len(terms) % 2 else []
-        )
+        terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)] + ([terms[-1]] if len(terms) % 2 else [])
     return terms[0]

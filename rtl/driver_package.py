@@ -13,19 +13,19 @@ from zlib import compress, decompress
 
 import numpy as np
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
-from arch_model.layer import INPUT
-from arch_model.supernet import SubGraph, SubNet, SuperNet
-from arch_model.timing import time_program
-from arch_model.weights import ConvQuant, PoolQuant, SuperNetWeights
-from mapper.compile import compile_subnet
-from mapper.dram_image import weights_segments, write_segments, zsb_segments
-from mapper.memory_map import MemoryMap
-from mapper.pack import Bytes
-from mapper.persistent import PersistentBuffer
-from mapper.program import Program, TensorPlace
-from mapper.switch_program import switch_program
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.weights import ConvQuant, PoolQuant, SuperNetWeights
+from arch_model.program.program import Program, TensorPlace
+from arch_model.timing.reference_timing import time_program
+from mapper.layout.dram_image import weights_segments, write_segments, zsb_segments
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.layout.tensors import Bytes
+from mapper.lowering.compile import compile_subnet
+from mapper.lowering.switch_program import switch_program
 from rtl.driver.package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
 from rtl.driver.tensor import Place
 
@@ -57,7 +57,7 @@ def make_package(
     that does not fit the PB, a SuperNet that does not fit DRAM, a layer that the machine cannot run.
 
     >>> from arch_model.spaces import get_space
-    >>> from arch_model.weights import load_weights
+    >>> from arch_model.network.weights import load_weights
     >>> name = "fashion-d111-w222"
     >>> package = make_package(get_space("fashion"), load_weights(), Accelerator.load("tiny"), [name])
     >>> package.subgraphs, package.subnet(name).image.shape, package.subnet(name).logits.shape

@@ -6,8 +6,8 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import TAPS
-from mapper.isa import Memory, Opcode
+from arch_model.machine.accelerator import TAPS
+from arch_model.program.isa import Memory, Opcode
 from rtl.command import command_layout
 from rtl.interfaces import take, word_read
 from rtl.memory import address_bits

@@ -9,8 +9,8 @@ from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from mapper.isa import PROGRAM_BEATS_BITS, SLOT_BITS, SLOT_BYTES, SLOTS, Opcode
-from mapper.limits import Limit
+from arch_model.program.isa import PROGRAM_BEATS_BITS, SLOT_BITS, SLOT_BYTES, SLOTS, Opcode
+from arch_model.program.limits import Limit
 from rtl.command import OPCODE_BITS, ask, command_layout
 from rtl.command_check import CommandCheck
 from rtl.dma_read import DmaRead

@@ -13,9 +13,9 @@ from amaranth.hdl import Fragment, MemoryInstance
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import Out
 
-from arch_model.accelerator import Accelerator
 from arch_model.child_processes import supervising
 from arch_model.files.writing import write_whole
+from arch_model.machine.accelerator import Accelerator
 from rtl.accelerator import FastSwitch
 from rtl.port_names import port_names
 from rtl.tidy import tidied

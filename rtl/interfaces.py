@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from amaranth.lib.wiring import In, Out, Signature
 
-from arch_model import accelerator
-from arch_model.accelerator import DRAM_ADDRESS_BITS
-from arch_model.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
+from arch_model.machine import accelerator
+from arch_model.machine.accelerator import DRAM_ADDRESS_BITS
+from arch_model.machine.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
 
 ADDRESS_BITS = DRAM_ADDRESS_BITS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import LANE_BITS
+from arch_model.machine.accelerator import LANE_BITS
 
 LATENCY = 1
 

@@ -9,8 +9,8 @@ from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from arch_model.accelerator import ADDRESS_BITS
-from mapper.isa import Opcode
+from arch_model.machine.accelerator import ADDRESS_BITS
+from arch_model.program.isa import Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox

@@ -6,8 +6,8 @@ from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, Signature, connect, flipped
 
-from arch_model.memories import TABLE_WORDS, TABLES
-from mapper.isa import Memory, Opcode
+from arch_model.machine.memories import TABLE_WORDS, TABLES
+from arch_model.program.isa import Memory, Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import Module, Signal, signed, unsigned
 from amaranth.lib import data
 
-from arch_model.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS, ZSB_ADDRESS_BITS
+from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS, ZSB_ADDRESS_BITS
 
 PIXEL = data.StructLayout(
     {

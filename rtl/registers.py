@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from mapper.isa import ORDER_BITS, PROGRAM_BEATS_BITS
+from arch_model.program.isa import ORDER_BITS, PROGRAM_BEATS_BITS
 from rtl.errors import ERROR_BITS
 
 ADDRESS_BITS = 8

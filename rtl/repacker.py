@@ -7,7 +7,7 @@ from math import gcd
 from amaranth import Cat, Const, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS
+from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS
 
 LATENCY = 1
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
-from arch_model.quant import MULTIPLIER_BITS
+from arch_model.machine.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
+from arch_model.network.quant import MULTIPLIER_BITS
 from rtl.interfaces import table_write
 from rtl.memory import BlockMemory
 
@@ -54,7 +54,7 @@ class Requantiser(Component):
     y (Out, signed 8): five cycles after ``acc``.
     entries (In, table_write): eight bytes of a table, taken in any cycle.
 
-    The formula is :func:`arch_model.quant.requantize`.
+    The formula is :func:`arch_model.network.quant.requantize`.
     """
 
     def __init__(self):

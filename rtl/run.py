@@ -6,9 +6,9 @@ from amaranth import Array, C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.accelerator import ADDRESS_BITS, LANE_BITS
-from mapper.isa import COUNT_BITS, Opcode
-from mapper.limits import ORIGIN_MAX
+from arch_model.machine.accelerator import ADDRESS_BITS, LANE_BITS
+from arch_model.program.isa import COUNT_BITS, Opcode
+from arch_model.program.limits import ORIGIN_MAX
 from rtl.command import command_layout
 from rtl.interfaces import take
 from rtl.pixel import PIXEL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import Module, Signal
 from amaranth.lib.wiring import Component, In
 
-from mapper.isa import TOKENS_BITS
+from arch_model.program.isa import TOKENS_BITS
 from rtl.interfaces import take
 
 
@@ -20,8 +20,8 @@ class Semaphore(Component):
         ``token.ready`` (out, a function of registers): a token is there. ``token.take`` (in) uses one up at
         the end of this cycle; legal only while ``token.ready``.
 
-    The counter has ``TOKENS_BITS``, 8 bits, which :mod:`mapper.check` knows, too: a Program keeps no more tokens than
-    there are halves to a buffer, far fewer.
+    The counter has ``TOKENS_BITS``, 8 bits, which :mod:`arch_model.program.check` knows, too: a Program keeps no more
+    tokens than there are halves to a buffer, far fewer.
     """
 
     def __init__(self):

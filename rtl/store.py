@@ -9,8 +9,8 @@ from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from arch_model.accelerator import ADDRESS_BITS, BANK_BITS
-from mapper.isa import Opcode
+from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS
+from arch_model.program.isa import Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead
 from rtl.dma_write import DmaWrite
@@ -30,8 +30,8 @@ class StoreLane(Component):
     """The arithmetic of one channel, six register stages, a value a cycle, never stalled.
 
     ``y = clamp(round(Σ ((a - z_a) m_a + (b - z_b) m_b) / 2**shift) + z_out, lo, hi)``, half to even, as
-    :func:`arch_model.quant.rounding_shift`; with ``multiply`` (a - z_a) (b - z_b) takes the place of the weighted sum.
-    The sum holds 48 bits and a value 34, so 2**14 pixels may be pooled whatever the values.
+    :func:`arch_model.network.quant.rounding_shift`; with ``multiply`` (a - z_a) (b - z_b) takes the place of the
+    weighted sum. The sum holds 48 bits and a value 34, so 2**14 pixels may be pooled whatever the values.
 
     Ports
     -----

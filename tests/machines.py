@@ -1,6 +1,6 @@
 """Machines that tests share: the simulation of each is built once."""
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 
 TINY = Accelerator.load("tiny")
 # The same machine with other numbers: KP > CP and not a multiple, beats wider than a pixel and over two ports, those of

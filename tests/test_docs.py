@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from arch_model.accelerator import Accelerator
-from mapper.isa import FIELDS, SLOTS, Opcode, field_table
-from mapper.limits import limit_table
+from arch_model.machine.accelerator import Accelerator
+from arch_model.program.isa import FIELDS, SLOTS, Opcode, field_table
+from arch_model.program.limits import limit_table
 from rtl.control import register_table
 from rtl.errors import error_table
 

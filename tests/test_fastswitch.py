@@ -15,7 +15,7 @@ import pytest
 
 import arch_model
 import fastswitch
-from sim.simulators import Simulator
+from sim.rtl_bench.simulators import Simulator
 
 ROW: dict[str, Any] = {
     "query": 0,
@@ -200,16 +200,16 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
         seen["page_rows"] = rows
         return out / "stream.html"
 
-    serve, stream = ModuleType("sim.serve"), ModuleType("reports.stream")
+    serve, stream = ModuleType("sim.serving.run_on_rtl"), ModuleType("reports.stream")
     serve.run_stream = run_stream  # type: ignore[attr-defined]
     serve.stream_question = lambda machine, **options: {"command": "run"}  # type: ignore[attr-defined]
     serve.ROWS, serve.TABLE = "queries.jsonl", "queries.csv"  # type: ignore[attr-defined]
     stream.write_page = write_page  # type: ignore[attr-defined]
     stream.write_picture = lambda rows, summary, path: path  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "sim.serve", serve)
+    monkeypatch.setitem(sys.modules, "sim.serving.run_on_rtl", serve)
     monkeypatch.setitem(sys.modules, "reports.stream", stream)
-    monkeypatch.setattr("sim.simulators.find_simulator", lambda name: Simulator("icarus", "12.0", "PATH"))
-    monkeypatch.setattr("arch_model.accelerator.Accelerator.load", lambda name: f"machine {name}")
+    monkeypatch.setattr("sim.rtl_bench.simulators.find_simulator", lambda name: Simulator("icarus", "12.0", "PATH"))
+    monkeypatch.setattr("arch_model.machine.accelerator.Accelerator.load", lambda name: f"machine {name}")
     seen["out_dir"] = tmp_path / "out"
     return seen
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastswitch
-from arch_model.layer import read_layer_table
+from arch_model.network.layer import read_layer_table
 from mapper.importers import read_problem, read_topology
 from tests.mapper.importers.onnx_nets import Graph, residual_graph
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from arch_model.spaces import get_space, subnet_entry
-from mapper.steps import is_runnable
+from mapper.workload.fusion import is_runnable
 from tests.test_fastswitch import call
 
 LAYER = "K=32 C=24 R=3 S=3 H=14 W=14"

@@ -131,7 +131,7 @@ def test_two_distributions_in_one_folder(
     monkeypatch.setattr(fastswitch, "__file__", str(site / "fastswitch.py"))
 
     def fail(*_: object, **__: object) -> None:
-        raise ImportError("cannot import name 'Bench' from 'sim.bench'")
+        raise ImportError("cannot import name 'Bench' from 'sim.rtl_bench.bench'")
 
     monkeypatch.setattr(fastswitch.cli, "main", fail)
     with pytest.raises(SystemExit) as stop:

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import fastswitch
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import choose_subnets, get_space, subnet_entry
-from mapper.steps import is_runnable
-from mapper.sushi_file import TABLE, load_table
-from sim.streams import read_trace
+from mapper.serving.table_file import TABLE, load_table
+from mapper.workload.fusion import is_runnable
+from sim.serving.streams import read_trace
 
 ROOT = Path(__file__).parents[1]
 KEYS = {

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph
 from arch_model.spaces import get_space, subnet_entry
-from arch_model.supernet import SubGraph
-from mapper.sushi_costs import SubNetCosts
-from mapper.sushi_file import TABLE, load_table
+from mapper.cost.sushi_costs import SubNetCosts
+from mapper.serving.table_file import TABLE, load_table
 from tests.test_fastswitch import call
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")

@@ -38,9 +38,7 @@ def put(tree: Path, name: str, body: str) -> None:
 
 def make(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": str(tree / "bin"), "HOME": str(tree / "home"), "TREE": str(tree)}
-    return subprocess.run(
-        ["make", *words], cwd=tree, env=env, text=True, capture_output=True, check=False, timeout=60
-    )
+    return subprocess.run(["make", *words], cwd=tree, env=env, text=True, capture_output=True, check=False, timeout=60)
 
 
 def complaint(run: subprocess.CompletedProcess[str]) -> str:

@@ -14,7 +14,7 @@ from arch_model.analog.cells import outputs_per_array
 from arch_model.analog.crossbar import Conversion, Crossbar
 from arch_model.analog.isaac import Isaac
 from arch_model.errors import AnalogError
-from arch_model.layer import Layer
+from arch_model.network.layer import Layer
 
 PICO, NANO = 1e-12, 1e-9
 
@@ -38,7 +38,7 @@ def layer_load(layer: Layer, channels: int, crossbar: Crossbar, words: int = 1) 
     ``words``: of which weights and inputs have so many times the crossbar's bits (2: the 16 bits of ISAAC), and so as
     many times the cells and the DAC steps.
 
-    >>> from arch_model.layer import Kind
+    >>> from arch_model.network.layer import Kind
     >>> conv = Layer("a", Kind.CONV, K=48, C=32, R=3, S=3, H=7, W=7, padding=1)
     >>> isaac = Crossbar(encoding="offset", conversion="slice", adc_bits=8)       # 4 cells a weight: 32 outputs
     >>> layer_load(conv, 32, isaac)          # 3 row blocks x 2; 49 pixels x 8 steps

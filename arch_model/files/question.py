@@ -45,7 +45,7 @@ def asked(command: str, **question: Any) -> dict[str, Any]:
 def machine_facts(machine: Any) -> dict[str, Any]:
     """An accelerator in a question: its name and, if it has one, the hash of all its numbers.
 
-    >>> from arch_model.accelerator import Accelerator
+    >>> from arch_model.machine.accelerator import Accelerator
     >>> tiny = Accelerator.load("tiny")
     >>> machine_facts(tiny) == {"accelerator": "tiny", "accelerator_hash": tiny.hash()}
     True

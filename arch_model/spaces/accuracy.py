@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
+from arch_model.network.supernet import Config, SubNet
+from arch_model.network.weights import load_weights
 from arch_model.spaces import fashion, ofa_resnet50
 from arch_model.spaces.registry import get_space, space_names
-from arch_model.supernet import Config, SubNet
-from arch_model.weights import load_weights
 
 OFA_RESNET50_TOP1 = {
     "resnet50D_MAC@0.6B": 0.750,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arch_model.errors import SpaceError
+from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces.accuracy import known_top1
 from arch_model.spaces.registry import get_space, space_names
 from arch_model.spaces.subnet_file import read_entries
-from arch_model.supernet import SubNet, SuperNet
 
 Asked = str | int | Path | Sequence[SubNet] | Sequence[str]
 """A file that ``fastswitch subnets --json`` wrote, names (in one text, by commas), how many to draw, or SubNets."""
@@ -116,9 +116,7 @@ def _drawn(
     return tuple(supernet.subnet(among[place]) for place in places)
 
 
-def _accepted(
-    supernet: SuperNet, count: int, seed: int, accept: Callable[[SubNet], bool]
-) -> tuple[SubNet, ...]:
+def _accepted(supernet: SuperNet, count: int, seed: int, accept: Callable[[SubNet], bool]) -> tuple[SubNet, ...]:
     """The first ``count`` SubNets of a draw that are accepted."""
     asked, most = count, math.prod(choice.combinations for choice in supernet.choices)
     while True:

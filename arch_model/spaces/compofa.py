@@ -12,11 +12,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from arch_model.choices import Choice
 from arch_model.errors import SpaceError
+from arch_model.network.choices import Choice
+from arch_model.network.supernet import Config, SubNet, SuperNet
 from arch_model.spaces.mobile import DEPTHS, KERNELS, LARGEST_IMAGE, take_blocks, take_image
 from arch_model.spaces.ofa_mobile import mobilenetv3
-from arch_model.supernet import Config, SubNet, SuperNet
 
 NAME = "compofa"
 ELASTIC_NAME = "compofa-elastic"

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arch_model.choices import Choice, is_list
 from arch_model.errors import SpaceError
 from arch_model.files.shown import shown
-from arch_model.layer import Activation, Layer
-from arch_model.spaces import joined
+from arch_model.network.choices import Choice, is_list
+from arch_model.network.layer import Activation, Layer
+from arch_model.spaces import layer_builders as joined
 from arch_model.spaces.channels import divisible
 
 DEPTHS = (2, 3, 4)

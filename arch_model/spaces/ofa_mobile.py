@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from arch_model.choices import Choice
 from arch_model.errors import SpaceError
-from arch_model.layer import Activation
+from arch_model.network.choices import Choice
+from arch_model.network.layer import Activation
+from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces.channels import divisible
 from arch_model.spaces.mobile import (
     DEPTHS,
@@ -26,7 +27,6 @@ from arch_model.spaces.mobile import (
     take_blocks,
     take_image,
 )
-from arch_model.supernet import SubNet, SuperNet
 
 RELU, RELU6, HSWISH = Activation.RELU, Activation.RELU6, Activation.HSWISH
 

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from arch_model.choices import Choice
 from arch_model.errors import SpaceError
-from arch_model.layer import COLUMNS, Activation, Kind, Layer
-from arch_model.spaces import joined
+from arch_model.network.choices import Choice
+from arch_model.network.layer import COLUMNS, Activation, Kind, Layer
+from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.spaces import layer_builders as joined
 from arch_model.spaces.channels import divisible
-from arch_model.supernet import SubNet, SuperNet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +165,7 @@ def _published_order(subnet: SubNet) -> tuple[Layer, ...]:
 
 
 def published_table(subnets: Iterable[SubNet]) -> pd.DataFrame:
-    """The convs of SubNets as SUSHI's layer table has them, with :data:`~arch_model.layer.COLUMNS`.
+    """The convs of SubNets as SUSHI's layer table has them, with :data:`~arch_model.network.layer.COLUMNS`.
 
     ``network`` counts the SubNets from 0. That table's ``supernet_layer_index`` is the layer's position in
     the SuperNet, but for ``stem2`` in a SubNet without the stem's residual conv, whose place 1 it then

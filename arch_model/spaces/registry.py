@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from arch_model.errors import SpaceError
+from arch_model.network.supernet import SuperNet
 from arch_model.spaces import compofa, fashion, ofa_mobile, ofa_resnet50, superfednas
-from arch_model.supernet import SuperNet
 
 _SPACES = {
     fashion.NAME: fashion.supernet,

@@ -12,9 +12,9 @@ from arch_model.files.json_file import read_json
 from arch_model.files.names import why_no_name
 from arch_model.files.shown import shown
 from arch_model.files.wanted import Wanted
+from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces.accuracy import known_top1
 from arch_model.spaces.registry import get_space, space_names
-from arch_model.supernet import SubNet, SuperNet
 
 CHOICES = ("image", "depth", "kernel", "expand", "width")
 """Every key that can be a choice of some space; keys beside these, ``name`` and ``space`` are not looked at."""

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arch_model.choices import Choice
 from arch_model.errors import SpaceError
-from arch_model.layer import Activation, Layer
-from arch_model.spaces import joined
+from arch_model.network.choices import Choice
+from arch_model.network.layer import Activation, Layer
+from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.spaces import layer_builders as joined
 from arch_model.spaces.channels import divisible
-from arch_model.supernet import SubNet, SuperNet
 
 IMAGE = 32
 STEM_WIDTH = 64

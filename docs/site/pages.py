@@ -79,7 +79,7 @@ def commands_text() -> str:
 
 def source_text(path: str) -> str:
     """A program, folded up."""
-    return f"??? quote \"{path}\"\n\n" + indent(f"```python\n{(ROOT / path).read_text()}```\n", "    ")
+    return f'??? quote "{path}"\n\n' + indent(f"```python\n{(ROOT / path).read_text()}```\n", "    ")
 
 
 def names_text(package: str) -> str:

@@ -24,7 +24,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.quant import MULTIPLIER_BITS, PAIR_BITS, IntArray, encode_multiplier, encode_pair, rounding_shift
+from arch_model.network.quant import (
+    MULTIPLIER_BITS,
+    PAIR_BITS,
+    IntArray,
+    encode_multiplier,
+    encode_pair,
+    rounding_shift,
+)
 
 Float = npt.NDArray[np.float32]
 _EVERY = np.arange(-128, 128, dtype=np.int64)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.files.writing import write_whole
-from arch_model.layer import COLUMNS, Layer
-from arch_model.supernet import SubNet
+from arch_model.network.layer import COLUMNS, Layer
+from arch_model.network.supernet import SubNet
 from mapper.importers.network import NetworkError
 
 _SIZES = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups", "P", "Q", "macs", "weight_bytes")
@@ -18,7 +18,7 @@ _SIZES = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups", "P", "Q",
 def layer_row(layer: Layer) -> dict[str, Any]:
     """A layer as a flat record of plain values.
 
-    >>> from arch_model.layer import Kind
+    >>> from arch_model.network.layer import Kind
     >>> layer_row(Layer("fc", Kind.LINEAR, K=10, C=64, inputs=("pool",)))["macs"]
     640
     """
@@ -38,7 +38,7 @@ def write_layer_table(path: str | Path, subnet: SubNet) -> tuple[Layer, ...]:
 
 
 def table_text(subnet: SubNet) -> tuple[str, tuple[Layer, ...]]:
-    """A SubNet's dense layers with weights as a CSV that ``arch_model.layer.read_layer_table`` reads.
+    """A SubNet's dense layers with weights as a CSV that ``arch_model.network.layer.read_layer_table`` reads.
 
     Also the layers left out, which such a table cannot say: adds, pools, layers with groups. Raises
     :class:`NetworkError` if none is left.

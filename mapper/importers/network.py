@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError, SpaceError
-from arch_model.supernet import SubNet, SuperNet
-from arch_model.weights import OpQuant
+from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.network.weights import OpQuant
 
 
 class NetworkError(FastSwitchError):
@@ -88,8 +88,8 @@ class Network:
         :mod:`mapper.importers.float32`.
     unproven : by graph (:data:`GRAPHS`), the layers whose integers are not proven to be those of that graph, and why.
 
-    With the integers of every layer (``runnable``), ``sim.reference.run_layers(subnet.layers, weights, quant, image)``
-    executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
+    With the integers of every layer (``runnable``), ``sim.integers.reference.run_layers(subnet.layers, weights, quant,
+    image)`` executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
     """
 
     subnet: SubNet

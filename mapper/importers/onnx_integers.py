@@ -14,9 +14,9 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.layer import Kind
-from arch_model.quant import PAIR_BITS
-from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from arch_model.network.layer import Kind
+from arch_model.network.quant import PAIR_BITS
+from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
 from mapper.importers.float32 import fit_add, fit_multiplier
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_ops import Operator

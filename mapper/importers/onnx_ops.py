@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.layer import Activation, Layer
+from arch_model.network.layer import Activation, Layer
 from mapper.importers.network import FloatLayer, TensorQuant
 from mapper.importers.onnx_model import Array, Node, Shape, Unsupported
 

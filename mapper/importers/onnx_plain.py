@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from arch_model.layer import Activation, Kind, Layer
+from arch_model.network.layer import Activation, Kind, Layer
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_model import Node, Unsupported
 from mapper.importers.onnx_ops import Operator, Value, as_scalar, one_padding, one_stride, whole_pads

@@ -22,9 +22,9 @@ from enum import Enum, auto
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.layer import Kind
-from arch_model.quant import IntArray
-from arch_model.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from arch_model.network.layer import Kind
+from arch_model.network.quant import IntArray
+from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
 from mapper.importers.float32 import first_sums, wrong_pairs, wrong_steps
 from mapper.importers.network import GRAPHS, TensorQuant
 from mapper.importers.onnx_model import Model, Node

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
 from arch_model.files.wanted import one_line
-from arch_model.layer import INPUT
-from arch_model.supernet import SubNet
-from arch_model.weights import OpQuant
+from arch_model.network.layer import INPUT
+from arch_model.network.supernet import SubNet
+from arch_model.network.weights import OpQuant
 from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant, unique_names
 from mapper.importers.onnx_integers import NoIntegers, integers
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported

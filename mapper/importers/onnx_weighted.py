@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.layer import Kind, Layer
+from arch_model.network.layer import Kind, Layer
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_model import Node, Unsupported
 from mapper.importers.onnx_ops import Operator, Value, check_kernel, one_padding, one_stride, vector, whole_pads

@@ -23,8 +23,8 @@ from arch_model.files.shown import shown
 from arch_model.files.text import read_text
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import write_whole
-from arch_model.layer import INPUT, Kind, Layer
-from arch_model.supernet import SubNet
+from arch_model.network.layer import INPUT, Kind, Layer
+from arch_model.network.supernet import SubNet
 from mapper.importers.network import Network, NetworkError, unique_names
 
 _CONV = {

@@ -25,8 +25,8 @@ from arch_model.errors import LayerError
 from arch_model.files.shown import plain, shown
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import write_whole
-from arch_model.layer import INPUT, Kind, Layer
-from arch_model.supernet import SubNet
+from arch_model.network.layer import INPUT, Kind, Layer
+from arch_model.network.supernet import SubNet
 from mapper.importers.network import Network, NetworkError
 from mapper.importers.timeloop_text import read_timeloop
 

@@ -13,7 +13,7 @@ from reports.commands.numbers import Count, Number
 from reports.commands.options import file_option, seed_option
 
 if TYPE_CHECKING:
-    from sim.noise.study import Question
+    from sim.noise.study.commands import Question
 
 IMAGES = Count(1, 1_000_000, "each is computed in every trial")
 TRIALS = Count(1, 100_000, "each is a chip to draw and to run")
@@ -87,8 +87,8 @@ def question_of(options: dict[str, Any]) -> Question:
     """Return the question that the options ask; it raises FastSwitchError at a crossbar that cannot be."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
     from arch_model.analog import Crossbar, Variation
-    from sim.noise.monte_carlo import EngineName
-    from sim.noise.study import Question
+    from sim.noise.sensitivity.monte_carlo import EngineName
+    from sim.noise.study.commands import Question
 
     if options["subnet"] and options["onnx"]:
         raise click.UsageError("--subnet and --onnx are both given; give one of them")

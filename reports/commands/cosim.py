@@ -27,8 +27,8 @@ from reports.terminal import show_summary, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from arch_model.layer import Layer
-    from sim.tracing import Tracing
+    from arch_model.network.layer import Layer
+    from sim.rtl_bench.tracing import Tracing
 
 
 @click.command(
@@ -81,8 +81,8 @@ def command(
     With --trace every Program that is simulated leaves a waveform, and a picture of what its units did beside what the
     model said they would do.
     """
-    from arch_model.accelerator import Accelerator
-    from sim.simulators import find_simulator, find_waveform_simulator
+    from arch_model.machine.accelerator import Accelerator
+    from sim.rtl_bench.simulators import find_simulator, find_waveform_simulator
 
     refuse_together(context, "layers", ("space", "subnets", "parts", "out"), "a layer table has its layers")
     refuse_together(
@@ -110,14 +110,14 @@ def command(
         common: dict[str, Any] = {"seed": seed, "simulator": tool, "on_row": count, "on_stage": on_stage}
         common |= {"tracing": tracing, "force": force}
         if layers is not None and csv_out is not None:
-            from sim.cosim import run_layers
+            from sim.cosim.layer_tables import run_layers
 
             common |= {"best": best, "inputs": [accelerator], "on_left_out": _say_left_out}
             run_layers(machine, layers, csv_out, **common)
         elif subnets is not None and out is not None:
             from arch_model.spaces import choose_subnets
-            from mapper.steps import is_runnable
-            from sim.whole import run_whole
+            from mapper.workload.fusion import is_runnable
+            from sim.cosim.whole_networks import run_whole
 
             common |= {"parts": parts, "inputs": [subnets, accelerator]}
             run_whole(machine, choose_subnets(subnets, space, seed, accept=is_runnable).subnets, out, **common)
@@ -141,8 +141,8 @@ def _tracing(folder: Path) -> Tracing:
     from arch_model.files.tables import write_table
     from reports.canvas import require_matplotlib
     from reports.unit_timeline import Pair, save_unit_timeline
-    from sim.tracing import Traced, Tracing
-    from sim.waveform import require_reader
+    from sim.rtl_bench.tracing import Traced, Tracing
+    from sim.rtl_bench.waveform import require_reader
 
     require_reader()
     require_matplotlib()

@@ -62,10 +62,10 @@ def command(out: Path, report: bool, family: int, force: bool, **options: Any) -
 
     if report:
         require_matplotlib()  # before the work that it draws
-    from arch_model.accelerator import Accelerator
     from arch_model.files.results_folder import ResultsFolder
+    from arch_model.machine.accelerator import Accelerator
     from reports.harmonica import report_files, write_report
-    from sim.noise.whole_study import open_lab, run_study, study_files, study_parts
+    from sim.noise.study.whole_study import open_lab, run_study, study_files, study_parts
 
     names, chosen = options.pop("parts"), options.pop("accelerator")
     with open_lab(out, accelerator=Accelerator.load(chosen), subnets=family, **options) as lab:

@@ -31,9 +31,9 @@ OBJECTIVES = ("latency", "energy", "edp")
 @json_option
 def command(layer: str, accelerator: str, objective: str, as_json: bool) -> None:
     """Find the best of all mappings of a layer, and say how that is known."""
-    from arch_model.accelerator import Accelerator
-    from mapper.layer_text import parse_layer
-    from mapper.optimise import optimise
+    from arch_model.machine.accelerator import Accelerator
+    from mapper.search.optimise import optimise
+    from mapper.workload.layer_text import parse_layer
 
     best = optimise(parse_layer(layer), Accelerator.load(accelerator), objective)
     record = best.to_dict()

@@ -34,7 +34,7 @@ def command(partition: Path | None, csv_out: Path | None, as_json: bool, force: 
     Started again with the same options after an interruption, it goes on behind the trials that are finished.
     """
     question = question_of(options)
-    from sim.noise.study import run_noise
+    from sim.noise.study.commands import run_noise
 
     done = 0
     with shown(question.trials, None if as_json else NOISE_COLUMNS) as (on_row, on_stage):

@@ -50,12 +50,12 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, fo
     The driver (rtl/driver, or the folder that `fastswitch rtl` writes) runs them on a board with nothing but NumPy.
     Started again with the same options after an interruption, it goes on where it was.
     """
-    from arch_model.accelerator import Accelerator
     from arch_model.files.question import asked, machine_facts
     from arch_model.files.results_folder import ResultsFolder
+    from arch_model.machine.accelerator import Accelerator
+    from arch_model.network.weights import load_weights
     from arch_model.spaces import get_space
-    from arch_model.weights import load_weights
-    from mapper.candidates import draw_subgraphs
+    from mapper.pinning.sampling import draw_subgraphs
     from rtl.driver.package import EMPTY, PackedSubNet
     from rtl.driver_package import make_package
 

@@ -39,8 +39,8 @@ def command(max_loss: float, ranking: str, out: Path, as_json: bool, force: bool
     Started again with the same options after an interruption, it goes on behind the trials that are finished.
     """
     question = question_of(options)
-    from mapper.partition import Ranking
-    from sim.noise.study import run_partition
+    from mapper.hybrid.partition import Ranking
+    from sim.noise.study.commands import run_partition
 
     with shown(None, None if as_json else PARTITION_COLUMNS) as (on_row, on_stage):
 

@@ -21,8 +21,8 @@ from reports.commands.options import (
 from reports.terminal import show_summary, shown
 
 if TYPE_CHECKING:
-    from arch_model.machine import Machine
-    from arch_model.supernet import SubNet
+    from arch_model.machine.load import Machine
+    from arch_model.network.supernet import SubNet
 
 
 @click.command(
@@ -45,10 +45,10 @@ def command(
     """
     from arch_model.files.question import argument, asked, machine_facts, nets_facts
     from arch_model.files.result_file import ResultFile
-    from arch_model.machine import load_machine
+    from arch_model.machine.load import load_machine
     from arch_model.spaces import choose_subnets
-    from mapper.predict import why_no_total
-    from mapper.steps import is_runnable
+    from mapper.search.predict import why_no_total
+    from mapper.workload.fusion import is_runnable
 
     nets, machine = choose_subnets(subnets, space, seed, accept=is_runnable).subnets, load_machine(accelerator)
     question = asked("predict", **machine_facts(machine), cached=argument(cached), **nets_facts(nets))
@@ -72,7 +72,7 @@ def command(
 
 
 def _predicted(net: SubNet, machine: Machine, cached: str) -> dict[str, Any]:
-    from mapper.predict import predict_subnets
+    from mapper.search.predict import predict_subnets
 
     ((rows, total),) = predict_subnets([net], machine, cached)
     return {"rows": rows, "total": total}

@@ -11,7 +11,7 @@ from reports.commands.options import accelerator_option, force_option, out_optio
 from reports.terminal import counting, show_summary, shown
 
 if TYPE_CHECKING:
-    from arch_model.accelerator import Accelerator
+    from arch_model.machine.accelerator import Accelerator
 
 
 @click.command(
@@ -34,9 +34,9 @@ def command(accelerator: str, out: Path, synth: str | None, place: bool, force: 
     """
     if place and synth != "ecp5":
         raise click.UsageError("--place goes with --synth ecp5")
-    from arch_model.accelerator import Accelerator
     from arch_model.files.question import asked, machine_facts
     from arch_model.files.results_folder import ResultsFolder
+    from arch_model.machine.accelerator import Accelerator
     from rtl.handover.deliver import MANIFEST
 
     machine = Accelerator.load(accelerator)

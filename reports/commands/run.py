@@ -77,15 +77,15 @@ def command(
     Queries are on disk as they come. Killed at any moment and started again, it goes on and repeats none of them.
     With --json one JSON object a query, then one with the summary.
     """
-    from arch_model.accelerator import Accelerator
     from arch_model.files.results_folder import ResultsFolder
+    from arch_model.machine.accelerator import Accelerator
     from reports.canvas import require_matplotlib
-    from sim.simulators import find_simulator
+    from sim.rtl_bench.simulators import find_simulator
 
     if report:
         require_matplotlib()  # before the work whose page it draws
     tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
-    from sim.serve import ROWS, TABLE, run_stream, stream_question
+    from sim.serving.run_on_rtl import ROWS, TABLE, run_stream, stream_question
 
     asked: dict[str, Any] = {"queries": queries, "policy": policy, "seed": seed, "weights": weights, "subnets": subnets}
     question = stream_question(machine, **asked)

@@ -26,7 +26,7 @@ from reports.terminal import counting, json_list, show_summary, show_table, to_j
 
 if TYPE_CHECKING:
     from arch_model.files.result_file import ResultFile
-    from sim.serving import Served
+    from sim.serving.simulator import Served
 
 
 @click.command(
@@ -139,16 +139,16 @@ def command(
     as_json: bool,
 ) -> None:
     """Serve a stream of queries, as fast as the latency table says, with a queue and deadlines."""
-    from arch_model.accelerator import Accelerator
     from arch_model.files.question import argument, asked, file_digest, machine_facts
     from arch_model.files.result_file import ResultFile
     from arch_model.files.writing import check_outputs, write_new
-    from mapper.sushi_file import TABLE
-    from sim.schedulers import check_names
-    from sim.serving import ServingInterrupted, screen
-    from sim.serving_space import busy, load_table, span
-    from sim.settle import compare_exactly, serve_exactly
-    from sim.streams import draw_stream, parse_arrivals, read_trace
+    from arch_model.machine.accelerator import Accelerator
+    from mapper.serving.table_file import TABLE
+    from sim.serving.exact_switches import compare_exactly, serve_exactly
+    from sim.serving.schedulers import check_names
+    from sim.serving.simulator import ServingInterrupted, screen
+    from sim.serving.streams import draw_stream, parse_arrivals, read_trace
+    from sim.serving.tables import busy, load_table, span
 
     refuse_together(context, "stream", ("arrivals", "queries", "locality"), "a recorded stream is served as it is")
     refuse_together(context, "all_policies", ("plot", "policy", "cache"), "a comparison is of every schedule")
@@ -203,7 +203,7 @@ def command(
 
 def _compare(out: ResultFile, runs: Sequence[Served], facts: dict[str, Any], as_json: bool) -> None:
     """All policies, written and shown."""
-    from sim.schedulers import compare_rows
+    from sim.serving.schedulers import compare_rows
 
     rows = compare_rows(runs)
     out.finish(rows, facts)

@@ -45,11 +45,11 @@ def command(
 
     Started again with the same options after an interruption, it goes on where it was.
     """
-    from arch_model.accelerator import Accelerator
+    from arch_model.machine.accelerator import Accelerator
     from arch_model.spaces import choose_subnets
-    from mapper.candidates import draw_subgraphs
-    from mapper.steps import is_runnable
-    from mapper.sushi_file import BLOCK, TABLE, TableJob
+    from mapper.pinning.sampling import draw_subgraphs
+    from mapper.serving.table_file import BLOCK, TABLE, TableJob
+    from mapper.workload.fusion import is_runnable
 
     machine = Accelerator.load(accelerator)
     chosen = choose_subnets(subnets, space, seed, accept=is_runnable)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from arch_model.accelerator import Accelerator, preset_names
-from arch_model.accelerator_text import accelerator_yaml
 from arch_model.errors import SpaceError
+from arch_model.machine.accelerator import Accelerator, preset_names
+from arch_model.machine.accelerator_yaml import accelerator_yaml
 from arch_model.spaces import get_space, subnet_entry
 from sim.explore.knobs import SUBNET
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ COSTS = (
     "cycles", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j",
     "wait_sb_cycles", "wait_weights_cycles", "wait_out_cycles", "bound",
 )  # fmt: skip
-"""Columns of a point, as :data:`mapper.predict.COLUMNS` has them."""
+"""Columns of a point, as :data:`mapper.search.predict.COLUMNS` has them."""
 
 OnPoint = Callable[[str, int, int], None]
 

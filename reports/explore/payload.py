@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from arch_model.accelerator_text import accelerator_yaml
+from arch_model.machine.accelerator_yaml import accelerator_yaml
 from reports.explore.again import again
 from reports.explore.effects import QUANTILES, effect, groups_of, order_of
 from reports.explore.layers import MOST_POINTS, OnPoint, layer_data, spread_points

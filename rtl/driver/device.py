@@ -32,7 +32,8 @@ class Buffer(Protocol):
 class Device(Protocol):
     """A machine within reach.
 
-    :class:`~.pynq_device.PynqDevice` is one on a board that runs PYNQ; ``sim.rtl_device.RtlDevice`` is the RTL itself.
+    :class:`~.pynq_device.PynqDevice` is one on a board that runs PYNQ; ``sim.rtl_bench.rtl_device.RtlDevice`` is the
+    RTL itself.
     """
 
     def read(self, offset: int) -> int:

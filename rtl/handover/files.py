@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from arch_model.accelerator import Accelerator
-from arch_model.accelerator_text import accelerator_yaml
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.accelerator_yaml import accelerator_yaml
 from rtl.handover.constraints import sdc, xdc
 from rtl.handover.ports import read_ports
 from rtl.handover.project import DESIGN, project_files

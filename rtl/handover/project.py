@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 
 DATA = Path(__file__).parent / "data"
 

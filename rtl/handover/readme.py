@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from arch_model.accelerator import Accelerator
-from arch_model.resources import fpga_resources
+from arch_model.cost.resources import fpga_resources
+from arch_model.machine.accelerator import Accelerator
 from rtl.errors import error_table
 from rtl.handover.constraints import SHARE
 from rtl.handover.ports import Port, instance, ports_table

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.registers import ADDRESS, REGISTERS
 
 TEMPLATE = Path(__file__).parent / "data" / "smoke.v"

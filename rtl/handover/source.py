@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.generate import verilog
 from rtl.port_names import master_names
 from rtl.wakened import wakened

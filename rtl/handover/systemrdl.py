@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
+from arch_model.machine.accelerator import Accelerator
 from arch_model.scratch import scratch_folder
 from rtl.errors import ERROR_BITS, MEANING
 from rtl.registers import BITS, FIELDS, REGISTERS, Access, Field, Machine, Register

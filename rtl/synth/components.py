@@ -1,4 +1,4 @@
-"""Which component of the machine an instance belongs to, named as in :mod:`arch_model.resources`."""
+"""Which component of the machine an instance belongs to, named as in :mod:`arch_model.cost.resources`."""
 
 from __future__ import annotations
 

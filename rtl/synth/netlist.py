@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.synth.errors import SynthesisError
 from rtl.synth.modules import read_design
 from rtl.synth.synthesis import TOP

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.synth.cells import COLUMNS, Target, target_of
 from rtl.synth.components import component_of, part_of
 from rtl.synth.errors import SynthesisError

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import AcceleratorError, FastSwitchError
 from arch_model.files.shown import plain, shown
+from arch_model.machine.accelerator import Accelerator
 from arch_model.physical import BYTES_PER_S
 
 Number = int | float

@@ -8,29 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from arch_model.accelerator import Accelerator
-from arch_model.layer import Layer
-from arch_model.supernet import SubNet, SuperNet
-from mapper.bounds import BOUNDS, Bounds, Candidates
-from mapper.compile import cut_weights
-from mapper.costed import Costed
-from mapper.pack import tile_grid
-from mapper.persistent import PersistentBuffer, Slots
-from mapper.pinning import fit_subgraph
-from mapper.predict import predict_subnet
-from mapper.steps import Step, check_supported
-from mapper.tiling import Tiling
-from mapper.walk import Walk, walk_layer
-from mapper.weights_plan import LayerWeights
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Layer
+from arch_model.network.supernet import SubNet, SuperNet
+from mapper.cost.walk import Walk, walk_layer
+from mapper.layout.persistent_buffer import PersistentBuffer, Slots
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.compile import cut_weights
+from mapper.lowering.tiling import Tiling
+from mapper.lowering.weight_tiles import LayerWeights
+from mapper.pinning.greedy import fit_subgraph
+from mapper.search.bounds import BOUNDS, Bounds, Candidates
+from mapper.search.costed import Costed
+from mapper.search.predict import predict_subnet
+from mapper.workload.fusion import Step, check_supported
 
 CACHED = ("best", "none")
-"""What the PB holds while a SubNet runs: the part of its weights that :func:`mapper.pinning.fit_subgraph` puts there,
-or nothing."""
+"""What the PB holds while a SubNet runs: the part of its weights that :func:`mapper.pinning.greedy.fit_subgraph` puts
+there, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class CompiledLayer(Costed):
-    """A layer cut as the compiler does by itself (:func:`mapper.tiling.choose`), and its cost."""
+    """A layer cut as the compiler does by itself (:func:`mapper.lowering.tiling.choose`), and its cost."""
 
     layer: Layer
     accelerator: Accelerator
@@ -43,11 +43,11 @@ class CompiledLayer(Costed):
 def as_compiled(
     layer: Layer, accelerator: Accelerator, add: Layer | None = None, hits: Slots | None = None
 ) -> CompiledLayer:
-    """What :func:`mapper.optimise.optimise` gives, for the compiler's own choice instead of the best one.
+    """What :func:`mapper.search.optimise.optimise` gives, for the compiler's own choice instead of the best one.
 
     Raises :class:`arch_model.errors.MappingError` for a layer that the machine cannot run.
 
-    >>> from arch_model.layer import Kind
+    >>> from arch_model.network.layer import Kind
     >>> layer = Layer("a", Kind.CONV, K=6, C=9, R=3, S=3, H=8, W=8, padding=1)
     >>> as_compiled(layer, Accelerator.load("tiny")).tiling.rows
     4
@@ -65,7 +65,7 @@ def as_compiled(
 def layer_rows(
     subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, cached: str = "best"
 ) -> Iterator[dict[str, Any]]:
-    """Rows with :data:`mapper.predict.COLUMNS`, one a layer; ``cached``: one of :data:`CACHED`.
+    """Rows with :data:`mapper.search.predict.COLUMNS`, one a layer; ``cached``: one of :data:`CACHED`.
 
     >>> from arch_model.spaces import get_space
     >>> fashion = get_space("fashion")

@@ -3,7 +3,7 @@
 A dense layer's cost depends on the array, the ports and DRAM, on how the layer is cut, on how many of its K-tiles are
 in the PB and, if the others do not fit half the DB, on that half. Clock, area and the other sizes come in after, so a
 grid has far fewer layers to price than points times layers. What is the same is found with ``np.unique``; what is left
-is :mod:`sim.explore.loop`. Channelwise layers, which have no closed form, are walked, once for each machine that
+is :mod:`mapper.cost.kernel`. Channelwise layers, which have no closed form, are walked, once for each machine that
 differs in more than its PB and its clock.
 """
 
@@ -18,23 +18,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
-from arch_model.activity import TOTALS, activity_of, count_totals
-from arch_model.area import UM2_PER_MM2, asic_area
-from arch_model.energy import energy
+from arch_model.cost.activity import TOTALS, activity_of, count_totals
+from arch_model.cost.area import UM2_PER_MM2, asic_area
+from arch_model.cost.energy import energy
+from arch_model.cost.resources import fpga_resources
 from arch_model.errors import AcceleratorError, MappingError
-from arch_model.layer import INPUT, Kind, Layer
-from arch_model.memories import memories
-from arch_model.resources import fpga_resources
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.memories import memories
+from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.spaces import get_space
-from arch_model.timing import time_program
-from mapper.channelwise import is_channelwise
-from mapper.lone_costs import pool_commands
-from mapper.pack import is_pointwise, window_offsets
-from mapper.steps import Step, check_supported, fused_adds, fused_conv
-from mapper.tiling import check_least
-from mapper.walk import walk_channelwise
-from sim.explore import loop
+from arch_model.timing.reference_timing import time_program
+from mapper.cost import kernel as loop
+from mapper.cost.lone_costs import pool_commands
+from mapper.cost.walk import walk_channelwise
+from mapper.layout.tensors import is_pointwise, window_offsets
+from mapper.lowering.tiling import check_least
+from mapper.workload.depthwise import is_channelwise
+from mapper.workload.fusion import Step, check_supported, fused_adds, fused_conv
 from sim.explore.knobs import SUBNET, Number, set_knobs
 from sim.explore.question import Question
 
@@ -46,14 +46,14 @@ _CORE, _CUT = len(loop.CORE), loop.NB + 1
 
 
 def layer_row(layer: Layer, add: bool) -> Ints:
-    """A layer as :data:`sim.explore.loop.LAYER`; ``add``: its STORE does one."""
+    """A layer as :data:`mapper.cost.kernel.LAYER`; ``add``: its STORE does one."""
     x = layer
     sizes = (x.K, x.C, x.H, x.W, x.R, x.stride, x.padding, x.P, x.Q, len(window_offsets(x)))
     return np.array((*sizes, is_pointwise(x), add, not x.activation.is_clamp), np.int64)
 
 
 def machine_row(a: Accelerator) -> Ints:
-    """A machine as :data:`sim.explore.loop.MACHINE`."""
+    """A machine as :data:`mapper.cost.kernel.MACHINE`."""
     dram = a.dram
     beats = a.beat_bytes, a.weight_beat_bytes, a.program_beat_bytes
     core = (a.kp, a.cp, *beats, a.pixels, dram.latency_cycles, dram.cycles_per_beat)
@@ -259,7 +259,7 @@ def _misfit(layer: Layer, machine: Accelerator) -> str:
 
 
 def area_mm2(machine: Accelerator) -> float:
-    """:func:`arch_model.area.asic_area` of a machine, all of it; logic that several have in common is looked up.
+    """:func:`arch_model.cost.area.asic_area` of a machine, all of it; logic that several have in common is looked up.
 
     >>> round(area_mm2(Accelerator.load("tiny")), 3)
     0.948

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.accelerator import Accelerator
-from arch_model.supernet import SubNet
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubNet
 from sim.explore.knobs import Knob, Number
 
 Ints = npt.NDArray[np.int64]

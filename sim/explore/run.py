@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import choose_subnets, get_space
 from arch_model.spaces.chosen import Asked
-from mapper.steps import check_runnable, is_runnable
+from mapper.workload.fusion import check_runnable, is_runnable
 from sim.explore.backends import Backend, open_backend
 from sim.explore.knobs import SUBNET, ExploreError, Knob, parse_vary
 from sim.explore.layers import CACHED
@@ -65,7 +65,8 @@ def explore(
     accelerator : the machine whose other numbers stay: a preset, a file, or the machine.
     sampler : of :data:`sim.explore.samplers.SAMPLERS`; ``points``: how many, except of a grid.
     backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
-    cached : what the PB holds: ``best``, as :func:`mapper.pinning.fit_subgraph` fills it for each SubNet, or ``none``.
+    cached : what the PB holds: ``best``, as :func:`mapper.pinning.greedy.fit_subgraph` fills it for each SubNet, or
+        ``none``.
 
     The table has a row a point, as :class:`sim.explore.study.Study` says. Raises
     :class:`arch_model.errors.FastSwitchError` for what a user got wrong and for a disk that takes no more. Points that

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from arch_model.accelerator import Accelerator
 from arch_model.files.csv_file import quoting
 from arch_model.files.json_file import read_json
 from arch_model.files.parquet_file import read_parquet, to_frame
@@ -22,9 +21,10 @@ from arch_model.files.question import asked, header, machine_facts
 from arch_model.files.results_folder import QUESTION, ResultsFolder
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source, make_folder, whole_file
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubNet
 from arch_model.spaces import get_space
-from arch_model.supernet import SubNet
-from mapper.predict import COLUMNS
+from mapper.search.predict import COLUMNS
 from sim.explore.knobs import SUBNET, ExploreError, Knob, set_knobs
 from sim.explore.layers import layer_rows
 

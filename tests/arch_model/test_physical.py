@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from arch_model import physical
-from arch_model.accelerator import Accelerator
 from arch_model.analog import Variation
 from arch_model.errors import AcceleratorError, FastSwitchError
-from arch_model.measured import MeasuredMachine
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.measured import MeasuredMachine
 from arch_model.physical import Range
 from sim.explore.knobs import parse_vary, set_knobs
-from sim.streams import Stream, parse_arrivals
+from sim.serving.streams import Stream, parse_arrivals
 
 TINY = Accelerator.load("tiny")
 

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from arch_model import get_space
-from arch_model.weights import load_weights
-from sim.reference import run_layers
+from arch_model.network.weights import load_weights
+from sim.integers.reference import run_layers
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("*.py"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from arch_model.layer import Kind, Layer
-from arch_model.weights import ConvQuant
-from mapper.pack import tile_grid
-from mapper.tiling import Order, Tiling, chunks_of, leads_of
+from arch_model.network.layer import Kind, Layer
+from arch_model.network.weights import ConvQuant
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.tiling import Order, Tiling, chunks_of, leads_of
 
 
 def plain_quant(layer):

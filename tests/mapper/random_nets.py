@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import AcceleratorError
-from arch_model.layer import INPUT, Activation, Kind, Layer
-from arch_model.quant import encode_multiplier, encode_pair
-from arch_model.supernet import SubGraph, SubNet, SuperNet
-from arch_model.weights import AddQuant, ConvQuant, MaxPoolQuant, PoolQuant, ScaleQuant
-from mapper.memory_map import MemoryMap
-from mapper.persistent import subgraph_tile_count
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT, Activation, Kind, Layer
+from arch_model.network.quant import encode_multiplier, encode_pair
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, PoolQuant, ScaleQuant
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import subgraph_tile_count
 
 SHAPES = ((4, 3), (4, 4), (8, 3), (3, 5), (1, 1), (2, 7), (5, 2), (16, 9))
 

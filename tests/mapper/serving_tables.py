@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mapper.serving_table import ServingTable
-from mapper.sushi_abs import SushiAbs
-from mapper.switch_cost import Switches
+from mapper.cost.switch_cost import Switches
+from mapper.serving.latency_table import SushiAbs
+from mapper.serving.serving_table import ServingTable
 
 
 def table(cycles, accuracy, cached, vectors, extra, more=None, clock_hz=1.0):

@@ -1,7 +1,7 @@
 """The layers of the README's table, on machines that run all of them and that do not."""
 
-from arch_model.accelerator import Accelerator
-from mapper.layer_text import parse_layer
+from arch_model.machine.accelerator import Accelerator
+from mapper.workload.layer_text import parse_layer
 from reports.handover import LAYERS, layer_rows
 
 

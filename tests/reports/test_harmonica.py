@@ -8,7 +8,7 @@ import pytest
 from reports import harmonica_plots as plots
 from reports.canvas import drawing, new_figure
 from reports.harmonica import figures, page, read_facts, read_tables, report_files, write_report
-from sim.noise.hybrid_cost import PUBLISHED
+from sim.noise.study.hybrid_cost import PUBLISHED
 
 ACCURACY = {"accuracy_clean": 0.9, "accuracy_noiseless": 0.89, "accuracy_p5": 0.2}
 

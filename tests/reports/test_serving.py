@@ -5,11 +5,11 @@ import struct
 import numpy as np
 import pytest
 
-from mapper.policies import Separate, StaticCache, StaticSubNet
+from mapper.serving.policies import Separate, StaticCache, StaticSubNet
 from reports.serving import SIZE_PX, save_timeline
-from sim.schedulers import Schedulers
-from sim.serving import serve
-from sim.streams import Stream, Targets, draw_stream
+from sim.serving.schedulers import Schedulers
+from sim.serving.simulator import serve
+from sim.serving.streams import Stream, Targets, draw_stream
 from tests.mapper.serving_tables import SMALL
 
 

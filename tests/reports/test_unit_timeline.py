@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arch_model.accelerator import Accelerator
-from arch_model.layer import Kind, Layer
-from arch_model.timing import Interval, time_program
-from mapper.compile import compile_layer
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Kind, Layer
+from arch_model.timing.reference_timing import Interval, time_program
+from mapper.lowering.compile import compile_layer
 from reports.colours import BAD
 from reports.unit_timeline import Pair, at_work, closer_range, save_unit_timeline
-from sim.cosim import random_quant
-from sim.waveform import Observed
+from sim.cosim.layer_tables import random_quant
+from sim.rtl_bench.waveform import Observed
 
 TINY = Accelerator.load("tiny")
 

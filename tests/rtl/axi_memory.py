@@ -148,9 +148,7 @@ class AxiMemory:
                 log.bursts.append(Burst(cycle, araddr, arlen + 1))
                 opened += 1
                 log.outstanding = max(log.outstanding, opened)
-                queue.extend(
-                    (cycle + self.latency, araddr + i * self.beat_bytes, i == arlen) for i in range(arlen + 1)
-                )
+                queue.extend((cycle + self.latency, araddr + i * self.beat_bytes, i == arlen) for i in range(arlen + 1))
             cycle += 1
 
     async def write(self, ctx: Any, port: Any, log: Log | None = None) -> None:

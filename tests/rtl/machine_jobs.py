@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from arch_model.accelerator import Accelerator
-from arch_model.layer import INPUT
-from arch_model.timing import time_program
-from mapper.compile import compile_subnet
-from mapper.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
-from mapper.isa import Command
-from mapper.memory_map import MemoryMap
-from sim.bench import Job, JobResult, Memory
-from sim.reference import run_layers
-from sim.striping import Striping
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT
+from arch_model.program.isa import Command
+from arch_model.timing.reference_timing import time_program
+from mapper.layout.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
+from mapper.layout.memory_map import MemoryMap
+from mapper.lowering.compile import compile_subnet
+from sim.integers.reference import run_layers
+from sim.rtl_bench.bench import Job, JobResult, Memory
+from sim.rtl_bench.striping import Striping
 from tests.sim.random_nets import random_residual_net
 
 

@@ -54,9 +54,7 @@ async def stream_get(
 async def stream_watch(ctx: Any, stream: Any) -> None:
     """Background testbench: an offered payload must stay, unchanged, until it is accepted."""
     waiting = None
-    async for _clk, rst, valid, ready, payload in ctx.tick().sample(
-        stream.valid, stream.ready, stream.payload
-    ):
+    async for _clk, rst, valid, ready, payload in ctx.tick().sample(stream.valid, stream.ready, stream.payload):
         if rst:
             waiting = None
             continue

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from sim.bench import Bench, build
-from sim.simulators import find_simulator
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.simulators import find_simulator
 from tests.machines import TINY, WIDE
 from tests.rtl.machine_jobs import Net
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth import Const
 
-from mapper.isa import FIELDS, SLOT_BITS, SLOTS, Command, Opcode
+from arch_model.program.isa import FIELDS, SLOT_BITS, SLOTS, Command, Opcode
 from rtl.command import command_layout
 
 

@@ -5,11 +5,11 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from mapper.isa import FIELDS, Command, Opcode
-from mapper.limits import first_broken, limits
+from arch_model.program.isa import FIELDS, Command, Opcode
+from arch_model.program.limits import first_broken, limits
 from rtl.command_check import CommandCheck
+from tests.arch_model.program.test_limits import CASES, LEGAL
 from tests.machines import TINY, WIDE
-from tests.mapper.test_limits import CASES, LEGAL
 
 CHECKED = (Opcode.LOAD_ACT, Opcode.LOAD_WGT, Opcode.PASS, Opcode.STORE)
 

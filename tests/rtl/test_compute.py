@@ -5,8 +5,8 @@ import pytest
 from amaranth import Elaboratable, Module
 from amaranth.lib.wiring import connect
 
-from arch_model.quant import requantize
-from mapper.isa import Command, Opcode
+from arch_model.network.quant import requantize
+from arch_model.program.isa import Command, Opcode
 from rtl.compute import Compute
 from rtl.feed import Feed
 from rtl.memory import BlockMemory

@@ -28,9 +28,7 @@ def read_all(requests, memory, rng, stall_in=0.0, stall_out=0.0):
     wanted = sum(r["runs"] * r["run_beats"] for r in requests)
     got = []
     put_rng, get_rng = random.Random(rng.random()), random.Random(rng.random())
-    trace = Trace(
-        request=dut.request.valid & dut.request.ready, busy=dut.busy, beats=dut.beats, error=dut.error
-    )
+    trace = Trace(request=dut.request.valid & dut.request.ready, busy=dut.busy, beats=dut.beats, error=dut.error)
 
     async def bench(ctx):
         await stream_put(ctx, dut.request, requests, put_rng, stall_in)

@@ -36,9 +36,7 @@ def test_random_runs_land_where_they_should(seed):
     print(f"seed {seed}, beats of {size}, bursts of {burst}, stall {stall}")
     dut = DmaWrite(beat_bytes=size, max_burst=burst)
     latency, outstanding = rng.choice([1, 5, 40]), rng.choice([1, 4, 99])
-    memory = AxiMemory(
-        SIZE, size, burst, seed=seed, latency=latency, stall=stall, max_outstanding=outstanding
-    )
+    memory = AxiMemory(SIZE, size, burst, seed=seed, latency=latency, stall=stall, max_outstanding=outstanding)
     expected = bytearray(memory.data)
     moved = 0
 
@@ -188,9 +186,7 @@ def test_cycles(latency):
     assert trace["busy"] == list(range(t + 1, t + 11 + latency))
 
 
-@pytest.mark.parametrize(
-    ("beat_bytes", "max_burst", "said"), [(5, 4, "beat_bytes is 5"), (4, 3, "max_burst is 3")]
-)
+@pytest.mark.parametrize(("beat_bytes", "max_burst", "said"), [(5, 4, "beat_bytes is 5"), (4, 3, "max_burst is 3")])
 def test_wrong_parameters(beat_bytes, max_burst, said):
     with pytest.raises(ValueError, match=said):
         DmaWrite(beat_bytes=beat_bytes, max_burst=max_burst)

@@ -9,9 +9,9 @@ import pytest
 
 import rtl.driver_package
 from arch_model.errors import FastSwitchError, MappingError
-from arch_model.supernet import SubGraph
-from mapper.compile import compile_subnet
-from mapper.memory_map import MemoryMap
+from arch_model.network.supernet import SubGraph
+from mapper.layout.memory_map import MemoryMap
+from mapper.lowering.compile import compile_subnet
 from rtl.driver import EMPTY
 from rtl.driver_package import make_package, predicted_counters
 from tests.rtl.driver.packages import DEEPER, FASHION, SMALL, TINY, WEIGHTS, fashion_package

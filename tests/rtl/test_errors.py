@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from arch_model.errors import SimulatorError
-from mapper.isa import SLOT_BYTES, Command, Opcode
+from arch_model.program.isa import SLOT_BYTES, Command, Opcode
 from rtl.errors import MEANING, ErrorCode, error_table
-from sim.bench import Bench, Job, build
-from sim.simulators import find_simulator
+from sim.rtl_bench.bench import Bench, Job, build
+from sim.rtl_bench.simulators import find_simulator
 from tests.machines import TINY, WIDE
 from tests.rtl.machine_jobs import Net
 

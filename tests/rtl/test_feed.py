@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from arch_model.accelerator import Accelerator, preset_names
-from arch_model.memories import memories
-from mapper.isa import Command, Memory, Opcode
+from arch_model.machine.accelerator import Accelerator, preset_names
+from arch_model.machine.memories import memories
+from arch_model.program.isa import Command, Memory, Opcode
 from rtl.feed import Feed
 from tests.machines import TINY
 from tests.rtl.simulate import bounded, simulate

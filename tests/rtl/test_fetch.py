@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from arch_model.timing import Slots
-from mapper.isa import FIELDS, SLOT_BYTES, SLOTS, Command, Opcode
-from mapper.limits import Limit
+from arch_model.program.isa import FIELDS, SLOT_BYTES, SLOTS, Command, Opcode
+from arch_model.program.limits import Limit
+from arch_model.timing.reference_timing import Slots
 from rtl.fetch import QUEUE_DEPTH, QUEUES, Fetch
 from tests.rtl.axi_memory import AxiMemory
 from tests.rtl.simulate import Trace, simulate

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.generate import verilog, without_memory_contents, write_verilog
 
 READ = {"araddr", "arlen", "arsize", "arburst", "arprot", "arcache", "arvalid", "arready"}

@@ -5,11 +5,11 @@ import random
 import numpy as np
 import pytest
 
-from mapper.dram_image import read_tensor
+from mapper.layout.dram_image import read_tensor
 from rtl.registers import ADDRESS, COUNTERS
-from sim.bench import build
-from sim.rtl_device import RtlDevice
-from sim.simulators import find_simulator
+from sim.rtl_bench.bench import build
+from sim.rtl_bench.rtl_device import RtlDevice
+from sim.rtl_bench.simulators import find_simulator
 from tests.machines import TINY
 from tests.rtl.machine_jobs import Net
 

@@ -13,7 +13,7 @@ import pytest
 
 from arch_model.errors import SimulatorError
 from rtl.generate import write_verilog
-from sim.simulators import find_simulator
+from sim.rtl_bench.simulators import find_simulator
 from tests.machines import TINY, WIDE
 
 WAIVERS = Path(__file__).parents[2] / "rtl" / "fastswitch.vlt"

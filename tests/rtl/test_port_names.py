@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 import rtl.port_names
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.generate import verilog
 from rtl.handover.ports import read_ports
 from rtl.port_names import master_names

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import rtl.registers as registers
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.control import Control
 from rtl.registers import ADDRESS, COUNTERS, FIELDS, REGISTERS, Access, Field, Register
 from tests.rtl.simulate import simulate

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arch_model.quant import requantize
+from arch_model.network.quant import requantize
 from rtl import requantiser
 from rtl.requantiser import LATENCY, Requantiser, round_shift
 from tests.rtl.simulate import bounded

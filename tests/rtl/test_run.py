@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from mapper.isa import Command, Opcode
+from arch_model.program.isa import Command, Opcode
 from rtl.run import Run
 from tests.rtl.simulate import bounded
 

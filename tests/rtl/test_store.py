@@ -1,4 +1,4 @@
-"""STORE against a plain loop over words and arch_model.quant, under stalls everywhere; its cycle costs."""
+"""STORE against a plain loop over words and arch_model.network.quant, under stalls everywhere; its cycle costs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from arch_model.quant import rounding_shift
-from mapper.isa import Opcode
+from arch_model.network.quant import rounding_shift
+from arch_model.program.isa import Opcode
 from rtl.store import Store, StoreLane
 from tests.rtl.axi_memory import AxiMemory
 from tests.rtl.simulate import Trace, simulate

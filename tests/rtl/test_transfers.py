@@ -1,10 +1,10 @@
-"""The closed forms of arch_model.transfers against LOAD_ACT and STORE themselves, DRAM as slow as it likes."""
+"""The closed forms of arch_model.timing.transfers against LOAD_ACT and STORE themselves, DRAM as slow as it likes."""
 
 import random
 
 import pytest
 
-from arch_model.transfers import read_cycles, row_beats, store_cycles
+from arch_model.timing.transfers import read_cycles, row_beats, store_cycles
 from rtl.store import Store
 from tests.rtl.axi_memory import AxiMemory
 from tests.rtl.test_load_act import image, load, tile

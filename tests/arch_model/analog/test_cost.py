@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from arch_model.analog import Crossbar, Isaac, Load, analog_cost, layer_load
 from arch_model.errors import FastSwitchError
-from arch_model.layer import Kind, Layer
+from arch_model.network.layer import Kind, Layer
 
 CONV = Layer("a", Kind.CONV, K=40, C=32, R=3, S=3, H=10, W=10, stride=2, padding=1)  # 25 pixels, 288 rows
 ISAAC = Crossbar(encoding="offset", conversion="slice", adc_bits=8)  # 4 cells a weight: 32 outputs an array

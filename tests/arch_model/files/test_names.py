@@ -2,7 +2,7 @@ import pytest
 
 from arch_model.errors import LayerError
 from arch_model.files.names import LONGEST, why_no_name
-from arch_model.layer import Kind, Layer
+from arch_model.network.layer import Kind, Layer
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,12 @@ OWN = {
     "rtl/driver/package.py": "the board's driver has NumPy alone and no package of ours; it checks for itself",
     "rtl/synth/place.py": "reports of nextpnr",
     "rtl/synth/synthesis.py": "reports of Yosys, and what it kept of them",
-    "sim/bench.py": "answers of the simulation that it runs",
-    "sim/bench_process.py": "arguments of its own process",
-    "sim/bench_test.py": "jobs that sim/bench.py writes",
-    "sim/generated.py": "its cache, whose names are digests",
-    "sim/rtl_device.py": "memory that it shares with its own process",
-    "sim/whole.py": "rows that it wrote itself",
+    "sim/rtl_bench/bench.py": "answers of the simulation that it runs",
+    "sim/rtl_bench/bench_process.py": "arguments of its own process",
+    "sim/rtl_bench/server.py": "jobs that sim/rtl_bench/bench.py writes",
+    "sim/rtl_bench/generated.py": "its cache, whose names are digests",
+    "sim/rtl_bench/rtl_device.py": "memory that it shares with its own process",
+    "sim/cosim/whole_networks.py": "rows that it wrote itself",
     "sim/workers.py": "values between its own processes",
 }
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from arch_model.errors import SpaceError
+from arch_model.network.weights import load_weights
 from arch_model.spaces import get_space, known_top1, read_subnets, space_names, space_top1, subnet_entry
-from arch_model.weights import load_weights
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 FILES = ("ofa_resnet50_six_subnets.json", "ofa_released_subnets.json")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from arch_model.errors import SpaceError
+from arch_model.network.supernet import SubNet
 from arch_model.spaces import get_space, subnet_entry
 from arch_model.spaces.chosen import MOST_DRAWN, choose_subnets
-from arch_model.supernet import SubNet
 
 FASHION = get_space("fashion")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from arch_model.errors import SpaceError
+from arch_model.network.supernet import SubGraph
 from arch_model.spaces import compofa, get_space
-from arch_model.supernet import SubGraph
 
 FIXED, ELASTIC, OFA = map(get_space, ("compofa", "compofa-elastic", "ofa-mobilenetv3"))
 SPACES = Path(__file__).resolve().parents[4] / "shared" / "data" / "supernet_search_spaces.json"

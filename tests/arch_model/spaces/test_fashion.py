@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from arch_model.errors import SpaceError
-from arch_model.layer import INPUT, Kind
+from arch_model.network.layer import INPUT, Kind
 from arch_model.spaces import get_space
 
 FASHION = get_space("fashion")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from arch_model.errors import SpaceError
-from arch_model.layer import INPUT, Activation, Kind
+from arch_model.network.layer import INPUT, Activation, Kind
+from arch_model.network.supernet import SubGraph, SuperNet
 from arch_model.spaces import get_space, mobile, read_subnets
-from arch_model.supernet import SubGraph, SuperNet
 
 V3, WIDE, PROXYLESS = map(get_space, ("ofa-mobilenetv3", "ofa-mobilenetv3-w1.2", "ofa-proxyless"))
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -17,10 +17,10 @@ import pandas as pd
 import pytest
 
 from arch_model.errors import SpaceError
-from arch_model.layer import INPUT, Activation, Kind, read_layer_table
+from arch_model.network.layer import INPUT, Activation, Kind, read_layer_table
+from arch_model.network.supernet import SubGraph, SubNet
 from arch_model.spaces import get_space, ofa_resnet50
 from arch_model.spaces.ofa_resnet50 import PUBLISHED, published_table
-from arch_model.supernet import SubGraph, SubNet
 
 OFA = get_space("ofa-resnet50")
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from arch_model.errors import SpaceError
+from arch_model.network.supernet import SubGraph
 from arch_model.spaces import get_space, read_subnets, space_names, subnet_entry
-from arch_model.supernet import SubGraph
 
 
 def test_the_spaces() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from arch_model.errors import SpaceError
-from arch_model.layer import Kind
+from arch_model.network.layer import Kind
 from arch_model.spaces import get_space, superfednas
 
 CIFAR10, CIFAR100 = get_space("superfednas-cifar10"), get_space("superfednas-cifar100")

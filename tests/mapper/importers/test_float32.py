@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arch_model.quant import rounding_shift
+from arch_model.network.quant import rounding_shift
 from mapper.importers.float32 import added, fit_add, fit_multiplier, requantized
 
 F = np.float32

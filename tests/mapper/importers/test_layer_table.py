@@ -1,8 +1,8 @@
 import pytest
 
-from arch_model.layer import Kind, Layer, read_layer_table
+from arch_model.network.layer import Kind, Layer, read_layer_table
+from arch_model.network.supernet import SubNet
 from arch_model.spaces import get_space
-from arch_model.supernet import SubNet
 from mapper.importers import NetworkError, write_layer_table
 
 

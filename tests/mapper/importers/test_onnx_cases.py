@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arch_model.layer import Kind
+from arch_model.network.layer import Kind
 from mapper.importers import GRAPHS, NetworkError, read_onnx
 from tests.mapper.importers.onnx_nets import session
 from tests.mapper.importers.test_onnx_float import run_floats

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from arch_model.layer import INPUT, Activation, Kind
+from arch_model.network.layer import INPUT, Activation, Kind
 from mapper.importers import NetworkError, read_onnx
 from tests.mapper.importers.onnx_nets import Graph, normalise, residual_graph, session
 

@@ -15,7 +15,7 @@ from mapper.importers.onnx_graph import _HANDLERS
 from mapper.importers.onnx_model import load_model
 from mapper.importers.onnx_proof import Arithmetic, _parts, arithmetic
 from mapper.importers.onnx_walk import Walk
-from sim.reference import run_layers
+from sim.integers.reference import run_layers
 from tests.mapper.importers.onnx_nets import Graph
 
 F = np.float32

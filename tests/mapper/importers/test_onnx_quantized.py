@@ -9,15 +9,15 @@ import pytest
 from onnx import helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from arch_model.accelerator import Accelerator
-from arch_model.layer import INPUT, Kind
-from arch_model.weights import AddQuant, ConvQuant
-from mapper import dram_image
-from mapper.compile import compile_subnet
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT, Kind
+from arch_model.network.weights import AddQuant, ConvQuant
 from mapper.importers import read_onnx
-from mapper.memory_map import MemoryMap
-from sim.functional import Machine
-from sim.reference import add, conv, pool, run_layers
+from mapper.layout import dram_image
+from mapper.layout.memory_map import MemoryMap
+from mapper.lowering.compile import compile_subnet
+from sim.integers.program_interpreter import Machine
+from sim.integers.reference import add, conv, pool, run_layers
 from tests.mapper.importers.onnx_nets import Graph, residual_graph, session
 
 F = np.float32

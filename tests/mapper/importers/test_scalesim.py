@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from arch_model.errors import FastSwitchError
-from arch_model.layer import Kind, Layer
+from arch_model.network.layer import Kind, Layer
 from arch_model.spaces import get_space
 from mapper.importers import NetworkError, read_topology, write_topology
 

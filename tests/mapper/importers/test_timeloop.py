@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import yaml
 
-from arch_model.layer import Kind, Layer
+from arch_model.network.layer import Kind, Layer
 from mapper.importers import NetworkError, read_problem, write_problem
 
 SHAPE = {"name": "CNN_Layer", "dimensions": ["C", "M", "R", "S", "N", "P", "Q"]}

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from arch_model.errors import FastSwitchError
-from arch_model.layer import COLUMNS
+from arch_model.network.layer import COLUMNS
 from reports.commands.cosim import command
-from sim.simulators import find_simulator
+from sim.rtl_bench.simulators import find_simulator
 
 ROW = "0,0,0,small,1,4,3,5,5,1,1,1,0,5,5,300,12"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import SimulatorError
-from sim.simulators import find_simulator
+from arch_model.machine.accelerator import Accelerator
+from sim.rtl_bench.simulators import find_simulator
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent

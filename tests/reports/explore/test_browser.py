@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from arch_model import Accelerator
-from arch_model.accelerator_text import accelerator_yaml
+from arch_model.machine.accelerator_yaml import accelerator_yaml
 from reports.colours import MUTED
 from reports.explore import write_report
 from reports.explore.page import page

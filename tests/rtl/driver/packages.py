@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph
+from arch_model.network.weights import load_weights
 from arch_model.spaces import get_space
-from arch_model.supernet import SubGraph
-from arch_model.weights import load_weights
 from rtl.driver import Package
 from rtl.driver_package import make_package
 

@@ -23,11 +23,11 @@ from rtl.driver import (
     PynqDevice,
 )
 from rtl.driver_package import make_package
-from sim.bench import Build, build
-from sim.faults import BusFault, Fault
-from sim.reference import run_layers
-from sim.rtl_device import RtlDevice
-from sim.simulators import find_simulator
+from sim.integers.reference import run_layers
+from sim.rtl_bench.bench import Build, build
+from sim.rtl_bench.faults import BusFault, Fault
+from sim.rtl_bench.rtl_device import RtlDevice
+from sim.rtl_bench.simulators import find_simulator
 from tests.machines import WIDE
 from tests.rtl.driver.packages import DEEPER, FASHION, SMALL, TINY, WEIGHTS, fashion_package, part_of
 

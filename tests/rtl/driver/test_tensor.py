@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arch_model.accelerator import Accelerator
-from mapper.pack import activation_bytes, pack_activations
+from arch_model.machine.accelerator import Accelerator
+from mapper.layout.tensors import activation_bytes, pack_activations
 from rtl.driver.tensor import Place
 
 FOLDING = [

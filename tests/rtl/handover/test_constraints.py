@@ -2,7 +2,7 @@
 
 import pytest
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.handover.constraints import sdc, xdc
 from rtl.handover.ports import Port
 

@@ -15,9 +15,7 @@ FILES = {"README.md": b"one\n", "rtl/a.v": b"module a;\n", "old/b.txt": b"b"}
 
 
 def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_writes_everything_and_a_manifest(tmp_path):

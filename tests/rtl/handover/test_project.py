@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.handover.project import BENCH, DESIGN, IMAGES, WAIVERS, project_files
 
 FILES = project_files(Accelerator.load("tiny"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rtl.driver
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.driver import Driver, Package, Result
 from rtl.handover.ports import Port
 from rtl.handover.readme import LayerRow, readme

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 import rtl.handover.source
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.handover.source import headed, with_interfaces
 
 TINY = Accelerator.load("tiny")

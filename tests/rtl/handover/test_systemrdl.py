@@ -9,7 +9,7 @@ from importlib.metadata import version
 import pytest
 
 import rtl.handover.systemrdl
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from rtl.errors import ErrorCode
 from rtl.handover.project import VLNV
 from rtl.handover.systemrdl import register_files, settled, systemrdl

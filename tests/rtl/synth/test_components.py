@@ -1,8 +1,8 @@
 """Every instance of a generated machine belongs to a component that the estimate knows."""
 
-from arch_model.accelerator import Accelerator
-from arch_model.parts import parts
-from arch_model.resources import fpga_resources
+from arch_model.cost.resources import fpga_resources
+from arch_model.cost.rtl_structure import parts
+from arch_model.machine.accelerator import Accelerator
 from rtl.generate import verilog
 from rtl.synth.components import component_of, part_of
 from rtl.synth.modules import read_design

@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 
-from arch_model.accelerator import Accelerator
-from arch_model.layer import COLUMNS
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import COLUMNS
 from rtl.synth.errors import SynthesisError
 from rtl.synth.netlist import write_netlist
-from sim.cosim import run_layers
-from sim.simulators import find_simulator
+from sim.cosim.layer_tables import run_layers
+from sim.rtl_bench.simulators import find_simulator
 
 pytest.importorskip("pyosys")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from arch_model.accelerator import Accelerator
-from arch_model.parts import parts
+from arch_model.cost.rtl_structure import parts
+from arch_model.machine.accelerator import Accelerator
 from rtl.array import Array
 from rtl.synth.cells import TARGETS
 from rtl.synth.errors import SynthesisError

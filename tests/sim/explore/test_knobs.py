@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import AcceleratorError
+from arch_model.machine.accelerator import Accelerator
 from sim.explore.knobs import FIELDS, ExploreError, Knob, bandwidth_of, parse_vary, set_knobs
 
 TINY, ZCU = Accelerator.load("tiny"), Accelerator.load("zcu104")

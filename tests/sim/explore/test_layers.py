@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.weights import load_weights
 from arch_model.spaces import get_space
-from arch_model.timing import time_program
-from arch_model.weights import load_weights
-from mapper.compile import compile_layer
-from mapper.predict import COLUMNS
+from arch_model.timing.reference_timing import time_program
+from mapper.lowering.compile import compile_layer
+from mapper.search.predict import COLUMNS
 from sim.explore.layers import as_compiled, layer_rows
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arch_model.accelerator import Accelerator
-from arch_model.area import asic_area
+from arch_model.cost.area import asic_area
+from arch_model.cost.resources import fpga_resources
 from arch_model.errors import AcceleratorError
-from arch_model.resources import fpga_resources
+from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import get_space
-from mapper.optimise import optimise_subnet
-from mapper.pack import tile_grid
-from mapper.pinning import fit_subgraph
-from mapper.predict import predict_subnet
+from mapper.layout.tensors import tile_grid
+from mapper.pinning.greedy import fit_subgraph
+from mapper.search.optimise import optimise_subnet
+from mapper.search.predict import predict_subnet
 from sim.explore.knobs import Knob, parse_vary, set_knobs
 from sim.explore.layers import layer_rows
 from sim.explore.price import Pricer, area_mm2, price
@@ -92,7 +92,7 @@ def test_the_pb_holds_what_fit_subgraph_puts_there() -> None:
     machine = TINY.replace(buffers={"pb_bytes": 30_000})
     asked = Question("fashion", NETS, machine, (Knob("PB", (30_000,), "B"),), ("latency",))
     pricer = Pricer(asked)
-    from sim.explore import loop
+    from mapper.cost import kernel as loop
     from sim.explore.price import machine_row
 
     ms = machine_row(machine)[None]

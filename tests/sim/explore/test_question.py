@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from sim.explore.knobs import Knob
 from sim.explore.question import Question
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import FastSwitchError
+from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import get_space
 from sim.explore import explore, load_study
 from sim.explore.knobs import parse_vary

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arch_model.accelerator import Accelerator
+from arch_model.machine.accelerator import Accelerator
 from sim.explore.knobs import Knob
 from sim.explore.question import Question
 from sim.explore.samplers import OPTUNA, Answer, Search, random_cells

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from arch_model.accelerator import Accelerator
 from arch_model.errors import AcceleratorError, FastSwitchError
+from arch_model.machine.accelerator import Accelerator
 from sim.explore import ExploreError, Study, explore, load_study
 from sim.explore.study import read_points, write_csv, write_parquet
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from arch_model.layer import INPUT, Kind, Layer
-from arch_model.weights import AddQuant, ConvQuant, PoolQuant
-from sim.noise.network import Network
+from arch_model.network.layer import INPUT, Kind, Layer
+from arch_model.network.weights import AddQuant, ConvQuant, PoolQuant
+from sim.noise.engine.network import Network
 
 
 def plain(k: int, z_in: int = -128) -> ConvQuant:

@@ -7,12 +7,12 @@ import pytest
 
 from arch_model.analog import Crossbar, Encoding, Variation, place_values, quantise, to_levels
 from arch_model.errors import FastSwitchError
-from sim.noise.bit_serial import BitSerialEngine
-from sim.noise.calibration import calibrate_adcs
-from sim.noise.chip import Chip
-from sim.noise.digital import Digital
-from sim.noise.fast import FastEngine
-from sim.noise.hybrid import Hybrid
+from sim.noise.engine.bit_serial import BitSerialEngine
+from sim.noise.engine.calibration import calibrate_adcs
+from sim.noise.engine.chip import Chip
+from sim.noise.engine.digital import Digital
+from sim.noise.engine.effective_weight import FastEngine
+from sim.noise.engine.hybrid import Hybrid
 from tests.sim.noise.small_nets import dot_product, residual
 
 ENGINES = (FastEngine, BitSerialEngine)

@@ -1,0 +1,1 @@
+"""What a Program and a machine cost: activity, energy, resources, area."""

@@ -1,0 +1,1 @@
+"""The accelerator: its sizes, its memories, its process, and the file that describes it."""

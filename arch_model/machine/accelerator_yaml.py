@@ -1,0 +1,37 @@
+"""An Accelerator as the YAML that it is loaded from."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import yaml
+
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.technology import Table
+
+_Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@cache
+def _shipped(table: type[Table]) -> Table:
+    return table.shipped()
+
+
+def accelerator_yaml(accelerator: Accelerator) -> str:
+    """The description as ``Accelerator.load`` reads it; tables of energy and area only where they are not the shipped.
+
+    >>> tiny = Accelerator.load("tiny")
+    >>> print(accelerator_yaml(tiny)[:25])
+    name: tiny
+    array:
+      kp: 4
+    """
+    fields = type(accelerator).model_fields
+    shipped = {
+        name
+        for name in fields
+        if isinstance(table := getattr(accelerator, name), Table) and table == _shipped(type(table))
+    }
+    data = accelerator.model_dump(mode="json", exclude=shipped)
+    data = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in data.items()}  # 100000000 hertz
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True))

@@ -1,0 +1,42 @@
+"""Any machine by its name or file: one of our design, or one that is known by measurements."""
+
+from __future__ import annotations
+
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TypeAlias
+
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.description import parse_mapping, preset_files, read_description
+from arch_model.machine.measured import MeasuredMachine
+
+Machine: TypeAlias = Accelerator | MeasuredMachine
+
+
+def machine_names() -> tuple[str, ...]:
+    """The names of all machines that ship.
+
+    >>> machine_names()
+    ('small', 'sushi-zcu104', 'tiny', 'u50', 'zcu104')
+    """
+    return tuple(_presets())
+
+
+def load_machine(name_or_path: str | Path) -> Machine:
+    """Read a preset by its name, or a YAML file by its path: a file with the key ``model`` is a measured machine.
+
+    Use this where a latency is enough, :meth:`Accelerator.load` where a Program or RTL is to be made.
+    Raises :class:`~arch_model.errors.AcceleratorError`, as those two do.
+
+    >>> [type(load_machine(name)).__name__ for name in ("zcu104", "sushi-zcu104")]
+    ['Accelerator', 'MeasuredMachine']
+    """
+    source = f"accelerator {name_or_path}"
+    text = read_description(name_or_path, _presets())
+    data = parse_mapping(text, source, Accelerator.model_fields)
+    kind = MeasuredMachine if "model" in data else Accelerator
+    return kind.model_validate(data, context={"source": source})
+
+
+def _presets() -> dict[str, Traversable]:
+    return dict(sorted({**preset_files(), **preset_files("measured")}.items()))

@@ -1,0 +1,1 @@
+"""What is computed: layers, SuperNets and their SubNets, weights and integers."""

@@ -1,0 +1,393 @@
+"""SuperNet, SubNet, SubGraph: a weight-shared network, one choice in it, a set of its weights."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.errors import SpaceError
+from arch_model.network.choices import Choice
+from arch_model.network.layer import INPUT, Kind, Layer
+
+if TYPE_CHECKING:
+    import networkx
+
+_T = TypeVar("_T")
+_Number = TypeVar("_Number", bound=np.generic)
+
+Config = tuple[tuple[str, Any], ...]
+"""A SubNet's choices as (keyword, value) pairs; ``dict(config)`` is what ``SuperNet.subnet`` takes."""
+
+
+@dataclass(frozen=True)
+class SubNet:
+    """One choice of depth, width and kernel in a SuperNet.
+
+    ``layers`` are in an order of execution: each comes after its inputs. Layers with weights are named as in
+    the SuperNet, of which they use the leading K and C slices. Raises :class:`SpaceError` if a layer's shape
+    is not what its inputs make, or a name occurs twice.
+    """
+
+    name: str
+    supernet: str
+    layers: tuple[Layer, ...]
+    config: Config = ()
+
+    def __post_init__(self) -> None:
+        made: dict[str, Layer] = {}
+        for layer in self.layers:
+            if layer.name in made or layer.name == INPUT:
+                raise SpaceError(f"SubNet {self.name}: layer name {layer.name} is taken; give each its own")
+            if not layer.inputs:
+                raise SpaceError(f"SubNet {self.name}: layer {layer.name} has no inputs; name at least one")
+            for source in layer.inputs:
+                if source == INPUT:
+                    continue
+                if source not in made:
+                    raise SpaceError(
+                        f"SubNet {self.name}: input {source} of layer {layer.name} is not an earlier layer"
+                    )
+                before = made[source]
+                have, need = (before.K, before.P, before.Q), (layer.C, layer.H, layer.W)
+                if layer.kind is Kind.SCALE and source == layer.inputs[1]:
+                    need = (layer.C, 1, 1)
+                if have != need:
+                    raise SpaceError(
+                        f"SubNet {self.name}: layer {layer.name} reads C, H, W = {need}, but {source} makes {have}"
+                    )
+            made[layer.name] = layer
+
+    @cached_property
+    def _by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name; :class:`SpaceError` if there is none."""
+        return _lookup(self._by_name, name, f"SubNet {self.name}: layer")
+
+    @property
+    def weight_layers(self) -> tuple[Layer, ...]:
+        """The layers that have weights, in order."""
+        return tuple(layer for layer in self.layers if layer.kind.has_weights)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of int8 weights, the linear layer's included."""
+        return sum(layer.weight_bytes for layer in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters as trained: weights, biases, two a channel of each batch norm."""
+        return sum(layer.parameters for layer in self.layers)
+
+    def graph(self) -> networkx.DiGraph:
+        """A ``networkx.DiGraph`` from the image to the logits: an edge for each input.
+
+        Nodes are layer names and :data:`~arch_model.network.layer.INPUT`; each layer's has the attribute ``layer``.
+        """
+        import networkx as nx  # a fifth of a second: only those who ask for a graph wait for it
+
+        graph = nx.DiGraph()
+        graph.add_node(INPUT)
+        for layer in self.layers:
+            graph.add_node(layer.name, layer=layer)
+            graph.add_edges_from((source, layer.name) for source in layer.inputs)
+        return graph
+
+
+@dataclass(frozen=True)
+class SuperNet:
+    """A weight-shared network: ``layers`` are those with weights, at their greatest sizes, in a fixed order.
+
+    ``build(**config)`` makes a SubNet, ``parse(name)`` turns a SubNet's name into its config (SpaceError for
+    a name that it does not know), and ``names`` lists the SubNets that have one: all of a small space, the
+    published ones of a large one. ``choices``: the keywords of ``build`` and the values to sample them from.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    build: Callable[..., SubNet] = field(repr=False, compare=False)
+    parse: Callable[[str], dict[str, Any]] = field(repr=False, compare=False)
+    names: tuple[str, ...] = field(repr=False)
+    choices: tuple[Choice, ...] = field(default=(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for layer in self.layers:
+            if not layer.kind.has_weights or layer.groups not in (1, layer.C):
+                raise SpaceError(
+                    f"SuperNet {self.name}: layer {layer.name} is {layer.kind} with {layer.groups} groups; "
+                    "give conv or linear layers, each dense or depthwise"
+                )
+        if len(self._index) != len(self.layers):
+            raise SpaceError(f"SuperNet {self.name}: a layer name occurs twice; give each its own")
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {layer.name: i for i, layer in enumerate(self.layers)}
+
+    def index(self, name: str) -> int:
+        """The position of a layer in ``layers``; :class:`SpaceError` if there is none of that name."""
+        return _lookup(self._index, name, f"SuperNet {self.name}: layer")
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name at its greatest size; :class:`SpaceError` if there is none."""
+        return self.layers[self.index(name)]
+
+    def subnet(self, name: str | None = None, /, **config: Any) -> SubNet:
+        """The SubNet of that name, or the one that the keywords describe.
+
+        Raises :class:`SpaceError` for a name or a choice that the space does not have.
+
+        >>> from arch_model.spaces import get_space
+        >>> fashion = get_space("fashion")
+        >>> fashion.subnet("fashion-d122-w234") == fashion.subnet(depth=(1, 2, 2), width=(2, 3, 4))
+        True
+        """
+        if name is not None and config:
+            raise SpaceError(f"SubNet {name}: give a name or choices ({', '.join(config)}), not both")
+        if name is not None:
+            return self.build(**self.parse(name))
+        try:
+            inspect.signature(self.build).bind(**config)
+        except TypeError as error:
+            choices = ", ".join(inspect.signature(self.build).parameters)
+            raise SpaceError(f"SuperNet {self.name}: {error}; give {choices}") from None
+        return self.build(**config)
+
+    def subnet_names(self) -> tuple[str, ...]:
+        """The SubNets that have a name of their own; ``subnet`` takes each."""
+        return self.names
+
+    def sample(self, count: int, seed: int) -> tuple[SubNet, ...]:
+        """``count`` different SubNets, each choice drawn on its own and uniformly; repeats are drawn again.
+
+        Raises :class:`SpaceError` for a count below 1 or above what there is, a seed below 0, or a SuperNet
+        without ``choices``.
+
+        >>> from arch_model.spaces import get_space
+        >>> [net.name for net in get_space("fashion").sample(2, seed=1)]
+        ['fashion-d122-w422', 'fashion-d221-w243']
+        """
+        if not self.choices:
+            raise SpaceError(f"SuperNet {self.name} has no choices to sample from; name its SubNets")
+        most = math.prod(choice.combinations for choice in self.choices)
+        if not 1 <= count <= most:
+            raise SpaceError(f"sample of SuperNet {self.name}: count is {count}; give 1..{most}")
+        if seed < 0:
+            raise SpaceError(f"sample of SuperNet {self.name}: seed is {seed}; give at least 0")
+        rng = np.random.default_rng(seed)
+        drawn: set[tuple[Any, ...]] = set()
+        subnets: dict[str, SubNet] = {}
+        while len(subnets) < count:
+            values = tuple(choice.draw(rng) for choice in self.choices)
+            if values not in drawn:
+                drawn.add(values)
+                keys = (choice.key for choice in self.choices)
+                subnet = self.build(**dict(zip(keys, values, strict=True)))
+                subnets.setdefault(subnet.name, subnet)  # choices for an absent block make no other SubNet
+        return tuple(subnets.values())
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all int8 weights."""
+        return sum(layer.weight_bytes for layer in self.layers)
+
+
+def weight_slice(layer: Layer, whole: Layer) -> tuple[slice, slice, slice, slice]:
+    """Which of a SuperNet layer's (K, C / groups, R, S) weights a SubNet's layer uses.
+
+    The leading K and C, and the centre of the kernel. once-for-all multiplies that centre by a small learned
+    matrix as well when a kernel is smaller than its SuperNet's; whoever loads such weights does so first.
+    Raises :class:`SpaceError` if ``layer`` is greater than ``whole`` or its kernel has no centre in it.
+
+    >>> whole = Layer("dw", Kind.CONV, 8, 8, 7, 7, 9, 9, padding=3, groups=8)
+    >>> weight_slice(Layer("dw", Kind.CONV, 4, 4, 3, 3, 9, 9, padding=1, groups=4), whole)
+    (slice(0, 4, None), slice(0, 1, None), slice(2, 5, None), slice(2, 5, None))
+    """
+    return _slice_of(layer, (whole.K, whole.C // whole.groups, whole.R, whole.S))
+
+
+def used_weights(layer: Layer, weights: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+    """What a SubNet's layer uses of its SuperNet layer's (K, C / groups, R, S) weights: :func:`weight_slice` of them.
+
+    >>> layer = Layer("a", Kind.CONV, 2, 1, 1, 1, 9, 9)
+    >>> used_weights(layer, np.arange(27).reshape(3, 1, 3, 3)).ravel().tolist()
+    [4, 13]
+    """
+    k, depth, r, s = weights.shape
+    return weights[_slice_of(layer, (k, depth, r, s))]
+
+
+def _slice_of(layer: Layer, whole: tuple[int, int, int, int]) -> tuple[slice, slice, slice, slice]:
+    depth = layer.C // layer.groups
+    have = ("K", layer.K), ("C / groups", depth), ("R", layer.R), ("S", layer.S)
+    for (axis, value), most in zip(have, whole, strict=True):
+        if value > most or (axis in ("R", "S") and (most - value) % 2):
+            raise SpaceError(
+                f"layer {layer.name}: {axis} is {value}; its SuperNet's layer has {most}, give no more and, "
+                "of a kernel, what leaves as much on either side"
+            )
+    top, left = (whole[2] - layer.R) // 2, (whole[3] - layer.S) // 2
+    return slice(0, layer.K), slice(0, depth), slice(top, top + layer.R), slice(left, left + layer.S)
+
+
+@dataclass(frozen=True)
+class SubGraph:
+    """A set of a SuperNet's weights: for each of its layers, in order, a leading (K, C) slice.
+
+    ``supernet`` is the SuperNet's name. A slice with K or C of 0 is empty and becomes (0, 0). ``a & b`` is
+    the intersection: the smaller K and the smaller C of each layer. Kernels are always whole.
+
+    >>> a, b = SubGraph("toy", ((4, 6), (8, 2))), SubGraph("toy", ((6, 3), (0, 5)))
+    >>> (a & b).slices
+    ((4, 3), (0, 0))
+    """
+
+    supernet: str
+    slices: tuple[tuple[int, int], ...]
+
+    def __post_init__(self) -> None:
+        clean = []
+        for i, pair in enumerate(self.slices):
+            try:
+                k, c = map(operator.index, pair)
+            except (TypeError, ValueError):
+                k = c = -1
+            if k < 0 or c < 0:
+                thing = f"SubGraph of {self.supernet}: slice {i}"
+                raise SpaceError(f"{thing} is {pair}; give K and C, whole numbers of at least 0")
+            clean.append((k, c) if k and c else (0, 0))
+        object.__setattr__(self, "slices", tuple(clean))
+
+    @classmethod
+    def empty(cls, supernet: SuperNet) -> SubGraph:
+        """No weights at all: what the PB holds before the first load."""
+        return cls(supernet.name, ((0, 0),) * len(supernet.layers))
+
+    @classmethod
+    def full(cls, supernet: SuperNet) -> SubGraph:
+        """Every weight of the SuperNet."""
+        return cls(supernet.name, tuple((layer.K, layer.C) for layer in supernet.layers))
+
+    @classmethod
+    def of(cls, subnet: SubNet, supernet: SuperNet) -> SubGraph:
+        """The weights that a SubNet uses.
+
+        Raises :class:`SpaceError` if the SubNet is of another SuperNet or uses more than that has.
+        """
+        _same_supernet(f"SubNet {subnet.name}", subnet.supernet, supernet.name)
+        slices = [(0, 0)] * len(supernet.layers)
+        for layer in subnet.weight_layers:
+            whole = supernet.layer(layer.name)
+            for axis in ("K", "C", "R", "S"):
+                value, most = getattr(layer, axis), getattr(whole, axis)
+                if value > most:
+                    raise SpaceError(
+                        f"SubNet {subnet.name}: layer {layer.name} has {axis} = {value}; {supernet.name} has {most}"
+                    )
+            slices[supernet.index(layer.name)] = (layer.K, layer.C)
+        return cls(supernet.name, tuple(slices))
+
+    @classmethod
+    def decode(cls, supernet: SuperNet, vector: npt.ArrayLike) -> SubGraph:
+        """The SubGraph of a vector [K1, C1, K2, C2, ...]; the inverse of :meth:`encode`.
+
+        Raises :class:`SpaceError` for a wrong length, numbers that are not whole or a slice greater than its
+        layer.
+        """
+        numbers = np.asarray(vector)
+        length = 2 * len(supernet.layers)
+        if numbers.shape != (length,):
+            raise SpaceError(f"SubGraph vector has shape {numbers.shape}; {supernet.name} needs ({length},)")
+        if not np.issubdtype(numbers.dtype, np.integer):
+            raise SpaceError(f"SubGraph vector is of {numbers.dtype}; give whole numbers")
+        pairs = numbers.reshape(-1, 2).tolist()
+        made = cls(supernet.name, tuple((k, c) for k, c in pairs))
+        made._check(supernet)
+        return made
+
+    def encode(self) -> npt.NDArray[np.int64]:
+        """The vector [K1, C1, K2, C2, ...], int64, two numbers a SuperNet layer.
+
+        >>> SubGraph("toy", ((4, 6), (8, 0))).encode().tolist()
+        [4, 6, 0, 0]
+        """
+        return np.array(self.slices, dtype=np.int64).reshape(-1)
+
+    def __and__(self, other: SubGraph) -> SubGraph:
+        self._check_peer(other)
+        pairs = zip(self.slices, other.slices, strict=True)
+        return SubGraph(self.supernet, tuple((min(a[0], b[0]), min(a[1], b[1])) for a, b in pairs))
+
+    def contains(self, other: SubGraph) -> bool:
+        """Whether every weight of ``other`` is in this SubGraph."""
+        self._check_peer(other)
+        pairs = zip(self.slices, other.slices, strict=True)
+        return all(a[0] >= b[0] and a[1] >= b[1] for a, b in pairs)
+
+    def only(self, supernet: SuperNet, *kinds: Kind) -> SubGraph:
+        """The part of it in layers of those kinds; the other slices become empty.
+
+        Raises :class:`SpaceError` if it is not a SubGraph of that SuperNet.
+        """
+        self._check(supernet)
+        pairs = zip(self.slices, supernet.layers, strict=True)
+        return SubGraph(self.supernet, tuple(s if layer.kind in kinds else (0, 0) for s, layer in pairs))
+
+    def bytes(self, supernet: SuperNet) -> int:
+        """Int8 weights in it: K * C * R * S a layer, K * R * S if depthwise.
+
+        Raises :class:`SpaceError` if it is not a SubGraph of that SuperNet.
+        """
+        self._check(supernet)
+        return sum(
+            k * (c if layer.groups == 1 else 1) * layer.R * layer.S
+            for (k, c), layer in zip(self.slices, supernet.layers, strict=True)
+        )
+
+    def _check_peer(self, other: SubGraph) -> None:
+        _same_supernet("SubGraph", other.supernet, self.supernet)
+        if len(self.slices) != len(other.slices):
+            raise SpaceError(f"SubGraph has {len(other.slices)} slices; the other one has {len(self.slices)}")
+
+    def _check(self, supernet: SuperNet) -> None:
+        _same_supernet("SubGraph", self.supernet, supernet.name)
+        if len(self.slices) != len(supernet.layers):
+            raise SpaceError(
+                f"SubGraph has {len(self.slices)} slices; {supernet.name} has {len(supernet.layers)} layers"
+            )
+        for (k, c), layer in zip(self.slices, supernet.layers, strict=True):
+            if k > layer.K or c > layer.C:
+                raise SpaceError(
+                    f"SubGraph: slice of layer {layer.name} is {(k, c)}; {supernet.name} has {(layer.K, layer.C)}"
+                )
+            if layer.groups > 1 and k != c:
+                raise SpaceError(f"SubGraph: slice of depthwise layer {layer.name} is {(k, c)}; give K = C")
+
+
+def _same_supernet(thing: str, have: str, need: str) -> None:
+    if have != need:
+        raise SpaceError(f"{thing} is of SuperNet {have}; give one of {need}")
+
+
+def _lookup(table: dict[str, _T], name: str, thing: str) -> _T:
+    try:
+        return table[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, table, 1)
+        hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(list(table)[:6])}, ..."
+        raise SpaceError(f"{thing} {name} does not exist; {hint}") from None

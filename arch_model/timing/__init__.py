@@ -1,0 +1,1 @@
+"""When everything happens: the cycles of a Program's commands."""

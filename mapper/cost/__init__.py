@@ -1,0 +1,1 @@
+"""What layers and SubNets cost on a machine."""

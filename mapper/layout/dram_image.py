@@ -1,0 +1,125 @@
+"""What the host writes to DRAM before a start: (address, bytes) segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.errors import MappingError
+from arch_model.network.layer import INPUT, Layer
+from arch_model.network.supernet import SubNet, used_weights
+from arch_model.network.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from arch_model.program.program import Program
+from mapper.layout.memory_map import MemoryMap, zsb_entries
+from mapper.layout.tensors import (
+    Bytes,
+    depthwise_columns,
+    fold_zero_point,
+    ones_columns,
+    pack_activations,
+    pack_columns,
+    pack_weights,
+    pack_zsb,
+    unpack_activations,
+)
+from mapper.workload.depthwise import is_channelwise
+
+Segment: TypeAlias = tuple[int, Bytes]
+"""A byte address and the bytes from there on."""
+
+Weights: TypeAlias = Mapping[str, npt.NDArray[np.int8]]
+"""By SuperNet layer: int8 (K, C / groups, R, S)."""
+
+
+def weights_segments(memory_map: MemoryMap, weights: Weights) -> list[Segment]:
+    """The SuperNet's packed weights, once for all SubNets; the middles of depthwise kernels that SubNets have smaller;
+    the constant tiles if SubNets have a use for them.
+
+    Raises :class:`MappingError` if an array does not have its layer's shape.
+    """
+    a, segments = memory_map.accelerator, []
+    for layer in memory_map.supernet.layers:
+        have, need = weights[layer.name].shape, (layer.K, layer.C // layer.groups, layer.R, layer.S)
+        if have != need:
+            raise MappingError(f"layer {layer.name}: its weights have shape {have}; the SuperNet has {need}")
+        own = weights[layer.name]
+        data = pack_columns(depthwise_columns(own, a.kp), a) if is_channelwise(layer) else pack_weights(own, a)
+        segments.append((memory_map.weights[layer.name], data))
+    for (name, r, s), address in memory_map.kernels.items():
+        whole = memory_map.supernet.layer(name)
+        middle = used_weights(replace(whole, R=r, S=s), weights[name])
+        segments.append((address, pack_columns(depthwise_columns(middle, a.kp), a)))
+    if memory_map.ones >= 0:
+        segments.append((memory_map.ones, pack_columns(ones_columns(a.kp), a)))
+    return segments
+
+
+def zsb_segments(
+    memory_map: MemoryMap, subnet: SubNet, weights: Weights, quant: Mapping[str, OpQuant]
+) -> list[Segment]:
+    """A SubNet's ZSB tables and activation tables; ``-z_in * sum(w)`` is folded into each bias."""
+    kp, segments = memory_map.accelerator.kp, []
+    for layer in subnet.layers:
+        if not zsb_entries(layer, memory_map.accelerator):
+            continue
+        q = quant[layer.name]
+        if layer.kind.has_weights:
+            q = cast(ConvQuant, q)
+            used = used_weights(layer, weights[layer.name])
+            bias = fold_zero_point(q.bias, used, q.z_in, layer.name)
+            entries = pack_zsb(bias, q.multiplier, q.shift, kp)
+            if not layer.activation.is_clamp:
+                segments.append((memory_map.tables[subnet.name][layer.name], activation_table(layer, q).view(np.uint8)))
+        else:
+            bias, multiplier, shift = (np.full(kp, number) for number in _common_entry(layer, q))
+            entries = pack_zsb(bias, multiplier, shift, kp)
+        segments.append((memory_map.zsb[subnet.name][layer.name], entries))
+    return segments
+
+
+def activation_table(layer: Layer, quant: ConvQuant) -> npt.NDArray[np.int8]:
+    """A layer's activation table, int8 (256,); :class:`MappingError` if it lacks one."""
+    if quant.table is None or quant.table.shape != (256,):
+        raise MappingError(
+            f"layer {layer.name}: its activation is {layer.activation}; give its quantisation a table of 256"
+        )
+    return quant.table.astype(np.int8)
+
+
+def _common_entry(layer: Layer, quant: OpQuant) -> tuple[int, int, int]:
+    """(bias, multiplier, shift) of every channel of a layer without weights."""
+    if isinstance(quant, MaxPoolQuant):
+        return 0, 1, 0
+    if isinstance(quant, ScaleQuant):
+        return -quant.z_s, quant.m_f, quant.shift_f
+    q = cast(PoolQuant, quant)
+    return -q.z_in * layer.R * layer.S, q.m, q.shift
+
+
+def image_segment(memory_map: MemoryMap, subnet: SubNet, image: npt.NDArray[np.int8]) -> Segment:
+    """An int8 (C, H, W) image. Raises :class:`MappingError` for another shape than the SubNet's."""
+    place = memory_map.tensors[subnet.name][INPUT]
+    if image.shape != place.shape:
+        raise MappingError(f"SubNet {subnet.name}: the image has shape {image.shape}; it reads {place.shape}")
+    return place.address, pack_activations(image, memory_map.accelerator, place.folded)
+
+
+def program_segment(program: Program) -> Segment:
+    """The Program's bytes."""
+    return program.address, np.frombuffer(program.encode(), np.uint8)
+
+
+def write_segments(dram: Bytes, segments: Iterable[Segment]) -> None:
+    """Copy segments into ``dram``, a uint8 array that begins at address 0."""
+    for address, data in segments:
+        dram[address : address + len(data)] = data
+
+
+def read_tensor(dram: Bytes, program: Program, name: str) -> npt.NDArray[np.int8]:
+    """The int8 (C, H, W) tensor ``name`` that ``program`` left in ``dram``."""
+    place = program.tensors[name]
+    return unpack_activations(dram[place.address :], place.shape, program.accelerator, place.folded)

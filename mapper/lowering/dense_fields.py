@@ -1,0 +1,179 @@
+"""The fields of commands that follow from shapes and places alone; the tokens come later."""
+
+from __future__ import annotations
+
+from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.network.layer import Layer
+from arch_model.network.weights import AddQuant, ConvQuant, PoolQuant
+from arch_model.program.isa import Memory
+from arch_model.program.program import TensorPlace
+from mapper.layout.tensors import is_pointwise, tile_grid
+from mapper.lowering.issue_order import Fields
+from mapper.lowering.tiling import input_rows, sb_shape
+from mapper.lowering.weight_tiles import Run
+
+
+def load_act_fields(
+    layer: Layer,
+    place: TensorPlace,
+    first: int,
+    rows: int,
+    sb_base: int,
+    accelerator: Accelerator,
+    groups: range | None = None,
+) -> Fields:
+    """LOAD_ACT of ``rows`` input rows from row ``first`` on, of these channel groups (None: all; in pointwise layout
+    from a multiple of nine on)."""
+    row_step, group_step, _ = sb_shape(layer, rows, accelerator)
+    groups = range(accelerator.groups(layer.C)) if groups is None else groups
+    block = groups.start // TAPS if is_pointwise(layer) else groups.start
+    return {
+        "pointwise": int(is_pointwise(layer)),
+        "addr": place.address + groups.start * place.group_bytes + first * place.pitch,
+        "groups": len(groups),
+        "run_beats": rows * place.pitch // accelerator.beat_bytes,
+        "run_stride": place.group_bytes,
+        "rows": rows,
+        "cols": layer.W,
+        "pad": place.pitch - accelerator.row(layer.W, place.folded)[0] * accelerator.cp,
+        "sb_base": sb_base + block * group_step,
+        "row_step": row_step,
+        "group_step": group_step,
+        "folded": int(place.folded),
+    }
+
+
+def weight_fields(layer: Layer, address: int, run: Run, memory: Memory, accelerator: Accelerator) -> Fields:
+    """LOAD_WGT of a run of tiles of a SuperNet's layer, whose tiles begin at ``address``."""
+    ct, size = tile_grid(layer, accelerator).ct, accelerator.tile_bytes
+    return {
+        "memory": memory,
+        "addr": address + (run.row * ct + run.ct) * size,
+        "runs": run.runs,
+        "run_beats": run.length * accelerator.tile_beats,
+        "run_stride": ct * size if run.runs > 1 else 0,
+        "slot": run.slot,
+    }
+
+
+def tile_fields(layer: Layer, q: ConvQuant, first: int, rows: int, sb_base: int, accelerator: Accelerator) -> Fields:
+    """What the PASS commands of a spatial tile, ``rows`` output rows from ``first`` on, share."""
+    low, count = input_rows(layer, first, rows)
+    row_step, group_step, _ = sb_shape(layer, count, accelerator)
+    return {
+        "pointwise": int(is_pointwise(layer)),
+        "stride": layer.stride,
+        "out_rows": rows,
+        "out_cols": layer.Q,
+        "y0": first * layer.stride - layer.padding - low,
+        "x0": -layer.padding,
+        "rows": count,
+        "cols": layer.W,
+        "fill": q.z_in,
+        "sb_base": sb_base,
+        "row_step": row_step,
+        "group_step": group_step,
+        "z_out": q.z_out,
+        "lo": q.lo,
+        "hi": q.hi,
+        "pixels": rows * layer.Q,
+    }
+
+
+def k_tile_fields(tile: Fields, k_tile: int, first: int, out_base: int, accelerator: Accelerator) -> Fields:
+    """Where a K-tile's results go: groups and banks count from the chunk that begins with K-tile ``first``."""
+    kp, cp, nb = accelerator.kp, accelerator.cp, accelerator.nb
+    group, lane = divmod(k_tile * kp, cp)
+    group -= first * kp // cp
+    return tile | {"out_base": out_base + group // nb * tile["pixels"], "out_bank": group % nb, "out_lane": lane}
+
+
+def piece_fields(
+    k_tile: Fields, layer: Layer, offset: tuple[int, int], ct: int, reps: int, accelerator: Accelerator
+) -> Fields:
+    """A PASS over ``reps`` C-tiles from ``ct`` on of the window whose top left tap is at ``offset`` in the kernel."""
+    a, groups = accelerator, accelerator.groups(layer.C)
+    last_banks, last_lanes = TAPS, a.cp
+    if is_pointwise(layer):
+        last_banks = min(groups - (ct + reps - 1) * TAPS, TAPS)
+    elif ct + reps == groups:
+        last_lanes = layer.C - (groups - 1) * a.cp
+    return k_tile | {
+        "reps": reps,
+        "y0": k_tile["y0"] + offset[0],
+        "x0": k_tile["x0"] + offset[1],
+        "sb_base": k_tile["sb_base"] + ct * k_tile["group_step"],
+        "last_banks": last_banks,
+        "last_lanes": last_lanes,
+    }
+
+
+def store_fields(
+    layer: Layer, place: TensorPlace, k_tiles: range, first: int, rows: int, out_base: int, accelerator: Accelerator
+) -> Fields:
+    """STORE of a chunk of K-tiles, ``rows`` output rows from ``first`` on, as it is."""
+    a = accelerator
+    group = k_tiles.start * a.kp // a.cp
+    channels = min(k_tiles.stop * a.kp, layer.K) - group * a.cp
+    groups = a.groups(channels)
+    return {
+        "use_a": 1,
+        "addr": place.address + group * place.group_bytes + first * place.pitch,
+        "groups": groups,
+        "run_beats": rows * place.pitch // a.beat_bytes,
+        "run_stride": place.group_bytes,
+        "rows": rows,
+        "cols": layer.Q,
+        "pad": place.pitch - layer.Q * a.cp,
+        "out_base": out_base,
+        "pixels": rows * layer.Q,
+        "last_lanes": channels - (groups - 1) * a.cp,
+        "m_a": 1,
+        "lo": -128,
+        "hi": 127,
+    }
+
+
+def add_fields(
+    q: AddQuant, place: TensorPlace, k_tiles: range, first: int, rows: int, accelerator: Accelerator
+) -> Fields:
+    """What a STORE needs besides to add the same part of the tensor at ``place``."""
+    a = accelerator
+    scalars = {name: getattr(q, name) for name in ("m_a", "m_b", "shift", "z_a", "z_b", "z_out", "lo", "hi")}
+    return scalars | {
+        "use_b": 1,
+        "b_addr": place.address + k_tiles.start * a.kp // a.cp * place.group_bytes + first * place.pitch,
+        "b_run_beats": rows * place.pitch // a.beat_bytes,
+        "b_run_stride": place.group_bytes,
+        "b_pad": place.pitch - place.W * a.cp,
+    }
+
+
+def pool_fields(
+    layer: Layer, q: PoolQuant, source: TensorPlace, place: TensorPlace, accelerator: Accelerator
+) -> Fields:
+    """STORE that averages the whole tensor at ``source``."""
+    a = accelerator
+    groups = a.groups(layer.K)
+    return {
+        "use_b": 1,
+        "pool": 1,
+        "addr": place.address,
+        "groups": groups,
+        "run_beats": place.pitch // a.beat_bytes,
+        "run_stride": place.group_bytes,
+        "rows": layer.H,
+        "cols": layer.W,
+        "pad": place.pitch - a.cp,
+        "last_lanes": layer.K - (groups - 1) * a.cp,
+        "b_addr": source.address,
+        "b_run_beats": source.group_bytes // a.beat_bytes,
+        "b_run_stride": source.group_bytes,
+        "b_pad": source.pitch - layer.W * a.cp,
+        "m_b": q.m,
+        "shift": q.shift,
+        "z_b": q.z_in,
+        "z_out": q.z_out,
+        "lo": q.lo,
+        "hi": q.hi,
+    }

@@ -1,0 +1,173 @@
+"""Every field of a channelwise layer's commands, tokens apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Kind
+from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from arch_model.program.isa import Memory
+from arch_model.program.program import TensorPlace
+from mapper.lowering.dense_fields import add_fields, k_tile_fields, store_fields
+from mapper.lowering.issue_order import Fields
+from mapper.workload.depthwise import Window, column_of, entries_of, input_size, skewed_shape, stride_of
+from mapper.workload.fusion import Step
+
+MAX_FILL = -128
+"""What a maximum reads outside the tensor: it never wins."""
+
+
+Y0_MAX = 7
+"""Of a PASS; a window beyond it is outside the tensor, where one is as good as another."""
+
+
+@dataclass(frozen=True)
+class ChannelwisePlaces:
+    """Where a channelwise step's data are in DRAM.
+
+    ``source``: what LOAD_ACT brings; ``other``: what STORE reads (an add's second operand, what a SCALE scales);
+    ``weights``: tiles of columns, its own or the constant ones; ``zsb``: its entries.
+    """
+
+    source: TensorPlace
+    output: TensorPlace
+    other: TensorPlace | None = None
+    weights: int = 0
+    zsb: int = 0
+
+
+class Held(NamedTuple):
+    """Input rows that lie together in the SB, the first of each group of them at a word of ``sb_base``."""
+
+    rows: range
+    sb_base: int
+
+
+@dataclass(frozen=True)
+class ChannelwiseFields:
+    """The fields of one channelwise step. ``add``: the integers of the add in its STORE."""
+
+    step: Step
+    accelerator: Accelerator
+    places: ChannelwisePlaces
+    quant: OpQuant
+    add: AddQuant | None = None
+
+    def act(self, groups: range, rows: range, held: Held) -> Fields:
+        """LOAD_ACT of these input rows of these channel groups to where they are held."""
+        a, place = self.accelerator, self.places.source
+        row_step, group_step = skewed_shape(self.step.layer, len(held.rows))
+        return {
+            "addr": place.address + groups.start * place.group_bytes + rows.start * place.pitch,
+            "groups": len(groups),
+            "run_beats": len(rows) * place.pitch // a.beat_bytes,
+            "run_stride": place.group_bytes,
+            "rows": len(rows),
+            "cols": place.W,
+            "pad": place.pitch - place.W * a.cp,
+            "sb_base": held.sb_base + (rows.start - held.rows.start) // 3 * row_step,
+            "row_step": row_step,
+            "group_step": group_step,
+            "skew": 1,
+        }
+
+    def columns(self, tiles: range, slot: int) -> Fields:
+        """LOAD_WGT of tiles of weight columns to the DB."""
+        a = self.accelerator
+        return {
+            "memory": Memory.DB,
+            "addr": self.places.weights + tiles.start * a.tile_bytes,
+            "runs": 1,
+            "run_beats": len(tiles) * a.tile_beats,
+            "slot": slot,
+        }
+
+    def zsb(self, slot: int) -> Fields:
+        """LOAD_WGT of all the layer's ZSB entries."""
+        a = self.accelerator
+        beats = entries_of(self.step.layer, a) * 8 * a.kp // a.weight_beat_bytes
+        return {"memory": Memory.ZSB, "addr": self.places.zsb, "runs": 1, "run_beats": beats, "slot": slot}
+
+    def tile(self, first: int, rows: int, held: Held, come: int) -> Fields:
+        """What the PASS commands of ``rows`` output rows from ``first`` on share, but for where each window begins.
+
+        Rows from ``come`` on are not there yet; a window may reach them where its weights are zero.
+        """
+        layer = self.step.layer
+        row_step, group_step = skewed_shape(layer, len(held.rows))
+        fill, z_out, lo, hi = self._outputs()
+        still = layer.kind is Kind.SCALE
+        return {
+            "reps": 1,
+            "depthwise": 1,
+            "maximum": int(layer.kind is Kind.MAXPOOL),
+            "stride": stride_of(layer),
+            "out_rows": rows,
+            "out_cols": layer.Q,
+            "y0": 0 if still else first * layer.stride - layer.padding - held.rows.start,
+            "x0": -layer.padding,
+            "rows": come - held.rows.start,
+            "cols": input_size(layer)[1],
+            "fill": fill,
+            "last_lanes": self.accelerator.cp,
+            "sb_base": held.sb_base,
+            "row_step": row_step,
+            "group_step": group_step,
+            "z_out": z_out,
+            "lo": lo,
+            "hi": hi,
+            "pixels": rows * layer.Q,
+        }
+
+    def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int) -> Fields:
+        """A K-tile of the chunk, and of the LOAD_ACT, that begins with K-tile ``first``; ``zsb``: the first entry."""
+        a = self.accelerator
+        group = k_tile * a.kp // a.cp - first * a.kp // a.cp
+        entry = zsb + (k_tile if self.step.layer.kind.has_weights else 0)
+        return k_tile_fields(tile, k_tile, first, out_base, a) | {
+            "zsb": entry,
+            "sb_base": tile["sb_base"] + group * tile["group_step"],
+            "last_banks": group % 3,
+        }
+
+    def window(self, k_tile_fields: Fields, k_tile: int, window: Window, slot: int) -> Fields:
+        """PASS of one window, its weight column in tile slot ``slot`` of the DB.
+
+        ``y0`` has few bits, so the pass counts input rows from the last row of the first bank that it may count from.
+        """
+        column, rows = column_of(self.step.layer, k_tile, window), k_tile_fields["rows"]
+        y0 = k_tile_fields["y0"] + window.row
+        blocks = max(0, min(y0, rows - 1)) // 3
+        return k_tile_fields | {
+            "sb_base": k_tile_fields["sb_base"] + blocks * k_tile_fields["row_step"],
+            "rows": rows - 3 * blocks,
+            "y0": min(y0 - 3 * blocks, Y0_MAX),
+            "x0": k_tile_fields["x0"] + window.col,
+            "memory": Memory.DB,
+            "slot": slot,
+            "sub": 0 if k_tile_fields["maximum"] else column % self.accelerator.cp,
+        }
+
+    def store(self, k_tiles: range, first: int, rows: int, out_base: int) -> Fields:
+        """STORE of a chunk, ``rows`` output rows from ``first`` on."""
+        layer, other, a = self.step.layer, self.places.other, self.accelerator
+        fields = store_fields(layer, self.places.output, k_tiles, first, rows, out_base, a)
+        if other is None:
+            return fields
+        if layer.kind is not Kind.SCALE:
+            return fields | add_fields(cast(AddQuant, self.add), other, k_tiles, first, rows, a)
+        q = cast(ScaleQuant, self.quant)
+        scaled = AddQuant(0, 0, q.shift, 0, q.z_x, q.z_out, q.lo, q.hi)
+        return fields | add_fields(scaled, other, k_tiles, first, rows, a) | {"multiply": 1}
+
+    def _outputs(self) -> tuple[int, int, int, int]:
+        """(fill, z_out, lo, hi) of a PASS; those of a SCALE are the factors'."""
+        q = self.quant
+        if isinstance(q, MaxPoolQuant):
+            return MAX_FILL, 0, q.lo, q.hi
+        if isinstance(q, ScaleQuant):
+            return 0, 0, -128, 127
+        q = cast(ConvQuant | PoolQuant, q)
+        return q.z_in, q.z_out, q.lo, q.hi

@@ -1,0 +1,55 @@
+"""The Program that only moves the Persistent Buffer from one SubGraph to another and computes nothing.
+
+``mapper.lowering.compile`` hides a switch behind the work of a SubNet. This one is for who sets the SubGraph first and
+chooses SubNets later, such as a driver with precompiled Programs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from arch_model.program.isa import Command, Memory, Opcode
+from arch_model.program.program import Program
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.dense_fields import weight_fields
+from mapper.lowering.issue_order import command
+from mapper.lowering.weight_tiles import split_runs
+
+
+def switch_program(before: PersistentBuffer, after: PersistentBuffer, memory_map: MemoryMap) -> Program:
+    """Loads every tile of ``after`` that ``before`` does not hold in the same slot.
+
+    >>> from arch_model.machine.accelerator import Accelerator
+    >>> from arch_model.spaces import get_space
+    >>> from arch_model.network.supernet import SubGraph
+    >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
+    >>> stem = SubGraph(fashion.name, ((16, 1),) + ((0, 0),) * (len(fashion.layers) - 1))
+    >>> empty, pinned = PersistentBuffer.empty(fashion), PersistentBuffer.of(stem, fashion, tiny)
+    >>> program = switch_program(empty, pinned, MemoryMap.build(fashion, [], tiny))
+    >>> [c.opcode.name for c in program.commands], program.switch_bytes      # 4 K-tiles of 108 bytes
+    (['LOAD_WGT', 'END'], 432)
+    """
+    a = memory_map.accelerator
+    commands, tiles = [], 0
+    for layer in memory_map.supernet.layers:
+        grid = tile_grid(layer, a)
+        slots = after.layer_slots(layer.name, grid)
+        slots = np.where(slots == before.layer_slots(layer.name, grid), -1, slots)
+        new = [(int(row), int(ct), int(slots[row, ct])) for row, ct in np.argwhere(slots >= 0)]
+        tiles += len(new)
+        for run in split_runs(new, max(len(new), 1), a.tile_beats):
+            fields = weight_fields(layer, memory_map.weights[layer.name], run, Memory.PB, a)
+            commands.append(command(Opcode.LOAD_WGT, fields))
+    return Program(
+        name="switch",
+        accelerator=a,
+        address=memory_map.program,
+        commands=(*commands, Command(Opcode.END, {})),
+        owners=(-1,) * (len(commands) + 1),
+        layers=(),
+        tensors={},
+        weight_bytes=memory_map.weight_bytes,
+        switch_bytes=tiles * a.tile_bytes,
+    )

@@ -1,0 +1,279 @@
+"""How a layer is cut: output rows of a spatial tile, K-tiles of a chunk.
+
+A spatial tile is a full-width range of output rows; its input rows, of all channels, fit one half of the SB. A
+chunk is the K-tiles whose results leave together: it ends on a group boundary and fits one half of the OB's
+output side. All legal cuts are enumerated; the estimate of :func:`estimate` chooses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.errors import MappingError
+from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.network.layer import Layer
+from arch_model.program.isa import SLOT_BYTES, Opcode, greatest
+from arch_model.timing.transfers import row_words
+from mapper.layout.tensors import folds, is_pointwise, tile_grid
+
+PASS_OVERHEAD = 5
+"""A pass takes at least KP + 5 cycles (docs/hardware.md)."""
+
+WEAVES = (1, 4)
+"""K-tiles that may take the first parts in turns; a PASS names one of four places in the OB."""
+
+COUNT_MAX = greatest(Opcode.LOAD_ACT, "cols")
+"""Rows, columns and channel groups that a command holds."""
+
+RUN_BEATS_MAX = greatest(Opcode.LOAD_ACT, "run_beats")
+RUN_STRIDE_MAX = greatest(Opcode.LOAD_ACT, "run_stride")
+
+Ints = npt.NDArray[np.int64]
+
+
+class Order(StrEnum):
+    """Which of the two outer loops is the outermost."""
+
+    ROWS = "rows"
+    """Spatial tiles: each input tile comes once, weights that half the DB cannot hold come again for every tile."""
+    FILTERS = "filters"
+    """Chunks: their weights, which half the DB must hold, come once; input tiles beyond two come for every chunk."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a layer is cut and in which order it runs.
+
+    ``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles`` as known or
+    estimated, ``lead``: parts in which the input and weights that the first passes need come (1: whole), ``order``,
+    ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds, -1: a quarter
+    of one), ``weave``: with a lead, so many K-tiles take the first parts in turns, each with partial sums of its own in
+    the OB.
+    """
+
+    rows: int
+    chunk: int
+    cycles: int = 0
+    lead: int = 1
+    order: Order = Order.ROWS
+    part: int = 0
+    weave: int = 1
+
+
+def input_rows(layer: Layer, first: int, rows: int) -> tuple[int, int]:
+    """First and number of the input rows that output rows ``first`` .. ``first + rows - 1`` read, inside the tensor.
+
+    >>> from arch_model.network.layer import Kind
+    >>> layer = Layer("a", Kind.CONV, K=1, C=1, R=3, S=3, H=8, W=8, stride=2, padding=1)
+    >>> input_rows(layer, 0, 2), input_rows(layer, 2, 2)     # taps -1..3 and 3..7
+    ((0, 4), (3, 5))
+    """
+    low = max(0, first * layer.stride - layer.padding)
+    high = min(layer.H, (first + rows - 1) * layer.stride - layer.padding + layer.R)
+    return low, high - low
+
+
+def sb_shape(layer: Layer, rows: int, accelerator: Accelerator) -> tuple[int, int, int]:
+    """(row_step, group_step, words a bank) of ``rows`` input rows of all channels in the SB.
+
+    >>> from arch_model.network.layer import Kind
+    >>> tiny = Accelerator.load("tiny")                      # CP 3
+    >>> sb_shape(Layer("a", Kind.CONV, K=1, C=6, R=3, S=3, H=8, W=8), 4, tiny)   # 2 groups of 2 x 3 cells
+    (3, 6, 12)
+    >>> sb_shape(Layer("b", Kind.CONV, K=1, C=30, H=8, W=8), 4, tiny)            # 2 blocks of 4 x 8 pixels
+    (8, 32, 64)
+    """
+    groups = accelerator.groups(layer.C)
+    if is_pointwise(layer):
+        return layer.W, rows * layer.W, -(-groups // TAPS) * rows * layer.W
+    row_step = -(-layer.W // 3)
+    group_step = -(-rows // 3) * row_step
+    return row_step, group_step, groups * group_step
+
+
+def chunk_unit(accelerator: Accelerator) -> int:
+    """K-tiles from one group boundary to the next: lcm(KP, CP) / KP."""
+    return math.lcm(accelerator.kp, accelerator.cp) // accelerator.kp
+
+
+def out_words(k_tiles: int | Ints, pixels: int | Ints, accelerator: Accelerator) -> int | Ints:
+    """Words a bank of the OB's output side that ``k_tiles`` from a group boundary write, ``pixels`` a group.
+
+    The last K-tile may reach into groups above K: the repacker writes them too.
+    """
+    groups = -(-k_tiles * accelerator.kp // accelerator.cp)
+    return -(-groups // accelerator.nb) * pixels
+
+
+def fetches(layer: Layer, streamed: int, tiling: Tiling, accelerator: Accelerator) -> int:
+    """How often each of the ``streamed`` weight tiles that are not in the PB comes to the DB."""
+    stays = tiling.order is Order.FILTERS or streamed <= accelerator.db_half_tiles
+    return 1 if stays else -(-layer.P // tiling.rows)
+
+
+def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:
+    """Every number of K-tiles that a chunk can have: whole units, or all of them."""
+    kt, unit = tile_grid(layer, accelerator).kt, chunk_unit(accelerator)
+    return np.minimum(np.arange(1, -(-kt // unit) + 1) * unit, kt)
+
+
+def leads_of(layer: Layer, accelerator: Accelerator) -> Ints:
+    """The parts in which a layer may begin: whole, in halves, or C-tile by C-tile (a power of two that suffices)."""
+    ct = tile_grid(layer, accelerator).ct
+    return np.unique([1, 2, 1 << max((ct - 1).bit_length(), 1)])
+
+
+def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: int) -> None:
+    """Raise :class:`MappingError`, naming operand, buffer, bytes needed and there, for a tiling that is not legal.
+
+    ``group``: the most tiles that a half of the DB must hold at once.
+    """
+    a = accelerator
+    check_least(layer, a)
+    chunks = chunks_of(layer, a)
+    for field, value, legal in (
+        ("rows", tiling.rows, 1 <= tiling.rows <= layer.P),
+        ("chunk", tiling.chunk, tiling.chunk in chunks),
+        ("lead", tiling.lead, tiling.lead >= 1),
+        ("part", tiling.part, tiling.part >= -1),
+        ("weave", tiling.weave, tiling.weave in WEAVES and tiling.weave <= tiling.chunk),
+    ):
+        if not legal:
+            right = {
+                "rows": f"1 to {layer.P}",
+                "chunk": f"one of {', '.join(map(str, chunks))}",
+                "lead": "1 or more",
+                "part": "-1 or more",
+                "weave": "1, or 4 if a chunk has as many K-tiles",
+            }
+            raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {right[field]}")
+    inside, pixels = min((tiling.rows - 1) * layer.stride + layer.R, layer.H), tiling.rows * layer.Q
+    words, out = sb_shape(layer, inside, a)[2], int(out_words(tiling.chunk, pixels, a))
+    needs = [
+        (f"{inside} input rows", "a half of the SB", words * TAPS * a.cp, a.sb_half_words * TAPS * a.cp),
+        ("chunk of outputs", "a half of the OB's output side", out * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
+        ("weights of a chunk", "a half of the DB", group * a.tile_bytes_raw, a.db_half_tiles * a.tile_bytes_raw),
+    ]
+    if accumulates(layer, a):
+        sums = tiling.weave * pixels * 4 * a.kp
+        needs.append((f"partial sums of {tiling.rows} rows", "the OB", sums, a.ob_pixels * 4 * a.kp))
+    for operand, buffer, need, there in needs:
+        if need > there:
+            raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
+
+
+def choose(layer: Layer, accelerator: Accelerator, streamed: int | None = None, add: bool = False) -> Tiling:
+    """The cut with the least estimated cycles.
+
+    ``streamed``: weight tiles that are not in the PB (None: all); ``add``: STORE also reads an operand.
+    Raises :class:`MappingError` if there is no legal cut: it names layer, operand, buffer, bytes needed and there.
+    """
+    tiles = tile_grid(layer, accelerator).tiles if streamed is None else streamed
+    return choose_each(layer, accelerator, (tiles,), add)[0]
+
+
+def choose_each(layer: Layer, accelerator: Accelerator, streamed: Sequence[int], add: bool = False) -> list[Tiling]:
+    """:func:`choose` for several numbers of streamed weight tiles at once."""
+    grid = tile_grid(layer, accelerator)
+    check_least(layer, accelerator)
+    counts = np.arange(1, layer.P + 1)
+    rows = np.unique(-(-layer.P // counts))[:, None]  # the least rows for each number of tiles
+    unit = chunk_unit(accelerator)
+    units = -(-grid.kt // unit)
+    chunks = np.unique(-(-units // np.arange(1, units + 1)))[None, :] * unit
+    chunks = np.minimum(chunks, grid.kt)
+    legal = legal_cuts(layer, accelerator, rows, chunks)
+    cycles = estimate(layer, accelerator, rows, chunks, np.array(streamed, np.int64)[:, None, None], add)
+    cycles = np.where(legal, cycles, np.iinfo(np.int64).max).reshape(len(streamed), -1)
+    best = cycles.argmin(axis=1)
+    row, chunk = np.divmod(best, chunks.shape[1])
+    least = cycles[np.arange(len(streamed)), best]
+    found = zip(rows[row, 0].tolist(), chunks[0, chunk].tolist(), least.tolist(), strict=True)
+    return [Tiling(*cut) for cut in found]
+
+
+def legal_cuts(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints) -> npt.NDArray[np.bool_]:
+    """Which pairs of rows (n, 1) and chunks (1, m) fit the SB, the OB and its output side: bool (n, m)."""
+    inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
+    if is_pointwise(layer):
+        words = -(-accelerator.groups(layer.C) // TAPS) * inside * layer.W
+    else:
+        words = accelerator.groups(layer.C) * -(-inside // 3) * -(-layer.W // 3)
+    pixels = rows * layer.Q
+    legal: npt.NDArray[np.bool_] = (words <= accelerator.sb_half_words) & (
+        out_words(chunks, pixels, accelerator) <= accelerator.out_half_words
+    )
+    if accumulates(layer, accelerator):
+        legal &= pixels <= accelerator.ob_pixels
+    for cols in (layer.W, layer.Q):
+        legal &= np.maximum(inside, rows) * accelerator.pitch(cols) <= RUN_BEATS_MAX * accelerator.beat_bytes
+    return legal
+
+
+def accumulates(layer: Layer, accelerator: Accelerator) -> bool:
+    """Whether partial sums meet in the OB: more than one pass a K-tile."""
+    grid = tile_grid(layer, accelerator)
+    return grid.windows * grid.ct > 1
+
+
+def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, streamed: int | Ints, add: bool) -> Ints:
+    """Cycles of a layer in the steady state: in each tile the slowest unit, plus what cannot hide at both ends.
+
+    ``rows`` (n, 1) and ``chunks`` (1, m) int64 arrays; returns (n, m), or (s, n, m) for ``streamed`` (s, 1, 1). Only an
+    order of preference: the model of time is ``arch_model/timing/reference_timing.py``.
+    """
+    grid, dram = tile_grid(layer, accelerator), accelerator.dram
+    latency, beat, kp = dram.latency_cycles, accelerator.beat_bytes, accelerator.kp
+
+    def row_cycles(cols: int, folded: bool = False) -> int:
+        beats = accelerator.pitch(cols, folded) // beat
+        return max(beats * dram.cycles_per_beat, row_words(*accelerator.row(cols, folded)))
+
+    tiles = -(-layer.P // rows)
+    inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
+    compute = grid.tiles * np.maximum(rows * layer.Q, kp + PASS_OVERHEAD)
+    load = latency + accelerator.groups(layer.C) * inside * row_cycles(layer.W, folds(layer, accelerator))
+    stores = -(-grid.kt // chunks)
+    stored = accelerator.groups(layer.K) * rows * row_cycles(layer.Q)
+    store = stores * latency * (2 if add else 1) + stored
+    commands = grid.rows + 1 + 2 * stores
+    fetch = commands * SLOT_BYTES * dram.cycles_per_beat // accelerator.program_beat_bytes
+    weights = streamed * max(accelerator.tile_beats * dram.cycles_per_beat, kp)
+    slowest = np.maximum(np.maximum(compute, load), np.maximum(store, fetch))
+    once = streamed <= accelerator.db_half_tiles
+    steady = np.where(once, np.maximum(tiles * slowest, weights), tiles * np.maximum(slowest, weights))
+    cycles: Ints = steady + load + stored // stores + latency
+    return cycles
+
+
+def check_least(layer: Layer, accelerator: Accelerator) -> None:
+    """Raise MappingError if one output row and the least chunk do not fit some buffer."""
+    a, grid = accelerator, tile_grid(layer, accelerator)
+    inside = min(layer.R, layer.H)
+    words = sb_shape(layer, inside, a)[2]
+    least = int(out_words(min(chunk_unit(a), grid.kt), layer.Q, a))
+    needs = [
+        ("input rows", "a half of the SB", words * TAPS * a.cp, a.sb_half_words * TAPS * a.cp),
+        ("outputs of a row", "a half of the OB's output side", least * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
+        ("ZSB entries", "a half of the ZSB", grid.kt * 8 * a.kp, a.zsb_half_entries * 8 * a.kp),
+    ]
+    if accumulates(layer, a):
+        needs.append(("partial sums of a row", "the OB", layer.Q * 4 * a.kp, a.ob_pixels * 4 * a.kp))
+    for operand, buffer, need, there in needs:
+        if need > there:
+            raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
+    for what, value, most in (
+        ("input columns", layer.W, COUNT_MAX),
+        ("input rows", layer.H, COUNT_MAX),
+        ("input channel groups", a.groups(layer.C), COUNT_MAX),
+        ("output channel groups", a.groups(layer.K), COUNT_MAX),
+        ("bytes of a channel group", max(layer.H * a.pitch(layer.W), layer.P * a.pitch(layer.Q)), RUN_STRIDE_MAX),
+    ):
+        if value > most:
+            raise MappingError(f"layer {layer.name}: it has {value} {what}; a command holds at most {most}")

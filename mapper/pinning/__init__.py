@@ -1,0 +1,1 @@
+"""What to pin: the SubGraph that the Persistent Buffer holds."""

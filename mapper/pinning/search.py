@@ -1,0 +1,236 @@
+"""What to pin: the SubGraph that makes SubNets, each with its probability, cheapest on average; how far off it can be.
+
+Of each SuperNet layer one entry of a menu is chosen (``mapper/pinning/options.py``). Where costs add up over layers
+this is one knapsack (``mapper/pinning/knapsack.py``). The time of whole Programs does not add up; it is approached from
+below by planes (``mapper/pinning/path_cuts.py``), as in Benders' decomposition: each round solves the knapsack under
+the planes found so far, until that bound meets the best choice found. ``docs/pinning.md`` has what it finds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.errors import MappingError
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from mapper.cost.sushi_costs import SubNetCosts, beside_cycles
+from mapper.pinning.greedy import fit_subgraph
+from mapper.pinning.knapsack import Knapsack, fill, greedy_choice, total
+from mapper.pinning.options import Menu, layer_table
+from mapper.pinning.path_cuts import SubNetPaths
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Pin(StrEnum):
+    """What shall be least on average."""
+
+    LATENCY = "latency"
+    """Cycles of a SubNet's Program with overlapping layers (``mapper/cost/layer_overlap.py``), as :class:`SushiAbs`."""
+    LAYERS = "layers"
+    """Cycles of its dense layers, which alone the PB can serve, each as a Program of its own."""
+    BYTES = "bytes"
+    """DRAM bytes of its dense layers."""
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A SubGraph to pin and what is known of it.
+
+    Attributes
+    ----------
+    cost : expected cycles or bytes with ``subgraph`` in the PB; ``empty``: with nothing in it.
+    bound : no choice of the menu costs less.
+    tiles : PB slots that it takes.
+    rounds : knapsacks solved.
+    """
+
+    subgraph: SubGraph
+    objective: Pin
+    cost: float
+    bound: float
+    empty: float
+    tiles: int
+    rounds: int
+
+    @property
+    def gap(self) -> float:
+        """How far, as a fraction, ``cost`` can be above the optimum at most; infinite where time was too short for a
+        bound."""
+        return self.cost / self.bound - 1 if self.bound else math.inf
+
+
+def pin_best(
+    supernet: SuperNet,
+    subnets: Sequence[SubNet],
+    accelerator: Accelerator,
+    share: Sequence[float] | None = None,
+    objective: Pin | str = Pin.LATENCY,
+    exact: bool = True,
+    levels: int | None = None,
+    gap: float = 1e-6,
+    seconds: float = 60.0,
+    on_round: Callable[[float, float], None] | None = None,
+) -> Pinned:
+    """The best SubGraph to pin for SubNets served in proportion to ``share`` (equally, if None).
+
+    ``exact``: by HiGHS, to within ``gap``, as long as ``seconds`` allow; else greedily, with the bound that it gives.
+    ``levels``: a smaller menu (:meth:`Menu.of`), which the bound then speaks of. ``on_round``: told the best cost and
+    the bound after each knapsack. Raises :class:`MappingError` for shares that are no distribution, for no SubNets and,
+    if ``objective`` is "latency", for a layer that the machine does not have.
+
+    >>> from arch_model.spaces import get_space
+    >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
+    >>> nets = [fashion.subnet("fashion-d111-w222"), fashion.subnet("fashion-d222-w444")]
+    >>> best = pin_best(fashion, nets, tiny, share=[0.75, 0.25], objective="bytes")
+    >>> best.gap <= 1e-6, best.cost < best.empty, best.tiles <= tiny.pb_tiles
+    (True, True, True)
+    """
+    objective = Pin(objective)
+    chances = _shares(subnets, share)
+    menu = Menu.of(supernet, subnets, accelerator, levels)
+    if objective is Pin.LATENCY:
+        return _Latency(menu, subnets, chances, gap, seconds, on_round).run(exact)
+    costs = layer_table(menu, subnets, chances.tolist(), bytes_=objective is Pin.BYTES)
+    choice, bound = greedy_choice(menu, costs)
+    if exact:
+        found, least = Knapsack(menu, [costs], [0], np.ones(1)).solve(True, gap / 2, seconds)
+        bound = max(bound, least)
+        choice = min((choice, found), key=lambda c: total(costs, c))
+    cost, empty = total(costs, choice), float(costs[:, 0].sum())
+    return Pinned(menu.subgraph(choice), objective, cost, min(bound, cost), empty, menu.used(choice), 1)
+
+
+def pin_cost(
+    subgraph: SubGraph,
+    supernet: SuperNet,
+    subnets: Sequence[SubNet],
+    accelerator: Accelerator,
+    share: Sequence[float] | None = None,
+    objective: Pin | str = Pin.LATENCY,
+) -> float:
+    """What any SubGraph costs on average, as :func:`pin_best` counts it.
+
+    Raises :class:`MappingError` as that does, and for a SubGraph that does not fit the PB.
+    """
+    costs = SubNetCosts(supernet, [subgraph], accelerator)
+    chances = _shares(subnets, share)
+    if Pin(objective) is Pin.LATENCY:
+        return float(chances @ costs.cycles(subnets)[:, 0])
+    menu = Menu.one(supernet, subgraph, accelerator)
+    table = layer_table(menu, subnets, chances.tolist(), bytes_=Pin(objective) is Pin.BYTES)
+    return total(table, np.ones(len(table), np.int64))
+
+
+def nearest_to_average(
+    candidates: Sequence[SubGraph], supernet: SuperNet, subnets: Sequence[SubNet], share: Sequence[float] | None = None
+) -> int:
+    """SUSHI's rule (MLSys 2023): the index of the candidate whose vector is nearest (Euclid) to the SubNets' average.
+
+    >>> from arch_model.spaces import get_space
+    >>> fashion = get_space("fashion")
+    >>> nets = [fashion.subnet("fashion-d111-w222"), fashion.subnet("fashion-d222-w444")]
+    >>> nearest_to_average([SubGraph.of(net, fashion) for net in nets], fashion, nets, share=[0.2, 0.8])
+    1
+    """
+    chances = _shares(subnets, share)
+    average = chances @ np.array([SubGraph.of(subnet, supernet).encode() for subnet in subnets])
+    vectors = np.array([candidate.encode() for candidate in candidates])
+    return int(np.linalg.norm(vectors - average, axis=1).argmin())
+
+
+def _shares(subnets: Sequence[SubNet], share: Sequence[float] | None) -> Floats:
+    if not subnets:
+        raise MappingError("there are no SubNets to pin for; give at least one")
+    chances = np.full(len(subnets), 1 / len(subnets)) if share is None else np.array(share, float)
+    if chances.shape != (len(subnets),) or not (chances >= 0).all() or not 0 < chances.sum() < np.inf:
+        raise MappingError(f"shares of {len(subnets)} SubNets are {share}; give each a number of at least 0, not all 0")
+    found: Floats = chances / chances.sum()
+    return found
+
+
+class _Latency:
+    """Planes and knapsacks in turn."""
+
+    def __init__(
+        self,
+        menu: Menu,
+        subnets: Sequence[SubNet],
+        share: Floats,
+        gap: float,
+        seconds: float,
+        on_round: Callable[[float, float], None] | None,
+    ) -> None:
+        self.menu, self.subnets, self.share, self.gap, self.on_round = menu, subnets, share, gap, on_round
+        self.paths, self.end = SubNetPaths(menu, subnets), time.monotonic() + seconds
+        self.planes: list[Floats] = []
+        self.of: list[int] = []
+        self.tried: set[bytes] = set()
+        self.best: Ints = np.zeros(len(menu.count), np.int64)
+        self.cost = np.inf
+
+    def _try(self, choice: Ints) -> bool:
+        """Whether ``choice`` is new; then its cost is known and its planes are there."""
+        if choice.tobytes() in self.tried:
+            return False
+        self.tried.add(choice.tobytes())
+        cost = float(self.share @ self.paths.cycles(choice))
+        if cost < self.cost:
+            self.best, self.cost = choice, cost
+        for subnet in np.flatnonzero(self.share).tolist():
+            for firm in (False, True):
+                self.planes.append(self.paths.plane(subnet, choice, firm))
+                self.of.append(subnet)
+        return True
+
+    def _descend(self) -> None:
+        """Better choices near the best: what each single change costs, taken as if changes added up, and then fewer."""
+        menu = self.menu
+        layer, entry = np.nonzero(menu.there)
+        better = True
+        while better and time.monotonic() < self.end:
+            near = np.repeat(self.best[None], len(layer), axis=0)
+            near[np.arange(len(layer)), layer] = entry
+            change = np.zeros(menu.tiles.shape)
+            change[layer, entry] = self.share @ self.paths.cycles(near) - self.cost
+            before, best = self.cost, self.best
+            for fewer in (0.0, 0.03, 0.1, 0.3, 1.0):
+                step = change + fewer * np.abs(change).max() * (np.arange(menu.tiles.shape[1]) != best[:, None])
+                self._try(greedy_choice(menu, step)[0])
+            better = self.cost < before * (1 - 1e-4)
+
+    def run(self, exact: bool) -> Pinned:
+        menu, rounds, bound = self.menu, 0, 0.0
+        nothing = np.zeros(len(menu.count), np.int64)
+        self._try(nothing)
+        empty = self.cost
+        costs = layer_table(menu, self.subnets, self.share.tolist(), bytes_=False)
+        self._try(greedy_choice(menu, costs)[0])
+        for subnet in self.subnets:
+            self._try(menu.largest_in(fit_subgraph(subnet, menu.supernet, menu.accelerator)))
+        self._descend()
+        whole = False  # the linear programs first: they are soon solved, and their planes serve the exact ones
+        while time.monotonic() < self.end and self.cost > bound * (1 + self.gap):
+            rounds += 1
+            knapsack = Knapsack(menu, self.planes, self.of, self.share)
+            choice, least = knapsack.solve(whole, self.gap / 2, self.end - time.monotonic())
+            bound = max(bound, least)
+            new = self._try(choice if whole else fill(menu, costs, choice))
+            if self.on_round:
+                self.on_round(self.cost, bound)
+            if not new:
+                if whole or not exact:
+                    break
+                whole = True
+        bound = min(bound, self.cost)
+        beside = float(self.share @ [beside_cycles(subnet, menu.accelerator) for subnet in self.subnets])
+        cost, bound, empty = self.cost + beside, bound + beside, empty + beside
+        return Pinned(menu.subgraph(self.best), Pin.LATENCY, cost, bound, empty, menu.used(self.best), rounds)

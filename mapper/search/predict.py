@@ -1,0 +1,285 @@
+"""What every layer of a SubNet costs, a row each: best mappings with cached weights, and what cannot run yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from arch_model.cost.energy import Energy, energy, energy_of
+from arch_model.errors import MappingError, SpaceError
+from arch_model.files.json_file import read_json
+from arch_model.files.wanted import Wanted
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.load import Machine
+from arch_model.machine.memories import BUFFERS
+from arch_model.network.layer import Kind, Layer
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.program.isa import Opcode
+from arch_model.spaces import get_space
+from arch_model.timing.reference_timing import time_program
+from mapper.cost.lone_costs import pool_commands
+from mapper.cost.walk import PORTS, walk_channelwise
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.issue_order import run_cycles_of
+from mapper.lowering.tiling import PASS_OVERHEAD, fetches
+from mapper.pinning.search import Pin, pin_best
+from mapper.search.optimise import optimise
+from mapper.workload.depthwise import is_channelwise
+from mapper.workload.fusion import Step, check_supported, fused_adds, fused_conv
+
+SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
+COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
+DETAILS = (
+    *(f"wait_{cause}_cycles" for cause in ("sb", "weights", "out")),
+    *(f"dram_{port}_bytes" for port in PORTS),
+    *(f"{buffer}_bytes" for buffer in BUFFERS),
+    *(f"energy_{part}_j" for part in ("dram", "buffers", "array", "outputs", "leakage")),
+)
+COLUMNS = ("subnet", "layer_index", "name", "kind", "activation", *SHAPE, *COSTS, *DETAILS)
+"""Columns of a row; those up to ``macs`` make it a row of a layer table
+(:func:`arch_model.network.layer.read_layer_table`). ``bound``: the unit or port that takes longest
+(:data:`mapper.search.bounds.BOUNDS`); ``fused: ...`` where the cost stands in the row of another layer; ``unsupported:
+...`` where there is none. ``wait_*_cycles``: that RUN stood still for input, weights or an output half;
+``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on chip, ``energy_*_j``: parts of ``energy_j``
+(``docs/model.md``)."""
+
+Search = Callable[..., Any]
+"""Gives a :class:`mapper.search.optimise.Mapping`, or what has its costs, ``weights``, ``tiling`` and ``walk``."""
+
+_PARTS = {"dram": "dram", "leakage": "leakage", "requantise": "outputs", "store": "outputs"}
+_PARTS |= dict.fromkeys(BUFFERS, "buffers")
+
+
+def predict_subnet(
+    subnet: SubNet, machine: Machine, resident: PersistentBuffer | None = None, search: Search = optimise
+) -> Iterator[dict[str, Any]]:
+    """Rows with :data:`COLUMNS`, one a layer, in order: each layer as a Program of its own, mapped for latency.
+
+    ``resident``: what the PB holds; None: nothing. ``search``: who maps a layer, called as
+    ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why.
+
+    >>> from arch_model.spaces import get_space
+    >>> rows = list(predict_subnet(get_space("fashion").subnet("fashion-d111-w222"), Accelerator.load("tiny")))
+    >>> rows[0]["name"], rows[0]["cycles"], rows[4]["name"], rows[4]["bound"]
+    ('stem', 8003, 's1b1_add', 'fused: s1b1_conv2')
+    """
+    readers = Counter(source for layer in subnet.layers for source in layer.inputs)
+    by_name, adds = {layer.name: layer for layer in subnet.layers}, fused_adds(subnet.layers)
+    known: dict[object, dict[str, Any]] = {}
+    for index, layer in enumerate(subnet.layers):
+        alike = replace(layer, name="layer", inputs=()), layer.name in adds, resident and layer.name
+        try:
+            if alike not in known or layer.kind is Kind.ADD:
+                known[alike] = _cost(layer, machine, resident, adds, by_name, readers, search)
+            cost = known[alike]
+        except MappingError as error:
+            reason = str(error).removeprefix(f"layer {layer.name}: ")
+            cost = dict.fromkeys(COSTS + DETAILS) | {"bound": f"unsupported: {reason}"}
+        shape = {key: getattr(layer, key) for key in SHAPE}
+        what = {"subnet": subnet.name, "layer_index": index, "name": layer.name}
+        what |= {"kind": str(layer.kind), "activation": str(layer.activation)}
+        row = what | shape | cost
+        yield {column: row[column] for column in COLUMNS}
+
+
+def predict_subnets(
+    subnets: Sequence[SubNet], machine: Machine, cached: str = "none"
+) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
+    """For each SubNet its rows, as :func:`predict_subnet` gives them, and one with :func:`total_of` them.
+
+    ``cached``: ``none``, ``best`` (:func:`best_cached`) or the path of a SubGraph (:func:`read_subgraph`). Raises
+    :class:`MappingError` for a cache on a machine without a PB, and what these functions raise.
+    """
+    for subnet in subnets:
+        resident = None
+        if cached != "none":
+            if not isinstance(machine, Accelerator):
+                raise MappingError(f"accelerator {machine.name}: cached is {cached}; it has no PB to load: give none")
+            supernet = get_space(subnet.supernet)
+            if cached == "best":
+                resident = best_cached(subnet, supernet, machine)
+            else:
+                resident = PersistentBuffer.of(read_subgraph(cached, supernet), supernet, machine)
+        rows = list(predict_subnet(subnet, machine, resident))
+        yield rows, {"subnet": subnet.name, **total_of(rows, machine)}
+
+
+def total_of(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any]:
+    """The sums over a SubNet's rows; what a network costs of which some layer cannot run is None, never a part of it.
+
+    Returns
+    -------
+    dict
+        ``layers``, ``unsupported`` (how many of them cannot run), ``macs`` (of all of them), ``latency_s``,
+        ``dram_bytes``, ``pb_hit_bytes``, ``energy_j`` and ``utilisation`` (a fraction).
+
+    Examples
+    --------
+    >>> tiny, net = Accelerator.load("tiny"), get_space("fashion").subnet("fashion-d111-w222")
+    >>> rows = list(predict_subnet(net, tiny))
+    >>> total_of(rows, tiny)["macs"] == net.macs, round(1e3 * total_of(rows, tiny)["latency_s"], 3)
+    (True, 0.511)
+    """
+    without = [row for row in rows if row["cycles"] is None]
+    total: dict[str, Any] = {"layers": len(rows), "unsupported": len(without), "macs": sum(row["macs"] for row in rows)}
+    for key in ("latency_s", "dram_bytes", "pb_hit_bytes", "energy_j"):
+        values = [row[key] for row in rows]
+        total[key] = None if None in values or not values else sum(values)
+    total["utilisation"] = None
+    if total["latency_s"]:
+        total["utilisation"] = total["macs"] / (total["latency_s"] * machine.clock_hz * machine.multipliers)
+    return total
+
+
+def why_no_total(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The layers that cannot run and why, the first three of them in words; "" if all can.
+
+    >>> row = {"name": "a", "cycles": None, "bound": "unsupported: stride is 3; the mapper takes 1 and 2"}
+    >>> why_no_total([row])
+    'layer a: stride is 3; the mapper takes 1 and 2'
+    """
+    without = [row for row in rows if row["cycles"] is None]
+    said = [f"layer {row['name']}: {str(row['bound']).removeprefix('unsupported: ')}" for row in without[:3]]
+    more = [f"and {len(without) - len(said)} more"] if len(without) > len(said) else []
+    return "; ".join(said + more)
+
+
+def check_whole(rows: Sequence[Mapping[str, Any]], network: str) -> None:
+    """Raise :class:`MappingError`, naming the layers, if rows have no total because some layer cannot run."""
+    if why := why_no_total(rows):
+        raise MappingError(f"{network} has no total cost, for not every layer can run: {why}")
+
+
+def _cost(
+    layer: Layer,
+    machine: Machine,
+    resident: PersistentBuffer | None,
+    adds: Mapping[str, Layer],
+    by_name: Mapping[str, Layer],
+    readers: Mapping[str, int],
+    search: Search,
+) -> dict[str, Any]:
+    if not isinstance(machine, Accelerator):
+        cost = machine.cost([layer])
+        latency, cycles = float(cost.latency_s[0]), int(cost.cycles[0])
+        used = layer.macs / (latency * machine.clock_hz * machine.multipliers)
+        found = dict.fromkeys(COSTS + DETAILS) | {"cycles": cycles, "latency_s": latency, "utilisation": used}
+        return found | {"bound": str(cost.bound[0])}
+    check_supported(layer)
+    if layer.kind is Kind.ADD:
+        conv = fused_conv(layer, by_name, readers)
+        check_supported(conv)
+        return dict.fromkeys(COSTS + DETAILS, 0) | {"bound": f"fused: {conv.name}"}
+    if layer.kind is Kind.POOL:
+        return _pool(layer, machine)
+    if is_channelwise(layer):
+        return _channelwise(Step(layer, adds.get(layer.name)), machine)
+    add, hits = adds.get(layer.name), None
+    if resident is not None:
+        hits = resident.layer_slots(layer.name, tile_grid(layer, machine))
+    best = search(layer, machine, add=add, hits=hits)
+    saved = 0
+    if hits is not None and (hits >= 0).any():
+        # Without the PB they would come as often as the others do.
+        times = fetches(layer, best.weights.streamed, best.tiling, machine)
+        saved = int((hits >= 0).sum()) * machine.tile_bytes * times
+    return {
+        "cycles": best.cycles,
+        "latency_s": best.latency_s,
+        "utilisation": best.utilisation,
+        "dram_bytes": best.dram_bytes,
+        "pb_hit_bytes": saved,
+        "energy_j": best.energy_j,
+        "bound": best.bound,
+        **_details(energy(best.walk.activity, machine, best.cycles), best.walk.waits),
+    }
+
+
+def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
+    """Values of :data:`DETAILS`."""
+    counts, joules = spent.activity, dict.fromkeys(("dram", "buffers", "array", "outputs", "leakage"), 0.0)
+    for name, value in spent.joules.items():
+        joules[_PARTS.get(name.split(".")[0], "array")] += value
+    values = (
+        *(waits[cause] for cause in ("sb", "weights", "out")),
+        *(counts[f"dram.{port}"] for port in PORTS),
+        *(counts[f"{buffer}.read"] + counts[f"{buffer}.write"] for buffer in BUFFERS),
+        *joules.values(),
+    )
+    return dict(zip(DETAILS, values, strict=True))
+
+
+def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
+    """Global average pooling is one STORE."""
+    a, commands = accelerator, pool_commands(layer, accelerator)
+    cycles = time_program(commands, a).cycles
+    spent = energy_of(commands, a, cycles)
+    return {
+        "cycles": cycles,
+        "latency_s": cycles / a.clock_hz,
+        "utilisation": 0.0,
+        "dram_bytes": sum(spent.activity[f"dram.{port}"] for port in PORTS),
+        "pb_hit_bytes": 0,
+        "energy_j": spent.total_j,
+        "bound": "out",
+        **_details(spent, dict.fromkeys(("sb", "weights", "out"), 0)),
+    }
+
+
+def _channelwise(step: Step, accelerator: Accelerator) -> dict[str, Any]:
+    """Depthwise convs, pools over windows and scalings, whose Program has no search behind it."""
+    a, walk = accelerator, walk_channelwise(step, accelerator)
+    spent = energy(walk.activity, a, walk.cycles)
+    beats = {
+        port: walk.activity[f"dram.{port}"] // size * a.dram.cycles_per_beat
+        for port, size in (("act", a.beat_bytes), ("wgt", a.weight_beat_bytes))
+    }
+    beats["out"] = max(walk.activity[f"dram.{port}"] for port in ("out", "b")) // a.beat_bytes * a.dram.cycles_per_beat
+    work = sum(max(run_cycles_of(f), a.kp + PASS_OVERHEAD) for op, f, _ in walk.order if op is Opcode.PASS)
+    taken = {"array": work, **beats}
+    return {
+        "cycles": walk.cycles,
+        "latency_s": walk.cycles / a.clock_hz,
+        "utilisation": step.layer.macs / (walk.cycles * a.multipliers),
+        "dram_bytes": walk.dram_bytes,
+        "pb_hit_bytes": 0,
+        "energy_j": spent.total_j,
+        "bound": max(taken, key=lambda name: taken[name]),
+        **_details(spent, walk.waits),
+    }
+
+
+def best_cached(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
+    """A PB with the part of a SubNet's weights in it that makes its Program fastest, as far as :func:`pin_best` finds
+    that without exact search; if the machine cannot run some layer, the sum of the others' cycles counts.
+    """
+    try:
+        best = pin_best(supernet, [subnet], accelerator, objective=Pin.LATENCY, exact=False)
+    except MappingError:
+        best = pin_best(supernet, [subnet], accelerator, objective=Pin.LAYERS, exact=False)
+    return PersistentBuffer.of(best.subgraph, supernet, accelerator)
+
+
+def read_subgraph(path: str | Path, supernet: SuperNet) -> SubGraph:
+    """A SubGraph from JSON: a list with [K, C] of each SuperNet layer, or one that is [K1, C1, K2, C2, ...].
+
+    Raises :class:`SpaceError` that names the file.
+    """
+    source = f"SubGraph {path}"
+    data = read_json(path, Wanted(source, "a JSON list of [K, C]", SpaceError))
+    layers = len(supernet.layers)
+    flat = data if isinstance(data, list) else []
+    if flat and all(isinstance(pair, list) and len(pair) == 2 for pair in flat):
+        flat = [number for pair in flat for number in pair]
+    if len(flat) != 2 * layers or not all(isinstance(n, int) and not isinstance(n, bool) for n in flat):
+        raise SpaceError(
+            f"{source} holds {len(flat)} numbers; give K and C of each of the {layers} layers of {supernet.name}"
+        )
+    try:
+        return SubGraph.decode(supernet, flat)
+    except SpaceError as error:
+        raise SpaceError(f"{source}: {error}") from None

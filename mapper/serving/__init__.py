@@ -1,0 +1,1 @@
+"""Which SubNet serves a query and which SubGraph is cached: tables and schedulers."""

@@ -1,0 +1,108 @@
+"""The serving table of SubNets that can be compiled: every entry is a Program, switches when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from arch_model.cost.energy import energy_of
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.program.program import Program
+from arch_model.timing.reference_timing import Timing, time_program
+from mapper.cost.switch_cost import Switch, switches
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.lowering.compile import Quant, compile_subnet
+from mapper.serving.latency_table import NOTHING, SushiAbs
+from mapper.serving.serving_table import ServingTable, byte_joules, vectors_of
+
+
+@dataclass(frozen=True, eq=False)
+class Programs:
+    """The Programs of SubNets (rows of a table) for SubGraphs in the PB (its columns)."""
+
+    subnets: Sequence[SubNet]
+    subgraphs: Sequence[SubGraph]
+    buffers: Sequence[PersistentBuffer]
+    supernet: SuperNet
+    accelerator: Accelerator
+    quant: Mapping[str, Quant]
+    memory_map: MemoryMap
+
+    def run(self, row: int, before: int, after: int) -> tuple[Program, Timing]:
+        """The Program of a SubNet that finds one SubGraph in the PB and leaves another, and its timing."""
+        net, resident = self.subnets[row], self.buffers[before]
+        target = resident
+        if after != before:
+            target = resident.switch(self.subgraphs[after], self.supernet, self.accelerator)
+        quant = self.quant[net.name]
+        program = compile_subnet(
+            net, self.supernet, self.accelerator, quant, self.memory_map, resident=resident, target=target
+        )
+        return program, time_program(program.commands, self.accelerator)
+
+    def switch(self, row: int, before: int, after: int) -> tuple[int, int]:
+        """(cycles, DRAM bytes) of the Program with that switch."""
+        program, timing = self.run(row, before, after)
+        return timing.cycles, sum(program.dram_bytes.values())
+
+
+def compiled_table(
+    subnets: Mapping[str, SubNet],
+    accuracy: Mapping[str, float],
+    subgraphs: Mapping[str, SubGraph],
+    supernet: SuperNet,
+    accelerator: Accelerator,
+    quant: Mapping[str, Quant],
+    memory_map: MemoryMap,
+    exact: bool = False,
+    on_entry: Callable[[], None] = lambda: None,
+) -> ServingTable:
+    """Compile every SubNet for every SubGraph, and take cycles, bytes and joules from the Program.
+
+    Rows are in the order of MACs. Switches are estimated, to be compiled by :meth:`ServingTable.compile` where they
+    happen; ``exact`` compiles all of them here: as many Programs again for every SubGraph. ``on_entry`` is called when
+    an entry, or an exact switch, is done.
+    """
+    names = sorted(subnets, key=lambda name: subnets[name].macs)
+    nets = [subnets[name] for name in names]
+    columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
+    graphs = list(columns.values())
+    buffers = [PersistentBuffer.of(subgraph, supernet, accelerator) for subgraph in graphs]
+    programs = Programs(nets, graphs, buffers, supernet, accelerator, quant, memory_map)
+    shape = len(names), len(columns)
+    cycles, moved, hits = np.zeros((3, *shape), np.int64)
+    joules, tail = np.zeros(shape), np.zeros(len(names), np.int64)
+    for row, column in np.ndindex(shape):
+        program, timing = programs.run(row, column, column)
+        cycles[row, column] = timing.cycles
+        moved[row, column] = sum(program.dram_bytes.values())
+        hits[row, column] = program.pb_hit_bytes
+        joules[row, column] = energy_of(program.commands, accelerator, timing.cycles).total_j
+        if column == 0:
+            ends = [interval.end for interval in timing.timeline if interval.unit == "LOAD_WGT"]
+            tail[row] = timing.cycles - max(ends)
+        on_entry()
+    table = ServingTable(
+        SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
+        vectors_of(nets, supernet),
+        moved,
+        hits,
+        joules,
+        switches(nets, graphs, supernet, accelerator, cycles, tail),
+        byte_joules(accelerator),
+        {
+            "accelerator": accelerator.name,
+            "accelerator_hash": accelerator.hash(),
+            "space": supernet.name,
+            "switch_costs": "compiled" if exact else "compiled where they happen, else estimated",
+        },
+        programs,
+    )
+    if exact:
+        every = [Switch(*place) for place in np.ndindex(*shape, len(graphs)) if place[1] != place[2]]
+        table = table.compile(every, on_entry)
+    return table

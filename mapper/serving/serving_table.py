@@ -1,0 +1,176 @@
+"""The serving table: SushiAbs, and beside each latency its bytes, its joules and what a switch adds to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Layer
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from mapper.cost.lone_costs import alone
+from mapper.cost.serving_costs import summed_costs
+from mapper.cost.sushi_costs import SubNetCosts
+from mapper.cost.switch_cost import Switch, Switches, switches
+from mapper.serving.latency_table import NOTHING, SushiAbs
+from mapper.workload.depthwise import is_channelwise
+from mapper.workload.fusion import check_runnable
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class SwitchPrograms(Protocol):
+    """Knows what a switch costs exactly; :class:`mapper.serving.compiled_table.Programs` is one."""
+
+    def switch(self, row: int, before: int, after: int) -> tuple[int, int]:
+        """(cycles, DRAM bytes) of the query in whose Program the SubGraph changes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ServingTable:
+    """Costs of a query by its SubNet (rows) and the SubGraph that is cached (columns).
+
+    ``vectors`` int64 (SubNets, 2 × layers): each SubNet as a SubGraph's vector. ``dram_bytes`` of a query,
+    ``hit_bytes`` that the PB spared it, int64 (SubNets, SubGraphs); ``energy_j`` float64 alike. ``switches``: what a
+    query takes beyond that if the SubGraph changes with it. ``byte_j``: joules of a byte of DRAM. ``programs``: what
+    can make a switch exact; None: switches stay estimates.
+    """
+
+    sushi: SushiAbs
+    vectors: Ints
+    dram_bytes: Ints
+    hit_bytes: Ints
+    energy_j: Floats
+    switches: Switches
+    byte_j: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    programs: SwitchPrograms | None = None
+
+    @property
+    def latency_s(self) -> Floats:
+        """Seconds without a switch, (SubNets, SubGraphs)."""
+        return self.sushi.latency_s
+
+    @property
+    def accuracy(self) -> Floats:
+        """(SubNets,), fractions."""
+        return self.sushi.accuracy
+
+    @property
+    def switch_s(self) -> Floats:
+        """Seconds that a switch adds, (SubNets or 1, SubGraphs before, SubGraphs after)."""
+        return self.switches.cycles / self.sushi.clock_hz
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(SubNets, SubGraphs)."""
+        rows, columns = self.sushi.cycles.shape
+        return rows, columns
+
+    def guessed(self, happened: Iterable[Switch]) -> set[Switch]:
+        """Those of the switches whose cost is an estimate that :meth:`compile` can make exact."""
+        exact = self.switches.exact
+        if self.programs is None:
+            return set()
+        return {switch for switch in happened if exact is None or not exact[switch]}
+
+    def compile(self, wanted: Iterable[Switch], on_entry: Callable[[], None] = lambda: None) -> ServingTable:
+        """A copy in which these switches cost what their Programs say.
+
+        ``on_entry`` is called after each Program. Raises ValueError for a table that has no Programs.
+        """
+        if self.programs is None:
+            raise ValueError("this table has no Programs to compile")
+        cycles, moved = self.switches.cycles.copy(), self.switches.bytes.copy()
+        exact = np.zeros(cycles.shape, np.bool_) if self.switches.exact is None else self.switches.exact.copy()
+        for switch in wanted:
+            total, all_bytes = self.programs.switch(*switch)
+            cycles[switch] = total - self.sushi.cycles[switch.row, switch.before]
+            moved[switch] = all_bytes - self.dram_bytes[switch.row, switch.before]
+            exact[switch] = True
+            on_entry()
+        return replace(self, switches=Switches(cycles, moved, exact))
+
+    @classmethod
+    def by_layers(
+        cls,
+        subnets: Mapping[str, SubNet],
+        accuracy: Mapping[str, float],
+        subgraphs: Mapping[str, SubGraph],
+        supernet: SuperNet,
+        accelerator: Accelerator,
+        cycles: Ints | None = None,
+        dense_only: bool = False,
+    ) -> ServingTable:
+        """The same for large SubNets, without Programs: closed forms of cycles (``mapper/cost/sushi_costs.py``) and of
+        bytes.
+
+        ``cycles`` (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``): known already. Energy is
+        that of DRAM alone. Channelwise layers cost what a Program of their own does (``facts["alone"]`` says how many
+        of which kind); with ``dense_only`` they cost nothing, and the table is of dense layers alone
+        (``facts["not_counted"]``). Raises :class:`MappingError` for a layer that the accelerator cannot run: such a
+        SubNet has no costs.
+        """
+        names = sorted(subnets, key=lambda name: subnets[name].macs)
+        nets = [subnets[name] for name in names]
+        columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
+        graphs = list(columns.values())
+        for net in nets:
+            check_runnable(net)
+        layers = [layer for net in nets for layer in net.layers]
+        costs = summed_costs(nets, graphs, supernet, accelerator)
+        lone = Counter(_word(layer) for layer in layers if is_channelwise(layer))
+        moved = costs.dram_bytes
+        if not dense_only:
+            moved = moved + np.array([[alone(net, accelerator)[1]] for net in nets], np.int64)
+        if cycles is None:
+            cycles = SubNetCosts(supernet, graphs, accelerator, free=dense_only).cycles(nets)
+        facts = {"not_counted" if dense_only else "alone": _said(lone)}
+        return cls(
+            SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
+            vectors_of(nets, supernet),
+            moved,
+            costs.hit_bytes,
+            np.asarray(moved * byte_joules(accelerator), np.float64),
+            switches(nets, graphs, supernet, accelerator, cycles),
+            byte_joules(accelerator),
+            {
+                "accelerator": accelerator.name,
+                "accelerator_hash": accelerator.hash(),
+                "space": supernet.name,
+                "switch_costs": "estimated",
+                "energy": "DRAM alone",
+                **facts,
+            },
+        )
+
+
+NONE = "nothing"
+
+
+def _word(layer: Layer) -> str:
+    return "depthwise" if layer.kind.has_weights else str(layer.kind)
+
+
+def _said(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {why}" for why, count in sorted(counts.items())) or NONE
+
+
+def vectors_of(subnets: Sequence[SubNet], supernet: SuperNet) -> Ints:
+    """Each SubNet as a SubGraph's vector, int64 (SubNets, 2 × layers)."""
+    return np.array([SubGraph.of(subnet, supernet).encode() for subnet in subnets])
+
+
+def byte_joules(accelerator: Accelerator) -> float:
+    """Joules of a byte of DRAM, by the Accelerator's energy table (pJ for 8 bytes).
+
+    >>> round(byte_joules(Accelerator.load("tiny")) * 1e12, 1)
+    162.5
+    """
+    return accelerator.energy.dram.value / 8 * 1e-12

@@ -1,0 +1,237 @@
+"""SushiAbs on disk: a Parquet file that says what made it, written block by block so that work resumes.
+
+One row a SubNet: ``subnet``, ``accuracy``, then the cycles for each SubGraph in a column of its name. The
+file's metadata holds, under the key ``fastswitch``, a JSON object with the version, the accelerator's name and
+hash, the space, the seed, the clock and each SubGraph's vector.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arch_model.errors import FastSwitchError, MappingError
+from arch_model.files.npz_file import read_npy
+from arch_model.files.parquet_file import parquet_record, read_parquet
+from arch_model.files.question import asked, digest, machine_facts, nets_facts
+from arch_model.files.results_folder import ResultsFolder
+from arch_model.files.wanted import Wanted
+from arch_model.files.writing import Source, whole_file
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.physical import CLOCK_HZ
+from mapper.cost.sushi_costs import SubNetCosts
+from mapper.serving.latency_table import NOTHING, SushiAbs
+from mapper.workload.fusion import check_runnable
+
+KEY = b"fastswitch"
+FORMAT = 2
+"""Since version 0.2.0 cycles are of all layers of a SubNet; format 1 had those of pools over windows left out."""
+
+TABLE, BLOCKS = "sushiabs.parquet", "blocks/"
+"""Names in the folder of ``fastswitch table``: the table, and what is finished of it until then."""
+
+BLOCK = 100
+"""SubNets that are worked on together; so many at most are lost when the work is killed."""
+
+OnBlock = Callable[[int, int, int], None]
+"""Told after each block: SubNets done, SubNets in all, different layers worked out so far."""
+
+
+def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": version("fastswitch"),
+        "accelerator": accelerator.name,
+        "accelerator_hash": accelerator.hash(),
+        "space": space,
+        "seed": seed,
+        "clock_hz": accelerator.clock_hz,
+    }
+
+
+def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str, seed: int | None = None) -> None:
+    """Write a table; ``seed``: with which its SubNets and SubGraphs were drawn, if they were.
+
+    Raises :class:`FastSwitchError` if the file cannot be written.
+
+    >>> import tempfile
+    >>> from arch_model.spaces import get_space
+    >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
+    >>> table = SushiAbs.build({net.name: net for net in fashion.sample(3, seed=1)}, {}, {}, fashion, tiny)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_table(table, Path(folder) / "table.parquet", tiny, "fashion")
+    ...     load_table(Path(folder) / "table.parquet", tiny, fashion).subnets == table.subnets
+    True
+    """
+    facts = _facts(accelerator, space, seed)
+    facts["subgraphs"] = dict(zip(table.subgraphs, table.vectors.tolist(), strict=True))
+    columns: dict[str, Any] = {"subnet": list(table.subnets), "accuracy": table.accuracy}
+    columns |= dict(zip(table.subgraphs, table.cycles.T, strict=True))
+    data = pa.table(columns).replace_schema_metadata({KEY: json.dumps(facts)})
+    with whole_file(path) as file:
+        pq.write_table(data, file)
+
+
+def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> SushiAbs:
+    """Read a table of this accelerator and this SuperNet; ``path``: the file, or the folder that has it.
+
+    Raises :class:`FastSwitchError`, one line, for a file that is not there or is no such table, and for one of another
+    accelerator or space.
+
+    >>> from arch_model.spaces import get_space
+    >>> load_table(Path("none.parquet"), Accelerator.load("tiny"), get_space("fashion"))
+    Traceback (most recent call last):
+    arch_model.errors.FastSwitchError: table none.parquet does not exist; give one that fastswitch table wrote
+    """
+    path = path / TABLE if path.is_dir() else path
+    wanted = Wanted(f"table {path}", "one that fastswitch table wrote")
+    data = read_parquet(path, wanted)
+    try:
+        if KEY not in (data.schema.metadata or {}):
+            raise KeyError(KEY)
+        facts = parquet_record(data, KEY, wanted)
+        vectors: Mapping[str, Sequence[int]] = facts["subgraphs"]
+        known = {name: facts[name] for name in ("accelerator", "accelerator_hash", "space", "clock_hz")}
+        if facts["format"] != FORMAT:
+            raise KeyError("format")
+        cycles = np.array([_numbers(data, name, "i") for name in vectors], np.int64).T
+        accuracy, subnets = _numbers(data, "accuracy", "f"), data.column("subnet").to_pylist()
+        encoded = np.array(list(vectors.values()))
+        if encoded.dtype.kind != "i" or encoded.ndim != 2 or (cycles < 0).any() or known["clock_hz"] not in CLOCK_HZ:
+            raise ValueError("numbers that are none")
+        if not cycles.size:
+            raise ValueError("no rows")
+        if len(set(subnets)) < len(subnets) or not all(isinstance(name, str) for name in subnets):
+            raise ValueError("names that are none")
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        raise FastSwitchError(f"table {path} is not one of this version; write it anew with fastswitch table") from None
+    if known["space"] != supernet.name:
+        raise FastSwitchError(f"table {path} is of space {known['space']}; this is {supernet.name}, give another file")
+    if known["accelerator_hash"] != accelerator.hash():
+        raise FastSwitchError(
+            f"table {path} is of accelerator {known['accelerator']} ({known['accelerator_hash']}); "
+            f"this is {accelerator.name} ({accelerator.hash()}), give another file"
+        )
+    names = tuple(vectors)
+    return SushiAbs(tuple(subnets), names, encoded.astype(np.int64), cycles, accuracy, known["clock_hz"])
+
+
+def _numbers(data: Any, name: str, kind: str) -> np.ndarray[Any, Any]:
+    """A column of int64 (``kind`` i) or float64 (f) without gaps."""
+    column = data.column(name)
+    numbers: np.ndarray[Any, Any] = column.to_numpy()
+    if column.null_count or numbers.dtype.kind != kind or numbers.dtype.itemsize != 8:
+        raise ValueError(name)
+    return numbers
+
+
+@dataclass(frozen=True)
+class TableJob:
+    """A table to build and save: SubNets by SubGraphs, the empty one first, of a SuperNet on an accelerator."""
+
+    supernet: SuperNet
+    subnets: Sequence[SubNet]
+    subgraphs: Mapping[str, SubGraph]
+    accelerator: Accelerator
+    seed: int | None = None
+    accuracy: Mapping[str, float] | None = None
+    block: int = BLOCK
+
+    @classmethod
+    def of(
+        cls,
+        supernet: SuperNet,
+        subnets: Sequence[SubNet],
+        subgraphs: Mapping[str, SubGraph],
+        accelerator: Accelerator,
+        seed: int | None = None,
+        accuracy: Mapping[str, float] | None = None,
+    ) -> TableJob:
+        """The job for these SubGraphs and the empty one; ``accuracy``: fractions, of the SubNets where it is known."""
+        graphs = {NOTHING: SubGraph.empty(supernet), **subgraphs}
+        return cls(supernet, subnets, graphs, accelerator, seed, accuracy)
+
+    def run(
+        self,
+        folder: Path,
+        on_block: OnBlock | None = None,
+        *,
+        force: bool = False,
+        inputs: Sequence[Source] = (),
+    ) -> SushiAbs:
+        """Build the table in blocks, each kept in ``folder``; the table is there as :data:`TABLE`.
+
+        Started again after an end before its time, it goes on with the first block that is not there. ``force``,
+        ``inputs``: as of :class:`~arch_model.files.results_folder.ResultsFolder`. Raises :class:`FastSwitchError` if
+        the folder holds another table, and if nothing can be written.
+        """
+        for subnet in self.subnets:
+            check_runnable(subnet)
+        names = [subnet.name for subnet in self.subnets]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise MappingError(f"SubNet {twice} is in the table twice; give each once")
+        older = [f"{TABLE}.parts/"]
+        with ResultsFolder(folder, self.question, [TABLE, BLOCKS], inputs, force, older) as results:
+            path = folder / TABLE
+            made = None
+            if not path.exists():
+                made = self._table(self._rows(results, on_block))
+                save_table(made, path, self.accelerator, self.supernet.name, self.seed)
+            shutil.rmtree(folder / BLOCKS, ignore_errors=True)
+            return made if made is not None else load_table(path, self.accelerator, self.supernet)
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What makes it this table and no other."""
+        graphs = [[name, graph.slices] for name, graph in self.subgraphs.items()]
+        accuracy = self.accuracy or {}
+        return asked(
+            "table",
+            **machine_facts(self.accelerator),
+            space=self.supernet.name,
+            seed=self.seed,
+            **nets_facts(self.subnets),
+            subgraphs=len(graphs),
+            subgraphs_digest=digest(graphs),
+            accuracy=digest([accuracy.get(net.name) for net in self.subnets]),
+            block=self.block,
+            format=FORMAT,
+        )
+
+    def _rows(self, results: ResultsFolder, on_block: OnBlock | None) -> list[np.ndarray[Any, Any]]:
+        """The cycles of every block."""
+        costs, rows = SubNetCosts(self.supernet, list(self.subgraphs.values()), self.accelerator), []
+        for first in range(0, len(self.subnets), self.block):
+            name, chosen = f"{BLOCKS}{first:08d}.npy", self.subnets[first : first + self.block]
+            file = results.path(name)
+            if file.exists():
+                rows.append(read_npy(file, Wanted(f"block {file}", "its folder another name, or remove it")))
+            else:
+                rows.append(costs.cycles(chosen))
+                with results.open(name) as block:
+                    np.save(block, rows[-1], allow_pickle=False)
+            if on_block:
+                on_block(first + len(chosen), len(self.subnets), costs.different)
+        return rows
+
+    def _table(self, rows: Sequence[np.ndarray[Any, Any]]) -> SushiAbs:
+        names = tuple(subnet.name for subnet in self.subnets)
+        return SushiAbs(
+            names,
+            tuple(self.subgraphs),
+            np.array([subgraph.encode() for subgraph in self.subgraphs.values()]),
+            np.concatenate(rows),
+            np.array([(self.accuracy or {}).get(name, np.nan) for name in names]),
+            self.accelerator.clock_hz,
+        )

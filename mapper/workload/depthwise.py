@@ -1,0 +1,148 @@
+"""Layers whose output channel k sees input channel k alone: depthwise convs, maximum and average pools, scaling.
+
+The machine runs them with PASS ``depthwise``: a window of nine taps for each of KP channels a cycle
+(``docs/hardware.md``, "Depthwise, pools, squeeze-excite"). Here is what of such a layer does not depend on its cut:
+its windows, its weight columns, its entries of the ZSB, and what no machine can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Kind, Layer
+
+ONES = 9
+"""Weight columns of the constant tiles: number 3 * (r - 1) + s - 1 has ones in its top left r x s taps."""
+
+
+def is_channelwise(layer: Layer) -> bool:
+    """Whether the layer runs with PASS ``depthwise``. Its weights, if it has any, are never in the PB: they are few.
+
+    >>> is_channelwise(Layer("a", Kind.CONV, K=4, C=4, groups=4)), is_channelwise(Layer("b", Kind.CONV, K=4, C=4))
+    (True, False)
+    """
+    return layer.groups > 1 or layer.kind in (Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE)
+
+
+def has_tiles(layer: Layer) -> bool:
+    """Whether the layer has weight tiles that the PB can hold: a dense conv or linear."""
+    return layer.kind.has_weights and not is_channelwise(layer)
+
+
+def uses_ones(layer: Layer) -> bool:
+    """Whether its weights are the constant ones: AVGPOOL and SCALE."""
+    return layer.kind in (Kind.AVGPOOL, Kind.SCALE)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One PASS a K-tile: its top left tap's ``row`` and ``col`` in the kernel, its number, and the taps it has."""
+
+    row: int
+    col: int
+    number: int
+    rows: int
+    cols: int
+
+
+def windows_of(layer: Layer) -> tuple[Window, ...]:
+    """A layer's windows in the order of execution: column by column, so that within a K-tile x0 never falls.
+
+    A pass with a smaller x0 issues its pixels sooner; after one with a greater x0 a tile of a pixel or two would be
+    read from the OB in the cycle after it was written. Numbers count row by row, as weights lie in DRAM.
+
+    >>> [(w.row, w.col, w.number, w.rows, w.cols) for w in windows_of(Layer("a", Kind.AVGPOOL, 1, 1, 5, 3, 5, 3))]
+    [(0, 0, 0, 3, 3), (3, 0, 1, 2, 3)]
+    """
+    across = -(-layer.S // 3)
+    return tuple(
+        Window(r, s, r // 3 * across + s // 3, min(3, layer.R - r), min(3, layer.S - s))
+        for s in range(0, layer.S, 3)
+        for r in range(0, layer.R, 3)
+    )
+
+
+def k_tiles_of(layer: Layer, accelerator: Accelerator) -> int:
+    """K-tiles: KP channels each."""
+    return -(-layer.K // accelerator.kp)
+
+
+def entries_of(layer: Layer, accelerator: Accelerator) -> int:
+    """ZSB entries: one a K-tile, or a single one where all channels are requantised alike."""
+    return k_tiles_of(layer, accelerator) if layer.kind.has_weights else 1
+
+
+def column_tiles(layer: Layer, accelerator: Accelerator) -> int:
+    """Tiles of CP weight columns that hold a depthwise layer's weights in DRAM; 0 for layers without.
+
+    >>> five = Layer("a", Kind.CONV, K=10, C=10, R=5, S=5, H=8, W=8, padding=2, groups=10)
+    >>> column_tiles(five, Accelerator.load("tiny"))        # 3 K-tiles of 4 windows, 3 a tile
+    4
+    """
+    numbers = k_tiles_of(layer, accelerator) * len(windows_of(layer)) if layer.kind.has_weights else 0
+    return -(-numbers // accelerator.cp)
+
+
+def ones_tiles(accelerator: Accelerator) -> int:
+    """Tiles that hold the :data:`ONES` constant columns."""
+    return -(-ONES // accelerator.cp)
+
+
+def column_of(layer: Layer, k_tile: int, window: Window) -> int:
+    """The number of the weight column that a K-tile's window uses; tile and ``sub`` are its quotient and rest by CP."""
+    if uses_ones(layer):
+        return 3 * (window.rows - 1) + window.cols - 1
+    return k_tile * len(windows_of(layer)) + window.number
+
+
+def input_size(layer: Layer) -> tuple[int, int]:
+    """Rows and columns of the tensor that LOAD_ACT brings: a SCALE's is that of its factors."""
+    return (1, 1) if layer.kind is Kind.SCALE else (layer.H, layer.W)
+
+
+def input_rows_of(layer: Layer, first: int, rows: int) -> tuple[int, int]:
+    """First and number of the input rows that output rows ``first`` .. ``first + rows - 1`` read, inside the tensor."""
+    if layer.kind is Kind.SCALE:
+        return 0, 1
+    low = max(0, first * layer.stride - layer.padding)
+    high = min(layer.H, (first + rows - 1) * layer.stride - layer.padding + layer.R)
+    return low, high - low
+
+
+def stride_of(layer: Layer) -> int:
+    """PASS ``stride``: 0 where one pixel stands still."""
+    return 0 if layer.kind is Kind.SCALE else layer.stride
+
+
+def skewed_shape(layer: Layer, rows: int) -> tuple[int, int]:
+    """(row_step, group_step) of ``rows`` input rows in the SB's skewed layout.
+
+    >>> skewed_shape(Layer("a", Kind.MAXPOOL, 3, 3, 3, 3, 8, 8), 4)     # columns 0..9 in 4 words, 2 rows of them
+    (4, 8)
+    """
+    row_step = -(-(input_size(layer)[1] + 2) // 3)
+    return row_step, -(-rows // 3) * row_step
+
+
+def refusals(layer: Layer) -> Iterator[tuple[str, object, str]]:
+    """What keeps a channelwise layer from every machine, as (field, value, what would be right)."""
+    if layer.groups > 1 and not layer.groups == layer.C == layer.K:
+        yield "groups", layer.groups, "1, or as many as channels and filters"
+    if layer.kind is Kind.SCALE:
+        return
+    if layer.kind is Kind.MAXPOOL:
+        for name in ("R", "S"):
+            if getattr(layer, name) != 3:
+                yield name, getattr(layer, name), "maximum pools of 3x3: all nine taps of a window count"
+    if layer.kind is Kind.AVGPOOL:
+        if layer.padding:
+            yield "padding", layer.padding, "0: a window that overhangs its tensor needs another divisor"
+        for name, size, kernel, out in (("H", layer.H, layer.R, layer.P), ("W", layer.W, layer.S, layer.Q)):
+            if (out - 1) * layer.stride + kernel > size:
+                yield name, size, "windows inside the tensor: one that overhangs it needs another divisor"
+    if layer.kind is Kind.CONV and 2 * layer.padding > min(layer.R, layer.S) - 1:
+        yield "padding", layer.padding, f"of depthwise convs at most {(min(layer.R, layer.S) - 1) // 2}"
+    elif layer.stride * (layer.Q - 1) >= layer.W:
+        yield "padding", layer.padding, "windows that begin no later than the row ends"

@@ -1,0 +1,203 @@
+"""Simulate the rows of a layer table on random tensors and compare each with model and reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.errors import LayerError, MappingError
+from arch_model.files.question import asked, file_digest, machine_facts
+from arch_model.files.result_file import ResultFile
+from arch_model.files.writing import Source
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT, Kind, Layer, LayerRow, read_layer_table
+from arch_model.network.quant import encode_multiplier, encode_pair
+from arch_model.network.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from arch_model.program.program import Program
+from mapper.layout.dram_image import Segment, image_segment, weights_segments, zsb_segments
+from mapper.lowering.compile import compile_layer, single_layer, single_quant
+from mapper.search.optimise import optimise
+from mapper.workload.depthwise import has_tiles
+from sim.integers.reference import run_layers as reference
+from sim.rtl_bench.bench import build
+from sim.rtl_bench.bench_build import Memory, build_verilog
+from sim.rtl_bench.simulators import Simulator
+from sim.rtl_bench.tracing import Tracing, file_name, machine
+
+Row = dict[str, Any]
+
+
+def run_layers(
+    accelerator: Accelerator,
+    layers: Path,
+    csv: Path,
+    *,
+    seed: int,
+    simulator: Simulator,
+    best: bool = False,
+    netlist: Sequence[Path] = (),
+    tracing: Tracing | None = None,
+    force: bool = False,
+    inputs: Sequence[Source] = (),
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None] = lambda stage: None,
+    on_left_out: Callable[[Sequence[Layer]], None] = lambda layers: None,
+) -> list[Row]:
+    """Simulate every row of the table ``layers``; each goes to ``on_row``, and all to the file ``csv``.
+
+    Finished rows are kept until the file is whole (:class:`arch_model.files.result_file.ResultFile`), and the same call
+    goes on behind them. ``force``: replace a file with other content. ``inputs``: files, beside ``layers``, that are
+    read and must not be replaced.
+
+    ``netlist``: Verilog files with the accelerator's module ``fastswitch`` and all it needs, instead of its RTL.
+    ``best``: each dense layer has the mapping of :func:`mapper.search.optimise.optimise`, not the compiler's own quick
+    choice. ``tracing``: each layer leaves a waveform, named by the row's place and the layer. A row is the table's, and
+    predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation (multiply-accumulates a
+    multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
+    :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for the
+    accelerator, naming it. An ADD is a part of the STORE of the convolution before it and has no Program of its own:
+    the table of a whole network, as ``fastswitch predict`` writes it, may have such rows; they are not simulated, and
+    ``on_left_out`` is told their layers.
+    """
+    table = read_layer_table(layers)
+    rows = [row for row in table if row.layer.kind is not Kind.ADD]
+    if not rows:
+        raise LayerError(f"layer table {layers} has additions only; give at least one layer that runs by itself")
+    if left_out := [row.layer for row in table if row.layer.kind is Kind.ADD]:
+        on_left_out(left_out)
+    question = asked(
+        "cosim",
+        **machine_facts(accelerator),
+        layers=file_digest(layers),
+        seed=seed,
+        best=best,
+        netlist=", ".join(file_digest(file) for file in netlist) or "none",
+    )
+    inputs = [layers, *netlist, *inputs]
+    with ResultFile(csv, question, inputs, force) as out:
+        jobs = [LayerJob(row, accelerator, seed, layers, best) for row in rows]
+        digits = len(str(len(jobs)))
+        names = [file_name(str(number).zfill(digits), job.layer.name) for number, job in enumerate(jobs, 1)]
+        with nullcontext() if tracing is None else tracing.opened(question, names, force, inputs, csv):
+            return _run_jobs(
+                dict(zip(names, jobs, strict=True)), accelerator, out, simulator, netlist, tracing, on_row, on_stage
+            )
+
+
+def _run_jobs(
+    jobs: Mapping[str, LayerJob],
+    accelerator: Accelerator,
+    out: ResultFile,
+    simulator: Simulator,
+    netlist: Sequence[Path],
+    tracing: Tracing | None,
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None],
+) -> list[Row]:
+    on_stage("building the simulation")
+    memory = Memory.of(accelerator)
+    trace = tracing is not None
+    if netlist:
+        built = build_verilog(netlist, memory, simulator, trace=trace)
+    else:
+        built = build(accelerator, simulator, trace=trace)
+    done = []
+    on_stage("simulating")
+    with machine(built, tracing) as run:
+
+        def simulate(job: LayerJob, name: str) -> Row:
+            outcome = run(name, job.program, *job.tensors())
+            return {
+                **job.row.fields,
+                "predicted_cycles": outcome.predicted.cycles,
+                "simulated_cycles": outcome.result.cycles,
+                "predicted_dram_bytes": sum(outcome.program.dram_bytes.values()),
+                "simulated_dram_bytes": sum(outcome.simulated_bytes.values()),
+                "utilisation": job.layer.macs / (accelerator.multipliers * outcome.result.cycles),
+                "mismatches": outcome.mismatches,
+            }
+
+        for number, (name, job) in enumerate(jobs.items(), 1):
+            key = f"{built.folder.name} {number} {sha256(job.program.encode()).hexdigest()}"
+            if tracing is not None and not tracing.has(name):  # kept, but not traced
+                out.add(key, simulate(job, name))
+            row = out.row(key, partial(simulate, job, name))
+            on_row(row)
+            done.append(row)
+    out.finish()
+    return done
+
+
+class LayerJob:
+    """A row compiled for the accelerator; its tensors are drawn from the seed and the row's place."""
+
+    def __init__(self, row: LayerRow, accelerator: Accelerator, seed: int, table: Path, best: bool) -> None:
+        self.row, self.layer, self.accelerator = row, row.layer, accelerator
+        self.rng = np.random.default_rng((seed, row.line))
+        self.quant = single_quant(row.layer, random_op(row.layer, self.rng))
+        try:
+            self.program: Program
+            tiling = optimise(row.layer, accelerator).tiling if best and has_tiles(row.layer) else None
+            own = self.quant[row.layer.name]
+            self.program, self.memory_map = compile_layer(row.layer, accelerator, own, tiling)
+        except MappingError as error:
+            raise LayerError(f"layer table {table}, line {row.line}: {error}") from None
+
+    def tensors(self) -> tuple[list[Segment], dict[str, npt.NDArray[np.int8]]]:
+        """What goes to DRAM, and every tensor as the reference has it."""
+        layer = self.layer
+        _, subnet = single_layer(layer)
+        weights = {}
+        if layer.kind.has_weights:
+            shape = layer.K, layer.C // layer.groups, layer.R, layer.S
+            weights[layer.name] = self.rng.integers(-127, 128, shape, dtype=np.int8)
+        image = self.rng.integers(-128, 128, (layer.C, layer.H, layer.W), dtype=np.int8)
+        quant = self.quant
+        segments = [
+            *weights_segments(self.memory_map, weights),
+            *zsb_segments(self.memory_map, subnet, weights, quant),
+            image_segment(self.memory_map, subnet, image),
+        ]
+        return segments, {INPUT: image, **reference(subnet.layers, weights, quant, image)}
+
+
+def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
+    """Integers of a requantisation that spreads a layer's outputs over int8, for random operands.
+
+    The sum of n products of uniform int8 values has a standard deviation of about 74**2 * sqrt(n). Where an activation
+    wants a table it is a random one.
+    """
+    deviation = 74.0**2 * np.sqrt(layer.C // layer.groups * layer.R * layer.S)
+    shift = int(np.ceil(np.log2(deviation / 40.0))) + 25  # multipliers lie in [2**25, 2**26)
+    return ConvQuant(
+        bias=rng.integers(-int(deviation), int(deviation) + 1, layer.K).astype(np.int32),
+        multiplier=rng.integers(1 << 25, 1 << 26, layer.K).astype(np.int32),
+        shift=np.full(layer.K, shift, np.int32),
+        z_in=int(rng.integers(-20, 21)),
+        z_out=int(rng.integers(-20, 21)),
+        lo=-128,
+        hi=127,
+        table=None if layer.activation.is_clamp else rng.integers(-128, 128, 256, dtype=np.int8),
+    )
+
+
+def random_op(layer: Layer, rng: np.random.Generator) -> OpQuant:
+    """Integers of any layer but an ADD that spread its outputs over int8, for random operands."""
+    if layer.kind.has_weights:
+        return random_quant(layer, rng)
+    z_in, z_out = (int(z) for z in rng.integers(-20, 21, 2))
+    if layer.kind is Kind.MAXPOOL:
+        return MaxPoolQuant(int(rng.integers(-128, -100)), int(rng.integers(100, 128)))
+    if layer.kind is Kind.SCALE:
+        (m_f,), (shift_f,) = encode_multiplier([float(rng.uniform(0.5, 1.5))])
+        return ScaleQuant(0, int(m_f), int(shift_f), z_in, 6, z_out, -128, 127)
+    pixels = layer.H * layer.W if layer.kind is Kind.POOL else layer.R * layer.S
+    m, _, shift = encode_pair(0.7 / float(np.sqrt(pixels)), 0.0)
+    return PoolQuant(m, shift, z_in, z_out, -128, 127)

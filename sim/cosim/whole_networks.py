@@ -1,0 +1,220 @@
+"""Whole SubNets on the RTL, image in, logits out: part after part, each kept on disk when it is done.
+
+A part is a piece of the network between two places where one tensor alone is alive, compiled as a Program of its own.
+It starts from the tensor that the RTL has left there, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arch_model.errors import MappingError, SpaceError
+from arch_model.files.npz_file import Arrays, read_npz
+from arch_model.files.question import asked, machine_facts, nets_facts
+from arch_model.files.results_folder import ResultsFolder
+from arch_model.files.wanted import Wanted
+from arch_model.files.writing import Source
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT
+from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.program.program import Program
+from mapper.layout.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
+from mapper.layout.memory_map import MemoryMap
+from mapper.lowering.compile import compile_subnet
+from mapper.search.optimise import optimise_subnet
+from mapper.workload.fusion import inputs_of, steps
+from sim.integers.random_integers import Int8, RandomIntegers, random_integers
+from sim.integers.reference import run_layers
+from sim.rtl_bench.bench import build
+from sim.rtl_bench.bench_build import MOST_BYTES
+from sim.rtl_bench.simulators import Simulator
+from sim.rtl_bench.tracing import RunProgram, Tracing, file_name, machine
+
+Row = dict[str, Any]
+
+PARTS = "parts.csv"
+"""The table in the folder, of all parts of all SubNets."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Layers of a SubNet, as a SubNet of their own whose image is tensor ``source``, its last tensor ``result``."""
+
+    subnet: SubNet
+    source: str
+    result: str
+
+
+def cut(subnet: SubNet, most: int) -> list[Part]:
+    """At most ``most`` parts of about as many multiply-accumulates each.
+
+    >>> from arch_model.spaces import get_space
+    >>> parts = cut(get_space("fashion").subnet("fashion-d111-w222"), 3)
+    >>> [(part.source, part.result, len(part.subnet.layers)) for part in parts]
+    [('input', 's1b1_add', 5), ('s1b1_add', 's2b1_add', 4), ('s2b1_add', 'linear', 6)]
+    """
+    order = steps(subnet.layers)
+    last_use = {name: i for i, step in enumerate(order) for name in inputs_of(step)}
+    names = [INPUT, *(step.output for step in order)]
+    # After step i only its own tensor is still wanted.
+    places = [i + 1 for i in range(len(order)) if not any(last_use.get(name, -1) > i for name in names[: i + 1])]
+    work = np.cumsum([0, *(step.layer.macs for step in order)])
+    wanted = [work[-1] * (i + 1) / most for i in range(most - 1)]
+    ends = sorted({0, len(order), *(min(places, key=lambda at: abs(int(work[at]) - goal)) for goal in wanted)})
+    parts = []
+    for first, last in pairwise(ends):
+        source = names[first]
+        chosen = {layer.name for step in order[first:last] for layer in (step.layer, step.add) if layer is not None}
+        layers = tuple(
+            replace(layer, inputs=tuple(INPUT if name == source else name for name in layer.inputs))
+            for layer in subnet.layers
+            if layer.name in chosen
+        )
+        parts.append(Part(SubNet(subnet.name, subnet.supernet, layers, subnet.config), source, names[last]))
+    return parts
+
+
+def run_whole(
+    accelerator: Accelerator,
+    subnets: Sequence[SubNet],
+    folder: Path,
+    *,
+    seed: int,
+    simulator: Simulator,
+    parts: int = 8,
+    force: bool = False,
+    inputs: Sequence[Source] = (),
+    tracing: Tracing | None = None,
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> list[Row]:
+    """Simulate whole SubNets with seeded random integers, each layer at its best mapping.
+
+    A row for each part goes to ``on_row``. Finished parts are in ``folder``, from which the same call goes on, unless
+    their Program or the machine's RTL has become another; the table is ``folder/parts.csv``. A row: subnet, part,
+    layers, predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8
+    values of any layer's tensor, against the whole network computed by :mod:`sim.integers.reference`). ``tracing``:
+    each part leaves a waveform, also one that was finished without. ``force``, ``inputs``: as of
+    :class:`~arch_model.files.results_folder.ResultsFolder`. Raises :class:`~arch_model.errors.FastSwitchError` for what
+    the machine cannot run, and for a folder of another question.
+    """
+    question = asked("cosim", **machine_facts(accelerator), **nets_facts(subnets), seed=seed, parts=parts)
+    files = [PARTS, *(f"{subnet.name}/" for subnet in subnets)]
+    with ResultsFolder(folder, question, files, inputs, force, ["whole.json"]) as results:
+        on_stage("compiling")
+        networks = [_Network(subnet, accelerator, seed, parts, results) for subnet in subnets]
+        need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
+        on_stage("building the simulation")
+        dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
+        built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=dram_bytes)
+        on_stage("simulating")
+        rows: list[Row] = []
+        names = [network.trace_name(number) for network in networks for number in range(len(network.parts))]
+        with nullcontext() if tracing is None else tracing.opened(question, names, force, inputs):
+            for network in networks:
+                with machine(built, tracing) as run:
+                    for number in range(len(network.parts)):
+                        traced = tracing is None or tracing.has(network.trace_name(number))
+                        row = network.run(number, run, built.folder.name, anew=not traced)
+                        rows.append(row)
+                        on_row(row)
+        results.write_table(PARTS, rows)
+    return rows
+
+
+class _Network:
+    """A SubNet cut and compiled; its integers are drawn and its reference computed when they are wanted."""
+
+    def __init__(self, subnet: SubNet, accelerator: Accelerator, seed: int, parts: int, results: ResultsFolder) -> None:
+        self.subnet, self.accelerator, self.seed, self.results = subnet, accelerator, seed, results
+        self.parts = cut(subnet, parts)
+        self.drawn: RandomIntegers = random_integers(subnet, seed)
+        self.programs = [self._compile(part.subnet) for part in self.parts]
+        self.expected: dict[str, Int8] = {}
+
+    def _compile(self, part: SubNet) -> tuple[Program, MemoryMap]:
+        whole = _alone(part)
+        places = MemoryMap.build(whole, [part], self.accelerator)
+        best = optimise_subnet(part, whole, self.accelerator)
+        tilings = {name: mapping.tiling for name, mapping in best.items()}
+        try:
+            return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places, tilings=tilings), places
+        except MappingError:  # mappings chosen one by one need not follow each other
+            return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places), places
+
+    def trace_name(self, number: int) -> str:
+        """What the waveform of a part is called."""
+        return file_name(self.subnet.name, number + 1)
+
+    def run(self, number: int, run: RunProgram, simulation: str, anew: bool) -> Row:
+        """The row of a part: what is on disk, or, or ``anew``, what the simulation of this name says, which then is."""
+        name = self._name(number)
+        kept = self.results.path(name)
+        part, (program, places) = self.parts[number], self.programs[number]
+        made = f"{simulation} {hashlib.sha256(program.encode()).hexdigest()}"
+        if kept.exists() and not anew:
+            arrays = self._read(number)
+            if "made" in arrays and str(arrays["made"]) == made:
+                finished: Row = json.loads(str(arrays["row"]))
+                return finished
+        image = self._image(number)
+        if not self.expected:
+            drawn = self.drawn
+            computed = run_layers(self.subnet.layers, drawn.weights, drawn.quant, drawn.image)
+            self.expected = {INPUT: drawn.image, **computed}
+        segments = [
+            *weights_segments(places, self.drawn.weights),
+            *zsb_segments(places, part.subnet, self.drawn.weights, self.drawn.quant),
+            image_segment(places, part.subnet, image),
+        ]
+        expected = {**self.expected, INPUT: self.expected[part.source]}
+        outcome = run(self.trace_name(number), program, segments, expected)
+        row = {
+            "subnet": self.subnet.name,
+            "part": f"{number + 1}/{len(self.parts)}",
+            "layers": f"{part.subnet.layers[0].name} .. {part.subnet.layers[-1].name}",
+            "predicted_cycles": outcome.predicted.cycles,
+            "simulated_cycles": outcome.result.cycles,
+            "predicted_dram_bytes": sum(program.dram_bytes.values()),
+            "simulated_dram_bytes": sum(outcome.simulated_bytes.values()),
+            "mismatches": outcome.mismatches,
+        }
+        last = read_tensor(outcome.memory, program, part.result)
+        with self.results.open(name) as file:
+            np.savez_compressed(file, made=made, row=json.dumps(row), tensor=last)
+        return row
+
+    def _name(self, number: int) -> str:
+        return f"{self.subnet.name}/part-{number}.npz"
+
+    def _image(self, number: int) -> Int8:
+        """What the part starts from: the image, or what the RTL left at the end of the part before."""
+        if number == 0:
+            return self.drawn.image
+        tensor: Int8 = self._read(number - 1)["tensor"]
+        return tensor
+
+    def _read(self, number: int) -> Arrays:
+        path = self.results.path(self._name(number))
+        return read_npz(path, Wanted(f"part {path}", "its folder another name, or remove it"))
+
+
+def _alone(part: SubNet) -> SuperNet:
+    """A SuperNet of the part's own layers: kernels and widths are those of this SubNet."""
+
+    def parse(name: str) -> dict[str, object]:
+        if name != part.name:
+            raise SpaceError(f"SubNet {name} does not exist; give {part.name}")
+        return {}
+
+    layers = tuple(replace(layer, inputs=()) for layer in part.weight_layers)
+    return SuperNet(part.supernet, layers, lambda: part, parse, (part.name,))

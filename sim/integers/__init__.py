@@ -1,0 +1,1 @@
+"""The integers that a Program must give, in NumPy."""

@@ -1,0 +1,1 @@
+"""Sums of products on noisy crossbars: chips, converters, and the digital half."""

@@ -1,0 +1,1 @@
+"""Which weights suffer from noise, and how much accuracy is left."""

@@ -1,0 +1,1 @@
+"""The noise study: its parts, tables and costs."""

@@ -1,0 +1,305 @@
+"""The parts of the whole study in which the digital half is a machine: shared channels, their SubGraph, the cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from arch_model.analog import Conversion, Crossbar, Encoding
+from arch_model.errors import AnalogError
+from arch_model.files.json_file import read_json
+from arch_model.files.wanted import Wanted
+from arch_model.files.writing import write_whole
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubNet
+from arch_model.spaces import get_space
+from mapper.hybrid.digital_half import DigitalHalf
+from mapper.hybrid.partition import partition_bytes
+from mapper.search.predict import best_cached, predict_subnet
+from sim.noise.engine.calibration import IMAGES, calibrate_adcs, observe
+from sim.noise.engine.hybrid import Hybrid
+from sim.noise.engine.network import Network
+from sim.noise.sensitivity.gradients import sensitivity
+from sim.noise.sensitivity.monte_carlo import Runner
+from sim.noise.sensitivity.shared import rank_shared, smallest_shared
+from sim.noise.study.context import Lab, figures
+from sim.noise.study.hybrid_cost import ISAAC, Figures, all_analog, all_digital, changes, hybrid
+from sim.noise.study.parts import BEST, Part, heat_points
+from sim.noise.study.tables import Row
+
+HYBRID = Crossbar(encoding=Encoding.DIFFERENTIAL, weight_bits=6, adc_bits=6)
+"""The hybrid's crossbars: six-bit weights and ADCs."""
+
+SLICED = Crossbar(encoding=Encoding.DIFFERENTIAL, weight_bits=6, adc_bits=6, conversion=Conversion.SLICE)
+"""The same as ISAAC's hardware has it, each slice converted: what is priced, and checked bit-serially."""
+
+SHARED = "shared.json"
+"""The file of the digital channels that all SubNets share."""
+
+ASIC_HZ = 400_000_000
+BINS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """SubNets of the ``fashion`` SuperNet with their integers, and the digital channels that they share."""
+
+    lab: Lab
+
+    @cached_property
+    def members(self) -> list[tuple[Network, SubNet]]:
+        """SubNets spread evenly over the ladder by MACs, the smallest and the largest among them."""
+        ladder = sorted(self.lab.weights.subnets.values(), key=lambda s: (s.macs, s.name))
+        many = min(self.lab.effort.subnets, len(ladder))
+        places = sorted({round(i) for i in np.linspace(0, len(ladder) - 1, many)}) if many > 1 else [len(ladder) - 1]
+        space = get_space("fashion")
+        return [(Network.of_subnet(ladder[i].name, self.lab.weights), space.subnet(ladder[i].name)) for i in places]
+
+    def member(self, name: str) -> tuple[Network, SubNet]:
+        """By the SubNet's name."""
+        return next(pair for pair in self.members if pair[1].name == name)
+
+    @property
+    def subnets(self) -> list[SubNet]:
+        """Of all members."""
+        return [subnet for _, subnet in self.members]
+
+    @property
+    def path(self) -> Path:
+        """Where the shared channels are kept."""
+        return self.lab.folder / SHARED
+
+    def find(self) -> tuple[DigitalHalf, float]:
+        """Search for the shared channels, with the smallest, the middle and the largest SubNet as judges."""
+        networks = [network for network, _ in self.members]
+        units = rank_shared(
+            get_space("fashion"), networks, {n.name: sensitivity(n, self.lab.rank_on) for n in networks}
+        )
+        last = len(self.members) - 1
+        judges = [self.members[i] for i in sorted({0, last // 2, last})]
+        half, fraction = smallest_shared(
+            self.lab.runner,
+            get_space("fashion"),
+            judges,
+            units,
+            HYBRID,
+            self.lab.strongest,
+            max_loss=self.lab.max_loss,
+            trials=max(1, self.lab.effort.trials // 2),
+            seed=self.lab.seed,
+            resolution=self.lab.effort.resolution,
+        )
+        write_whole(self.path, json.dumps({"fraction": fraction, "channels": half.channels}) + "\n")
+        return half, fraction
+
+    @cached_property
+    def half(self) -> DigitalHalf:
+        """The shared channels that :meth:`find` kept."""
+        right = "what the part shared wrote: run it first"
+        try:
+            channels = read_json(self.path, Wanted(f"shared channels {self.path}", right, AnalogError))["channels"]
+        except (KeyError, TypeError):
+            raise AnalogError(f"{self.path}: no shared channels; {right}") from None
+        return DigitalHalf(get_space("fashion"), {name: tuple(chosen) for name, chosen in channels.items()})
+
+
+def machines(lab: Lab) -> dict[str, Accelerator]:
+    """The study's accelerator, and the same as an ASIC would be clocked."""
+    name = lab.accelerator.name
+    return {name: lab.accelerator, f"{name}, {ASIC_HZ // 1_000_000} MHz": lab.accelerator.replace(clock_hz=ASIC_HZ)}
+
+
+def _shared(family: Family, point: Row) -> Row:
+    half, fraction = family.find()
+    space, subnets = half.supernet, family.subnets
+    common, needed = half.common(subnets), half.needed(subnets)
+    pinned = half.pin(needed, family.lab.accelerator)
+    return {
+        "digital_fraction": fraction,
+        "supernet_bytes": space.weight_bytes,
+        "needed_bytes": needed.bytes(space),
+        "common_bytes": common.bytes(space),
+        "sum_bytes": sum(half.subgraph(net).bytes(space) for net in subnets),
+        "pb_bytes": family.lab.accelerator.buffers.pb_bytes,
+        "pinned_bytes": pinned.subgraph.bytes(space),
+    }
+
+
+def _subnets(family: Family, point: Row) -> Row:
+    """One SubNet: accuracy all analog and hybrid; its digital half streamed and pinned; its cost."""
+    lab, half = family.lab, family.half
+    network, subnet = family.member(point["member"])
+    machine = lab.accelerator
+    resident = half.pin(half.needed(family.subnets), machine)
+    partition = half.partition(subnet, network.hash)
+    trials = max(1, min(lab.effort.trials, 4))
+    row: Row = {"macs": subnet.macs, "weight_bytes": subnet.weight_bytes}
+    for prefix, masks in (("bare_", {}), ("", partition.masks(network.weight_layers, network.hash))):
+        made = Hybrid(network, HYBRID, masks)
+        row |= figures(lab.runner.run(made, lab.strongest, trials=trials, seed=lab.seed), prefix)
+    row["digital_bytes"] = partition_bytes(partition, network.weight_layers)["weights"]
+    row["digital_macs"] = half.layers(subnet).macs
+    for name, held in (("streamed", None), ("pinned", resident)):
+        rows = half.price(subnet, machine, held)
+        row[f"{name}_cycles"] = sum(r["cycles"] for r in rows)
+        row[f"{name}_dram_bytes"] = sum(r["dram_bytes"] for r in rows)
+        row[f"{name}_energy_j"] = sum(r["energy_j"] for r in rows)
+        if held is not None:
+            row["hit_bytes"] = sum(r["pb_hit_bytes"] for r in rows)
+    asic = machine.replace(clock_hz=ASIC_HZ)
+    for name, cost in (
+        ("analog", all_analog(subnet, ISAAC)),
+        ("hybrid", hybrid(subnet, half, SLICED, asic, resident)),
+        ("digital", all_digital(subnet, asic, best_cached(subnet, half.supernet, asic))),
+    ):
+        row |= {f"{name}_{key}": value for key, value in cost.to_dict().items()}
+    return row
+
+
+def _cost(family: Family, point: Row) -> Row:
+    """One way to run the study's network, and what it changes against ISAAC's 16 bits."""
+    _, subnet = _largest(family)
+    base = all_analog(subnet, ISAAC, words=2)
+    cost = _ways(family.lab)[point["way"]](family, subnet)
+    row: Row = cost.to_dict() | {f"{key}_change": value for key, value in changes(cost, base).items()}
+    return row | {"energy_without_dram_change": 100 * ((cost.energy_j - cost.dram_j) / base.energy_j - 1)}
+
+
+def _largest(family: Family) -> tuple[Network, SubNet]:
+    return family.lab.network, get_space("fashion").subnet(family.lab.network.name)
+
+
+Way = Callable[[Family, SubNet], Figures]
+
+
+def _ways(lab: Lab) -> dict[str, Way]:
+    """What computes each row of the cost table, by its title."""
+    ways: dict[str, Way] = {
+        "all analog: ISAAC, 16 bits": lambda _, net: all_analog(net, ISAAC, words=2),
+        "all analog: ISAAC, 8 bits": lambda _, net: all_analog(net, ISAAC),
+        "all analog: differential pairs, 6-bit weights and ADCs": lambda _, net: all_analog(net, SLICED),
+    }
+    for name, machine in machines(lab).items():
+        ways[f"hybrid, digital half streamed on {name}"] = _hybrid_on(machine, pinned=False)
+        ways[f"hybrid, digital half pinned on {name}"] = _hybrid_on(machine, pinned=True)
+        ways[f"all digital on {name}"] = _digital_on(machine)
+    return ways
+
+
+def _hybrid_on(machine: Accelerator, pinned: bool) -> Way:
+    def cost(family: Family, net: SubNet) -> Figures:
+        resident = family.half.pin(family.half.needed(family.subnets), machine) if pinned else None
+        return hybrid(net, family.half, SLICED, machine, resident)
+
+    return cost
+
+
+def _digital_on(machine: Accelerator) -> Way:
+    return lambda family, net: all_digital(net, machine, best_cached(net, family.half.supernet, machine))
+
+
+def _energy(family: Family, point: Row) -> Row:
+    """What an image costs at a point of the heat map: its crossbars' slices converted, its digital half pinned."""
+    units = family.lab.units(BEST)
+    half = DigitalHalf(get_space("fashion"), units.partition(units.count(point["asked"])).channels)
+    _, subnet = _largest(family)
+    machine = family.lab.accelerator.replace(clock_hz=ASIC_HZ)
+    crossbar = replace(SLICED, adc_bits=point["adc_bits"])
+    return hybrid(subnet, half, crossbar, machine, half.pin(half.needed([subnet]), machine)).to_dict()
+
+
+def _layers(family: Family, point: Row) -> Row:
+    """One digital layer of the study's network, streamed and pinned."""
+    half, machine = family.half, family.lab.accelerator
+    _, subnet = _largest(family)
+    layer = subnet.layer(point["layer"])
+    part = half.layers(subnet)
+    resident = half.pin(half.needed(family.subnets), machine)
+    digital = half.count(layer)
+    row: Row = {"K": layer.K, "C": layer.C, "digital_channels": digital, "bytes": layer.K * digital * layer.R * layer.S}
+    costs = {name: None for name in ("streamed_cycles", "pinned_cycles", "hit_bytes")}
+    if not digital:
+        return row | costs
+    alone = SubNet(part.name, part.supernet, tuple(one for one in part.layers if one.name == layer.name))
+    streamed, pinned = (next(predict_subnet(alone, machine, held)) for held in (None, resident))
+    return row | {
+        "streamed_cycles": streamed["cycles"],
+        "pinned_cycles": pinned["cycles"],
+        "hit_bytes": pinned["pb_hit_bytes"],
+    }
+
+
+def _serial(family: Family, point: Row) -> Row:
+    """Every conversion of the priced crossbars, on few images: does converting words stand for converting slices?"""
+    lab = family.lab
+    network, subnet = _largest(family)
+    masks = family.half.partition(subnet, network.hash).masks(network.weight_layers, network.hash)
+    crossbar = SLICED if point["conversion"] == "slice" else HYBRID
+    few = lab.images.first(min(200, len(lab.images.images)))
+    trials = max(1, min(lab.effort.trials, 4))
+    with Runner(few, lab.jobs) as runner:
+        result = runner.run(Hybrid(network, crossbar, masks), lab.strongest, trials=trials, seed=lab.seed)
+    return dict(figures(result))
+
+
+def _histogram_points(family: Family) -> list[Row]:
+    names = [layer.name for layer in family.lab.network.weight_layers]
+    chosen = sorted({0, len(names) // 2, len(names) - 2})
+    return [{"layer": names[i], "slice": s} for i in chosen for s in range(SLICED.cell_slices)]
+
+
+def _histogram(family: Family, point: Row) -> Row:
+    """What the ADCs of a cell slice meet on noiseless images, and the range that is calibrated on it."""
+    lab = family.lab
+    made = Hybrid(lab.network, SLICED)
+    images = lab.images.images[:IMAGES]
+    values = observe(made, lab.strongest, images)[point["layer"]][point["slice"]]
+    adc = calibrate_adcs(made, lab.strongest, images)[point["layer"]][point["slice"]]
+    assert adc is not None  # SLICED has ADCs
+    least, most = int(np.floor(values.min())), int(np.ceil(values.max()))
+    width = -(-(most - least + 1) // BINS)  # of bins around whole levels: noiseless sums are
+    counts, edges = np.histogram(values, bins=np.arange(least - 0.5, most + 0.5 + width, width))
+    clipped = float(np.mean((values < adc.low) | (values > adc.high)))
+    return {
+        "low": float(edges[0]),
+        "high": float(edges[-1]),
+        "clip_low": adc.low,
+        "clip_high": adc.high,
+        "step": adc.step,
+        "clipped": clipped,
+        "counts": " ".join(map(str, counts.tolist())),
+    }
+
+
+def _sensitivity(family: Family, point: Row) -> Row:
+    """The share of each input channel of a layer in the network's Fisher score."""
+    found, network = family.lab.sensitivity, family.lab.network
+    total = sum(float((found.fisher[n] * network.weights[n].astype(float) ** 2).sum()) for n in found.fisher)
+    name = point["layer"]
+    share = (found.fisher[name] * network.weights[name].astype(float) ** 2).sum(axis=(0, 2, 3)) / total
+    return {"share": float(share.sum()), "channels": " ".join(f"{value:.4g}" for value in share)}
+
+
+def machine_parts(lab: Lab) -> tuple[Part, ...]:
+    """The parts, which share the family's digital channels."""
+    family = Family(lab)
+
+    def part(name: str, points: list[Row], measure: object) -> Part:
+        return Part(name, lambda _: points, lambda _, point: measure(family, point))  # type: ignore[operator]
+
+    layers = [{"layer": layer.name} for layer in lab.network.weight_layers]
+    return (
+        part("shared", [{"accelerator": lab.accelerator.name}], _shared),
+        part("subnets", [{"member": subnet.name} for subnet in family.subnets], _subnets),
+        part("layers", layers, _layers),
+        part("cost", [{"way": way} for way in _ways(lab)], _cost),
+        part("energy", heat_points(lab), _energy),
+        part("sensitivity", layers, _sensitivity),
+        part("histogram", _histogram_points(family), _histogram),
+        part("serial", [{"conversion": c} for c in ("word", "slice")], _serial),
+    )

@@ -1,0 +1,100 @@
+"""The whole study: every part in order, each a table that a second run resumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from arch_model.analog import Encoding
+from arch_model.errors import AnalogError
+from arch_model.files.results_folder import ResultsFolder
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.weights import load_weights
+from sim.noise.study.commands import default_jobs
+from sim.noise.study.context import Effort, Lab, split_name
+from sim.noise.study.machine_parts import SHARED, machine_parts
+from sim.noise.study.parts import ADC_BITS, MONTE_CARLO, Part
+from sim.noise.study.tables import Row
+
+NAMES = (
+    *("smallest", "shared", "subnets", "layers", "cost", "energy", "sensitivity", "histogram"),
+    *("collapse", "movement", "full", "heat", "recovery", "quantisation", "serial"),
+)
+"""The parts in the order in which they run; each may need those before it."""
+
+ROWS = "rows.jsonl"
+"""Finished rows of all parts."""
+
+
+def open_lab(
+    folder: Path,
+    *,
+    subnet: str,
+    accelerator: Accelerator,
+    sigma: float,
+    max_loss: float,
+    seed: int,
+    jobs: int | None,
+    weights: Path | None,
+    **effort: int,
+) -> Lab:
+    """A lab whose processes are one a core, unless ``jobs`` says otherwise; ``effort``: fields of :class:`Effort`."""
+    made = Effort(**effort)
+    return Lab(
+        subnet,
+        load_weights(weights),
+        folder,
+        sigma=sigma,
+        max_loss=max_loss,
+        seed=seed,
+        effort=made,
+        accelerator=accelerator,
+        jobs=default_jobs(made.trials) if jobs is None else jobs,
+    )
+
+
+def study_parts(lab: Lab, names: Sequence[str] = ()) -> list[Part]:
+    """The parts of those names, without any all of them, in the order of :data:`NAMES`."""
+    names = names or NAMES
+    unknown = set(names) - set(NAMES)
+    if unknown:
+        raise AnalogError(f"part {min(unknown)} is unknown; give {', '.join(NAMES)}")
+    parts = {part.name: part for part in (*MONTE_CARLO, *machine_parts(lab))}
+    return [parts[name] for name in NAMES if name in names]
+
+
+def study_files() -> list[str]:
+    """Every file of a study's folder but the page and its pictures."""
+    splits = [split_name(str(encoding), bits) for encoding in Encoding for bits in ADC_BITS]
+    return [ROWS, SHARED, *splits, *(f"{name}.csv" for name in NAMES)]
+
+
+def run_study(
+    lab: Lab,
+    results: ResultsFolder,
+    names: Sequence[str] = (),
+    on_row: Callable[[str, Row], None] = lambda part, row: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
+) -> None:
+    """Run parts and write their tables; rows that an earlier run has finished are kept.
+
+    Parameters
+    ----------
+    lab : what is studied; ``results``: its folder, opened with its facts.
+    names : the parts, all without any.
+    on_row : told each row with its part, also those of an earlier run.
+    on_stage : told what is computed now.
+    """
+    with results.journal(ROWS) as finished:
+        for part in study_parts(lab, names):
+            rows = lab.rows[part.name] = []
+            for point in part.points(lab):
+                key = f"{part.name} {json.dumps(point)}"
+                if key not in finished:
+                    shown = ", ".join(str(value) for value in point.values() if value is not None)
+                    on_stage(f"{part.name}: {shown}")
+                    finished.add(key, point | part.measure(lab, point))
+                rows.append(finished.get(key))
+                on_row(part.name, rows[-1])
+            results.write_table(f"{part.name}.csv", rows)

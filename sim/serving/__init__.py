@@ -1,0 +1,1 @@
+"""Streams of queries served, by the model and on the RTL."""

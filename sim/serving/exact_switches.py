@@ -1,0 +1,86 @@
+"""Switches that happen cost what their Programs say: serve, compile what was only estimated, serve again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mapper.cost.switch_cost import Switch
+from mapper.serving.serving_table import ServingTable
+from sim.serving.schedulers import ALL, Schedulers, compare
+from sim.serving.simulator import Served
+from sim.serving.streams import Stream
+
+OnCount = Callable[[str, int, int], None]
+"""Told a stage of the work, what is done of it and what there is to do."""
+
+
+def switches_of(served: Served) -> set[Switch]:
+    """The different switches of a run."""
+    at = served.switched.nonzero()[0]
+    places = zip(served.rows[at].tolist(), served.before[at].tolist(), served.columns[at].tolist(), strict=True)
+    return {Switch(*place) for place in places}
+
+
+def settle(
+    table: ServingTable,
+    runs: Callable[[ServingTable], Sequence[Served]],
+    on_count: OnCount = lambda stage, done, total: None,
+) -> Sequence[Served]:
+    """Serve as ``runs`` does until every switch that happened is exact; the runs of the last round.
+
+    A few rounds, because better known costs change decisions; never more than there are switches. A table without
+    Programs is served once, on its estimates. What schedulers know beforehand are the table's costs: estimates for
+    switches that never happen.
+    """
+    while True:
+        found = runs(table)
+        guessed: set[Switch] = set()
+        for served in found:
+            guessed |= table.guessed(switches_of(served))
+        if not guessed:
+            return found
+        done = 0
+
+        def on_switch(total: int = len(guessed)) -> None:
+            nonlocal done
+            done += 1
+            on_count("compiling switches", done, total)
+
+        table = table.compile(sorted(guessed), on_switch)
+
+
+def serve_exactly(
+    table: ServingTable,
+    stream: Stream,
+    policy: str,
+    cache: str,
+    window: int = 4,
+    seed: int = 0,
+    on_count: OnCount = lambda stage, done, total: None,
+) -> Served:
+    """:meth:`Schedulers.run`, settled. Raises :class:`sim.serving.simulator.ServingInterrupted` at a Ctrl-C."""
+
+    def runs(known: ServingTable) -> list[Served]:
+        return [
+            Schedulers(known).run(
+                policy, cache, stream, window, seed, lambda done: on_count("serving", done, len(stream))
+            )
+        ]
+
+    (served,) = settle(table, runs, on_count)
+    return served
+
+
+def compare_exactly(
+    table: ServingTable,
+    stream: Stream,
+    window: int = 4,
+    seed: int = 0,
+    on_count: OnCount = lambda stage, done, total: None,
+) -> Sequence[Served]:
+    """:func:`sim.serving.schedulers.compare`, settled."""
+
+    def runs(known: ServingTable) -> list[Served]:
+        return compare(known, stream, window, seed, lambda done: on_count("serving by every policy", done, len(ALL)))
+
+    return settle(table, runs, on_count)

@@ -1,0 +1,190 @@
+"""Serve a stream of queries on the RTL: schedule, compile, predict, simulate, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arch_model.files.question import argument, asked, file_digest, machine_facts
+from arch_model.files.results_folder import ResultsFolder
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph
+from arch_model.network.weights import load_weights
+from mapper.pinning.greedy import candidates
+from mapper.serving.latency_table import NOTHING, SushiAbs
+from mapper.serving.sushi_sched import Policy, SushiSched
+from sim.rtl_bench.bench import Bench, build
+from sim.rtl_bench.outcome import Outcome
+from sim.rtl_bench.simulators import Simulator
+from sim.serving.queries import ImageQuery, draw_queries
+from sim.serving.session import Session
+
+SPACE = "fashion"
+WINDOW = 4
+"""Q: queries between two choices of a SubGraph."""
+
+CANDIDATES = 6
+"""SubGraphs to choose from: of SubNets spread evenly from the smallest to the largest."""
+
+ROWS, TABLE = "queries.jsonl", "queries.csv"
+"""What a stream leaves in its folder: every finished query as soon as it is, then all of them as a table."""
+
+NOT_KEPT = ("image", "pb_layers")
+"""Of a row, what follows from the rest of it."""
+
+Row = dict[str, Any]
+
+
+def stream_question(
+    accelerator: Accelerator,
+    *,
+    queries: int,
+    policy: str,
+    seed: int,
+    weights: Path | None = None,
+    subnets: str | None = None,
+) -> Row:
+    """All that the results of :func:`run_stream` depend on; what it raises, for a weights file that cannot be read."""
+    return asked(
+        "run",
+        **machine_facts(accelerator),
+        seed=seed,
+        policy=policy,
+        queries=queries,
+        weights=file_digest(weights) if weights else "those that ship",
+        subnets=argument(subnets) if subnets else "all",
+    )
+
+
+def run_stream(
+    accelerator: Accelerator,
+    *,
+    queries: int,
+    policy: str,
+    seed: int,
+    results: ResultsFolder,
+    simulator: Simulator,
+    on_row: Callable[[Row], None],
+    on_stage: Callable[[str], None] = lambda stage: None,
+    weights: Path | None = None,
+    subnets: str | None = None,
+) -> Row:
+    """Serve ``queries`` queries drawn from ``seed``; returns the summary.
+
+    ``weights``: a weights file, by default the one that ships; ``subnets``: those to serve with, as
+    :meth:`~arch_model.network.weights.SuperNetWeights.choose` takes them, by default all. ``policy``:
+    ``strict-accuracy`` or ``strict-latency``. ``results``: the folder, opened for :func:`stream_question`, with
+    :data:`ROWS` and :data:`TABLE` among its files. Every query's row goes to ``on_row`` when it is in the folder; those
+    that are there already are not simulated again. ``on_stage`` is told what long work begins. Raises
+    :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
+    """
+    held = load_weights(weights)
+    session = Session(SPACE, held if subnets is None else held.choose(subnets, seed), accelerator)
+    with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made
+        built = aside.submit(build, accelerator, simulator)
+        on_stage("building the latency table and the simulation")
+        table, subgraphs = build_table(session)
+        bench_build = built.result()
+    vectors = np.array([SubGraph.of(session.subnets[name], session.supernet).encode() for name in table.subnets])
+    scheduler = SushiSched(table, vectors, Policy(policy), WINDOW)
+    wishes = draw_queries(table, len(session.weights.images), queries, seed)
+
+    rows: list[Row] = []
+    on_stage("serving")
+    with results.journal(ROWS) as finished, Bench(bench_build) as bench:
+        for number, query in enumerate(wishes):
+            before = scheduler.column
+            chosen, column = scheduler.serve(query.targets)
+            name, subgraph = table.subnets[chosen], subgraphs[table.subgraphs[column]]
+            key = f"{bench_build.folder.name} {number}"  # simulated by this very machine
+            if key in finished:
+                session.pass_over(subgraph)
+            else:
+                outcome = session.run(bench, name, subgraph, session.image(query.image, name))
+                kept = _row(number, query, name, table.subgraphs[column], column != before, outcome, session)
+                finished.add(key, kept)
+            row = {**finished.get(key), **_not_kept(query, session, subgraph)}
+            rows.append(row)
+            on_row(row)
+    results.write_table(TABLE, ({key: row[key] for key in row if key not in NOT_KEPT} for row in rows))
+    facts = {key: results.question[key] for key in ("version", "accelerator_hash", "seed", "policy")}
+    return {**_summary(rows, accelerator), **facts, "accelerator": accelerator.name, "simulator": simulator.describe()}
+
+
+def build_table(session: Session) -> tuple[SushiAbs, dict[str, SubGraph]]:
+    """SushiAbs of a session's SubNets, smallest first, and its SubGraphs by name, the empty one first."""
+    subnets = session.subnets
+    order = sorted(subnets, key=lambda name: subnets[name].macs)
+    spread = {order[i]: subnets[order[i]] for i in np.linspace(0, len(order) - 1, CANDIDATES).round().astype(int)}
+    subgraphs = candidates(spread, session.supernet, session.accelerator)
+    table = SushiAbs.walk(
+        subnets,
+        {name: net.top1 for name, net in session.weights.subnets.items()},
+        subgraphs,
+        session.supernet,
+        session.accelerator,
+        {name: net.ops for name, net in session.weights.subnets.items()},
+        session.memory_map,
+        order,
+    )
+    return table, {NOTHING: SubGraph.empty(session.supernet), **subgraphs}
+
+
+def _row(
+    number: int,
+    query: ImageQuery,
+    name: str,
+    cached: str,
+    switched: bool,
+    outcome: Outcome,
+    session: Session,
+) -> Row:
+    return {
+        "query": number,
+        "min_accuracy": query.targets.min_accuracy,
+        "max_latency_s": query.targets.max_latency_s,
+        "subnet": name,
+        "subnet_accuracy": session.weights.subnets[name].top1,
+        "cached_subgraph": cached,
+        "switched": switched,
+        "dram_bytes": sum(outcome.simulated_bytes.values()),
+        "predicted_dram_bytes": sum(outcome.program.dram_bytes.values()),
+        "pb_saved_bytes": outcome.program.pb_hit_bytes,
+        "predicted_cycles": outcome.predicted.cycles,
+        "simulated_cycles": outcome.result.cycles,
+        "cycle_error": outcome.cycle_error,
+        "latency_s": outcome.result.cycles / session.accelerator.clock_hz,
+        "predicted_class": int(np.argmax(session.logits(outcome, name))),
+        "label": int(session.weights.labels[query.image]),
+        "image_index": query.image,
+        "bit_exact": outcome.exact,
+    }
+
+
+def _not_kept(query: ImageQuery, session: Session, subgraph: SubGraph) -> Row:
+    pinned = {
+        layer.name: k * c * layer.R * layer.S
+        for layer, (k, c) in zip(session.supernet.layers, subgraph.slices, strict=True)
+    }
+    return {"pb_layers": pinned, "image": session.weights.images[query.image]}
+
+
+def _summary(rows: list[Row], accelerator: Accelerator) -> Row:
+    saved = sum(row["pb_saved_bytes"] for row in rows)
+    moved = sum(row["dram_bytes"] for row in rows)
+    return {
+        "queries": len(rows),
+        "bit_exact": all(row["bit_exact"] for row in rows),
+        "max_cycle_error": max(abs(row["cycle_error"]) for row in rows),
+        "dram_bytes": moved,
+        "bytes_saved_fraction": saved / (saved + moved),
+        "accuracy": sum(row["predicted_class"] == row["label"] for row in rows) / len(rows),
+        "mean_latency_s": sum(row["latency_s"] for row in rows) / len(rows),
+        "switches": sum(row["switched"] for row in rows),
+        "clock_hz": accelerator.clock_hz,
+        "pb_bytes": accelerator.buffers.pb_bytes,
+    }

@@ -1,0 +1,105 @@
+"""A SuperNet on an accelerator: everything that the queries of a stream share, and one query's way through it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.weights import SuperNetWeights
+from arch_model.program.program import Program
+from arch_model.spaces import get_space
+from mapper.layout.dram_image import Segment, image_segment, read_tensor, weights_segments, zsb_segments
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.lowering.compile import compile_subnet
+from mapper.lowering.switch_program import switch_program
+from sim.integers.reference import run_layers
+from sim.rtl_bench.bench import Bench
+from sim.rtl_bench.outcome import Outcome, Tensors, run_program
+
+
+class Session:
+    """A SuperNet, its weights and its SubNets laid out in an accelerator's DRAM, and what is in the PB.
+
+    ``weights`` are those of the SuperNet ``space``; the SubNets are the ones that they come with. Raises
+    :class:`~arch_model.errors.MappingError` if they do not fit the accelerator's DRAM.
+    """
+
+    def __init__(self, space: str, weights: SuperNetWeights, accelerator: Accelerator) -> None:
+        self.accelerator, self.weights = accelerator, weights
+        self.supernet: SuperNet = get_space(space)
+        self.subnets: dict[str, SubNet] = {name: self.supernet.subnet(name) for name in weights.subnets}
+        self.memory_map = MemoryMap.build(self.supernet, self.subnets.values(), accelerator)
+        self.resident = PersistentBuffer.empty(self.supernet)
+        self._on_chip = self.resident
+        self._written = False
+
+    @cached_property
+    def shared_segments(self) -> list[Segment]:
+        """What is written to DRAM once: the SuperNet's weights and every SubNet's ZSB tables."""
+        segments = weights_segments(self.memory_map, self.weights.layers)
+        for name, subnet in self.subnets.items():
+            segments += zsb_segments(self.memory_map, subnet, self.weights.layers, self.weights.subnets[name].ops)
+        return segments
+
+    def image(self, index: int, name: str) -> npt.NDArray[np.int8]:
+        """Test image ``index`` as SubNet ``name`` reads it: int8 (C, H, W), pixel − 128; of a larger one the middle."""
+        place = self.memory_map.tensors[name][INPUT]
+        pixels = self.weights.images[index].reshape(-1, *self.weights.images.shape[-2:])
+        top, left = (pixels.shape[1] - place.H) // 2, (pixels.shape[2] - place.W) // 2
+        middle = pixels[:, top : top + place.H, left : left + place.W]
+        signed: npt.NDArray[np.int8] = (middle.astype(np.int16) - 128).astype(np.int8)
+        return signed
+
+    def compile(self, name: str, target: PersistentBuffer) -> Program:
+        """The Program of SubNet ``name`` that leaves ``target`` in the PB, given what is there now."""
+        return compile_subnet(
+            self.subnets[name],
+            self.supernet,
+            self.accelerator,
+            self.weights.subnets[name].ops,
+            self.memory_map,
+            resident=self.resident,
+            target=target,
+        )
+
+    def run(self, bench: Bench, name: str, subgraph: SubGraph, image: npt.NDArray[np.int8]) -> Outcome:
+        """Compile SubNet ``name``, run it on the RTL so that the PB then holds ``subgraph``, compare everything."""
+        subnet, target = self.subnets[name], self._after(subgraph)
+        if self._on_chip != self.resident:  # queries were passed over
+            self._run(bench, switch_program(self._on_chip, self.resident, self.memory_map), self.resident, [], {})
+        computed = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
+        segment = image_segment(self.memory_map, subnet, image)
+        return self._run(bench, self.compile(name, target), target, [segment], {INPUT: image, **computed})
+
+    def pass_over(self, subgraph: SubGraph) -> None:
+        """Take a query as done that left ``subgraph`` in the PB; the next one to run brings the PB to that first."""
+        self.resident = self._after(subgraph)
+
+    def _after(self, subgraph: SubGraph) -> PersistentBuffer:
+        if subgraph == self.resident.subgraph:
+            return self.resident
+        return self.resident.switch(subgraph, self.supernet, self.accelerator)
+
+    def load(self, bench: Bench, target: PersistentBuffer) -> Outcome:
+        """Run the Program that brings ``target`` into the PB and computes nothing."""
+        return self._run(bench, switch_program(self.resident, target, self.memory_map), target, [], {})
+
+    def _run(
+        self, bench: Bench, program: Program, target: PersistentBuffer, segments: list[Segment], expected: Tensors
+    ) -> Outcome:
+        if not self._written:
+            segments = [*self.shared_segments, *segments]
+        outcome = run_program(bench, program, segments, expected)
+        self._written, self.resident, self._on_chip = True, target, target
+        return outcome
+
+    def logits(self, outcome: Outcome, name: str) -> npt.NDArray[np.int8]:
+        """The last layer's int8 channels, as SubNet ``name`` left them in DRAM."""
+        last = self.subnets[name].layers[-1].name
+        return read_tensor(outcome.memory, outcome.program, last).ravel()

@@ -1,0 +1,181 @@
+"""The serving table of a SuperNet on an accelerator, from what ships with the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from arch_model.errors import SpaceError
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.weights import SuperNetWeights, load_weights
+from arch_model.spaces import choose_subnets, get_space, space_top1
+from arch_model.spaces.chosen import Asked
+from mapper.pinning.greedy import candidates as pin
+from mapper.serving.compiled_table import compiled_table
+from mapper.serving.latency_table import NOTHING
+from mapper.serving.serving_table import ServingTable
+from mapper.serving.table_file import load_table as read_table
+from mapper.workload.fusion import is_runnable
+from sim.serving.session import Session
+from sim.serving.streams import STAY, Targets
+
+FASHION = "fashion"
+
+OnCount = Callable[[str, int, int], None]
+"""Told a stage of the work, what is done of it and what there is to do."""
+
+
+def spread(subnets: Mapping[str, SubNet], count: int) -> dict[str, SubNet]:
+    """``count`` SubNets spread evenly from the smallest to the largest; all if there are no more."""
+    order = sorted(subnets, key=lambda name: subnets[name].macs)
+    places = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
+    return {order[i]: subnets[order[i]] for i in places}
+
+
+def fashion_table(
+    accelerator: Accelerator,
+    candidates: int = 6,
+    weights: SuperNetWeights | None = None,
+    exact: bool = False,
+    on_count: OnCount = lambda stage, done, total: None,
+) -> ServingTable:
+    """The SubNets of ``fashion`` that ship trained, compiled, with SubGraphs of ``candidates`` of them.
+
+    ``exact``: all switches are compiled too, else those that happen (:mod:`sim.serving.exact_switches`).
+    """
+    return session_table(Session(FASHION, weights or load_weights(), accelerator), candidates, exact, on_count)
+
+
+def session_table(
+    session: Session,
+    candidates: int = 6,
+    exact: bool = False,
+    on_count: OnCount = lambda stage, done, total: None,
+) -> ServingTable:
+    """The same of any SubNets with their weights."""
+    nets, accelerator = session.weights.subnets, session.accelerator
+    subgraphs = pin(spread(session.subnets, candidates), session.supernet, accelerator)
+    entries, done = len(nets) * (len(subgraphs) + 1), 0
+    total = entries * (len(subgraphs) + 1) if exact else entries
+
+    def on_entry() -> None:
+        nonlocal done
+        done += 1
+        on_count("compiling", done, total)
+
+    return compiled_table(
+        session.subnets,
+        {name: net.top1 for name, net in nets.items()},
+        subgraphs,
+        session.supernet,
+        accelerator,
+        {name: net.ops for name, net in nets.items()},
+        session.memory_map,
+        exact,
+        on_entry,
+    )
+
+
+def load_table(
+    accelerator: Accelerator,
+    space: str | None = None,
+    subnets: Asked | None = None,
+    candidates: int = 6,
+    exact: bool = False,
+    saved: Path | None = None,
+    on_count: OnCount = lambda stage, done, total: None,
+    seed: int = 0,
+) -> ServingTable:
+    """The serving table of a SuperNet (``space``) or of SubNets that are asked for (``subnets``).
+
+    ``subnets``: as :func:`arch_model.spaces.choose_subnets` takes them, a number draws with ``seed``; without them
+    those of the space that have a known accuracy (:func:`arch_model.spaces.space_top1`). Those of ``fashion`` that have
+    weights are compiled; others need an accuracy, the file's key ``top1`` (per cent, or a fraction) or a known one, and
+    are taken layer by layer. ``candidates``: SubNets that SubGraphs are made of; ``exact``: as in
+    :func:`fashion_table`. ``saved``: a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then,
+    and nothing is compiled. ``on_count`` is told the stage of the work, what is done and what there is to do. Raises
+    :class:`SpaceError` for SubNets of several SuperNets or without an accuracy, and :class:`FastSwitchError` for a
+    saved table of another accelerator or SuperNet.
+    """
+    if exact and saved is not None:
+        raise SpaceError(f"table {saved}: exact switches need Programs; leave out --exact, or serve fashion without it")
+    if subnets is None and saved is None and not space_top1(space or FASHION):
+        raise SpaceError(f"SuperNet {space} comes without accuracies; give --subnets FILE.json with top1 of each")
+    weights = load_weights() if space in (None, FASHION) else None
+    if subnets is None:
+        supernet = get_space(space or FASHION)
+        accuracy: Mapping[str, float] = space_top1(supernet.name)
+        named = () if saved is not None or supernet.name == FASHION else accuracy
+        nets: dict[str, SubNet] = {name: supernet.subnet(name) for name in named}
+    else:
+        number = isinstance(subnets, int) or (isinstance(subnets, str) and subnets.isdecimal())
+        among = list(weights.subnets) if weights and saved is None else None
+        chosen = choose_subnets(subnets, space or (FASHION if number else None), seed, among, is_runnable)
+        supernet, nets, accuracy = chosen.supernet, {net.name: net for net in chosen.subnets}, chosen.accuracy
+    if saved is None and supernet.name == FASHION and weights and _all_trained(nets, weights):
+        held = weights.only(nets) if nets else weights
+        told = {name: replace(net, top1=accuracy[name]) for name, net in held.subnets.items()}
+        return fashion_table(accelerator, candidates, replace(held, subnets=told), exact, on_count)
+    if exact:
+        what = f"SubNets {subnets}" if subnets else f"SuperNet {supernet.name}"
+        raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion without it")
+    on_count("building the latency table", 0, 1)
+    if saved is not None:
+        return _from_saved(saved, accelerator, supernet, nets, accuracy)
+    for name in nets:
+        if name not in accuracy:
+            raise SpaceError(f"SubNet {name} comes without an accuracy; give --subnets FILE.json with top1 of each")
+    subgraphs = pin(spread(nets, candidates), supernet, accelerator)
+    return ServingTable.by_layers(nets, accuracy, subgraphs, supernet, accelerator)
+
+
+def _all_trained(nets: Mapping[str, SubNet], weights: SuperNetWeights) -> bool:
+    """Whether the weights have every SubNet, as its name says it is."""
+    supernet = get_space(FASHION)
+    return all(name in weights.subnets and supernet.subnet(name) == net for name, net in nets.items())
+
+
+def _from_saved(
+    path: Path, accelerator: Accelerator, supernet: SuperNet, nets: dict[str, SubNet], accuracy: Mapping[str, float]
+) -> ServingTable:
+    """The table of a file, of ``nets`` alone if there are any: cycles as they stand there, bytes worked out."""
+    sushi = read_table(path, accelerator, supernet)
+    held = {name: row for row, name in enumerate(sushi.subnets)}
+    for name in nets:
+        if name not in held:
+            raise SpaceError(f"table {path} has no SubNet {name}; give SubNets among its {len(held)}")
+    nets = nets or {name: supernet.subnet(name) for name in held}
+    own = {name: float(sushi.accuracy[held[name]]) for name in nets}
+    found = {name: accuracy.get(name, own[name]) for name in nets}
+    for name, value in found.items():
+        if not 0 < value <= 1:
+            raise SpaceError(f"table {path}: no accuracy of SubNet {name}; give --subnets FILE.json with top1 of each")
+    rows = [held[name] for name in sorted(nets, key=lambda name: nets[name].macs)]
+    subgraphs = {
+        name: SubGraph.decode(supernet, vector) for name, vector in zip(sushi.subgraphs, sushi.vectors, strict=True)
+    }
+    empty = sushi.subgraphs.index(NOTHING)
+    order = [empty, *(column for column in range(len(subgraphs)) if column != empty)]
+    del subgraphs[NOTHING]
+    table = ServingTable.by_layers(nets, found, subgraphs, supernet, accelerator, sushi.cycles[rows][:, order])
+    return replace(table, facts={**table.facts, "table": str(path)})
+
+
+def span(table: ServingTable, locality: float = STAY) -> Targets:
+    """What queries of a drawn stream ask for: any accuracy that there is, and the time of the fastest SubNet to twice
+    that of the slowest, with nothing cached."""
+    latency = table.latency_s[:, 0]
+    return Targets(
+        (float(table.accuracy.min()), float(table.accuracy.max())),
+        (float(latency.min()), 2 * float(latency.max())),
+        locality,
+    )
+
+
+def busy(table: ServingTable, load: float = 0.6) -> str:
+    """Poisson arrivals that keep the machine busy for that part of the time, if SubNets are used alike."""
+    return f"poisson:{load / float(table.latency_s.mean()):.6g}"
