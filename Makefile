@@ -35,10 +35,10 @@ types: setup ## check types, and the names that tests, benches and examples use:
 docs: setup ## build the documentation site in build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-examples: setup ## run all examples and put what they print in docs/examples.md
+examples: setup ## run all examples and put what they print in docs/how-to/examples.md
 	@$(BIN)/python docs/site/run_examples.py
 
-blocks: setup ## run every code block of the pages in a clean folder (ARGS="docs/explore.md" names pages; an hour for all)
+blocks: setup ## run every code block of the pages in a clean folder (ARGS="docs/how-to/explore.md" names pages; an hour for all)
 	@$(BIN)/python docs/site/run_blocks.py $(ARGS)
 
 clean: ## remove everything that make and the runs have made, .venv too

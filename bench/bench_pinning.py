@@ -4,7 +4,7 @@
 
 Expected cost with each SubNet served equally often: nothing in the PB; the paper's rule (of the SubNets' own best parts
 the one nearest to the average vector); the best of those candidates; the greedy search; the exact one by HiGHS, as far
-as it comes in ``--seconds``. ``docs/pinning.md`` has the last results.
+as it comes in ``--seconds``. ``docs/concepts/pinning.md`` has the last results.
 """
 
 from __future__ import annotations

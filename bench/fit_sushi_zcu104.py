@@ -193,7 +193,7 @@ def preset(samples: Samples, folder: Path) -> str:
 
     return f"""\
 # The published SubGraph-Stationary FPGA design on the AMD ZCU104, as it was measured: its array sweeps input pixels.
-# It predicts the latency of 3 x 3 convolutions and nothing else (docs/measured.md).
+# It predicts the latency of 3 x 3 convolutions and nothing else (docs/studies/measured.md).
 # Written by bench/fit_sushi_zcu104.py --write; a change by hand is lost.
 name: sushi-zcu104
 model: input-sweep

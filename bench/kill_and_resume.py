@@ -7,7 +7,7 @@ moments, a run in a new folder that gets the signal after a random time, the sam
 many times), and once more to its end. After each signal
 
 - no process lives on that the command started, wherever it hangs: all have a variable of the environment;
-- exit status and last line are those of docs/commands.md, without a traceback;
+- exit status and last line are those of docs/reference/commands.md, without a traceback;
 - the temporary folder is empty again (after SIGKILL: at the end of the next run);
 - no finished piece of work that was on disk is gone.
 

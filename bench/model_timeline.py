@@ -1,6 +1,6 @@
-"""The picture of docs/model.md: who works when in the one-layer Program that the page counts by hand.
+"""The picture of docs/concepts/time.md: who works when in the one-layer Program that the page counts by hand.
 
-python bench/model_timeline.py docs/model-timeline.png
+python bench/model_timeline.py docs/concepts/model-timeline.png
 """
 
 from __future__ import annotations

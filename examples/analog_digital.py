@@ -5,7 +5,7 @@
 One learns how a chip's variation collapses the accuracy of a `fashion` SubNet, and how little of it has to stay digital
 to bring the accuracy back, if it is the right part: channels ranked by Fisher information per byte, beside as many
 drawn at random. Every point is the same few chips, drawn from the seed. `fastswitch partition` searches for
-the smallest part; `fastswitch hybrid` makes a whole study of it (docs/harmonica.md).
+the smallest part; `fastswitch hybrid` makes a whole study of it (docs/studies/harmonica.md).
 """
 
 from __future__ import annotations

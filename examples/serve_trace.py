@@ -5,7 +5,8 @@
 A recorded stream is a CSV with `arrival_s`, `accuracy` (a fraction) and `latency_s` (from the arrival to the
 deadline); without one a bursty stream is drawn, written to `stream.csv`, and read back. One learns how the same queries
 fare when nothing is cached, when SUSHI's rule caches, when the forecast does, and when deadlines come before accuracy.
-Latencies are those of compiled Programs of the SuperNet `fashion`, switches of the PB included (docs/serving.md).
+Latencies are those of compiled Programs of the SuperNet `fashion`, switches of the PB included
+(docs/concepts/serving.md).
 """
 
 from __future__ import annotations

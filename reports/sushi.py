@@ -1,9 +1,9 @@
-"""docs/sushi.md: what the PB, the schedulers and their parameters are worth, beside what SUSHI published.
+"""docs/studies/sushi.md: what the PB, the schedulers and their parameters are worth, beside what SUSHI published.
 
     python -m reports.sushi [FOLDER]
 
-writes FOLDER/sushi.md and FOLDER/sushi.png (FOLDER: docs); a minute or two. Started again after an interruption it
-goes on where it was.
+writes FOLDER/sushi.md and FOLDER/sushi.png (FOLDER: docs/studies); a minute or two. Started again after an interruption
+it goes on where it was.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def beside(found: Mapping[str, pd.DataFrame]) -> str:
 
 
 def page(found: Mapping[str, pd.DataFrame], others: Mapping[str, pd.DataFrame], notes: Mapping[str, str]) -> str:
-    """The text of docs/sushi.md: the sweep by family; other rows by what they are of; what costs alone."""
+    """The text of docs/studies/sushi.md: the sweep by family; other rows by what they are of; what costs alone."""
     a, even = Accelerator.load(PRESET), machine(shipped_mb(), SHIPPED_GB_S)
     q, many, preset = (others[what] for what in ("q", "candidates", "preset"))
     said = {"version": version("fastswitch"), "preset": PRESET, "hash": a.hash(), "kp": a.kp, "cp": a.cp}
@@ -243,6 +243,6 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/studies"))
     except KeyboardInterrupt:
         sys.exit("reports.sushi: interrupted; the same command goes on with the rows that are there")

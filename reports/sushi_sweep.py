@@ -1,4 +1,4 @@
-"""What the PB is worth on machines like ``zcu104`` whose PB and DRAM vary: the rows behind docs/sushi.md.
+"""What the PB is worth on machines like ``zcu104`` whose PB and DRAM vary: the rows behind docs/studies/sushi.md.
 
 Each row is on disk when it is known, so that a run that was interrupted goes on where it was.
 """

@@ -23,8 +23,8 @@ class LoadAct(Component):
     They come in the order of DRAM (group, row, column), CP bytes each; the last of a row may be fewer than ``pixels``.
     A row's ``pad`` bytes are dropped. In windows layout pixel (y, x) goes to bank 3 * (y mod 3) + (x mod 3), with
     ``skew`` that of group g to where x + g mod 3 would go, in pointwise layout group g goes to bank g mod 9;
-    ``docs/hardware.md`` gives the addresses. A ``folded`` image comes in words of CP bytes that hold ``fold`` pixels
-    of CP // fold bytes each, one after another from byte 0; their other channels are written as 0.
+    ``docs/reference/hardware.md`` gives the addresses. A ``folded`` image comes in words of CP bytes that hold ``fold``
+    pixels of CP // fold bytes each, one after another from byte 0; their other channels are written as 0.
 
     Parameters
     ----------

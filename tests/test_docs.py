@@ -13,7 +13,7 @@ from arch_model.program.limits import limit_table
 from rtl.control import register_table
 from rtl.errors import error_table
 
-PAGE = Path(__file__).parents[1] / "docs" / "hardware.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "hardware.md"
 
 
 def commands() -> str:
@@ -42,7 +42,7 @@ def test_the_page_shows_what_the_code_defines(name):
 
 if __name__ == "__main__":
     if Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:  # this folder has an arch_model of its own
-        os.chdir(PAGE.parents[1])
+        os.chdir(PAGE.parents[2])
         os.execv(sys.executable, [sys.executable, "-m", "tests.test_docs"])
     text = PAGE.read_text()
     for section, make in SECTIONS.items():

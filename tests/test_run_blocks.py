@@ -238,7 +238,7 @@ def _until_shell(words: list[str]) -> list[str]:
     return words[: min(ends, default=len(words))]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/first-run.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/first-run.md"])
 def test_what_a_newcomer_types_first_runs(page: str) -> None:
     """The blocks of more than a minute are for `make blocks`."""
     found = list(BLOCKS.run_page(ROOT / page, short=True))

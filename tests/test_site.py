@@ -21,7 +21,7 @@ import yaml
 import fastswitch
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(path.relative_to(ROOT) for path in (ROOT / "docs").glob("*.md"))
+PAGES = sorted(path.relative_to(ROOT) for path in (ROOT / "docs").rglob("*.md"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -67,12 +67,12 @@ def test_every_page_is_there_and_fetches_nothing_from_elsewhere(site: Path) -> N
 
 
 def test_pages_hold_what_is_generated(site: Path) -> None:
-    commands, names = (site / "commands.html").read_text(), (site / "api.html").read_text()
+    commands, names = ((site / "reference" / page).read_text() for page in ("commands.html", "api.html"))
     for name in fastswitch.COMMANDS:
         assert f"Usage: fastswitch {name} " in commands
     for name in ("Accelerator", "SubGraph", "optimise_layer", "pin_best"):
         assert f"<code>{name}" in names
-    assert "def main(" in re.sub("<[^>]*>", "", (site / "examples.html").read_text())
+    assert "def main(" in re.sub("<[^>]*>", "", (site / "how-to" / "examples.html").read_text())
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_search_works_on_a_copy_on_disk(site: Path, browser: Any) -> None:
 
 def test_tables_stay_on_the_page(site: Path, browser: Any) -> None:
     """A page never scrolls sideways: what is too wide scrolls in its own box."""
-    for page in sorted(site.glob("*.html")):
+    for page in sorted(site.rglob("*.html")):
         browser.get(page.as_uri())
         wide, seen = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
         assert wide <= seen, page.name
@@ -128,7 +128,7 @@ def test_links_lead_somewhere_in_the_repository_too(page: str) -> None:
 
 
 def shown() -> list[re.Match[str]]:
-    """The commands of docs/examples.md with what they printed, as the program that writes them finds them."""
+    """The commands of docs/how-to/examples.md with what they printed, as the program that writes them finds them."""
     spec = importlib.util.spec_from_file_location("run_examples", ROOT / "docs" / "site" / "run_examples.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -137,9 +137,9 @@ def shown() -> list[re.Match[str]]:
 
 
 def test_the_page_shows_every_example() -> None:
-    page = (ROOT / "docs" / "examples.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "examples.md").read_text()
     scripts = {f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")}
-    assert {script for script in scripts if f"({'../' + script})" in page} == scripts
+    assert {script for script in scripts if f"({'../../' + script})" in page} == scripts
     assert {shlex.split(found["command"])[1] for found in shown()} == scripts - {"examples/train_fashion.py"}
 
 

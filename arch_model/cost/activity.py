@@ -1,7 +1,7 @@
 """What a Program makes the machine do: every transfer, access and operation, counted from its commands.
 
-The formulas are those of ``docs/hardware.md`` (section Buffers: who reads and writes how much a cycle) and
-``docs/energy.md``. Counts are of what the commands need: a memory whose output nobody wants in a
+The formulas are those of ``docs/reference/hardware.md`` (section Buffers: who reads and writes how much a cycle) and
+``docs/concepts/energy.md``. Counts are of what the commands need: a memory whose output nobody wants in a
 cycle is taken as idle.
 """
 

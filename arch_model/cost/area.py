@@ -1,7 +1,8 @@
 """Area on an ASIC by component: SRAM bits, flip-flops and gates, times the Accelerator's area table.
 
 Flip-flops are those of :mod:`arch_model.cost.resources`. Gates (two inputs, four transistors) are a few coefficients
-times structural counts, from the syntheses in ``docs/energy.md``. No wires, clock tree, pads or unused floor are in it.
+times structural counts, from the syntheses in ``docs/concepts/energy.md``. No wires, clock tree, pads or unused floor
+are in it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 UM2_PER_MM2 = 1e6
 
-# Gates a structural unit (docs/energy.md): lanes do not depend on the Accelerator.
+# Gates a structural unit (docs/concepts/energy.md): lanes do not depend on the Accelerator.
 DPE_GATES, REQUANTISER_GATES, STORE_LANE_GATES = 5904, 11148, 8015
 ADDER_BIT_GATES = 9.2
 LUT_GATES = 5.0  # of any other logic, a LUT of its FPGA estimate

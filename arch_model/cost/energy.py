@@ -1,6 +1,6 @@
 """Energy by component: what a Program does, times what each thing costs.
 
-``docs/energy.md`` has the table of costs with its sources and what the model leaves out.
+``docs/concepts/energy.md`` has the table of costs with its sources and what the model leaves out.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 DSPs and memories follow from the structure of ``rtl``. LUTs and flip-flops are the structural counts of
 :mod:`arch_model.cost.rtl_structure` times the coefficients of ``data/resources_xcup.yaml``, which
-``bench/fit_resources.py`` fits on syntheses (Yosys ``synth_xilinx``); ``docs/energy.md`` has the error on machines that
-the fit has not seen. Yosys is not Vivado: expect another tool to differ by tens of per cent in LUTs.
+``bench/fit_resources.py`` fits on syntheses (Yosys ``synth_xilinx``); ``docs/concepts/energy.md`` has the error on
+machines that the fit has not seen. Yosys is not Vivado: expect another tool to differ by tens of per cent in LUTs.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ How a command uses it::
 
 ``DIR/question.json`` says what was asked and which files are the command's own. The same question goes on with what is
 there; another is refused, and ``--force`` then removes the old question's files, and no others. ``DIR/.lock`` is held
-while a command writes. docs/results.md tells users all of it.
+while a command writes. docs/reference/results.md tells users all of it.
 """
 
 from __future__ import annotations

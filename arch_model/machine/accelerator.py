@@ -1,7 +1,7 @@
 """The Accelerator: one machine, described by one YAML file.
 
 Every number that the mapper, the RTL and the model need of a machine is a field here or a property derived
-from one; the formulas of ``docs/hardware.md`` that turn bytes into words, tiles and pixels are written once,
+from one; the formulas of ``docs/reference/hardware.md`` that turn bytes into words, tiles and pixels are written once,
 in this file.
 """
 

@@ -83,8 +83,8 @@ class MeasuredMachine(Section):
 
     A pass takes (H + 1)(W + 1) cycles at any stride, so stride 2 wastes three in four; ceil(K / KP) * ceil(C / CP)
     passes make a layer. The measurements are best explained by weights and inputs that come in whole tiles while the
-    array waits, and by outputs that leave while it works (``docs/measured.md``). They are of 3 x 3 convolutions alone,
-    and so are predictions (:meth:`covers`).
+    array waits, and by outputs that leave while it works (``docs/studies/measured.md``). They are of 3 x 3 convolutions
+    alone, and so are predictions (:meth:`covers`).
 
     >>> sushi = MeasuredMachine.load("sushi-zcu104")
     >>> layer = Layer("s4b2_conv2", Kind.CONV, K=512, C=512, R=3, S=3, H=6, W=6, padding=1)

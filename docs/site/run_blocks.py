@@ -2,7 +2,7 @@
 
     python docs/site/run_blocks.py [--short] [PAGE ...]
 
-Without pages README.md, CONTRIBUTING.md, docs/*.md and bench/*.md. A fence's language says what happens:
+Without pages README.md, CONTRIBUTING.md, docs/**/*.md and bench/*.md. A fence's language says what happens:
 
 ==========  ============================================================================================
 `sh`        Bash runs it and stops at the first command that fails.
@@ -148,7 +148,7 @@ def all_pages() -> list[Path]:
     return [
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
-        *sorted(ROOT.glob("docs/*.md")),
+        *sorted(ROOT.glob("docs/**/*.md")),
         *sorted(ROOT.glob("bench/*.md")),
     ]
 

@@ -1,4 +1,4 @@
-"""Run the commands that docs/examples.md shows, and put what they print below them: `make examples`.
+"""Run the commands that docs/how-to/examples.md shows, and put what they print below them: `make examples`.
 
     python docs/site/run_examples.py [NAME ...]
 
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "examples.md"
+PAGE = ROOT / "docs" / "how-to" / "examples.md"
 SHOWN = re.compile(
     r"```sh\n(?P<command>python examples/[^\n]*)\n```\n\n<!-- output -->\n(?P<output>.*?)<!-- /output -->", re.DOTALL
 )
@@ -24,7 +24,7 @@ SHOWN = re.compile(
 
 
 def printed(command: str, folder: Path) -> str:
-    """What a command of the page prints, run in ``folder``; its pictures go to docs/examples."""
+    """What a command of the page prints, run in ``folder``; its pictures go to docs/how-to/examples."""
     words = shlex.split(command)
     words[:2] = [sys.executable, str(ROOT / words[1])]
     words = [str(ROOT / word) if word.startswith("docs/") else word for word in words]

@@ -1,6 +1,6 @@
 """Bytes in DRAM: weight tiles, ZSB entries and activations, packed from NumPy arrays and back.
 
-The layouts are those of ``docs/hardware.md``, "Tensors in DRAM".
+The layouts are those of ``docs/reference/hardware.md``, "Tensors in DRAM".
 """
 
 from __future__ import annotations

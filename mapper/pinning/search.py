@@ -3,7 +3,7 @@
 Of each SuperNet layer one entry of a menu is chosen (``mapper/pinning/options.py``). Where costs add up over layers
 this is one knapsack (``mapper/pinning/knapsack.py``). The time of whole Programs does not add up; it is approached from
 below by planes (``mapper/pinning/path_cuts.py``), as in Benders' decomposition: each round solves the knapsack under
-the planes found so far, until that bound meets the best choice found. ``docs/pinning.md`` has what it finds.
+the planes found so far, until that bound meets the best choice found. ``docs/concepts/pinning.md`` has what it finds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Layers whose output channel k sees input channel k alone: depthwise convs, maximum and average pools, scaling.
 
 The machine runs them with PASS ``depthwise``: a window of nine taps for each of KP channels a cycle
-(``docs/hardware.md``, "Depthwise, pools, squeeze-excite"). Here is what of such a layer does not depend on its cut:
-its windows, its weight columns, its entries of the ZSB, and what no machine can do.
+(``docs/reference/hardware.md``, "Depthwise, pools, squeeze-excite"). Here is what of such a layer does not depend on
+its cut: its windows, its weight columns, its entries of the ZSB, and what no machine can do.
 """
 
 from __future__ import annotations

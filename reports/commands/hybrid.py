@@ -56,7 +56,7 @@ from reports.terminal import shown
 @file_option("--weights", "FILE.npz", "The weights; without it those that ship.")
 @force_option
 def command(out: Path, report: bool, family: int, force: bool, **options: Any) -> None:
-    """Study one SubNet and its family: collapse, recovery, the shared SubGraph, cost. docs/harmonica.md explains it."""
+    """Study one SubNet and its family: collapse, recovery, the shared SubGraph, cost (docs/studies/harmonica.md)."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
     from reports.canvas import require_matplotlib
 

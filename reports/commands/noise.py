@@ -29,7 +29,7 @@ from reports.terminal import show_summary, shown, to_json
 @json_option
 @force_option
 def command(partition: Path | None, csv_out: Path | None, as_json: bool, force: bool, **options: Any) -> None:
-    """Draw chips, run test images on each and report accuracy. docs/harmonica.md says what every option means.
+    """Draw chips, run test images on each and report accuracy. docs/studies/harmonica.md says what every option means.
 
     Started again with the same options after an interruption, it goes on behind the trials that are finished.
     """

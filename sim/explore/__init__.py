@@ -1,6 +1,6 @@
 """Explore machines: vary an Accelerator's numbers, price every point for some SubNets, keep what is best.
 
-``docs/explore.md`` has the design and how to use it.
+``docs/how-to/explore.md`` has the design and how to use it.
 """
 
 from sim.explore.knobs import ExploreError, Knob

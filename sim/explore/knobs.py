@@ -1,7 +1,7 @@
 """Knobs: the numbers of an Accelerator that an exploration varies, how they are written, what they set.
 
 ``KP=8,16,32 PB=0:8MB:0.5MB DRAM=2.4,9.6GB/s``: a list, or ``start:stop:step`` with both ends. Bytes, bytes a second and
-hertz need a unit (``docs/explore.md``).
+hertz need a unit (``docs/how-to/explore.md``).
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def image(rng, cp, beat_bytes, size, rows, cols, fold, **more):
 
 
 def expected_writes(memory, cp, c, fold=1):
-    """(bank, address, word) in DRAM order: the formulas of docs/hardware.md, byte by byte."""
+    """(bank, address, word) in DRAM order: the formulas of docs/reference/hardware.md, byte by byte."""
     fold = fold if c.get("folded") else 1
     pitch = -(-c["cols"] // fold) * cp + c["pad"]
     for g in range(c["groups"]):

@@ -1,4 +1,4 @@
-"""RUN: every tap of every window at the word where docs/hardware.md puts its pixel, one pixel a cycle."""
+"""RUN: every tap of every window at the word where docs/reference/hardware.md puts its pixel, one pixel a cycle."""
 
 import random
 

@@ -239,7 +239,7 @@ def test_networks_of_which_only_the_total_is_known() -> None:
 def test_the_script_gives_the_preset_and_the_tables_that_ship() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--check"], cwd=ROOT, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    page = (ROOT / "docs" / "measured.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "studies" / "measured.md").read_text(encoding="utf-8")
     shown = re.findall("```text\n(.*?)```", page, re.DOTALL)
     assert len(shown) == 3
     for block in shown:

@@ -101,7 +101,7 @@ def test_one_line_says_what_is_wrong(tmp_path: Path, sections: dict[str, Any], s
 
 @pytest.mark.parametrize("table", [EnergyTable.shipped(), AreaTable.shipped()])
 def test_the_page_shows_every_row(table: EnergyTable | AreaTable) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "energy.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "concepts" / "energy.md").read_text(encoding="utf-8")
     for key, row in table.rows():
         name = f"{key} {row.bytes}" if isinstance(row, SramRow) else key
         line = f"| `{name}` | {row.value:g} {row.unit} | {row.node_nm:g} | {row.year} | {row.source} |"

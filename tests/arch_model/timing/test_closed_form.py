@@ -1,4 +1,4 @@
-"""The recurrence on arrays: the example of docs/model.md, counted by hand, and what a batch must be."""
+"""The recurrence on arrays: the example of docs/concepts/time.md, counted by hand, and what a batch must be."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ def one(number):
     return np.array([number], np.int64)
 
 
-# docs/model.md: conv 3 x 3 of 3 to 3 channels on 4 x 4 pixels, `tiny`. Transfers, from acceptance to the token:
+# docs/concepts/time.md: conv 3 x 3 of 3 to 3 channels on 4 x 4 pixels, `tiny`. Transfers, from acceptance to the token:
 # LOAD_ACT 1 + 24 + 24 + 1, ZSB 1 + 24 + 15 + 1, tile 1 + 24 + 53 + 1; STORE reads its last word after 16 cycles and
 # sends its last beat after 34, which is acknowledged 24 + 1 later.
 EXAMPLE = Batch(

@@ -1,4 +1,4 @@
-"""Flat memory over stripes: byte a of the machine's memory is where docs/hardware.md says."""
+"""Flat memory over stripes: byte a of the machine's memory is where docs/reference/hardware.md says."""
 
 from __future__ import annotations
 
