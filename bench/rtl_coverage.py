@@ -137,13 +137,13 @@ def operators(built: Build, machine: Accelerator, seed: int, folder: Path) -> It
             for line, layer in enumerate(LAYERS):
                 job = LayerJob(LayerRow(line, "", None, None, layer, {}), machine, seed, Path("layers"), False)
                 assert run_program(bench, job.program, *job.tensors(), stall=stall).exact, layer
-            run_woven(bench, machine, seed)
+            run_interleaved(bench, machine, seed)
         yield run
 
 
-def run_woven(bench: Bench, machine: Accelerator, seed: int) -> None:
+def run_interleaved(bench: Bench, machine: Accelerator, seed: int) -> None:
     """Four K-tiles that take parts of the channels in turns, each with its own sums in the OB, if the DB allows it."""
-    layer = Layer("woven", C, 31, 64, H=7, W=7)
+    layer = Layer("interleaved", C, 31, 64, H=7, W=7)
     rng = np.random.default_rng(seed)
     chunk = next(int(chunk) for chunk in chunks_of(layer, machine) if chunk >= 4)
     quant = random_quant(layer, rng)
@@ -152,14 +152,14 @@ def run_woven(bench: Bench, machine: Accelerator, seed: int) -> None:
     except MappingError:
         return
     _, subnet = single_layer(layer)
-    weights = {"woven": rng.integers(-127, 128, (31, 64, 1, 1), dtype=np.int8)}
+    weights = {"interleaved": rng.integers(-127, 128, (31, 64, 1, 1), dtype=np.int8)}
     image = rng.integers(-128, 128, (64, 7, 7), dtype=np.int8)
     segments = [
         *weights_segments(places, weights),
-        *zsb_segments(places, subnet, weights, {"woven": quant}),
+        *zsb_segments(places, subnet, weights, {"interleaved": quant}),
         image_segment(places, subnet, image),
     ]
-    expected = {INPUT: image, **run_layers(subnet.layers, weights, {"woven": quant}, image)}
+    expected = {INPUT: image, **run_layers(subnet.layers, weights, {"interleaved": quant}, image)}
     assert run_program(bench, program, segments, expected).exact
 
 
@@ -203,7 +203,7 @@ def errors(built: Build, machine: Accelerator, seed: int, folder: Path) -> Itera
         waits = next(i for i, c in enumerate(program.commands) if c.opcode is Opcode.LOAD_WGT and c["signal_full"])
         fail(program=edited(program, waits, signal_full=0))
         early = replace(program, commands=(*program.commands[: waits + 1], Command(Opcode.END, {})))
-        fail(program=early.encode(), program_beats=early.beats)  # a token is left over
+        fail(program=early.encode(), program_beats=early.beats)  # a token remains
         for after in range(50, 4_000, 230):
             fail(reset_after=after)
         outcome = run_program(bench, program, case.segments, case.expected)

@@ -1,11 +1,11 @@
-"""Train the weight-shared SuperNet ``fashion``, quantise a ladder of its SubNets, and check the result.
+"""Train the weight-shared SuperNet ``fashion``, quantise a selection of its SubNets, and check the result.
 
     python examples/train_fashion.py train --epochs 16 --seed 1 --out fashion.npz
     python examples/train_fashion.py evaluate
 
 The first needs PyTorch (2.13.0) and the Debian package dataset-fashion-mnist. It made the file that ships: 16 epochs
-took 3,133 s on two busy cores (80 to 360 s an epoch), the ladder and its figures 1,000 s more. The second computes
-every stored accuracy anew, from the integers alone and without PyTorch.
+took 3,133 s on two busy cores (80 to 360 s an epoch), choosing the SubNets and their figures 1,000 s more. The
+second computes every stored accuracy anew, from the integers alone and without PyTorch.
 
 The network: a 3 x 3 stem of 16 channels at 28 x 28; three stages, stride 2 each, of one or two residual blocks and 1/2,
 3/4 or all of 24, 48, 96 channels; average pooling; a linear layer. 216 SubNets of 1.65 to 12.25 million MACs share the
@@ -60,9 +60,9 @@ STEM_WIDTH = 16
 STAGE_WIDTHS = (24, 48, 96)
 FINAL_SIZE = 4  # 28 halved three times, rounding up
 CLASSES = 10
-TRAINING_IMAGES = 55_000  # the first ones; the rest chooses the ladder, never the weights
+TRAINING_IMAGES = 55_000  # the first ones; the rest chooses the SubNets, never the weights
 HELD_OUT = 5_000
-CHOOSING = 512  # images that recalibrate a SubNet while the ladder is chosen
+CHOOSING = 512  # images that recalibrate a SubNet while SubNets are chosen
 CALIBRATING = 4_096  # and for its final integers
 COVERED = 0.9999  # of a tensor's values lie inside its int8 range
 EPSILON = 1e-5
@@ -412,7 +412,7 @@ def quantise(
     return ops
 
 
-def choose_ladder(parameters: dict[str, Any], data: Path) -> list[Choice]:
+def choose_subnets(parameters: dict[str, Any], data: Path) -> list[Choice]:
     """SubNets along the front of accuracy over MACs: the best of each of ``RUNGS`` equal ratios of MACs.
 
     The accuracy is that on the held-out training images, so that the test images choose nothing. The
@@ -420,8 +420,8 @@ def choose_ladder(parameters: dict[str, Any], data: Path) -> list[Choice]:
     """
     images, labels = read_split(data, "train")
     scores = {}
-    console.print(f"choosing a ladder among {len(SPACE)} SubNets", highlight=False)
-    for choice in track(SPACE, "choosing the ladder", console=console, disable=not console.is_terminal):
+    console.print(f"choosing SubNets among {len(SPACE)} SubNets", highlight=False)
+    for choice in track(SPACE, "choosing SubNets", console=console, disable=not console.is_terminal):
         calibration = calibrate(parameters, choice, images[:CHOOSING])
         with torch.autocast("cpu", torch.bfloat16):
             score = float_top1(parameters, choice, calibration, images[-HELD_OUT:], labels[-HELD_OUT:])
@@ -434,13 +434,13 @@ def choose_ladder(parameters: dict[str, Any], data: Path) -> list[Choice]:
 
 
 def export(state: dict[str, Any], data: Path, out: Path, command: str) -> None:
-    """Quantise a ladder of SubNets, measure it on the test images and write the weights file."""
+    """Quantise the chosen SubNets, measure them on the test images and write the weights file."""
     parameters = {name: p.detach() for name, p in state["parameters"].items()}
     layers, scales = quantise_layers(parameters)
     images, labels = read_split(data, "t10k")
     calibrating = read_split(data, "train")[0][:CALIBRATING]
     subnets = {}
-    for choice in choose_ladder(parameters, data):
+    for choice in choose_subnets(parameters, data):
         calibration = calibrate(parameters, choice, calibrating)
         ops = quantise(parameters, scales, choice, calibration)
         right = integer_top1(layers, ops, choice, images, labels)
@@ -465,7 +465,7 @@ def export(state: dict[str, Any], data: Path, out: Path, command: str) -> None:
         "numpy": np.__version__,
         "dataset": "Fashion-MNIST, Debian package dataset-fashion-mnist",
         "dataset_licence": "Expat, copyright 2017 Zalando SE; see LICENSE-fashion-mnist.txt",
-        "training_images": f"the first {TRAINING_IMAGES}; the other {HELD_OUT} chose the ladder",
+        "training_images": f"the first {TRAINING_IMAGES}; the other {HELD_OUT} chose the SubNets",
         "calibration_images": f"the first {CALIBRATING} of the training set",
         "subset": f"the first {SUBSET} test images",
     }

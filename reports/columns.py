@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.terminal import Column, count, exact, hundredths, joined, ms, percent, short, signed_percent
+from reports.terminal import Column, count, digits, exact, hundredths, ms, percent, short, signed_percent
 
 RUN_COLUMNS = (
     Column("query", "query", 5),
@@ -87,7 +87,7 @@ STUDY_COLUMNS = (
 
 SUBNET_COLUMNS = (
     Column("image", "image", 5),
-    Column("depth", "depth", 5, joined),
+    Column("depth", "depth", 5, digits),
     Column("top1", "top-1 %", 7, hundredths),
     Column("macs", "MACs", 13, count),
     Column("params", "params", 10, count),

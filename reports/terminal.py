@@ -28,7 +28,7 @@ OnCount = Callable[[str, int, int], None]
 def percent(value: float) -> str:
     """A fraction as per cent.
 
-    >>> percent(0.875), signed_percent(0.004), ms(0.0123), count(1234), joined([2, 1, 4]), short(0.123456)
+    >>> percent(0.875), signed_percent(0.004), ms(0.0123), count(1234), digits([2, 1, 4]), short(0.123456)
     ('87.50%', '+0.40%', '12.300', '1,234', '214', '0.1235')
     """
     return f"{100 * value:.2f}%"
@@ -49,7 +49,7 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def joined(values: Sequence[int]) -> str:
+def digits(values: Sequence[int]) -> str:
     """Digits in a row."""
     return "".join(map(str, values))
 

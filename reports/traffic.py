@@ -28,7 +28,7 @@ def draw_traffic(figure: Figure, queries: Sequence[Query], box: tuple[float, flo
             label = None if n else "without the PB" if letter == "o" else "with the PB"
             axes.bar(n + shift, value, 0.4, align="edge", color=colour.light, label=label, gid=f"{letter}{n}")
     most = max([1, *(query.bytes_without_pb for query in queries)])
-    count = max(len(queries), 6)  # a lone pair is not a wall
+    count = max(len(queries), 6)  # a single pair is not a wall
     middle = (len(queries) - 1) / 2
     axes.set(
         xlim=(middle - count / 2 - 0.1, middle + count / 2 + 0.1),

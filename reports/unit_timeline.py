@@ -125,7 +125,7 @@ def label(command: Command) -> str:
 
 
 def at_work(timeline: Sequence[Interval], cycles: tuple[int, int], points: int) -> npt.NDArray[np.float64]:
-    """How many units have a command in hand, as means over ``points`` equal parts of the range ``cycles``.
+    """How many units execute a command, as means over ``points`` equal parts of the range ``cycles``.
 
     >>> at_work([Interval("FEED", 0, 0, 4), Interval("RUN", 0, 2, 4)], (0, 8), 4)
     array([0.5, 1.5, 1. , 0. ])
@@ -167,7 +167,7 @@ def _draw_legend(figure: Figure) -> None:
     axes.set_ylim(1, 0)
     size, x = 0.95 * font_size(), 0.0
     entries: list[tuple[str, object, float]] = [
-        ("command in hand on the RTL", COLOURS["RUN"], 0.5),
+        ("executes a command on the RTL", COLOURS["RUN"], 0.5),
         ("in the model", WITHOUT.light, 0.2),
         ("only in one of them", BAD.light, 0.2),
     ]

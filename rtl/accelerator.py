@@ -117,9 +117,10 @@ class FastSwitch(Component):
         connect(m, fetch.run, compute.command)
         connect(m, fetch.store, store.command)
 
-        # Tokens: who gives, who takes. One that is there, or just comes, when all is idle is left over.
-        left_over = [store.left_over]
-        for name, giver, taker in (
+        # Tokens: which unit releases them, which unit acquires them. One that is still there, or is just released, when
+        # every unit is idle would be found by the next Program.
+        residual = [store.residual]
+        for name, releasing, acquiring in (
             ("sb_full", load_act, compute),
             ("sb_free", compute, load_act),
             ("w_full", load_weights, feed),
@@ -129,9 +130,9 @@ class FastSwitch(Component):
             ("stored", store, load_act),
         ):
             m.submodules[name] = token = Semaphore()
-            m.d.comb += token.give.eq(getattr(giver, f"{name}_give"))
-            connect(m, token.token, getattr(taker, name))
-            left_over += [token.token.ready, token.give]
+            m.d.comb += token.release.eq(getattr(releasing, f"{name}_release"))
+            connect(m, token.token, getattr(acquiring, name))
+            residual += [token.token.ready, token.release]
 
         # Buffers.
         connect(m, load_act.sb, compute.sb)
@@ -193,7 +194,7 @@ class FastSwitch(Component):
             fetch.start.eq(control.start),
             fetch.prog_addr.eq(control.prog_addr),
             fetch.prog_beats.eq(control.prog_beats),
-            fetch.misplaced.eq(
+            fetch.misaligned.eq(
                 control.prog_addr[: (a.program_beat_bytes - 1).bit_length()].any()
                 | Cat(base[: (a.port_bytes * a.axi.max_burst - 1).bit_length()] for base in bases).any()
             ),
@@ -207,13 +208,13 @@ class FastSwitch(Component):
                 | Cat(store.beats_b, store.beats_out, compute.busy & ~compute.wait_weights).any()
             ),
             fetch.idle_in.eq(~(load_act.busy | load_weights.busy | feed.busy | compute.busy | store.busy)),
-            fetch.left_over.eq(Cat(left_over).any()),
+            fetch.residual.eq(Cat(residual).any()),
             control.done.eq(fetch.done),
             control.commands.eq(fetch.commands),
             control.busy_load_act.eq(load_act.busy),
             control.busy_load_wgt.eq(load_weights.busy),
             control.busy_feed.eq(feed.busy),
-            control.busy_run.eq(compute.in_hand),
+            control.busy_run.eq(compute.executing),
             control.busy_store.eq(store.busy),
             control.beats_prog.eq(fetch.beats),
             control.beats_wgt.eq(load_weights.beats),
@@ -225,12 +226,12 @@ class FastSwitch(Component):
             control.wait_weights.eq(compute.wait_weights),
             control.wait_out.eq(compute.wait_out),
         ]
-        order = {}  # how many commands a unit had taken before the one in hand
-        for name, taker in (("load_weights", load_weights), ("load_act", load_act), ("store", store)):
-            order[taker] = place = Signal(ORDER_BITS, name=f"{name}_order", init=-1)
+        order = {}  # how many commands a unit had accepted before the one that it executes
+        for name, unit in (("load_weights", load_weights), ("load_act", load_act), ("store", store)):
+            order[unit] = place = Signal(ORDER_BITS, name=f"{name}_order", init=-1)
             with m.If(control.start):
                 m.d.sync += place.eq(-1)
-            with m.Elif(taker.command.valid & taker.command.ready):
+            with m.Elif(unit.command.valid & unit.command.ready):
                 m.d.sync += place.eq(place + 1)
         with m.If(ports["prog"][0].broke):
             m.d.comb += control.error.eq(ErrorCode.PROTOCOL_PROG)

@@ -13,7 +13,7 @@ from rtl.accumulator import Accumulator
 from rtl.array import Array
 from rtl.column_buffer import GROUPS, ColumnBuffer
 from rtl.command import command_layout
-from rtl.interfaces import sb_write, table_write, take, word_read
+from rtl.interfaces import acquire, sb_write, table_write, word_read
 from rtl.line_buffer import LineBuffer
 from rtl.memory import SplitMemory
 from rtl.pixel import delayed
@@ -41,13 +41,13 @@ class Compute(Component):
 
     Ports
     -----
-    command (In, stream of PASS) and the tokens sb_full, out_free (Out, take), sb_free_give, out_full_give (Out, 1):
-        as in :class:`rtl.run.Run`; out_full_give comes when the last output is in the memory.
+    command (In, stream of PASS) and the tokens sb_full, out_free (Out, acquire), sb_free_release, out_full_release
+        (Out, 1): as in :class:`rtl.run.Run`; out_full_release comes when the last output is in the memory.
     sb (In, sb_write): LOAD_ACT's writes.
     load_en, load_data, shadow_full (In), consume (Out): FEED's, as in :class:`rtl.feed.Feed`.
     zsb (Out, word_read): the entries. table (In, table_write): activation tables.
     out (In, word_read × nb): STORE's view of the output side.
-    busy (Out, 1): a command or a pixel is under way. in_hand (Out, 1): a command is in hand.
+    busy (Out, 1): a command or a pixel is under way. executing (Out, 1): a command is being executed.
     pass_start, wait_sb, wait_weights, wait_out (Out, 1): for the counters.
 
     Timing
@@ -73,10 +73,10 @@ class Compute(Component):
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.PASS))),
-                "sb_full": Out(take()),
-                "sb_free_give": Out(1),
-                "out_free": Out(take()),
-                "out_full_give": Out(1),
+                "sb_full": Out(acquire()),
+                "sb_free_release": Out(1),
+                "out_free": Out(acquire()),
+                "out_full_release": Out(1),
                 "sb": In(sb_write(cp, pixels)),
                 "load_en": In(kp),
                 "load_data": In(72 * cp),
@@ -86,7 +86,7 @@ class Compute(Component):
                 "table": In(table_write()),
                 "out": In(word_read(ADDRESS_BITS, 8 * cp * pixels)).array(self.nb),
                 "busy": Out(1),
-                "in_hand": Out(1),
+                "executing": Out(1),
                 "pass_start": Out(1),
                 "wait_sb": Out(1),
                 "wait_weights": Out(1),
@@ -112,10 +112,10 @@ class Compute(Component):
         m.d.comb += [
             run.shadow_full.eq(self.shadow_full),
             self.consume.eq(run.consume),
-            self.sb_free_give.eq(run.sb_free_give),
-            self.out_full_give.eq(pixel[AT_WRITE].valid & pixel[AT_WRITE].signal),
+            self.sb_free_release.eq(run.sb_free_release),
+            self.out_full_release.eq(pixel[AT_WRITE].valid & pixel[AT_WRITE].signal),
             self.busy.eq(run.busy | Cat(*(stage.valid for stage in pixel[1:])).any()),
-            self.in_hand.eq(run.busy),
+            self.executing.eq(run.busy),
             self.pass_start.eq(run.pass_start),
             self.wait_sb.eq(run.wait_sb),
             self.wait_weights.eq(run.wait_weights),

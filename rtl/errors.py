@@ -20,7 +20,7 @@ class ErrorCode(IntEnum):
     UNALIGNED = 8
     RANGE = 9
     STUCK = 10
-    LEFT_OVER = 11
+    RESIDUAL = 11
     PROTOCOL_PROG = 12
     PROTOCOL_WGT = 13
     PROTOCOL_ACT = 14
@@ -66,7 +66,7 @@ MEANING = {
     ErrorCode.UNALIGNED: "an address, a stride or PROG_ADDR that is not whole beats; a BASE that is not whole bursts",
     ErrorCode.RANGE: "a field beyond what the machine has (the limits below)",
     ErrorCode.STUCK: "nothing has moved for WATCHDOG cycles",
-    ErrorCode.LEFT_OVER: "the Program has ended and left tokens, or words of a STORE, that the next would find",
+    ErrorCode.RESIDUAL: "the Program has ended and left tokens, or words of a STORE, that the next would find",
     ErrorCode.PROTOCOL_PROG: "m_axi_prog: a beat nobody asked for, RLAST early or missing, or EXOKAY",
     ErrorCode.PROTOCOL_WGT: "m_axi_wgt: the same as 12",
     ErrorCode.PROTOCOL_ACT: "m_axi_act: the same as 12",

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 from arch_model.machine.accelerator import TAPS
 from arch_model.program.isa import Memory, Opcode
 from rtl.command import command_layout
-from rtl.interfaces import take, word_read
+from rtl.interfaces import acquire, word_read
 from rtl.memory import address_bits
 
 
@@ -24,14 +24,14 @@ class Feed(Component):
     Ports
     -----
     command (In, stream of PASS): accepted when idle and, with ``wait_weights``, a ``w_full`` token is there.
-    w_full (Out, take), w_free_give (Out, 1): tokens; the give comes with the last word's read.
+    w_full (Out, acquire), w_free_release (Out, 1): tokens; the release comes with the last word's read.
     db, pb (Out, word_read): the weight memories.
     load_en (Out, kp), load_data (Out, 72 * cp): to the array's shadow; of a depthwise PASS the nine taps of column
         ``sub`` as those of channel 0 (of odd rows, with ``dsp_packing`` and more channels than one: of channel 1), and
         zeros.
     shadow_full (Out, 1): a whole tile is in the shadow.
     consume (In, 1): RUN starts a pass with it; the swap happens in the next cycle.
-    busy (Out, 1): a command is in hand.
+    busy (Out, 1): a command is being executed.
 
     Timing
     ------
@@ -46,8 +46,8 @@ class Feed(Component):
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.PASS))),
-                "w_full": Out(take()),
-                "w_free_give": Out(1),
+                "w_full": Out(acquire()),
+                "w_free_release": Out(1),
                 "db": Out(word_read(address_bits(db_words), width)),
                 "pb": Out(word_read(address_bits(pb_words), width)),
                 "load_en": Out(kp),
@@ -71,11 +71,11 @@ class Feed(Component):
 
         m.d.comb += [
             self.command.ready.eq(~self.busy & (~command.wait_weights | self.w_full.ready)),
-            self.w_full.take.eq(self.command.valid & self.command.ready & command.wait_weights),
+            self.w_full.acquire.eq(self.command.valid & self.command.ready & command.wait_weights),
             read.eq(self.busy & ((row != 0) | ~taken)),
             last_row.eq(row == self.kp - 1),
             last_read.eq(read & last_row & (reps == 1)),
-            self.w_free_give.eq(last_read & signal),
+            self.w_free_release.eq(last_read & signal),
             self.db.addr.eq(address),
             self.pb.addr.eq(address),
         ]

@@ -34,9 +34,9 @@ class Fetch(Component):
     """Reads ``prog_beats`` beats of commands and puts each into the queue (4 deep) of its unit, in order.
 
     END waits until every queue is empty, ``idle_in`` is high and the rest of the Program's beats (none, or
-    what fills the last beat) is read and thrown away; then ``done``, unless something is ``left_over``. Fetch then
+    what fills the last beat) is read and thrown away; then ``done``, unless ``residual`` is high. Fetch then
     starts anew at the next ``start``. After an error nothing more is dispatched and only a reset helps: the tokens of
-    a cut-off Program are left over.
+    a cut-off Program are still there.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Fetch(Component):
     -----
     start : In(1)
         One cycle: start at ``prog_addr``. Ignored while ``busy``.
-    misplaced : In(1)
+    misaligned : In(1)
         With ``start``: an address in a register is not aligned, which is an error at once.
     prog_addr : In(32), prog_beats : In(PROGRAM_BEATS_BITS)
         The Program's byte address (a multiple of the beat) and beats; sampled at ``start``.
@@ -64,14 +64,14 @@ class Fetch(Component):
         cycle must not be idle in the next.
     halt : In(1)
         From the next cycle on nothing is dispatched, until reset.
-    left_over : In(1)
+    residual : In(1)
         Looked at when ``done`` would come: the Program leaves tokens or data behind, which is an error instead.
     busy : Out(1)
         From the cycle after ``start`` up to and including that of ``done``; after an error until reset.
     done : Out(1)
         One cycle: the Program has ended and all its work is done.
     error : Out(8)
-        0, or why Fetch stopped: OPCODE, NO_END, READ_PROG, UNALIGNED, RANGE or LEFT_OVER of
+        0, or why Fetch stopped: OPCODE, NO_END, READ_PROG, UNALIGNED, RANGE or RESIDUAL of
         :class:`rtl.errors.ErrorCode`.
         Stays until reset.
     last : Out(1)
@@ -97,14 +97,14 @@ class Fetch(Component):
         super().__init__(
             {
                 "start": In(1),
-                "misplaced": In(1),
+                "misaligned": In(1),
                 "prog_addr": In(ADDRESS_BITS),
                 "prog_beats": In(PROGRAM_BEATS_BITS),
                 "axi": Out(axi_read(beat_bytes)),
                 **{name: Out(stream.Signature(command_layout(op))) for name, op in QUEUES.items()},
                 "idle_in": In(1),
                 "halt": In(1),
-                "left_over": In(1),
+                "residual": In(1),
                 "busy": Out(1),
                 "done": Out(1),
                 "error": Out(ERROR_BITS),
@@ -170,7 +170,7 @@ class Fetch(Component):
                 checks[op] = m.submodules[f"check_{op.name.lower()}"] = CommandCheck(op, self.limits)
                 m.d.comb += checks[op].command.as_value().eq(command)
 
-        starts = self.start & ~self.misplaced
+        starts = self.start & ~self.misaligned
         with m.FSM() as fsm:
             with m.State("IDLE"):
                 m.d.comb += [gearbox.clear.eq(1), dma.request.valid.eq(starts & (self.prog_beats != 0))]
@@ -212,8 +212,8 @@ class Fetch(Component):
             with m.State("END"):
                 m.d.comb += gearbox.clear.eq(1)
                 with m.If(~dma.busy & empty & self.idle_in):
-                    with m.If(self.left_over):
-                        m.d.sync += self.error.eq(ErrorCode.LEFT_OVER)
+                    with m.If(self.residual):
+                        m.d.sync += self.error.eq(ErrorCode.RESIDUAL)
                         m.next = "HALT"
                     with m.Else():
                         m.d.comb += self.done.eq(1)

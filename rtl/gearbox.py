@@ -39,7 +39,7 @@ class Gearbox(Component):
         (or drops) saves by giving 0. By default ``out_bytes - 1`` and ``in_bytes - 1``, padding to and from
         whole words.
     in_parts, out_parts : int
-        Equal parts of a word, of which the last ones may be absent: see ``lack`` and ``spare``. 1: always whole.
+        Equal parts of a word, of which the last ones may be absent: see ``absent`` and ``unwanted``. 1: always whole.
 
     Ports
     -----
@@ -52,9 +52,9 @@ class Gearbox(Component):
         How many bytes (0 to ``max_drop``) to throw away after the word now at ``o``; sampled in the cycle in
         which it is accepted. They must be in the buffer already, as they are when they belong to the input
         word that ended the output word.
-    lack : in
+    absent : in
         How many parts (0 to ``in_parts`` - 1) at the end of the word at ``i`` are not there; their data are 0.
-    spare : in
+    unwanted : in
         How many parts (0 to ``out_parts`` - 1) at the end of the word at ``o`` are not wanted: it is valid as soon
         as the others are there, and only those are taken. What stands in their place is of no meaning.
     clear : in
@@ -95,8 +95,8 @@ class Gearbox(Component):
                 "i": In(stream.Signature(data.StructLayout({"data": 8 * in_bytes, "pad": 8}))),
                 "o": Out(stream.Signature(8 * out_bytes)),
                 "drop": In(8),
-                "lack": In(range(max(2, in_parts))),
-                "spare": In(range(max(2, out_parts))),
+                "absent": In(range(max(2, in_parts))),
+                "unwanted": In(range(max(2, out_parts))),
                 "clear": In(1),
                 "empty": Out(1),
             }
@@ -125,18 +125,18 @@ class Gearbox(Component):
         with m.If(self.i.valid & self.i.ready):
             position = level[: (size - self.in_bytes).bit_length()]
             m.d.comb += [
-                added.eq(self.in_bytes + pad - self._absent(self.lack, self.in_bytes, self.in_parts)),
+                added.eq(self.in_bytes + pad - self._absent(self.absent, self.in_bytes, self.in_parts)),
                 filled.eq(held | (self.i.p.data << Cat(Const(0, 3), position))),
             ]
         rest = Signal.like(held)  # what the next word leaves
         part = self.out_bytes // self.out_parts
-        with m.Switch(self.spare):
-            for spare in range(self.out_parts):
-                wanted = self.out_bytes - spare * part
-                with m.Case(spare):
+        with m.Switch(self.unwanted):
+            for unwanted in range(self.out_parts):
+                wanted = self.out_bytes - unwanted * part
+                with m.Case(unwanted):
                     m.d.comb += [self.o.valid.eq(level >= wanted), rest.eq(filled[8 * wanted :])]
         with m.If(self.o.valid & self.o.ready):
-            m.d.comb += taken.eq(self.out_bytes + drop - self._absent(self.spare, self.out_bytes, self.out_parts))
+            m.d.comb += taken.eq(self.out_bytes + drop - self._absent(self.unwanted, self.out_bytes, self.out_parts))
             m.d.sync += held.eq(rest >> Cat(Const(0, 3), drop))
         with m.Else():
             m.d.sync += held.eq(filled)

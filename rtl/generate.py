@@ -18,7 +18,7 @@ from arch_model.files.writing import write_whole
 from arch_model.machine.accelerator import Accelerator
 from rtl.accelerator import FastSwitch
 from rtl.port_names import port_names
-from rtl.tidy import tidied
+from rtl.unused_wires import without_unused_wires
 
 TOP = "fastswitch"
 
@@ -90,7 +90,7 @@ def verilog(accelerator: Accelerator) -> str:
     forget_memory_contents(fragment)
     text, _ = rtlil.convert_fragment(fragment, ports, TOP, emit_src=False)
     with supervising(yosys):
-        return tidied(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))
+        return without_unused_wires(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))
 
 
 def forget_memory_contents(fragment: Fragment) -> None:

@@ -58,9 +58,9 @@ def axi_write(beat_bytes: int) -> Signature:
     )
 
 
-def take() -> Signature:
-    """The waiting end of a token: ``ready`` says that one is there, ``take`` uses it up in that cycle."""
-    return Signature({"ready": In(1), "take": Out(1)})
+def acquire() -> Signature:
+    """The waiting end of a token: ``ready`` says that one is there, ``acquire`` uses it up in that cycle."""
+    return Signature({"ready": In(1), "acquire": Out(1)})
 
 
 def sb_write(cp: int, pixels: int = 1) -> Signature:

@@ -14,7 +14,7 @@ from arch_model.program.isa import Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
-from rtl.interfaces import axi_read, sb_write, take
+from rtl.interfaces import acquire, axi_read, sb_write
 
 
 class LoadAct(Component):
@@ -45,12 +45,12 @@ class LoadAct(Component):
         To DRAM.
     sb : out, ``sb_write(cp, pixels)``
         ``bank[i]`` is one-hot in a cycle in which ``data[i]`` is to be written at ``addr[i]``, else 0.
-    sb_free, stored : out, ``take()``
+    sb_free, stored : out, ``acquire()``
         The tokens behind ``wait_free`` and ``wait_stored``.
-    sb_full_give : out
+    sb_full_release : out
         Pulse at the end of a command with ``signal_full``.
     busy : out
-        A command is in hand: from the cycle after its acceptance to that of its last SB write.
+        A command is being executed: from the cycle after its acceptance to that of its last SB write.
     last : out
         The next beat is the last one of its burst.
     error : out
@@ -62,7 +62,7 @@ class LoadAct(Component):
     ------
     A word is the pixels written together. Command accepted in cycle t: first ``arvalid`` in t + 1. Beat accepted in
     cycle t: the first word that it completes is written in t + 1 at the earliest. Last SB write in cycle t:
-    ``sb_full_give`` in t + 1, when the next command can be accepted, too. Given the beats, a word is written every
+    ``sb_full_release`` in t + 1, when the next command can be accepted, too. Given the beats, a word is written every
     cycle if B >= pixels * cp (else a beat is accepted every cycle, or a word written), across rows and groups. A
     command of 0 groups or 0 beats ends in the cycle after its acceptance.
     """
@@ -82,9 +82,9 @@ class LoadAct(Component):
                 "command": In(stream.Signature(command_layout(Opcode.LOAD_ACT))),
                 "axi": Out(axi_read(beat_bytes)),
                 "sb": Out(sb_write(cp, pixels)),
-                "sb_free": Out(take()),
-                "stored": Out(take()),
-                "sb_full_give": Out(1),
+                "sb_free": Out(acquire()),
+                "stored": Out(acquire()),
+                "sb_full_release": Out(1),
                 "busy": Out(1),
                 "last": Out(1),
                 "error": Out(1),
@@ -109,9 +109,9 @@ class LoadAct(Component):
                 ~self.busy & (~command.wait_free | self.sb_free.ready) & (~command.wait_stored | self.stored.ready)
             ),
             accepted.eq(self.command.valid & self.command.ready),
-            self.sb_free.take.eq(accepted & command.wait_free),
-            self.stored.take.eq(accepted & command.wait_stored),
-            self.sb_full_give.eq(ended & signal_full),
+            self.sb_free.acquire.eq(accepted & command.wait_free),
+            self.stored.acquire.eq(accepted & command.wait_stored),
+            self.sb_full_release.eq(ended & signal_full),
             dma.request.valid.eq(accepted),
             self.last.eq(dma.last),
             self.error.eq(dma.error),
@@ -140,7 +140,7 @@ class LoadAct(Component):
             gearbox.o.ready.eq(1),
             last_col.eq(cols_left <= together),
             # Of no columns at all none: it wraps.
-            gearbox.spare.eq(Mux(folded, pixels - 1, Mux(last_col, pixels - cols_left, 0))),
+            gearbox.unwanted.eq(Mux(folded, pixels - 1, Mux(last_col, pixels - cols_left, 0))),
             last_row.eq(rows_left == 1),
             gearbox.drop.eq(Mux(last_col, pad, 0)),
         ]

@@ -11,7 +11,7 @@ from arch_model.program.isa import Memory, Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
-from rtl.interfaces import axi_read, table_write, take
+from rtl.interfaces import acquire, axi_read, table_write
 from rtl.memory import address_bits
 
 
@@ -56,12 +56,12 @@ class LoadWeights(Component):
         Valid while ``en`` is not 0.
     table : out, ``table_write()``
         Valid while ``en``.
-    w_free : out, ``take()``
+    w_free : out, ``acquire()``
         The token behind ``wait_free``.
-    w_full_give : out
+    w_full_release : out
         Pulse at the end of a command with ``signal_full``.
     busy : out
-        A command is in hand: from the cycle after its acceptance to that of its last write.
+        A command is being executed: from the cycle after its acceptance to that of its last write.
     last : out
         The next beat is the last one of its burst.
     error : out
@@ -72,7 +72,7 @@ class LoadWeights(Component):
     Cycles
     ------
     Command accepted in cycle t: first ``arvalid`` in t + 1. Beat accepted in cycle t: the first word that it
-    completes is written in t + 1 at the earliest. Last write in cycle t: ``w_full_give`` in t + 1, when the
+    completes is written in t + 1 at the earliest. Last write in cycle t: ``w_full_release`` in t + 1, when the
     next command can be accepted, too. Given the beats, one is accepted every cycle if 9 * cp >= B (ZSB:
     8 >= B), else a word is written every cycle, across tiles and runs. A command of 0 runs or 0 beats ends in
     the cycle after its acceptance.
@@ -96,8 +96,8 @@ class LoadWeights(Component):
                 "weights": Out(weights_write(cp, weight_words)),
                 "zsb": Out(zsb_write(kp, zsb_entries)),
                 "table": Out(table_write()),
-                "w_free": Out(take()),
-                "w_full_give": Out(1),
+                "w_free": Out(acquire()),
+                "w_full_release": Out(1),
                 "busy": Out(1),
                 "last": Out(1),
                 "error": Out(1),
@@ -121,8 +121,8 @@ class LoadWeights(Component):
             self.busy.eq(active & ~ended),
             self.command.ready.eq(~self.busy & (~command.wait_free | self.w_free.ready)),
             accepted.eq(self.command.valid & self.command.ready),
-            self.w_free.take.eq(accepted & command.wait_free),
-            self.w_full_give.eq(ended & signal_full),
+            self.w_free.acquire.eq(accepted & command.wait_free),
+            self.w_full_release.eq(ended & signal_full),
             dma.request.valid.eq(accepted),
             self.last.eq(dma.last),
             self.error.eq(dma.error),

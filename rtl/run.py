@@ -10,7 +10,7 @@ from arch_model.machine.accelerator import ADDRESS_BITS, LANE_BITS
 from arch_model.program.isa import COUNT_BITS, Opcode
 from arch_model.program.limits import ORIGIN_MAX
 from rtl.command import command_layout
-from rtl.interfaces import take
+from rtl.interfaces import acquire
 from rtl.pixel import PIXEL
 
 
@@ -24,13 +24,13 @@ class Run(Component):
     -----
     command (In, stream of PASS): accepted when the command before issues its last pixel (or there is none) and its
         tokens are there, so that commands follow each other without a gap. y0 and x0 are -8..7.
-    sb_full, out_free (Out, take); sb_free_give (Out, 1) with the last SB read.
+    sb_full, out_free (Out, acquire); sb_free_release (Out, 1) with the last SB read.
     shadow_full (In, 1), consume (Out, 1): a pass starts when the shadow holds its weights; ``consume`` marks its
         first pixel.
     addr (Out, ADDRESS_BITS × 9): bank addresses, valid with ``pixel.valid``.
     y_mod, x_mod (Out, 2), present (Out, 9), fill (Out, signed 8), lanes (Out, LANE_BITS): for the LB, same cycle.
     pixel (Out, PIXEL): the rest of the pipeline's orders, same cycle.
-    busy (Out, 1): a command is in hand. pass_start (Out, 1): a pass begins.
+    busy (Out, 1): a command is being executed. pass_start (Out, 1): a pass begins.
     wait_sb, wait_weights, wait_out (Out, 1): why nothing is issued in this cycle; the first and the last because the
         command was not accepted in the cycle before.
 
@@ -44,9 +44,9 @@ class Run(Component):
         super().__init__(
             {
                 "command": In(stream.Signature(command_layout(Opcode.PASS))),
-                "sb_full": Out(take()),
-                "sb_free_give": Out(1),
-                "out_free": Out(take()),
+                "sb_full": Out(acquire()),
+                "sb_free_release": Out(1),
+                "out_free": Out(acquire()),
                 "shadow_full": In(1),
                 "consume": Out(1),
                 "addr": Out(ADDRESS_BITS).array(9),
@@ -93,7 +93,7 @@ class Run(Component):
             command_end.eq(pass_end & last_rep),
             self.consume.eq(step & first),
             self.pass_start.eq(self.consume),
-            self.sb_free_give.eq(command_end & cmd.signal_sb),
+            self.sb_free_release.eq(command_end & cmd.signal_sb),
         ]
 
         # Accepting a command: free (or just becoming so) and every token there.
@@ -104,8 +104,8 @@ class Run(Component):
             lacks_out.eq(new.wait_out & ~self.out_free.ready),
             accept.eq(can & ~lacks_sb & ~lacks_out),
             self.command.ready.eq((~self.busy | command_end) & ~lacks_sb & ~lacks_out),
-            self.sb_full.take.eq(accept & new.wait_sb),
-            self.out_free.take.eq(accept & new.wait_out),
+            self.sb_full.acquire.eq(accept & new.wait_sb),
+            self.out_free.acquire.eq(accept & new.wait_out),
             self.wait_weights.eq(self.busy & first & ~self.shadow_full),
         ]
 

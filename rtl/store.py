@@ -15,12 +15,12 @@ from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead
 from rtl.dma_write import DmaWrite
 from rtl.gearbox import Gearbox
-from rtl.interfaces import axi_read, axi_write, take, word_read
+from rtl.interfaces import acquire, axi_read, axi_write, word_read
 
 SUM_BITS = 48
 STAGES = 7  # cycles from a word's address to its result at the FIFO's input
 FIFO_DEPTH = 16  # at least STAGES + 3, the cycles until a result's place is free again
-RESULT = data.StructLayout({"row_ends": 1, "lack": 2})
+RESULT = data.StructLayout({"row_ends": 1, "absent": 2})
 """What goes with a word of results: it ends a row; so many of its pixels are absent."""
 
 LANE_FIELDS = ("use_a", "use_b", "multiply", "m_a", "m_b", "z_a", "z_b", "shift", "z_out", "lo", "hi")
@@ -139,18 +139,18 @@ class Store(Component):
         The output side's banks; every one gets the same address, and gives the pixels from there on.
     axi_write : Out(axi_write(beat_bytes)), axi_read : Out(axi_read(beat_bytes))
         The result; operand b.
-    out_full : Out(take())
+    out_full : Out(acquire())
         Taken in the cycle in which the command is accepted.
-    out_free_give : Out(1)
+    out_free_release : Out(1)
         With ``signal_free``: high in the cycle in which the last word's address is at the memory; a write in
         the next cycle does no harm.
-    stored_give : Out(1)
+    stored_release : Out(1)
         With ``signal_stored``: high in the command's last cycle.
     busy : Out(1)
         From the cycle after acceptance until every write is acknowledged.
-    left_over : Out(1)
+    residual : Out(1)
         While not ``busy``: words that were not written or beats of b that were not used, of a command whose sizes
-        contradict each other. What comes next would take them for its own.
+        contradict each other. The next command would consume them as its own data.
     last_b : Out(1)
         The next beat of b is the last one of its burst.
     error_b, error_out : Out(1)
@@ -165,8 +165,8 @@ class Store(Component):
     also from row to row and group to group, if b brings one and the write channel takes min(pixels * cp,
     beat_bytes) bytes a cycle. The beat that a word completes is offered 10 cycles after the word is read (so in t + 11
     at the earliest), a second one that its padding fills 11 cycles after. With ``pool`` that counts from a
-    group's last word. Last word read in t: ``out_free_give`` in t. Last B in t: the command's last cycle,
-    with ``stored_give``, is t + 1, and the next command can be accepted in t + 2.
+    group's last word. Last word read in t: ``out_free_release`` in t. Last B in t: the command's last cycle,
+    with ``stored_release``, is t + 1, and the next command can be accepted in t + 2.
     """
 
     def __init__(self, *, cp: int, nb: int, beat_bytes: int, max_burst: int, pixels: int = 1):
@@ -185,11 +185,11 @@ class Store(Component):
                 "out": Out(word_read(ADDRESS_BITS, 8 * cp * pixels)).array(nb),
                 "axi_write": Out(axi_write(beat_bytes)),
                 "axi_read": Out(axi_read(beat_bytes)),
-                "out_full": Out(take()),
-                "out_free_give": Out(1),
-                "stored_give": Out(1),
+                "out_full": Out(acquire()),
+                "out_free_release": Out(1),
+                "stored_release": Out(1),
                 "busy": Out(1),
-                "left_over": Out(1),
+                "residual": Out(1),
                 "last_b": Out(1),
                 "error_b": Out(1),
                 "error_out": Out(1),
@@ -214,7 +214,7 @@ class Store(Component):
         m.d.comb += [
             self.command.ready.eq(~self.busy & ~read.busy & (~offered.wait_full | self.out_full.ready)),
             accept.eq(self.command.valid & self.command.ready),
-            self.out_full.take.eq(accept & offered.wait_full),
+            self.out_full.acquire.eq(accept & offered.wait_full),
             unpack.clear.eq(accept),
             write.request.valid.eq(accept),
             *ask(
@@ -252,7 +252,7 @@ class Store(Component):
         begins = Signal()  # this word is its group's first
         free = Signal(range(FIFO_DEPTH + 1), init=FIFO_DEPTH)  # places in `results` not yet promised
         missing = (pixels - cols_left)[: (pixels - 1).bit_length()]
-        step, lack = Signal(3), Signal(2)  # pixels of a full word; those that this one lacks
+        step, absent = Signal(3), Signal(2)  # pixels of a full word; those that this one lacks
         able, issue = Signal(), Signal()
         row_ends, group_ends, ends = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -261,13 +261,13 @@ class Store(Component):
             issue.eq(able & (~command.use_b | unpack.o.valid)),
             unpack.o.ready.eq(able & command.use_b),
             unpack.drop.eq(Mux(row_ends, command.b_pad, 0)),
-            unpack.spare.eq(lack),
+            unpack.unwanted.eq(absent),
             step.eq(Mux(command.pool, 1, pixels)),
             row_ends.eq(cols_left <= step),
-            lack.eq(Mux(command.pool, pixels - 1, Mux(row_ends, missing, 0))),
+            absent.eq(Mux(command.pool, pixels - 1, Mux(row_ends, missing, 0))),
             group_ends.eq(row_ends & (rows_left == 1)),
             ends.eq(group_ends & (groups_left == 1)),
-            self.out_free_give.eq(issue & ends & command.signal_free),
+            self.out_free_release.eq(issue & ends & command.signal_free),
             [port.addr.eq(address) for port in self.out],
         ]
         with m.If(accept):
@@ -311,7 +311,7 @@ class Store(Component):
             first_then.eq(Cat(~command.pool | begins, first_then)),
             last_group_then.eq(Cat(groups_left == 1, last_group_then)),
             result_then[0].row_ends.eq(command.pool | row_ends),
-            result_then[0].lack.eq(lack),
+            result_then[0].absent.eq(absent),
             *(late.eq(soon) for soon, late in pairwise(result_then)),
             emit_then.eq(Cat(emit, emit_then)),
             bank_then.eq(bank),
@@ -330,7 +330,7 @@ class Store(Component):
                 unit.add.eq(add_then[-1]),
                 unit.first.eq(first_then[-1]),
                 unit.keep.eq(
-                    (~last_group_then[-1] | (command.last_lanes > lane)) & (result_then[-2].lack < pixels - pixel)
+                    (~last_group_then[-1] | (command.last_lanes > lane)) & (result_then[-2].absent < pixels - pixel)
                 ),
             ]
             words.append(unit.y)
@@ -343,16 +343,16 @@ class Store(Component):
             result.eq(results.r_data[: RESULT.size]),
             pack.i.payload.data.eq(results.r_data[RESULT.size :]),
             pack.i.payload.pad.eq(Mux(result.row_ends, command.pad, 0)),
-            pack.lack.eq(result.lack),
+            pack.absent.eq(result.absent),
             pack.i.valid.eq(results.r_rdy),
             results.r_en.eq(pack.i.ready),
         ]
         m.d.sync += free.eq(free - emit + (results.r_rdy & results.r_en))
-        m.d.comb += self.left_over.eq((free != FIFO_DEPTH) | ~pack.empty | read.busy)
+        m.d.comb += self.residual.eq((free != FIFO_DEPTH) | ~pack.empty | read.busy)
 
         with m.If(accept):
             m.d.sync += self.busy.eq(1)
         with m.Elif(self.busy & ~walking & ~write.busy):
-            m.d.comb += self.stored_give.eq(command.signal_stored)
+            m.d.comb += self.stored_release.eq(command.signal_stored)
             m.d.sync += self.busy.eq(0)
         return m

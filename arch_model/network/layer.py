@@ -126,7 +126,7 @@ class Layer:
         for field in ("ceil_mode", "bias", "batch_norm"):
             if not isinstance(getattr(self, field), bool):
                 raise self._error(field, "True or False")
-        if not isinstance(self.inputs, tuple):  # a lone text would pass for a sequence of letters
+        if not isinstance(self.inputs, tuple):  # a single text would pass for a sequence of letters
             raise self._error("inputs", "a tuple of layer names")
         self._check_kind()
         for size, kernel in (("H", "R"), ("W", "S")):
@@ -322,8 +322,8 @@ def _read_row(
     if numbers["N"] not in (1, None):
         raise LayerError(f"{where}: N is {numbers['N']}; give 1, one image at a time")
     k, c, r, s, h, w, stride, padding = (numbers[i] or 0 for i in ("K", "C", *"RSHW", "stride", "padding"))
-    lone = (r, s, h, w, stride, padding, groups or 1) == (1, 1, 1, 1, 1, 0, 1)
-    kind, name = said or (Kind.LINEAR if lone else Kind.CONV), fields["name"].strip()
+    one_pixel = (r, s, h, w, stride, padding, groups or 1) == (1, 1, 1, 1, 1, 0, 1)
+    kind, name = said or (Kind.LINEAR if one_pixel else Kind.CONV), fields["name"].strip()
     try:
         curve = cast(Activation, activation or Activation.NONE)  # the layer checks both
         shared = 1 if groups is None else groups

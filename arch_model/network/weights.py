@@ -3,7 +3,7 @@
 An elastic residual network for the 28 x 28 grey images of Fashion-MNIST: a stem of 16 channels, three stages
 of one or two residual blocks and three widths each (216 SubNets), average pooling and a linear layer. A
 SubNet's weights are the leading channels of the SuperNet's, so one array a layer serves all; what differs
-between SubNets (folded bias, multipliers, zero points) is stored for a ladder of them.
+between SubNets (folded bias, multipliers, zero points) is stored for a selection of them.
 
 The arithmetic is that of ``arch_model.network.quant``; ``examples/train_fashion.py`` makes the file and executes it.
 """
@@ -114,7 +114,7 @@ OpQuant = ConvQuant | AddQuant | PoolQuant | MaxPoolQuant | ScaleQuant
 
 @dataclass(frozen=True, eq=False)
 class QuantizedSubNet:
-    """One SubNet of the ladder.
+    """One SubNet whose integers are stored.
 
     ``depth``: blocks of each stage; ``width``: channels of each stage; ``macs``: products an image.
     ``top1``, ``top1_subset``: fraction right of the 10,000 test images and of the first 1,000, computed with

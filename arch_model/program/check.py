@@ -118,7 +118,7 @@ def check_fields(number: int, command: Command, accelerator: Accelerator) -> Non
 
 
 class _Execution:
-    """Maximal progress through queues (``QUEUE_DEPTH`` commands, the one in hand included) and tokens."""
+    """Maximal progress through queues (``QUEUE_DEPTH`` commands, the one being executed included) and tokens."""
 
     def __init__(self, commands: tuple[Command, ...]) -> None:
         names = ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
@@ -174,10 +174,10 @@ class _Execution:
             if token.clocks:
                 raise ProgramError(f"Program ends with {len(token.clocks)} tokens {token.name} left")
 
-    def _take(self, clock: Clock, token: str) -> None:
+    def _acquire(self, clock: Clock, token: str) -> None:
         np.maximum(clock, self.tokens[token].clocks.popleft(), out=clock)
 
-    def _give(self, node: _Node, clock: Clock, token: str) -> None:
+    def _release(self, node: _Node, clock: Clock, token: str) -> None:
         self.tokens[token].clocks.append(clock.copy())
         if len(self.tokens[token].clocks) >= 1 << TOKENS_BITS:
             raise ProgramError(f"command {node.number}: more than {(1 << TOKENS_BITS) - 1} tokens {token}")
@@ -202,11 +202,11 @@ class _Execution:
             return "stuck"
         for field, token in (("wait_free", "sb_free"), ("wait_stored", "stored")):
             if c[field]:
-                self._take(clock, token)
+                self._acquire(clock, token)
         node.start = clock.copy()
         clock[ACT] = node.index + 1
         if c["signal_full"]:
-            self._give(node, clock, "sb_full")
+            self._release(node, clock, "sb_full")
         return "done"
 
     def _wgt(self, node: _Node, clock: Clock) -> str:
@@ -214,11 +214,11 @@ class _Execution:
         if not self._ready((c["wait_free"], "w_free")):
             return "stuck"
         if c["wait_free"]:
-            self._take(clock, "w_free")
+            self._acquire(clock, "w_free")
         node.start = clock.copy()
         clock[WGT] = node.index + 1
         if c["signal_full"]:
-            self._give(node, clock, "w_full")
+            self._release(node, clock, "w_full")
         return "done"
 
     def _feed(self, node: _Node, clock: Clock) -> str:
@@ -231,7 +231,7 @@ class _Execution:
             if not self._ready((c["wait_weights"], "w_full")):
                 return "stuck"
             if c["wait_weights"]:
-                self._take(clock, "w_full")
+                self._acquire(clock, "w_full")
         if self.fed and self.fed - 1 in self.run_starts:
             np.maximum(clock, self.run_starts.pop(self.fed - 1), out=clock)  # RUN began pass fed - 1
         # RUN has then left the pass before that one, and the pipeline has drained of the pass before that again.
@@ -245,7 +245,7 @@ class _Execution:
         if self.fed < node.reps_end:
             return "more"
         if c["signal_weights"]:
-            self._give(node, clock, "w_free")
+            self._release(node, clock, "w_free")
         return "done"
 
     def _run(self, node: _Node, clock: Clock) -> str:
@@ -256,7 +256,7 @@ class _Execution:
                 return "stuck"
             for field, token in (("wait_sb", "sb_full"), ("wait_out", "out_free")):
                 if c[field]:
-                    self._take(clock, token)
+                    self._acquire(clock, token)
             node.start = clock.copy()
         if self.fed <= self.ran:
             return "stuck"
@@ -269,11 +269,11 @@ class _Execution:
         if self.ran < node.reps_end:
             return "more"
         if c["signal_sb"]:
-            self._give(node, clock, "sb_free")
+            self._release(node, clock, "sb_free")
         if c["signal_out"]:
             drained = clock.copy()
             drained[DRAIN] = self.ran
-            self._give(node, drained, "out_full")
+            self._release(node, drained, "out_full")
         return "done"
 
     def _store(self, node: _Node, clock: Clock) -> str:
@@ -281,14 +281,14 @@ class _Execution:
         if not self._ready((c["wait_full"], "out_full")):
             return "stuck"
         if c["wait_full"]:
-            self._take(clock, "out_full")
+            self._acquire(clock, "out_full")
         node.start = clock.copy()
         clock[READ] = node.index + 1
         if c["signal_free"]:
-            self._give(node, clock, "out_free")
+            self._release(node, clock, "out_free")
         clock[STORE] = node.index + 1
         if c["signal_stored"]:
-            self._give(node, clock, "stored")
+            self._release(node, clock, "stored")
         return "done"
 
 

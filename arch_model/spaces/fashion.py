@@ -16,7 +16,7 @@ from arch_model.errors import SpaceError
 from arch_model.network.choices import Choice
 from arch_model.network.layer import Activation, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.spaces import layer_builders as joined
+from arch_model.spaces import layer_builders as builders
 
 NAME = "fashion"
 IMAGE = 28
@@ -73,20 +73,20 @@ def build(depth: Sequence[int], width: Sequence[int]) -> SubNet:
     ['stem', 's1b1_conv1', 's1b1_down', 's1b1_conv2', 's1b1_add']
     """
     depth, width = _DEPTH.take(NAME, depth), _WIDTH.take(NAME, width)
-    layers = [joined.stem_conv("stem", IMAGE, STEM_WIDTH, 1, RELU, c=1)]
+    layers = [builders.stem_conv("stem", IMAGE, STEM_WIDTH, 1, RELU, c=1)]
     for stage, (blocks, quarters, full) in enumerate(zip(depth, width, STAGE_WIDTHS, strict=True), 1):
         for block in range(1, blocks + 1):
             layers += _block(f"s{stage}b{block}", layers[-1], full * quarters // 4, first=block == 1)
-    layers.append(joined.global_pool("pool", layers[-1]))
-    layers.append(joined.linear("linear", layers[-1], CLASSES))
+    layers.append(builders.global_pool("pool", layers[-1]))
+    layers.append(builders.linear("linear", layers[-1], CLASSES))
     return SubNet(subnet_name(depth, width), NAME, tuple(layers), (("depth", depth), ("width", width)))
 
 
 def _block(name: str, before: Layer, k: int, first: bool) -> list[Layer]:
     """A basic block of ``k`` channels; the first of a stage halves the image and projects its shortcut."""
     stride = 2 if first else 1
-    conv1 = joined.conv(f"{name}_conv1", before, k, 3, stride, RELU)
-    conv2 = joined.conv(f"{name}_conv2", conv1, k, 3)
-    down = joined.conv(f"{name}_down", before, k, 1, stride)
-    add = joined.add(f"{name}_add", conv2, down if first else before, RELU)
+    conv1 = builders.conv(f"{name}_conv1", before, k, 3, stride, RELU)
+    conv2 = builders.conv(f"{name}_conv2", conv1, k, 3)
+    down = builders.conv(f"{name}_down", before, k, 1, stride)
+    add = builders.add(f"{name}_add", conv2, down if first else before, RELU)
     return [conv1, down, conv2, add] if first else [conv1, conv2, add]

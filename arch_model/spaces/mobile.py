@@ -17,7 +17,7 @@ from arch_model.errors import SpaceError
 from arch_model.files.shown import shown
 from arch_model.network.choices import Choice, is_list
 from arch_model.network.layer import Activation, Layer
-from arch_model.spaces import layer_builders as joined
+from arch_model.spaces import layer_builders as builders
 from arch_model.spaces.channels import divisible
 
 DEPTHS = (2, 3, 4)
@@ -84,7 +84,7 @@ class MobileNet:
         ``_scale``, ``_project``, ``_add`` for stage i (0: the first block) and block j from 1; ``final``,
         ``pool``, ``mix``, ``linear``.
         """
-        made = [joined.stem_conv("stem", image, self.stem, 2, self.stem_activation)]
+        made = [builders.stem_conv("stem", image, self.stem, 2, self.stem_activation)]
         made += _inverted_residual("s0b1", made[-1], self.first, 1, 3, self.first.stride)
         chosen = zip(self.present(depth), kernel, expand, strict=True)
         for i, stage in enumerate(self.stages, 1):
@@ -97,27 +97,27 @@ class MobileNet:
 
     def _head(self, last: Layer) -> Iterator[Layer]:
         activation = self.stages[-1].activation
-        yield (last := joined.conv("final", last, self.final, activation=activation))
-        yield (last := joined.global_pool("pool", last))
+        yield (last := builders.conv("final", last, self.final, activation=activation))
+        yield (last := builders.global_pool("pool", last))
         if self.mixed is not None:  # trained with neither bias nor batch norm
-            yield (last := joined.linear("mix", last, self.mixed, activation, bias=False))
-        yield joined.linear("linear", last, CLASSES)
+            yield (last := builders.linear("mix", last, self.mixed, activation, bias=False))
+        yield builders.linear("linear", last, CLASSES)
 
 
 def _inverted_residual(name: str, before: Layer, stage: Stage, ratio: int, kernel: int, stride: int) -> Iterator[Layer]:
     last = before
     if ratio != 1:
         middle = divisible(before.K * ratio)
-        yield (last := joined.conv(f"{name}_expand", last, middle, activation=stage.activation))
-    yield (last := joined.depthwise(f"{name}_depthwise", last, kernel, stride, stage.activation))
+        yield (last := builders.conv(f"{name}_expand", last, middle, activation=stage.activation))
+    yield (last := builders.depthwise(f"{name}_depthwise", last, kernel, stride, stage.activation))
     if stage.squeeze_excite:
-        yield (pool := joined.global_pool(f"{name}_pool", last))
-        yield (few := joined.linear(f"{name}_squeeze", pool, divisible(last.K // SQUEEZE), Activation.RELU))
-        yield (factors := joined.linear(f"{name}_excite", few, last.K, Activation.HSIGMOID))
-        yield (last := joined.scale(f"{name}_scale", last, factors))
-    yield (last := joined.conv(f"{name}_project", last, stage.channels))
+        yield (pool := builders.global_pool(f"{name}_pool", last))
+        yield (few := builders.linear(f"{name}_squeeze", pool, divisible(last.K // SQUEEZE), Activation.RELU))
+        yield (factors := builders.linear(f"{name}_excite", few, last.K, Activation.HSIGMOID))
+        yield (last := builders.scale(f"{name}_scale", last, factors))
+    yield (last := builders.conv(f"{name}_project", last, stage.channels))
     if stride == 1 and before.K == last.K:
-        yield joined.add(f"{name}_add", last, before)
+        yield builders.add(f"{name}_add", last, before)
 
 
 def take_image(space: str, image: Any) -> int:

@@ -15,7 +15,7 @@ from arch_model.errors import SpaceError
 from arch_model.network.choices import Choice
 from arch_model.network.layer import COLUMNS, Activation, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.spaces import layer_builders as joined
+from arch_model.spaces import layer_builders as builders
 from arch_model.spaces.channels import divisible
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def build(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequ
             stride = STAGE_STRIDES[stage] if block == 0 else 1
             layers += _block(f"s{stage + 1}b{block + 1}", layers[-1], middle, k, stride, first=block == 0)
         first_block += _STAGE_BLOCKS[stage]
-    layers.append(joined.global_pool("pool", layers[-1]))
-    layers.append(joined.linear("linear", layers[-1], CLASSES))
+    layers.append(builders.global_pool("pool", layers[-1]))
+    layers.append(builders.linear("linear", layers[-1], CLASSES))
 
     spelling = _spell(image, depth, expand, width)
     config = (("image", image), ("depth", depth), ("expand", expand), ("width", width))
@@ -128,11 +128,11 @@ def build(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequ
 
 def _stem(image: int, inner: int, outer: int, residual: bool) -> list[Layer]:
     """Conv /2, a residual conv if asked for, conv, max pool 3 x 3 /2."""
-    layers = [joined.stem_conv("stem0", image, inner, 2, RELU)]
+    layers = [builders.stem_conv("stem0", image, inner, 2, RELU)]
     if residual:  # its conv has a ReLU, the sum has none
-        layers.append(joined.conv("stem1_res", layers[0], inner, 3, activation=RELU))
-        layers.append(joined.add("stem1_add", layers[1], layers[0]))
-    layers.append(joined.conv("stem2", layers[-1], outer, 3, activation=RELU))
+        layers.append(builders.conv("stem1_res", layers[0], inner, 3, activation=RELU))
+        layers.append(builders.add("stem1_add", layers[1], layers[0]))
+    layers.append(builders.conv("stem2", layers[-1], outer, 3, activation=RELU))
     h, w = layers[-1].P, layers[-1].Q
     layers.append(Layer("stem_pool", Kind.MAXPOOL, outer, outer, 3, 3, h, w, stride=2, padding=1, inputs=("stem2",)))
     return layers
@@ -143,16 +143,16 @@ def _block(name: str, before: Layer, middle: int, k: int, stride: int, first: bo
 
     The shortcut comes before conv3, so that the add follows the conv whose sums it takes.
     """
-    conv1 = joined.conv(f"{name}_conv1", before, middle, activation=RELU)
-    conv2 = joined.conv(f"{name}_conv2", conv1, middle, 3, stride, RELU)
+    conv1 = builders.conv(f"{name}_conv1", before, middle, activation=RELU)
+    conv2 = builders.conv(f"{name}_conv2", conv1, middle, 3, stride, RELU)
     layers = [conv1, conv2]
     shortcut = before
     if stride > 1:
-        layers.append(shortcut := joined.average(f"{name}_avg", shortcut, stride))
+        layers.append(shortcut := builders.average(f"{name}_avg", shortcut, stride))
     if first:
-        layers.append(shortcut := joined.conv(f"{name}_down", shortcut, k))
-    layers.append(conv3 := joined.conv(f"{name}_conv3", conv2, k))
-    return [*layers, joined.add(f"{name}_add", conv3, shortcut, RELU)]
+        layers.append(shortcut := builders.conv(f"{name}_down", shortcut, k))
+    layers.append(conv3 := builders.conv(f"{name}_conv3", conv2, k))
+    return [*layers, builders.add(f"{name}_add", conv3, shortcut, RELU)]
 
 
 def _published_order(subnet: SubNet) -> tuple[Layer, ...]:

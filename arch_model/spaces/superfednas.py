@@ -17,7 +17,7 @@ from arch_model.errors import SpaceError
 from arch_model.network.choices import Choice
 from arch_model.network.layer import Activation, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.spaces import layer_builders as joined
+from arch_model.spaces import layer_builders as builders
 from arch_model.spaces.channels import divisible
 
 IMAGE = 32
@@ -97,15 +97,15 @@ class CifarSpace:
         }
 
     def _layers(self, depth: Sequence[int], expand: Sequence[float]) -> Iterator[Layer]:
-        yield (last := joined.stem_conv("stem", IMAGE, STEM_WIDTH, 1, RELU))
+        yield (last := builders.stem_conv("stem", IMAGE, STEM_WIDTH, 1, RELU))
         for stage, (k, stride) in enumerate(zip(STAGE_WIDTHS, STAGE_STRIDES, strict=True)):
             for block in range(1 + depth[stage]):
                 middle = divisible(round(k * expand[stage * _STAGE_BLOCKS + block]))
                 name = f"s{stage + 1}b{block + 1}"
                 for layer in _block(name, last, middle, k, stride if block == 0 else 1):
                     yield (last := layer)
-        yield (last := joined.global_pool("pool", last))
-        yield joined.linear("linear", last, self.classes)
+        yield (last := builders.global_pool("pool", last))
+        yield builders.linear("linear", last, self.classes)
 
     def _spell(self, depth: Sequence[int], expand: Sequence[float]) -> str:
         positions = [EXPANSIONS.index(value) for value in expand]
@@ -122,11 +122,11 @@ CIFAR100 = CifarSpace(100)
 
 def _block(name: str, before: Layer, middle: int, k: int, stride: int) -> Iterator[Layer]:
     """Two 3 x 3 convs, the first with the stride; a stage's first block averages and projects its shortcut."""
-    yield (conv1 := joined.conv(f"{name}_conv1", before, middle, 3, stride, RELU))
+    yield (conv1 := builders.conv(f"{name}_conv1", before, middle, 3, stride, RELU))
     shortcut = before
     if stride > 1:
-        yield (shortcut := joined.average(f"{name}_avg", shortcut, stride))
+        yield (shortcut := builders.average(f"{name}_avg", shortcut, stride))
     if stride > 1 or k != before.K:
-        yield (shortcut := joined.conv(f"{name}_down", shortcut, k))
-    yield (conv2 := joined.conv(f"{name}_conv2", conv1, k, 3, activation=RELU))
-    yield joined.add(f"{name}_add", conv2, shortcut, RELU)
+        yield (shortcut := builders.conv(f"{name}_down", shortcut, k))
+    yield (conv2 := builders.conv(f"{name}_conv2", conv1, k, 3, activation=RELU))
+    yield builders.add(f"{name}_add", conv2, shortcut, RELU)

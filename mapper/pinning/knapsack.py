@@ -53,7 +53,7 @@ def greedy_choice(menu: Menu, costs: Floats) -> tuple[Ints, float]:
 
 
 def fill(menu: Menu, costs: Floats, choice: Ints) -> Ints:
-    """The choice with each layer in turn at the best entry that the slots left over allow."""
+    """The choice with each layer in turn at the best entry that the remaining slots allow."""
     choice, free = choice.copy(), menu.accelerator.pb_tiles - menu.used(choice)
     for layer in np.argsort(costs[:, 0] - costs.min(axis=1))[::-1].tolist():
         more = menu.tiles[layer] - menu.tiles[layer, choice[layer]]

@@ -125,13 +125,13 @@ class ServingTable:
             check_runnable(net)
         layers = [layer for net in nets for layer in net.layers]
         costs = summed_costs(nets, graphs, supernet, accelerator)
-        lone = Counter(_word(layer) for layer in layers if is_channelwise(layer))
+        stand_alone = Counter(_word(layer) for layer in layers if is_channelwise(layer))
         moved = costs.dram_bytes
         if not dense_only:
             moved = moved + np.array([[alone(net, accelerator)[1]] for net in nets], np.int64)
         if cycles is None:
             cycles = SubNetCosts(supernet, graphs, accelerator, free=dense_only).cycles(nets)
-        facts = {"not_counted" if dense_only else "alone": _said(lone)}
+        facts = {"not_counted" if dense_only else "alone": _said(stand_alone)}
         return cls(
             SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
             vectors_of(nets, supernet),

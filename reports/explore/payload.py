@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.machine.accelerator_yaml import accelerator_yaml
-from reports.explore.again import again
 from reports.explore.effects import QUANTILES, effect, groups_of, order_of
 from reports.explore.layers import MOST_POINTS, OnPoint, layer_data, spread_points
 from reports.explore.machine_text import changed_lines
 from reports.explore.quantities import MEASURES, scale_of, value_labels
+from reports.explore.reproduce_command import reproduce_command
 from sim.explore.knobs import SUBNET
 from sim.explore.pareto import LARGER_IS_BETTER, costs, pareto_front
 
@@ -45,7 +45,7 @@ def payload(study: Study, on_point: OnPoint | None = None, most: int = MOST_SHOW
     objectives = [_objective(name, _floats(legal, name)) for name in study.objectives]
     knobs = [_knob(knob, study) for knob in study.knobs]
     base = accelerator_yaml(study.base)
-    layered, made = _layered(study, legal, front), again(study)
+    layered, made = _layered(study, legal, front), reproduce_command(study)
     return {
         "objectives": objectives,
         "knobs": knobs,

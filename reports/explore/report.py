@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from arch_model.errors import FastSwitchError
 from arch_model.files.writing import make_folder, write_whole
 from reports.canvas import require_matplotlib
-from reports.explore.again import again
 from reports.explore.layers import OnPoint
 from reports.explore.page import page
 from reports.explore.payload import payload
 from reports.explore.pictures import write_pictures
 from reports.explore.quantities import value_labels, without_unit
 from reports.explore.reasons import reasons
+from reports.explore.reproduce_command import reproduce_command
 from sim.explore.knobs import SUBNET
 from sim.explore.pareto import pareto_front
 from sim.explore.study import CSV, study_folder, write_csv
@@ -57,7 +57,7 @@ def _write(study: Study, folder: Path, on_point: OnPoint | None) -> Path:
         write_pictures(data, folder)
     path = folder / "report.html"
     text = page(facts(study), data, illegal, plotly_script())
-    for name, content in {**again(study).files, path.name: text}.items():
+    for name, content in {**reproduce_command(study).files, path.name: text}.items():
         write_whole(folder / name, content)
     return path
 

@@ -92,7 +92,7 @@ ERRORS = {
     8: ("UNALIGNED", "an address, a stride or PROG_ADDR that is not whole beats; a BASE that is not whole bursts"),
     9: ("RANGE", "a field beyond what the machine has"),
     10: ("STUCK", "nothing has moved for WATCHDOG cycles"),
-    11: ("LEFT_OVER", "the Program has ended and left tokens, or words of a STORE, that the next would find"),
+    11: ("RESIDUAL", "the Program has ended and left tokens, or words of a STORE, that the next would find"),
     12: ("PROTOCOL_PROG", "m_axi_prog: a beat nobody asked for, RLAST early or missing, or EXOKAY"),
     13: ("PROTOCOL_WGT", "m_axi_wgt: a beat nobody asked for, RLAST early or missing, or EXOKAY"),
     14: ("PROTOCOL_ACT", "m_axi_act: a beat nobody asked for, RLAST early or missing, or EXOKAY"),

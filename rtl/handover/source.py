@@ -9,12 +9,12 @@ from importlib.metadata import version
 from arch_model.machine.accelerator import Accelerator
 from rtl.generate import verilog
 from rtl.port_names import master_names
-from rtl.wakened import wakened
+from rtl.time0_init import with_time0_init
 
 
 def delivered_verilog(accelerator: Accelerator) -> str:
     """The machine in one file; its top module is ``fastswitch``."""
-    text = without_empty_wires(wakened(verilog(accelerator)))
+    text = without_empty_wires(with_time0_init(verilog(accelerator)))
     names = master_names(accelerator.stripes, accelerator.weight_stripes)
     return with_interfaces(headed(text, accelerator), names)
 

@@ -101,7 +101,7 @@ def register_files(accelerator: Accelerator) -> dict[str, bytes]:
         IPXACTExporter(**names, standard=Standard.IEEE_1685_2014).export(top, str(folder / f"{NAME}.xml"))
         made = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     made[f"{NAME}.h"] = plain_header(made[f"{NAME}.h"].decode()).encode()
-    return settled(made)
+    return reproducible(made)
 
 
 def plain_header(header: str) -> str:
@@ -119,12 +119,12 @@ def plain_header(header: str) -> str:
     )
 
 
-def settled(files: Mapping[str, bytes]) -> dict[str, bytes]:
+def reproducible(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The same files without what changes from day to day or reaches outside: the page's time stamp, and MathJax from
     another host (no text here has formulas). Of each font only WOFF 2 stays, which every browser takes.
 
     >>> page = b'<script async src="https://x.org/M.js"></script><script>var BUILD_TS = 17;</script><a href="b?ts=17">'
-    >>> settled({"html/index.html": page, "html/fonts/a.ttf": b"", "html/fonts/a.woff2": b""})
+    >>> reproducible({"html/index.html": page, "html/fonts/a.ttf": b"", "html/fonts/a.woff2": b""})
     {'html/fonts/a.woff2': b'', 'html/index.html': b'<script>var BUILD_TS = 0;</script><a href="b?ts=0">'}
     """
     page = files["html/index.html"].decode()

@@ -128,8 +128,8 @@ class Machine:
             raise FastSwitchError(f"a command uses words {first}..{first + count - 1} of {what}; it has {there}")
         return slice(first, first + count)
 
-    def _signal(self, give: int, token: str) -> None:
-        self.tokens[token] += bool(give)
+    def _release(self, wanted: int, token: str) -> None:
+        self.tokens[token] += bool(wanted)
 
     def _read(self, port: str, address: int, runs: int, run_beats: int, stride: int) -> Bytes:
         """``runs`` runs from DRAM, (runs, bytes of a run)."""
@@ -161,7 +161,7 @@ class Machine:
             word = c["sb_base"] + g * c["group_step"] + y // 3 * c["row_step"] + column // 3
         self._words("the SB", self.sb.shape[1], int(word.min()), int(word.max() - word.min()) + 1)
         self.sb[bank, word] = pixels
-        self._signal(c["signal_full"], "sb_full")
+        self._release(c["signal_full"], "sb_full")
 
     def _load_wgt(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_free"], "w_free"))
@@ -176,7 +176,7 @@ class Machine:
             words = data.reshape(-1, a.tile_bytes)[:, : a.tile_bytes_raw].reshape(-1, TAPS * a.cp).view(np.int8)
             name, memory = self._weights(c)
             memory[self._words(name, len(memory), c["slot"] * a.kp, len(words))] = words
-        self._signal(c["signal_full"], "w_full")
+        self._release(c["signal_full"], "w_full")
 
     def _out_words(self, first: int, count: int) -> slice:
         return self._words("a bank of the OB's output side", self.out.shape[1], first, count)
@@ -196,7 +196,7 @@ class Machine:
             self.shadow.append(words)
             if rep < c["reps"] - 1:
                 yield True
-        self._signal(c["signal_weights"], "w_free")
+        self._release(c["signal_weights"], "w_free")
 
     def _run(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_sb"], "sb_full"), (c["wait_out"], "out_free"))
@@ -222,8 +222,8 @@ class Machine:
                 held[:] = sums
             if rep < c["reps"] - 1:
                 yield True
-        self._signal(c["signal_sb"], "sb_free")
-        self._signal(c["signal_out"], "out_full")
+        self._release(c["signal_sb"], "sb_free")
+        self._release(c["signal_out"], "out_full")
 
     def _taps(self, c: Command, rep: int) -> Int8:
         """What enters the array for each output pixel: (pixels, 9 * CP)."""
@@ -284,7 +284,7 @@ class Machine:
                 start = c["out_base"] + wraps * c["pixels"]
                 centred = self.out[bank, self._out_words(start, pixels)].astype(np.int64) - c["z_a"]
                 total[g] = centred if product else centred * c["m_a"]
-        self._signal(c["signal_free"], "out_free")
+        self._release(c["signal_free"], "out_free")
         yield True
         if c["use_b"]:
             data = self._read("b", c["b_addr"], c["groups"], c["b_run_beats"], c["b_run_stride"])
@@ -304,4 +304,4 @@ class Machine:
             start = c["addr"] + g * c["run_stride"]
             self.dram[self._words("DRAM", len(self.dram), start, size)] = line
         self.bytes["out"] += c["groups"] * size
-        self._signal(c["signal_stored"], "stored")
+        self._release(c["signal_stored"], "stored")

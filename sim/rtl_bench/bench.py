@@ -425,7 +425,7 @@ def standstill(before: Mapping[str, int], after: Mapping[str, int]) -> str:
 
     >>> before = {"BUSY_RUN": 7, "WAIT_WEIGHTS": 1, "BEATS_WGT": 5}
     >>> standstill(before, before | {"BUSY_RUN": 9, "WAIT_WEIGHTS": 3})
-    'waits: RUN for weights; with a command in hand: RUN; ports that move: none'
+    'waits: RUN for weights; executing a command: RUN; ports that move: none'
     """
 
     def counting(names: Iterable[str]) -> list[str]:
@@ -436,7 +436,7 @@ def standstill(before: Mapping[str, int], after: Mapping[str, int]) -> str:
     waits = [WAITS[name] for name in counting(WAITS)]
     return "; ".join(
         f"{what}: {', '.join(names) or 'none'}"
-        for what, names in (("waits", waits), ("with a command in hand", units), ("ports that move", ports))
+        for what, names in (("waits", waits), ("executing a command", units), ("ports that move", ports))
     )
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from arch_model.child_processes import run_supervised
 from arch_model.errors import SimulatorError
 from arch_model.machine.accelerator import Accelerator
-from rtl.wakened import wakened
+from rtl.time0_init import with_time0_init
 from sim.rtl_bench.bench_ports import machine_verilog
 from sim.rtl_bench.generated import ROOMS, generated_verilog
 from sim.rtl_bench.power_up import with_random_memories
@@ -125,7 +125,7 @@ def build(
     base = _base(build_dir)
     text = generated_verilog(accelerator, base)
     if simulator.kind == "icarus":
-        text = with_random_memories(wakened(text))
+        text = with_random_memories(with_time0_init(text))
     return _built({"fastswitch.v": text}, Memory.of(accelerator, dram_bytes), simulator, base, trace, coverage)
 
 

@@ -76,7 +76,7 @@ def of_design(counts: Counts, verilog: Path) -> Counter[Point]:
     """The points of a file that Yosys wrote which are the design's.
 
     The others: Yosys begins each combinational process with ``if (\\$auto$verilog_backend... ) begin end``, which never
-    holds and does nothing; it is there so that the process runs at time 0 (:mod:`rtl.wakened`).
+    holds and does nothing; it is there so that the process runs at time 0 (:mod:`rtl.time0_init`).
     """
     lines = verilog.read_text().splitlines()
     return Counter(

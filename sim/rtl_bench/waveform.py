@@ -1,7 +1,7 @@
 """Who worked when, read from a waveform of the RTL: the same intervals that the model predicts.
 
 The waveform is one that a :class:`sim.rtl_bench.bench.Bench` has written with ``trace``. A unit takes a command in the
-cycle in which ``command``'s valid and ready are both high, and has it in hand as long as its counter BUSY counts.
+cycle in which ``command``'s valid and ready are both high, and executes it as long as its counter BUSY counts.
 Counters are what is read because their names in the Verilog are those of the registers.
 """
 
@@ -37,8 +37,8 @@ class Observed:
     """What a waveform shows of one Program; cycle 0 is that of the start pulse, as in the model.
 
     ``cycles``: from start to done, both counted. ``timeline``: every command in every unit that executed it, by
-    start: taken in cycle ``start``, in hand up to cycle ``end``. ``waits``: by cause, the stretches (first cycle, last
-    cycle) in which RUN stood still.
+    start: accepted in cycle ``start``, executed up to cycle ``end``. ``waits``: by cause, the stretches (first cycle,
+    last cycle) in which RUN stood still.
     """
 
     cycles: int
@@ -136,9 +136,9 @@ def stretches(values: Bits) -> tuple[tuple[int, int], ...]:
 
 
 def command_spans(taken: Bits, busy: Bits) -> list[tuple[int, int]]:
-    """(cycle taken, last cycle in hand) of a unit's commands, from its handshakes and its ``busy``, one a cycle each.
+    """(cycle of acceptance, last cycle) of a unit's commands, from its handshakes and its ``busy`` in each cycle.
 
-    A command that is taken while the one before is in hand begins in that one's last cycle.
+    A command that is accepted while the one before still executes begins in that one's last cycle.
 
     >>> taken = np.array([1, 0, 0, 1, 0, 0, 0], bool)
     >>> command_spans(taken, np.array([0, 1, 1, 1, 1, 1, 0], bool))

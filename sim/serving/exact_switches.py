@@ -1,4 +1,5 @@
-"""Switches that happen cost what their Programs say: serve, compile what was only estimated, serve again."""
+"""Fixed-point iteration: serve on estimated switch costs, compile the Programs of the switches that occurred, put
+their costs in the place of the estimates, and repeat until no switch that occurred is an estimate."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def switches_of(served: Served) -> set[Switch]:
     return {Switch(*place) for place in places}
 
 
-def settle(
+def serve_until_exact(
     table: ServingTable,
     runs: Callable[[ServingTable], Sequence[Served]],
     on_count: OnCount = lambda stage, done, total: None,
@@ -58,7 +59,10 @@ def serve_exactly(
     seed: int = 0,
     on_count: OnCount = lambda stage, done, total: None,
 ) -> Served:
-    """:meth:`Schedulers.run`, settled. Raises :class:`sim.serving.simulator.ServingInterrupted` at a Ctrl-C."""
+    """:meth:`Schedulers.run`, repeated until no switch is an estimate.
+
+    Raises :class:`sim.serving.simulator.ServingInterrupted` at a Ctrl-C.
+    """
 
     def runs(known: ServingTable) -> list[Served]:
         return [
@@ -67,7 +71,7 @@ def serve_exactly(
             )
         ]
 
-    (served,) = settle(table, runs, on_count)
+    (served,) = serve_until_exact(table, runs, on_count)
     return served
 
 
@@ -78,9 +82,9 @@ def compare_exactly(
     seed: int = 0,
     on_count: OnCount = lambda stage, done, total: None,
 ) -> Sequence[Served]:
-    """:func:`sim.serving.schedulers.compare`, settled."""
+    """:func:`sim.serving.schedulers.compare`, repeated until no switch is an estimate."""
 
     def runs(known: ServingTable) -> list[Served]:
         return compare(known, stream, window, seed, lambda done: on_count("serving by every policy", done, len(ALL)))
 
-    return settle(table, runs, on_count)
+    return serve_until_exact(table, runs, on_count)

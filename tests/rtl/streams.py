@@ -65,7 +65,7 @@ async def stream_watch(ctx: Any, stream: Any) -> None:
 
 
 async def token_feed(ctx: Any, port: Any, count: int, rng: random.Random, stall: float = 0.0) -> list[int]:
-    """Be the semaphore behind a ``take()`` port: grant ``count`` tokens, return the cycles of their use.
+    """Be the semaphore behind a ``acquire()`` port: grant ``count`` tokens, return the cycles of their use.
 
     ``ready`` is high while a token is there; a ``take`` without one fails.
     """
@@ -73,7 +73,7 @@ async def token_feed(ctx: Any, port: Any, count: int, rng: random.Random, stall:
     while len(taken) < count:
         there = rng.random() >= stall
         ctx.set(port.ready, there)
-        _clk, _rst, take = await ctx.tick().sample(port.take)
+        _clk, _rst, take = await ctx.tick().sample(port.acquire)
         if take:
             assert there, "took a token that is not there"
             taken.append(cycle)

@@ -182,12 +182,12 @@ def test_a_tile_is_the_convolution(kp, cp, nb, pointwise, stride, k_tiles, c_til
             # Commands and tokens come when they come.
             await ctx.tick().repeat(int(rng.integers(1, 20)))
             for name in ("w_full", *(["sb_full"] if kt == 0 else [])):
-                ctx.set(top.tokens[name].give, 1)
+                ctx.set(top.tokens[name].release, 1)
                 await ctx.tick()
-                ctx.set(top.tokens[name].give, 0)
+                ctx.set(top.tokens[name].release, 0)
             await put(ctx, top.feed.command, command)
             await put(ctx, compute.command, command)
-        await ctx.tick().until(compute.out_full_give)
+        await ctx.tick().until(compute.out_full_release)
         await ctx.tick()
         assert not ctx.get(compute.busy)
         for g in range(-(-k_tiles * kp // cp)):
@@ -320,7 +320,7 @@ def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channel
                 await ctx.tick().repeat(int(rng.integers(1, 20)))
                 await put(ctx, top.feed.command, Command(Opcode.PASS, command))
                 await put(ctx, compute.command, Command(Opcode.PASS, command))
-        await ctx.tick().until(compute.out_full_give)
+        await ctx.tick().until(compute.out_full_release)
         await ctx.tick()
         for g in range(groups):
             for p in range(pixels):

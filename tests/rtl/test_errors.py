@@ -188,7 +188,7 @@ def test_a_program_that_ends_too_early(net, bench):
     at, _ = index(net, Opcode.PASS, "wait_weights", 0)
     commands = (*net.program.commands[:at], Command(Opcode.END, {}))
     program = replace(net.program, commands=commands).encode()
-    assert failing(bench, net, program=program, program_beats=len(program) // BEAT) == (ErrorCode.LEFT_OVER, at + 1)
+    assert failing(bench, net, program=program, program_beats=len(program) // BEAT) == (ErrorCode.RESIDUAL, at + 1)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_token_too_many(opcode, field, net, bench):
     commands.insert(at + 1, Command(opcode, {**alone, field: 1}))
     program = replace(net.program, commands=tuple(commands)).encode()
     error = failing(bench, net, program=program, program_beats=len(program) // BEAT, patience_cycles=2000)
-    assert error == (ErrorCode.LEFT_OVER, len(commands))
+    assert error == (ErrorCode.RESIDUAL, len(commands))
 
 
 @pytest.mark.parametrize(("field", "more"), [("run_beats", -1), ("b_run_beats", 5)])
@@ -221,7 +221,7 @@ def test_data_that_no_command_takes(field, more, net, bench):
     at = max(stores, key=lambda i: net.program.commands[i]["run_beats"])
     value = net.program.commands[at][field] + more
     code, _ = failing(bench, net, program=net.edited(at, **{field: value}), patience_cycles=2000)
-    assert code in (ErrorCode.LEFT_OVER, ErrorCode.STUCK)
+    assert code in (ErrorCode.RESIDUAL, ErrorCode.STUCK)
 
 
 def test_a_stripe_that_is_not_whole_bursts():
@@ -238,7 +238,7 @@ def test_a_dram_that_dies_is_named_and_what_waits_for_it(net):
     waits = rf"not ended after {6 * net.cycles + 10_000} cycles \({net.cycles} predicted\).*ports that move: none"
     with Bench(build(TINY, find_simulator())) as bench, pytest.raises(SimulatorError, match=waits) as seen:
         bench.run(net.job(silent_after=net.cycles // 3))
-    assert re.search("with a command in hand: .*(LOAD|STORE)", str(seen.value))
+    assert re.search("executing a command: .*(LOAD|STORE)", str(seen.value))
 
 
 def test_a_reset_that_waits_for_a_dead_dram_ends_too(net):

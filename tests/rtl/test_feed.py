@@ -67,7 +67,7 @@ def test_tiles_arrive_in_order(kp, cp, stall, seed, dsp_packing):
             if to_come and rng.random() >= stall:
                 there, to_come = there + 1, to_come - 1
             ctx.set(dut.w_full.ready, there > 0)
-            _, _, take, give = await ctx.tick().sample(dut.w_full.take, dut.w_free_give)
+            _, _, take, give = await ctx.tick().sample(dut.w_full.acquire, dut.w_free_release)
             assert not take or there
             there, taken = there - take, taken + take
             given.append(give)

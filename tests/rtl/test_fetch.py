@@ -221,7 +221,7 @@ def test_pass_needs_room_in_both_queues(held):
     assert trace["held"][0] == trace["other"][0]  # the same cycle
 
 
-def failing(size, text, beats, bad=(), limits=(), misplaced=False, left_over=False):
+def failing(size, text, beats, bad=(), limits=(), misaligned=False, residual=False):
     """Run until the error; how many commands left, what the error is, and that it stays."""
     dut = Fetch(beat_bytes=size, max_burst=8, limits=limits)
     memory = AxiMemory(8192, size, 8)
@@ -232,8 +232,8 @@ def failing(size, text, beats, bad=(), limits=(), misplaced=False, left_over=Fal
     codes = []
 
     async def bench(ctx):
-        ctx.set(dut.misplaced, misplaced)
-        ctx.set(dut.left_over, left_over)
+        ctx.set(dut.misaligned, misaligned)
+        ctx.set(dut.residual, residual)
         await start(ctx, dut, 0, beats)
         await ctx.tick().until(dut.error != 0)
         codes.append(ctx.get(dut.error))
@@ -301,7 +301,7 @@ def test_limits_of_other_opcodes_and_of_what_is_not_reached_do_not_matter():
 def test_what_is_left_over_at_the_end():
     """Before the end it means nothing: all three commands leave, and END is read."""
     text = encoded(program(random.Random(1), 3), 32)
-    assert failing(32, text, len(text) // 32, left_over=True) == (4, [11, 11])
+    assert failing(32, text, len(text) // 32, residual=True) == (4, [11, 11])
 
 
 @pytest.mark.parametrize("after", [20, 45])
@@ -325,10 +325,10 @@ def test_nothing_is_dispatched_after_a_halt(after):
     assert trace["commands"] and trace["commands"][-1] <= trace["halt"][0]
 
 
-def test_a_misplaced_start():
+def test_a_misaligned_start():
     """Nothing is read."""
     text = encoded([random_command(random.Random(1), Opcode.LOAD_WGT)] * 5, 32)
-    assert failing(32, text, 5, misplaced=True) == (0, [8, 8])
+    assert failing(32, text, 5, misaligned=True) == (0, [8, 8])
 
 
 def test_cycles():

@@ -108,8 +108,8 @@ def test_words_of_parts(size, parts, beat, stall):
         await stream_put(ctx, unpack.i, payloads, rngs[0], stall)
 
     async def middle(ctx):
-        for word, lack, pad in words:
-            ctx.set(unpack.spare, lack)
+        for word, absent, pad in words:
+            ctx.set(unpack.unwanted, absent)
             ctx.set(unpack.drop, pad)
             (got,) = await stream_get(ctx, unpack.o, 1, rngs[1], stall)
             taken.append(got.to_bytes(parts * size, "little")[: len(word)])
@@ -117,8 +117,8 @@ def test_words_of_parts(size, parts, beat, stall):
             await ctx.tick()
 
     async def back(ctx):
-        for word, lack, pad in words:
-            ctx.set(pack.lack, lack)
+        for word, absent, pad in words:
+            ctx.set(pack.absent, absent)
             payload = {"data": int.from_bytes(word, "little"), "pad": pad}
             await stream_put(ctx, pack.i, [payload], rngs[2], stall)
 

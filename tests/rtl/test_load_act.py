@@ -61,7 +61,7 @@ def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0, pixels=1, fold=1
     dut = LoadAct(cp=cp, beat_bytes=memory.beat_bytes, max_burst=memory.max_burst, pixels=pixels, fold=fold)
     writes = []
     trace = Trace(
-        accept=dut.command.valid & dut.command.ready, give=dut.sb_full_give, busy=dut.busy, error=dut.error,
+        accept=dut.command.valid & dut.command.ready, give=dut.sb_full_release, busy=dut.busy, error=dut.error,
         beats=dut.beats, arvalid=dut.axi.arvalid,
     )  # fmt: skip
     rngs = [random.Random(rng.random()) for _ in range(3)]
@@ -197,14 +197,14 @@ def test_waits_for_its_tokens():
             ctx.set(dut.stored.ready, stored)
             for _ in range(3):
                 assert not ctx.get(dut.command.ready)
-                assert not ctx.get(dut.sb_free.take) and not ctx.get(dut.stored.take)
+                assert not ctx.get(dut.sb_free.acquire) and not ctx.get(dut.stored.acquire)
                 await ctx.tick()
                 assert not ctx.get(dut.axi.arvalid) and not ctx.get(dut.busy)
         ctx.set(dut.sb_free.ready, 1)
-        assert ctx.get(dut.command.ready) and ctx.get(dut.sb_free.take) and ctx.get(dut.stored.take)
+        assert ctx.get(dut.command.ready) and ctx.get(dut.sb_free.acquire) and ctx.get(dut.stored.acquire)
         await ctx.tick()
         assert ctx.get(dut.axi.arvalid) and ctx.get(dut.busy)
-        assert not ctx.get(dut.sb_free.take) and not ctx.get(dut.stored.take)
+        assert not ctx.get(dut.sb_free.acquire) and not ctx.get(dut.stored.acquire)
 
     simulate(dut, bench)
 

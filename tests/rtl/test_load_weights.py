@@ -60,7 +60,7 @@ def load(shape, memory, commands, rng, stall=0.0, token_stall=0.0):
     dut = LoadWeights(kp=kp, cp=cp, beat_bytes=beat_bytes, max_burst=max_burst, **sizes)
     writes, taken = [], []
     trace = Trace(
-        accept=dut.command.valid & dut.command.ready, give=dut.w_full_give, busy=dut.busy, error=dut.error,
+        accept=dut.command.valid & dut.command.ready, give=dut.w_full_release, busy=dut.busy, error=dut.error,
         beats=dut.beats, arvalid=dut.axi.arvalid,
     )  # fmt: skip
     rngs = [random.Random(rng.random()) for _ in range(2)]
@@ -169,13 +169,13 @@ def test_waits_for_its_token():
         ctx.set(dut.command.payload, {"wait_free": 1, "runs": 1, "run_beats": 27})
         ctx.set(dut.command.valid, 1)
         for _ in range(4):
-            assert not ctx.get(dut.command.ready) and not ctx.get(dut.w_free.take)
+            assert not ctx.get(dut.command.ready) and not ctx.get(dut.w_free.acquire)
             await ctx.tick()
             assert not ctx.get(dut.axi.arvalid) and not ctx.get(dut.busy)
         ctx.set(dut.w_free.ready, 1)
-        assert ctx.get(dut.command.ready) and ctx.get(dut.w_free.take)
+        assert ctx.get(dut.command.ready) and ctx.get(dut.w_free.acquire)
         await ctx.tick()
-        assert ctx.get(dut.axi.arvalid) and ctx.get(dut.busy) and not ctx.get(dut.w_free.take)
+        assert ctx.get(dut.axi.arvalid) and ctx.get(dut.busy) and not ctx.get(dut.w_free.acquire)
 
     simulate(dut, bench)
 

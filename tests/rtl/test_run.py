@@ -97,8 +97,8 @@ def test_addresses_and_marks(stall, seed):
                 ctx.set(port.ready, rng.random() >= stall)
             ctx.set(dut.shadow_full, rng.random() >= stall)
             _, _, sb, out, sb_ready, out_ready, consume, full = await ctx.tick().sample(
-                dut.sb_full.take,
-                dut.out_free.take,
+                dut.sb_full.acquire,
+                dut.out_free.acquire,
                 dut.sb_full.ready,
                 dut.out_free.ready,
                 dut.consume,
@@ -110,7 +110,7 @@ def test_addresses_and_marks(stall, seed):
         idle = 0
         while len(seen) < len(expected):
             _, _, pixel, present, y_mod, x_mod, give, *addr = await ctx.tick().sample(
-                dut.pixel, dut.present, dut.y_mod, dut.x_mod, dut.sb_free_give, *dut.addr
+                dut.pixel, dut.present, dut.y_mod, dut.x_mod, dut.sb_free_release, *dut.addr
             )
             gives["sb"] += give
             idle += 1

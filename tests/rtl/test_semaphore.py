@@ -21,8 +21,8 @@ def test_random_against_counter():
             give = rng.random() < (0.9 if i < 1000 else 0.3) and count < 255
             take = ready and rng.random() < (0.1 if i < 1000 else 0.6)
             both.append(give and take)
-            ctx.set(dut.give, give)
-            ctx.set(dut.token.take, take)
+            ctx.set(dut.release, give)
+            ctx.set(dut.token.acquire, take)
             await ctx.tick()
             count += give - take
 
@@ -35,12 +35,12 @@ def test_all_of_255_tokens():
 
     async def bench(ctx):
         assert not ctx.get(dut.token.ready)
-        ctx.set(dut.give, 1)
+        ctx.set(dut.release, 1)
         await ctx.tick()
         assert ctx.get(dut.token.ready)  # the cycle after the give
         await ctx.tick().repeat(254)
-        ctx.set(dut.give, 0)
-        ctx.set(dut.token.take, 1)
+        ctx.set(dut.release, 0)
+        ctx.set(dut.token.acquire, 1)
         for _ in range(255):
             assert ctx.get(dut.token.ready)
             await ctx.tick()

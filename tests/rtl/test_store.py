@@ -100,7 +100,7 @@ def output_side(dut, rng):
 
     async def serve(ctx):
         while True:
-            _, _, give, *addresses = await ctx.tick().sample(dut.out_free_give, *(p.addr for p in dut.out))
+            _, _, give, *addresses = await ctx.tick().sample(dut.out_free_release, *(p.addr for p in dut.out))
             for port, bank, address in zip(dut.out, banks, addresses, strict=True):
                 word = b"".join(bank[(address + i) % WORDS] for i in range(dut.pixels))
                 ctx.set(port.data, int.from_bytes(word, "little"))
@@ -133,9 +133,9 @@ def test_random_commands(seed):
     banks, serve = output_side(dut, rng)
     expected = bytearray(memory.data)
     trace = Trace(
-        take=dut.out_full.take,
-        free=dut.out_free_give,
-        stored=dut.stored_give,
+        take=dut.out_full.acquire,
+        free=dut.out_free_release,
+        stored=dut.stored_release,
         beats_b=dut.beats_b,
         beats_out=dut.beats_out,
         error=dut.error_b | dut.error_out,
@@ -152,7 +152,7 @@ def test_random_commands(seed):
             while ctx.get(dut.busy):
                 await ctx.tick()
             assert memory.data == expected, f"command {i}: {c}"
-            assert not ctx.get(dut.left_over)
+            assert not ctx.get(dut.residual)
 
     async def tokens(ctx):
         await token_feed(ctx, dut.out_full, 1000, random.Random(seed), stall)
@@ -181,7 +181,7 @@ def test_nothing_is_lost_while_the_write_channel_stands_still():
     c = plain(4, 2, 4, groups=2, rows=5, cols=7)
     expected = bytearray(memory.data)
     expect(c, 4, 2, 4, banks, expected)
-    trace = Trace(free=dut.out_free_give)
+    trace = Trace(free=dut.out_free_release)
 
     async def bench(ctx):
         ctx.set(dut.out_full.ready, 1)
@@ -201,7 +201,7 @@ def test_waits_for_its_token():
     dut = Store(cp=3, nb=2, beat_bytes=4, max_burst=4)
     memory = AxiMemory(4 * REGION, 4, 4)
     c = plain(3, 2, 4)
-    trace = Trace(take=dut.out_full.take, busy=dut.busy, free=dut.out_free_give, stored=dut.stored_give)
+    trace = Trace(take=dut.out_full.acquire, busy=dut.busy, free=dut.out_free_release, stored=dut.stored_release)
 
     async def bench(ctx):
         ctx.set(dut.command.payload, c)
@@ -223,7 +223,7 @@ def test_what_a_command_leaves_over_is_told(field, more):
     dut = Store(cp=4, nb=1, beat_bytes=4, max_burst=4)
     memory = AxiMemory(4 * REGION, 4, 4)
     c = command(random.Random(2), 4, 1, 4, 1, 0, groups=2, use_a=0, use_b=1, pool=0)
-    trace = Trace(told=dut.left_over)
+    trace = Trace(told=dut.residual)
 
     async def bench(ctx):
         await stream_put(ctx, dut.command, [c | {field: c[field] + more}])
@@ -263,8 +263,8 @@ def timed(dut, memory, commands):
     trace = Trace(
         accept=dut.command.valid & dut.command.ready,
         busy=dut.busy,
-        free=dut.out_free_give,
-        stored=dut.stored_give,
+        free=dut.out_free_release,
+        stored=dut.stored_release,
     )
 
     async def bench(ctx):

@@ -24,12 +24,12 @@ class FastEngine(HybridEngine):
         super().__init__(hybrid, variation, chip, adcs)
 
     def _prepare(self, name: str, split: LayerSplit, cells: Cells) -> None:
-        joined = not self._needs_blocks(name)
-        effective = collapse(cells, self.crossbar, joined)
+        subtract_columns = not self._needs_blocks(name)
+        effective = collapse(cells, self.crossbar, subtract_columns)
         self._effective[name] = fixed_point(effective, effective.shape[-1], 255)[0].astype(np.float64)
         if self._read:
             squares = np.tensordot(place_values(self.crossbar).astype(np.float64) ** 2, cells**2, (0, 1))
-            apart = self.crossbar.encoding is Encoding.SIGN_MAGNITUDE and not joined
+            apart = self.crossbar.encoding is Encoding.SIGN_MAGNITUDE and not subtract_columns
             variance = squares if apart else squares.sum(axis=0, keepdims=True)
             self._variance[name] = self._read**2 * variance.reshape(-1, cells.shape[-1])
 
@@ -56,17 +56,17 @@ class FastEngine(HybridEngine):
         return total if len(total) == layer.K else total[: layer.K] - total[layer.K :]
 
 
-def collapse(cells: Cells, crossbar: Crossbar, joined: bool) -> Sums:
+def collapse(cells: Cells, crossbar: Crossbar, subtract_columns: bool) -> Sums:
     """Effective weights (K or 2 K, rows) of cells (columns, slices, K, rows), in quantised weights.
 
-    Columns of opposite sign become one weight if their currents are subtracted before conversion or, ``joined``,
-    conversion is ideal; else the positive K come first.
+    Columns of opposite sign become one weight if their currents are subtracted before conversion or,
+    with ``subtract_columns``, where conversion is ideal; else the positive K come first.
 
     >>> cells = np.array([[[[2.0]], [[1.0]]], [[[0.5]], [[0.0]]]])                 # 2 + 4 * 1, and 0.5
-    >>> collapse(cells, Crossbar(cell_bits=2, weight_bits=5), joined=True).tolist()
+    >>> collapse(cells, Crossbar(cell_bits=2, weight_bits=5), subtract_columns=True).tolist()
     [[5.5]]
     """
     words = np.tensordot(place_values(crossbar).astype(np.float64), cells, (0, 1))
-    if crossbar.encoding is not Encoding.OFFSET and (crossbar.encoding.is_signed or joined):
+    if crossbar.encoding is not Encoding.OFFSET and (crossbar.encoding.is_signed or subtract_columns):
         words = words[:1] - words[1:]
     return np.ascontiguousarray(words.reshape(-1, cells.shape[-1]))

@@ -69,8 +69,8 @@ class Network:
     @classmethod
     def of_subnet(cls, name: str, weights: SuperNetWeights) -> Network:
         """A SubNet of ``fashion`` by its name, or the ``smallest`` or ``largest`` by MACs."""
-        ladder = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
-        names = {"smallest": ladder[0].name, "largest": ladder[-1].name}
+        by_size = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
+        names = {"smallest": by_size[0].name, "largest": by_size[-1].name}
         name = names.get(name, name)
         if name not in weights.subnets:
             known = ", ".join([*names, *weights.subnets])
@@ -195,15 +195,15 @@ def requantise(sums: Sums, q: ConvQuant) -> Bytes:
 
 def _add(a: Bytes, b: Bytes, q: AddQuant) -> Bytes:
     total = (a.astype(np.int32) - (q.z_a + ZERO)) * float(q.m_a) + (b.astype(np.int32) - (q.z_b + ZERO)) * float(q.m_b)
-    return _settle(total, q.shift, q)
+    return _rescale(total, q.shift, q)
 
 
 def _pool(x: Bytes, q: PoolQuant) -> Bytes:
     total = (x.sum(axis=(2, 3), keepdims=True, dtype=np.int64) - (q.z_in + ZERO) * x.shape[2] * x.shape[3]) * float(q.m)
-    return _settle(total, q.shift, q)
+    return _rescale(total, q.shift, q)
 
 
-def _settle(total: Sums, shift: int, q: AddQuant | PoolQuant) -> Bytes:
+def _rescale(total: Sums, shift: int, q: AddQuant | PoolQuant) -> Bytes:
     total *= 2.0**-shift
     np.rint(total, out=total)
     total += q.z_out + ZERO

@@ -42,7 +42,7 @@ class Effort:
                 raise AnalogError(f"{name} is {getattr(self, name)}; give at least 1")
 
 
-class Lab:
+class StudyContext:
     """A network and everything that is measured on it; close it, or use ``with``."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Lab:
             runner.close(kill)
         self._runners.clear()
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> StudyContext:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -27,7 +27,7 @@ from sim.noise.engine.network import Network
 from sim.noise.sensitivity.gradients import sensitivity
 from sim.noise.sensitivity.monte_carlo import Runner
 from sim.noise.sensitivity.shared import rank_shared, smallest_shared
-from sim.noise.study.context import Lab, figures
+from sim.noise.study.context import StudyContext, figures
 from sim.noise.study.hybrid_cost import ISAAC, Figures, all_analog, all_digital, changes, hybrid
 from sim.noise.study.parts import BEST, Part, heat_points
 from sim.noise.study.tables import Row
@@ -49,16 +49,18 @@ BINS = 64
 class Family:
     """SubNets of the ``fashion`` SuperNet with their integers, and the digital channels that they share."""
 
-    lab: Lab
+    context: StudyContext
 
     @cached_property
     def members(self) -> list[tuple[Network, SubNet]]:
-        """SubNets spread evenly over the ladder by MACs, the smallest and the largest among them."""
-        ladder = sorted(self.lab.weights.subnets.values(), key=lambda s: (s.macs, s.name))
-        many = min(self.lab.effort.subnets, len(ladder))
-        places = sorted({round(i) for i in np.linspace(0, len(ladder) - 1, many)}) if many > 1 else [len(ladder) - 1]
+        """SubNets spread evenly by MACs, the smallest and the largest among them."""
+        by_size = sorted(self.context.weights.subnets.values(), key=lambda s: (s.macs, s.name))
+        many = min(self.context.effort.subnets, len(by_size))
+        places = sorted({round(i) for i in np.linspace(0, len(by_size) - 1, many)}) if many > 1 else [len(by_size) - 1]
         space = get_space("fashion")
-        return [(Network.of_subnet(ladder[i].name, self.lab.weights), space.subnet(ladder[i].name)) for i in places]
+        return [
+            (Network.of_subnet(by_size[i].name, self.context.weights), space.subnet(by_size[i].name)) for i in places
+        ]
 
     def member(self, name: str) -> tuple[Network, SubNet]:
         """By the SubNet's name."""
@@ -72,27 +74,27 @@ class Family:
     @property
     def path(self) -> Path:
         """Where the shared channels are kept."""
-        return self.lab.folder / SHARED
+        return self.context.folder / SHARED
 
     def find(self) -> tuple[DigitalHalf, float]:
         """Search for the shared channels, with the smallest, the middle and the largest SubNet as judges."""
         networks = [network for network, _ in self.members]
         units = rank_shared(
-            get_space("fashion"), networks, {n.name: sensitivity(n, self.lab.rank_on) for n in networks}
+            get_space("fashion"), networks, {n.name: sensitivity(n, self.context.rank_on) for n in networks}
         )
         last = len(self.members) - 1
         judges = [self.members[i] for i in sorted({0, last // 2, last})]
         half, fraction = smallest_shared(
-            self.lab.runner,
+            self.context.runner,
             get_space("fashion"),
             judges,
             units,
             HYBRID,
-            self.lab.strongest,
-            max_loss=self.lab.max_loss,
-            trials=max(1, self.lab.effort.trials // 2),
-            seed=self.lab.seed,
-            resolution=self.lab.effort.resolution,
+            self.context.strongest,
+            max_loss=self.context.max_loss,
+            trials=max(1, self.context.effort.trials // 2),
+            seed=self.context.seed,
+            resolution=self.context.effort.resolution,
         )
         write_whole(self.path, json.dumps({"fraction": fraction, "channels": half.channels}) + "\n")
         return half, fraction
@@ -108,40 +110,43 @@ class Family:
         return DigitalHalf(get_space("fashion"), {name: tuple(chosen) for name, chosen in channels.items()})
 
 
-def machines(lab: Lab) -> dict[str, Accelerator]:
+def machines(context: StudyContext) -> dict[str, Accelerator]:
     """The study's accelerator, and the same as an ASIC would be clocked."""
-    name = lab.accelerator.name
-    return {name: lab.accelerator, f"{name}, {ASIC_HZ // 1_000_000} MHz": lab.accelerator.replace(clock_hz=ASIC_HZ)}
+    name = context.accelerator.name
+    return {
+        name: context.accelerator,
+        f"{name}, {ASIC_HZ // 1_000_000} MHz": context.accelerator.replace(clock_hz=ASIC_HZ),
+    }
 
 
 def _shared(family: Family, point: Row) -> Row:
     half, fraction = family.find()
     space, subnets = half.supernet, family.subnets
     common, needed = half.common(subnets), half.needed(subnets)
-    pinned = half.pin(needed, family.lab.accelerator)
+    pinned = half.pin(needed, family.context.accelerator)
     return {
         "digital_fraction": fraction,
         "supernet_bytes": space.weight_bytes,
         "needed_bytes": needed.bytes(space),
         "common_bytes": common.bytes(space),
         "sum_bytes": sum(half.subgraph(net).bytes(space) for net in subnets),
-        "pb_bytes": family.lab.accelerator.buffers.pb_bytes,
+        "pb_bytes": family.context.accelerator.buffers.pb_bytes,
         "pinned_bytes": pinned.subgraph.bytes(space),
     }
 
 
 def _subnets(family: Family, point: Row) -> Row:
     """One SubNet: accuracy all analog and hybrid; its digital half streamed and pinned; its cost."""
-    lab, half = family.lab, family.half
+    context, half = family.context, family.half
     network, subnet = family.member(point["member"])
-    machine = lab.accelerator
+    machine = context.accelerator
     resident = half.pin(half.needed(family.subnets), machine)
     partition = half.partition(subnet, network.hash)
-    trials = max(1, min(lab.effort.trials, 4))
+    trials = max(1, min(context.effort.trials, 4))
     row: Row = {"macs": subnet.macs, "weight_bytes": subnet.weight_bytes}
     for prefix, masks in (("bare_", {}), ("", partition.masks(network.weight_layers, network.hash))):
         made = Hybrid(network, HYBRID, masks)
-        row |= figures(lab.runner.run(made, lab.strongest, trials=trials, seed=lab.seed), prefix)
+        row |= figures(context.runner.run(made, context.strongest, trials=trials, seed=context.seed), prefix)
     row["digital_bytes"] = partition_bytes(partition, network.weight_layers)["weights"]
     row["digital_macs"] = half.layers(subnet).macs
     for name, held in (("streamed", None), ("pinned", resident)):
@@ -165,26 +170,26 @@ def _cost(family: Family, point: Row) -> Row:
     """One way to run the study's network, and what it changes against ISAAC's 16 bits."""
     _, subnet = _largest(family)
     base = all_analog(subnet, ISAAC, words=2)
-    cost = _ways(family.lab)[point["way"]](family, subnet)
+    cost = _ways(family.context)[point["way"]](family, subnet)
     row: Row = cost.to_dict() | {f"{key}_change": value for key, value in changes(cost, base).items()}
     return row | {"energy_without_dram_change": 100 * ((cost.energy_j - cost.dram_j) / base.energy_j - 1)}
 
 
 def _largest(family: Family) -> tuple[Network, SubNet]:
-    return family.lab.network, get_space("fashion").subnet(family.lab.network.name)
+    return family.context.network, get_space("fashion").subnet(family.context.network.name)
 
 
 Way = Callable[[Family, SubNet], Figures]
 
 
-def _ways(lab: Lab) -> dict[str, Way]:
+def _ways(context: StudyContext) -> dict[str, Way]:
     """What computes each row of the cost table, by its title."""
     ways: dict[str, Way] = {
         "all analog: ISAAC, 16 bits": lambda _, net: all_analog(net, ISAAC, words=2),
         "all analog: ISAAC, 8 bits": lambda _, net: all_analog(net, ISAAC),
         "all analog: differential pairs, 6-bit weights and ADCs": lambda _, net: all_analog(net, SLICED),
     }
-    for name, machine in machines(lab).items():
+    for name, machine in machines(context).items():
         ways[f"hybrid, digital half streamed on {name}"] = _hybrid_on(machine, pinned=False)
         ways[f"hybrid, digital half pinned on {name}"] = _hybrid_on(machine, pinned=True)
         ways[f"all digital on {name}"] = _digital_on(machine)
@@ -205,17 +210,17 @@ def _digital_on(machine: Accelerator) -> Way:
 
 def _energy(family: Family, point: Row) -> Row:
     """What an image costs at a point of the heat map: its crossbars' slices converted, its digital half pinned."""
-    units = family.lab.units(BEST)
+    units = family.context.units(BEST)
     half = DigitalHalf(get_space("fashion"), units.partition(units.count(point["asked"])).channels)
     _, subnet = _largest(family)
-    machine = family.lab.accelerator.replace(clock_hz=ASIC_HZ)
+    machine = family.context.accelerator.replace(clock_hz=ASIC_HZ)
     crossbar = replace(SLICED, adc_bits=point["adc_bits"])
     return hybrid(subnet, half, crossbar, machine, half.pin(half.needed([subnet]), machine)).to_dict()
 
 
 def _layers(family: Family, point: Row) -> Row:
     """One digital layer of the study's network, streamed and pinned."""
-    half, machine = family.half, family.lab.accelerator
+    half, machine = family.half, family.context.accelerator
     _, subnet = _largest(family)
     layer = subnet.layer(point["layer"])
     part = half.layers(subnet)
@@ -236,30 +241,30 @@ def _layers(family: Family, point: Row) -> Row:
 
 def _serial(family: Family, point: Row) -> Row:
     """Every conversion of the priced crossbars, on few images: does converting words stand for converting slices?"""
-    lab = family.lab
+    context = family.context
     network, subnet = _largest(family)
     masks = family.half.partition(subnet, network.hash).masks(network.weight_layers, network.hash)
     crossbar = SLICED if point["conversion"] == "slice" else HYBRID
-    few = lab.images.first(min(200, len(lab.images.images)))
-    trials = max(1, min(lab.effort.trials, 4))
-    with Runner(few, lab.jobs) as runner:
-        result = runner.run(Hybrid(network, crossbar, masks), lab.strongest, trials=trials, seed=lab.seed)
+    few = context.images.first(min(200, len(context.images.images)))
+    trials = max(1, min(context.effort.trials, 4))
+    with Runner(few, context.jobs) as runner:
+        result = runner.run(Hybrid(network, crossbar, masks), context.strongest, trials=trials, seed=context.seed)
     return dict(figures(result))
 
 
 def _histogram_points(family: Family) -> list[Row]:
-    names = [layer.name for layer in family.lab.network.weight_layers]
+    names = [layer.name for layer in family.context.network.weight_layers]
     chosen = sorted({0, len(names) // 2, len(names) - 2})
     return [{"layer": names[i], "slice": s} for i in chosen for s in range(SLICED.cell_slices)]
 
 
 def _histogram(family: Family, point: Row) -> Row:
     """What the ADCs of a cell slice meet on noiseless images, and the range that is calibrated on it."""
-    lab = family.lab
-    made = Hybrid(lab.network, SLICED)
-    images = lab.images.images[:IMAGES]
-    values = observe(made, lab.strongest, images)[point["layer"]][point["slice"]]
-    adc = calibrate_adcs(made, lab.strongest, images)[point["layer"]][point["slice"]]
+    context = family.context
+    made = Hybrid(context.network, SLICED)
+    images = context.images.images[:IMAGES]
+    values = observe(made, context.strongest, images)[point["layer"]][point["slice"]]
+    adc = calibrate_adcs(made, context.strongest, images)[point["layer"]][point["slice"]]
     assert adc is not None  # SLICED has ADCs
     least, most = int(np.floor(values.min())), int(np.ceil(values.max()))
     width = -(-(most - least + 1) // BINS)  # of bins around whole levels: noiseless sums are
@@ -278,27 +283,27 @@ def _histogram(family: Family, point: Row) -> Row:
 
 def _sensitivity(family: Family, point: Row) -> Row:
     """The share of each input channel of a layer in the network's Fisher score."""
-    found, network = family.lab.sensitivity, family.lab.network
+    found, network = family.context.sensitivity, family.context.network
     total = sum(float((found.fisher[n] * network.weights[n].astype(float) ** 2).sum()) for n in found.fisher)
     name = point["layer"]
     share = (found.fisher[name] * network.weights[name].astype(float) ** 2).sum(axis=(0, 2, 3)) / total
     return {"share": float(share.sum()), "channels": " ".join(f"{value:.4g}" for value in share)}
 
 
-def machine_parts(lab: Lab) -> tuple[Part, ...]:
+def machine_parts(context: StudyContext) -> tuple[Part, ...]:
     """The parts, which share the family's digital channels."""
-    family = Family(lab)
+    family = Family(context)
 
     def part(name: str, points: list[Row], measure: object) -> Part:
         return Part(name, lambda _: points, lambda _, point: measure(family, point))  # type: ignore[operator]
 
-    layers = [{"layer": layer.name} for layer in lab.network.weight_layers]
+    layers = [{"layer": layer.name} for layer in context.network.weight_layers]
     return (
-        part("shared", [{"accelerator": lab.accelerator.name}], _shared),
+        part("shared", [{"accelerator": context.accelerator.name}], _shared),
         part("subnets", [{"member": subnet.name} for subnet in family.subnets], _subnets),
         part("layers", layers, _layers),
-        part("cost", [{"way": way} for way in _ways(lab)], _cost),
-        part("energy", heat_points(lab), _energy),
+        part("cost", [{"way": way} for way in _ways(context)], _cost),
+        part("energy", heat_points(context), _energy),
         part("sensitivity", layers, _sensitivity),
         part("histogram", _histogram_points(family), _histogram),
         part("serial", [{"conversion": c} for c in ("word", "slice")], _serial),

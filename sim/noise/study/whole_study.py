@@ -12,7 +12,7 @@ from arch_model.files.results_folder import ResultsFolder
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.weights import load_weights
 from sim.noise.study.commands import default_jobs
-from sim.noise.study.context import Effort, Lab, split_name
+from sim.noise.study.context import Effort, StudyContext, split_name
 from sim.noise.study.machine_parts import SHARED, machine_parts
 from sim.noise.study.parts import ADC_BITS, MONTE_CARLO, Part
 from sim.noise.study.tables import Row
@@ -38,10 +38,10 @@ def open_lab(
     jobs: int | None,
     weights: Path | None,
     **effort: int,
-) -> Lab:
-    """A lab whose processes are one a core, unless ``jobs`` says otherwise; ``effort``: fields of :class:`Effort`."""
+) -> StudyContext:
+    """A context with a process for each core unless ``jobs`` says otherwise; ``effort``: fields of :class:`Effort`."""
     made = Effort(**effort)
-    return Lab(
+    return StudyContext(
         subnet,
         load_weights(weights),
         folder,
@@ -54,13 +54,13 @@ def open_lab(
     )
 
 
-def study_parts(lab: Lab, names: Sequence[str] = ()) -> list[Part]:
+def study_parts(context: StudyContext, names: Sequence[str] = ()) -> list[Part]:
     """The parts of those names, without any all of them, in the order of :data:`NAMES`."""
     names = names or NAMES
     unknown = set(names) - set(NAMES)
     if unknown:
         raise AnalogError(f"part {min(unknown)} is unknown; give {', '.join(NAMES)}")
-    parts = {part.name: part for part in (*MONTE_CARLO, *machine_parts(lab))}
+    parts = {part.name: part for part in (*MONTE_CARLO, *machine_parts(context))}
     return [parts[name] for name in NAMES if name in names]
 
 
@@ -71,7 +71,7 @@ def study_files() -> list[str]:
 
 
 def run_study(
-    lab: Lab,
+    context: StudyContext,
     results: ResultsFolder,
     names: Sequence[str] = (),
     on_row: Callable[[str, Row], None] = lambda part, row: None,
@@ -81,20 +81,20 @@ def run_study(
 
     Parameters
     ----------
-    lab : what is studied; ``results``: its folder, opened with its facts.
+    context : what is studied; ``results``: its folder, opened with its facts.
     names : the parts, all without any.
     on_row : told each row with its part, also those of an earlier run.
     on_stage : told what is computed now.
     """
     with results.journal(ROWS) as finished:
-        for part in study_parts(lab, names):
-            rows = lab.rows[part.name] = []
-            for point in part.points(lab):
+        for part in study_parts(context, names):
+            rows = context.rows[part.name] = []
+            for point in part.points(context):
                 key = f"{part.name} {json.dumps(point)}"
                 if key not in finished:
                     shown = ", ".join(str(value) for value in point.values() if value is not None)
                     on_stage(f"{part.name}: {shown}")
-                    finished.add(key, point | part.measure(lab, point))
+                    finished.add(key, point | part.measure(context, point))
                 rows.append(finished.get(key))
                 on_row(part.name, rows[-1])
             results.write_table(f"{part.name}.csv", rows)

@@ -82,7 +82,7 @@ def top1(weights: SuperNetWeights, subnet: QuantizedSubNet, count: int) -> float
     return float((logits.argmax(1) == weights.labels[:count]).mean())
 
 
-def test_ladder_spans_accuracy_and_macs(fashion: SuperNetWeights) -> None:
+def test_the_stored_subnets_span_accuracy_and_macs(fashion: SuperNetWeights) -> None:
     subnets = list(fashion.subnets.values())
     assert len(subnets) >= 16
     assert (subnets[0].name, subnets[-1].name) == (SMALLEST, LARGEST)

@@ -12,7 +12,7 @@ import rtl.handover.systemrdl
 from arch_model.machine.accelerator import Accelerator
 from rtl.errors import ErrorCode
 from rtl.handover.project import VLNV
-from rtl.handover.systemrdl import register_files, settled, systemrdl
+from rtl.handover.systemrdl import register_files, reproducible, systemrdl
 from rtl.registers import REGISTERS, Access
 
 compiler = pytest.importorskip("systemrdl.compiler", reason="the extra 'rtl' is not installed")
@@ -123,4 +123,4 @@ def test_pages_have_no_time_and_load_nothing_from_elsewhere(files):
 
 
 def test_a_font_without_another_form_stays():
-    assert "html/fonts/only.ttf" in settled({"html/index.html": b"", "html/fonts/only.ttf": b""})
+    assert "html/fonts/only.ttf" in reproducible({"html/index.html": b"", "html/fonts/only.ttf": b""})

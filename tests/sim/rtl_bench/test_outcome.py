@@ -66,7 +66,7 @@ def test_single_layers(machine, k, c, size, kernel, stride):
 
 
 @pytest.mark.parametrize("order", Order)
-def test_woven_k_tiles(machine, order):
+def test_interleaved_k_tiles(machine, order):
     """Four K-tiles take the first parts of the channels in turns, each with partial sums of its own in the OB."""
     accelerator, _ = machine
     layer = Layer("layer", Kind.CONV, K=31, C=64, H=7, W=7)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mapper.cost.switch_cost import Switch
-from sim.serving.exact_switches import compare_exactly, serve_exactly, settle, switches_of
+from sim.serving.exact_switches import compare_exactly, serve_exactly, serve_until_exact, switches_of
 from sim.serving.schedulers import ALL, Schedulers
 from sim.serving.streams import Targets, draw_stream
 from tests.mapper.serving_tables import random_table
@@ -58,7 +58,7 @@ def test_what_happened_costs_what_is_true(seed, policy, cache):
     assert {stage for stage, *_ in told} == {"serving", "compiling switches"}
 
 
-def test_all_policies_are_settled_together():
+def test_all_policies_become_exact_together():
     rough, true = tables(7)
     runs = compare_exactly(rough, asked_of(true, 7))
     assert len(runs) == len(ALL) + 1
@@ -75,5 +75,5 @@ def test_a_table_without_programs_is_served_once():
         rounds.append(table)
         return [Schedulers(table).run("strict-accuracy", "forecast", stream)]
 
-    (served,) = settle(true, runs)
+    (served,) = serve_until_exact(true, runs)
     assert len(rounds) == 1 and served.table is true

@@ -10,7 +10,7 @@ from sim.noise.engine.chip import Chip
 from sim.noise.engine.digital import Digital
 from sim.noise.engine.effective_weight import FastEngine
 from sim.noise.engine.hybrid import Hybrid
-from sim.noise.study.context import Effort, Lab
+from sim.noise.study.context import Effort, StudyContext
 from sim.noise.study.parts import MONTE_CARLO
 from sim.noise.study.whole_study import NAMES
 from tests.sim.noise.small_nets import residual
@@ -30,17 +30,17 @@ def test_with_ideal_adcs_a_pair_s_columns_may_be_converted_together_or_apart():
 
 
 def test_every_part_has_a_place_and_points_that_differ(tmp_path):
-    with Lab("smallest", load_weights(), tmp_path, effort=Effort(images=8, trials=1)) as lab:
+    with StudyContext("smallest", load_weights(), tmp_path, effort=Effort(images=8, trials=1)) as context:
         for part in MONTE_CARLO:
             assert part.name in NAMES
-            points = part.points(lab)
+            points = part.points(context)
             assert len({tuple(point.values()) for point in points}) == len(points) > 0
             assert len({tuple(point) for point in points}) == 1
 
 
 def test_a_split_that_is_not_there_yet_is_named(tmp_path):
     with (
-        Lab("smallest", load_weights(), tmp_path, effort=Effort(images=8, trials=1)) as lab,
+        StudyContext("smallest", load_weights(), tmp_path, effort=Effort(images=8, trials=1)) as context,
         pytest.raises(FastSwitchError, match=r"partition .*split-offset-6\.json does not exist"),
     ):
-        lab.split("offset", 6)
+        context.split("offset", 6)

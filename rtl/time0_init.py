@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 
-def wakened(verilog: str) -> str:
+def with_time0_init(verilog: str) -> str:
     """Return Yosys's Verilog with every ``always @*`` made to run at time 0.
 
     IEEE 1364-2001 lets such a process wait for a *change* of what it reads, so one that reads constants alone never
@@ -13,7 +13,7 @@ def wakened(verilog: str) -> str:
     declared; but whether that comes before or after the process begins to wait is the simulator's choice, and Icarus
     (as SystemVerilog asks) does it before. A nonblocking assignment takes effect after all processes have begun.
 
-    >>> print(wakened(r"  reg \\$auto$verilog_backend.cc:2355:dump_module$29  = 0;"))
+    >>> print(with_time0_init(r"  reg \\$auto$verilog_backend.cc:2355:dump_module$29  = 0;"))
       reg \\$auto$verilog_backend.cc:2355:dump_module$29 ; initial \\$auto$verilog_backend.cc:2355:dump_module$29  <= 0;
     """
     return re.sub(

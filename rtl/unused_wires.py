@@ -13,14 +13,14 @@ _INIT = re.compile(r"  \(\* init = \S+ \*\)")
 _ASSIGN = re.compile(rf"  assign {_NAME} ?= (.*);")
 
 
-def tidied(verilog: str) -> str:
+def without_unused_wires(verilog: str) -> str:
     """The same modules without wires of which no expression, port or instance makes use.
 
     Fields of structures, whose names hold a dot, stay: they make waveforms readable. It is Yosys's Verilog that is
     read, a declaration and an assignment a line.
 
     >>> text = "module m (a);\\n  input a;\\n  wire b;\\n  wire c;\\n  assign c = b;\\n  assign b = a;\\nendmodule\\n"
-    >>> print(tidied(text), end="")
+    >>> print(without_unused_wires(text), end="")
     module m (a);
       input a;
     endmodule

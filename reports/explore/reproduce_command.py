@@ -1,4 +1,4 @@
-"""The command that prices one point of a study again, and the files that it needs beside the page."""
+"""The command that reproduces one point of a study, and the files that it needs beside the page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
-class Again:
+class ReproduceCommand:
     """The command is ``before``, one of ``subnets``, ``--vary`` with the point's knobs, ``after``.
 
     ``subnets`` has one text, or one a SubNet where each point runs only one. ``files``: texts by name.
@@ -36,8 +36,8 @@ class Again:
     files: Mapping[str, str]
 
 
-def again(study: Study) -> Again:
-    """How to price a point of ``study`` again.
+def reproduce_command(study: Study) -> ReproduceCommand:
+    """How to reproduce the price of a point of ``study``.
 
     The base is named if it is a preset and SubNets if their names tell the space which they are; else they are files.
     """
@@ -55,7 +55,7 @@ def again(study: Study) -> Again:
     after = f"--objectives {','.join(study.objectives)}" + (
         "" if study.cached == "best" else f" --cached {study.cached}"
     )
-    return Again(before, tuple(f"--subnets {shlex.quote(names)}" for names in subnets), after, files)
+    return ReproduceCommand(before, tuple(f"--subnets {shlex.quote(names)}" for names in subnets), after, files)
 
 
 def _is_named(study: Study, place: int) -> bool:

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from fastswitch import cli
-from reports.explore.again import BASE, SUBNETS, again
 from reports.explore.payload import payload
+from reports.explore.reproduce_command import BASE, SUBNETS, reproduce_command
 from sim.explore import explore, load_study
 
 
@@ -28,7 +28,7 @@ def test_it_gives_the_same_figures(study, tmp_path, monkeypatch):
     point = int(study.points.index[study.points["legal"]][-1])
     name, *arguments = command(study, point)
     assert name == "fastswitch"
-    assert again(study).files == {}
+    assert reproduce_command(study).files == {}
     found = CliRunner().invoke(cli, [*arguments, "--backend", "joblib:1"])
     assert found.exit_code == 0, found.output
     row = load_study("again").points.iloc[0]
@@ -43,7 +43,7 @@ def test_a_base_and_subnets_without_names_of_their_own_are_files(study, tmp_path
     base = study.base.replace(name="mine", dram={"latency_cycles": 30})
     explore("fashion", nets, "KP=2,4", out="first", accelerator=base, backend="joblib:1", cached="none")
     own = load_study("first")
-    made = again(own)
+    made = reproduce_command(own)
     assert set(made.files) == {BASE, SUBNETS}
     assert [entry["name"] for entry in json.loads(made.files[SUBNETS])] == ["my $net 0", "my $net 1"]
     for name, text in made.files.items():
@@ -58,6 +58,6 @@ def test_a_base_and_subnets_without_names_of_their_own_are_files(study, tmp_path
 def test_with_accuracy_the_command_is_of_one_subnet(names, tmp_path):
     objectives = ("latency", "accuracy")
     explore("fashion", names, "KP=2,4", objectives, tmp_path, "tiny", backend="joblib:1")
-    made = again(load_study(tmp_path))
+    made = reproduce_command(load_study(tmp_path))
     assert made.subnets == tuple(f"--subnets {name}" for name in names.split(","))
     assert made.after == "--objectives latency,accuracy"

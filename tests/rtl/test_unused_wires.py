@@ -1,6 +1,6 @@
 """What is taken out of Verilog, by hand: wires that nothing reads, and what only they read; nothing else."""
 
-from rtl.tidy import tidied
+from rtl.unused_wires import without_unused_wires
 
 TEXT = r"""module m (a, y);
   input a;
@@ -31,17 +31,17 @@ endmodule
 
 
 def test_dead_wires_go_with_what_only_they_read():
-    found = tidied(TEXT)
+    found = without_unused_wires(TEXT)
     for gone in ("wire alone", "copy;", "chain", "(*", "from_port"):
         assert gone not in found, gone
     for kept in (r"wire \word.field ;", r"assign \word.field  = a;", "wire part;", "wire into;", "wire a;", "wire y;"):
         assert kept in found, kept
     assert ".copy(into)" in found and "assign y = ~ a;" in found
-    assert tidied(found) == found
+    assert without_unused_wires(found) == found
 
 
 def test_names_are_of_their_module():
     """A wire that one module reads is dead in another."""
     live = "module a (y);\n  output y;\n  wire y;\n  wire w;\n  assign w = 1'h1;\n  assign y = w;\nendmodule\n"
     dead = "module b ();\n  wire w;\n  assign w = 1'h1;\nendmodule\n"
-    assert tidied(live + dead) == live + "module b ();\nendmodule\n"
+    assert without_unused_wires(live + dead) == live + "module b ();\nendmodule\n"

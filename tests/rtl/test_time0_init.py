@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-import rtl.wakened
-from rtl.wakened import wakened
+import rtl.time0_init
+from rtl.time0_init import with_time0_init
 
 REGISTER = r"\$auto$verilog_backend.cc:2355:dump_module$1"
 SOURCE = rf"""
@@ -28,11 +28,11 @@ endmodule
 
 
 def test_examples():
-    assert doctest.testmod(rtl.wakened).failed == 0
+    assert doctest.testmod(rtl.time0_init).failed == 0
 
 
 def test_other_registers_keep_their_initial_value():
-    assert wakened("  reg [3:0] count = 4'h0;\n") == "  reg [3:0] count = 4'h0;\n"
+    assert with_time0_init("  reg [3:0] count = 4'h0;\n") == "  reg [3:0] count = 4'h0;\n"
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
@@ -42,4 +42,4 @@ def test_icarus_runs_it(tmp_path):
         subprocess.run(["iverilog", "-g2001", "-s", "bench", "-o", tmp_path / "a", tmp_path / "a.v"], check=True)
         return subprocess.run(["vvp", "-n", tmp_path / "a"], capture_output=True, text=True, check=True).stdout.strip()
 
-    assert shown(wakened(SOURCE)) == "y=5"
+    assert shown(with_time0_init(SOURCE)) == "y=5"
