@@ -1,6 +1,22 @@
-"""The command line. Thin: the commands' names and what an error looks like; :mod:`reports.commands` has the rest.
+"""FastSwitch in Python, and the command line.
 
-Importing this module raises ImportError if another package hides one of FastSwitch's own (:func:`hidden_package`).
+``import fastswitch as fs`` gives a few names, listed in ``__all__``; each loads what it needs when it is first used:
+
+* what there is to work on: :func:`load_accelerator`, :func:`load_supernet`, :func:`load_weights`, :func:`read_network`;
+  :func:`register_supernet` makes a SuperNet of your own known by its name;
+* what to do with it: :func:`map` a layer, :func:`compile` a SubNet, :func:`price` it, :func:`simulate` it on the RTL,
+  :func:`explore` machines, :func:`serve` a stream of queries, :func:`generate_rtl`;
+* the values that these take and give: :class:`Accelerator`, :class:`SuperNet`, :class:`SubNet`, :class:`SubGraph`,
+  :class:`Layer`, :class:`Choice`. What a user can get wrong raises :class:`FastSwitchError`, one line.
+
+>>> import fastswitch as fs
+>>> tiny, fashion = fs.load_accelerator("tiny"), fs.load_supernet("fashion")
+>>> subnet = fashion.subnet("fashion-d111-w222")
+>>> fs.map(subnet.layer("stem"), tiny).cycles < fs.price(fashion, subnet, tiny).cycles
+True
+
+:func:`main` is the command ``fastswitch``; what it does is in :mod:`reports.commands`. Importing this module raises
+ImportError if another package hides one of FastSwitch's own (:func:`hidden_package`).
 """
 
 from __future__ import annotations
@@ -11,34 +27,93 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-import click
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from arch_model.errors import FastSwitchError
+    from arch_model.machine.accelerator import Accelerator
+    from arch_model.machine.load import load_accelerator
+    from arch_model.network.choices import Choice
+    from arch_model.network.layer import Layer
+    from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+    from arch_model.network.weights import load_weights
+    from arch_model.spaces.own_file import load_supernet
+    from arch_model.spaces.registry import register_supernet
+    from mapper.importers import read_network
+    from reports.commands.command_line import COMMANDS as COMMANDS
+    from reports.commands.command_line import cli as cli
     from reports.commands.interrupt import Stop
     from reports.commands.standard_streams import Output
+    from reports.handover import generate_rtl
+    from sim.api.mapping import map
+    from sim.api.programs import compile, price
+    from sim.api.serving import serve
+    from sim.api.simulation import simulate
+    from sim.explore.run import explore
+
+__all__ = [
+    "Accelerator",
+    "Choice",
+    "FastSwitchError",
+    "Layer",
+    "SubGraph",
+    "SubNet",
+    "SuperNet",
+    "compile",
+    "explore",
+    "generate_rtl",
+    "load_accelerator",
+    "load_supernet",
+    "load_weights",
+    "map",
+    "price",
+    "read_network",
+    "register_supernet",
+    "serve",
+    "simulate",
+]
+
+_HOME = {
+    "Accelerator": "arch_model.machine.accelerator",
+    "COMMANDS": "reports.commands.command_line",
+    "Choice": "arch_model.network.choices",
+    "FastSwitchError": "arch_model.errors",
+    "Layer": "arch_model.network.layer",
+    "SubGraph": "arch_model.network.supernet",
+    "SubNet": "arch_model.network.supernet",
+    "SuperNet": "arch_model.network.supernet",
+    "cli": "reports.commands.command_line",
+    "compile": "sim.api.programs",
+    "explore": "sim.explore.run",
+    "generate_rtl": "reports.handover",
+    "load_accelerator": "arch_model.machine.load",
+    "load_supernet": "arch_model.spaces.own_file",
+    "load_weights": "arch_model.network.weights",
+    "map": "sim.api.mapping",
+    "price": "sim.api.programs",
+    "read_network": "mapper.importers",
+    "register_supernet": "arch_model.spaces.registry",
+    "serve": "sim.api.serving",
+    "simulate": "sim.api.simulation",
+}
+"""The module of each name, imported when the name is first used."""
 
 PACKAGES = ("arch_model", "mapper", "rtl", "sim", "reports")
 """FastSwitch's own. Their names are common: another distribution, or a folder where one works, may have one, too."""
 
-# Name: (module of reports.commands that defines `command`, its line in --help).
-COMMANDS = {
-    "cosim": ("cosim", "Simulate the rows of a layer table."),
-    "explore": ("explore", "Price many machines for some SubNets and find the best."),
-    "hybrid": ("hybrid", "The whole study of a hybrid: tables, pictures, a page."),
-    "import": ("import_", "Read a network from ONNX, SCALE-Sim or Timeloop."),
-    "map": ("map", "Find a layer's best mapping, with a certificate."),
-    "noise": ("noise", "Accuracy of a SubNet whose weights are on analog crossbars."),
-    "package": ("package", "Compile SubNets for the Python driver of a board."),
-    "partition": ("partition", "Choose the channels that must stay digital."),
-    "predict": ("predict", "Predict every layer of SubNets."),
-    "rtl": ("rtl", "Write Verilog, registers, constraints, a core and a bench for a flow."),
-    "run": ("run", "Serve a stream of queries on the RTL."),
-    "serve": ("serve", "Serve a stream of queries on the latency table."),
-    "subnets": ("subnets", "List or sample the SubNets of a SuperNet."),
-    "table": ("table", "Build SushiAbs, the latency table of SubNets by cached SubGraphs."),
-}
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module fastswitch has no {name}; it has {', '.join(__all__)}")
+    found = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+# ---- the command line ----
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,9 +140,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _outcome(argv: Sequence[str] | None, stop: Stop, output: Output) -> tuple[str, int]:
     """Run the command; what to say at the end, and the exit status."""
+    import click
+
     from reports.commands.interrupt import Interrupted
 
     try:
+        from reports.commands.command_line import cli
+
         status = cli.main(args=argv, prog_name="fastswitch", standalone_mode=False)
         return "", status if isinstance(status, int) else 0
     except (Interrupted, KeyboardInterrupt, click.Abort) as interrupt:
@@ -144,64 +223,6 @@ def _remedy(name: str, folder: Path) -> str:
     if folder in (Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep)):
         return f"take {folder} out of PYTHONPATH"
     return _APART
-
-
-class _Commands(click.Group):
-    """The group of all commands: a command's module is imported when the command is called, not to list it.
-
-    An interrupt reaches :func:`main` without the blank line that click prints.
-    """
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return cast(click.Command, import_module(f"reports.commands.{COMMANDS[cmd_name][0]}").command)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        from reports.commands.renamed import refuse_renamed
-        from reports.commands.words import check_values, check_words
-
-        check_words(args)
-        name, command, words = super().resolve_command(ctx, args)
-        refuse_renamed(name or "", words)
-        if command:
-            check_values(command, words)
-        return name, command, words
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from reports.commands.interrupt import Interrupted
-
-        try:
-            result = super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Interrupted from None
-        from arch_model.scratch import remove_abandoned  # imported by then, as all of arch_model is
-
-        remove_abandoned()
-        return result
-
-
-@click.group(
-    cls=_Commands,
-    invoke_without_command=True,
-    epilog="\b\nExample:  fastswitch run --queries 4",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
-@click.version_option(package_name="fastswitch", message="%(prog)s %(version)s")
-@click.pass_context
-def cli(ctx: click.Context) -> None:
-    """Model, mapper and RTL of an accelerator that keeps the shared part of a SuperNet on chip."""
-    if ctx.invoked_subcommand is None:
-        raise click.UsageError("no command given; fastswitch --help lists them")
 
 
 if _hidden := hidden_package():

@@ -1,12 +1,12 @@
 """Time of all convolutions of networks beside the tile bound and the measured silicon: predicted, and simulated.
 
-    python bench/bench_networks.py [--accelerator zcu104] [--table ../shared/data/ofa_resnet50_six_subnets_layers.csv]
-                                   [--simulate OUT.csv]
+    python bench/bench_networks.py [--accelerator zcu104] [--table LAYERS.csv] [--simulate OUT.csv]
 
-One row a network: milliseconds of its 3×3 layers and of all its convolutions, each layer as a Program of its own with
-the best mapping, as the model has them; the tile bound (passes times output pixels, nothing else), for all layers the
-greater of it and what their bytes take at all ports' bandwidth; and the ratios. With ``--simulate`` the cycles are
-those of the RTL, which runs every different layer on random tensors, and below stands how far the model is from them.
+Without a table the networks are the six published OFA-ResNet50 SubNets. One row a network: milliseconds of its 3×3
+layers and of all its convolutions, each layer as a Program of its own with the best mapping, as the model has them; the
+tile bound (passes times output pixels, nothing else), for all layers the greater of it and what their bytes take at all
+ports' bandwidth; and the ratios. With ``--simulate`` the cycles are those of the RTL, which runs every different layer
+on random tensors, and below stands how far the model is from them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import pandas as pd
 
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.network.layer import Kind, Layer, LayerRow, read_layer_table
+from arch_model.spaces import get_space
+from arch_model.spaces.ofa_resnet50 import PUBLISHED, published_table
 from mapper.search.optimise import optimise
 from reports.columns import COSIM_COLUMNS
 from reports.terminal import shown
@@ -51,17 +53,26 @@ def simulated(rows: Iterable[LayerRow], accelerator: Accelerator, csv: Path) -> 
         return run_layers(accelerator, table, csv, seed=0, simulator=find_simulator(), best=True, **said)
 
 
+def six_subnets() -> Iterable[LayerRow]:
+    """The convolutions of the six published OFA-ResNet50 SubNets, by the road that a layer table takes."""
+    space = get_space("ofa-resnet50")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layers.csv"
+        published_table(map(space.subnet, PUBLISHED)).to_csv(path, index=False)
+        return read_layer_table(path)
+
+
 @click.command()
 @click.option("--accelerator", default="zcu104")
-@click.option("--table", type=Path, default=Path("../shared/data/ofa_resnet50_six_subnets_layers.csv"))
+@click.option("--table", type=Path, metavar="LAYERS.csv", help="A layer table; without it the six published SubNets.")
 @click.option("--simulate", "csv", type=Path, metavar="OUT.csv", help="Run the layers on the RTL.")
-def main(accelerator: str, table: Path, csv: Path | None) -> None:
+def main(accelerator: str, table: Path | None, csv: Path | None) -> None:
     """Print the table, and the ten layers that lose most."""
     machine = Accelerator.load(accelerator)
     known: dict[Layer, tuple[int, str]] = {}
     different: list[LayerRow] = []
     rows = []
-    for row in read_layer_table(table):
+    for row in six_subnets() if table is None else read_layer_table(table):
         x = row.layer
         if x.kind is not Kind.CONV:
             continue

@@ -1,6 +1,6 @@
 """Fits the preset sushi-zcu104 to the published FPGA design's measured 3 x 3 layers, and says how good the fit is.
 
-    python bench/fit_sushi_zcu104.py            # print the tables
+    FASTSWITCH_PUBLISHED_TABLES=FOLDER python bench/fit_sushi_zcu104.py            # print the tables
     python bench/fit_sushi_zcu104.py --write    # and write the preset
     python bench/fit_sushi_zcu104.py --check    # status 1 unless the preset is what --write would write
 
@@ -21,13 +21,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from arch_model import Accelerator, FastSwitchError, Layer, LayerError, read_layer_table
+from arch_model import Accelerator, FastSwitchError, Layer, LayerError, get_space
+from arch_model.files.published import VARIABLE, published
 from arch_model.machine.measured import MeasuredMachine
+from arch_model.spaces.ofa_resnet50 import PUBLISHED, published_table
 
 ROOT = Path(__file__).parents[1]
 PRESET = ROOT / "arch_model" / "presets" / "measured" / "sushi-zcu104.yaml"
-DATA = ROOT.parent / "shared" / "data"
 MEASURED, LAYERS = "zcu104_measured_3x3_nets_0_2_4.csv", "ofa_resnet50_six_subnets_layers.csv"
+LAYERS_SHA256 = "b5c5194c5aebb4312d5b9f52c1684747974bdbf4eb5c6a2e302bbc513ef30e30"
+"""Of the published table of layers; its rows are rebuilt here, from the SubNets' configurations."""
 KP, CP, CLOCK_HZ = 16, 9, 100_000_000
 SILICON_MS = {"0": 7.20, "1": 9.93, "2": 18.09, "3": 24.56, "4": 34.86, "5": 35.63}
 """Measured totals of the 3 x 3 layers; of networks 1, 3 and 5 there is nothing else, and no fit sees them."""
@@ -157,26 +160,37 @@ def errors(predicted: Floats, measured: Floats) -> dict[str, float]:
     return {"mean": float(off.mean()), "maximum": float(off.max()), "rank_correlation": float(rank)}
 
 
-def read(folder: Path) -> tuple[Samples, dict[str, list[Layer]]]:
+def three_by_three() -> list[tuple[str, str, Layer]]:
+    """All 3 x 3 layers of the six published SubNets: network, layer index, layer; as the table of layers has them."""
+    space = get_space("ofa-resnet50")
+    nets = [space.subnet(name) for name in PUBLISHED]
+    rows = published_table(nets)
+    return [
+        (str(row.network), str(row.layer_index), nets[row.network].layer(row.name))
+        for row in rows[rows["R"] == 3].itertuples(index=False)
+    ]
+
+
+def read(path: Path) -> tuple[Samples, dict[str, list[Layer]]]:
     """The measured layers joined with their shapes, and all 3 x 3 layers by network."""
-    table = [row for row in read_layer_table(folder / LAYERS) if row.layer.R == 3]
-    shapes = {(row.network, str(row.layer_index), row.layer.name): row.layer for row in table}
+    table = three_by_three()
+    shapes = {(network, index, layer.name): layer for network, index, layer in table}
     try:
-        measured = pd.read_csv(folder / MEASURED, dtype={"network": str, "layer_index": str, "name": str})
+        measured = pd.read_csv(path, dtype={"network": str, "layer_index": str, "name": str})
         keys = list(zip(measured["network"], measured["layer_index"], measured["name"], strict=True))
         us = [1e6 * float(value) for value in measured["latency_s"]]
     except (OSError, ValueError, KeyError) as error:
-        raise LayerError(f"{folder / MEASURED}: {error}; give network,layer_index,name,latency_s") from None
+        raise LayerError(f"{path}: {error}; give network,layer_index,name,latency_s") from None
     for key in keys:
         if key not in shapes:
-            raise LayerError(f"{folder / MEASURED}: {LAYERS} has no 3 x 3 layer {','.join(map(str, key))}")
+            raise LayerError(f"{path}: the six SubNets have no 3 x 3 layer {','.join(map(str, key))}")
     every: dict[str, list[Layer]] = {}
-    for row in table:
-        every.setdefault(row.network, []).append(row.layer)
+    for network, _, layer in table:
+        every.setdefault(network, []).append(layer)
     return Samples.of([key[0] for key in keys], [shapes[key] for key in keys], us), every
 
 
-def preset(samples: Samples, folder: Path) -> str:
+def preset(samples: Samples, path: Path) -> str:
     """The preset's text: constants fitted on every sample, to four digits, and where they come from."""
     features = samples.columns("tiles", "groups")
     start, tile, group = solve(features, samples.us - samples.sweep, samples.us)
@@ -185,7 +199,7 @@ def preset(samples: Samples, folder: Path) -> str:
     written = (1e6 * constants["start_s"], 1e9 / constants["weight_bytes_per_s"], 1e9 / constants["input_bytes_per_s"])
     fitted = samples.sweep + features @ np.array(written)
     unseen = held_out(ALTERNATIVES[CHOSEN][1], samples)
-    sha256 = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (MEASURED, LAYERS)}
+    sha256 = {MEASURED: hashlib.sha256(path.read_bytes()).hexdigest(), LAYERS: LAYERS_SHA256}
     networks = ", ".join(f'"{network}"' for network in np.unique(samples.networks))
 
     def section(values: dict[str, float]) -> str:
@@ -282,17 +296,18 @@ def show_networks(every: dict[str, list[Layer]], machine: MeasuredMachine) -> No
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    arguments.add_argument("--data", type=Path, default=DATA, help=f"folder of {MEASURED} and {LAYERS}")
+    arguments.add_argument("--data", type=Path, help=f"folder of {MEASURED}; without it where {VARIABLE} says")
     what = arguments.add_mutually_exclusive_group()
     what.add_argument("--write", action="store_true", help="write the preset")
     what.add_argument("--check", action="store_true", help="status 1 unless the preset is what --write would write")
     options = arguments.parse_args()
     try:
-        samples, every = read(options.data)
+        path = options.data / MEASURED if options.data else published(MEASURED)
+        samples, every = read(path)
     except FastSwitchError as error:
         print(error, file=sys.stderr)
         return 2
-    text = preset(samples, options.data)
+    text = preset(samples, path)
     machine = MeasuredMachine.parse(text, PRESET.name)
     show_layers(samples, machine)
     show_errors(samples)

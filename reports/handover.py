@@ -7,6 +7,7 @@ from pathlib import Path
 
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.load import load_accelerator
 from mapper.search.optimise import optimise
 from mapper.workload.layer_text import parse_layer
 from rtl.handover.deliver import deliver
@@ -59,3 +60,34 @@ def write_delivery(
     on_stage("writing")
     deliver(files, folder, force)
     return files
+
+
+def generate_rtl(accelerator: Accelerator | str | Path, out: str | Path, force: bool = False) -> dict[str, Path]:
+    """Write the hardware: Verilog, registers, constraints, a FuseSoC core, a bench in plain Verilog, and a README.
+
+    Parameters
+    ----------
+    accelerator : the machine, the name of a preset, or a YAML file.
+    out : the folder. Files of an earlier delivery are replaced, others never.
+    force : replace other files that are in the way, too.
+
+    Returns
+    -------
+    dict
+        Every file that was written, by its path in the folder; the hardware itself is ``"rtl/fastswitch.v"``, its top
+        module ``fastswitch``. The same accelerator gives the same bytes.
+
+    Raises
+    ------
+    FastSwitchError
+        A file is in the way, or the folder cannot be written to.
+
+    Examples
+    --------
+    >>> files = generate_rtl("tiny", "tiny-rtl")  # doctest: +SKIP
+    >>> files["rtl/fastswitch.v"]  # doctest: +SKIP
+    PosixPath('tiny-rtl/rtl/fastswitch.v')
+    """
+    folder = Path(out)
+    written = write_delivery(load_accelerator(accelerator), folder, force=force)
+    return {name: folder / name for name in sorted(written)}

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.supernet import SubGraph, SubNet
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.spaces import get_space, space_top1
 from mapper.cost.serving_costs import summed_costs
 from mapper.pinning.greedy import candidates
@@ -49,27 +49,26 @@ FREE = ", dense layers alone"
 
 @dataclass(frozen=True)
 class Family:
-    """SubNets of one space and their accuracies, fractions; ``dense_only``: what is not dense costs nothing."""
+    """SubNets of one SuperNet and their accuracies, fractions; ``dense_only``: what is not dense costs nothing."""
 
-    space: str
+    supernet: SuperNet
     subnets: Mapping[str, SubNet]
     accuracy: Mapping[str, float]
     dense_only: bool = False
 
     def table(self, a: Accelerator, drawn: int = 0) -> ServingTable:
         """The serving table, with the best part of each SubNet as SubGraphs, or that many different ones."""
-        supernet = get_space(self.space)
         if drawn:
-            graphs = draw_subgraphs(supernet, self.subnets.values(), drawn, a, seed=0)
+            graphs = draw_subgraphs(self.supernet, self.subnets.values(), drawn, a, seed=0)
         else:
-            graphs = candidates(dict(self.subnets), supernet, a)
-        return ServingTable.by_layers(self.subnets, self.accuracy, graphs, supernet, a, dense_only=self.dense_only)
+            graphs = candidates(dict(self.subnets), self.supernet, a)
+        return ServingTable.by_layers(self.subnets, self.accuracy, graphs, self.supernet, a, dense_only=self.dense_only)
 
 
 def published(name: str, dense_only: bool = False) -> Family:
-    """The SubNets of a space whose accuracies are published."""
+    """The SubNets of a SuperNet, which ships by this name, whose accuracies are published."""
     space, top1 = get_space(name), space_top1(name)
-    return Family(name, {subnet: space.subnet(subnet) for subnet in top1}, top1, dense_only)
+    return Family(space, {subnet: space.subnet(subnet) for subnet in top1}, top1, dense_only)
 
 
 def resnet50() -> Family:
@@ -158,7 +157,7 @@ def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) ->
 
 def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
     """The most that any SubNet's weight traffic alone falls with its best SubGraph; of dense layers."""
-    supernet = get_space(family.space)
+    supernet = family.supernet
     nets = [family.subnets[name] for name in table.sushi.subnets]
     without = summed_costs(nets, [SubGraph.empty(supernet)], supernet, a).weight_bytes[:, 0]
     return float((table.hit_bytes.max(axis=1) / without).max())

@@ -38,5 +38,31 @@ def load_machine(name_or_path: str | Path) -> Machine:
     return kind.model_validate(data, context={"source": source})
 
 
+def load_accelerator(name_or_path: str | Path | Accelerator) -> Accelerator:
+    """Load an accelerator: a preset by its name, or a YAML file by its path. An Accelerator is what it is.
+
+    Parameters
+    ----------
+    name_or_path : such as ``"zcu104"`` or ``"mine.yaml"``.
+
+    Returns
+    -------
+    Accelerator
+        ``replace(...)`` gives one with other numbers.
+
+    Raises
+    ------
+    AcceleratorError
+        There is no such preset or file, or a number in it is none that a machine can have; the line says what is legal.
+
+    Examples
+    --------
+    >>> tiny = load_accelerator("tiny")
+    >>> tiny.multipliers, load_accelerator(tiny) is tiny
+    (108, True)
+    """
+    return name_or_path if isinstance(name_or_path, Accelerator) else Accelerator.load(name_or_path)
+
+
 def _presets() -> dict[str, Traversable]:
     return dict(sorted({**preset_files(), **preset_files("measured")}.items()))

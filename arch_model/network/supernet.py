@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.errors import SpaceError
+from arch_model.errors import FastSwitchError, SpaceError
+from arch_model.files.shown import shown
+from arch_model.files.wanted import one_line
 from arch_model.network.choices import Choice
 from arch_model.network.layer import INPUT, Kind, Layer
 
@@ -160,13 +162,33 @@ class SuperNet:
         if name is not None and config:
             raise SpaceError(f"SubNet {name}: give a name or choices ({', '.join(config)}), not both")
         if name is not None:
-            return self.build(**self.parse(name))
+            return self._built(**self._called("parse", self.parse, name))
         try:
             inspect.signature(self.build).bind(**config)
         except TypeError as error:
             choices = ", ".join(inspect.signature(self.build).parameters)
             raise SpaceError(f"SuperNet {self.name}: {error}; give {choices}") from None
-        return self.build(**config)
+        return self._built(**config)
+
+    def _built(self, **config: Any) -> SubNet:
+        """What ``build`` makes, which is a SubNet of this SuperNet, or :class:`SpaceError`."""
+        subnet = self._called("build", self.build, **config)
+        if not isinstance(subnet, SubNet):
+            raise SpaceError(f"SuperNet {self.name}: its function build gives {shown(subnet)}; let it give a SubNet")
+        _same_supernet(f"SubNet {subnet.name}", subnet.supernet, self.name)
+        return subnet
+
+    def _called(self, what: str, function: Callable[..., _T], *words: Any, **config: Any) -> _T:
+        """One of the SuperNet's functions, whose mistakes are those of whoever wrote it: one line that says which."""
+        try:
+            return function(*words, **config)
+        except FastSwitchError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            raise SpaceError(
+                f"SuperNet {self.name}: its function {what} fails with {kind}: {one_line(error)}"
+            ) from error
 
     def subnet_names(self) -> tuple[str, ...]:
         """The SubNets that have a name of their own; ``subnet`` takes each."""
@@ -197,7 +219,7 @@ class SuperNet:
             if values not in drawn:
                 drawn.add(values)
                 keys = (choice.key for choice in self.choices)
-                subnet = self.build(**dict(zip(keys, values, strict=True)))
+                subnet = self._built(**dict(zip(keys, values, strict=True)))
                 subnets.setdefault(subnet.name, subnet)  # choices for an absent block make no other SubNet
         return tuple(subnets.values())
 

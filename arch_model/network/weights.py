@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from arch_model.files.json_file import parse_json
 from arch_model.files.npz_file import read_npz
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.files.writing import whole_file
+
+if TYPE_CHECKING:
+    from arch_model.network.supernet import SuperNet
 
 FORMAT = "fastswitch-weights-1"
 DEFAULT_PATH = Path(__file__).parents[1] / "data" / "fashion.npz"
@@ -165,27 +168,41 @@ class SuperNetWeights:
             wanted.add(name)
         return replace(self, subnets={name: net for name, net in self.subnets.items() if name in wanted})
 
-    def choose(self, asked: str, seed: int = 0) -> SuperNetWeights:
+    def choose(self, asked: str, seed: int = 0, supernet: SuperNet | str = "fashion") -> SuperNetWeights:
         """The weights of the SubNets asked for: names by commas, how many to draw, or a FILE.json.
 
-        See :func:`arch_model.spaces.choose_subnets`; a number draws from the SubNets that are here.
+        See :func:`arch_model.spaces.choose_subnets`; a number draws from the SubNets that are here, which are those of
+        ``supernet``.
 
         >>> len(load_weights().choose("3").subnets), len(load_weights().choose("fashion-d111-w222").subnets)
         (3, 1)
         """
         names = [name.strip() for name in asked.split(",")]
         if not all(name in self.subnets for name in names):
-            from arch_model.spaces import choose_subnets, fashion
+            from arch_model.spaces import choose_subnets
 
-            names = [net.name for net in choose_subnets(asked, fashion.NAME, seed, list(self.subnets)).subnets]
+            names = [net.name for net in choose_subnets(asked, supernet, seed, list(self.subnets)).subnets]
         return self.only(names)
 
 
-def load_weights(path: Path | None = None) -> SuperNetWeights:
-    """Read a weights file; without ``path`` the one that ships with the package.
+def load_weights(path: str | Path | None = None) -> SuperNetWeights:
+    """Read a weights file: a SuperNet's int8 weights, and the integers of SubNets that share them.
 
-    Raises WeightsError (one line that names the file) if it is missing, cut off, damaged or some other file.
+    Parameters
+    ----------
+    path : a file that :func:`save_weights` wrote. None: the one of ``fashion``, which ships.
 
+    Returns
+    -------
+    SuperNetWeights
+
+    Raises
+    ------
+    WeightsError
+        One line that names the file: it is missing, cut off, damaged or some other file.
+
+    Examples
+    --------
     >>> weights = load_weights()
     >>> weights.layers["stem"].shape
     (16, 1, 3, 3)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-from arch_model.network.supernet import Config, SubNet
+from arch_model.network.supernet import Config, SubNet, SuperNet
 from arch_model.network.weights import load_weights
 from arch_model.spaces import fashion, ofa_resnet50
-from arch_model.spaces.registry import get_space, space_names
+from arch_model.spaces.registry import get_space, ships
 
 OFA_RESNET50_TOP1 = {
     "resnet50D_MAC@0.6B": 0.750,
@@ -26,19 +26,19 @@ _IN_THE_NAME = re.compile(r"_top1-(\d\d\.\d)_")
 """How once-for-all's MobileNetV3 and ProxylessNAS releases say their ImageNet top-1, in per cent."""
 
 
-@cache
-def space_top1(space: str) -> Mapping[str, float]:
+def space_top1(space: str | SuperNet) -> Mapping[str, float]:
     """The known accuracies of a SuperNet's SubNets.
 
     Parameters
     ----------
-    space : the name of a SuperNet, one of :func:`~arch_model.spaces.space_names`
+    space : a SuperNet, or its name, one of :func:`~arch_model.spaces.space_names`
 
     Returns
     -------
     Mapping
         Accuracy, as a fraction, by the SubNet's name. Of ``fashion`` it is that of the shipped integers on the 10,000
-        test images; of others it is the published one, of float weights on ImageNet. Empty where none is known.
+        test images; of others it is the published one, of float weights on ImageNet. Empty where none is known, as of
+        a SuperNet of one's own.
 
     Raises
     ------
@@ -50,6 +50,12 @@ def space_top1(space: str) -> Mapping[str, float]:
     >>> space_top1("ofa-resnet50")["resnet50D_MAC@0.6B"], len(space_top1("ofa-mobilenetv3")), len(space_top1("compofa"))
     (0.75, 6, 0)
     """
+    supernet = get_space(space)
+    return _shipped_top1(supernet.name) if ships(supernet) else MappingProxyType({})
+
+
+@cache
+def _shipped_top1(space: str) -> Mapping[str, float]:
     if space == fashion.NAME:
         return MappingProxyType({name: net.top1 for name, net in load_weights().subnets.items()})
     if space == ofa_resnet50.NAME:
@@ -76,6 +82,6 @@ def known_top1(subnet: SubNet) -> float | None:
     >>> known_top1(get_space("ofa-mobilenetv3").sample(1, seed=0)[0]) is None
     True
     """
-    if subnet.supernet not in space_names():
+    if not ships(subnet.supernet):
         return None
     return _by_config(subnet.supernet).get(subnet.config)

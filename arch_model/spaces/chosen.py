@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arch_model.errors import SpaceError
@@ -22,23 +22,32 @@ MOST_DRAWN = 20_000
 
 @dataclass(frozen=True)
 class Chosen:
-    """SubNets, and the accuracy (a fraction) of those whose accuracy is known."""
+    """SubNets, and the accuracy (a fraction) of those whose accuracy is known; ``space``: the SuperNet, if it was given
+    as a value."""
 
     subnets: tuple[SubNet, ...]
     accuracy: Mapping[str, float]
+    space: SuperNet | None = field(default=None, repr=False)
 
     @property
     def supernet(self) -> SuperNet:
-        """The SuperNet of all of them; :class:`SpaceError` if they are of several."""
+        """The SuperNet of all of them; :class:`SpaceError` if they are of several, or of one that is not known."""
+        if self.space is not None:
+            return self.space
         names = sorted({net.supernet for net in self.subnets})
         if len(names) > 1:
             raise SpaceError(f"SubNets are of {' and '.join(names)}; give SubNets of one SuperNet")
+        if names[0] not in space_names():
+            raise SpaceError(
+                f"SubNet {self.subnets[0].name} is of SuperNet {names[0]}, which is not known by name; give the "
+                "SuperNet itself, or register it (register_supernet)"
+            )
         return get_space(names[0])
 
 
 def choose_subnets(
     asked: Asked,
-    space: str | None = None,
+    space: str | SuperNet | None = None,
     seed: int = 0,
     among: Sequence[str] | None = None,
     accept: Callable[[SubNet], bool] | None = None,
@@ -49,7 +58,7 @@ def choose_subnets(
     ----------
     asked : ``FILE.json``, a list as ``fastswitch subnets --json`` writes it; ``NAME,...``, names by commas; a number,
         how many to draw; or SubNets or their names themselves. A text is a file if it ends in ``.json`` or names one.
-    space : the SuperNet; without it that of the file's entries, or the one that knows all the names.
+    space : the SuperNet or its name; without it that of the file's entries, or the one that knows all the names.
     seed : of the draw.
     among : the names to draw from, without it every SubNet of the SuperNet.
     accept : which of the SubNets that are drawn are taken, without it all; those that are named are taken anyway.
@@ -81,19 +90,20 @@ def choose_subnets(
     elif text.isdecimal():
         nets = _drawn(text, space, seed, among, accept)
     elif isinstance(asked, Path) or text.endswith(".json") or _is_file(text):
-        entries = read_entries(text)
+        entries = read_entries(text, space if isinstance(space, SuperNet) else None)
         nets = tuple(entry.subnet for entry in entries)
         known = {entry.subnet.name: entry.top1 for entry in entries if entry.top1 is not None}
     else:
         nets = tuple(_by_name(name.strip(), space) for name in text.split(","))
     _check(nets, space)
     said = {net.name: known.get(net.name, known_top1(net)) for net in nets}
-    return Chosen(nets, {name: top1 for name, top1 in said.items() if top1 is not None})
+    accuracy = {name: top1 for name, top1 in said.items() if top1 is not None}
+    return Chosen(nets, accuracy, space if isinstance(space, SuperNet) else None)
 
 
 def _drawn(
     text: str,
-    space: str | None,
+    space: str | SuperNet | None,
     seed: int,
     among: Sequence[str] | None,
     accept: Callable[[SubNet], bool] | None,
@@ -130,7 +140,7 @@ def _accepted(supernet: SuperNet, count: int, seed: int, accept: Callable[[SubNe
         asked = min(most, 4 * MOST_DRAWN, 2 * asked + 8)
 
 
-def _by_name(name: str, space: str | None) -> SubNet:
+def _by_name(name: str, space: str | SuperNet | None) -> SubNet:
     """The SubNet of that name, of the SuperNet given or else of the only one that knows it."""
     if not name:
         raise SpaceError("the name of a SubNet is empty; give names by commas, a FILE.json or a number")
@@ -160,15 +170,14 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _check(nets: Sequence[SubNet], space: str | None) -> None:
+def _check(nets: Sequence[SubNet], space: str | SuperNet | None) -> None:
     if not nets:
         raise SpaceError("there are no SubNets; give at least one")
-    if space is not None:
-        get_space(space)
+    wanted = None if space is None else get_space(space).name
     names: set[str] = set()
     for net in nets:
-        if space is not None and net.supernet != space:
-            raise SpaceError(f"SubNet {net.name} is of space {net.supernet}; give one of {space}")
+        if wanted is not None and net.supernet != wanted:
+            raise SpaceError(f"SubNet {net.name} is of space {net.supernet}; give one of {wanted}")
         if net.name in names:
             raise SpaceError(f"SubNet {net.name} is given twice; give each once")
         names.add(net.name)

@@ -14,10 +14,11 @@ from arch_model.files.shown import shown
 from arch_model.files.wanted import Wanted
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces.accuracy import known_top1
-from arch_model.spaces.registry import get_space, space_names
+from arch_model.spaces.registry import get_space, ships, space_names
 
 CHOICES = ("image", "depth", "kernel", "expand", "width")
-"""Every key that can be a choice of some space; keys beside these, ``name`` and ``space`` are not looked at."""
+"""Every key that can be a choice of some space that ships; keys beside these, the choices of the entry's own space,
+``name`` and ``space`` are not looked at."""
 
 WIDTHS = {
     "ofa-mobilenetv3": {1.0: "ofa-mobilenetv3", 1.2: "ofa-mobilenetv3-w1.2"},
@@ -49,8 +50,8 @@ def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
     return tuple(entry.subnet for entry in read_entries(path))
 
 
-def read_entries(path: str | Path) -> tuple[Entry, ...]:
-    """The SubNets of a JSON file with their accuracies, in its order.
+def read_entries(path: str | Path, own: SuperNet | None = None) -> tuple[Entry, ...]:
+    """The SubNets of a JSON file with their accuracies, in its order; those of ``own`` by its name are built by it.
 
     Each entry has ``space`` (see :func:`space_names`), that space's choices (``image``, ``depth``, ``kernel``,
     ``expand``, ``width``) and, if the SubNet shall not be called as its choices spell it, ``name``. ``top1`` is its
@@ -64,7 +65,7 @@ def read_entries(path: str | Path) -> tuple[Entry, ...]:
         raise SpaceError(f"{source} is {shown(entries)}; give a list with at least one SubNet")
     found: dict[str, Entry] = {}
     for i, entry in enumerate(entries):
-        subnet = _read_entry(f"{source}, entry {i}", entry)
+        subnet = _read_entry(f"{source}, entry {i}", entry, own)
         if subnet.name in found:
             raise SpaceError(f"{source}, entry {i}: name {subnet.name} is taken; give each SubNet its own")
         found[subnet.name] = Entry(subnet, _top1(f"{source}, entry {i} ({subnet.name})", entry.get("top1")))
@@ -95,7 +96,7 @@ def subnet_entry(subnet: SubNet) -> dict[str, Any]:
     }
 
 
-def _read_entry(where: str, entry: Any) -> SubNet:
+def _read_entry(where: str, entry: Any, own: SuperNet | None) -> SubNet:
     if not isinstance(entry, dict):
         raise SpaceError(f"{where} is {shown(entry)}; give an object with name, space and choices")
     name = entry.get("name")
@@ -105,14 +106,23 @@ def _read_entry(where: str, entry: Any) -> SubNet:
         if why := why_no_name(name):
             raise SpaceError(f"{where}: name is {shown(name)}: {why}; give another")
         where = f"{where} ({name})"
-    supernet, rest = _supernet(where, entry)
+    if own is not None and entry.get("space") == own.name:
+        supernet: SuperNet = own
+        rest: Mapping[str, Any] = entry
+    else:
+        supernet, rest = _supernet(where, entry)
+    if not supernet.choices and name in supernet.subnet_names():
+        return supernet.subnet(name)
     choices = {choice.key: choice.legal for choice in supernet.choices}
+    take = {} if ships(supernet) else {choice.key: choice.take for choice in supernet.choices}
     config = {}
-    for key in CHOICES:
+    for key in dict.fromkeys((*CHOICES, *choices)):
         if key in choices and key not in rest:
             raise SpaceError(f"{where}: {key} is missing; give {choices[key]}")
         if key in choices:
-            config[key] = rest[key]
+            config[key] = rest[key]  # build of a SuperNet that ships checks it; one's own gets what is legal
+            if key in take:
+                config[key] = take[key](where, rest[key])
         elif key == "image" and rest.get(key) == supernet.layers[0].H:
             continue  # the only one that there is
         elif key in rest:
@@ -120,7 +130,7 @@ def _read_entry(where: str, entry: Any) -> SubNet:
                 f"{where}: {key} is {shown(rest[key])}; SubNets of {supernet.name} choose {', '.join(choices)}"
             )
     try:
-        subnet = supernet.build(**config)
+        subnet = supernet.subnet(**config)
     except SpaceError as error:
         raise SpaceError(f"{where}: {error}") from None
     return replace(subnet, name=name) if name else subnet

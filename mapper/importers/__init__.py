@@ -45,9 +45,29 @@ FORMATS = {
 
 
 def read_network(path: str | Path, *, skip_unsupported: bool = False) -> Network:
-    """Read a file by its suffix (:data:`FORMATS`); ``skip_unsupported`` is for ONNX, see :func:`read_onnx`.
+    """Read a network from an ONNX model, a SCALE-Sim topology or a Timeloop problem.
 
-    Raises :class:`NetworkError`, one line that names the file and what is wrong in it.
+    Parameters
+    ----------
+    path : the file; its suffix says what it is (:data:`FORMATS`).
+    skip_unsupported : leave out operators of an ONNX model that no layer stands for (:func:`read_onnx`).
+
+    Returns
+    -------
+    Network
+        ``network.supernet`` and ``network.subnet`` are what everything else takes; of a quantised model it has the
+        integers, too.
+
+    Raises
+    ------
+    NetworkError
+        One line that names the file and what is wrong in it.
+
+    Examples
+    --------
+    >>> network = read_network("model.onnx")  # doctest: +SKIP
+    >>> network.runnable, len(network.subnet.layers)  # doctest: +SKIP
+    (True, 6)
     """
     suffix = Path(path).suffix.lower()
     if suffix == ".onnx":

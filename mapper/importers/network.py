@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.errors import FastSwitchError, SpaceError
+from arch_model.errors import FastSwitchError
+from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.network.weights import OpQuant
 
@@ -115,14 +116,7 @@ class Network:
     @property
     def supernet(self) -> SuperNet:
         """A SuperNet with this one SubNet: what the mapper compiles. SpaceError for groups that are not depthwise."""
-        subnet = self.subnet
-
-        def parse(name: str) -> dict[str, object]:
-            if name != subnet.name:
-                raise SpaceError(f"SubNet {name} does not exist; give {subnet.name}")
-            return {}
-
-        return SuperNet(subnet.supernet, subnet.weight_layers, lambda: subnet, parse, (subnet.name,))
+        return fixed_supernet([self.subnet], self.subnet.weight_layers)
 
 
 def unique_names(names: Iterable[str], taken: set[str]) -> list[str]:

@@ -87,19 +87,20 @@ def predict_subnet(
 
 
 def predict_subnets(
-    subnets: Sequence[SubNet], machine: Machine, cached: str = "none"
+    subnets: Sequence[SubNet], machine: Machine, cached: str = "none", space: SuperNet | None = None
 ) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
     """For each SubNet its rows, as :func:`predict_subnet` gives them, and one with :func:`total_of` them.
 
-    ``cached``: ``none``, ``best`` (:func:`best_cached`) or the path of a SubGraph (:func:`read_subgraph`). Raises
-    :class:`MappingError` for a cache on a machine without a PB, and what these functions raise.
+    ``cached``: ``none``, ``best`` (:func:`best_cached`) or the path of a SubGraph (:func:`read_subgraph`). ``space``:
+    the SuperNet of all of them; None: looked up by its name, if something is cached.
+    Raises :class:`MappingError` for a cache on a machine without a PB, and what these functions raise.
     """
     for subnet in subnets:
         resident = None
         if cached != "none":
             if not isinstance(machine, Accelerator):
                 raise MappingError(f"accelerator {machine.name}: cached is {cached}; it has no PB to load: give none")
-            supernet = get_space(subnet.supernet)
+            supernet = get_space(space or subnet.supernet)
             if cached == "best":
                 resident = best_cached(subnet, supernet, machine)
             else:

@@ -29,6 +29,7 @@ from arch_model.files.writing import Source, whole_file
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.physical import CLOCK_HZ
+from arch_model.spaces.registry import space_facts
 from mapper.cost.sushi_costs import SubNetCosts
 from mapper.serving.latency_table import NOTHING, SushiAbs
 from mapper.workload.fusion import check_runnable
@@ -199,7 +200,7 @@ class TableJob:
         return asked(
             "table",
             **machine_facts(self.accelerator),
-            space=self.supernet.name,
+            **space_facts(self.supernet),
             seed=self.seed,
             **nets_facts(self.subnets),
             subgraphs=len(graphs),

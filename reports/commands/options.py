@@ -19,11 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reports.commands.numbers import Count
+
+if TYPE_CHECKING:
+    Text = click.ParamType[str]
+else:  # click below 8.2 has no type argument
+    Text = click.ParamType
 
 Decorator = Callable[[Any], Any]
 
@@ -49,12 +54,25 @@ def out_option(text: str, required: bool = True, default: Path | None = None) ->
     return folder_option("--out", text, required and default is None, default)
 
 
+class Space(Text):
+    """A SuperNet's name, or ``FILE.py[:NAME]``, which makes one: it is then known by its name, which is the value."""
+
+    name = "NAME|FILE.py"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if ".py" not in value:
+            return str(value)
+        from arch_model.spaces.own_file import load_supernet, python_file
+
+        return load_supernet(value).name if python_file(value) else str(value)
+
+
 def space_option(required: bool = False, text: str = "") -> Decorator:
-    """``--space NAME``."""
+    """``--space NAME|FILE.py``."""
     if not text:
-        text = "The SuperNet, such as fashion or ofa-resnet50."
+        text = "The SuperNet, such as fashion or ofa-resnet50, or a Python file that makes one."
         text += "" if required else " Without it the one whose SubNets --subnets names."
-    return click.option("--space", metavar="NAME", required=required, help=text)
+    return click.option("--space", type=Space(), metavar="NAME|FILE.py", required=required, help=text)
 
 
 def subnets_option(text: str, required: bool = False) -> Decorator:

@@ -143,6 +143,7 @@ def command(
     from arch_model.files.result_file import ResultFile
     from arch_model.files.writing import check_outputs, write_new
     from arch_model.machine.accelerator import Accelerator
+    from arch_model.spaces.registry import space_facts
     from mapper.serving.table_file import TABLE
     from sim.serving.exact_switches import compare_exactly, serve_exactly
     from sim.serving.schedulers import check_names
@@ -168,7 +169,7 @@ def command(
     question = asked(
         "serve --compare" if all_policies else "serve",
         **machine_facts(machine),
-        space=space,
+        **space_facts(space),
         subnets=argument(subnets) if subnets else None,
         table=argument(str(inputs[-1])) if saved else None,
         **({"stream": file_digest(stream)} if stream else {"arrivals": arrivals, "queries": queries}),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from arch_model.errors import SpaceError
 from arch_model.machine.accelerator import Accelerator, preset_names
 from arch_model.machine.accelerator_yaml import accelerator_yaml
-from arch_model.spaces import get_space, subnet_entry
+from arch_model.spaces import subnet_entry
+from arch_model.spaces.registry import space_argument
 from sim.explore.knobs import SUBNET
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def reproduce_command(study: Study) -> ReproduceCommand:
         subnets = study.subnets if single else (",".join(study.subnets),)
     else:
         subnets, files[SUBNETS] = (SUBNETS,), _entries(study)
-    before = f"fastswitch explore --space {shlex.quote(study.space)} --accelerator {shlex.quote(base)}"
+    space = space_argument(study.supernet)
+    before = f"fastswitch explore --space {shlex.quote(space)} --accelerator {shlex.quote(base)}"
     after = f"--objectives {','.join(study.objectives)}" + (
         "" if study.cached == "best" else f" --cached {study.cached}"
     )
@@ -61,7 +63,7 @@ def reproduce_command(study: Study) -> ReproduceCommand:
 def _is_named(study: Study, place: int) -> bool:
     name, net = study.subnets[place], study.nets[place]
     try:
-        return "," not in name and get_space(study.space).subnet(name) == net
+        return "," not in name and study.supernet.subnet(name) == net
     except SpaceError:
         return False
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from arch_model.errors import SpaceError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
@@ -97,14 +97,7 @@ def _network() -> tuple[SuperNet, SubNet]:
     pool = Layer("pool", Kind.POOL, CHANNELS, CHANNELS, H=add.H, W=add.W, inputs=("add",))
     linear = Layer("linear", Kind.LINEAR, CLASSES, CHANNELS, inputs=("pool",))
     subnet = SubNet(NAME, NAME, (stem, conv1, down, conv2, add, pool, linear))
-
-    def parse(name: str) -> dict[str, object]:
-        if name != NAME:
-            raise SpaceError(f"SubNet {name} does not exist; give {NAME}")
-        return {}
-
-    layers = tuple(replace(layer, inputs=()) for layer in subnet.weight_layers)
-    return SuperNet(NAME, layers, lambda: subnet, parse, (NAME,)), subnet
+    return fixed_supernet([subnet]), subnet
 
 
 def _quant(subnet: SubNet, rng: np.random.Generator) -> dict[str, OpQuant]:

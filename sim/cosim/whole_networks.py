@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from arch_model.errors import MappingError, SpaceError
+from arch_model.errors import MappingError
 from arch_model.files.npz_file import Arrays, read_npz
 from arch_model.files.question import asked, machine_facts, nets_facts
 from arch_model.files.results_folder import ResultsFolder
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source
 from arch_model.machine.accelerator import Accelerator
+from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.program.program import Program
@@ -210,11 +211,4 @@ class _Network:
 
 def _alone(part: SubNet) -> SuperNet:
     """A SuperNet of the part's own layers: kernels and widths are those of this SubNet."""
-
-    def parse(name: str) -> dict[str, object]:
-        if name != part.name:
-            raise SpaceError(f"SubNet {name} does not exist; give {part.name}")
-        return {}
-
-    layers = tuple(replace(layer, inputs=()) for layer in part.weight_layers)
-    return SuperNet(part.supernet, layers, lambda: part, parse, (part.name,))
+    return fixed_supernet([part])

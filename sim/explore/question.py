@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.supernet import SubNet
+from arch_model.network.supernet import SubNet, SuperNet
 from sim.explore.knobs import Knob, Number
 
 Ints = npt.NDArray[np.int64]
@@ -22,9 +22,14 @@ OBJECTIVES = ("latency", "energy", "area", "accuracy", "dsp", "bram", "lut")
 
 @dataclass(frozen=True)
 class Question:
-    """All that a worker needs. ``accuracy``: per cent, one a SubNet, if it is an objective."""
+    """All that a worker needs, which is data alone and so can be sent to any process.
 
-    space: str
+    ``space``: the name of a SuperNet, or one that has these SubNets and no functions of a user's
+    (:func:`arch_model.network.fixed_supernet.fixed_supernet`). ``accuracy``: per cent, one a SubNet, if it is an
+    objective.
+    """
+
+    space: str | SuperNet
     nets: tuple[SubNet, ...]
     base: Accelerator
     knobs: tuple[Knob, ...]

@@ -13,7 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.spaces import choose_subnets, get_space
+from arch_model.network.fixed_supernet import fixed_supernet
+from arch_model.network.supernet import SuperNet
+from arch_model.spaces import choose_subnets, load_supernet
 from arch_model.spaces.chosen import Asked
 from mapper.workload.fusion import check_runnable, is_runnable
 from sim.explore.backends import Backend, open_backend
@@ -37,7 +39,7 @@ MOST_POINTS = 20_000_000
 
 
 def explore(
-    space: str,
+    supernet: SuperNet | str | Path,
     subnets: Asked,
     vary: str,
     objectives: Sequence[str] = ("latency", "energy", "area"),
@@ -50,12 +52,14 @@ def explore(
     cached: str = "best",
     on_count: OnCount = lambda stage, done, total: None,
     force: bool = False,
+    accuracy: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Price machines: every combination of the knobs' values, or those that a sampler takes; the table of points.
+    """Price machines: every combination of the knobs' values, or those that a sampler takes.
 
     Parameters
     ----------
-    space : the SuperNet.
+    supernet : the SuperNet; or its name, or a Python file that makes it. One of your own works with every backend,
+        whatever its functions are: SubNets are chosen here, and what goes to workers is data.
     subnets : what every machine runs: SubNets, names, a JSON file, or how many to draw with ``seed``.
     vary : knobs, such as ``"KP=8,16,32 PB=0:8MB:0.5MB DRAM=2.4,9.6GB/s"``.
     objectives : of :data:`sim.explore.question.OBJECTIVES`. With accuracy each SubNet is a point of its own: the knob
@@ -67,11 +71,24 @@ def explore(
     backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
     cached : what the PB holds: ``best``, as :func:`mapper.pinning.greedy.fit_subgraph` fills it for each SubNet, or
         ``none``.
+    on_count : told a stage of the work, how many points are done and how many there will be.
+    force : replace a folder with another study.
+    accuracy : top-1 of SubNets by name, a fraction, where it is not known otherwise.
 
-    The table has a row a point, as :class:`sim.explore.study.Study` says. Raises
-    :class:`arch_model.errors.FastSwitchError` for what a user got wrong and for a disk that takes no more. Points that
-    are on disk stay there whatever happens, and are not priced again.
+    Returns
+    -------
+    DataFrame
+        A row a point, as :class:`sim.explore.study.Study` says: the knobs in base units, ``legal``, ``why`` not, and
+        the objectives in SI units (seconds, joules, mm2, accuracy in per cent).
 
+    Raises
+    ------
+    FastSwitchError
+        For what a user got wrong and for a disk that takes no more. Points that are on disk stay there whatever
+        happens, and are not priced again.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = explore("fashion", "fashion-d111-w222", "KP=2,4 CP=3,100", out=folder, accelerator="tiny",
@@ -79,7 +96,19 @@ def explore(
     >>> found["legal"].tolist()
     [True, False, True, False]
     """
-    study, question = _asked(space, subnets, vary, objectives, out, accelerator, sampler, points, seed, cached)
+    study, question = _asked(
+        load_supernet(supernet),
+        subnets,
+        vary,
+        objectives,
+        out,
+        accelerator,
+        sampler,
+        points,
+        seed,
+        cached,
+        accuracy or {},
+    )
     inputs = [given for given in (subnets, accelerator) if isinstance(given, str | Path)]
     with study_folder(study, inputs, force):
         run = _Run(study, question, on_count)
@@ -89,7 +118,7 @@ def explore(
 
 
 def _asked(
-    space: str,
+    space: SuperNet,
     subnets: Asked,
     vary: str,
     objectives: Sequence[str],
@@ -99,6 +128,7 @@ def _asked(
     points: int | None,
     seed: int,
     cached: str,
+    told: Mapping[str, float],
 ) -> tuple[Study, Question]:
     """What is asked for, checked before anything is done."""
     for what, value, legal in (("sampler", sampler, SAMPLERS), ("cached", cached, CACHED)):
@@ -123,7 +153,7 @@ def _asked(
     knobs = parse_vary(vary)
     base = accelerator if isinstance(accelerator, Accelerator) else Accelerator.load(accelerator)
     chosen = choose_subnets(subnets, space, seed, accept=is_runnable)
-    nets, known = chosen.subnets, chosen.accuracy
+    nets, known = chosen.subnets, {**chosen.accuracy, **told}
     accuracy: tuple[float, ...] = ()
     if "accuracy" in objectives:
         for net in nets:
@@ -133,7 +163,8 @@ def _asked(
                 )
         accuracy = tuple(round(100 * known[net.name], 10) for net in nets)
         knobs = (*knobs, Knob(SUBNET, tuple(range(len(nets))), ""))
-    question = Question(get_space(space).name, nets, base, knobs, tuple(objectives), cached, accuracy)
+    listed = fixed_supernet(nets, space.layers)
+    question = Question(listed, nets, base, knobs, tuple(objectives), cached, accuracy)
     most = question.size if points is None else min(points, question.size)
     if most > MOST_POINTS or question.size >= 1 << 62:
         raise ExploreError(f"the grid has {question.size:,} points; give fewer values, or a sampler and --points")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +22,11 @@ from arch_model.files.results_folder import QUESTION, ResultsFolder
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source, make_folder, whole_file
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.supernet import SubNet
+from arch_model.network.fixed_supernet import fixed_supernet
+from arch_model.network.layer import Layer
+from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces import get_space
+from arch_model.spaces.registry import ships
 from mapper.search.predict import COLUMNS
 from sim.explore.knobs import SUBNET, ExploreError, Knob, set_knobs
 from sim.explore.layers import layer_rows
@@ -42,13 +45,13 @@ class Study:
     """An exploration: what was varied and what each point costs.
 
     ``points`` has a row a point: a column a knob (base units), ``legal``, ``why`` ("" if legal), then each objective in
-    SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal. ``nets``: the SubNets
-    by themselves; ``cached``: what the PB holds (:data:`sim.explore.layers.CACHED`); ``accuracy``: of each SubNet, in
-    per cent, if it is an objective.
+    SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal. ``supernet`` has
+    these SubNets at least; ``nets``: the SubNets by themselves; ``cached``: what the PB holds
+    (:data:`sim.explore.layers.CACHED`); ``accuracy``: of each SubNet, in per cent, if it is an objective.
     """
 
     folder: Path
-    space: str
+    supernet: SuperNet
     subnets: tuple[str, ...]
     base: Accelerator
     knobs: tuple[Knob, ...]
@@ -59,6 +62,11 @@ class Study:
     nets: tuple[SubNet, ...] = ()
     cached: str = "best"
     accuracy: tuple[float, ...] = ()
+
+    @property
+    def space(self) -> str:
+        """The SuperNet's name."""
+        return self.supernet.name
 
     def accelerator(self, point: int) -> Accelerator:
         """The machine of a point: the base with its knobs set.
@@ -88,7 +96,7 @@ class Study:
         rows: list[dict[str, Any]] = []
         for name in names if subnet is None else (subnet,):
             net = self.nets[self.subnets.index(name)]
-            rows += layer_rows(net, get_space(self.space), machine, self.cached)
+            rows += layer_rows(net, self.supernet, machine, self.cached)
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     @cached_property
@@ -97,7 +105,8 @@ class Study:
         return {
             "study_format": FORMAT,
             "space": self.space,
-            "subnets": [_entry(net) for net in self.nets],
+            **({} if ships(self.supernet) else {"layers": [asdict(layer) for layer in self.supernet.layers]}),
+            "subnets": [_entry(net, ships(self.supernet)) for net in self.nets],
             "base": self.base.model_dump(mode="json"),
             "knobs": [{"name": knob.name, "values": list(knob.values), "unit": knob.unit} for knob in self.knobs],
             "objectives": list(self.objectives),
@@ -122,12 +131,16 @@ class Study:
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], folder: Path) -> Study:
         """The study that has these :attr:`facts`, without points."""
-        space = get_space(facts["space"])
-        nets = tuple(replace(space.build(**entry["config"]), name=entry["name"]) for entry in facts["subnets"])
+        if "layers" in facts:  # one's own, whose functions need not be there
+            nets = tuple(_listed(facts["space"], entry) for entry in facts["subnets"])
+            space = fixed_supernet(nets, _layers(facts["layers"]), facts["space"])
+        else:
+            space = get_space(facts["space"])
+            nets = tuple(replace(space.build(**entry["config"]), name=entry["name"]) for entry in facts["subnets"])
         knobs = tuple(Knob(knob["name"], tuple(knob["values"]), knob["unit"]) for knob in facts["knobs"])
         return cls(
             folder,
-            facts["space"],
+            space,
             tuple(net.name for net in nets),
             Accelerator.model_validate(facts["base"]),
             knobs,
@@ -141,8 +154,19 @@ class Study:
         )
 
 
-def _entry(net: SubNet) -> dict[str, Any]:
-    return {"name": net.name, "config": {key: list(v) if isinstance(v, tuple) else v for key, v in net.config}}
+def _entry(net: SubNet, built: bool) -> dict[str, Any]:
+    """A SubNet as JSON: what it is ``built`` from, by a SuperNet that ships, or its layers themselves."""
+    entry = {"name": net.name, "config": {key: list(v) if isinstance(v, tuple) else v for key, v in net.config}}
+    return entry if built else {**entry, "layers": [asdict(layer) for layer in net.layers]}
+
+
+def _listed(space: str, entry: Mapping[str, Any]) -> SubNet:
+    config = tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in entry["config"].items())
+    return SubNet(entry["name"], space, _layers(entry["layers"]), config)
+
+
+def _layers(entries: Iterable[Mapping[str, Any]]) -> tuple[Layer, ...]:
+    return tuple(Layer(**{**entry, "inputs": tuple(entry["inputs"])}) for entry in entries)
 
 
 def study_folder(study: Study, inputs: Iterable[Source] = (), force: bool = False) -> ResultsFolder:

@@ -1,8 +1,8 @@
-"""Seeded int8 weights of a whole SuperNet, and integers of SubNets that share them."""
+"""Integers of SubNets that share a SuperNet's weights: drawn from a seed, or those of an imported network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -10,18 +10,37 @@ import numpy as np
 from arch_model.network.layer import INPUT, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.network.weights import QuantizedSubNet, SuperNetWeights
+from mapper.importers.network import Network, NetworkError
 from sim.integers.random_integers import random_integers
 
 IMAGES = 16
 
 
-def random_weights(supernet: SuperNet, accuracy: Mapping[str, float], seed: int) -> SuperNetWeights:
-    """Weights for published networks that come without any: what :func:`~arch_model.network.weights.load_weights` gives
-    of ``fashion``.
+def random_weights(
+    supernet: SuperNet, accuracy: Mapping[str, float], seed: int, subnets: Iterable[SubNet] = ()
+) -> SuperNetWeights:
+    """Weights for SuperNets that come without any: what :func:`~arch_model.network.weights.load_weights` gives of
+    ``fashion``.
 
-    ``accuracy``: top-1 of each SubNet by its name, a fraction, taken as it is. Images, of the size of the largest,
-    and labels are random, too.
+    Parameters
+    ----------
+    supernet : whose weights are drawn, int8 (K, C / groups, R, S) a layer.
+    accuracy : top-1 of each SubNet by its name, a fraction, taken as it is.
+    seed : of all that is random.
+    subnets : SubNets of these names; the SuperNet makes the others from their names.
 
+    Returns
+    -------
+    SuperNetWeights
+        Images, uint8 (16, C, H, W) of the size of the largest SubNet's, and labels are random, too.
+
+    Raises
+    ------
+    SpaceError
+        The SuperNet has no SubNet of one of the names.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion = get_space("fashion")
     >>> drawn = random_weights(fashion, {"fashion-d111-w222": 0.8}, seed=1)
@@ -30,7 +49,8 @@ def random_weights(supernet: SuperNet, accuracy: Mapping[str, float], seed: int)
     """
     rng = np.random.default_rng((seed, 1))
     layers = {x.name: rng.integers(-127, 128, (x.K, x.C // x.groups, x.R, x.S), dtype=np.int8) for x in supernet.layers}
-    nets = {name: supernet.subnet(name) for name in accuracy}
+    known = {net.name: net for net in subnets}
+    nets = {name: known[name] if name in known else supernet.subnet(name) for name in accuracy}
     channels, size = zip(*((x.C, max(x.H, x.W)) for x in map(_reader, nets.values())), strict=True)
     return SuperNetWeights(
         layers=MappingProxyType(layers),
@@ -38,6 +58,42 @@ def random_weights(supernet: SuperNet, accuracy: Mapping[str, float], seed: int)
         images=rng.integers(0, 256, (IMAGES, max(channels), max(size), max(size)), dtype=np.uint8),
         labels=rng.integers(0, 10, IMAGES, dtype=np.uint8),
         metadata=MappingProxyType({"made": "drawn", "seed": seed}),
+    )
+
+
+def imported_weights(network: Network, seed: int = 0) -> SuperNetWeights:
+    """The integers of an imported network, as those of a SuperNet that has this one SubNet.
+
+    Parameters
+    ----------
+    network : with the integers of every layer (``network.runnable``).
+    seed : of the images, which are random, uint8 (16, C, H, W).
+
+    Returns
+    -------
+    SuperNetWeights
+        Its accuracy is not known, which is written as not a number.
+
+    Raises
+    ------
+    NetworkError
+        Some layer has no integers.
+    """
+    if not network.runnable:
+        raise NetworkError(
+            f"network {network.subnet.name} has no int8 integers of every layer; give a quantised model, or no weights "
+            "to have them drawn"
+        )
+    rng, reader, subnet = np.random.default_rng((seed, 2)), _reader(network.subnet), network.subnet
+    unknown = float("nan")
+    return SuperNetWeights(
+        layers=network.weights,
+        subnets={
+            subnet.name: QuantizedSubNet(subnet.name, (), (), subnet.macs, unknown, unknown, unknown, network.quant)
+        },
+        images=rng.integers(0, 256, (IMAGES, reader.C, reader.H, reader.W), dtype=np.uint8),
+        labels=np.zeros(IMAGES, np.uint8),
+        metadata={"made": "imported", "seed": seed},
     )
 
 

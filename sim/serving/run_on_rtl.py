@@ -12,7 +12,7 @@ import numpy as np
 from arch_model.files.question import argument, asked, file_digest, machine_facts
 from arch_model.files.results_folder import ResultsFolder
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.supernet import SubGraph
+from arch_model.network.supernet import SubGraph, SuperNet
 from arch_model.network.weights import load_weights
 from mapper.pinning.greedy import candidates
 from mapper.serving.latency_table import NOTHING, SushiAbs
@@ -72,18 +72,20 @@ def run_stream(
     on_stage: Callable[[str], None] = lambda stage: None,
     weights: Path | None = None,
     subnets: str | None = None,
+    supernet: SuperNet | str = SPACE,
 ) -> Row:
     """Serve ``queries`` queries drawn from ``seed``; returns the summary.
 
-    ``weights``: a weights file, by default the one that ships; ``subnets``: those to serve with, as
-    :meth:`~arch_model.network.weights.SuperNetWeights.choose` takes them, by default all. ``policy``:
+    ``weights``: a weights file, by default the one that ships; ``supernet``: whose it is; ``subnets``: those to serve
+    with, as :meth:`~arch_model.network.weights.SuperNetWeights.choose` takes them, by default all. ``policy``:
     ``strict-accuracy`` or ``strict-latency``. ``results``: the folder, opened for :func:`stream_question`, with
     :data:`ROWS` and :data:`TABLE` among its files. Every query's row goes to ``on_row`` when it is in the folder; those
     that are there already are not simulated again. ``on_stage`` is told what long work begins. Raises
     :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
     """
     held = load_weights(weights)
-    session = Session(SPACE, held if subnets is None else held.choose(subnets, seed), accelerator)
+    used = held if subnets is None else held.choose(subnets, seed, supernet)
+    session = Session(supernet, used, accelerator)
     with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made
         built = aside.submit(build, accelerator, simulator)
         on_stage("building the latency table and the simulation")

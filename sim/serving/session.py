@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -26,14 +27,34 @@ from sim.rtl_bench.outcome import Outcome, Tensors, run_program
 class Session:
     """A SuperNet, its weights and its SubNets laid out in an accelerator's DRAM, and what is in the PB.
 
-    ``weights`` are those of the SuperNet ``space``; the SubNets are the ones that they come with. Raises
-    :class:`~arch_model.errors.MappingError` if they do not fit the accelerator's DRAM.
+    Parameters
+    ----------
+    supernet : the SuperNet, or its name.
+    weights : its int8 weights, and the integers of some SubNets, which are those of the session.
+    accelerator : the machine.
+    subnets : these SubNets by name. None: the SuperNet makes them from their names.
+
+    Raises
+    ------
+    MappingError
+        They do not fit the accelerator's DRAM.
+    SpaceError
+        The SuperNet has no SubNet of one of the names.
     """
 
-    def __init__(self, space: str, weights: SuperNetWeights, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        supernet: SuperNet | str,
+        weights: SuperNetWeights,
+        accelerator: Accelerator,
+        subnets: Mapping[str, SubNet] | None = None,
+    ) -> None:
         self.accelerator, self.weights = accelerator, weights
-        self.supernet: SuperNet = get_space(space)
-        self.subnets: dict[str, SubNet] = {name: self.supernet.subnet(name) for name in weights.subnets}
+        self.supernet: SuperNet = get_space(supernet)
+        known = subnets or {}
+        self.subnets: dict[str, SubNet] = {
+            name: known[name] if name in known else self.supernet.subnet(name) for name in weights.subnets
+        }
         self.memory_map = MemoryMap.build(self.supernet, self.subnets.values(), accelerator)
         self.resident = PersistentBuffer.empty(self.supernet)
         self._on_chip = self.resident

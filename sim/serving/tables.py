@@ -14,6 +14,7 @@ from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.network.weights import SuperNetWeights, load_weights
 from arch_model.spaces import choose_subnets, get_space, space_top1
 from arch_model.spaces.chosen import Asked
+from arch_model.spaces.registry import ships
 from mapper.pinning.greedy import candidates as pin
 from mapper.serving.compiled_table import compiled_table
 from mapper.serving.latency_table import NOTHING
@@ -82,55 +83,79 @@ def session_table(
 
 def load_table(
     accelerator: Accelerator,
-    space: str | None = None,
+    space: str | SuperNet | None = None,
     subnets: Asked | None = None,
     candidates: int = 6,
     exact: bool = False,
     saved: Path | None = None,
     on_count: OnCount = lambda stage, done, total: None,
     seed: int = 0,
+    accuracy: Mapping[str, float] | None = None,
 ) -> ServingTable:
-    """The serving table of a SuperNet (``space``) or of SubNets that are asked for (``subnets``).
+    """The serving table of a SuperNet or of SubNets that are asked for.
 
-    ``subnets``: as :func:`arch_model.spaces.choose_subnets` takes them, a number draws with ``seed``; without them
-    those of the space that have a known accuracy (:func:`arch_model.spaces.space_top1`). Those of ``fashion`` that have
-    weights are compiled; others need an accuracy, the file's key ``top1`` (per cent, or a fraction) or a known one, and
-    are taken layer by layer. ``candidates``: SubNets that SubGraphs are made of; ``exact``: as in
-    :func:`fashion_table`. ``saved``: a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then,
-    and nothing is compiled. ``on_count`` is told the stage of the work, what is done and what there is to do. Raises
-    :class:`SpaceError` for SubNets of several SuperNets or without an accuracy, and :class:`FastSwitchError` for a
-    saved table of another accelerator or SuperNet.
+    Parameters
+    ----------
+    accelerator : the machine.
+    space : the SuperNet, or its name. None: that of the SubNets, or ``fashion``.
+    subnets : as :func:`arch_model.spaces.choose_subnets` takes them, a number draws with ``seed``; None: those of the
+        space that have a known accuracy (``accuracy``, :func:`arch_model.spaces.space_top1`). Those of ``fashion`` that
+        have weights are compiled; others need an accuracy, the file's key ``top1`` (per cent, or a fraction) or a known
+        one, and are taken layer by layer.
+    candidates : SubNets that SubGraphs are made of.
+    exact : as in :func:`fashion_table`.
+    saved : a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then, and nothing is compiled.
+    on_count : told the stage of the work, what is done and what there is to do.
+    accuracy : of SubNets by name, a fraction; it comes before what a file says and what is known.
+
+    Returns
+    -------
+    ServingTable
+
+    Raises
+    ------
+    SpaceError
+        SubNets of several SuperNets, or without an accuracy.
+    FastSwitchError
+        A saved table of another accelerator or SuperNet.
     """
+    given = dict(accuracy or {})
     if exact and saved is not None:
         raise SpaceError(f"table {saved}: exact switches need Programs; leave out --exact, or serve fashion without it")
-    if subnets is None and saved is None and not space_top1(space or FASHION):
-        raise SpaceError(f"SuperNet {space} comes without accuracies; give --subnets FILE.json with top1 of each")
-    weights = load_weights() if space in (None, FASHION) else None
+    if subnets is None and saved is None and not (given or space_top1(space or FASHION)):
+        name = space.name if isinstance(space, SuperNet) else space
+        raise SpaceError(f"SuperNet {name} comes without accuracies; give --subnets FILE.json with top1 of each")
+    trained = space is None or (ships(space) and get_space(space).name == FASHION)
+    weights = load_weights() if trained else None
     if subnets is None:
         supernet = get_space(space or FASHION)
-        accuracy: Mapping[str, float] = space_top1(supernet.name)
-        named = () if saved is not None or supernet.name == FASHION else accuracy
+        known: Mapping[str, float] = {**space_top1(supernet), **given}
+        named = () if saved is not None or trained else known
         nets: dict[str, SubNet] = {name: supernet.subnet(name) for name in named}
     else:
         number = isinstance(subnets, int) or (isinstance(subnets, str) and subnets.isdecimal())
         among = list(weights.subnets) if weights and saved is None else None
         chosen = choose_subnets(subnets, space or (FASHION if number else None), seed, among, is_runnable)
-        supernet, nets, accuracy = chosen.supernet, {net.name: net for net in chosen.subnets}, chosen.accuracy
-    if saved is None and supernet.name == FASHION and weights and _all_trained(nets, weights):
+        supernet, nets = chosen.supernet, {net.name: net for net in chosen.subnets}
+        known = {**chosen.accuracy, **given}
+    for name, value in given.items():
+        if not 0 < value <= 1:
+            raise SpaceError(f"accuracy of SubNet {name} is {value!r}; give a fraction above 0 and up to 1")
+    if saved is None and weights and ships(supernet) and supernet.name == FASHION and _all_trained(nets, weights):
         held = weights.only(nets) if nets else weights
-        told = {name: replace(net, top1=accuracy[name]) for name, net in held.subnets.items()}
+        told = {name: replace(net, top1=known[name]) for name, net in held.subnets.items()}
         return fashion_table(accelerator, candidates, replace(held, subnets=told), exact, on_count)
     if exact:
         what = f"SubNets {subnets}" if subnets else f"SuperNet {supernet.name}"
         raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion without it")
     on_count("building the latency table", 0, 1)
     if saved is not None:
-        return _from_saved(saved, accelerator, supernet, nets, accuracy)
+        return _from_saved(saved, accelerator, supernet, nets, known)
     for name in nets:
-        if name not in accuracy:
+        if name not in known:
             raise SpaceError(f"SubNet {name} comes without an accuracy; give --subnets FILE.json with top1 of each")
     subgraphs = pin(spread(nets, candidates), supernet, accelerator)
-    return ServingTable.by_layers(nets, accuracy, subgraphs, supernet, accelerator)
+    return ServingTable.by_layers(nets, known, subgraphs, supernet, accelerator)
 
 
 def _all_trained(nets: Mapping[str, SubNet], weights: SuperNetWeights) -> bool:

@@ -50,7 +50,7 @@ def test_machines_have_the_bandwidth_that_they_are_called():
 @pytest.mark.parametrize("family", families().values(), ids=list(families()))
 def test_a_family_is_six_published_subnets(family: Family):
     assert len(family.subnets) == 6 and set(family.subnets) == set(family.accuracy)
-    assert all(net.supernet == family.space for net in family.subnets.values())
+    assert all(net.supernet == family.supernet.name for net in family.subnets.values())
     assert all(0.7 < a < 0.8 for a in family.accuracy.values())
 
 

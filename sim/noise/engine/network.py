@@ -14,6 +14,7 @@ import numpy.typing as npt
 from arch_model.errors import AnalogError
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.quant import rounding_shift
+from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant, SuperNetWeights
 from arch_model.spaces import get_space
 from mapper.importers import Network as Imported
@@ -67,15 +68,15 @@ class Network:
                 )
 
     @classmethod
-    def of_subnet(cls, name: str, weights: SuperNetWeights) -> Network:
-        """A SubNet of ``fashion`` by its name, or the ``smallest`` or ``largest`` by MACs."""
+    def of_subnet(cls, name: str, weights: SuperNetWeights, supernet: SuperNet | str = "fashion") -> Network:
+        """A SubNet by its name, or the ``smallest`` or ``largest`` by MACs; ``supernet``: whose the weights are."""
         by_size = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
         names = {"smallest": by_size[0].name, "largest": by_size[-1].name}
         name = names.get(name, name)
         if name not in weights.subnets:
             known = ", ".join([*names, *weights.subnets])
             raise AnalogError(f"SubNet {name} has no integers in the weights file; give one of {known}")
-        subnet = get_space("fashion").subnet(name)
+        subnet = get_space(supernet).subnet(name)
         used = {layer.name: weights.layers[layer.name][: layer.K, : layer.C] for layer in subnet.weight_layers}
         return cls(name, subnet.layers, used, weights.subnets[name].ops)
 

@@ -12,7 +12,9 @@ from arch_model.analog import Crossbar, Variation
 from arch_model.errors import AnalogError
 from arch_model.files.question import asked, digest, machine_facts
 from arch_model.machine.accelerator import Accelerator
+from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights
+from arch_model.spaces import get_space
 from mapper.hybrid.partition import Partition, RankedUnits, Ranking
 from sim.noise.engine.hybrid import Hybrid
 from sim.noise.engine.network import Network
@@ -43,7 +45,8 @@ class Effort:
 
 
 class StudyContext:
-    """A network and everything that is measured on it; close it, or use ``with``."""
+    """A network and everything that is measured on it; close it, or use ``with``. ``weights`` are those of
+    ``supernet``."""
 
     def __init__(
         self,
@@ -57,11 +60,13 @@ class StudyContext:
         effort: Effort | None = None,
         accelerator: Accelerator | None = None,
         jobs: int = 1,
+        supernet: SuperNet | str = "fashion",
     ) -> None:
+        self.supernet = get_space(supernet)
         self.weights, self.folder, self.sigma, self.max_loss, self.seed = weights, folder, sigma, max_loss, seed
         self.effort, self.jobs = effort or Effort(), jobs
         self.accelerator = accelerator or Accelerator.load("tiny")
-        self.network = Network.of_subnet(subnet, weights)
+        self.network = Network.of_subnet(subnet, weights, self.supernet)
         self.strongest = Variation.parse(f"lognormal:{sigma:g}")
         self.images = find_test_images(weights, self.effort.images)
         self.rows: dict[str, list[Row]] = {}
@@ -86,7 +91,9 @@ class StudyContext:
             "hybrid",
             subnet=self.network.name,
             network_hash=self.network.hash,
-            family_hash=digest([Network.of_subnet(name, self.weights).hash for name in self.weights.subnets]),
+            family_hash=digest(
+                [Network.of_subnet(name, self.weights, self.supernet).hash for name in self.weights.subnets]
+            ),
             sigma=self.sigma,
             max_loss_points=self.max_loss,
             seed=self.seed,

@@ -17,7 +17,6 @@ from arch_model.files.wanted import Wanted
 from arch_model.files.writing import write_whole
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubNet
-from arch_model.spaces import get_space
 from mapper.hybrid.digital_half import DigitalHalf
 from mapper.hybrid.partition import partition_bytes
 from mapper.search.predict import best_cached, predict_subnet
@@ -47,7 +46,7 @@ BINS = 64
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """SubNets of the ``fashion`` SuperNet with their integers, and the digital channels that they share."""
+    """SubNets of the study's SuperNet with their integers, and the digital channels that they share."""
 
     context: StudyContext
 
@@ -57,10 +56,8 @@ class Family:
         by_size = sorted(self.context.weights.subnets.values(), key=lambda s: (s.macs, s.name))
         many = min(self.context.effort.subnets, len(by_size))
         places = sorted({round(i) for i in np.linspace(0, len(by_size) - 1, many)}) if many > 1 else [len(by_size) - 1]
-        space = get_space("fashion")
-        return [
-            (Network.of_subnet(by_size[i].name, self.context.weights), space.subnet(by_size[i].name)) for i in places
-        ]
+        space, names = self.context.supernet, [by_size[i].name for i in places]
+        return [(Network.of_subnet(name, self.context.weights, space), space.subnet(name)) for name in names]
 
     def member(self, name: str) -> tuple[Network, SubNet]:
         """By the SubNet's name."""
@@ -80,13 +77,13 @@ class Family:
         """Search for the shared channels, with the smallest, the middle and the largest SubNet as judges."""
         networks = [network for network, _ in self.members]
         units = rank_shared(
-            get_space("fashion"), networks, {n.name: sensitivity(n, self.context.rank_on) for n in networks}
+            self.context.supernet, networks, {n.name: sensitivity(n, self.context.rank_on) for n in networks}
         )
         last = len(self.members) - 1
         judges = [self.members[i] for i in sorted({0, last // 2, last})]
         half, fraction = smallest_shared(
             self.context.runner,
-            get_space("fashion"),
+            self.context.supernet,
             judges,
             units,
             HYBRID,
@@ -107,7 +104,7 @@ class Family:
             channels = read_json(self.path, Wanted(f"shared channels {self.path}", right, AnalogError))["channels"]
         except (KeyError, TypeError):
             raise AnalogError(f"{self.path}: no shared channels; {right}") from None
-        return DigitalHalf(get_space("fashion"), {name: tuple(chosen) for name, chosen in channels.items()})
+        return DigitalHalf(self.context.supernet, {name: tuple(chosen) for name, chosen in channels.items()})
 
 
 def machines(context: StudyContext) -> dict[str, Accelerator]:
@@ -176,7 +173,7 @@ def _cost(family: Family, point: Row) -> Row:
 
 
 def _largest(family: Family) -> tuple[Network, SubNet]:
-    return family.context.network, get_space("fashion").subnet(family.context.network.name)
+    return family.context.network, family.context.supernet.subnet(family.context.network.name)
 
 
 Way = Callable[[Family, SubNet], Figures]
@@ -211,7 +208,7 @@ def _digital_on(machine: Accelerator) -> Way:
 def _energy(family: Family, point: Row) -> Row:
     """What an image costs at a point of the heat map: its crossbars' slices converted, its digital half pinned."""
     units = family.context.units(BEST)
-    half = DigitalHalf(get_space("fashion"), units.partition(units.count(point["asked"])).channels)
+    half = DigitalHalf(family.context.supernet, units.partition(units.count(point["asked"])).channels)
     _, subnet = _largest(family)
     machine = family.context.accelerator.replace(clock_hz=ASIC_HZ)
     crossbar = replace(SLICED, adc_bits=point["adc_bits"])

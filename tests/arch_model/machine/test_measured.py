@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -18,15 +20,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arch_model.errors import AcceleratorError, MappingError
+from arch_model.files.published import VARIABLE
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_machine, machine_names
 from arch_model.machine.measured import MeasuredMachine
 from arch_model.network.layer import Kind, Layer
+from arch_model.spaces import get_space
+from arch_model.spaces.ofa_resnet50 import PUBLISHED, published_table
+from tests.published_tables import published_or_skip
 
 ROOT = Path(__file__).parents[3]
-DATA = ROOT.parent / "shared" / "data"
 SCRIPT = ROOT / "bench" / "fit_sushi_zcu104.py"
 SUSHI = MeasuredMachine.load("sushi-zcu104")
+OFA = get_space("ofa-resnet50")
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,8 +53,6 @@ ROWS = """
 4 576 576 14 2 6193.09; 4 576 576 7 1 2218.98; 4 408 408 7 1 1194.64; 4 408 408 7 1 1189.52
 """
 NETWORK, K, C, H, STRIDE, US = np.array([row.split() for row in ROWS.split(";")], np.float64).T
-
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 
 
 def conv(**changes: Any) -> Layer:
@@ -213,11 +217,12 @@ def test_networks_that_the_fit_has_not_seen() -> None:
     assert overall == pytest.approx((stated.mean, stated.maximum, stated.rank_correlation), abs=1e-4)
 
 
-@needs_data
 def test_the_rows_here_are_those_of_the_files() -> None:
     provenance = SUSHI.provenance
-    shapes = pd.read_csv(DATA / provenance.layers, dtype=str)
-    measured = pd.read_csv(DATA / provenance.measured, dtype=str)
+    shapes = pd.read_csv(layers := published_or_skip(provenance.layers), dtype=str)
+    measured = pd.read_csv(times := published_or_skip(provenance.measured), dtype=str)
+    for path, digest in ((layers, provenance.layers_sha256), (times, provenance.measured_sha256)):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
     joined = measured.merge(shapes, on=["network", "layer_index", "name"], validate="1:1")
     for column, here in (("network", NETWORK), ("K", K), ("C", C), ("H", H), ("W", H), ("stride", STRIDE)):
         assert joined[column].astype(float).tolist() == here.tolist()
@@ -225,18 +230,17 @@ def test_the_rows_here_are_those_of_the_files() -> None:
     assert sorted(set(joined["network"])) == list(provenance.networks)
 
 
-@needs_data
 def test_networks_of_which_only_the_total_is_known() -> None:
     totals = {1: 9.93, 3: 24.56, 5: 35.63}  # ms, all 3 x 3 layers; no fit has seen them
-    shapes = pd.read_csv(DATA / SUSHI.provenance.layers)
+    shapes = published_table(map(OFA.subnet, PUBLISHED))
     for network, total in totals.items():
         rows = shapes[(shapes["network"] == network) & (shapes["R"] == 3)]
         sizes = (rows[column].to_numpy(np.int64) for column in "KCHW")
         assert 1e3 * SUSHI.sweep(*sizes).latency_s.sum() == pytest.approx(total, rel=0.02)
 
 
-@needs_data
 def test_the_script_gives_the_preset_and_the_tables_that_ship() -> None:
+    published_or_skip(SUSHI.provenance.measured)
     done = subprocess.run([sys.executable, SCRIPT, "--check"], cwd=ROOT, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     page = (ROOT / "docs" / "studies" / "measured.md").read_text(encoding="utf-8")
@@ -250,8 +254,11 @@ def test_the_script_names_the_file_that_is_missing(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--data", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("layer table ") and "does not exist" in done.stderr
+    assert done.stderr.startswith(f"{tmp_path / SUSHI.provenance.measured}: ") and "No such file" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    env = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    done = subprocess.run(command[:2], cwd=ROOT, text=True, capture_output=True, check=False, env=env)
+    assert done.returncode == 2 and done.stderr.startswith(f"published table {SUSHI.provenance.measured} is not here; ")
 
 
 # ------------------------------------------------------------------------------------ descriptions

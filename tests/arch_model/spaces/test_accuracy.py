@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from arch_model.errors import SpaceError
 from arch_model.network.weights import load_weights
 from arch_model.spaces import get_space, known_top1, read_subnets, space_names, space_top1, subnet_entry
+from tests.published_tables import published_or_skip
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 FILES = ("ofa_resnet50_six_subnets.json", "ofa_released_subnets.json")
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_as_published(name: str) -> None:
-    path = DATA / name
-    if not path.exists():
-        pytest.skip("the published SubNets are not at ../shared/data")
+    path = published_or_skip(name)
     said = {entry["name"]: entry["top1"] / 100 for entry in json.loads(path.read_text())}
     assert {net.name: known_top1(net) for net in read_subnets(path)} == pytest.approx(said)
 

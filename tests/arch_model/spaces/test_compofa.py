@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from arch_model.errors import SpaceError
 from arch_model.network.supernet import SubGraph
 from arch_model.spaces import compofa, get_space
+from tests.published_tables import published_or_skip
 
 FIXED, ELASTIC, OFA = map(get_space, ("compofa", "compofa-elastic", "ofa-mobilenetv3"))
-SPACES = Path(__file__).resolve().parents[4] / "shared" / "data" / "supernet_search_spaces.json"
+SPACES = "supernet_search_spaces.json"
 
 
 def test_there_are_243() -> None:
@@ -71,9 +71,8 @@ def test_wrong_choices_are_named() -> None:
         ELASTIC.subnet(image=224, depth=[3] * 5, kernel=[0, 3, 3, 3] * 5)
 
 
-@pytest.mark.skipif(not SPACES.exists(), reason="the published choices are not at ../shared/data")
 def test_the_published_choices_are_the_space() -> None:
-    space = json.loads(SPACES.read_text())["CompOFA"]
+    space = json.loads(published_or_skip(SPACES).read_text())["CompOFA"]
     assert space["n_subnets"] == len(FIXED.subnet_names())
     assert {int(k): v for k, v in space["depth_to_expand"].items()} == compofa.EXPANSION_OF_DEPTH
     assert tuple(space["fixed_kernel_per_stage"]) == compofa.STAGE_KERNELS

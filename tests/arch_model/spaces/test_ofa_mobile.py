@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,11 @@ from arch_model.errors import SpaceError
 from arch_model.network.layer import INPUT, Activation, Kind
 from arch_model.network.supernet import SubGraph, SuperNet
 from arch_model.spaces import get_space, mobile, read_subnets
+from tests.published_tables import published_or_skip
 
 V3, WIDE, PROXYLESS = map(get_space, ("ofa-mobilenetv3", "ofa-mobilenetv3-w1.2", "ofa-proxyless"))
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
-RELEASED = DATA / "ofa_released_subnets.json"
-SPACES = DATA / "supernet_search_spaces.json"
+RELEASED = "ofa_released_subnets.json"
+SPACES = "supernet_search_spaces.json"
 
 # space, name, MACs, parameters: as released
 SEVENTEEN = [
@@ -54,22 +53,21 @@ def test_every_released_subnet_has_its_name() -> None:
         assert set(space.subnet_names()) == {row[1] for row in SEVENTEEN if row[0] is space}
 
 
-@pytest.mark.skipif(not RELEASED.exists(), reason="the released configs are not at ../shared/data")
 def test_the_released_configs_build_the_named_subnets() -> None:
-    records: list[dict[str, Any]] = json.loads(RELEASED.read_text())
-    nets = read_subnets(RELEASED)
+    path = published_or_skip(RELEASED)
+    records: list[dict[str, Any]] = json.loads(path.read_text())
+    nets = read_subnets(path)
     assert len(nets) == len(records) == 17
     for record, net, row in zip(records, nets, SEVENTEEN, strict=True):
         assert (net.name, net.macs, net.parameters) == (record["name"], record["macs"], record["params"])
         assert net == row[0].subnet(row[1])
 
 
-@pytest.mark.skipif(not SPACES.exists(), reason="the published choices are not at ../shared/data")
 @pytest.mark.parametrize(
     ("key", "nets", "last"), [("OFA_MobileNetV3", (V3, WIDE), 960), ("OFA_ProxylessNAS", (PROXYLESS,), 1280)]
 )
 def test_the_published_choices_are_the_space(key: str, nets: tuple[SuperNet, ...], last: int) -> None:
-    space = json.loads(SPACES.read_text())[key]
+    space = json.loads(published_or_skip(SPACES).read_text())[key]
     assert (tuple(space["ks"]), tuple(space["expand"])) == (mobile.KERNELS, mobile.EXPANSIONS)
     assert tuple(space["depth"]) == mobile.DEPTHS
     for net in nets:

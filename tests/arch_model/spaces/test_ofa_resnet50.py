@@ -1,7 +1,7 @@
 """The space ``ofa-resnet50`` against the six published SubNets.
 
 Some published rows and all six totals are in this file; the whole table and the configs are compared where
-``../shared/data`` is there.
+``arch_model.files.published`` finds them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import functools
 import io
 import json
 import operator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,12 +20,12 @@ from arch_model.network.layer import INPUT, Activation, Kind, read_layer_table
 from arch_model.network.supernet import SubGraph, SubNet
 from arch_model.spaces import get_space, ofa_resnet50
 from arch_model.spaces.ofa_resnet50 import PUBLISHED, published_table
+from tests.published_tables import published_or_skip
 
 OFA = get_space("ofa-resnet50")
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
-CONFIGS = DATA / "ofa_resnet50_six_subnets.json"
-LAYERS = DATA / "ofa_resnet50_six_subnets_layers.csv"
-SPACES = DATA / "supernet_search_spaces.json"
+CONFIGS = "ofa_resnet50_six_subnets.json"
+LAYERS = "ofa_resnet50_six_subnets_layers.csv"
+SPACES = "supernet_search_spaces.json"
 
 MIB = 2**20
 
@@ -90,18 +89,16 @@ def test_published_rows_that_stand_here(six: list[SubNet]) -> None:
     pd.testing.assert_frame_equal(found[rows.columns], rows)
 
 
-@pytest.mark.skipif(not LAYERS.exists(), reason="the published table is not at ../shared/data")
 def test_every_published_row(six: list[SubNet]) -> None:
-    published = pd.read_csv(LAYERS)
+    published = pd.read_csv(published_or_skip(LAYERS))
     convs = published[published["supernet_layer_index"].notna()].reset_index(drop=True)
     assert len(convs) == 318
     integers = convs.astype({"layer_index": "int64", "supernet_layer_index": "int64"})
     pd.testing.assert_frame_equal(published_table(six), integers)
 
 
-@pytest.mark.skipif(not LAYERS.exists(), reason="the published table is not at ../shared/data")
 def test_the_published_table_reads_as_layers(six: list[SubNet]) -> None:
-    rows = read_layer_table(LAYERS)
+    rows = read_layer_table(published_or_skip(LAYERS))
     assert len(rows) == 324  # the classifiers too
     for network, net in enumerate(six):
         read = [row.layer for row in rows if row.network == str(network)]
@@ -109,9 +106,8 @@ def test_the_published_table_reads_as_layers(six: list[SubNet]) -> None:
         assert read[-1].kind is Kind.LINEAR and read[-1].K == 1000
 
 
-@pytest.mark.skipif(not CONFIGS.exists(), reason="the published configs are not at ../shared/data")
 def test_the_published_configs_build_the_named_subnets(six: list[SubNet]) -> None:
-    records: list[dict[str, Any]] = json.loads(CONFIGS.read_text())
+    records: list[dict[str, Any]] = json.loads(published_or_skip(CONFIGS).read_text())
     assert [record["name"] for record in records] == [row[0] for row in SIX] == list(PUBLISHED)
     for record, net in zip(records, six, strict=True):
         assert OFA.subnet(**{key: record[key] for key in ("image", "depth", "expand", "width")}) == net
@@ -119,9 +115,8 @@ def test_the_published_configs_build_the_named_subnets(six: list[SubNet]) -> Non
         assert (net.macs, net.parameters, conv_subgraph(net).bytes(OFA)) == totals
 
 
-@pytest.mark.skipif(not SPACES.exists(), reason="the published choices are not at ../shared/data")
 def test_the_published_choices_are_the_space() -> None:
-    space = json.loads(SPACES.read_text())["OFA_ResNet50"]
+    space = json.loads(published_or_skip(SPACES).read_text())["OFA_ResNet50"]
     for key, ours in (
         ("depth", ofa_resnet50.EXTRA_BLOCKS),
         ("expand", ofa_resnet50.EXPANSIONS),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,10 @@ import pytest
 from arch_model.errors import SpaceError
 from arch_model.network.layer import Kind
 from arch_model.spaces import get_space, superfednas
+from tests.published_tables import published_or_skip
 
 CIFAR10, CIFAR100 = get_space("superfednas-cifar10"), get_space("superfednas-cifar100")
-SPACES = Path(__file__).resolve().parents[4] / "shared" / "data" / "supernet_search_spaces.json"
+SPACES = "supernet_search_spaces.json"
 
 
 def test_the_smallest_by_hand() -> None:
@@ -70,9 +70,8 @@ def test_a_config_and_its_name_are_one_subnet() -> None:
     assert other.name == "superfednas-cifar100-d0101-e111111111114" and CIFAR100.subnet(other.name) == other
 
 
-@pytest.mark.skipif(not SPACES.exists(), reason="the published choices are not at ../shared/data")
 def test_the_published_subnets() -> None:
-    published = json.loads(SPACES.read_text())["SuperFedNAS"]["diverse_subnets"]
+    published = json.loads(published_or_skip(SPACES).read_text())["SuperFedNAS"]["diverse_subnets"]
     for i, choice in published.items():
         assert CIFAR10.subnet(depth=choice["d"], expand=[choice["e"]] * 12).name == f"diverse-{i}"
     assert len(published) == len(superfednas.PUBLISHED)

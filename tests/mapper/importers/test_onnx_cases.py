@@ -1,19 +1,15 @@
 """Small files that public reports brought, where they are at hand: each is right, or refused by name."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from arch_model.network.layer import Kind
 from mapper.importers import GRAPHS, NetworkError, read_onnx
 from tests.mapper.importers.onnx_nets import session
 from tests.mapper.importers.test_onnx_float import run_floats
 from tests.mapper.importers.test_quantisers import fuzzer
+from tests.published_tables import published_or_skip
 
 assert fuzzer  # a fixture
-CASES = Path(__file__).resolve().parents[3].parent / "shared" / "cases" / "onnx"
-FILES = sorted(CASES.glob("*.onnx"))
 REFUSED = {
     "add_8x1_to_8_channels_8_rows": "it adds a constant of shape (8, 1) that is not one value a channel",
     "bn_training_mode": "its training_mode is 1; give 0",
@@ -33,11 +29,11 @@ CLAIMED = {
 SIMPLE = (Kind.CONV, Kind.LINEAR, Kind.ADD, Kind.SCALE, Kind.POOL)
 
 
-@pytest.mark.skipif(not FILES, reason="the reported files are not here")
 def test_reported_files(fuzzer):
     """Claims hold and what is not claimed is near; float layers are onnxruntime's; a refusal names its node."""
+    cases = published_or_skip("onnx")
     rng, read = np.random.default_rng(0), set()
-    for path in FILES:
+    for path in sorted(cases.glob("*.onnx")):
         try:
             network = read_onnx(path)
         except NetworkError as error:
@@ -54,6 +50,6 @@ def test_reported_files(fuzzer):
             np.testing.assert_allclose(made, theirs, rtol=1e-3, atol=1e-4, err_msg=path.stem)
     assert not read & set(REFUSED)
     for name, graphs in CLAIMED.items():
-        assert read_onnx(CASES / f"{name}.onnx").bit_exact == graphs, name
-    skipped = read_onnx(CASES / "skip_depth_to_space_then_pool.onnx", skip_unsupported=True).subnet
+        assert read_onnx(cases / f"{name}.onnx").bit_exact == graphs, name
+    skipped = read_onnx(cases / "skip_depth_to_space_then_pool.onnx", skip_unsupported=True).subnet
     assert [(layer.kind, layer.C, layer.H) for layer in skipped.layers[1:]] == [("maxpool", 4, 32), ("pool", 4, 16)]

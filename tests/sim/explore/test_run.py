@@ -26,7 +26,7 @@ NETS = "fashion-d111-w222,fashion-d222-w444"
 
 
 def run(folder: Path, sampler: str = "grid", points: int | None = None, **options: str) -> pd.DataFrame:
-    asked = {"space": "fashion", "subnets": NETS, "vary": VARY, "accelerator": "tiny", "backend": "joblib:1"}
+    asked = {"supernet": "fashion", "subnets": NETS, "vary": VARY, "accelerator": "tiny", "backend": "joblib:1"}
     return explore(out=folder, sampler=sampler, points=points, **{**asked, **options})  # type: ignore[arg-type]
 
 
@@ -141,7 +141,7 @@ def test_force_replaces_another_study_and_nothing_else(tmp_path: Path) -> None:
         ({"seed": -1}, "seed is -1"),
         ({"vary": "KP=1:60:1 CP=1:60:1 PB=0:8MB:1KB"}, "the grid has 28,803,600 points"),
         (
-            {"space": "ofa-resnet50", "subnets": 2, "objectives": ("accuracy",)},
+            {"supernet": "ofa-resnet50", "subnets": 2, "objectives": ("accuracy",)},
             "is not known; give --subnets FILE.json",
         ),
     ],

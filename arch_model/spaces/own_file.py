@@ -1,0 +1,109 @@
+"""A SuperNet by its name or from a Python file of a user's own."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from arch_model.errors import SpaceError
+from arch_model.files.shown import plain
+from arch_model.files.text import read_text
+from arch_model.files.wanted import Wanted, one_line
+from arch_model.network.supernet import SuperNet
+from arch_model.spaces.registry import get_space, register_supernet
+
+RIGHT = "a Python file that makes a SuperNet, as FILE.py or FILE.py:NAME"
+
+
+def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
+    """Load a SuperNet: one that ships, one that was registered, or one that a Python file of your own makes.
+
+    A file is run as Python runs a script, except that its ``__name__`` is not ``__main__``; its SuperNet is registered
+    by its name (:func:`register_supernet`). Run only files that you would run yourself.
+
+    Parameters
+    ----------
+    name_or_file : a name such as ``"ofa-resnet50"``; or ``"FILE.py"``, a file that makes one SuperNet; or
+        ``"FILE.py:NAME"``, the SuperNet that the file calls NAME. A SuperNet is what it is.
+
+    Returns
+    -------
+    SuperNet
+
+    Raises
+    ------
+    SpaceError
+        There is no such SuperNet, no such file, an error in it (the line says where), or it makes none or several.
+
+    Examples
+    --------
+    >>> fashion = load_supernet("fashion")
+    >>> len(fashion.subnet_names()), fashion.weight_bytes
+    (216, 303520)
+    """
+    if isinstance(name_or_file, SuperNet):
+        return name_or_file
+    found = python_file(name_or_file)
+    if found is None:
+        return get_space(str(name_or_file))
+    path, wanted_name = found
+    module = _run(path)
+    made = {name: value for name, value in vars(module).items() if isinstance(value, SuperNet)}
+    if wanted_name:
+        if wanted_name not in made:
+            known = f"it has {', '.join(made)}" if made else "it has none"
+            raise SpaceError(f"SuperNet file {path}: no SuperNet is called {plain(wanted_name)}; {known}")
+        made = {wanted_name: made[wanted_name]}
+    different = {id(value): value for value in made.values()}
+    if not different:
+        raise SpaceError(f"SuperNet file {path} makes no SuperNet; give {RIGHT}")
+    if len(different) > 1:
+        raise SpaceError(f"SuperNet file {path} makes several: {', '.join(made)}; give {path}:NAME")
+    (supernet,) = different.values()
+    return register_supernet(supernet, str(name_or_file))
+
+
+def python_file(text: str | Path) -> tuple[Path, str] | None:
+    """The file and the name that ``FILE.py`` or ``FILE.py:NAME`` says; None if the text is a SuperNet's name.
+
+    >>> python_file("nets/mine.py:SMALL"), python_file("fashion")
+    ((PosixPath('nets/mine.py'), 'SMALL'), None)
+    """
+    file, colon, name = str(text).rpartition(":")
+    if colon and file.endswith(".py"):
+        return Path(file), name
+    return (Path(text), "") if str(text).endswith(".py") else None
+
+
+def _run(path: Path) -> ModuleType:
+    """The module that the file makes."""
+    source = read_text(path, Wanted(f"SuperNet file {path}", RIGHT, SpaceError))
+    module = ModuleType(f"fastswitch_supernet_{path.stem}")
+    module.__file__ = str(path)
+    # Known by its name while it runs and afterwards: dataclasses ask for it, and so does pickle.
+    sys.modules[module.__name__] = module
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)  # files beside it, as when it is run as a script
+    try:
+        exec(compile(source, str(path), "exec"), vars(module))
+    except Exception as error:
+        del sys.modules[module.__name__]
+        raise SpaceError(f"SuperNet file {path}{_line(error, path)}: {_said(error)}; mend the file") from None
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _line(error: Exception, path: Path) -> str:
+    """Where in the file an error came up."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}" if error.lineno else ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def _said(error: Exception) -> str:
+    said = error.msg if isinstance(error, SyntaxError) else one_line(error)
+    return said if isinstance(error, SpaceError) else f"{type(error).__name__}: {said}"

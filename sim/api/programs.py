@@ -1,0 +1,172 @@
+"""``fastswitch.compile`` and ``fastswitch.price``: the Program of a SubNet, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from arch_model.cost.energy import energy_of
+from arch_model.errors import WeightsError
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.load import load_accelerator
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.weights import OpQuant, SuperNetWeights
+from arch_model.program.program import Program
+from arch_model.spaces import load_supernet
+from arch_model.timing.reference_timing import time_program
+from mapper.importers.network import Network
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.lowering.compile import compile_subnet
+from mapper.search.predict import best_cached, read_subgraph
+from sim.integers.random_integers import random_integers
+
+Cached = str | Path | SubGraph
+"""What the Persistent Buffer (PB) holds: ``"none"``, nothing; ``"best"``, the part of the SubNet's weights that saves
+most; a SubGraph, or a JSON file with one."""
+
+Weights = SuperNetWeights | Network
+"""Integers of a SubNet: those of a weights file, or those that an imported network comes with."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledSubNet:
+    """A SubNet compiled for a machine.
+
+    Attributes
+    ----------
+    supernet, subnet, accelerator : what was compiled for what.
+    program : the commands that the hardware executes.
+    memory_map : where weights, tensors and the Program are in DRAM.
+    cached : what the PB holds while the Program runs.
+    """
+
+    supernet: SuperNet
+    subnet: SubNet
+    accelerator: Accelerator
+    program: Program
+    memory_map: MemoryMap
+    cached: PersistentBuffer
+
+
+def compile(
+    supernet: SuperNet | str | Path,
+    subnet: SubNet | str,
+    accelerator: Accelerator | str | Path,
+    cached: Cached = "none",
+    weights: Weights | None = None,
+    seed: int = 0,
+) -> CompiledSubNet:
+    """Compile a SubNet into the Program that a machine executes.
+
+    Parameters
+    ----------
+    supernet : the SuperNet; or its name, or a Python file that makes it (``load_supernet``).
+    subnet : one of its SubNets, or the name of one.
+    accelerator : the machine, the name of a preset, or a YAML file.
+    cached : what the PB holds: ``"none"``, ``"best"``, a SubGraph, or a JSON file with one.
+    weights : the integers that the Program requantises with. None: drawn from ``seed``. They do not change its cycles.
+
+    Returns
+    -------
+    CompiledSubNet
+        ``program`` is what the hardware executes; ``memory_map`` says where everything is in DRAM.
+
+    Raises
+    ------
+    MappingError
+        The machine cannot run a layer, or something does not fit its buffers or its DRAM.
+    SpaceError, WeightsError
+        The SuperNet has no such SubNet; the weights have no integers of it.
+
+    Examples
+    --------
+    >>> compiled = compile("fashion", "fashion-d111-w222", "tiny")
+    >>> compiled.program.commands[-1].opcode.name, len(compiled.program.layers)
+    ('END', 12)
+    """
+    space, machine = load_supernet(supernet), load_accelerator(accelerator)
+    net = space.subnet(subnet) if isinstance(subnet, str) else subnet
+    quant = random_integers(net, seed).quant if weights is None else integers_of(net, weights)
+    places, resident = MemoryMap.build(space, [net], machine), cached_pb(cached, net, space, machine)
+    program = compile_subnet(net, space, machine, quant, places, resident=resident)
+    return CompiledSubNet(space, net, machine, program, places, resident)
+
+
+def cached_pb(cached: Cached, subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
+    """The PB with what is cached in it. Raises MappingError for a SubGraph that does not fit."""
+    if isinstance(cached, SubGraph):
+        return PersistentBuffer.of(cached, supernet, accelerator)
+    if str(cached) == "none":
+        return PersistentBuffer.empty(supernet)
+    if str(cached) == "best":
+        return best_cached(subnet, supernet, accelerator)
+    return PersistentBuffer.of(read_subgraph(cached, supernet), supernet, accelerator)
+
+
+def integers_of(subnet: SubNet, weights: Weights) -> Mapping[str, OpQuant]:
+    """The integers of a SubNet's operators, by name; WeightsError if they are not all there."""
+    found = weights.quant if isinstance(weights, Network) else weights.only([subnet.name]).subnets[subnet.name].ops
+    lacking = [layer.name for layer in subnet.layers if layer.name not in found]
+    if lacking:
+        raise WeightsError(
+            f"SubNet {subnet.name}: the weights have no integers of layer {lacking[0]}; give those of a quantised "
+            "network, or none to have them drawn"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a SubNet costs on a machine: its whole Program, layers overlapping.
+
+    Attributes
+    ----------
+    cycles : from the start to the interrupt.
+    latency_s : the same in seconds, at the machine's clock.
+    dram_bytes : read and written, over all ports.
+    energy_j : joules, DRAM and leakage included.
+    """
+
+    cycles: int
+    latency_s: float
+    dram_bytes: int
+    energy_j: float
+
+    @classmethod
+    def of(cls, program: Program) -> Price:
+        """The price of a Program."""
+        machine, cycles = program.accelerator, time_program(program.commands, program.accelerator).cycles
+        energy_j = energy_of(program.commands, machine, cycles).total_j
+        return cls(cycles, cycles / machine.clock_hz, sum(program.dram_bytes.values()), energy_j)
+
+
+def price(
+    supernet: SuperNet | str | Path,
+    subnet: SubNet | str,
+    accelerator: Accelerator | str | Path,
+    cached: Cached = "none",
+) -> Price:
+    """What a SubNet costs as one Program: cycles (what the RTL takes), seconds, bytes and joules.
+
+    Parameters
+    ----------
+    supernet, subnet, accelerator, cached : as of ``fastswitch.compile``.
+
+    Returns
+    -------
+    Price
+
+    Raises
+    ------
+    MappingError, SpaceError
+        As ``fastswitch.compile`` does.
+
+    Examples
+    --------
+    >>> alone, pinned = (price("fashion", "fashion-d111-w222", "tiny", cached) for cached in ("none", "best"))
+    >>> pinned.cycles < alone.cycles, pinned.dram_bytes < alone.dram_bytes
+    (True, True)
+    """
+    return Price.of(compile(supernet, subnet, accelerator, cached).program)

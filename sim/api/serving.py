@@ -1,0 +1,94 @@
+"""``fastswitch.serve``: a stream of queries on one machine, as fast as its latency table says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.load import load_accelerator
+from arch_model.network.supernet import SuperNet
+from arch_model.network.weights import SuperNetWeights
+from arch_model.spaces import choose_subnets, load_supernet
+from arch_model.spaces.chosen import Asked
+from sim.serving.exact_switches import serve_exactly
+from sim.serving.schedulers import check_names
+from sim.serving.session import Session
+from sim.serving.simulator import Served, screen
+from sim.serving.streams import Stream, draw_stream, parse_arrivals, read_trace
+from sim.serving.tables import busy, load_table, session_table, span
+
+
+def serve(
+    supernet: SuperNet | str | Path,
+    subnets: Asked | None = None,
+    accelerator: Accelerator | str | Path = "tiny",
+    accuracy: Mapping[str, float] | None = None,
+    weights: SuperNetWeights | None = None,
+    stream: Stream | str | Path | None = None,
+    arrivals: str | None = None,
+    queries: int = 1000,
+    policy: str = "strict-accuracy",
+    cache: str = "forecast",
+    window: int = 4,
+    candidates: int = 6,
+    on_infeasible: str = "error",
+    seed: int = 0,
+) -> Served:
+    """Serve a stream of queries, each with an accuracy and a deadline, and see what it took.
+
+    Parameters
+    ----------
+    supernet : the SuperNet; or its name, or a Python file that makes it.
+    subnets : what may serve: SubNets, names, a JSON file, or how many to draw. None: all whose accuracy is known.
+    accelerator : the machine, the name of a preset, or a YAML file.
+    accuracy : top-1 of each SubNet by its name, a fraction, where it is not known otherwise.
+    weights : integers of the SubNets, whose Programs then give the latencies. None: ``fashion`` has those that ship;
+        the latencies of other SuperNets are added up from their layers.
+    stream : recorded queries: a Stream, or a CSV file with ``arrival_s``, ``accuracy`` and ``latency_s``. None: drawn.
+    arrivals : how drawn queries arrive, such as ``"poisson:200"`` (a second). None: so that the machine is busy for
+        60 % of the time.
+    queries : how many to draw.
+    policy : which SubNet serves: ``"strict-accuracy"``, ``"strict-latency"``, ``"slackfit"``, ``"static"`` or
+        ``"random"``.
+    cache : what the PB holds next: ``"none"``, ``"static"``, ``"sushi"``, ``"forecast"``.
+    window : queries between two choices of ``"sushi"``.
+    candidates : SubNets of which the SubGraphs are made that the PB may hold.
+    on_infeasible : ``"error"``, ``"best-effort"`` or ``"drop"``: queries that no SubNet can serve as asked.
+    seed : of all that is random.
+
+    Returns
+    -------
+    Served
+        ``summary()`` has the figures of the whole stream, ``to_frame()`` a row a query.
+
+    Raises
+    ------
+    SpaceError
+        A SubNet is not there, or its accuracy is not known.
+    StreamError
+        The stream is malformed, or asks for what no SubNet has.
+    MappingError
+        The machine cannot run a SubNet.
+
+    Examples
+    --------
+    >>> served = serve("fashion", "fashion-d111-w222,fashion-d222-w444", "tiny", queries=20, candidates=1)
+    >>> served.summary()["queries"], served.summary()["accuracy_attainment"]
+    (20, 1.0)
+    """
+    check_names(policy, cache)
+    if arrivals is not None:
+        parse_arrivals(arrivals)
+    space, machine = load_supernet(supernet), load_accelerator(accelerator)
+    if weights is None:
+        table = load_table(machine, space, subnets, candidates, seed=seed, accuracy=accuracy)
+    else:
+        nets = None if subnets is None else {net.name: net for net in choose_subnets(subnets, space, seed).subnets}
+        held = weights if nets is None else weights.only(nets)
+        table = session_table(Session(space, held, machine, nets), candidates)
+    if stream is None:
+        wanted = draw_stream(arrivals or busy(table), span(table), queries, seed)
+    else:
+        wanted = stream if isinstance(stream, Stream) else read_trace(Path(stream))
+    return serve_exactly(table, screen(wanted, table, on_infeasible), policy, cache, window, seed)

@@ -1,0 +1,110 @@
+"""A SuperNet of a user's own goes through everything as a value: nothing looks it up by its name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastswitch as fs
+from arch_model.spaces import space_names
+from arch_model.spaces.registry import forget_supernet
+from sim.explore import load_study
+from sim.integers.random_weights import random_weights
+from tests.own_supernet import own_supernet
+
+TOY = own_supernet()
+SMALL, LARGE = TOY.subnet("toy-44"), TOY.subnet("toy-88")
+TINY = fs.load_accelerator("tiny")
+ACCURACY = {"toy-44": 0.5, "toy-88": 0.75}
+
+
+@pytest.fixture(autouse=True)
+def not_known_by_name():
+    assert "toy" not in space_names()
+    yield
+    forget_supernet("toy")
+
+
+def test_map_compile_price() -> None:
+    layer = LARGE.layer("conv")
+    best = fs.map(layer, TINY)
+    assert layer.macs / TINY.multipliers <= best.certificate.tile_bound <= best.cycles
+    assert fs.map(LARGE, TINY)["conv"].cycles > best.cycles  # the addition comes with it
+    compiled = fs.compile(TOY, LARGE, TINY)
+    assert compiled.program.name == "toy-88" and compiled.supernet is TOY
+    assert [span.name for span in compiled.program.layers] == ["stem", "side", "conv", "pool", "linear"]
+    price, cheap = fs.price(TOY, LARGE, TINY), fs.price(TOY, SMALL, TINY)
+    assert price.cycles > cheap.cycles > 0 and price.energy_j > cheap.energy_j
+    assert price.latency_s == price.cycles / TINY.clock_hz
+    held = fs.price(TOY, LARGE, TINY, cached=fs.SubGraph.of(SMALL, TOY))
+    best_held = fs.price(TOY, LARGE, TINY, cached="best")
+    assert best_held.cycles <= held.cycles and best_held.dram_bytes < price.dram_bytes
+    assert fs.price(TOY, "toy-88", "tiny") == price
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog (Debian: iverilog) is not installed")
+def test_simulate() -> None:
+    run = fs.simulate(TOY, SMALL, TINY, cached="best", simulator="icarus")
+    price = fs.price(TOY, SMALL, TINY, cached="best")
+    assert run.exact and (run.simulated_cycles, run.simulated_dram_bytes) == (price.cycles, price.dram_bytes)
+    assert run.output.shape == (5,) and run.output.dtype == np.int8
+
+
+@pytest.mark.parametrize("backend", ["joblib:1", "joblib:2"])
+def test_explore(tmp_path: Path, backend: str) -> None:
+    """Its functions are closures, and the SubNet is not one that they make: workers get data."""
+    mine = replace(LARGE, name="mine")
+    asked = [SMALL, mine], "PB=0,4KB", ("latency", "accuracy"), tmp_path, TINY
+    accuracy = {"toy-44": 0.5, "mine": 0.75}
+    table = fs.explore(TOY, *asked, backend=backend, accuracy=accuracy)
+    assert table["legal"].all() and table["accuracy"].tolist() == [50, 75, 50, 75]
+    assert (table["latency"].to_numpy()[2:] < table["latency"].to_numpy()[:2]).all()  # a PB helps both
+    study = load_study(tmp_path)  # with nothing but what is on disk
+    assert study.nets == (SMALL, mine) and study.supernet.layers == TOY.layers
+    assert study.layers(1)["latency_s"].sum() == pytest.approx(table["latency"][1])
+    again = fs.explore(own_supernet(), *asked, backend="joblib:1", accuracy=accuracy)
+    assert again.equals(table)
+    other = replace(TOY, layers=tuple(replace(layer, K=layer.K + 1) for layer in TOY.layers))
+    with pytest.raises(fs.FastSwitchError, match="another question"):
+        fs.explore(other, *asked, backend="joblib:1", accuracy=accuracy)
+
+
+def test_serve() -> None:
+    served = fs.serve(TOY, [SMALL, LARGE], TINY, ACCURACY, queries=30, candidates=1, cache="sushi")
+    assert served.summary()["accuracy_attainment"] == 1 and len(served.to_frame()) == 30
+    weights = random_weights(TOY, ACCURACY, 1)
+    exact = fs.serve(TOY, None, TINY, weights=weights, queries=30, candidates=1, cache="none")
+    prices = {name: fs.price(TOY, name, TINY).cycles for name in ACCURACY}
+    rows = exact.to_frame()
+    assert set(rows["subnet"]) <= {"toy-44", "toy-88"}
+    cycles = np.rint(rows["service_s"] * TINY.clock_hz)
+    assert cycles.tolist() == [prices[name] for name in rows["subnet"]]
+    with pytest.raises(fs.FastSwitchError, match="SubNet toy-48 comes without an accuracy"):
+        fs.serve(TOY, ["toy-48"], TINY)
+
+
+def test_generate_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a machine that runs it: the hardware is the same for all SuperNets."""
+    monkeypatch.setattr("reports.handover.LAYERS", ("K=8 C=8 H=4 W=4",))
+    files = fs.generate_rtl(TINY.replace(name="own", array={"kp": 2}), tmp_path / "rtl")
+    assert "module fastswitch(" in files["rtl/fastswitch.v"].read_text()
+    assert all(path.is_file() for path in files.values())
+
+
+def test_a_subnet_alone_needs_its_supernet(tmp_path: Path) -> None:
+    from arch_model.spaces import choose_subnets
+
+    with pytest.raises(fs.FastSwitchError, match="of SuperNet toy, which is not known by name; give the SuperNet"):
+        _ = choose_subnets([SMALL]).supernet
+    assert choose_subnets([SMALL], TOY).supernet is TOY
+    fs.register_supernet(TOY)
+    assert choose_subnets([SMALL]).supernet is TOY
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps([{"name": "mine", "space": "toy", "width": [4, 6], "top1": 61}]))
+    (mine,) = choose_subnets(file).subnets
+    assert mine.config == (("width", (4, 6)),) and choose_subnets(file).accuracy == {"mine": 0.61}
