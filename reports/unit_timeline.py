@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.files.writing import whole_file
-from arch_model.program.isa import Memory
-from arch_model.timing.reference_timing import UNITS, Command, Interval
+from arch_model.program.isa import Command, Memory
+from arch_model.timing.reference_timing import UNITS, Interval
 from reports.canvas import drawing, font_size, new_figure, place, text_px, width_px
 from reports.colours import BAD, GRID, INK, MUTED, PAPER, SUBNETS, WITHOUT
 

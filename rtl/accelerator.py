@@ -11,6 +11,7 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.machine.memories import memories
+from arch_model.machine.microarchitecture import LANE_BYTES, TOKEN, TOKENS
 from arch_model.program.isa import ORDER_BITS
 from arch_model.program.limits import limits
 from rtl.compute import Compute
@@ -25,10 +26,11 @@ from rtl.load_weights import LoadWeights
 from rtl.memory import BlockMemory
 from rtl.registers import BUS_PORTS
 from rtl.semaphore import Semaphore
+from rtl.stages import check_latency
 from rtl.store import Store
 from rtl.stripes import StripedRead, StripedWrite
 
-ENTRY_BITS = 64  # bias, multiplier and shift of one filter in a ZSB entry
+ENTRY_BITS = 8 * LANE_BYTES  # bias, multiplier and shift of one filter in a ZSB entry
 
 
 class FastSwitch(Component):
@@ -120,18 +122,12 @@ class FastSwitch(Component):
         # Tokens: which unit releases them, which unit acquires them. One that is still there, or is just released, when
         # every unit is idle would be found by the next Program.
         residual = [store.residual]
-        for name, releasing, acquiring in (
-            ("sb_full", load_act, compute),
-            ("sb_free", compute, load_act),
-            ("w_full", load_weights, feed),
-            ("w_free", feed, load_weights),
-            ("out_full", compute, store),
-            ("out_free", store, compute),
-            ("stored", store, load_act),
-        ):
+        check_latency("TOKEN", TOKEN, Semaphore, "release", "token.ready")
+        units = {"load_act": load_act, "load_wgt": load_weights, "feed": feed, "run": compute, "store": store}
+        for name, (releasing, acquiring) in TOKENS.items():
             m.submodules[name] = token = Semaphore()
-            m.d.comb += token.release.eq(getattr(releasing, f"{name}_release"))
-            connect(m, token.token, getattr(acquiring, name))
+            m.d.comb += token.release.eq(getattr(units[releasing], f"{name}_release"))
+            connect(m, token.token, getattr(units[acquiring], name))
             residual += [token.token.ready, token.release]
 
         # Buffers.

@@ -8,8 +8,6 @@ from amaranth.lib.wiring import Component, In, Out
 from arch_model.machine.accelerator import ADDRESS_BITS
 from rtl.memory import BlockMemory
 
-LATENCY = 2
-
 
 class Accumulator(Component):
     """Adds the array's sums to the pixel's partial sums in the OB.

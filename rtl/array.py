@@ -8,11 +8,9 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from arch_model.machine.accelerator import TAPS
-from rtl import dpe
+from arch_model.machine.microarchitecture import ARRAY
 from rtl.dpe import DPE, HIGH_BITS, PackedDPE, balanced_sum, less_borrow
 from rtl.pixel import delayed
-
-LATENCY = dpe.LATENCY + 1
 
 
 class Array(Component):
@@ -32,7 +30,7 @@ class Array(Component):
         filter's shadow weights. With ``dsp_packing`` filter 2i + 1 is loaded after 2i, and no filter between them.
     swap (In, 1): the shadow weights become the active ones at the end of this cycle.
     window (In, 72 * cp): byte t * cp + c is tap t, channel c; meets the weights active in the same cycle.
-    sums (Out, signed 32 × kp): Σ over taps and channels, ``LATENCY`` = 3 cycles after the window.
+    sums (Out, signed 32 × kp): Σ over taps and channels, three cycles after the window.
 
     With ``depthwise`` there are three more, all of the window's cycle: ``own`` (In, 72 * kp; byte 9 * k + t is tap t of
     filter k's own window), ``use_own`` (In, 1: DPEs see it instead of ``window``), ``maximum`` (In, 1: the sums are the
@@ -92,7 +90,7 @@ class Array(Component):
                 totals[k].append(engine.total_low)
                 totals[k + 1].append(engine.total_high)
         if self.depthwise:
-            maximum = delayed(m, self.maximum, LATENCY - 1, "maximum")[-1]
+            maximum = delayed(m, self.maximum, ARRAY - 1, "maximum")[-1]
         for k, (sums, terms) in enumerate(zip(self.sums, totals, strict=True)):
             total = balanced_sum(terms)
             if self.depthwise:

@@ -10,7 +10,6 @@ from amaranth.lib.wiring import Component, In, Out
 from arch_model.machine.accelerator import LANE_BITS
 
 ROWS = COLUMNS = GROUPS = 3
-LATENCY = 1
 
 
 class ColumnBuffer(Component):

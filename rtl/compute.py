@@ -7,27 +7,39 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.machine.accelerator import ADDRESS_BITS, ZSB_ADDRESS_BITS
+from arch_model.machine.microarchitecture import (
+    ACCUMULATOR,
+    ARRAY,
+    COLUMN_BUFFER,
+    DPE,
+    LANE_BYTES,
+    LINE_BUFFER,
+    MEMORY_READ,
+    REPACKER,
+    REQUANTISER,
+)
 from arch_model.program.isa import Opcode
-from rtl import accumulator, array, line_buffer, repacker, requantiser
+from rtl import dpe
 from rtl.accumulator import Accumulator
 from rtl.array import Array
 from rtl.column_buffer import GROUPS, ColumnBuffer
 from rtl.command import command_layout
 from rtl.interfaces import acquire, sb_write, table_write, word_read
 from rtl.line_buffer import LineBuffer
-from rtl.memory import SplitMemory
+from rtl.memory import BlockMemory, SplitMemory
 from rtl.pixel import delayed
 from rtl.repacker import Repacker
 from rtl.requantiser import Requantiser
 from rtl.run import Run
+from rtl.stages import check_latency
 
-# When each stage has a pixel, in cycles after RUN issued it. The SB is a memory: one cycle.
-AT_LB = 1
-AT_ARRAY = AT_LB + line_buffer.LATENCY
-AT_SUMS = AT_ARRAY + array.LATENCY
-AT_ACC = AT_SUMS + accumulator.LATENCY - 1
-AT_Y = AT_ACC + requantiser.LATENCY
-AT_WRITE = AT_Y + repacker.LATENCY
+# When each stage has a pixel, in cycles after RUN issued it. The SB is a memory.
+AT_LB = MEMORY_READ
+AT_ARRAY = AT_LB + LINE_BUFFER
+AT_SUMS = AT_ARRAY + ARRAY
+AT_ACC = AT_SUMS + ACCUMULATOR - 1
+AT_Y = AT_ACC + REQUANTISER
+AT_WRITE = AT_Y + REPACKER  # RUN_WRITE
 
 
 class Compute(Component):
@@ -82,7 +94,7 @@ class Compute(Component):
                 "load_data": In(72 * cp),
                 "shadow_full": In(1),
                 "consume": Out(1),
-                "zsb": Out(word_read(ZSB_ADDRESS_BITS, 64 * kp)),
+                "zsb": Out(word_read(ZSB_ADDRESS_BITS, 8 * LANE_BYTES * kp)),
                 "table": In(table_write()),
                 "out": In(word_read(ADDRESS_BITS, 8 * cp * pixels)).array(self.nb),
                 "busy": Out(1),
@@ -96,6 +108,7 @@ class Compute(Component):
 
     def elaborate(self, platform):
         m = Module()
+        self._check_latencies()
         m.submodules.run = run = Run()
         m.submodules.lb = lb = LineBuffer(cp=self.cp)
         depthwise = self.nb <= GROUPS  # else a K-tile's channels lie in more groups than the SB reads a cycle
@@ -166,7 +179,7 @@ class Compute(Component):
             m.submodules[f"requantiser_{k}"] = lane = Requantiser()
             m.d.comb += [
                 lane.acc.eq(acc.acc[k]),
-                lane.entry.eq(self.zsb.data.word_select(k, 64)),
+                lane.entry.eq(self.zsb.data.word_select(k, 8 * LANE_BYTES)),
                 lane.z_out.eq(last.z_out),
                 lane.lo.eq(last.lo),
                 lane.hi.eq(last.hi),
@@ -196,3 +209,17 @@ class Compute(Component):
                 self.out[bank].data.eq(Cat(*ram.read_data)),
             ]
         return m
+
+    def _check_latencies(self):
+        """Refuse parts whose stages are not those that the model counts; of the array and the banks in small."""
+        two = {"kp": 2, "cp": 2, "dsp_packing": self.dsp_packing}
+        check_latency("MEMORY_READ", MEMORY_READ, BlockMemory, "read_addr", "read_data", width=8, depth=2)
+        check_latency("LINE_BUFFER", LINE_BUFFER, LineBuffer, "words.0", "window", cp=self.cp)
+        check_latency("COLUMN_BUFFER", COLUMN_BUFFER, ColumnBuffer, "words", "windows", kp=1, cp=1)
+        check_latency("DPE", DPE, dpe.DPE, "window", "total")
+        check_latency("DPE", DPE, dpe.PackedDPE, "window", "total_low")
+        check_latency("ARRAY", ARRAY, Array, "window", "sums.0", **two)
+        check_latency("ARRAY", ARRAY, Array, "own", "sums.1", **two)
+        check_latency("ACCUMULATOR", ACCUMULATOR, Accumulator, "pixel", "acc.0", kp=1, pixels=2)
+        check_latency("REQUANTISER", REQUANTISER, Requantiser, "acc", "y")
+        check_latency("REPACKER", REPACKER, Repacker, "y", "write_data.0", kp=self.kp, cp=self.cp, nb=self.nb)

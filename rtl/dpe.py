@@ -9,8 +9,6 @@ from arch_model.machine.accelerator import TAPS
 
 SUM_BITS = 20  # 9 * 128 * 128 = 147456 < 2**19
 
-LATENCY = 2
-
 LOW_BITS = 18
 """Bits of a packed number's lower half, in operands and sums."""
 
@@ -28,7 +26,7 @@ class DPE(Component):
     -----
     window (In, 72): nine int8 activations, tap 0 in the lowest byte.
     weights (In, 72): nine int8 weights.
-    total (Out, signed 20): the dot product, ``LATENCY`` = 2 cycles after its operands, one a cycle.
+    total (Out, signed 20): the dot product, two cycles after its operands, one a cycle.
     """
 
     def __init__(self):
@@ -60,7 +58,7 @@ class PackedDPE(Component):
     window (In, 72): nine int8 activations, tap 0 in the lowest byte.
     low (In, 72): nine int8 weights, u.
     high (In, 81): nine numbers of 9 bits, v - 1 where u is negative, else v (:func:`less_borrow`).
-    total_low, total_high (Out, signed 20): both dot products, ``LATENCY`` = 2 cycles after their operands.
+    total_low, total_high (Out, signed 20): both dot products, two cycles after their operands.
     """
 
     def __init__(self):

@@ -9,7 +9,8 @@ from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from arch_model.program.isa import PROGRAM_BEATS_BITS, SLOT_BITS, SLOT_BYTES, SLOTS, Opcode
+from arch_model.machine.microarchitecture import DMA_ADDRESS, FIFO, GEARBOX, QUEUE_DEPTH
+from arch_model.program.isa import PROGRAM_BEATS_BITS, SLOT_BITS, SLOT_BYTES, SLOTS, UNITS, Opcode
 from arch_model.program.limits import Limit
 from rtl.command import OPCODE_BITS, ask, command_layout
 from rtl.command_check import CommandCheck
@@ -17,16 +18,9 @@ from rtl.dma_read import DmaRead
 from rtl.errors import ERROR_BITS, ErrorCode
 from rtl.gearbox import Gearbox
 from rtl.interfaces import ADDRESS_BITS, axi_read
+from rtl.stages import check_latency
 
-QUEUE_DEPTH = 4
-
-QUEUES = {
-    "load_act": Opcode.LOAD_ACT,
-    "load_wgt": Opcode.LOAD_WGT,
-    "feed": Opcode.PASS,
-    "run": Opcode.PASS,
-    "store": Opcode.STORE,
-}
+QUEUES = {unit: opcode for opcode, units in UNITS.items() for unit in units}
 """The units' queues and what goes into each; PASS goes into two in the same cycle."""
 
 
@@ -116,6 +110,10 @@ class Fetch(Component):
 
     def elaborate(self, platform):
         m = Module()
+        bus = {"beat_bytes": self.beat_bytes, "max_burst": self.max_burst}
+        check_latency("DMA_ADDRESS", DMA_ADDRESS, DmaRead, "request.payload", "axi.araddr", **bus)
+        check_latency("GEARBOX", GEARBOX, Gearbox, "i.valid", "o.valid", in_bytes=self.beat_bytes, out_bytes=SLOT_BYTES)
+        check_latency("FIFO", FIFO, SyncFIFOBuffered, "w_data", "r_data", width=1, depth=QUEUE_DEPTH)
         m.submodules.dma = dma = self._dma
         m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, SLOT_BYTES, max_pad=0, max_drop=0)
         connect(m, dma.axi, flipped(self.axi))

@@ -6,25 +6,9 @@ from amaranth import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from arch_model.machine.microarchitecture import gearbox_bytes
+
 MAX_BYTES = 1024
-
-
-def capacity(in_bytes: int, out_bytes: int, max_pad: int, max_drop: int) -> int:
-    """Bytes a :class:`Gearbox` holds: the least with which neither side waits for the other's padding.
-
-    Downwards, a refused word (level above ``capacity - in``) must leave a whole word behind after one output
-    and its drop. Upwards, a word must fit although another waits: levels stay below ``out + in + max_pad``
-    and, since padding ends on an output word, at most two of those.
-
-    >>> capacity(16, 9, 0, 15), capacity(9, 16, 15, 0), capacity(16, 81, 0, 15)
-    (48, 41, 112)
-    """
-    need = in_bytes + out_bytes
-    if in_bytes >= out_bytes:
-        need = in_bytes + 2 * out_bytes + max_drop - 1
-    if in_bytes <= out_bytes:
-        need = max(need, min(2 * out_bytes, out_bytes + in_bytes + max_pad - 1) + in_bytes)
-    return need
 
 
 class Gearbox(Component):
@@ -104,7 +88,7 @@ class Gearbox(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        size = capacity(self.in_bytes, self.out_bytes, self.max_pad, self.max_drop)
+        size = gearbox_bytes(self.in_bytes, self.out_bytes, self.max_pad, self.max_drop)
         # Bytes at and above `level` are zero, so padding only raises the level, which may even pass `size`.
         held = Signal(8 * size)
         level = Signal(range(size + self.max_pad + 1))

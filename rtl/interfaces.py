@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from arch_model.machine import accelerator
 from arch_model.machine.accelerator import DRAM_ADDRESS_BITS
-from arch_model.machine.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
+from arch_model.machine.microarchitecture import LANE_BYTES, TABLE_WORDS, TABLES
 
 ADDRESS_BITS = DRAM_ADDRESS_BITS
 
@@ -79,7 +79,7 @@ def sb_write(cp: int, pixels: int = 1) -> Signature:
 
 def table_write() -> Signature:
     """LOAD_WGT to the activation tables, a copy in every lane: eight bytes of a table at ``addr`` while ``en``."""
-    return Signature({"en": Out(1), "addr": Out(range(TABLES * TABLE_WORDS)), "data": Out(8 * TABLE_WORD_BYTES)})
+    return Signature({"en": Out(1), "addr": Out(range(TABLES * TABLE_WORDS)), "data": Out(8 * LANE_BYTES)})
 
 
 def word_read(addr_bits: int, data_bits: int) -> Signature:

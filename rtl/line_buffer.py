@@ -7,8 +7,6 @@ from amaranth.lib.wiring import Component, In, Out
 
 from arch_model.machine.accelerator import LANE_BITS
 
-LATENCY = 1
-
 
 class LineBuffer(Component):
     """Two 3-way rotations and a mask, one register stage.

@@ -10,11 +10,13 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.machine.accelerator import ADDRESS_BITS
+from arch_model.machine.microarchitecture import DMA_ADDRESS, GEARBOX
 from arch_model.program.isa import Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
 from rtl.interfaces import acquire, axi_read, sb_write
+from rtl.stages import check_latency
 
 
 class LoadAct(Component):
@@ -96,6 +98,10 @@ class LoadAct(Component):
         m = Module()
         m.submodules.dma = dma = DmaRead(self.beat_bytes, self.max_burst)
         pixels = self.pixels
+        bus = {"beat_bytes": self.beat_bytes, "max_burst": self.max_burst}
+        sizes = {"in_bytes": self.beat_bytes, "out_bytes": pixels * self.cp}
+        check_latency("DMA_ADDRESS", DMA_ADDRESS, DmaRead, "request.payload", "axi.araddr", **bus)
+        check_latency("GEARBOX", GEARBOX, Gearbox, "i.valid", "o.valid", **sizes)
         m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, pixels * self.cp, max_pad=0, out_parts=pixels)
         connect(m, dma.axi, flipped(self.axi))
 

@@ -6,13 +6,14 @@ from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, Signature, connect, flipped
 
-from arch_model.machine.memories import TABLE_WORDS, TABLES
+from arch_model.machine.microarchitecture import DMA_ADDRESS, GEARBOX, LANE_BYTES, TABLE_WORDS, TABLES
 from arch_model.program.isa import Memory, Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead, check_bus
 from rtl.gearbox import Gearbox
 from rtl.interfaces import acquire, axi_read, table_write
 from rtl.memory import address_bits
+from rtl.stages import check_latency
 
 
 def weights_write(cp: int, words: int) -> Signature:
@@ -107,10 +108,14 @@ class LoadWeights(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        bus = {"beat_bytes": self.beat_bytes, "max_burst": self.max_burst}
+        check_latency("DMA_ADDRESS", DMA_ADDRESS, DmaRead, "request.payload", "axi.araddr", **bus)
+        sizes = {"in_bytes": self.beat_bytes, "out_bytes": 9 * self.cp}
+        check_latency("GEARBOX", GEARBOX, Gearbox, "i.valid", "o.valid", **sizes)
         padding = -9 * self.kp * self.cp % self.beat_bytes
         m.submodules.dma = dma = DmaRead(self.beat_bytes, self.max_burst)
         m.submodules.words = words = Gearbox(self.beat_bytes, 9 * self.cp, max_pad=0, max_drop=padding)
-        m.submodules.lanes = lanes = Gearbox(self.beat_bytes, 8, max_pad=0, max_drop=0)
+        m.submodules.lanes = lanes = Gearbox(self.beat_bytes, LANE_BYTES, max_pad=0, max_drop=0)
         connect(m, dma.axi, flipped(self.axi))
 
         # A command ends when every beat is here and no word is left: no count can keep it from ending.

@@ -9,8 +9,6 @@ from amaranth.lib.wiring import Component, In, Out
 
 from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS
 
-LATENCY = 1
-
 
 class Repacker(Component):
     """Rotates a K-tile's bytes to their lanes and addresses the banks of the OB's output side.

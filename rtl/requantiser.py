@@ -5,12 +5,10 @@ from __future__ import annotations
 from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
-from arch_model.machine.memories import TABLE_WORD_BYTES, TABLE_WORDS, TABLES
+from arch_model.machine.microarchitecture import LANE_BYTES, TABLE_WORDS, TABLES
 from arch_model.network.quant import MULTIPLIER_BITS
 from rtl.interfaces import table_write
 from rtl.memory import BlockMemory
-
-LATENCY = 5
 
 LOW_BITS = 17
 """Lower bits of a sum, multiplied by themselves: unsigned, one less than a signed port of a DSP48E2 has."""
@@ -42,7 +40,7 @@ def saturate(value, lo, hi):
 
 
 class Requantiser(Component):
-    """One lane: ``clamp(round((acc + bias) * multiplier / 2**shift) + z_out, lo, hi)``, ``LATENCY`` = 5 stages.
+    """One lane: ``clamp(round((acc + bias) * multiplier / 2**shift) + z_out, lo, hi)``, five stages.
 
     With an activation table the clamped value v becomes byte v + 128 of it. Its read is the last stage, too.
 
@@ -73,7 +71,7 @@ class Requantiser(Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.tables = tables = BlockMemory(8 * TABLE_WORD_BYTES, TABLES * TABLE_WORDS)
+        m.submodules.tables = tables = BlockMemory(8 * LANE_BYTES, TABLES * TABLE_WORDS)
         clamped, plain = Signal(signed(8)), Signal(signed(8))
         index = Cat(clamped[:7], ~clamped[7])  # from 0 for -128
         use_table, byte = Signal(), Signal(3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth import Module, Signal
 from amaranth.lib.wiring import Component, In
 
-from arch_model.program.isa import TOKENS_BITS
+from arch_model.machine.microarchitecture import TOKENS_BITS
 from rtl.interfaces import acquire
 
 

@@ -10,16 +10,16 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS
+from arch_model.machine.microarchitecture import DMA_ADDRESS, FIFO, GEARBOX, STORE_FIFO, STORE_LANE, STORE_STAGES
 from arch_model.program.isa import Opcode
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead
 from rtl.dma_write import DmaWrite
 from rtl.gearbox import Gearbox
 from rtl.interfaces import acquire, axi_read, axi_write, word_read
+from rtl.stages import check_latency
 
 SUM_BITS = 48
-STAGES = 7  # cycles from a word's address to its result at the FIFO's input
-FIFO_DEPTH = 16  # at least STAGES + 3, the cycles until a result's place is free again
 RESULT = data.StructLayout({"row_ends": 1, "absent": 2})
 """What goes with a word of results: it ends a row; so many of its pixels are absent."""
 
@@ -200,11 +200,12 @@ class Store(Component):
 
     def elaborate(self, platform):
         m = Module()
+        self._check_latencies()
         m.submodules.read, m.submodules.write = read, write = self._read, self._write
         pixels, word_bytes = self.pixels, self.pixels * self.cp
         m.submodules.unpack = unpack = Gearbox(self.beat_bytes, word_bytes, max_pad=0, out_parts=pixels)
         m.submodules.pack = pack = Gearbox(word_bytes, self.beat_bytes, max_drop=0, in_parts=pixels)
-        m.submodules.results = results = SyncFIFOBuffered(width=RESULT.size + 8 * word_bytes, depth=FIFO_DEPTH)
+        m.submodules.results = results = SyncFIFOBuffered(width=RESULT.size + 8 * word_bytes, depth=STORE_FIFO)
         connect(m, read.axi, flipped(self.axi_read))
         connect(m, write.axi, flipped(self.axi_write))
 
@@ -250,7 +251,7 @@ class Store(Component):
         base, next_base, address = (Signal(ADDRESS_BITS) for _ in range(3))  # a group's first word; this word
         bank = Signal(range(max(2, self.nb)))
         begins = Signal()  # this word is its group's first
-        free = Signal(range(FIFO_DEPTH + 1), init=FIFO_DEPTH)  # places in `results` not yet promised
+        free = Signal(range(STORE_FIFO + 1), init=STORE_FIFO)  # places in `results` not yet promised
         missing = (pixels - cols_left)[: (pixels - 1).bit_length()]
         step, absent = Signal(3), Signal(2)  # pixels of a full word; those that this one lacks
         able, issue = Signal(), Signal()
@@ -297,8 +298,8 @@ class Store(Component):
         # The lanes, and what travels beside the words: bit i is the word read i + 1 cycles ago.
         emit = Signal()
         add_then, first_then, last_group_then = Signal(4), Signal(4), Signal(6)
-        emit_then = Signal(STAGES)
-        result_then = [Signal(RESULT) for _ in range(STAGES)]
+        emit_then = Signal(STORE_STAGES)
+        result_then = [Signal(RESULT) for _ in range(STORE_STAGES)]
         bank_then = Signal.like(bank)
         word_a, word_b = Signal(8 * word_bytes), Signal(8 * word_bytes)
         below = Signal(SUM_BITS)
@@ -348,7 +349,7 @@ class Store(Component):
             results.r_en.eq(pack.i.ready),
         ]
         m.d.sync += free.eq(free - emit + (results.r_rdy & results.r_en))
-        m.d.comb += self.residual.eq((free != FIFO_DEPTH) | ~pack.empty | read.busy)
+        m.d.comb += self.residual.eq((free != STORE_FIFO) | ~pack.empty | read.busy)
 
         with m.If(accept):
             m.d.sync += self.busy.eq(1)
@@ -356,3 +357,15 @@ class Store(Component):
             m.d.comb += self.stored_release.eq(command.signal_stored)
             m.d.sync += self.busy.eq(0)
         return m
+
+    def _check_latencies(self):
+        """Refuse parts whose stages are not those that the model counts, and a FIFO that could not keep up."""
+        bus, word = {"beat_bytes": self.beat_bytes, "max_burst": self._read.max_burst}, self.pixels * self.cp
+        check_latency("STORE_LANE", STORE_LANE, StoreLane, "a", "y")
+        check_latency("FIFO", FIFO, SyncFIFOBuffered, "w_data", "r_data", width=1, depth=STORE_FIFO)
+        check_latency("GEARBOX", GEARBOX, Gearbox, "i.valid", "o.valid", in_bytes=word, out_bytes=self.beat_bytes)
+        check_latency("DMA_ADDRESS", DMA_ADDRESS, DmaRead, "request.payload", "axi.araddr", **bus)
+        check_latency("DMA_ADDRESS", DMA_ADDRESS, DmaWrite, "request.payload", "axi.awaddr", **bus)
+        # A place is promised when a word is read, and free again the cycle after its result has left.
+        if STORE_FIFO < STORE_STAGES + FIFO + 1:
+            raise ValueError(f"STORE_FIFO is {STORE_FIFO}; a word a cycle needs {STORE_STAGES + FIFO + 1} places")

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arch_model.machine.accelerator import TAPS, Accelerator
-from arch_model.machine.memories import BUFFERS, TABLE_WORD_BYTES
-from arch_model.timing.reference_timing import LANE_BYTES, SLOT_BYTES, Command
+from arch_model.machine.memories import BUFFERS
+from arch_model.machine.microarchitecture import LANE_BYTES
+from arch_model.program.isa import SLOT_BYTES, SLOTS, Command, Memory, Opcode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +59,6 @@ TOTALS: Mapping[str, str] = {
     "pixels_looked_up": "pixels of a K-tile that an activation table gives",
 }
 """What a Program is, for energy: everything in an :class:`Activity` is linear in these."""
-
-DB, PB, ZSB, TABLE = 0, 1, 2, 3  # the field `memory` of LOAD_WGT and PASS
 
 
 @dataclass(frozen=True)
@@ -122,10 +121,9 @@ def count_totals(commands: Iterable[Command], accelerator: Accelerator) -> dict[
     totals: Counter[str] = Counter()
     slots = 0
     for command in commands:
-        name = command.opcode.name
-        slots += 2 if name == "STORE" else 1
-        if name in _COUNTERS:
-            _COUNTERS[name](command, accelerator, totals)
+        slots += SLOTS[command.opcode]
+        if command.opcode in _COUNTERS:
+            _COUNTERS[command.opcode](command, accelerator, totals)
     totals["prog_bytes"] = -(-slots * SLOT_BYTES // accelerator.program_beat_bytes) * accelerator.program_beat_bytes
     return {name: totals[name] for name in TOTALS}
 
@@ -152,7 +150,7 @@ def activity_of(totals: Mapping[str, int], accelerator: Accelerator) -> Activity
         "ob_out.write": done * a.kp,
         "zsb.read": done * LANE_BYTES * a.kp,
         "zsb.write": of["zsb_bytes"],
-        "table.read": of["pixels_looked_up"] * TABLE_WORD_BYTES * a.kp,
+        "table.read": of["pixels_looked_up"] * LANE_BYTES * a.kp,
         "table.write": of["table_bytes"] * a.kp,
         "lb": steps * 8 * window,
         # A tile is written to the shadow word by word, and to the active registers by the swap.
@@ -177,17 +175,17 @@ def _load_act(c: Command, a: Accelerator, totals: Counter[str]) -> None:
 def _load_wgt(c: Command, a: Accelerator, totals: Counter[str]) -> None:
     beats = c["runs"] * c["run_beats"]
     totals["wgt_bytes"] += beats * a.weight_beat_bytes
-    if c["memory"] == ZSB:
+    if c["memory"] == Memory.ZSB:
         totals["zsb_bytes"] += beats * a.weight_beat_bytes
-    elif c["memory"] == TABLE:
+    elif c["memory"] == Memory.TABLE:
         totals["table_bytes"] += beats * a.weight_beat_bytes
     else:
-        totals["pb_tiles_loaded" if c["memory"] == PB else "db_tiles_loaded"] += beats // a.tile_beats
+        totals["pb_tiles_loaded" if c["memory"] == Memory.PB else "db_tiles_loaded"] += beats // a.tile_beats
 
 
 def _pass(c: Command, a: Accelerator, totals: Counter[str]) -> None:
     reps, pixels = c["reps"], c["out_rows"] * c["out_cols"]
-    totals["pb_tiles" if c["memory"] == PB else "db_tiles"] += reps
+    totals["pb_tiles" if c["memory"] == Memory.PB else "db_tiles"] += reps
     totals["steps"] += reps * pixels
     # The first repetition of a sum reads no partial sums; the last one of it keeps none, it is requantised.
     totals["sums_read"] += (reps - c["start"]) * pixels
@@ -207,4 +205,4 @@ def _store(c: Command, a: Accelerator, totals: Counter[str]) -> None:
         totals["store_b_words"] += words
 
 
-_COUNTERS = {"LOAD_ACT": _load_act, "LOAD_WGT": _load_wgt, "PASS": _pass, "STORE": _store}
+_COUNTERS = {Opcode.LOAD_ACT: _load_act, Opcode.LOAD_WGT: _load_wgt, Opcode.PASS: _pass, Opcode.STORE: _store}

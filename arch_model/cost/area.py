@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from arch_model.cost.activity import TOTAL_BITS, tree_bits
 from arch_model.cost.resources import coefficients, fpga_resources
-from arch_model.cost.rtl_structure import FIFO_DEPTH, QUEUE_DEPTH, QUEUES
+from arch_model.cost.rtl_structure import QUEUES
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.memories import memories
+from arch_model.machine.microarchitecture import QUEUE_DEPTH, STORE_FIFO
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,4 +84,4 @@ def asic_area(accelerator: Accelerator) -> Area:
 
 def _fifo_bits(a: Accelerator) -> dict[str, int]:
     """FIFO memories, LUTs on an FPGA and here flip-flops; their output register is among the others."""
-    return {"fetch": sum(QUEUES.values()) * (QUEUE_DEPTH - 1), "store": (8 * a.cp + 1) * (FIFO_DEPTH - 1)}
+    return {"fetch": sum(QUEUES.values()) * (QUEUE_DEPTH - 1), "store": (8 * a.cp + 1) * (STORE_FIFO - 1)}

@@ -20,7 +20,7 @@ from arch_model.cost.activity import (
 )
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.memories import BUFFERS, memories
-from arch_model.timing.reference_timing import Command
+from arch_model.program.isa import Command
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,17 +20,15 @@ from arch_model.cost.activity import (
     tree_width,
 )
 from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.microarchitecture import LANE_BYTES, QUEUE_DEPTH, STORE_FIFO, TOKENS, gearbox_bytes
+from arch_model.program.isa import SLOT_BITS, SLOT_BYTES, SLOTS, UNITS
 
 # DSPs of 27 × 18 bits: a requantiser's product of 33 × 26 bits is made of two, one of 9 × 25 bits takes one. RUN
 # multiplies row steps.
 REQUANTISER_DSPS, STORE_LANE_DSPS, RUN_DSPS = 2, 2, 3
 
-TOKENS = ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
-QUEUES = {"load_act": 256, "load_wgt": 256, "feed": 256, "run": 256, "store": 512}
+QUEUES = {unit: SLOTS[opcode] * SLOT_BITS for opcode, units in UNITS.items() for unit in units}
 """FETCH's queues (rtl/fetch.py) and the bits of their commands."""
-QUEUE_DEPTH = 4
-FIFO_DEPTH = 16  # STORE's results (rtl/store.py)
-SLOT_BYTES = 32
 PACKED_DPE_BITS = 354  # registers of a pair (rtl/dpe.py): nine products of 35 bits, two totals; one sign is shared
 PIPELINE_BITS, OWN_BITS, WRAP_BITS = 744, 26, 176  # beside the pixels (rtl/pixel.py); two stages of what windows of
 # the filters' own need; how far a bank further is, eleven stages
@@ -70,20 +68,6 @@ def parts(a: Accelerator) -> Iterator[Part]:
     yield from _loads(a)
     yield from _store(a)
     yield from _edges(a)
-
-
-def gearbox_bytes(in_bytes: int, out_bytes: int, max_pad: int, max_drop: int) -> int:
-    """Bytes that a gearbox holds, as ``rtl.gearbox.capacity``.
-
-    >>> gearbox_bytes(16, 9, 0, 15), gearbox_bytes(9, 16, 15, 0), gearbox_bytes(16, 81, 0, 15)
-    (48, 41, 112)
-    """
-    need = in_bytes + out_bytes
-    if in_bytes >= out_bytes:
-        need = in_bytes + 2 * out_bytes + max_drop - 1
-    if in_bytes <= out_bytes:
-        need = max(need, min(2 * out_bytes, out_bytes + in_bytes + max_pad - 1) + in_bytes)
-    return need
 
 
 def _one(path: str, kind: str = "", copies: int = 1, *, component: str = "", dsps: int = 0) -> Part:
@@ -229,7 +213,7 @@ def _loads(a: Accelerator) -> Iterator[Part]:
     )
     yield _dma_read("load_weights.dma", weight_beat)
     yield _gearbox("load_weights.words", weight_beat, 9 * a.cp, 0, -9 * a.kp * a.cp % weight_beat)
-    yield _gearbox("load_weights.lanes", weight_beat, 8, 0, 0)
+    yield _gearbox("load_weights.lanes", weight_beat, LANE_BYTES, 0, 0)
 
 
 def _store(a: Accelerator) -> Iterator[Part]:
@@ -253,7 +237,7 @@ def _store(a: Accelerator) -> Iterator[Part]:
     yield _gearbox("store.unpack", beat, word, 0, min(beat - 1, 255), out_parts=a.pixels)
     yield _gearbox("store.pack", word, beat, pad, 0, in_parts=a.pixels)
     # A word, whether it ends a row, the pixels that it lacks.
-    yield _fifo("store.results", 8 * word + 3, FIFO_DEPTH)
+    yield _fifo("store.results", 8 * word + 3, STORE_FIFO)
 
 
 def _edges(a: Accelerator) -> Iterator[Part]:

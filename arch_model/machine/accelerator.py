@@ -28,6 +28,7 @@ from arch_model.machine.description import (
     read_description,
     within,
 )
+from arch_model.machine.microarchitecture import LANE_BYTES, LOAD_TURNAROUND
 from arch_model.machine.technology import AreaTable, EnergyTable, Table
 from arch_model.physical import CLOCK_HZ, CYCLES_PER_BEAT, LATENCY_CYCLES
 
@@ -51,9 +52,6 @@ BANK_BITS = 4
 
 LANE_BITS = 6
 """Bits of a channel's number in its group, or of a count of them, in a command."""
-
-LOAD_TURNAROUND = 3
-"""Cycles from a load's last beat to the next load's address: its last word, the next one's acceptance, AR."""
 
 BEAT_BYTES_MAX = 128
 """Bytes of the widest beat that a DMA moves, over all its stripes."""
@@ -250,7 +248,7 @@ class Accelerator(Section):
     @property
     def zsb_half_entries(self) -> int:
         """Entries (8 bytes a filter, KP filters) in one half of the ZSB; the second half begins there."""
-        return self.buffers.zsb_bytes // (2 * 8 * self.kp)
+        return self.buffers.zsb_bytes // (2 * LANE_BYTES * self.kp)
 
     def groups(self, channels: int) -> int:
         """Channel groups of a tensor: ``channels`` / CP, rounded up.

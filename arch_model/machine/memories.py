@@ -8,12 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.microarchitecture import LANE_BYTES, TABLE_WORDS, TABLES
 
 BUFFERS = ("pb", "db", "sb", "ob", "ob_out", "zsb", "table")
 """The keys of :func:`memories`: PB, DB, SB, OB, OB's output side, ZSB, activation tables."""
-
-TABLES, TABLE_WORDS, TABLE_WORD_BYTES = 2, 32, 8
-"""Activation tables on chip, each a copy in every requantiser lane; words of one, bytes of a word."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def memories(accelerator: Accelerator) -> dict[str, Memory]:
         Memory("sb", TAPS * a.pixels, -(-2 * a.sb_half_words // a.pixels), word, word),
         Memory("ob", 1, a.ob_pixels, 32 * a.kp, 32 * a.kp),
         Memory("ob_out", a.nb * a.pixels, -(-2 * a.out_half_words // a.pixels), word, 8),
-        Memory("zsb", 1, 2 * a.zsb_half_entries, 64 * a.kp, 64),
-        Memory("table", a.kp, TABLES * TABLE_WORDS, 8 * TABLE_WORD_BYTES, 8 * TABLE_WORD_BYTES),
+        Memory("zsb", 1, 2 * a.zsb_half_entries, 8 * LANE_BYTES * a.kp, 8 * LANE_BYTES),
+        Memory("table", a.kp, TABLES * TABLE_WORDS, 8 * LANE_BYTES, 8 * LANE_BYTES),
     )
     return {memory.buffer: memory for memory in made}

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import Accelerator
-from arch_model.program.isa import TABLE_BYTES, TABLES, TOKENS_BITS, Command, Memory, Opcode
+from arch_model.machine.microarchitecture import QUEUE_DEPTH, TABLE_BYTES, TABLES, TOKENS, TOKENS_BITS
+from arch_model.program.isa import Command, Memory, Opcode
 from arch_model.program.limits import POOLED_MAX, first_broken, limits, too_long
-from arch_model.timing.reference_timing import QUEUE_DEPTH
 
 if TYPE_CHECKING:
     from arch_model.program.program import Program
@@ -121,8 +121,7 @@ class _Execution:
     """Maximal progress through queues (``QUEUE_DEPTH`` commands, the one being executed included) and tokens."""
 
     def __init__(self, commands: tuple[Command, ...]) -> None:
-        names = ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
-        self.tokens = {name: _Tokens(name) for name in names}
+        self.tokens = {name: _Tokens(name) for name in TOKENS}
         self.nodes: dict[str, list[_Node]] = {unit: [] for unit in ("act", "wgt", "feed", "run", "store")}
         self.order: list[tuple[str, _Node]] = []
         if not commands or commands[-1].opcode is not Opcode.END or Opcode.END in [c.opcode for c in commands[:-1]]:

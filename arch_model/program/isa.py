@@ -12,15 +12,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS, DRAM_ADDRESS_BITS, LANE_BITS, ZSB_ADDRESS_BITS
+from arch_model.machine.microarchitecture import TABLE_BYTES as TABLE_BYTES
 
 SLOT_BYTES = 32
 SLOT_BITS = 8 * SLOT_BYTES
-
-TABLES = 2
-"""Activation tables on chip."""
-
-TABLE_BYTES = 256
-"""Of one: an output for each int8 value."""
 
 COUNT_BITS = 12
 """Bits of a count: rows, columns, channel groups, runs, repetitions."""
@@ -39,9 +34,6 @@ PROGRAM_BEATS_BITS = 20
 
 ORDER_BITS = 20
 """Bits of a command's number in its Program, in the register ERROR_COMMAND."""
-
-TOKENS_BITS = 8
-"""Bits of a token's counter."""
 
 
 class Opcode(IntEnum):
@@ -215,6 +207,14 @@ FIELDS: Mapping[Opcode, tuple[Field, ...]] = {
 
 SLOTS: Mapping[Opcode, int] = {op: -(-sum(f.bits for f in fields) // SLOT_BITS) for op, fields in FIELDS.items()}
 """Slots of 32 bytes that each command takes."""
+
+UNITS: Mapping[Opcode, tuple[str, ...]] = {
+    Opcode.LOAD_ACT: ("load_act",),
+    Opcode.LOAD_WGT: ("load_wgt",),
+    Opcode.PASS: ("feed", "run"),
+    Opcode.STORE: ("store",),
+}
+"""The units that execute each command, END apart: FETCH puts a PASS into two queues in the same cycle."""
 
 
 @dataclass(frozen=True)

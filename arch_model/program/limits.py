@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arch_model.machine.accelerator import TAPS, Accelerator
-from arch_model.program.isa import ORDER_BITS, PROGRAM_BEATS_BITS, TABLES, Command, Memory, Opcode
+from arch_model.machine.microarchitecture import TABLES
+from arch_model.program.isa import ORDER_BITS, PROGRAM_BEATS_BITS, Command, Memory, Opcode
 
 Conditions = tuple[tuple[str, int], ...]
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from arch_model.machine.microarchitecture import PASS_OVERHEAD
 from arch_model.timing.reference_timing import (
     FEED_FULL,
     FETCH_ADDRESS,
@@ -33,7 +34,7 @@ from arch_model.timing.reference_timing import (
 Ints = npt.NDArray[np.int64]
 Index = Ints | slice
 
-GUESS_OVERHEAD = 5
+GUESS_OVERHEAD = PASS_OVERHEAD
 """``mapper/lowering/issue_order.py`` believes that a pass takes at least KP + 5 cycles."""
 
 NEVER = 1 << 60

@@ -2,7 +2,7 @@
 
 Each unit is a process that spends a fixed number of cycles on each command and waits only for what
 ``docs/hardware.md`` names: its queue, a token, the shadow, DRAM. Times are cycles, 0 being that of the start
-pulse; constants are named after the pipeline stage they count and are those that the RTL documents.
+pulse; constants are named after the pipeline stage they count (:mod:`arch_model.machine.microarchitecture`).
 """
 
 from __future__ import annotations
@@ -10,53 +10,60 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.microarchitecture import (
+    COLUMN_ISSUE,
+    FEED_FULL,
+    FETCH_ADDRESS,
+    FETCH_DECODE,
+    FETCH_END,
+    FETCH_QUEUE,
+    FETCH_ROOM,
+    LANE_BYTES,
+    LOAD_ADDRESS,
+    LOAD_GIVE,
+    QUEUE_DEPTH,
+    RUN_WRITE,
+    STORE_GIVE,
+    STORE_NEXT,
+    TOKEN,
+    TOKENS,
+)
+from arch_model.program.isa import SLOT_BYTES, SLOTS, Command, Memory, Opcode
+from arch_model.program.isa import UNITS as EXECUTED_BY
 from arch_model.timing.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, store_cycles
 
-SLOT_BYTES = 32
-LANE_BYTES = 8  # of a ZSB entry: one filter's bias, multiplier and shift; and of an activation table's word
-ZSB, TABLE = 2, 3  # the field `memory` of LOAD_WGT
+__all__ = [
+    "COLUMN_ISSUE",
+    "FEED_FULL",
+    "FETCH_ADDRESS",
+    "FETCH_DECODE",
+    "FETCH_END",
+    "FETCH_QUEUE",
+    "FETCH_ROOM",
+    "LANE_BYTES",
+    "LOAD_ADDRESS",
+    "LOAD_GIVE",
+    "QUEUE_DEPTH",
+    "RUN_WRITE",
+    "SLOT_BYTES",
+    "STORE_GIVE",
+    "STORE_NEXT",
+    "TOKEN",
+    "TOKENS",
+    "UNITS",
+    "Command",
+    "Interval",
+    "Slots",
+    "Timing",
+    "load_words",
+    "run_cycles",
+    "slot_pace",
+    "time_program",
+]
 
-# FETCH (rtl/fetch.py)
-QUEUE_DEPTH = 4
-FETCH_ADDRESS = 1  # start to AR
-FETCH_ROOM = 1  # a slot left FETCH's gearbox to the next beat's arrival
-FETCH_DECODE = 1  # a slot's last byte to its dispatch
-FETCH_QUEUE = 2  # dispatch to the queue's output
-FETCH_END = 1  # END decoded to done, if everything is idle by then
-
-# LOAD_ACT, LOAD_WGT (rtl/load_act.py, rtl/load_weights.py)
-LOAD_ADDRESS = 1  # acceptance to AR; then arch_model/timing/transfers.py
-LOAD_GIVE = 1  # last word to the token, and to the next command's acceptance
-
-# FEED, RUN (rtl/feed.py, rtl/run.py, rtl/compute.py)
-FEED_FULL = 2  # last weight word's read to the shadow being full
-RUN_WRITE = 12  # a pixel issued to its output written
-COLUMN_ISSUE = 3  # depthwise: the step of a window's leftmost column to that in which its pixel is issued
-
-# STORE (rtl/store.py), after its words and beats (arch_model/timing/transfers.py)
-STORE_GIVE = 1  # last acknowledgement to the token
-STORE_NEXT = 1  # token given to the next command's acceptance
-
-TOKEN = 1  # given to there for the taking
-TOKENS = ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
 UNITS = ("LOAD_ACT", "LOAD_WGT", "FEED", "RUN", "STORE")
-
-
-class _Opcode(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-class Command(Protocol):
-    """What the recurrence needs of a command: its opcode's name and its fields by name."""
-
-    @property
-    def opcode(self) -> _Opcode: ...
-
-    def __getitem__(self, name: str, /) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -161,13 +168,13 @@ def load_words(memory: int, runs: int, run_beats: int, accelerator: Accelerator)
     """What a LOAD_WGT writes as (rows, words of a row, bytes of a word): see ``arch_model/timing/transfers.py``.
 
     >>> tiny = Accelerator.load("tiny")
-    >>> load_words(0, 2, 27, tiny), load_words(ZSB, 1, 16, tiny), load_words(TABLE, 1, 64, tiny)
+    >>> load_words(0, 2, 27, tiny), load_words(Memory.ZSB, 1, 16, tiny), load_words(Memory.TABLE, 1, 64, tiny)
     ((2, 4, 27), (2, 4, 8), (1, 32, 8))
     """
     a, beats = accelerator, runs * run_beats
-    if memory == ZSB:
+    if memory == Memory.ZSB:
         return beats * a.weight_beat_bytes // (LANE_BYTES * a.kp), a.kp, LANE_BYTES
-    if memory == TABLE:
+    if memory == Memory.TABLE:
         return runs, run_beats * a.weight_beat_bytes // LANE_BYTES, LANE_BYTES
     return beats // a.tile_beats, a.kp, TAPS * a.cp
 
@@ -196,10 +203,6 @@ def time_program(commands: Sequence[Command], accelerator: Accelerator) -> Timin
         passes=len(m.consumed),
         timeline=tuple(sorted(m.timeline, key=lambda i: (i.start, i.command))),
     )
-
-
-def _slots(command: Command) -> int:
-    return 2 if command.opcode.name == "STORE" else 1
 
 
 def slot_pace(program_beat_bytes: int, interval: int) -> tuple[int, int, int]:
@@ -245,19 +248,19 @@ class Slots:
 
 
 def _fetch(m: _Machine) -> Process:
-    units = {"LOAD_ACT": ("LOAD_ACT",), "LOAD_WGT": ("LOAD_WGT",), "PASS": ("FEED", "RUN"), "STORE": ("STORE",)}
+    units = {opcode: [unit.upper() for unit in names] for opcode, names in EXECUTED_BY.items()}
     slots = Slots(m.accelerator.program_beat_bytes, m.interval, m.latency)
     for index, command in enumerate(m.commands):
-        for _ in range(_slots(command)):
+        for _ in range(SLOTS[command.opcode]):
             slots.leave()
-        if command.opcode.name == "END":
+        if command.opcode is Opcode.END:
             m.end_read = slots.left
             break
-        for unit in units[command.opcode.name]:
+        for unit in units[command.opcode]:
             room = len(m.queues[unit]) - QUEUE_DEPTH
             if room >= 0:
                 slots.stay((yield from _fact(m.accepted[unit], room)) + 1)
-        for unit in units[command.opcode.name]:
+        for unit in units[command.opcode]:
             m.queues[unit].append((index, slots.left))
             m.events += 1
     m.fetched = True

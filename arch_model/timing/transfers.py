@@ -13,12 +13,21 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-LOAD_WORD = 1  # a beat to the word that it completes
-STORE_ADDRESS = 1  # acceptance to AR and AW
-STORE_WORD = 1  # acceptance to the first word's read, or a beat of b to the read of the word it completes
-STORE_BEAT = 10  # a word's read to the offer of the beat it completes
-STORE_RESULT = 9  # a word's read to its result's way out of the FIFO, at the earliest
-STORE_FIFO = 16  # words between their read and that way out, at most
+from arch_model.machine import microarchitecture
+from arch_model.machine.microarchitecture import LOAD_WORD, STORE_ADDRESS, STORE_BEAT, STORE_FIFO, STORE_WORD
+
+__all__ = [
+    "LOAD_WORD",
+    "STORE_ADDRESS",
+    "STORE_BEAT",
+    "STORE_FIFO",
+    "STORE_WORD",
+    "gearbox_bytes",
+    "read_cycles",
+    "row_beats",
+    "row_words",
+    "store_cycles",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -124,5 +133,4 @@ def _throttled(rows: int, cols: int, size: int, beat: int, interval: int, pixels
 
 def gearbox_bytes(word: int, beat: int) -> int:
     """Bytes that STORE's gearbox holds (``rtl/gearbox.py``: words in, beats out, rows padded)."""
-    size = word + 2 * beat - 1 if word >= beat else word + beat
-    return max(size, min(2 * beat, 2 * beat + word - 2) + word) if word <= beat else size
+    return microarchitecture.gearbox_bytes(word, beat, beat - 1, 0)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.microarchitecture import TABLE_BYTES
 from arch_model.network.layer import INPUT, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.program.isa import TABLE_BYTES
 from arch_model.program.program import TensorPlace
 from mapper.layout.tensors import activation_bytes, dram_tiles, folds, tile_grid
 from mapper.workload.depthwise import entries_of, input_size, is_channelwise, ones_tiles, uses_ones

@@ -15,15 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.microarchitecture import PASS_OVERHEAD, QUEUE_DEPTH
 from arch_model.program.isa import Command, Opcode
 from arch_model.timing.reference_timing import run_cycles
 from arch_model.timing.transfers import row_words
 
-QUEUE_DEPTH = 4
 NEVER = 1 << 60
 """``need`` of a load that no PASS of this Program waits for."""
-
-_PASS_OVERHEAD = 5
 
 Fields = dict[str, int]
 
@@ -167,7 +165,7 @@ def schedule(s: Streams, accelerator: Accelerator) -> tuple[list[tuple[Opcode, F
     ends: list[int] = []
     stored: list[int] = []
     latency, per_beat = accelerator.dram.latency_cycles, accelerator.dram.cycles_per_beat
-    least = accelerator.kp + _PASS_OVERHEAD
+    least = accelerator.kp + PASS_OVERHEAD
 
     def emit(unit: _Loader) -> None:
         load = unit.next

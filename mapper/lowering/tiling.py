@@ -17,13 +17,11 @@ import numpy.typing as npt
 
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.microarchitecture import PASS_OVERHEAD as PASS_OVERHEAD
 from arch_model.network.layer import Layer
 from arch_model.program.isa import SLOT_BYTES, Opcode, greatest
 from arch_model.timing.transfers import row_words
 from mapper.layout.tensors import folds, is_pointwise, tile_grid
-
-PASS_OVERHEAD = 5
-"""A pass takes at least KP + 5 cycles (docs/hardware.md)."""
 
 WEAVES = (1, 4)
 """K-tiles that may take the first parts in turns; a PASS names one of four places in the OB."""

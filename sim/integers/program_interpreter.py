@@ -15,16 +15,9 @@ import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.microarchitecture import QUEUE_DEPTH, TABLE_BYTES, TABLES
 from arch_model.network.quant import MULTIPLIER_BITS, requantize, rounding_shift
-from arch_model.program.isa import SLOTS, Command, Memory, Opcode
-
-QUEUE_DEPTH = 4
-QUEUES = {
-    Opcode.LOAD_ACT: ("load_act",),
-    Opcode.LOAD_WGT: ("load_wgt",),
-    Opcode.PASS: ("feed", "run"),
-    Opcode.STORE: ("store",),
-}
+from arch_model.program.isa import SLOT_BYTES, SLOTS, UNITS, Command, Memory, Opcode
 
 Int8 = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
@@ -55,12 +48,12 @@ class Machine:
         self.sb = self._noise(TAPS, 2 * a.sb_half_words, a.cp)
         self.db = self._noise(2 * a.db_half_tiles * a.kp, TAPS * a.cp)
         self.zsb = self._noise(2 * a.zsb_half_entries, 8 * a.kp).view(np.uint8)
-        self.tables = self._noise(2, 256)
+        self.tables = self._noise(TABLES, TABLE_BYTES)
         self.ob = self.rng.integers(-(1 << 31), 1 << 31, (a.ob_pixels, a.kp))
         self.out = self._noise(a.nb, 2 * a.out_half_words, a.cp)
         self.tokens: Counter[str] = Counter()
         self.shadow: deque[Int8] = deque()
-        self.queues: dict[str, deque[Command]] = {name: deque() for names in QUEUES.values() for name in names}
+        self.queues: dict[str, deque[Command]] = {name: deque() for names in UNITS.values() for name in names}
         self.bytes = Counter(dict.fromkeys(("wgt", "act", "b", "out"), 0) | {"prog": size})
         units = {
             "fetch": self._fetch(self.dram[address : address + size].tobytes()),
@@ -94,8 +87,8 @@ class Machine:
             command = Command.decode(data[position:])
             if command.opcode is Opcode.END:
                 break
-            position += SLOTS[command.opcode] * 32
-            queues = [self.queues[name] for name in QUEUES[command.opcode]]
+            position += SLOTS[command.opcode] * SLOT_BYTES
+            queues = [self.queues[name] for name in UNITS[command.opcode]]
             while any(len(queue) >= QUEUE_DEPTH for queue in queues):
                 yield False
             for queue in queues:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
-from arch_model.timing.reference_timing import UNITS, Command, Interval
+from arch_model.program.isa import Command
+from arch_model.timing.reference_timing import UNITS, Interval
 
 if TYPE_CHECKING:
     from pywellen import Waveform

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from amaranth.hdl import Fragment
 
-from rtl.array import LATENCY, Array
+from arch_model.machine.microarchitecture import ARRAY
+from rtl.array import Array
 from rtl.dpe import DPE, PackedDPE
 from tests.rtl.simulate import bounded
 
@@ -43,7 +44,7 @@ def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed, ds
                 await ctx.tick()
                 got.append([ctx.get(dut.sums[k]) for k in range(kp)])
         ctx.set(dut.swap, 0)
-        for _ in range(LATENCY):
+        for _ in range(ARRAY):
             await ctx.tick()
             got.append([ctx.get(dut.sums[k]) for k in range(kp)])
 
@@ -51,7 +52,7 @@ def test_a_swap_changes_the_weights_from_one_window_to_the_next(kp, cp, seed, ds
     sim.add_testbench(bench)
     sim.run()
     expected = np.einsum("nitc,nktc->nik", windows, tiles).reshape(24, kp)
-    assert np.array_equal(got[LATENCY - 1 : LATENCY - 1 + 24], expected)
+    assert np.array_equal(got[ARRAY - 1 : ARRAY - 1 + 24], expected)
 
 
 @pytest.mark.parametrize("dsp_packing", [False, True])
@@ -77,7 +78,7 @@ def test_filters_with_windows_of_their_own(kp, cp, seed, dsp_packing):
         ctx.set(dut.swap, 1)
         await ctx.tick()
         ctx.set(dut.swap, 0)
-        for n in range(30 + LATENCY):
+        for n in range(30 + ARRAY):
             if n < 30:
                 ctx.set(dut.window, word(shared[n]))
                 ctx.set(dut.own, word(own[n]))
@@ -95,7 +96,7 @@ def test_filters_with_windows_of_their_own(kp, cp, seed, dsp_packing):
         "maximum": own.max(axis=2),
     }
     rows = [expected[mode][n].tolist() for n, mode in enumerate(modes)]
-    assert got[LATENCY - 1 : LATENCY - 1 + 30] == rows
+    assert got[ARRAY - 1 : ARRAY - 1 + 30] == rows
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from amaranth import Module, Signal
 from amaranth.sim import Simulator
 
-from rtl.dpe import DPE, LATENCY, PackedDPE, less_borrow
+from arch_model.machine.microarchitecture import DPE as LATENCY
+from rtl.dpe import DPE, PackedDPE, less_borrow
 from tests.rtl.simulate import bounded
 
 EXTREMES = (

@@ -6,10 +6,11 @@ import random
 
 import pytest
 
+from arch_model.machine.microarchitecture import QUEUE_DEPTH
 from arch_model.program.isa import FIELDS, SLOT_BYTES, SLOTS, Command, Opcode
 from arch_model.program.limits import Limit
 from arch_model.timing.reference_timing import Slots
-from rtl.fetch import QUEUE_DEPTH, QUEUES, Fetch
+from rtl.fetch import QUEUES, Fetch
 from tests.rtl.axi_memory import AxiMemory
 from tests.rtl.simulate import Trace, simulate
 from tests.rtl.streams import pause

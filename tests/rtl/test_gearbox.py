@@ -7,7 +7,8 @@ import pytest
 from amaranth import Module
 from amaranth.back import verilog
 
-from rtl.gearbox import Gearbox, capacity
+from arch_model.machine.microarchitecture import gearbox_bytes
+from rtl.gearbox import Gearbox
 from tests.rtl.simulate import Trace, simulate
 from tests.rtl.streams import stream_get, stream_put, stream_watch
 
@@ -238,5 +239,5 @@ def test_verilog_has_no_wire_without_bits(in_bytes, out_bytes):
 
 def test_capacity_by_hand():
     # 9 to 16, padded: a two-word backlog (32) and a word of 9. 16 to 9: refused at 33, 33 - 9 - 15 leaves 9.
-    assert capacity(9, 16, 15, 0) == 41
-    assert capacity(16, 9, 0, 15) == 48
+    assert gearbox_bytes(9, 16, 15, 0) == 41
+    assert gearbox_bytes(16, 9, 0, 15) == 48

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arch_model.machine.microarchitecture import REQUANTISER as LATENCY
 from arch_model.network.quant import requantize
 from rtl import requantiser
-from rtl.requantiser import LATENCY, Requantiser, round_shift
+from rtl.requantiser import Requantiser, round_shift
 from tests.rtl.simulate import bounded
 
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from arch_model.cost.resources import coefficients
-from arch_model.cost.rtl_structure import Part, gearbox_bytes, parts
+from arch_model.cost.rtl_structure import Part, parts
 from arch_model.machine.accelerator import Accelerator
-from rtl.gearbox import capacity
 
 TINY = Accelerator.load("tiny")
 
 
 def by_path(accelerator: Accelerator) -> dict[str, Part]:
     return {part.path: part for part in parts(accelerator)}
-
-
-@given(st.integers(1, 200), st.integers(1, 200), st.integers(0, 255), st.integers(0, 255))
-def test_gearboxes_are_those_of_the_rtl(in_bytes: int, out_bytes: int, max_pad: int, max_drop: int) -> None:
-    sizes = in_bytes, out_bytes, max_pad, max_drop
-    assert gearbox_bytes(*sizes) == capacity(*sizes)
 
 
 def test_every_kind_has_coefficients_for_its_counts() -> None:

@@ -1,31 +1,15 @@
 """The recurrence on Programs small enough to count by hand, cycle for cycle as docs/reference/hardware.md says."""
 
-from dataclasses import dataclass, field
-
 import pytest
 
 from arch_model.machine.accelerator import Accelerator
+from arch_model.program.isa import Command, Opcode
 from arch_model.timing.reference_timing import time_program
 
 
-@dataclass
-class Opcode:
-    name: str
-
-
-@dataclass
-class Command:
-    """A command as the recurrence sees it; fields left out are 0."""
-
-    name: str
-    fields: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def opcode(self) -> Opcode:
-        return Opcode(self.name)
-
-    def __getitem__(self, name: str) -> int:
-        return self.fields.get(name, 0)
+def command(name: str, fields: dict[str, int] | None = None) -> Command:
+    """A command; fields left out are 0."""
+    return Command(Opcode[name], fields or {})
 
 
 @pytest.fixture
@@ -34,7 +18,7 @@ def tiny() -> Accelerator:
     return Accelerator.load("tiny")
 
 
-END = Command("END")
+END = command("END")
 
 
 def test_a_program_of_end_alone(tiny):
@@ -43,7 +27,7 @@ def test_a_program_of_end_alone(tiny):
 
 
 def test_one_load_of_two_tiles(tiny):
-    load = Command("LOAD_WGT", {"runs": 2, "run_beats": 27})
+    load = command("LOAD_WGT", {"runs": 2, "run_beats": 27})
     timing = time_program([load, END], tiny)
     # Its slot is in by 39: dispatched in 40, in hand in 42, AR 43, 54 beats in 67, 69 .. 173; last word 174.
     (interval,) = timing.timeline
@@ -56,7 +40,7 @@ def test_one_load_of_two_tiles(tiny):
 def test_rows_that_are_slower_to_store_than_to_fetch(tiny):
     # With a beat every cycle, 12 beats hold 16 words of 3: a word a cycle sets the pace.
     fast = tiny.replace(dram={"cycles_per_beat": 1})
-    load = Command("LOAD_ACT", {"groups": 1, "rows": 1, "cols": 16, "run_beats": 12})
+    load = command("LOAD_ACT", {"groups": 1, "rows": 1, "cols": 16, "run_beats": 12})
     (interval,) = time_program([load, END], fast).timeline
     # Eight beats of the slot in 25 .. 32, in hand 35, AR 36, first beat 60, words 61 .. 76.
     assert (interval.start, interval.end) == (35, 76)
@@ -64,7 +48,7 @@ def test_rows_that_are_slower_to_store_than_to_fetch(tiny):
 
 def test_passes_run_at_the_longer_of_pixels_and_weights(tiny):
     def program(rows: int, cols: int, reps: int) -> list[Command]:
-        return [Command("PASS", {"reps": reps, "out_rows": rows, "out_cols": cols}), END]
+        return [command("PASS", {"reps": reps, "out_rows": rows, "out_cols": cols}), END]
 
     # In hand in 42. FEED reads 43 .. 46, full in 48; RUN's first pixel in 48.
     # Short passes: every KP + 2 = 6 cycles, the last of one pixel in 48 + 6·4 = 72, written twelve later.
@@ -80,8 +64,8 @@ def test_passes_run_at_the_longer_of_pixels_and_weights(tiny):
 
 
 def test_tokens_order_the_units(tiny):
-    load = Command("LOAD_WGT", {"runs": 1, "run_beats": 27, "signal_full": 1})
-    waiting = Command("PASS", {"reps": 1, "out_rows": 1, "out_cols": 1, "wait_weights": 1})
+    load = command("LOAD_WGT", {"runs": 1, "run_beats": 27, "signal_full": 1})
+    waiting = command("PASS", {"reps": 1, "out_rows": 1, "out_cols": 1, "wait_weights": 1})
     timing = time_program([load, waiting, END], tiny)
     loaded, feed = (next(i for i in timing.timeline if i.unit == unit) for unit in ("LOAD_WGT", "FEED"))
     # Last word written in w, token given in w + 1 and there in w + 2.
@@ -89,13 +73,13 @@ def test_tokens_order_the_units(tiny):
 
 
 def test_a_token_that_never_comes_is_named(tiny):
-    stuck = Command("PASS", {"reps": 1, "out_rows": 1, "out_cols": 1, "wait_sb": 1})
+    stuck = command("PASS", {"reps": 1, "out_rows": 1, "out_cols": 1, "wait_sb": 1})
     with pytest.raises(ValueError, match=r"never ends.*'RUN': 0"):
         time_program([stuck, END], tiny)
 
 
 def test_an_activation_table_comes_in_words_of_eight_bytes(tiny):
-    load = Command("LOAD_WGT", {"memory": 3, "runs": 1, "run_beats": 64})
+    load = command("LOAD_WGT", {"memory": 3, "runs": 1, "run_beats": 64})
     (interval,) = time_program([load, END], tiny).timeline
     # As above: in hand in 42, beats in 67, 69 .. 193; 256 bytes are 32 words, the last one written in 194.
     assert (interval.start, interval.end) == (42, 194)
@@ -113,7 +97,7 @@ def test_an_activation_table_comes_in_words_of_eight_bytes(tiny):
     ],
 )
 def test_a_depthwise_pass_goes_column_by_column(tiny, fields, cycles):
-    work = Command("PASS", {"depthwise": 1, "reps": 1, "start": 1, "finish": 1, **fields})
+    work = command("PASS", {"depthwise": 1, "reps": 1, "start": 1, "finish": 1, **fields})
     run = next(i for i in time_program([work, END], tiny).timeline if i.unit == "RUN")
     feed = next(i for i in time_program([work, END], tiny).timeline if i.unit == "FEED")
     # FEED reads KP words, the shadow is full two cycles after the last; RUN ends with the pass's last cycle.
