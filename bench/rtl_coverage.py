@@ -30,7 +30,8 @@ from mapper.lowering.compile import compile_layer, single_layer
 from mapper.lowering.tiling import Order, Tiling, chunks_of
 from rtl.registers import REGISTERS
 from sim.cosim.every_operator import Case
-from sim.cosim.layer_tables import LayerJob, random_quant
+from sim.cosim.layer_tables import LayerJob
+from sim.integers.random_integers import random_quant
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench, Build, Job, build
 from sim.rtl_bench.coverage import (

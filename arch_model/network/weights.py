@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,6 @@ from arch_model.files.json_file import parse_json
 from arch_model.files.npz_file import read_npz
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.files.writing import whole_file
-
-if TYPE_CHECKING:
-    from arch_model.network.supernet import SuperNet
 
 FORMAT = "fastswitch-weights-1"
 DEFAULT_PATH = Path(__file__).parents[1] / "data" / "fashion.npz"
@@ -167,22 +164,6 @@ class SuperNetWeights:
                 raise WeightsError(f"SubNet {name}: the weights have no such SubNet; {known}")
             wanted.add(name)
         return replace(self, subnets={name: net for name, net in self.subnets.items() if name in wanted})
-
-    def choose(self, asked: str, seed: int = 0, supernet: SuperNet | str = "fashion") -> SuperNetWeights:
-        """The weights of the SubNets asked for: names by commas, how many to draw, or a FILE.json.
-
-        See :func:`arch_model.spaces.choose_subnets`; a number draws from the SubNets that are here, which are those of
-        ``supernet``.
-
-        >>> len(load_weights().choose("3").subnets), len(load_weights().choose("fashion-d111-w222").subnets)
-        (3, 1)
-        """
-        names = [name.strip() for name in asked.split(",")]
-        if not all(name in self.subnets for name in names):
-            from arch_model.spaces import choose_subnets
-
-            names = [net.name for net in choose_subnets(asked, supernet, seed, list(self.subnets)).subnets]
-        return self.only(names)
 
 
 def load_weights(path: str | Path | None = None) -> SuperNetWeights:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +19,7 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.microarchitecture import QUEUE_DEPTH, TABLE_BYTES, TABLES, TOKENS, TOKENS_BITS
 from arch_model.program.isa import Command, Memory, Opcode
 from arch_model.program.limits import POOLED_MAX, first_broken, limits, too_long
-
-if TYPE_CHECKING:
-    from arch_model.program.program import Program
+from arch_model.program.program import Program
 
 ACT, WGT, FEED, RUN, DRAIN, READ, STORE = range(7)
 """Components of a clock, each the number of commands (of repetitions for FEED, RUN and DRAIN) that are over: loads

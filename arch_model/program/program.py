@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.program.check import check_program
 from arch_model.program.isa import Command, Opcode
-
-__all__ = ["PORTS", "LayerSpan", "Program", "TensorPlace", "check_program"]
 
 PORTS = ("prog", "wgt", "act", "b", "out")
 """What ``Program.dram_bytes`` counts: the four AXI ports, ``m_axi_out`` by its two directions."""

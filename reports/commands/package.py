@@ -55,12 +55,13 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, fo
     from arch_model.machine.accelerator import Accelerator
     from arch_model.network.weights import load_weights
     from arch_model.spaces import get_space
+    from arch_model.spaces.trained import choose_weights
     from mapper.pinning.sampling import draw_subgraphs
     from rtl.driver.package import EMPTY, PackedSubNet
     from rtl.driver_package import make_package
 
     machine, supernet, weights = Accelerator.load(accelerator), get_space(SPACE), load_weights()
-    names = list(weights.subnets if subnets is None else weights.choose(subnets, seed).subnets)
+    names = list(weights.subnets if subnets is None else choose_weights(weights, subnets, seed).subnets)
     made = {"space": SPACE, "subnets": names, "subgraphs": subgraphs, "seed": seed}
     question = asked("package", **machine_facts(machine), **made)
     with (

@@ -18,13 +18,12 @@ from arch_model.files.result_file import ResultFile
 from arch_model.files.writing import Source
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind, Layer, LayerRow, read_layer_table
-from arch_model.network.quant import encode_multiplier, encode_pair
-from arch_model.network.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from arch_model.program.program import Program
 from mapper.layout.dram_image import Segment, image_segment, weights_segments, zsb_segments
 from mapper.lowering.compile import compile_layer, single_layer, single_quant
 from mapper.search.optimise import optimise
 from mapper.workload.depthwise import has_tiles
+from sim.integers.random_integers import random_op
 from sim.integers.reference import run_layers as reference
 from sim.rtl_bench.bench import build
 from sim.rtl_bench.bench_build import Memory, build_verilog
@@ -166,38 +165,3 @@ class LayerJob:
             image_segment(self.memory_map, subnet, image),
         ]
         return segments, {INPUT: image, **reference(subnet.layers, weights, quant, image)}
-
-
-def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
-    """Integers of a requantisation that spreads a layer's outputs over int8, for random operands.
-
-    The sum of n products of uniform int8 values has a standard deviation of about 74**2 * sqrt(n). Where an activation
-    wants a table it is a random one.
-    """
-    deviation = 74.0**2 * np.sqrt(layer.C // layer.groups * layer.R * layer.S)
-    shift = int(np.ceil(np.log2(deviation / 40.0))) + 25  # multipliers lie in [2**25, 2**26)
-    return ConvQuant(
-        bias=rng.integers(-int(deviation), int(deviation) + 1, layer.K).astype(np.int32),
-        multiplier=rng.integers(1 << 25, 1 << 26, layer.K).astype(np.int32),
-        shift=np.full(layer.K, shift, np.int32),
-        z_in=int(rng.integers(-20, 21)),
-        z_out=int(rng.integers(-20, 21)),
-        lo=-128,
-        hi=127,
-        table=None if layer.activation.is_clamp else rng.integers(-128, 128, 256, dtype=np.int8),
-    )
-
-
-def random_op(layer: Layer, rng: np.random.Generator) -> OpQuant:
-    """Integers of any layer but an ADD that spread its outputs over int8, for random operands."""
-    if layer.kind.has_weights:
-        return random_quant(layer, rng)
-    z_in, z_out = (int(z) for z in rng.integers(-20, 21, 2))
-    if layer.kind is Kind.MAXPOOL:
-        return MaxPoolQuant(int(rng.integers(-128, -100)), int(rng.integers(100, 128)))
-    if layer.kind is Kind.SCALE:
-        (m_f,), (shift_f,) = encode_multiplier([float(rng.uniform(0.5, 1.5))])
-        return ScaleQuant(0, int(m_f), int(shift_f), z_in, 6, z_out, -128, 127)
-    pixels = layer.H * layer.W if layer.kind is Kind.POOL else layer.R * layer.S
-    m, _, shift = encode_pair(0.7 / float(np.sqrt(pixels)), 0.0)
-    return PoolQuant(m, shift, z_in, z_out, -128, 127)

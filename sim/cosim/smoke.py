@@ -20,7 +20,7 @@ from mapper.layout.persistent_buffer import PersistentBuffer, subgraph_tile_coun
 from mapper.layout.tensors import pack_activations
 from mapper.lowering.compile import compile_subnet
 from rtl.handover.smoke import Bytes, Run, Smoke
-from sim.cosim.layer_tables import random_quant
+from sim.integers.random_integers import random_quant
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench_build import VERILOG, Memory
 from sim.rtl_bench.bench_ports import machine_verilog

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.network.layer import INPUT, Activation, Kind, Layer
-from arch_model.network.quant import encode_pair
+from arch_model.network.quant import encode_multiplier, encode_pair
 from arch_model.network.supernet import SubNet
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
-from sim.cosim.layer_tables import random_op
 
 Int8 = npt.NDArray[np.int8]
 
@@ -65,3 +64,38 @@ def _op(layer: Layer, zeros: list[int], rng: np.random.Generator) -> OpQuant:
     if isinstance(op, ConvQuant | PoolQuant):
         return replace(op, z_in=zeros[0], z_out=z_out, lo=low, hi=high)
     return MaxPoolQuant()
+
+
+def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
+    """Integers of a requantisation that spreads a layer's outputs over int8, for random operands.
+
+    The sum of n products of uniform int8 values has a standard deviation of about 74**2 * sqrt(n). Where an activation
+    wants a table it is a random one.
+    """
+    deviation = 74.0**2 * np.sqrt(layer.C // layer.groups * layer.R * layer.S)
+    shift = int(np.ceil(np.log2(deviation / 40.0))) + 25  # multipliers lie in [2**25, 2**26)
+    return ConvQuant(
+        bias=rng.integers(-int(deviation), int(deviation) + 1, layer.K).astype(np.int32),
+        multiplier=rng.integers(1 << 25, 1 << 26, layer.K).astype(np.int32),
+        shift=np.full(layer.K, shift, np.int32),
+        z_in=int(rng.integers(-20, 21)),
+        z_out=int(rng.integers(-20, 21)),
+        lo=-128,
+        hi=127,
+        table=None if layer.activation.is_clamp else rng.integers(-128, 128, 256, dtype=np.int8),
+    )
+
+
+def random_op(layer: Layer, rng: np.random.Generator) -> OpQuant:
+    """Integers of any layer but an ADD that spread its outputs over int8, for random operands."""
+    if layer.kind.has_weights:
+        return random_quant(layer, rng)
+    z_in, z_out = (int(z) for z in rng.integers(-20, 21, 2))
+    if layer.kind is Kind.MAXPOOL:
+        return MaxPoolQuant(int(rng.integers(-128, -100)), int(rng.integers(100, 128)))
+    if layer.kind is Kind.SCALE:
+        (m_f,), (shift_f,) = encode_multiplier([float(rng.uniform(0.5, 1.5))])
+        return ScaleQuant(0, int(m_f), int(shift_f), z_in, 6, z_out, -128, 127)
+    pixels = layer.H * layer.W if layer.kind is Kind.POOL else layer.R * layer.S
+    m, _, shift = encode_pair(0.7 / float(np.sqrt(pixels)), 0.0)
+    return PoolQuant(m, shift, z_in, z_out, -128, 127)

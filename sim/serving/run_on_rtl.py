@@ -14,6 +14,7 @@ from arch_model.files.results_folder import ResultsFolder
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SuperNet
 from arch_model.network.weights import load_weights
+from arch_model.spaces.trained import choose_weights
 from mapper.pinning.greedy import candidates
 from mapper.serving.latency_table import NOTHING, SushiAbs
 from mapper.serving.sushi_sched import Policy, SushiSched
@@ -77,14 +78,14 @@ def run_stream(
     """Serve ``queries`` queries drawn from ``seed``; returns the summary.
 
     ``weights``: a weights file, by default the one that ships; ``supernet``: whose it is; ``subnets``: those to serve
-    with, as :meth:`~arch_model.network.weights.SuperNetWeights.choose` takes them, by default all. ``policy``:
+    with, as :func:`~arch_model.spaces.trained.choose_weights` takes them, by default all. ``policy``:
     ``strict-accuracy`` or ``strict-latency``. ``results``: the folder, opened for :func:`stream_question`, with
     :data:`ROWS` and :data:`TABLE` among its files. Every query's row goes to ``on_row`` when it is in the folder; those
     that are there already are not simulated again. ``on_stage`` is told what long work begins. Raises
     :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
     """
     held = load_weights(weights)
-    used = held if subnets is None else held.choose(subnets, seed, supernet)
+    used = held if subnets is None else choose_weights(held, subnets, seed, supernet)
     session = Session(supernet, used, accelerator)
     with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made
         built = aside.submit(build, accelerator, simulator)

@@ -15,7 +15,7 @@ from arch_model.timing.reference_timing import Interval, time_program
 from mapper.lowering.compile import compile_layer
 from reports.colours import BAD
 from reports.unit_timeline import Pair, at_work, closer_range, save_unit_timeline
-from sim.cosim.layer_tables import random_quant
+from sim.integers.random_integers import random_quant
 from sim.rtl_bench.waveform import Observed
 
 TINY = Accelerator.load("tiny")

@@ -10,7 +10,7 @@ from arch_model.errors import SpaceError
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.network.weights import AddQuant, PoolQuant
-from sim.cosim.layer_tables import random_quant
+from sim.integers.random_integers import random_quant
 
 
 def random_residual_net(rng: np.random.Generator):

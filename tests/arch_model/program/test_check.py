@@ -10,9 +10,8 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Activation, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.program import limits
-from arch_model.program.check import ProgramError
+from arch_model.program.check import ProgramError, check_program
 from arch_model.program.isa import FIELDS, Command, Memory, Opcode, greatest
-from arch_model.program.program import check_program
 from arch_model.spaces import get_space
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_layer, compile_subnet, single_layer

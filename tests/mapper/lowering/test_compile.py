@@ -7,8 +7,8 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubGraph, SubNet
+from arch_model.program.check import check_program
 from arch_model.program.isa import Memory, Opcode
-from arch_model.program.program import check_program
 from arch_model.spaces import get_space
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer

@@ -11,8 +11,8 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Activation, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.program.check import check_program
 from arch_model.program.isa import Memory, Opcode
-from arch_model.program.program import check_program
 from arch_model.timing.reference_timing import time_program
 from mapper.cost.walk import walk_channelwise
 from mapper.layout.memory_map import MemoryMap

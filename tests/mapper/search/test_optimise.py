@@ -11,7 +11,7 @@ from arch_model.cost.energy import energy_of
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
-from arch_model.program.program import check_program
+from arch_model.program.check import check_program
 from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
 from mapper.layout.memory_map import MemoryMap

@@ -9,7 +9,7 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator, preset_names
 from arch_model.network.layer import INPUT, Kind, Layer, read_layer_table
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.program.program import check_program
+from arch_model.program.check import check_program
 from mapper.layout.dram_image import program_segment, read_tensor, write_segments
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer

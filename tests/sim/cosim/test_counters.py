@@ -8,7 +8,7 @@ from arch_model.network.layer import INPUT, Kind, Layer
 from mapper.layout.dram_image import image_segment, weights_segments, zsb_segments
 from mapper.lowering.compile import compile_layer, single_layer, single_quant
 from rtl.driver_package import predicted_counters
-from sim.cosim.layer_tables import random_op
+from sim.integers.random_integers import random_op
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench, build
 from sim.rtl_bench.outcome import run_program

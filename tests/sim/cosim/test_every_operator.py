@@ -5,7 +5,7 @@ import pytest
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind
-from arch_model.program.program import check_program
+from arch_model.program.check import check_program
 from mapper.layout.dram_image import program_segment, read_tensor, write_segments
 from sim.cosim.every_operator import Case, fits, network, takes_channelwise
 from sim.integers.program_interpreter import Machine

@@ -7,8 +7,8 @@ import pytest
 
 from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.program.check import check_program
 from arch_model.program.isa import Command, Opcode
-from arch_model.program.program import check_program
 from rtl.errors import ErrorCode
 from sim.cosim.every_operator import Case
 from sim.cosim.fuzz_programs import KINDS, End, Malformed, Patient, malformed

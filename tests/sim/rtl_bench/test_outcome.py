@@ -10,7 +10,7 @@ from mapper.layout.dram_image import image_segment, weights_segments, zsb_segmen
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_layer, compile_subnet, single_layer
 from mapper.lowering.tiling import Order, Tiling, chunks_of
-from sim.cosim.layer_tables import random_quant
+from sim.integers.random_integers import random_quant
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench, Job, build
 from sim.rtl_bench.outcome import run_program
