@@ -28,8 +28,9 @@ import click
 import numpy as np
 
 from arch_model.errors import AcceleratorError, FastSwitchError, LayerError, MappingError, SimulatorError
-from arch_model.machine.accelerator import LOAD_TURNAROUND, TAPS, Accelerator
+from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.machine.memories import memories
+from arch_model.machine.microarchitecture import LOAD_TURNAROUND
 from arch_model.network.layer import INPUT, Activation, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.program.check import check_program

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from arch_model.cost.activity import Activity, count_activity
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.microarchitecture import TOKENS
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.weights import AddQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from arch_model.program.isa import SLOTS, TABLE_BYTES, Command, Memory, Opcode
@@ -191,9 +192,7 @@ def time_in_order(order: Sequence[tuple[Opcode, Fields, int]], accelerator: Acce
     slots_of = {opcode: range(slots) for opcode, slots in SLOTS.items()}
     act_free = wgt_free = feed_free = run_free = store_free = idle = 0
     consumed = -1  # when the pass before began; -1: there is none
-    given: dict[str, list[int]] = {
-        token: [] for token in ("sb_full", "sb_free", "w_full", "w_free", "out_full", "out_free", "stored")
-    }
+    given: dict[str, list[int]] = {token: [] for token in TOKENS}
     taken = dict.fromkeys(given, 0)
 
     def take(token: str) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 from amaranth import Module, Signal
+from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
@@ -80,7 +81,7 @@ def test_a_latency_that_differs_names_unit_ports_and_constant():
 def later(kind, *outputs):
     """A unit's class whose outputs come one register later."""
 
-    class Later(kind):
+    class Later(kind):  # type: ignore[valid-type, misc]
         def elaborate(self, platform):
             m, inner = Module(), kind(**self._made_with)
             m.submodules.inner = inner
@@ -143,8 +144,9 @@ def test_depths_that_the_units_cannot_have(monkeypatch):
 def test_queues_are_as_deep_as_the_model_counts(monkeypatch):
     """The depth is not repeated: FETCH builds its queues from the one constant."""
     built = []
-    real = fetch.SyncFIFOBuffered
-    monkeypatch.setattr(fetch, "SyncFIFOBuffered", lambda **sizes: built.append(sizes["depth"]) or real(**sizes))
+    monkeypatch.setattr(
+        fetch, "SyncFIFOBuffered", lambda **sizes: built.append(sizes["depth"]) or SyncFIFOBuffered(**sizes)
+    )
     monkeypatch.setattr(fetch, "QUEUE_DEPTH", 7)
     monkeypatch.setattr(fetch, "check_latency", lambda *_, **__: None)
     Fetch(beat_bytes=4, max_burst=16).elaborate(None)
