@@ -49,9 +49,13 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def digits(values: Sequence[int]) -> str:
-    """Digits in a row."""
-    return "".join(map(str, values))
+def digits(values: int | Sequence[int]) -> str:
+    """Digits in a row; of a choice that is a single number, that number.
+
+    >>> digits((2, 1, 4)), digits(2)
+    ('214', '2')
+    """
+    return str(values) if isinstance(values, int) else "".join(map(str, values))
 
 
 def hundredths(value: float) -> str:

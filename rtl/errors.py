@@ -79,7 +79,7 @@ WHERE = {True: "commands that LOAD_WGT, LOAD_ACT or STORE had taken before", Fal
 
 
 def error_table() -> str:
-    """The codes as a Markdown table, as shown in docs/reference/hardware.md.
+    """The codes as a Markdown table, as shown in docs/reference/registers.md.
 
     >>> print(error_table().splitlines()[2])
     | 1 | unknown opcode | commands dispatched before |

@@ -1,6 +1,6 @@
 """The registers behind s_axi_ctrl, each described once, bit by bit.
 
-``rtl/control.py`` elaborates from this table; the page ``docs/reference/hardware.md``, the SystemRDL and all that is
+``rtl/control.py`` elaborates from this table; the page ``docs/reference/registers.md``, the SystemRDL and all that is
 made of it follow from it.
 """
 
@@ -245,7 +245,7 @@ FIELDS = {(register.name, field.name): field for register in REGISTERS for field
 
 
 def register_table() -> str:
-    """The registers as a Markdown table, as shown in docs/reference/hardware.md.
+    """The registers as a Markdown table, as shown in docs/reference/registers.md.
 
     >>> print(register_table().splitlines()[2])
     | 0x00 | ID | constant | 0x46535731 ("FSW1") |

@@ -13,7 +13,7 @@ from arch_model.program.limits import limit_table
 from rtl.control import register_table
 from rtl.errors import error_table
 
-PAGE = Path(__file__).parents[1] / "docs" / "reference" / "hardware.md"
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 
 def commands() -> str:
@@ -24,27 +24,30 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
-SECTIONS = {"commands": commands, "registers": register_table, "errors": error_table}
-SECTIONS["limits"] = lambda: limit_table(Accelerator.load("tiny"))
+SECTIONS = {  # by page: what it shows between <!-- NAME --> and <!-- /NAME -->
+    "command-set.md": {"commands": commands, "limits": lambda: limit_table(Accelerator.load("tiny"))},
+    "registers.md": {"registers": register_table, "errors": error_table},
+}
 
 
 def with_section(page: str, name: str, text: str) -> str:
     pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-    assert re.search(pattern, page, re.S), f"{PAGE.name} has no section {name}"
+    assert re.search(pattern, page, re.S), f"the page has no section {name}"
     return re.sub(pattern, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.S)
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-def test_the_page_shows_what_the_code_defines(name):
-    page = PAGE.read_text()
-    assert with_section(page, name, SECTIONS[name]()) == page
+@pytest.mark.parametrize(("page", "name"), [(page, name) for page, sections in SECTIONS.items() for name in sections])
+def test_the_page_shows_what_the_code_defines(page, name):
+    text = (REFERENCE / page).read_text()
+    assert with_section(text, name, SECTIONS[page][name]()) == text
 
 
 if __name__ == "__main__":
     if Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:  # this folder has an arch_model of its own
-        os.chdir(PAGE.parents[2])
+        os.chdir(REFERENCE.parents[1])
         os.execv(sys.executable, [sys.executable, "-m", "tests.test_docs"])
-    text = PAGE.read_text()
-    for section, make in SECTIONS.items():
-        text = with_section(text, section, make())
-    PAGE.write_text(text)
+    for page, sections in SECTIONS.items():
+        text = (REFERENCE / page).read_text()
+        for section, make in sections.items():
+            text = with_section(text, section, make())
+        (REFERENCE / page).write_text(text)

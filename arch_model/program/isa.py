@@ -1,6 +1,6 @@
 """The command set: the one definition of every field of every command.
 
-The mapper encodes with it, the RTL takes its bit positions from it, and ``docs/reference/hardware.md`` shows
+The mapper encodes with it, the RTL takes its bit positions from it, and ``docs/reference/command-set.md`` shows
 :func:`field_table`. A command is one or two slots of 32 bytes, little-endian, fields packed from bit 0
 upwards in the order given here; unused bits are 0.
 """

@@ -98,7 +98,7 @@ def too_long(commands: int, beats: int) -> str:
 
 
 def limit_table(a: Accelerator) -> str:
-    """The limits as a Markdown table, as shown in docs/reference/hardware.md."""
+    """The limits as a Markdown table, as shown in docs/reference/command-set.md."""
     rows = ["| command | field | is |", "|---|---|---|"]
     for limit in limits(a):
         name = f"`{limit.field}`" + (f" + `{limit.plus}`" if limit.plus else "")

@@ -40,6 +40,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     path = page.file.src_uri
     markdown = markdown.replace("<!-- help of every command -->", commands_text())
     markdown = re.sub(r"<!-- public names of ([\w.]+) -->", lambda m: names_text(m[1]), markdown)
+    markdown = re.sub(r"<!-- docstrings of ([\w.]+) -->", lambda m: docstrings_text(m[1]), markdown)
     markdown = re.sub(r"<!-- source of (\S+) -->", lambda m: source_text(m[1]), markdown)
     home = "" if path in OUTSIDE else "docs"
     parts = FENCE.split(markdown)  # at odd places what stands in fences
@@ -78,8 +79,9 @@ def commands_text() -> str:
 
 
 def source_text(path: str) -> str:
-    """A program, folded up."""
-    return f'??? quote "{path}"\n\n' + indent(f"```python\n{(ROOT / path).read_text()}```\n", "    ")
+    """A file of the repository, folded up."""
+    language = {".py": "python", ".yaml": "yaml"}[Path(path).suffix]
+    return f'??? quote "{path}"\n\n' + indent(f"```{language}\n{(ROOT / path).read_text()}```\n", "    ")
 
 
 def names_text(package: str) -> str:
@@ -92,6 +94,49 @@ def names_text(package: str) -> str:
     return "\n".join(rows)
 
 
+def docstrings_text(package: str) -> str:
+    """Every public function of a package with its whole docstring, every class with the first paragraph of its own."""
+    module = importlib.import_module(package)
+    parts = []
+    for name in sorted(module.__all__, key=lambda name: (inspect.isclass(getattr(module, name)), name.lower())):
+        value = getattr(module, name)
+        called = f"{package}.{name}{'' if inspect.isclass(value) else plain_signature(value)}"
+        text = summary(value) if inspect.isclass(value) else sections_text(inspect.getdoc(value) or "")
+        parts.append(f"### {name}\n\n```text\n{called}\n```\n\n{text}\n")
+    return "\n".join(parts)
+
+
+def plain_signature(function: Any) -> str:
+    """The parameters of a function with their defaults, without types, which its docstring says in words."""
+    signature = inspect.signature(function)
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def sections_text(docstring: str) -> str:
+    """A docstring in NumPy's sections as Markdown: Parameters and the like as lists, Examples as code."""
+    head, *rest = re.split(r"^(\w+)\n-+\n", docstring, flags=re.MULTILINE)
+    parts = [as_markdown(head)]
+    for title, body in zip(rest[::2], rest[1::2], strict=True):
+        if title == "Examples":
+            parts.append(f"**{title}**\n\n```pycon\n{body.strip()}\n```")
+            continue
+        entries = re.split(r"\n(?=\S)", body.strip())
+        rows = []
+        for entry in entries:
+            first, *more = entry.split("\n")
+            name, _, what = first.partition(" : ")
+            lines = " ".join(line.strip() for line in (what, *more) if line.strip())
+            rows.append(f"- `{name}`{': ' if lines else ''}{as_markdown(lines)}")
+        parts.append(f"**{title}**\n\n" + "\n".join(rows))
+    return "\n\n".join(parts)
+
+
+def as_markdown(text: str) -> str:
+    """Text of a docstring, its roles of reStructuredText as code."""
+    return re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", lambda m: f"`{m[1] or m[2]}`", text.strip())
+
+
 def arguments(value: Any) -> str:
     """The names of a function's arguments; nothing for a class."""
     if inspect.isclass(value) or not callable(value):
@@ -101,5 +146,4 @@ def arguments(value: Any) -> str:
 
 def summary(value: Any) -> str:
     """The first paragraph of a docstring on one line, roles of reStructuredText as code."""
-    text = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
-    return re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", lambda m: f"`{m[1] or m[2]}`", text).replace("|", "\\|")
+    return as_markdown(" ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())).replace("|", "\\|")

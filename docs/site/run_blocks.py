@@ -47,6 +47,8 @@ FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<language>[^`]*)$")
 NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 AT_MOST = re.compile(r"<!-- at most (\d+) minutes? -->")
 IN_A_CLONE = "<!-- blocks run in a clone -->"
+HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
+"""What follows, up to a line with the word, is text for a command and no command."""
 OURS = re.compile(r"^(\$ |(fastswitch|python|make|pip) )", re.MULTILINE)
 MADE = (".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "fastswitch-out")
 
@@ -127,19 +129,27 @@ def _block(page: str, line: int, language: str, text: str, mark: str) -> Block:
 
 
 def commands_of(block: Block) -> Iterator[tuple[int, str]]:
-    """The commands of a block of `sh` or `console`, each with its line of the page; lines that go on are joined."""
+    """The commands of a block of `sh` or `console`, each with its line of the page.
+
+    Continued lines are one command; the lines of a here-document are none.
+    """
     lines = block.text.splitlines()
     if block.language == "console":
         yield from ((block.line + i, line[2:]) for i, line in enumerate(lines) if line.startswith("$ "))
         return
-    start, command = 0, ""
+    start, command, until = 0, "", ""
     for i, line in enumerate(lines):
+        if until:
+            until = "" if line == until else until
+            continue
         start, command = (i, line) if not command else (start, command + line.strip())
         if command.endswith("\\"):
             command = command[:-1]
         else:
             if command.strip() and not command.lstrip().startswith("#"):
                 yield block.line + start, command
+                here = HERE_DOCUMENT.search(command)
+                until = here[2] if here else ""
             command = ""
 
 

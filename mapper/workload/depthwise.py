@@ -1,7 +1,7 @@
 """Layers whose output channel k sees input channel k alone: depthwise convs, maximum and average pools, scaling.
 
 The machine runs them with PASS ``depthwise``: a window of nine taps for each of KP channels a cycle
-(``docs/reference/hardware.md``, "Depthwise, pools, squeeze-excite"). Here is what of such a layer does not depend on
+(``docs/reference/hardware.md``, "Depthwise layers, pools"). Here is what of such a layer does not depend on
 its cut: its windows, its weight columns, its entries of the ZSB, and what no machine can do.
 """
 

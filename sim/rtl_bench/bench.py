@@ -125,7 +125,7 @@ class JobResult:
 
     @property
     def error_code(self) -> int:
-        """The error code of STATUS, 0 if there is none (table in docs/reference/hardware.md)."""
+        """The error code of STATUS, 0 if there is none (table in docs/reference/registers.md)."""
         return (self.status >> 8) & 0xFF
 
 

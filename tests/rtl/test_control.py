@@ -610,7 +610,7 @@ def test_cycles():
 
 
 def test_register_table():
-    """Addresses of docs/reference/hardware.md; each once, in order, a word apart at least; a row of the table each."""
+    """Addresses of docs/reference/registers.md; each once, in order, a word apart at least; a row of the table each."""
     by_hand = {"CTRL": 0x08, "STATUS": 0x0C, "PROG_BEATS": 0x1C, "CYCLES": 0x40, "BUSY_STORE": 0x58}
     by_hand |= {"BEATS_PROG": 0x5C, "BEATS_OUT": 0x6C, "PASSES": 0x70, "WAIT_SB": 0x74, "WAIT_OUT": 0x7C}
     assert by_hand.items() <= ADDRESS.items()

@@ -104,7 +104,7 @@ def test_tiles_arrive_in_order(kp, cp, stall, seed, dsp_packing):
     assert tiles == expected
     assert sum(given) == sum(c["signal_weights"] for c in commands)
     gaps = [b - a for a, b in pairwise(consumed)]
-    assert min(gaps) == kp + 2  # within a command, the rate that docs/reference/hardware.md states
+    assert min(gaps) == kp + 2  # within a command, the rate that docs/concepts/machine.md states
 
 
 LIMIT = TINY.replace(

@@ -9,7 +9,7 @@
 //   queues QUEUE bursts a port between AR and the last R handshake (AW and the last W), then arready (awready) is low;
 //          RESPONSES writes between AW and B. Ports share no bandwidth.
 //   order  a read beat whose R channel is idle at edge t shows the writes whose W handshake came before t.
-// LATENCY and CYCLES_PER_BEAT are 1 or more. Bursts are INCR of whole beats, as docs/reference/hardware.md has them.
+// LATENCY and CYCLES_PER_BEAT are 1 or more. Bursts are INCR of whole beats, as docs/reference/registers.md has them.
 //
 // stall: in each cycle each arready, awready and wready is low, and each rvalid and bvalid that could rise does not,
 // with probability stall / 256, each from its own bits of a generator seeded by `seed` during reset.

@@ -1,4 +1,4 @@
-"""The recurrence on Programs small enough to count by hand, cycle for cycle as docs/reference/hardware.md says."""
+"""The recurrence on Programs small enough to count by hand, cycle for cycle as docs/concepts/time.md says."""
 
 import pytest
 
