@@ -4,8 +4,9 @@
 
 * what there is to work on: :func:`load_accelerator`, :func:`load_supernet`, :func:`load_weights`, :func:`read_network`;
   :func:`register_supernet` makes a SuperNet of your own known by its name;
-* what to do with it: :func:`map` a layer, :func:`compile` a SubNet, :func:`price` it, :func:`simulate` it on the RTL,
-  :func:`explore` machines, :func:`serve` a stream of queries, :func:`generate_rtl`;
+* what to do with it: :func:`map` a layer, :func:`compile` a SubNet, :func:`price` it, :func:`infer` what it computes,
+  :func:`simulate` it on the RTL, put it on :func:`noise`-y crossbars, :func:`explore` machines, :func:`serve` a stream
+  of queries, :func:`generate_rtl`;
 * the values that these take and give: :class:`Accelerator`, :class:`SuperNet`, :class:`SubNet`, :class:`SubGraph`,
   :class:`Layer`, :class:`Choice`. What a user can get wrong raises :class:`FastSwitchError`, one line.
 
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     from reports.commands.interrupt import Stop
     from reports.commands.standard_streams import Output
     from reports.handover import generate_rtl
+    from sim.api.inference import infer
     from sim.api.mapping import map
+    from sim.api.noise import noise
     from sim.api.programs import compile, price
     from sim.api.serving import serve
     from sim.api.simulation import simulate
@@ -62,10 +65,12 @@ __all__ = [
     "compile",
     "explore",
     "generate_rtl",
+    "infer",
     "load_accelerator",
     "load_supernet",
     "load_weights",
     "map",
+    "noise",
     "price",
     "read_network",
     "register_supernet",
@@ -86,10 +91,12 @@ _HOME = {
     "compile": "sim.api.programs",
     "explore": "sim.explore.run",
     "generate_rtl": "reports.handover",
+    "infer": "sim.api.inference",
     "load_accelerator": "arch_model.machine.load",
     "load_supernet": "arch_model.spaces.own_file",
     "load_weights": "arch_model.network.weights",
     "map": "sim.api.mapping",
+    "noise": "sim.api.noise",
     "price": "sim.api.programs",
     "read_network": "mapper.importers",
     "register_supernet": "arch_model.spaces.registry",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -20,16 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: products her
 
 import numpy as np
 
-from arch_model import FastSwitchError
-from arch_model.analog import Crossbar, Encoding, Variation
-from arch_model.network.weights import load_weights
-from mapper.hybrid.partition import Ranking
-from reports.canvas import drawing, new_figure, place, save_picture
-from sim.noise.engine.network import Network
-from sim.noise.sensitivity.gradients import sensitivity
-from sim.noise.sensitivity.images import find_ranking_images, find_test_images
-from sim.noise.sensitivity.monte_carlo import Runner
-from sim.noise.sensitivity.search import evaluate, rank_network
+import fastswitch as fs
 
 FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
 
@@ -49,50 +41,45 @@ def main(
     """Print accuracy against the digital share of the weights, and draw it."""
     fractions = FRACTIONS[::3] if short else FRACTIONS
     images, trials = (60, 2) if short else (images, trials)
-    weights = load_weights()
-    network = Network.of_subnet(subnet, weights)
-    crossbar = Crossbar(encoding=Encoding.DIFFERENTIAL, adc_bits=adc_bits)
-    variation = Variation.parse(f"lognormal:{sigma}")
-    scores = sensitivity(network, find_ranking_images(weights, 60 if short else 512))
-    print(f"{network.name}, lognormal {sigma}, {adc_bits}-bit ADCs, {trials} chips, {images} images, seed {seed}")
+    asked = {"subnet": subnet, "variation": f"lognormal:{sigma}", "adc_bits": adc_bits, "digital": fractions}
+    asked |= {"images": images, "ranking_images": 60 if short else 512, "trials": trials, "seed": seed}
+    curves = {ranking: fs.noise("fashion", ranking=ranking, **asked) for ranking in ("fisher-per-byte", "random")}
+    first, *_ = curves["random"]
+    name = first.hybrid.network.name
+    print(f"{name}, lognormal {sigma}, {adc_bits}-bit ADCs, {trials} chips, {images} images, seed {seed}")
     print("digital  ranked by Fisher  drawn at random")
-    curves: dict[Ranking, list[list[float]]] = {Ranking.FISHER_PER_BYTE: [], Ranking.RANDOM: []}
-    with Runner(find_test_images(weights, images)) as runner:
-        for fraction in fractions:
-            for ranking, points in curves.items():
-                units = rank_network(network, ranking, scores, seed)
-                split = units.partition(units.count(fraction))
-                result = evaluate(runner, network, split, crossbar, variation, trials=trials, seed=seed)
-                points.append(result.accuracies)
-            ranked, random = (f"{np.mean(points[-1]):.1%}" for points in curves.values())
-            print(f"{fraction:7.0%}  {ranked:>16}  {random:>15}", flush=True)
-    print(f"all digital: {result.accuracy_clean:.1%}")
+    for i, fraction in enumerate(fractions):
+        ranked, random = (f"{np.mean(points[i].accuracies):.1%}" for points in curves.values())
+        print(f"{fraction:7.0%}  {ranked:>16}  {random:>15}")
+    print(f"all digital: {first.accuracy_clean:.1%}")
     if plot:
-        draw(fractions, curves, result.accuracy_clean, plot)
+        chips = {ranking: [point.accuracies for point in points] for ranking, points in curves.items()}
+        draw(fractions, chips, first.accuracy_clean, plot)
         print(f"picture: {plot}")
 
 
-def draw(fractions: tuple[float, ...], curves: dict[Ranking, list[list[float]]], clean: float, path: Path) -> None:
+def draw(fractions: Sequence[float], curves: Mapping[str, Sequence[Sequence[float]]], clean: float, path: Path) -> None:
     """Both curves: every chip a dot, the mean a line."""
-    with drawing("analog-digital", size=10):
-        figure = new_figure(760, 400)
-        axes = place(figure, 70, 30, 650, 300)
-        names = {Ranking.FISHER_PER_BYTE: "ranked by Fisher per byte", Ranking.RANDOM: "drawn at random"}
-        for (ranking, points), colour in zip(curves.items(), ("#0b6cab", "#e69f00"), strict=True):
-            axes.plot([100 * x for x in fractions], 100 * np.mean(points, axis=1), color=colour, label=names[ranking])
-            for x, chips in zip(fractions, points, strict=True):
-                axes.plot([100 * x] * len(chips), [100 * a for a in chips], "o", markersize=3, color=colour, alpha=0.6)
-        axes.axhline(100 * clean, color="#5d6875", linewidth=0.8, linestyle="--", label="all digital, int8")
-        axes.set_xlabel("weights that stay digital, %")
-        axes.set_ylabel("accuracy, %")
-        axes.grid(axis="y")
-        axes.legend(frameon=False, loc="lower right")
-        save_picture(figure, path, facecolor="white")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    names = {"fisher-per-byte": "ranked by Fisher per byte", "random": "drawn at random"}
+    for (ranking, points), colour in zip(curves.items(), ("#0b6cab", "#e69f00"), strict=True):
+        axes.plot([100 * x for x in fractions], 100 * np.mean(points, axis=1), color=colour, label=names[ranking])
+        for x, chips in zip(fractions, points, strict=True):
+            axes.plot([100 * x] * len(chips), [100 * a for a in chips], "o", markersize=3, color=colour, alpha=0.6)
+    axes.axhline(100 * clean, color="#5d6875", linewidth=0.8, linestyle="--", label="all digital, int8")
+    axes.set_xlabel("weights that stay digital, %")
+    axes.set_ylabel("accuracy, %")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except FastSwitchError as error:
+    except fs.FastSwitchError as error:
         print(f"analog_digital: {error}", file=sys.stderr)
         sys.exit(2)

@@ -16,10 +16,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from arch_model import FastSwitchError, get_space
-from reports.canvas import drawing, new_figure, place, save_picture
-from reports.colours import ramp
-from sim.explore import explore
+import fastswitch as fs
 
 VARY = "PB=0:8MB:1MB DRAM=2.4,9.6,19.2GB/s"
 
@@ -31,11 +28,10 @@ VARY = "PB=0:8MB:1MB DRAM=2.4,9.6,19.2GB/s"
 @click.option("--short", is_flag=True, help="One SubNet, four machines: seconds.")
 def main(vary: str, out: Path, plot: Path | None, short: bool) -> None:
     """Print a row for each size of the PB, and draw a line for each bandwidth."""
-    space = get_space("ofa-resnet50")
-    subnets = [space.subnet(name) for name in space.subnet_names()[: 1 if short else None]]
-    points = explore(
-        "ofa-resnet50",
-        subnets,
+    resnet50 = fs.load_supernet("ofa-resnet50")
+    points = fs.explore(
+        resnet50,
+        [resnet50.subnet(name) for name in resnet50.subnet_names()[: 1 if short else None]],
         "PB=0,2MB DRAM=2.4,9.6GB/s" if short else vary,
         objectives=("latency", "energy", "area"),
         accelerator="zcu104",
@@ -58,23 +54,22 @@ def main(vary: str, out: Path, plot: Path | None, short: bool) -> None:
 
 def draw(saved: pd.DataFrame, path: Path) -> None:
     """Latency saved against the size of the PB (rows), a line for each bandwidth (columns)."""
-    with drawing("explore-pb", size=10):
-        figure = new_figure(760, 400)
-        axes = place(figure, 70, 30, 650, 300)
-        for i, where in enumerate(saved):
-            colour, _ = ramp(i + 1, saved.shape[1] + 1)
-            name = f"{where / 1e9:g} GB/s"
-            axes.plot(saved.index / 1e6, 100 * saved[where], "o-", markersize=4, color=colour, label=name)
-        axes.set_xlabel("Persistent Buffer, MB")
-        axes.set_ylabel("mean latency saved, %")
-        axes.grid(axis="y")
-        axes.legend(frameon=False, title="DRAM")
-        save_picture(figure, path, facecolor="white")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for where in saved:
+        axes.plot(saved.index / 1e6, 100 * saved[where], "o-", markersize=4, label=f"{where / 1e9:g} GB/s")
+    axes.set_xlabel("Persistent Buffer, MB")
+    axes.set_ylabel("mean latency saved, %")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(frameon=False, title="DRAM")
+    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except FastSwitchError as error:
+    except fs.FastSwitchError as error:
         print(f"explore_pb: {error}", file=sys.stderr)
         sys.exit(2)

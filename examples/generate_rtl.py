@@ -17,13 +17,7 @@ from pathlib import Path
 
 import click
 
-from arch_model import Accelerator, FastSwitchError, SubNet
-from arch_model.cost.resources import fpga_resources
-from mapper import optimise_layer, parse_layer
-from mapper.importers import write_layer_table
-from rtl.generate import write_verilog
-from sim.cosim.layer_tables import run_layers
-from sim.rtl_bench.simulators import find_simulator
+import fastswitch as fs
 
 
 @click.command()
@@ -35,39 +29,33 @@ from sim.rtl_bench.simulators import find_simulator
 @click.option("--short", is_flag=True, help="A layer of 4 x 4 pixels, on Icarus Verilog: seconds.")
 def main(accelerator: str, kp: int, layer: str, simulator: str | None, out: Path, short: bool) -> None:
     """Generate, predict, simulate."""
-    base = Accelerator.load(accelerator)
+    base = fs.load_accelerator(accelerator)
     machine = base.replace(name=f"{base.name}-kp{kp}", array={"kp": kp})
-    what = replace(parse_layer("K=8 C=6 R=3 S=3 H=4 W=4" if short else layer), inputs=("input",))
-    tool = find_simulator("icarus" if short else simulator)
-    out.mkdir(parents=True, exist_ok=True)
+    best = fs.map("K=8 C=6 R=3 S=3 H=4 W=4" if short else layer, machine)
 
-    write_verilog(machine, out / "fastswitch.v")
-    text = (out / "fastswitch.v").read_text()
+    verilog = fs.generate_rtl(machine, out)["rtl/fastswitch.v"]
+    text = verilog.read_text()
     top = re.search(r"^module fastswitch\((.*?)\);", text, re.MULTILINE | re.DOTALL)
-    assert top, "write_verilog names the top module"
+    assert top, "generate_rtl names the top module"
     names = re.split(r"\s*,\s*", top[1].strip())
     ports = Counter(re.sub(r"^([sm]_axi_[a-z]+\d?)_.*", r"\1", name) for name in names)
-    print(f"{out / 'fastswitch.v'}: {len(text.splitlines()):,} lines; the top module's {sum(ports.values())} ports:")
+    print(f"{verilog}: {len(text.splitlines()):,} lines; the top module's {sum(ports.values())} ports:")
     print("  " + ", ".join(name if count == 1 else f"{name}_* ({count})" for name, count in ports.items()))
-    sizes = fpga_resources(machine).total
-    print(f"estimated: {sizes.luts:,.0f} LUTs, {sizes.ffs:,.0f} flip-flops, {sizes.dsps} DSPs")
 
-    best = optimise_layer(what, machine)
     print(f"best mapping: {best.cycles:,} cycles, {best.utilisation:.1%} of {machine.multipliers} multipliers")
-    write_layer_table(out / "layer.csv", SubNet("one", "one", (what,)))
-    print(f"simulating on {tool.describe()} ...", flush=True)
-    (row,) = run_layers(
-        machine, out / "layer.csv", out / "cosim.csv", seed=1, simulator=tool, best=True, on_row=lambda row: None
-    )
+    print("simulating ...", flush=True)
+    net = fs.SubNet("one", "one", (replace(best.layer, inputs=("input",)),))
+    tool = "icarus" if short else simulator
+    run = fs.simulate(fs.SuperNet.of([net]), net, machine, seed=1, simulator=tool)
     print("              cycles   DRAM bytes")
-    for side in ("predicted", "simulated"):
-        print(f"{side:10}  {row[f'{side}_cycles']:8,}  {row[f'{side}_dram_bytes']:11,}")
-    print(f"wrong integers: {row['mismatches']} of {what.K * what.P * what.Q:,}")
+    print(f"predicted   {run.predicted_cycles:8,}  {run.predicted_dram_bytes:11,}")
+    print(f"simulated   {run.simulated_cycles:8,}  {run.simulated_dram_bytes:11,}")
+    print(f"wrong integers: {run.mismatches} of {run.output.size:,}")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except FastSwitchError as error:
+    except fs.FastSwitchError as error:
         print(f"generate_rtl: {error}", file=sys.stderr)
         sys.exit(2)

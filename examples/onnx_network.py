@@ -3,9 +3,9 @@
     python examples/onnx_network.py model.onnx --accelerator zcu104
 
 Without a file a small int8 network is made and written to `made.onnx`. One learns how many cycles each layer takes at
-its best mapping and what bounds it; and, for a quantised model, of which of onnxruntime's graphs (without or with
-optimisations) its integers, which are what the RTL will compute, are proven to be the result for every image. Needs
-the extra `onnx`.
+its best mapping, by itself, and what bounds it; what the whole network takes as one Program, whose layers overlap; and,
+for a quantised model, of which of onnxruntime's graphs (without or with optimisations) its integers, which are what the
+RTL will compute, are proven to be the result for every image. Needs the extra `onnx`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from arch_model import Accelerator, FastSwitchError
-from mapper import predict_subnet
-from mapper.importers import read_network
-from mapper.search.predict import total_of, why_no_total
-from sim.integers.reference import run_layers
+import fastswitch as fs
 
 
 @click.command()
@@ -28,26 +24,29 @@ from sim.integers.reference import run_layers
 @click.option("--accelerator", default="tiny", show_default=True, help="A preset or a YAML file.")
 def main(file: Path | None, accelerator: str) -> None:
     """Print a row for each layer, then what is known of the integers."""
-    machine = Accelerator.load(accelerator)
+    machine = fs.load_accelerator(accelerator)
     if file is None:
         file = Path("made.onnx")
         make_model(file, np.random.default_rng(1))
-    network = read_network(file, skip_unsupported=True)
+    network = fs.read_network(file, skip_unsupported=True)
     for text in (*(f"left out: {what}" for what in network.skipped), *network.notes):
         print(text)
-    rows = list(predict_subnet(network.subnet, machine))
-    width = max(len(row["name"]) for row in rows)
+    width = max(len(layer.name) for layer in network.subnet.layers)
     print(f"{'layer':{width}}     K     C  RxS   PxQ        MACs     cycles    used  bound")
-    for row in rows:
-        shape = f"{row['K']:5} {row['C']:5}  {row['R']}x{row['S']}  {row['P']:2}x{row['Q']:<2}  {row['macs']:10,}"
-        cost = "        -       -" if row["cycles"] is None else f"{row['cycles']:9,}  {row['utilisation'] or 0:6.1%}"
-        print(f"{row['name']:{width}} {shape}  {cost}  {row['bound']}")
-    total = total_of(rows, machine)
-    if network.skipped or total["latency_s"] is None:
-        print(f"no total: {why_no_total(rows) or 'operators are left out'}")
+    for x in network.subnet.layers:
+        shape = f"{x.K:5} {x.C:5}  {x.R}x{x.S}  {x.P:2}x{x.Q:<2}  {x.macs:10,}"
+        try:
+            best = fs.map(x, machine)
+            cost = f"{best.cycles:9,}  {best.utilisation:6.1%}  {best.bound}"
+        except fs.FastSwitchError as error:
+            cost = f"        -       -  {str(error).removeprefix(f'layer {x.name}: ')}"
+        print(f"{x.name:{width}} {shape}  {cost}")
+    if network.skipped:
+        print("no total: operators are left out")
     else:
-        cycles = sum(row["cycles"] for row in rows)
-        print(f"{total['macs']:,} MACs, {cycles:,} cycles, {1e3 * total['latency_s']:.3f} ms on {machine.name}")
+        whole = fs.price(network.supernet, network.subnet, machine)
+        took = f"{whole.cycles:,} cycles, {1e3 * whole.latency_s:.3f} ms on {machine.name}"
+        print(f"{network.subnet.macs:,} MACs as one Program: {took}")
     if not network.runnable:
         print("a float model: shapes and cycles only; quantise it to run it")
         return
@@ -55,7 +54,7 @@ def main(file: Path | None, accelerator: str) -> None:
     first = network.subnet.layers[0]
     pixels = np.random.default_rng(2).random((first.C, first.H, first.W), np.float32)
     image = network.tensors["input"].quantize(pixels)
-    outputs = run_layers(network.subnet.layers, network.weights, network.quant, image)
+    outputs = fs.infer(network.supernet, network.subnet, image, network)
     print(f"logits of a random image: {outputs[network.subnet.layers[-1].name].ravel().tolist()}")
 
 
@@ -67,7 +66,7 @@ def make_model(path: Path, rng: np.random.Generator) -> None:
     try:
         from onnx import TensorProto, helper, numpy_helper, save
     except ImportError:
-        raise FastSwitchError("onnx is not installed: pip install 'fastswitch[onnx]'") from None
+        raise fs.FastSwitchError("onnx is not installed: pip install 'fastswitch[onnx]'") from None
     constants, nodes = [], []
 
     def constant(name: str, value: object, dtype: object) -> str:
@@ -105,6 +104,6 @@ def make_model(path: Path, rng: np.random.Generator) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except FastSwitchError as error:
+    except fs.FastSwitchError as error:
         print(f"onnx_network: {error}", file=sys.stderr)
         sys.exit(2)

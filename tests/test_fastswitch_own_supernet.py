@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,14 @@ import numpy as np
 import pytest
 
 import fastswitch as fs
+from arch_model.network.weights import save_weights
 from arch_model.spaces import space_names
 from arch_model.spaces.registry import forget_supernet
+from reports.explore.reproduce_command import reproduce_command
+from rtl.driver.package import Package
 from sim.explore import load_study
+from sim.explore.price import price
+from sim.explore.run import _asked
 from sim.integers.random_weights import random_weights
 from tests.own_supernet import own_supernet
 
@@ -108,3 +114,68 @@ def test_a_subnet_alone_needs_its_supernet(tmp_path: Path) -> None:
     file.write_text(json.dumps([{"name": "mine", "space": "toy", "width": [4, 6], "top1": 61}]))
     (mine,) = choose_subnets(file).subnets
     assert mine.config == (("width", (4, 6)),) and choose_subnets(file).accuracy == {"mine": 0.61}
+
+
+def test_what_goes_to_workers_is_data(tmp_path: Path) -> None:
+    """Plain pickle takes a task, though not the SuperNet: Ray and Dask need no more."""
+    _, question = _asked(TOY, [SMALL], "PB=0,4KB", ("latency",), tmp_path, TINY, "grid", None, 0, "best", {})
+    there = pickle.loads(pickle.dumps(question))
+    assert there == question and price(there, [0], [1]).equals(price(question, [0], [1]))
+    with pytest.raises(fs.FastSwitchError, match="SubNet 'toy-88' is not one of the 1 that are listed of SuperNet toy"):
+        there.space.subnet("toy-88")
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(TOY)
+
+
+FILE = """
+from tests.own_supernet import own_supernet
+
+SPACE = own_supernet()
+"""
+
+
+def command(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        fs.main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+def test_the_command_line_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(FILE)
+    status, out, _ = command(capsys, "subnets", "--space", file, "--sample", "2", "--seed", "1", "--json")
+    entries = json.loads(out)
+    assert status == 0 and [set(entry) >= {"name", "space", "width", "macs"} for entry in entries] == [True, True]
+    nets = tmp_path / "nets.json"
+    nets.write_text(json.dumps([{**entry, "top1": 60} for entry in entries]))
+    tiny = ("--accelerator", "tiny")
+    status, _, err = command(
+        capsys, "explore", "--space", file, "--subnets", nets, *tiny, "--vary", "PB=0,4KB", "--objectives",
+        "latency,accuracy", "--out", tmp_path / "study", "--backend", "joblib:1", "--no-report",
+    )  # fmt: skip
+    assert status == 0, err
+    assert reproduce_command(load_study(tmp_path / "study")).before.startswith(f"fastswitch explore --space {file} ")
+    csv = tmp_path / "layers.csv"
+    assert (
+        command(capsys, "predict", "--space", file, "--subnets", nets, *tiny, "--cached", "best", "--csv", csv)[0] == 0
+    )
+    assert "stem" in csv.read_text()
+    status, out, err = command(capsys, "serve", "--space", file, "--subnets", nets, *tiny, "--queries", "5", "--json")
+    assert status == 0 and json.loads(out)["queries"] == 5, err
+    trained = tmp_path / "trained.npz"
+    save_weights(trained, random_weights(TOY, ACCURACY, 1))
+    words = ("--space", file, "--weights", trained, *tiny, "--out")
+    status, out, err = command(capsys, "package", *words, tmp_path / "packed", "--subgraphs", "1")
+    assert status == 0 and "2" in out, err
+    assert Package.load(tmp_path / "packed" / "package.npz").supernet == "toy"
+    assert command(capsys, "run", "--space", file, *tiny)[2].endswith(
+        "toy comes without weights; give --weights FILE.npz\n"
+    )
+    if shutil.which("iverilog"):
+        simulated = ("--simulator", "icarus", "--queries", "2", "--no-report", "--json")
+        status, out, err = command(capsys, "run", *words, tmp_path / "ran", *simulated)
+        assert status == 0 and json.loads(out.splitlines()[-1])["bit_exact"], err
+    file.write_text("SPACE = 1")
+    status, out, err = command(capsys, "subnets", "--space", file)
+    assert (status, out, len(err.splitlines())) == (2, "", 1) and "makes no SuperNet" in err

@@ -218,7 +218,8 @@ def save_weights(path: Path, weights: SuperNetWeights) -> None:
     arrays |= {f"layer/{name}": w for name, w in weights.layers.items()}
     arrays |= {"images": weights.images, "labels": weights.labels, "ops": np.array(names)}
     for name in _DESCRIPTION:
-        arrays[f"subnet/{name}"] = np.array([getattr(s, name) for s in subnets])
+        values = np.array([getattr(s, name) for s in subnets])
+        arrays[f"subnet/{name}"] = values if values.size else values.astype(np.int64)  # no depths or widths to tell
     for name in names:
         ops = [s.ops.get(name) for s in subnets]
         kind = next(type(op) for op in ops if op is not None)

@@ -41,7 +41,7 @@ def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
     --------
     >>> fashion = load_supernet("fashion")
     >>> len(fashion.subnet_names()), fashion.weight_bytes
-    (216, 303520)
+    (216, 389136)
     """
     if isinstance(name_or_file, SuperNet):
         return name_or_file

@@ -1,10 +1,45 @@
-"""The SubNets of trained weights that a user asks for."""
+"""Trained weights: those of a SuperNet, and of them the SubNets that a user asks for."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from arch_model.errors import SpaceError
 from arch_model.network.supernet import SuperNet
-from arch_model.network.weights import SuperNetWeights
+from arch_model.network.weights import SuperNetWeights, load_weights
+from arch_model.spaces import fashion
 from arch_model.spaces.chosen import choose_subnets
+from arch_model.spaces.registry import get_space, ships
+
+
+def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNetWeights:
+    """The weights of a SuperNet.
+
+    Parameters
+    ----------
+    space : the SuperNet, or its name.
+    path : a weights file (:func:`~arch_model.network.weights.save_weights`). None: those that ship, of ``fashion``.
+
+    Returns
+    -------
+    SuperNetWeights
+
+    Raises
+    ------
+    SpaceError
+        No file is given, and the SuperNet is not ``fashion``.
+    WeightsError
+        The file cannot be read.
+
+    Examples
+    --------
+    >>> weights_of("fashion").layers["stem"].shape
+    (16, 1, 3, 3)
+    """
+    name = get_space(space).name
+    if path is None and not (ships(space) and name == fashion.NAME):
+        raise SpaceError(f"SuperNet {name} comes without weights; give --weights FILE.npz")
+    return load_weights(path)
 
 
 def choose_weights(
@@ -34,7 +69,6 @@ def choose_weights(
 
     Examples
     --------
-    >>> from arch_model.network.weights import load_weights
     >>> weights = load_weights()
     >>> len(choose_weights(weights, "3").subnets), list(choose_weights(weights, "fashion-d111-w222").subnets)
     (3, ['fashion-d111-w222'])

@@ -9,14 +9,18 @@ import click
 
 from reports.commands.interrupt import Interrupted
 from reports.commands.numbers import Count
-from reports.commands.options import accelerator_option, force_option, out_option, seed_option, subnets_option
+from reports.commands.options import (
+    accelerator_option,
+    force_option,
+    out_option,
+    seed_option,
+    space_option,
+    subnets_option,
+)
 from reports.terminal import Column, count, show_summary, shown
 
 if TYPE_CHECKING:
     from rtl.driver.package import Package
-
-SPACE = "fashion"
-"""The SuperNet whose weights ship."""
 
 PACKAGE, PARTS = "package.npz", "package.npz.part"
 COLUMNS = (
@@ -31,7 +35,14 @@ COLUMNS = (
     "package",
     epilog="\b\nExample:  fastswitch package --accelerator tiny --subgraphs 3 --out packed",
 )
-@subnets_option(f"SubNets of {SPACE} to pack; without it all that have weights.")
+@space_option(text="The SuperNet whose the weights are, or a Python file that makes it; without it fashion.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="The SuperNet's weights; without it those that ship.",
+)
+@subnets_option("SubNets to pack; without it all that have weights.")
 @click.option(
     "--subgraphs",
     type=Count(0, 1000, "each SubNet is compiled for each"),
@@ -44,28 +55,40 @@ COLUMNS = (
 @out_option("Folder for the package, package.npz.")
 @force_option
 @seed_option
-def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, force: bool, seed: int) -> None:
+def command(
+    space: str | None,
+    weights: Path | None,
+    subnets: str | None,
+    subgraphs: int,
+    accelerator: str,
+    out: Path,
+    force: bool,
+    seed: int,
+) -> None:
     """Compile SubNets for the Python driver: weights, Programs and what they should count, in one file.
 
     The driver (rtl/driver, or the folder that `fastswitch rtl` writes) runs them on a board with nothing but NumPy.
     Started again with the same options after an interruption, it goes on where it was.
     """
-    from arch_model.files.question import asked, machine_facts
+    from arch_model.files.question import asked, file_digest, machine_facts
     from arch_model.files.results_folder import ResultsFolder
     from arch_model.machine.accelerator import Accelerator
-    from arch_model.network.weights import load_weights
     from arch_model.spaces import get_space
-    from arch_model.spaces.trained import choose_weights
+    from arch_model.spaces.registry import space_facts
+    from arch_model.spaces.trained import choose_weights, weights_of
     from mapper.pinning.sampling import draw_subgraphs
     from rtl.driver.package import EMPTY, PackedSubNet
     from rtl.driver_package import make_package
 
-    machine, supernet, weights = Accelerator.load(accelerator), get_space(SPACE), load_weights()
-    names = list(weights.subnets if subnets is None else choose_weights(weights, subnets, seed).subnets)
-    made = {"space": SPACE, "subnets": names, "subgraphs": subgraphs, "seed": seed}
+    machine, supernet = Accelerator.load(accelerator), get_space(space or "fashion")
+    held = weights_of(supernet, weights)
+    names = list(held.subnets if subnets is None else choose_weights(held, subnets, seed, supernet).subnets)
+    made = {**space_facts(supernet), "subnets": names, "subgraphs": subgraphs, "seed": seed}
+    if weights is not None:
+        made["weights"] = file_digest(weights)
     question = asked("package", **machine_facts(machine), **made)
     with (
-        ResultsFolder(out, question, [PACKAGE, PARTS], [accelerator, subnets], force) as results,
+        ResultsFolder(out, question, [PACKAGE, PARTS], [accelerator, subnets, weights], force) as results,
         shown(len(names), COLUMNS) as (on_row, on_stage),
     ):
 
@@ -87,7 +110,7 @@ def command(subnets: str | None, subgraphs: int, accelerator: str, out: Path, fo
             on_stage("compiling")
             with results.journal(PARTS) as finished:
                 try:
-                    package = make_package(supernet, weights, machine, names, chosen, on_subnet, finished.keep)
+                    package = make_package(supernet, held, machine, names, chosen, on_subnet, finished.keep)
                 except KeyboardInterrupt:
                     where = f"; {len(finished)} finished SubNets are in {out}, the same command goes on with them"
                     raise Interrupted(where) from None

@@ -19,6 +19,7 @@ from reports.commands.options import (
     report_option,
     seed_option,
     simulator_option,
+    space_option,
     subnets_option,
 )
 from reports.terminal import show_summary, shown, to_json
@@ -54,7 +55,8 @@ POLICIES = ("strict-accuracy", "strict-latency")
     metavar="FILE.npz",
     help="The SuperNet's weights; without it those that ship.",
 )
-@subnets_option("The SubNets of fashion to serve with; without it all that have weights.")
+@space_option(text="The SuperNet whose the weights are, or a Python file that makes it; without it fashion.")
+@subnets_option("The SubNets to serve with; without it all that have weights.")
 @report_option
 @force_option
 @json_option
@@ -66,6 +68,7 @@ def command(
     seed: int,
     out: Path,
     weights: Path | None,
+    space: str | None,
     subnets: str | None,
     report: bool,
     as_json: bool,
@@ -88,6 +91,8 @@ def command(
     from sim.serving.run_on_rtl import ROWS, TABLE, run_stream, stream_question
 
     asked: dict[str, Any] = {"queries": queries, "policy": policy, "seed": seed, "weights": weights, "subnets": subnets}
+    if space is not None:
+        asked["supernet"] = space
     question = stream_question(machine, **asked)
     rows: list[dict[str, Any]] = []
     inputs = [accelerator, weights, subnets]
@@ -106,9 +111,12 @@ def command(
                 where = f"; {len(rows)} finished queries are in {out}, the same command goes on with them"
                 raise Interrupted(where) from None
         if report:
+            from arch_model.spaces.registry import space_argument
             from reports.stream import write_page, write_picture
 
             words = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
+            words += f" --space {shlex.quote(space_argument(space))}" if space else ""
+            words += f" --weights {shlex.quote(str(weights))}" if weights else ""
             words += f" --subnets {shlex.quote(subnets)}" if subnets else ""
             write_picture(rows, summary, out / PICTURE)
             summary = {**summary, "page": write_page(rows, {**summary, "command": words}, out)}

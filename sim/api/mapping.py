@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import overload
 
+from arch_model.errors import MappingError
+from arch_model.files.shown import shown
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
 from arch_model.network.fixed_supernet import fixed_supernet
@@ -47,7 +49,7 @@ def map(
     Raises
     ------
     MappingError
-        The machine cannot run the layer; the line says why.
+        The machine cannot run the layer, or there is no such objective; the line says why.
 
     Examples
     --------
@@ -56,6 +58,8 @@ def map(
     True
     """
     machine = load_accelerator(accelerator)
+    if objective not in tuple(Objective):
+        raise MappingError(f"objective is {shown(objective)}; give one of {', '.join(Objective)}")
     if isinstance(what, SubNet):
         return optimise_subnet(what, fixed_supernet([what]), machine, objective)
     return optimise(parse_layer(what) if isinstance(what, str) else what, machine, objective)

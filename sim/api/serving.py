@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
 from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces import choose_subnets, load_supernet
 from arch_model.spaces.chosen import Asked
+from mapper.serving.serving_table import ServingTable
 from sim.serving.exact_switches import serve_exactly
 from sim.serving.schedulers import check_names
 from sim.serving.session import Session
@@ -34,6 +36,7 @@ def serve(
     candidates: int = 6,
     on_infeasible: str = "error",
     seed: int = 0,
+    table: ServingTable | None = None,
 ) -> Served:
     """Serve a stream of queries, each with an accuracy and a deadline, and see what it took.
 
@@ -56,6 +59,7 @@ def serve(
     candidates : SubNets of which the SubGraphs are made that the PB may hold.
     on_infeasible : ``"error"``, ``"best-effort"`` or ``"drop"``: queries that no SubNet can serve as asked.
     seed : of all that is random.
+    table : the latency table of an earlier call (``served.table``), if only stream or schedule are others.
 
     Returns
     -------
@@ -81,7 +85,13 @@ def serve(
     if arrivals is not None:
         parse_arrivals(arrivals)
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
-    if weights is None:
+    if table is not None:
+        if (table.facts["space"], table.facts["accelerator_hash"]) != (space.name, machine.hash()):
+            raise FastSwitchError(
+                f"table is of {table.facts['space']} on {table.facts['accelerator']}; this is {space.name} on "
+                f"{machine.name}, give a table of these"
+            )
+    elif weights is None:
         table = load_table(machine, space, subnets, candidates, seed=seed, accuracy=accuracy)
     else:
         nets = None if subnets is None else {net.name: net for net in choose_subnets(subnets, space, seed).subnets}

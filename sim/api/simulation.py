@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
-from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces import load_supernet
 from mapper.importers.network import Network
+from sim.api.inference import checked_image
 from sim.api.programs import Cached, Weights, cached_pb, integers_of
 from sim.integers.random_weights import imported_weights, random_weights
 from sim.rtl_bench.bench import Bench, build
@@ -97,16 +96,9 @@ def simulate(
     with Bench(build(machine, tool)) as bench:
         if resident.slots:
             session.load(bench, resident)
-        given = session.image(0, net.name) if image is None else _checked(image, session, net)
+        given = session.image(0, net.name) if image is None else checked_image(image, net)
         outcome = session.run(bench, net.name, resident.subgraph, given)
     return _simulation(outcome, session.logits(outcome, net.name))
-
-
-def _checked(image: npt.ArrayLike, session: Session, net: SubNet) -> npt.NDArray[np.int8]:
-    array, wanted = np.asarray(image), session.memory_map.tensors[net.name][INPUT].shape
-    if array.shape != wanted or array.dtype != np.int8:
-        raise FastSwitchError(f"image is {array.dtype} {array.shape}; SubNet {net.name} reads int8 {wanted}")
-    return array
 
 
 def _simulation(outcome: Outcome, output: npt.NDArray[np.int8]) -> Simulation:

@@ -13,8 +13,8 @@ from arch_model.files.question import argument, asked, file_digest, machine_fact
 from arch_model.files.results_folder import ResultsFolder
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SuperNet
-from arch_model.network.weights import load_weights
-from arch_model.spaces.trained import choose_weights
+from arch_model.spaces.registry import ships, space_facts
+from arch_model.spaces.trained import choose_weights, weights_of
 from mapper.pinning.greedy import candidates
 from mapper.serving.latency_table import NOTHING, SushiAbs
 from mapper.serving.sushi_sched import Policy, SushiSched
@@ -48,6 +48,7 @@ def stream_question(
     seed: int,
     weights: Path | None = None,
     subnets: str | None = None,
+    supernet: SuperNet | str = SPACE,
 ) -> Row:
     """All that the results of :func:`run_stream` depend on; what it raises, for a weights file that cannot be read."""
     return asked(
@@ -58,6 +59,7 @@ def stream_question(
         queries=queries,
         weights=file_digest(weights) if weights else "those that ship",
         subnets=argument(subnets) if subnets else "all",
+        **({} if ships(supernet) else space_facts(supernet)),
     )
 
 
@@ -84,7 +86,7 @@ def run_stream(
     that are there already are not simulated again. ``on_stage`` is told what long work begins. Raises
     :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
     """
-    held = load_weights(weights)
+    held = weights_of(supernet, weights)
     used = held if subnets is None else choose_weights(held, subnets, seed, supernet)
     session = Session(supernet, used, accelerator)
     with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import fastswitch
 from arch_model import get_space
 from arch_model.network.weights import load_weights
 from sim.integers.reference import run_layers
@@ -40,6 +42,20 @@ def numbers(line: str) -> list[float]:
 def test_says_what_one_learns(script: str) -> None:
     text = (ROOT / "examples" / script).read_text()
     assert re.match(r'""".+?[.?]\n\n    python examples/', text), "a docstring with the command to type"
+
+
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "train_fashion.py"])
+def test_imports_fastswitch_alone(script: str) -> None:
+    """Of the project's packages; `train_fashion.py` makes the weights that ship, and so knows their format."""
+    tree = ast.parse((ROOT / "examples" / script).read_text())
+    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    found |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert "fastswitch" in found
+    assert not {name for name in found if name.partition(".")[0] in fastswitch.PACKAGES}
+    names = {
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "fs"
+    }
+    assert names <= set(fastswitch.__all__)
 
 
 def test_explore_pb(tmp_path: Path) -> None:
@@ -107,7 +123,7 @@ def test_generate_rtl(tmp_path: Path) -> None:
     assert len(predicted) == 1 and predicted == simulated
     assert "wrong integers: 0 of 128" in out
     assert "m_axi_wgt_*" in out and "aclk" in out
-    assert "module fastswitch(" in (tmp_path / "generated" / "fastswitch.v").read_text()
+    assert "module fastswitch(" in (tmp_path / "generated" / "rtl" / "fastswitch.v").read_text()
 
 
 @pytest.mark.parametrize(
