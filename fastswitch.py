@@ -3,7 +3,8 @@
 ``import fastswitch as fs`` gives a few names, listed in ``__all__``; each loads what it needs when it is first used:
 
 * what there is to work on: :func:`load_accelerator`, :func:`load_supernet`, :func:`load_weights`, :func:`read_network`;
-  :func:`register_supernet` makes a SuperNet of your own known by its name;
+  :func:`fixed_supernet` makes a SuperNet of SubNets that you list, :func:`register_supernet` makes one known by its
+  name;
 * what to do with it: :func:`map` a layer, :func:`compile` a SubNet, :func:`price` it, :func:`infer` what it computes,
   :func:`simulate` it on the RTL, put it on :func:`noise`-y crossbars, :func:`explore` machines, :func:`serve` a stream
   of queries, :func:`generate_rtl`;
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from arch_model.machine.accelerator import Accelerator
     from arch_model.machine.load import load_accelerator
     from arch_model.network.choices import Choice
+    from arch_model.network.fixed_supernet import fixed_supernet
     from arch_model.network.layer import Layer
     from arch_model.network.supernet import SubGraph, SubNet, SuperNet
     from arch_model.network.weights import load_weights
@@ -64,6 +66,7 @@ __all__ = [
     "SuperNet",
     "compile",
     "explore",
+    "fixed_supernet",
     "generate_rtl",
     "infer",
     "load_accelerator",
@@ -90,6 +93,7 @@ _HOME = {
     "cli": "reports.commands.command_line",
     "compile": "sim.api.programs",
     "explore": "sim.explore.run",
+    "fixed_supernet": "arch_model.network.fixed_supernet",
     "generate_rtl": "reports.handover",
     "infer": "sim.api.inference",
     "load_accelerator": "arch_model.machine.load",

@@ -46,7 +46,7 @@ def main(accelerator: str, kp: int, layer: str, simulator: str | None, out: Path
     print("simulating ...", flush=True)
     net = fs.SubNet("one", "one", (replace(best.layer, inputs=("input",)),))
     tool = "icarus" if short else simulator
-    run = fs.simulate(fs.SuperNet.of([net]), net, machine, seed=1, simulator=tool)
+    run = fs.simulate(fs.fixed_supernet([net]), net, machine, seed=1, simulator=tool)
     print("              cycles   DRAM bytes")
     print(f"predicted   {run.predicted_cycles:8,}  {run.predicted_dram_bytes:11,}")
     print(f"simulated   {run.simulated_cycles:8,}  {run.simulated_dram_bytes:11,}")

@@ -6,7 +6,7 @@ import difflib
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -148,13 +148,6 @@ class SuperNet:
     def layer(self, name: str) -> Layer:
         """The layer of that name at its greatest size; :class:`SpaceError` if there is none."""
         return self.layers[self.index(name)]
-
-    @classmethod
-    def of(cls, subnets: Iterable[SubNet]) -> SuperNet:
-        """A SuperNet that has these SubNets and no other: :func:`~arch_model.network.fixed_supernet.fixed_supernet`."""
-        from arch_model.network.fixed_supernet import fixed_supernet
-
-        return fixed_supernet(subnets)
 
     def subnet(self, name: str | None = None, /, **config: Any) -> SubNet:
         """The SubNet of that name, or the one that the keywords describe.
