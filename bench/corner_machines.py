@@ -171,11 +171,12 @@ def random_layer(rng: np.random.Generator, most: int) -> Layer:
         return Layer("layer", kind, k, c, **windows, padding=padding, groups=int(groups), activation=activation)
     if kind is Kind.LINEAR:
         return Layer("layer", kind, k, 9 * c, inputs=(INPUT,), activation=activation)
-    if kind is Kind.MAXPOOL:
-        return Layer("layer", kind, c, c, **windows | {"R": 3, "S": 3}, padding=min(padding, 1))
+    if kind is Kind.MAXPOOL or (kind is Kind.AVGPOOL and r <= 3):
+        small = {"R": (r - 1) % 3 + 1, "S": int(rng.integers(1, 4)), "ceil_mode": bool(rng.random() < 0.5)}
+        return Layer("layer", kind, c, c, **windows | small, padding=min(padding, 1))
     if kind is Kind.AVGPOOL:
         return Layer("layer", kind, c, c, **windows)
-    return Layer("layer", kind, c, c, H=h, W=w, inputs=(INPUT,))
+    return Layer("layer", kind, c, c, H=h, W=w, inputs=(INPUT,) * kind.operands)
 
 
 def random_network(rng: np.random.Generator) -> tuple[SuperNet, SubNet]:
@@ -185,7 +186,7 @@ def random_network(rng: np.random.Generator) -> tuple[SuperNet, SubNet]:
     if layer.kind is Kind.SCALE:
         factors = Layer("factors", Kind.POOL, layer.C, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,))
         layers = [factors, replace(layer, inputs=(INPUT, "factors"))]
-    elif layer.kind is Kind.ADD:
+    elif layer.kind in (Kind.ADD, Kind.MUL):
         other = Layer("other", Kind.CONV, layer.C, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,))
         layers = [other, replace(layer, inputs=("other", INPUT))]
     if rng.random() < 0.5:

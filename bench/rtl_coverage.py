@@ -68,9 +68,12 @@ LAYERS = (
     Layer("depthwise-1", C, 8, 8, 3, 3, 10, 10, padding=1, groups=8),
     Layer("linear", Kind.LINEAR, 30, 200),
     Layer("most", Kind.MAXPOOL, 8, 8, 3, 3, 20, 20, stride=2, padding=1),
+    Layer("few", Kind.MAXPOOL, 8, 8, 1, 2, 9, 9, stride=2),
     Layer("mean", Kind.AVGPOOL, 8, 8, 2, 2, 9, 9),
+    Layer("edge", Kind.AVGPOOL, 8, 8, 3, 3, 10, 10, stride=2, padding=1, ceil_mode=True),
     Layer("pool", Kind.POOL, 9, 9, H=5, W=7),
     Layer("scale", Kind.SCALE, 6, 6, H=8, W=8),
+    Layer("product", Kind.MUL, 6, 6, H=8, W=8),
 )
 STALL = 90
 UNUSED, BEYOND = 0x200000, 0x40000000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth import Array, C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from arch_model.machine.accelerator import ADDRESS_BITS, LANE_BITS
-from arch_model.program.isa import COUNT_BITS, Opcode
+from arch_model.program.isa import COUNT_BITS, Opcode, entry_offset
 from arch_model.program.limits import ORIGIN_MAX
 from rtl.command import command_layout
 from rtl.interfaces import acquire
@@ -18,7 +20,9 @@ class Run(Component):
     """Issues one output pixel a cycle: nine bank addresses, which taps are present, and its way through the pipeline.
 
     With ``depthwise`` it walks the columns of the tile's rows, one a *step*, each in the three groups from the K-tile's
-    first on; a pixel is issued in the step after that of its window's last column (:mod:`rtl.column_buffer`).
+    first on; a pixel is issued in the step after that of its window's last column (:mod:`rtl.column_buffer`). If
+    ``last_lanes`` says which taps of the window count, the others read ``fill``, and a sum takes the ZSB entry of as
+    many taps as are inside the tensor.
 
     Ports
     -----
@@ -37,7 +41,7 @@ class Run(Component):
     Timing
     ------
     P·Q cycles a pass, back to back while the shadow is full in time; depthwise
-    (P - 1) * cols + stride * (Q - 1) + x0 + 4 (with stride 0 Q for ``cols`` and 1 for ``stride``).
+    (P - 1) * max(cols, stride * (Q - 1) + 1) + stride * (Q - 1) + x0 + 4 (with stride 0: as with 1).
     """
 
     def __init__(self):
@@ -80,6 +84,7 @@ class Run(Component):
 
         # Depthwise: the column that is read, its row's top tap being y, and how many steps the next pixel is away.
         column, columns, gap, row_gap = (Signal(COUNT_BITS) for _ in range(4))
+        over = Signal(signed(COUNT_BITS + 2))  # columns that a row has behind its last window's first; below 0 it lacks
 
         step, issue, last_col, last_row, last_rep = Signal(), Signal(), Signal(), Signal(), Signal()
         pass_end, command_end, accept = Signal(), Signal(), Signal()
@@ -164,9 +169,10 @@ class Run(Component):
             x_div, x_rest = divide_by_3(new.x0)
             origin = (new.sb_base + y_div * new.row_step + Mux(new.depthwise, 0, x_div))[:ADDRESS_BITS]
             x_begin = Mux(new.depthwise, 0, x_rest)  # columns are walked from the tensor's first on
-            read = Mux(new.stride == 0, new.out_cols, new.cols)  # columns of a row, walked
             used = Mux(new.stride[1], (new.out_cols << 1) - 2, new.out_cols - 1)  # from a row's first pixel to its last
-            m.d.sync += [column.eq(0), columns.eq(read), gap.eq(new.x0 + 3), row_gap.eq(read - used - 1)]
+            m.d.comb += over.eq(new.cols - used - 1)
+            m.d.sync += [column.eq(0), columns.eq(Mux(over < 0, used + 1, new.cols))]  # columns of a row, walked
+            m.d.sync += [gap.eq(new.x0 + 3), row_gap.eq(Mux(over < 0, 0, over))]
             twice = Mux(new.ob_slot[1], new.pixels << 1, 0)
             m.d.sync += sums.eq(Mux(new.ob_slot[0], new.pixels, 0) + twice)
             m.d.sync += [cmd.eq(new), self.busy.eq(1), first.eq(1), rep.eq(0)]
@@ -185,8 +191,11 @@ class Run(Component):
             group = Array(group_word[(bank - n) % 3] for n in range(3))[turn]
             m.d.comb += self.addr[bank].eq(Mux(cmd.depthwise, group, word + (bank % 3 < x_mod)) + below)
         banks = Mux(last_rep, cmd.last_banks, 9)
-        row_in = [(y + i >= 0) & (y + i < cmd.rows) for i in range(3)]
-        col_in = [(x + j >= 0) & (x + j < cmd.cols) for j in range(3)]
+        # Depthwise: of a smaller window only the top left taps count.
+        down, across = (Mux(cmd.depthwise, cmd.last_lanes[2 * n : 2 * n + 2], 0) for n in (1, 0))
+        row_in = [(y + i >= 0) & (y + i < cmd.rows) & counts(i, down) for i in range(3)]
+        col_in = [(x + j >= 0) & (x + j < cmd.cols) & counts(j, across) for j in range(3)]
+        entry = zsb_entry(m, step, row_in, col_in, cmd.x0)
         windows = Cat(*(row_in[t // 3] & (cmd.depthwise | col_in[t % 3]) for t in range(9)))
         pixel = self.pixel
         m.d.comb += [
@@ -194,13 +203,13 @@ class Run(Component):
             self.x_mod.eq(Mux(cmd.depthwise, turn, x_mod)),
             self.present.eq(Mux(cmd.pointwise, Cat(*(C(b) < banks for b in range(9))), windows)),
             self.fill.eq(Mux(cmd.pointwise, 0, cmd.fill)),
-            self.lanes.eq(Mux(last_rep, cmd.last_lanes, -1)),
+            self.lanes.eq(Mux(last_rep & ~cmd.depthwise, cmd.last_lanes, -1)),
             pixel.valid.eq(issue),
             pixel.start.eq(cmd.start & (rep == 0)),
             pixel.finish.eq(cmd.finish & last_rep),
             pixel.signal.eq(command_end & cmd.signal_out),
             pixel.pixel.eq(sums + index),
-            pixel.zsb.eq(cmd.zsb),
+            pixel.zsb.eq(cmd.zsb + Mux((down != 0) & ~cmd.maximum, entry, 0)),
             pixel.z_out.eq(cmd.z_out),
             pixel.lo.eq(cmd.lo),
             pixel.hi.eq(cmd.hi),
@@ -215,6 +224,27 @@ class Run(Component):
             pixel.fill.eq(cmd.fill),
         ]
         return m
+
+
+ENTRIES = [entry_offset(max(n & 3, 1), max((n >> 2).bit_count(), 1)) for n in range(32)]
+"""By the rows of a window that are inside (2 bits) and whether each column is (3): its ZSB entry, from the first on."""
+
+
+def zsb_entry(m: Module, step, row_in, col_in, x0):
+    """A pixel's ZSB entry, counted from the command's, by which rows and columns of its window are inside the tensor.
+
+    ``row_in`` is of the row that is read now, ``col_in`` of the pixel's window, whose leftmost column but for padding
+    was read x0 + 3 steps before; x0 is 0 or -1.
+    """
+    rows = [Signal(2, name=f"rows_in_{n}") for n in range(1, 4)]  # n steps ago
+    with m.If(step):
+        m.d.sync += [late.eq(soon) for soon, late in pairwise((sum(row_in), *rows))]
+    return Array(ENTRIES)[Cat(Mux(x0[0], rows[1], rows[2]), *col_in)]
+
+
+def counts(place: int, taps):
+    """Whether a window's row or column ``place`` counts, of ``taps`` (0: three)."""
+    return (C(1), taps != 1, (taps == 0) | (taps == 3))[place]
 
 
 def modulo_3(value):

@@ -33,10 +33,26 @@ class Kind(StrEnum):
     """Average over an R x S window; taps outside the tensor count neither in the sum nor in the divisor."""
     SCALE = "scale"
     """Each channel of a tensor times that channel's one value of another: the end of a squeeze-excite."""
+    MUL = "mul"
+    """The product of two tensors of the same shape, value by value."""
 
     @property
     def has_weights(self) -> bool:
         return self in (Kind.CONV, Kind.LINEAR)
+
+    @property
+    def operands(self) -> int:
+        """Tensors that a layer reads.
+
+        >>> Kind.MUL.operands, Kind.CONV.operands
+        (2, 1)
+        """
+        return 2 if self is Kind.ADD or self.is_product else 1
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it multiplies its first input by its last, its factors."""
+        return self in (Kind.SCALE, Kind.MUL)
 
 
 class Activation(StrEnum):
@@ -63,6 +79,7 @@ _FIXED: dict[Kind, dict[str, int]] = {
     Kind.LINEAR: {"H": 1, "W": 1} | _ONE_TAP,
     Kind.ADD: _ONE_TAP | _NO_WEIGHTS,
     Kind.SCALE: _ONE_TAP | _NO_WEIGHTS,
+    Kind.MUL: _ONE_TAP | _NO_WEIGHTS,
     Kind.POOL: _ONE_TAP | _NO_WEIGHTS,
     Kind.MAXPOOL: _NO_WEIGHTS,
     Kind.AVGPOOL: _NO_WEIGHTS,
@@ -78,11 +95,11 @@ class Layer:
     """One operator: K output channels, C input channels, an R x S kernel, an H x W input.
 
     ``inputs`` names the producing layers in the same SubNet, :data:`INPUT` for the image; an ADD has two,
-    the conv that it follows and then the other, and so has a SCALE, the tensor and then its C factors. LINEAR
-    has H = W = 1, ADD, SCALE and the pools K = C. ``ceil_mode`` (MAXPOOL, AVGPOOL) keeps a last window that
-    overhangs the input. ``activation`` comes last of all that the layer computes. ``bias`` and ``batch_norm``
-    (CONV, LINEAR) say which parameters it was trained with beside its weights, one and two a channel; they
-    fold into the integers of the requantisation. Raises :class:`LayerError`, which names the layer, the field
+    the conv that it follows and then the other, and so have a SCALE, the tensor and then its C factors, and a MUL, in
+    either order. LINEAR has H = W = 1, ADD, SCALE, MUL and the pools K = C. ``ceil_mode`` (MAXPOOL, AVGPOOL) keeps a
+    last window that overhangs the input. ``activation`` comes last of all that the layer computes. ``bias`` and
+    ``batch_norm`` (CONV, LINEAR) say which parameters it was trained with beside its weights, one and two a channel;
+    they fold into the integers of the requantisation. Raises :class:`LayerError`, which names the layer, the field
     and the value.
 
     >>> stem = Layer("stem0", Kind.CONV, K=24, C=3, R=3, S=3, H=224, W=224, stride=2, padding=1)
@@ -166,9 +183,8 @@ class Layer:
             raise self._error("ceil_mode", f"False: a layer of kind {self.kind} has no other")
         if windowed_pool and 2 * self.padding > min(self.R, self.S):
             raise self._error("padding", "at most half of the window, so that each holds a pixel")
-        arity = 2 if self.kind in (Kind.ADD, Kind.SCALE) else 1
-        if self.inputs and len(self.inputs) != arity:
-            raise self._error("inputs", f"{arity} for kind {self.kind}")
+        if self.inputs and len(self.inputs) != self.kind.operands:
+            raise self._error("inputs", f"{self.kind.operands} for kind {self.kind}")
 
     def _output(self, size: int, kernel: int) -> int:
         if self.kind is Kind.POOL:
@@ -215,9 +231,9 @@ class Layer:
 
     @property
     def input_bytes(self) -> int:
-        """Int8 activations read: C * H * W, twice that for an ADD's two operands, C more for a SCALE's factors."""
+        """Int8 activations read: C * H * W for each operand, of a SCALE's factors C."""
         one = self.C * self.H * self.W
-        return {Kind.ADD: 2 * one, Kind.SCALE: one + self.C}.get(self.kind, one)
+        return one + self.C if self.kind is Kind.SCALE else one * self.kind.operands
 
     @property
     def output_bytes(self) -> int:

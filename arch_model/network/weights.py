@@ -25,6 +25,7 @@ from arch_model.files.json_file import parse_json
 from arch_model.files.npz_file import read_npz
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.files.writing import whole_file
+from arch_model.network.quant import MULTIPLIER_BITS
 
 FORMAT = "fastswitch-weights-1"
 DEFAULT_PATH = Path(__file__).parents[1] / "data" / "fashion.npz"
@@ -72,7 +73,7 @@ class PoolQuant:
     """Average pooling: ``clamp(round(sum(x - z_in) * m / 2**shift) + z_out, lo, hi)``, m below 2**24.
 
     The sum runs over the pixels of a window, all of a channel if it is global; ``m`` holds the division by their
-    number.
+    number. For a window of which some taps are outside the tensor it is :meth:`divided_by`'s.
     """
 
     m: int
@@ -81,6 +82,21 @@ class PoolQuant:
     z_out: int
     lo: int
     hi: int
+
+    def divided_by(self, inside: int, taps: int) -> tuple[int, int]:
+        """Multiplier and shift for the sum over ``inside`` of a window's ``taps``: ``m * taps / inside``, nearest.
+
+        The multiplier has at most 26 bits; where it would have more, both lose bits. (If there is no shift left to
+        lose, any sum but 0 is clamped, whatever the multiplier.)
+
+        >>> PoolQuant(300, 10, 0, 0, -128, 127).divided_by(4, 9)
+        (675, 10)
+        """
+        for less in range(self.shift + 1):
+            m = round(self.m * taps / (inside << less))
+            if m < 1 << MULTIPLIER_BITS:
+                return m, self.shift - less
+        return (1 << MULTIPLIER_BITS) - 1, 0
 
 
 @dataclass(frozen=True)
@@ -93,7 +109,7 @@ class MaxPoolQuant:
 
 @dataclass(frozen=True)
 class ScaleQuant:
-    """A tensor x times one factor s a channel, with two roundings.
+    """A tensor x times factors s, one a channel (SCALE) or one a value of x (MUL), with two roundings.
 
     ``f = clamp(round((s - z_s) * m_f / 2**shift_f), -128, 127)``, m_f below 2**26, then
     ``y = clamp(round(f * (x - z_x) / 2**shift) + z_out, lo, hi)``.

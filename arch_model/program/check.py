@@ -17,7 +17,7 @@ import numpy.typing as npt
 from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.microarchitecture import QUEUE_DEPTH, TABLE_BYTES, TABLES, TOKENS, TOKENS_BITS
-from arch_model.program.isa import Command, Memory, Opcode
+from arch_model.program.isa import COUNT_BITS, Command, Memory, Opcode, counts_taps, entry_offset, window_counted
 from arch_model.program.limits import POOLED_MAX, first_broken, limits, too_long
 from arch_model.program.program import Program
 
@@ -82,7 +82,8 @@ def check_fields(number: int, command: Command, accelerator: Accelerator) -> Non
     rules: list[tuple[str, bool]] = []
     if c.opcode is Opcode.PASS:
         still, alone = c["stride"] == 0, c["depthwise"]
-        width, stride = (c["out_cols"], 1) if still else (c["cols"], c["stride"])
+        counted = window_counted(c["last_lanes"])
+        divides = counts_taps(c)
         rules = [
             ("maximum", not c["maximum"] or bool(alone and c["start"] and c["finish"])),
             ("sub", bool(alone or not c["sub"])),
@@ -91,10 +92,12 @@ def check_fields(number: int, command: Command, accelerator: Accelerator) -> Non
             rules += [
                 ("reps", c["reps"] == 1),
                 ("pointwise", not c["pointwise"]),
-                ("last_lanes", c["last_lanes"] == a.cp),
-                ("x0", c["x0"] >= -3 and (not still or c["x0"] == 0)),
-                # The next row's first pixel is issued after this one's last.
-                ("out_cols", stride * (c["out_cols"] - 1) < width),
+                ("last_lanes", c["last_lanes"] < 16 and bool(counted[0]) == bool(counted[1])),
+                ("last_lanes", not divides or bool(c["start"] and c["finish"])),
+                # RUN remembers for as many steps how many rows of a window are inside.
+                ("x0", -1 <= c["x0"] <= 0 if divides else c["x0"] >= -3),
+                ("x0", not still or c["x0"] == 0),
+                ("out_cols", max(c["stride"], 1) * (c["out_cols"] - 1) < 1 << COUNT_BITS),
                 ("depthwise", a.nb <= 3),
             ]
     elif c.opcode is Opcode.LOAD_ACT:
@@ -428,7 +431,8 @@ class _Memories:
         if not (c["start"] and c["finish"] and c["reps"] == 1) and pixels > a.ob_pixels:
             raise ProgramError(f"command {node.number}: {pixels} pixels accumulate; the OB holds {a.ob_pixels}")
         if c["finish"]:
-            self.zsb.use(node, slice(c["zsb"], c["zsb"] + 1), node.reps_end)
+            entries = 1 + entry_offset(*window_counted(c["last_lanes"])) if counts_taps(c) else 1
+            self.zsb.use(node, slice(c["zsb"], c["zsb"] + entries), node.reps_end)
             if c["table"]:
                 self.tables.use(node, slice(c["table"] - 1, c["table"]), node.reps_end)
             groups = -(-(c["out_lane"] + a.kp) // a.cp)

@@ -10,9 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING, TypeVar
 
 from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS, DRAM_ADDRESS_BITS, LANE_BITS, ZSB_ADDRESS_BITS
 from arch_model.machine.microarchitecture import TABLE_BYTES as TABLE_BYTES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Number = TypeVar("Number", int, "npt.NDArray[np.int64]")
 
 SLOT_BYTES = 32
 SLOT_BITS = 8 * SLOT_BYTES
@@ -142,14 +149,24 @@ _PASS = (
     Field("rows", COUNT_BITS, "loaded rows; a tap outside 0..rows-1 reads `fill`"),
     Field("cols", COUNT_BITS, "input columns; a tap outside 0..cols-1 reads `fill`"),
     Field("fill", 8, "value outside the tensor: its zero-point", signed=True),
-    Field("last_lanes", LANE_BITS, "windows: channels present in the last repetition; above them `fill` is 0"),
+    Field(
+        "last_lanes",
+        LANE_BITS,
+        "windows: channels present in the last repetition; above them `fill` is 0; "
+        "depthwise: the window's top left rows and columns that count, 4 times rows plus columns; 0: nine taps alike",
+    ),
     Field("sb_base", ADDRESS_BITS, "SB word address of the first repetition"),
     Field("row_step", ADDRESS_BITS, "as in LOAD_ACT"),
     Field("group_step", ADDRESS_BITS, "SB words from one repetition to the next"),
     Field("last_banks", 4, "pointwise: groups present in the last repetition (1..9), others read 0; depthwise: skew"),
     Field("start", 1, "first repetition clears the partial sums"),
     Field("finish", 1, "last repetition sends its sums to the requantiser instead of back to the OB"),
-    Field("zsb", ZSB_ADDRESS_BITS, "ZSB entry of this K-tile"),
+    Field(
+        "zsb",
+        ZSB_ADDRESS_BITS,
+        "ZSB entry of this K-tile; if `last_lanes` of a depthwise sum is not 0, the first of one for each number of "
+        "taps inside the tensor: `zsb` + 3 (rows - 1) + columns - 1",
+    ),
     Field("z_out", 8, "output zero-point", signed=True),
     Field("lo", 8, "lowest output", signed=True),
     Field("hi", 8, "highest output", signed=True),
@@ -263,12 +280,46 @@ class Command:
         return cls(opcode, fields)
 
 
+def counted_window(rows: int, cols: int) -> int:
+    """The field ``last_lanes`` of a depthwise PASS of whose 3 x 3 taps these top left rows and columns count.
+
+    >>> counted_window(2, 3), window_counted(counted_window(2, 3)), window_counted(0)
+    (11, (2, 3), (0, 0))
+    """
+    if not (1 <= rows <= 3 and 1 <= cols <= 3):
+        raise ValueError(f"a window of {rows} x {cols} taps; a PASS has 1 to 3 rows and columns")
+    return 4 * rows + cols
+
+
+def window_counted(last_lanes: int) -> tuple[int, int]:
+    """The inverse of :func:`counted_window`: (rows, columns), (0, 0) where all nine taps are alike."""
+    return last_lanes >> 2 & 3, last_lanes & 3
+
+
+def entry_offset(rows: Number, cols: Number) -> Number:
+    """Which ZSB entry, counted from ``zsb``, a depthwise PASS takes for a window with so many taps in the tensor.
+
+    >>> entry_offset(1, 1), entry_offset(2, 3), entry_offset(3, 3)
+    (0, 5, 8)
+    """
+    return 3 * (rows - 1) + cols - 1
+
+
 def layout(opcode: Opcode) -> Iterator[tuple[Field, int]]:
     """Every field of a command with the position of its lowest bit."""
     position = 0
     for field in FIELDS[opcode]:
         yield field, position
         position += field.bits
+
+
+def counts_taps(command: Command) -> bool:
+    """Whether a PASS takes its ZSB entry by how many taps of each window are inside the tensor.
+
+    >>> counts_taps(Command(Opcode.PASS, {"depthwise": 1, "last_lanes": counted_window(2, 2)}))
+    True
+    """
+    return bool(command["depthwise"] and not command["maximum"] and command["last_lanes"])
 
 
 _PLACES = {opcode: {field.name: (field, at) for field, at in layout(opcode) if at} for opcode in FIELDS}

@@ -71,3 +71,8 @@ def add(name: str, a: Layer, b: Layer, activation: Activation = Activation.NONE)
 def scale(name: str, a: Layer, factors: Layer) -> Layer:
     """Each channel of ``a`` times its factor."""
     return Layer(name, Kind.SCALE, a.K, a.K, H=a.P, W=a.Q, inputs=(a.name, factors.name))
+
+
+def product(name: str, a: Layer, b: Layer) -> Layer:
+    """Two tensors of the same shape, value by value."""
+    return Layer(name, Kind.MUL, a.K, a.K, H=a.P, W=a.Q, inputs=(a.name, b.name))

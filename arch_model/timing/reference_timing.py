@@ -152,16 +152,18 @@ def run_cycles(rows: int, cols: int, depthwise: int = 0, stride: int = 1, width:
     """Cycles of RUN for a pass over ``rows`` x ``cols`` output pixels.
 
     Depthwise it steps through the ``width`` columns of each row and issues output (p, q) in the step after the newest
-    column of its window: ``(P - 1) * W + s * (Q - 1) + x0 + 4``. With ``stride`` 0 one pixel stands still under all
-    windows and steps go by ``cols`` a row.
+    column of its window: ``(P - 1) * max(W, s * (Q - 1) + 1) + s * (Q - 1) + x0 + 4``. Where windows go on beyond the
+    last column, so do the steps. With ``stride`` 0 one pixel stands still under all windows, as if they went on by 1.
 
     >>> run_cycles(4, 4), run_cycles(4, 4, depthwise=1, stride=2, width=8, x0=-1), run_cycles(4, 4, 1, 0, 1, 0)
     (16, 33, 19)
+    >>> run_cycles(3, 3, depthwise=1, stride=2, width=4, x0=-1)   # windows at -1, 1, 3: steps of columns 0 to 4
+    17
     """
     if not depthwise:
         return rows * cols
-    width, stride = (width, stride) if stride else (cols, 1)
-    return (rows - 1) * width + stride * (cols - 1) + x0 + COLUMN_ISSUE + 1
+    across = max(stride, 1) * (cols - 1)  # from a row's first pixel to its last
+    return (rows - 1) * max(width, across + 1) + across + x0 + COLUMN_ISSUE + 1
 
 
 def load_words(memory: int, runs: int, run_beats: int, accelerator: Accelerator) -> tuple[int, int, int]:

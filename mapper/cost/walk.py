@@ -57,7 +57,7 @@ def neutral_quant(layer: Layer) -> OpQuant:
     """Integers of a channelwise layer where none matters."""
     if layer.kind is Kind.MAXPOOL:
         return MaxPoolQuant()
-    if layer.kind is Kind.SCALE:
+    if layer.kind.is_product:
         return ScaleQuant(0, 1, 0, 0, 0, 0, -128, 127)
     return PoolQuant(1, 0, 0, 0, -128, 127)
 
@@ -162,7 +162,7 @@ def walk_channelwise(step: Step, accelerator: Accelerator) -> Walk:
     height, width = input_size(layer)
     source = TensorPlace(0, layer.C, height, width, a.pitch(width))
     output = TensorPlace(0, layer.K, layer.P, layer.Q, a.pitch(layer.Q))
-    both = step.add is not None or layer.kind is Kind.SCALE
+    both = step.add is not None or layer.kind.is_product
     places = ChannelwisePlaces(source, output, output if both else None)
     streams = LayerStreams(a, LeanFields(a))
     quant = neutral_quant(layer)

@@ -79,14 +79,14 @@ class Network:
 
     subnet : its layers. ``SubNet.name`` is the file's stem.
     weights : int8 (K, C / groups, R, S) of each layer that the file has in int8.
-    quant : ConvQuant, AddQuant or PoolQuant of each layer whose operands and result are int8.
+    quant : the integers of each layer whose operands and result are int8.
     tensors : the meaning of each int8 tensor, by layer; "input" is the image's.
     floats : the float32 numbers of each layer of a float graph.
     skipped : the operators that were left out, each named with its node.
     notes : what the file says and the layers do not, and why a layer has no integers.
     wrong_steps : by layer, where its integers differ from the float32 arithmetic of onnxruntime's integer operators:
         steps of the output (or, for an addition, pairs of operands) that come at another value, see
-        :mod:`mapper.importers.float32`.
+        :mod:`mapper.importers.float32`. Of a product: pairs whose exact product is another.
     unproven : by graph (:data:`GRAPHS`), the layers whose integers are not proven to be those of that graph, and why.
 
     With the integers of every layer (``runnable``), ``sim.integers.reference.run_layers(subnet.layers, weights, quant,

@@ -1,12 +1,13 @@
 """ONNX models to layers, and to the machine's integers where the model is int8.
 
 **Operators.** Conv, Gemm, MatMul (as linear layers; of a flattened C x H x W tensor as an H x W convolution), Add,
-GlobalAveragePool and ReduceMean over the image, MaxPool, AveragePool, Mul by one value a channel (squeeze-excite);
+GlobalAveragePool and ReduceMean over the image, MaxPool, AveragePool, Mul of two tensors of one shape or by one value a
+channel (squeeze-excite);
 BatchNormalization, Relu, Clip, HardSwish, HardSigmoid and a constant Add go into the layer before them; Flatten,
 Reshape, Squeeze, Unsqueeze, Identity, Dropout and Pad with zeros leave no layer. Quantised: QuantizeLinear and
-DequantizeLinear around all of these (QDQ), QLinearConv, QLinearMatMul, QGemm, QLinearAdd, QLinearGlobalAveragePool,
-QLinearAveragePool. uint8 tensors become int8 by 128 less, zero points with them. Padding must be the same on all four
-sides, up to rows that no window reaches.
+DequantizeLinear around all of these (QDQ), QLinearConv, QLinearMatMul, QGemm, QLinearAdd, QLinearMul,
+QLinearGlobalAveragePool, QLinearAveragePool. uint8 tensors become int8 by 128 less, zero points with them. Padding must
+be the same on all four sides, up to rows that no window reaches.
 
 **Right or refused.** Attributes and inputs that :mod:`mapper.importers.onnx_table` does not have are refused by name;
 shapes must be those of ONNX's own inference (:mod:`mapper.importers.onnx_shapes`).
@@ -60,6 +61,7 @@ _HANDLERS: dict[str, Handler] = {
     "Add": onnx_plain.add,
     "QLinearAdd": onnx_plain.q_add,
     "Mul": onnx_plain.mul,
+    "QLinearMul": onnx_plain.q_mul,
     "GlobalAveragePool": onnx_plain.global_pool,
     "ReduceMean": onnx_plain.global_pool,
     "QLinearGlobalAveragePool": onnx_plain.global_pool,

@@ -4,7 +4,8 @@ The accumulator is the same in both arithmetics (int32 sums of int8 products), s
 from it to int8. onnxruntime's scales are float32: ``x_scale * w_scale / y_scale`` a channel (QLinearConv, QGemm,
 QLinearMatMul), ``x_scale / (y_scale * pixels)`` (QLinearGlobalAveragePool), ratios ``a_scale / y_scale`` and
 ``b_scale / y_scale`` (QLinearAdd); :mod:`mapper.importers.float32` finds integers for them and says where none fit.
-A QDQ graph may mean these operators or float32 ones: :mod:`mapper.importers.onnx_proof`.
+A QDQ graph may mean these operators or float32 ones: :mod:`mapper.importers.onnx_proof`. A maximum is the same in all
+of them. Averages over windows and products have the nearest integers, and nothing is claimed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.network.layer import Kind
-from arch_model.network.quant import PAIR_BITS
-from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from arch_model.network.quant import PAIR_BITS, SHIFT_MAX, encode_multiplier
+from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from mapper.importers.float32 import fit_add, fit_multiplier
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_ops import Operator
-from mapper.importers.onnx_proof import float_wrong
+from mapper.importers.onnx_proof import float_wrong, product_errors
+
+_FACTOR_MAX = 127.49
+"""Steps of a factor that int8 still holds, rounded."""
 
 
 class NoIntegers(Exception):
@@ -42,7 +46,8 @@ def integers(op: Operator) -> tuple[OpQuant, int]:
         raise NoIntegers("its weights are not int8")
     try:
         made, wrong = _fitted(op, op.out, True)
-        if wrong and op.node is not None and not op.node.op.startswith("Q"):
+        known = op.layer.kind.has_weights or op.layer.kind in (Kind.ADD, Kind.POOL)
+        if known and wrong and op.node is not None and not op.node.op.startswith("Q"):
             plain, others = _fitted(op, op.out, False)
             if float_wrong(op, plain) == 0:
                 return plain, others
@@ -56,8 +61,12 @@ def _fitted(op: Operator, out: TensorQuant, nudge: bool) -> tuple[OpQuant, int]:
     lo, hi = _clamp(op, out)
     if op.layer.kind is Kind.ADD:
         return _add(op, sources[0], sources[1], out, (lo, hi), nudge)
-    if op.layer.kind is Kind.POOL:
+    if op.layer.kind in (Kind.POOL, Kind.AVGPOOL):
         return _pool(op, sources[0], out, (lo, hi), nudge)
+    if op.layer.kind is Kind.MAXPOOL:
+        return MaxPoolQuant(lo, hi), 0
+    if op.layer.kind.is_product:
+        return _product(sources[0], sources[1], out, (lo, hi))
     return _conv(op, sources[0], out, (lo, hi), nudge)
 
 
@@ -88,13 +97,31 @@ def _conv(op: Operator, x: TensorQuant, out: TensorQuant, ends: tuple[int, int],
 
 
 def _pool(op: Operator, x: TensorQuant, out: TensorQuant, ends: tuple[int, int], nudge: bool) -> tuple[PoolQuant, int]:
+    """An average; over windows nothing is known of onnxruntime's, so no step of it is wrong."""
     lo, hi = ends
-    pixels = op.layer.H * op.layer.W
+    pixels = op.layer.H * op.layer.W if op.layer.kind is Kind.POOL else op.layer.R * op.layer.S
     scale: npt.NDArray[np.float32] = np.array([x.scale / np.float32(out.scale * np.float32(pixels))], np.float32)
     smallest, greatest = (np.array([pixels * (end - x.zero_point)], np.int64) for end in (-128, 127))
     steps = range(lo - out.zero_point + 1, hi - out.zero_point + 1)
     m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps, PAIR_BITS, nudge=nudge)
-    return PoolQuant(int(m[0]), int(shift[0]), x.zero_point, out.zero_point, lo, hi), int(wrong[0])
+    known = int(wrong[0]) if op.layer.kind is Kind.POOL else 0
+    return PoolQuant(int(m[0]), int(shift[0]), x.zero_point, out.zero_point, lo, hi), known
+
+
+def _product(x: TensorQuant, s: TensorQuant, out: TensorQuant, ends: tuple[int, int]) -> tuple[ScaleQuant, int]:
+    """A product, and for how many of the 65,536 pairs of operands it is not the exact one, rounded once.
+
+    The factors are rounded to int8 on the way, so as finely as they fit: in steps of ``1 / 2**shift`` of the product's.
+    """
+    lo, hi = ends
+    ratio = float(x.scale) * float(s.scale) / float(out.scale)
+    far = max(abs(end - s.zero_point) for end in (-128, 127))
+    shift = min(int(np.floor(np.log2(_FACTOR_MAX / (far * ratio)))), SHIFT_MAX)
+    if shift < 0:
+        raise NoIntegers(f"its factors are up to {far * ratio:.3g} steps of the result; give a scale that makes fewer")
+    (m_f,), (shift_f,) = encode_multiplier([ratio * 2**shift])
+    q = ScaleQuant(s.zero_point, int(m_f), int(shift_f), x.zero_point, shift, out.zero_point, lo, hi)
+    return q, int(np.count_nonzero(product_errors(x, s, out, q)))
 
 
 def _add(

@@ -126,14 +126,25 @@ def _two(walk: Walk, node: Node, a: Value, b: Value, out: TensorQuant | None) ->
 def mul(walk: Walk, node: Node) -> None:
     if node.outputs[0] in walk.values:  # the product of x * HardSigmoid(x), already there
         return
-    a, b = (walk.value(name) for name in node.inputs[:2])
+    _product(walk, node, walk.value(node.input(0)), walk.value(node.input(1)), None)
+
+
+def q_mul(walk: Walk, node: Node) -> None:
+    a = walk.stored(walk.value(node.input(0)), walk.quant(node, 1, 2))
+    b = walk.stored(walk.value(node.input(3)), walk.quant(node, 4, 5))
+    _product(walk, node, a, b, walk.quant(node, 6, 7))
+
+
+def _product(walk: Walk, node: Node, a: Value, b: Value, out: TensorQuant | None) -> None:
+    """A tensor times one value a channel (SCALE), or times a tensor of its shape (MUL)."""
     tensor, factors = (b, a) if a.shape[1:] == (1, 1) != b.shape[1:] else (a, b)
-    if factors.shape != (tensor.shape[0], 1, 1) or tensor.flat != factors.flat:
-        raise Unsupported(f"its operands are {a.shape} and {b.shape}; give a tensor and one value a channel")
+    kind = Kind.SCALE if factors.shape[1:] == (1, 1) else Kind.MUL
+    if factors.shape != (tensor.shape if kind is Kind.MUL else (tensor.shape[0], 1, 1)) or tensor.flat != factors.flat:
+        what = "give two tensors of one shape, or one and a value for each of its channels"
+        raise Unsupported(f"its operands are {a.dims} and {b.dims}; {what}")
     c, h, w = tensor.shape
-    layer = Layer(node.name, Kind.SCALE, c, c, H=h, W=w, inputs=(tensor.layer, factors.layer))
-    reason = "the product of two tensors has none"
-    walk.add(node, Operator(layer, (tensor.quant, factors.quant), no_integers=reason))
+    layer = Layer(node.name, kind, c, c, H=h, W=w, inputs=(tensor.layer, factors.layer))
+    walk.add(node, Operator(layer, (tensor.quant, factors.quant), out=out, node=node), flat=tensor.flat)
 
 
 def global_pool(walk: Walk, node: Node) -> None:
@@ -179,8 +190,7 @@ def pool(walk: Walk, node: Node) -> None:
         raise Unsupported("count_include_pad is 1; give 0, the average of the pixels that are there")
     kind = Kind.AVGPOOL if average else Kind.MAXPOOL
     layer = Layer(node.name, kind, c, c, r, s, h, w, stride, padding, 1, (x.layer,), up)
-    reason = f"the reference has no arithmetic for {kind}"
-    walk.add(node, Operator(layer, (x.quant,), out=out if average else x.quant, no_integers=reason))
+    walk.add(node, Operator(layer, (x.quant,), out=out if average else x.quant, node=node))
     if not average:  # a maximum keeps the tensor's scale, and its being real or not
         walk.values[node.outputs[0]] = replace(walk.values[node.outputs[0]], stored=x.stored)
 

@@ -5,7 +5,8 @@ compared when the integers were chosen: no wrong step is a proof. The **float32*
 that nobody promises, so it is proven where no order matters: where every dequantised number, every product and every
 partial sum is a float32 exactly. Scales of few bits (powers of two above all) with sums below 2**24 steps do it. What
 is left is one division by the scale of the result, and it is tried at every step of the output. An addition is tried
-for all 65,536 pairs of operands, whatever its scales.
+for all 65,536 pairs of operands, whatever its scales. A maximum needs no proof; averages over windows and products have
+none.
 
 Which of the two a graph takes: ORT_DISABLE_ALL runs every operator as the file has it. ORT_ENABLE_ALL, the default,
 makes integer operators of a QDQ file's: of a convolution if image and result are uint8, the bias is absent or an int32
@@ -23,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.network.layer import Kind
-from arch_model.network.quant import IntArray
-from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
+from arch_model.network.quant import IntArray, rounding_shift
+from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant, ScaleQuant
 from mapper.importers.float32 import first_sums, wrong_pairs, wrong_steps
 from mapper.importers.network import GRAPHS, TensorQuant
 from mapper.importers.onnx_model import Model, Node
@@ -33,6 +34,9 @@ from mapper.importers.onnx_ops import Operator
 _MANTISSA = 1 << 24
 _FUSED = ("Conv", "Gemm", "MatMul", "Add", "GlobalAveragePool")
 """What onnxruntime has an integer operator for whose arithmetic is known here."""
+
+
+_NOT_KNOWN = "the arithmetic of onnxruntime's operator is not known"
 
 
 class Arithmetic(Enum):
@@ -51,6 +55,10 @@ def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic) -> 
     ``wrong``: the steps (pairs) that the integer operator takes elsewhere; ``optimised``: of :func:`arithmetic`.
     """
     assert op.node is not None
+    if op.layer.kind is Kind.MAXPOOL:  # of int8 or of what they stand for: the greatest is the same
+        return {}
+    if op.layer.kind is Kind.AVGPOOL or op.layer.kind.is_product:
+        return dict.fromkeys(GRAPHS, _product_reason(op, quant, wrong) if wrong else _NOT_KNOWN)
     integer = _integer_reason(op, wrong)
     if op.node.op.startswith("Q"):
         found = dict.fromkeys(GRAPHS, integer)
@@ -137,13 +145,34 @@ def _is_redundant(op: Operator, reader: Node) -> bool:
     return op.lo <= ends[0] - abs(ends[0]) * 1e-6 and op.hi >= ends[1] + abs(ends[1]) * 1e-6
 
 
+# ---- products ----
+
+
+def product_errors(x: TensorQuant, s: TensorQuant, out: TensorQuant, quant: ScaleQuant) -> IntArray:
+    """For each of the 65,536 pairs of operands, int64 (256, 256): steps from the exact product, rounded once."""
+    every, q = np.arange(-128, 128, dtype=np.int64), quant
+    f = np.clip(rounding_shift((every - q.z_s) * q.m_f, q.shift_f), -128, 127)[None, :]
+    centred = (every - q.z_x)[:, None]
+    made = np.clip(rounding_shift(f * centred, q.shift) + q.z_out, q.lo, q.hi)
+    ratio = float(x.scale) * float(s.scale) / float(out.scale)
+    exact = np.clip(np.rint(centred * (every - q.z_s)[None, :] * ratio) + q.z_out, q.lo, q.hi)
+    return np.asarray(made - exact, np.int64)
+
+
+def _product_reason(op: Operator, quant: OpQuant, wrong: int) -> str:
+    assert isinstance(quant, ScaleQuant) and op.out is not None
+    x, s = (source for source in op.sources if source is not None)
+    most = int(np.abs(product_errors(x, s, op.out, quant)).max())
+    return f"{wrong} pairs of operands come elsewhere than in the exact product, by at most {most}"
+
+
 # ---- the integer operators ----
 
 
 def _integer_reason(op: Operator, wrong: int) -> str:
     assert op.node is not None
     if op.node.op in ("AveragePool", "QLinearAveragePool"):
-        return "the arithmetic of onnxruntime's operator is not known"
+        return _NOT_KNOWN
     if wrong:
         what = "pairs of operands" if op.layer.kind is Kind.ADD else "steps of the output"
         return f"{wrong} {what} come elsewhere than in onnxruntime's integer operator"

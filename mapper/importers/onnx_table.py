@@ -70,6 +70,7 @@ TABLE: dict[str, Row] = {
     ),
     "QLinearGlobalAveragePool": Row((), (*_X, *_OUT), (), {"channels_last": 0}),
     "QLinearMatMul": Row((), (*_AB, *_OUT)),
+    "QLinearMul": Row((), (*_AB, "C_scale", "C_zero_point")),
     "QuantizeLinear": Row(("axis", "output_dtype"), ("x", *_OUT), (), _BLOCK),
     "ReduceMean": Row(("axes", "keepdims"), ("data", "axes"), (), {"noop_with_empty_axes": 0}),
     "Relu": Row(),

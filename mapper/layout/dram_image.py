@@ -13,6 +13,7 @@ from arch_model.errors import MappingError
 from arch_model.network.layer import INPUT, Layer
 from arch_model.network.supernet import SubNet, used_weights
 from arch_model.network.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from arch_model.program.isa import entry_offset
 from arch_model.program.program import Program
 from mapper.layout.memory_map import MemoryMap, zsb_entries
 from mapper.layout.tensors import (
@@ -26,7 +27,7 @@ from mapper.layout.tensors import (
     pack_zsb,
     unpack_activations,
 )
-from mapper.workload.depthwise import is_channelwise
+from mapper.workload.depthwise import divides_by_taps, is_channelwise
 
 Segment: TypeAlias = tuple[int, Bytes]
 """A byte address and the bytes from there on."""
@@ -75,7 +76,7 @@ def zsb_segments(
             if not layer.activation.is_clamp:
                 segments.append((memory_map.tables[subnet.name][layer.name], activation_table(layer, q).view(np.uint8)))
         else:
-            bias, multiplier, shift = (np.full(kp, number) for number in _common_entry(layer, q))
+            bias, multiplier, shift = (np.repeat(column, kp) for column in zip(*_common_entries(layer, q), strict=True))
             entries = pack_zsb(bias, multiplier, shift, kp)
         segments.append((memory_map.zsb[subnet.name][layer.name], entries))
     return segments
@@ -90,14 +91,24 @@ def activation_table(layer: Layer, quant: ConvQuant) -> npt.NDArray[np.int8]:
     return quant.table.astype(np.int8)
 
 
-def _common_entry(layer: Layer, quant: OpQuant) -> tuple[int, int, int]:
-    """(bias, multiplier, shift) of every channel of a layer without weights."""
+def _common_entries(layer: Layer, quant: OpQuant) -> list[tuple[int, int, int]]:
+    """(bias, multiplier, shift) of every channel of a layer without weights, an entry after the other.
+
+    Taps of an average that are outside the tensor read its zero-point, so the bias takes off all of them.
+    """
     if isinstance(quant, MaxPoolQuant):
-        return 0, 1, 0
+        return [(0, 1, 0)]
     if isinstance(quant, ScaleQuant):
-        return -quant.z_s, quant.m_f, quant.shift_f
-    q = cast(PoolQuant, quant)
-    return -q.z_in * layer.R * layer.S, q.m, q.shift
+        return [(-quant.z_s, quant.m_f, quant.shift_f)]
+    q, taps = cast(PoolQuant, quant), layer.R * layer.S
+    bias = -q.z_in * taps
+    if not divides_by_taps(layer):
+        return [(bias, q.m, q.shift)]
+    found = [(0, 0, 0)] * (1 + entry_offset(layer.R, layer.S))  # those of more columns than there are stay unused
+    for rows in range(1, layer.R + 1):
+        for cols in range(1, layer.S + 1):
+            found[entry_offset(rows, cols)] = (bias, *q.divided_by(rows * cols, taps))
+    return found
 
 
 def image_segment(memory_map: MemoryMap, subnet: SubNet, image: npt.NDArray[np.int8]) -> Segment:

@@ -96,10 +96,10 @@ def compile_subnet(
 def single_layer(layer: Layer) -> tuple[SuperNet, SubNet]:
     """A SuperNet of one layer, and its one SubNet (both named as the layer); the image is what the layer reads.
 
-    The factors of a SCALE come from the image too, by a global pool before it.
+    A MUL reads it twice. The factors of a SCALE come from the image too, by a global pool before it.
     """
     if layer.kind is not Kind.SCALE:
-        layers: tuple[Layer, ...] = (replace(layer, inputs=(INPUT,)),)
+        layers: tuple[Layer, ...] = (replace(layer, inputs=(INPUT,) * layer.kind.operands),)
     else:
         pool = Layer(f"{layer.name}_factors", Kind.POOL, layer.C, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,))
         layers = (pool, replace(layer, inputs=(INPUT, pool.name)))

@@ -12,7 +12,15 @@ from arch_model.program.isa import Memory
 from arch_model.program.program import TensorPlace
 from mapper.lowering.dense_fields import add_fields, k_tile_fields, store_fields
 from mapper.lowering.issue_order import Fields
-from mapper.workload.depthwise import Window, column_of, entries_of, input_size, skewed_shape, stride_of
+from mapper.workload.depthwise import (
+    Window,
+    column_of,
+    counted_taps,
+    entries_of,
+    input_size,
+    skewed_shape,
+    stride_of,
+)
 from mapper.workload.fusion import Step
 
 MAX_FILL = -128
@@ -27,7 +35,7 @@ Y0_MAX = 7
 class ChannelwisePlaces:
     """Where a channelwise step's data are in DRAM.
 
-    ``source``: what LOAD_ACT brings; ``other``: what STORE reads (an add's second operand, what a SCALE scales);
+    ``source``: what LOAD_ACT brings; ``other``: what STORE reads (an add's second operand, a product's first);
     ``weights``: tiles of columns, its own or the constant ones; ``zsb``: its entries.
     """
 
@@ -111,7 +119,7 @@ class ChannelwiseFields:
             "rows": come - held.rows.start,
             "cols": input_size(layer)[1],
             "fill": fill,
-            "last_lanes": self.accelerator.cp,
+            "last_lanes": counted_taps(layer),
             "sb_base": held.sb_base,
             "row_step": row_step,
             "group_step": group_step,
@@ -156,14 +164,14 @@ class ChannelwiseFields:
         fields = store_fields(layer, self.places.output, k_tiles, first, rows, out_base, a)
         if other is None:
             return fields
-        if layer.kind is not Kind.SCALE:
+        if not layer.kind.is_product:
             return fields | add_fields(cast(AddQuant, self.add), other, k_tiles, first, rows, a)
         q = cast(ScaleQuant, self.quant)
         scaled = AddQuant(0, 0, q.shift, 0, q.z_x, q.z_out, q.lo, q.hi)
         return fields | add_fields(scaled, other, k_tiles, first, rows, a) | {"multiply": 1}
 
     def _outputs(self) -> tuple[int, int, int, int]:
-        """(fill, z_out, lo, hi) of a PASS; those of a SCALE are the factors'."""
+        """(fill, z_out, lo, hi) of a PASS; those of a product are the factors'."""
         q = self.quant
         if isinstance(q, MaxPoolQuant):
             return MAX_FILL, 0, q.lo, q.hi

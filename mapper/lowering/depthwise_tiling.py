@@ -20,6 +20,7 @@ from mapper.workload.depthwise import (
     input_rows_of,
     input_size,
     k_tiles_of,
+    row_steps,
     skewed_shape,
     stride_of,
     windows_of,
@@ -39,7 +40,7 @@ class Cut:
 
 
 def choose_cut(layer: Layer, accelerator: Accelerator, add: bool = False) -> Cut:
-    """The cut with the least estimated cycles. ``add``: STORE also reads an operand.
+    """The cut with the least estimated cycles. ``add``: STORE also reads an operand, an add's or a product's.
 
     Raises :class:`MappingError` if there is no legal one; it names layer, operand, buffer, bytes needed and there.
 
@@ -63,15 +64,15 @@ def choose_cut(layer: Layer, accelerator: Accelerator, add: bool = False) -> Cut
 def _estimate(layer: Layer, accelerator: Accelerator, cut: Cut, add: bool) -> int:
     """Roughly the cycles of a layer: a pipeline of loads, passes and stores, each with two halves of its buffer."""
     a, latency, stride = accelerator, accelerator.dram.latency_cycles, stride_of(layer)
-    (_, width), kt, scale = input_size(layer), k_tiles_of(layer, a), layer.kind is Kind.SCALE
-    operands = 2 if add or scale else 1
+    (_, width), kt = input_size(layer), k_tiles_of(layer, a)
+    operands = 2 if add else 1
 
     def row_cycles(cols: int) -> int:
         return max(a.pitch(cols) // a.beat_bytes * a.dram.cycles_per_beat, row_words(cols, a.pixels))
 
     row_in, row_out = row_cycles(width), row_cycles(layer.Q)
     windows = [run_cycles(1, layer.Q, 1, stride, width, 0) + w.col - layer.padding for w in windows_of(layer)]
-    steps = layer.Q if scale else width
+    steps = row_steps(layer)
     loaded, ran, stored = 0, [0, 0], [0, 0]  # when each unit is done; of passes and stores the last two tiles
     freed = [0, 0]  # when a chunk's passes have left each half of the SB
     for chunk in range(0, kt, cut.chunk):
@@ -131,7 +132,7 @@ def _faults(layer: Layer, accelerator: Accelerator, cut: Cut) -> Iterator[str]:
     brought = min(inside + 2, height) if cut.stays else inside  # to a row of the first bank
     run_bytes = max(brought * a.pitch(width), cut.rows * a.pitch(layer.Q))
     for what, value, most in (
-        ("input columns", layer.W, COUNT_MAX),
+        ("input columns", max(layer.W, row_steps(layer)), COUNT_MAX),
         ("input rows", layer.H, COUNT_MAX),
         ("channel groups", a.groups(layer.C), COUNT_MAX),
         ("beats of a tile's rows", run_bytes // a.beat_bytes, RUN_BEATS_MAX),

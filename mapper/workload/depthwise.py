@@ -1,4 +1,4 @@
-"""Layers whose output channel k sees input channel k alone: depthwise convs, maximum and average pools, scaling.
+"""Layers whose output channel k sees input channel k alone: depthwise convs, maximum and average pools, products.
 
 The machine runs them with PASS ``depthwise``: a window of nine taps for each of KP channels a cycle
 (``docs/reference/hardware.md``, "Depthwise layers, pools"). Here is what of such a layer does not depend on
@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
+from arch_model.program.isa import counted_window, entry_offset
 
 ONES = 9
 """Weight columns of the constant tiles: number 3 * (r - 1) + s - 1 has ones in its top left r x s taps."""
+
+WINDOW = 3
+"""Rows and columns of taps that a PASS has."""
 
 
 def is_channelwise(layer: Layer) -> bool:
@@ -23,7 +27,7 @@ def is_channelwise(layer: Layer) -> bool:
     >>> is_channelwise(Layer("a", Kind.CONV, K=4, C=4, groups=4)), is_channelwise(Layer("b", Kind.CONV, K=4, C=4))
     (True, False)
     """
-    return layer.groups > 1 or layer.kind in (Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE)
+    return layer.groups > 1 or layer.kind in (Kind.MAXPOOL, Kind.AVGPOOL) or layer.kind.is_product
 
 
 def has_tiles(layer: Layer) -> bool:
@@ -32,8 +36,8 @@ def has_tiles(layer: Layer) -> bool:
 
 
 def uses_ones(layer: Layer) -> bool:
-    """Whether its weights are the constant ones: AVGPOOL and SCALE."""
-    return layer.kind in (Kind.AVGPOOL, Kind.SCALE)
+    """Whether its weights are the constant ones: an average, or factors that go through the array as they are."""
+    return layer.kind is Kind.AVGPOOL or layer.kind.is_product
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,42 @@ def k_tiles_of(layer: Layer, accelerator: Accelerator) -> int:
     return -(-layer.K // accelerator.kp)
 
 
+def overhangs(layer: Layer) -> bool:
+    """Whether a window of the layer reaches beyond its tensor.
+
+    >>> overhangs(Layer("a", Kind.AVGPOOL, 4, 4, 2, 2, H=7, W=8, stride=2))         # the last row is left out
+    False
+    >>> overhangs(Layer("a", Kind.AVGPOOL, 4, 4, 2, 2, H=7, W=8, stride=2, ceil_mode=True))
+    True
+    """
+    ends = ((layer.P, layer.R, layer.H), (layer.Q, layer.S, layer.W))
+    return layer.padding > 0 or any((count - 1) * layer.stride + taps > size for count, taps, size in ends)
+
+
+def divides_by_taps(layer: Layer) -> bool:
+    """Whether the layer is an average whose windows differ in how many of their taps are inside the tensor."""
+    return layer.kind is Kind.AVGPOOL and overhangs(layer)
+
+
+def counted_taps(layer: Layer) -> int:
+    """``last_lanes`` of the layer's PASS commands: the taps that count, where it matters which do."""
+    whole = (layer.R, layer.S) == (WINDOW, WINDOW)
+    if divides_by_taps(layer) or (layer.kind is Kind.MAXPOOL and not whole):
+        return counted_window(layer.R, layer.S)
+    return 0
+
+
 def entries_of(layer: Layer, accelerator: Accelerator) -> int:
-    """ZSB entries: one a K-tile, or a single one where all channels are requantised alike."""
+    """ZSB entries: one a K-tile, or a single one where all channels are requantised alike.
+
+    An average whose windows overhang the tensor has one for each number of rows and columns inside.
+
+    >>> pool = Layer("a", Kind.AVGPOOL, 4, 4, 2, 2, H=7, W=7, stride=2, ceil_mode=True)
+    >>> entries_of(pool, Accelerator.load("tiny"))      # 1 x 1, 1 x 2, (1 x 3,) 2 x 1, 2 x 2
+    5
+    """
+    if divides_by_taps(layer):
+        return 1 + entry_offset(layer.R, layer.S)
     return k_tiles_of(layer, accelerator) if layer.kind.has_weights else 1
 
 
@@ -116,6 +154,11 @@ def stride_of(layer: Layer) -> int:
     return 0 if layer.kind is Kind.SCALE else layer.stride
 
 
+def row_steps(layer: Layer) -> int:
+    """Steps that a PASS goes through in a row: its columns, or more where windows go on beyond the last."""
+    return max(input_size(layer)[1], max(stride_of(layer), 1) * (layer.Q - 1) + 1)
+
+
 def skewed_shape(layer: Layer, rows: int) -> tuple[int, int]:
     """(row_step, group_step) of ``rows`` input rows in the SB's skewed layout.
 
@@ -132,17 +175,10 @@ def refusals(layer: Layer) -> Iterator[tuple[str, object, str]]:
         yield "groups", layer.groups, "1, or as many as channels and filters"
     if layer.kind is Kind.SCALE:
         return
-    if layer.kind is Kind.MAXPOOL:
+    what = "maximum pools" if layer.kind is Kind.MAXPOOL else "average pools with windows beyond their tensor"
+    if layer.kind is Kind.MAXPOOL or divides_by_taps(layer):
         for name in ("R", "S"):
-            if getattr(layer, name) != 3:
-                yield name, getattr(layer, name), "maximum pools of 3x3: all nine taps of a window count"
-    if layer.kind is Kind.AVGPOOL:
-        if layer.padding:
-            yield "padding", layer.padding, "0: a window that overhangs its tensor needs another divisor"
-        for name, size, kernel, out in (("H", layer.H, layer.R, layer.P), ("W", layer.W, layer.S, layer.Q)):
-            if (out - 1) * layer.stride + kernel > size:
-                yield name, size, "windows inside the tensor: one that overhangs it needs another divisor"
+            if getattr(layer, name) > WINDOW:
+                yield name, getattr(layer, name), f"{what} of at most {WINDOW}x{WINDOW}: a PASS sees no more taps"
     if layer.kind is Kind.CONV and 2 * layer.padding > min(layer.R, layer.S) - 1:
         yield "padding", layer.padding, f"of depthwise convs at most {(min(layer.R, layer.S) - 1) // 2}"
-    elif layer.stride * (layer.Q - 1) >= layer.W:
-        yield "padding", layer.padding, "windows that begin no later than the row ends"

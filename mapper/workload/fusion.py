@@ -1,4 +1,4 @@
-"""A SubNet as the steps that the machine executes: a layer with the add that follows it, a pool, or a scaling."""
+"""A SubNet as the steps that the machine executes: a layer with the add that follows it, a pool, or a product."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Step:
 
     @property
     def addend(self) -> str | None:
-        """The tensor that STORE reads from DRAM: an add's second operand, what a SCALE scales."""
-        if self.layer.kind is Kind.SCALE:
+        """The tensor that STORE reads from DRAM: an add's second operand, a product's first."""
+        if self.layer.kind.is_product:
             return self.layer.inputs[0]
         return None if self.add is None else self.add.inputs[1]
 
     @property
     def source(self) -> str:
-        """The tensor that LOAD_ACT brings (a POOL's STORE reads it): the layer's input, a SCALE's factors."""
+        """The tensor that LOAD_ACT brings (a POOL's STORE reads it): the layer's input, a product's factors."""
         return (self.layer.inputs or (INPUT,))[-1]
 
 
@@ -141,7 +141,7 @@ def is_runnable(subnet: SubNet) -> bool:
 
     >>> from arch_model.spaces import get_space
     >>> [is_runnable(net) for net in get_space("ofa-resnet50").sample(4, seed=0)]
-    [False, False, True, False]
+    [True, True, True, True]
     """
     try:
         check_runnable(subnet)

@@ -37,7 +37,7 @@ def network(channelwise: bool = True) -> tuple[SuperNet, SubNet]:
 
     >>> _, subnet = network()
     >>> len(subnet.layers), {layer.kind for layer in subnet.layers} == set(Kind)
-    (14, True)
+    (16, True)
     """
     relu, relu6, hswish, hsigmoid = Activation.RELU, Activation.RELU6, Activation.HSWISH, Activation.HSIGMOID
     stem = Layer("stem", Kind.CONV, 7, 3, 3, 3, 9, 7, 1, 1, inputs=(INPUT,), activation=relu)
@@ -49,18 +49,23 @@ def network(channelwise: bool = True) -> tuple[SuperNet, SubNet]:
     fewer = Layer("fewer", Kind.LINEAR, 5, 13, inputs=("squeeze",), activation=relu)
     excite = Layer("excite", Kind.LINEAR, 13, 5, inputs=("fewer",), activation=hsigmoid)
     scale = Layer("scale", Kind.SCALE, 13, 13, H=h, W=w, inputs=("deep", "excite"))
-    project = Layer("project", Kind.CONV, 7, 13, H=h, W=w, inputs=("scale",))
+    gate = Layer("gate", Kind.MUL, 13, 13, H=h, W=w, inputs=("scale", "expand"))
+    project = Layer("project", Kind.CONV, 7, 13, H=h, W=w, inputs=("gate",))
     add = Layer("add", Kind.ADD, 7, 7, H=h, W=w, inputs=("project", "most"))
-    down = Layer("down", Kind.CONV, 10, 7, 3, 3, h, w, stride=2, padding=1, inputs=("add",), activation=relu)
-    mean = Layer("mean", Kind.AVGPOOL, 10, 10, 2, 2, down.P, down.Q, inputs=("down",))
+    wider = Layer("wider", Kind.MAXPOOL, 7, 7, 1, 2, h, w, inputs=("add",))
+    down = Layer("down", Kind.CONV, 10, 7, 3, 3, h, wider.Q, stride=2, padding=1, inputs=("wider",), activation=relu)
+    mean = Layer("mean", Kind.AVGPOOL, 10, 10, 2, 2, down.P, down.Q, 2, inputs=("down",), ceil_mode=True)
     if not channelwise:
         most = Layer("most", Kind.CONV, 7, 7, 3, 3, 9, 7, 2, 1, inputs=("stem",))
         deep = replace(deep, groups=1)
         scale = replace(expand, name="scale", C=13, inputs=("deep",))
+        gate = replace(scale, name="gate", inputs=("scale",))
+        wider = Layer("wider", Kind.CONV, 7, 7, 1, 2, h, w, inputs=("add",))
         mean = Layer("mean", Kind.CONV, 10, 10, 1, 1, down.P, down.Q, 2, inputs=("down",))
     pool = Layer("pool", Kind.POOL, 10, 10, H=mean.P, W=mean.Q, inputs=("mean",))
     linear = Layer("linear", Kind.LINEAR, 11, 10, inputs=("pool",))
-    layers = stem, most, expand, deep, squeeze, fewer, excite, scale, project, add, down, mean, pool, linear
+    gated = stem, most, expand, deep, squeeze, fewer, excite, scale, gate
+    layers = *gated, project, add, wider, down, mean, pool, linear
     subnet = SubNet(NAME, NAME, layers)
 
     def parse(name: str) -> dict[str, object]:

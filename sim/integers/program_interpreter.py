@@ -17,7 +17,17 @@ from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.machine.microarchitecture import QUEUE_DEPTH, TABLE_BYTES, TABLES
 from arch_model.network.quant import MULTIPLIER_BITS, requantize, rounding_shift
-from arch_model.program.isa import SLOT_BYTES, SLOTS, UNITS, Command, Memory, Opcode
+from arch_model.program.isa import (
+    SLOT_BYTES,
+    SLOTS,
+    UNITS,
+    Command,
+    Memory,
+    Opcode,
+    counts_taps,
+    entry_offset,
+    window_counted,
+)
 
 Int8 = npt.NDArray[np.int8]
 Bytes = npt.NDArray[np.uint8]
@@ -246,18 +256,31 @@ class Machine:
         group, lane = np.divmod(c["out_lane"] + np.arange(kp)[:, None], cp)  # (KP, 1)
         t = np.arange(TAPS)
         y, x = c["y0"] + p * c["stride"] + t // 3, c["x0"] + q * c["stride"] + t % 3
-        inside = (y >= 0) & (y < c["rows"]) & (x >= 0) & (x < c["cols"])
+        down, across = window_counted(c["last_lanes"])
+        counts = (t // 3 < (down or 3)) & (t % 3 < (across or 3))
+        inside = counts & (y >= 0) & (y < c["rows"]) & (x >= 0) & (x < c["cols"])
         column = x + (c["last_banks"] + group) % 3
         bank = 3 * (y % 3) + column % 3
         # Groups beyond those loaded may lie beyond the SB: what is read there meets no channel.
         word = (c["sb_base"] + group * c["group_step"] + y // 3 * c["row_step"] + column // 3) % words
         return np.where(inside, self.sb[bank, word, lane], np.int8(c["fill"])).astype(np.int64)
 
+    def _entries(self, c: Command) -> npt.NDArray[np.int64]:
+        """Which ZSB entry each output pixel takes, (1,) or (pixels,)."""
+        down, across = window_counted(c["last_lanes"])
+        if not counts_taps(c):
+            return np.array([c["zsb"]])
+        p, q = np.mgrid[: c["out_rows"], : c["out_cols"]].reshape(2, -1, 1)
+        y, x = c["y0"] + p * c["stride"] + np.arange(down), c["x0"] + q * c["stride"] + np.arange(across)
+        rows, cols = ((y >= 0) & (y < c["rows"])).sum(axis=1), ((x >= 0) & (x < c["cols"])).sum(axis=1)
+        return np.asarray(c["zsb"] + entry_offset(rows, cols))
+
     def _requantise(self, c: Command, sums: npt.NDArray[np.int64]) -> None:
-        a = self.a
-        entry = self.zsb[self._words("the ZSB", len(self.zsb), c["zsb"], 1)][0].view("<u4").reshape(a.kp, 2)
-        bias = entry[:, 0].view("<i4")
-        multiplier, shift = entry[:, 1] & ((1 << MULTIPLIER_BITS) - 1), entry[:, 1] >> MULTIPLIER_BITS
+        a, number = self.a, self._entries(c)
+        self._words("the ZSB", len(self.zsb), int(number.min()), int(np.ptp(number)) + 1)
+        entry = self.zsb[number].view("<u4").reshape(-1, a.kp, 2)  # one for all pixels, or one each
+        bias = entry[..., 0].view("<i4")
+        multiplier, shift = entry[..., 1] & ((1 << MULTIPLIER_BITS) - 1), entry[..., 1] >> MULTIPLIER_BITS
         y = requantize(sums, bias, multiplier, shift, c["z_out"], c["lo"], c["hi"])
         if c["table"]:
             y = self.tables[c["table"] - 1][y.astype(np.int64) + 128]

@@ -93,7 +93,7 @@ def random_op(layer: Layer, rng: np.random.Generator) -> OpQuant:
     z_in, z_out = (int(z) for z in rng.integers(-20, 21, 2))
     if layer.kind is Kind.MAXPOOL:
         return MaxPoolQuant(int(rng.integers(-128, -100)), int(rng.integers(100, 128)))
-    if layer.kind is Kind.SCALE:
+    if layer.kind.is_product:
         (m_f,), (shift_f,) = encode_multiplier([float(rng.uniform(0.5, 1.5))])
         return ScaleQuant(0, int(m_f), int(shift_f), z_in, 6, z_out, -128, 127)
     pixels = layer.H * layer.W if layer.kind is Kind.POOL else layer.R * layer.S

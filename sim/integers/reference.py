@@ -88,17 +88,21 @@ def max_pool(x: Tensor, layer: Layer, q: MaxPoolQuant) -> Tensor:
 def average_pool(x: Tensor, layer: Layer, q: PoolQuant) -> Tensor:
     """``clamp(round(sum(x - z_in) m / 2**shift) + z_out, lo, hi)`` over each window: int8 (C, P, Q).
 
-    ``m`` holds one divisor, so every window must lie inside the tensor: ValueError if one does not.
+    Taps outside ``x`` are left out; for the n that are inside, m and shift are ``q.divided_by(n, R * S)``.
     """
     values = windows(x, layer)
-    if np.isnan(values).any():
-        raise ValueError(f"layer {layer.name}: a window of its average overhangs the tensor and needs another divisor")
-    total = (values.astype(np.int64) - q.z_in).sum(axis=(3, 4)) * q.m
-    return np.clip(rounding_shift(total, q.shift) + q.z_out, q.lo, q.hi).astype(np.int8)
+    inside = (~np.isnan(values)).sum(axis=(3, 4))
+    total = np.nansum(values - q.z_in, axis=(3, 4)).astype(np.int64)
+    divided = {n: q.divided_by(int(n), layer.R * layer.S) for n in np.unique(inside)}
+    m, shift = (np.vectorize(lambda n, i=i: divided[n][i])(inside) for i in range(2))
+    return np.clip(rounding_shift(total * m, shift) + q.z_out, q.lo, q.hi).astype(np.int8)
 
 
-def scale(x: Tensor, factors: Tensor, q: ScaleQuant) -> Tensor:
-    """``x`` times its channel's factor; ``factors`` int8 (C, 1, 1). See :class:`ScaleQuant`."""
+def product(x: Tensor, factors: Tensor, q: ScaleQuant) -> Tensor:
+    """``x`` times its channel's factor, ``factors`` int8 (C, 1, 1), or times a tensor of its shape.
+
+    See :class:`ScaleQuant`.
+    """
     f = np.clip(rounding_shift((factors.astype(np.int64) - q.z_s) * q.m_f, q.shift_f), -128, 127)
     y = rounding_shift(f * (x.astype(np.int64) - q.z_x), q.shift) + q.z_out
     return np.clip(y, q.lo, q.hi).astype(np.int8)
@@ -138,6 +142,6 @@ def run_layers(
         elif layer.kind is Kind.AVGPOOL:
             tensors[layer.name] = average_pool(inputs[0], layer, cast(PoolQuant, q))
         else:
-            tensors[layer.name] = scale(inputs[0], inputs[1], cast(ScaleQuant, q))
+            tensors[layer.name] = product(inputs[0], inputs[1], cast(ScaleQuant, q))
     del tensors[INPUT]
     return tensors

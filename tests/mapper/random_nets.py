@@ -92,33 +92,39 @@ def random_network(rng) -> tuple[SuperNet, SubNet]:
 
 
 def random_channelwise(rng, kind=None) -> Layer:
-    """A depthwise conv, a pool over windows or a scaling of odd sizes, legal for the machine."""
-    kinds = Kind.CONV, Kind.CONV, Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE
+    """A depthwise conv, a pool over windows or a product of odd sizes, legal for the machine."""
+    kinds = Kind.CONV, Kind.CONV, Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE, Kind.MUL
     kind = kind or kinds[rng.integers(len(kinds))]
     c, h, w = int(rng.integers(2, 40)), int(rng.integers(1, 16)), int(rng.integers(1, 16))
     shape = {"K": c, "C": c, "H": h, "W": w}
-    if kind is Kind.SCALE:
+    if kind in (Kind.SCALE, Kind.MUL):
         return Layer("layer", kind, **shape, inputs=("x", "factors"))
-    r = {Kind.CONV: int(rng.choice([3, 3, 5, 7])), Kind.MAXPOOL: 3, Kind.AVGPOOL: int(rng.integers(1, 5))}[kind]
+    sizes = {Kind.CONV: (3, 3, 5, 7), Kind.MAXPOOL: (1, 2, 3, 3), Kind.AVGPOOL: (1, 2, 2, 3, 3, 4)}[kind]
+    r = s = int(rng.choice(sizes))
     stride, padding = int(rng.integers(1, 3)), 0
-    if kind is not Kind.AVGPOOL and (rng.random() < 0.8 or min(h, w) < r):
-        padding = (r - 1) // 2
-    shape |= {"R": r, "S": r, "H": max(h, r - 2 * padding), "W": max(w, r - 2 * padding)}
+    if kind is Kind.CONV:
+        padding = (r - 1) // 2 if rng.random() < 0.8 or min(h, w) < r else 0
+    elif rng.random() < 0.3:
+        s = int(rng.choice(sizes))
+    if kind is not Kind.CONV and max(r, s) <= 3:  # windows beyond the tensor, all around or at the end
+        padding = int(rng.integers(0, min(r, s) // 2 + 1))
+        shape["ceil_mode"] = bool(rng.random() < 0.5)
+    shape |= {"R": r, "S": s, "H": max(h, r - 2 * padding), "W": max(w, s - 2 * padding)}
     groups = c if kind is Kind.CONV else 1
     activation = Activation.HSWISH if kind is Kind.CONV and rng.random() < 0.3 else Activation.NONE
     return Layer("layer", kind, **shape, stride=stride, padding=padding, groups=groups, activation=activation)
 
 
 def channelwise_network(layer: Layer) -> tuple[SuperNet, SubNet]:
-    """A network of one channelwise layer; the factors of a SCALE are a global average of the image."""
-    layers = (
-        [replace(layer, inputs=(INPUT,))]
-        if layer.kind is not Kind.SCALE
-        else [
-            Layer("factors", Kind.POOL, layer.K, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,)),
-            replace(layer, inputs=(INPUT, "factors")),
-        ]
-    )
+    """A network of one channelwise layer; the factors of a product are a pool of the image: a global average, or the
+    greatest of three neighbours."""
+    layers, of_image = [replace(layer, inputs=(INPUT,) * layer.kind.operands)], (layer.K, layer.C)
+    if layer.kind is Kind.SCALE:
+        factors = Layer("factors", Kind.POOL, *of_image, H=layer.H, W=layer.W, inputs=(INPUT,))
+        layers = [factors, replace(layer, inputs=(INPUT, "factors"))]
+    elif layer.kind is Kind.MUL:
+        factors = Layer("factors", Kind.MAXPOOL, *of_image, 3, 3, layer.H, layer.W, padding=1, inputs=(INPUT,))
+        layers = [factors, replace(layer, inputs=(INPUT, "factors"))]
     subnet = SubNet("part", "whole", tuple(layers))
     whole = tuple(replace(a, inputs=()) for a in subnet.weight_layers)
     return SuperNet("whole", whole, lambda: subnet, lambda name: {}, ("part",)), subnet
@@ -165,6 +171,11 @@ def random_mobile_network(rng) -> tuple[SuperNet, SubNet]:
             layers.append(replace(excite, activation=Activation.HSIGMOID))
             layers.append(Layer(f"b{block}_scale", Kind.SCALE, c, c, H=h, W=w, inputs=(source, excite.name)))
             last = f"b{block}_scale", c, h, w
+        if rng.random() < 0.3:  # gated by what came before, or by itself
+            source, c, h, w = last
+            gate = f"b{block}_expand" if stride == 1 and rng.random() < 0.7 else source
+            layers.append(Layer(f"b{block}_gate", Kind.MUL, c, c, H=h, W=w, inputs=(source, gate)))
+            last = f"b{block}_gate", c, h, w
         k = before[1] if stride == 1 and rng.random() < 0.7 else int(rng.integers(2, 24))
         last = conv(f"b{block}_project", last, k)
         if stride == 1 and k == before[1] and before[0] != INPUT:
@@ -172,7 +183,8 @@ def random_mobile_network(rng) -> tuple[SuperNet, SubNet]:
             last = f"b{block}_add", *last[1:]
         if min(last[2:]) >= 2 and rng.random() < 0.3:
             source, c, h, w = last
-            layers.append(Layer(f"b{block}_mean", Kind.AVGPOOL, c, c, 2, 2, h, w, 2, inputs=(source,)))
+            up = bool(rng.random() < 0.5)
+            layers.append(Layer(f"b{block}_mean", Kind.AVGPOOL, c, c, 2, 2, h, w, 2, inputs=(source,), ceil_mode=up))
             last = f"b{block}_mean", c, layers[-1].P, layers[-1].Q
     source, c, h, w = last
     layers.append(Layer("pool", Kind.POOL, c, c, H=h, W=w, inputs=(source,)))
@@ -208,7 +220,7 @@ def random_quant(subnet: SubNet, rng) -> dict:
             ops[layer.name] = ConvQuant(*integers, table)
         elif layer.kind is Kind.MAXPOOL:
             ops[layer.name] = MaxPoolQuant(int(rng.integers(-128, -50)), int(rng.integers(50, 128)))
-        elif layer.kind is Kind.SCALE:
+        elif layer.kind in (Kind.SCALE, Kind.MUL):
             (m_f,), (shift_f,) = encode_multiplier([rng.uniform(0.3, 1.2)])
             z_s = zeros[layer.inputs[1]]
             ops[layer.name] = ScaleQuant(z_s, int(m_f), int(shift_f), z_in, int(rng.integers(4, 8)), out, lo, 127)

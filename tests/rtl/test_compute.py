@@ -21,7 +21,7 @@ class Harness(Elaboratable):
         self.feed = Feed(kp=kp, cp=cp, db_words=64 * kp, pb_words=64 * kp, dsp_packing=dsp_packing)
         self.compute = Compute(kp=kp, cp=cp, nb=nb, sb_words=256, ob_pixels=64, out_words=256, dsp_packing=dsp_packing)
         self.db, self.pb = (BlockMemory(72 * cp, 64 * kp) for _ in range(2))
-        self.zsb = BlockMemory(64 * kp, 16)
+        self.zsb = BlockMemory(64 * kp, 64)
         self.tokens = {name: Semaphore() for name in ("w_full", "sb_full", "out_free")}
 
     def elaborate(self, platform):
@@ -227,10 +227,19 @@ def test_a_tile_is_the_convolution(kp, cp, nb, pointwise, stride, k_tiles, c_til
         (3, 5, 2, 5, 2, 7, "conv", 11),
         (5, 2, 3, 3, 1, 11, "conv", 13),
         (2, 1, 2, 3, 1, 3, "conv", 15),
+        # Windows of 2 x 2 have one row and column more than the input, at stride 1.
+        (4, 3, 2, 2, 1, 8, "maximum", 16),
+        (5, 3, 3, 2, 2, 15, "maximum", 17),
+        (4, 3, 2, 3, 1, 8, "average", 18),
+        (2, 2, 1, 3, 2, 6, "average", 19),
+        (3, 5, 2, 2, 1, 11, "average", 20),
     ],
 )
 def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channels, mode, seed):
-    """Every K-tile, window by window, with its weights in one column of the words; stride 0: one pixel for all."""
+    """Every K-tile, window by window, with its weights in one column of the words; stride 0: one pixel for all.
+
+    An average has an entry for each number of taps inside the tensor.
+    """
     rng = np.random.default_rng(seed)
     height, width = (1, 1) if stride == 0 else rng.integers(max(3, kernel - 2), 9, 2).tolist()
     pad, groups, k_tiles = kernel // 2, -(-channels // cp), -(-channels // kp)
@@ -243,6 +252,11 @@ def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channel
     fill, z_out, lo, hi = -128 if mode == "maximum" else -7, 5, -100, 120
     if mode == "maximum":
         bias[:], multiplier[:], shift[:] = 0, 1 << 25, 25
+    entries = 9 if mode == "average" else 1  # of a K-tile: by the rows and columns of a window that are inside
+    factors = rng.integers(2**24, 2**25, entries) if mode == "average" else np.ones(1, np.int64)
+    counted = 5 * kernel if mode == "average" or (mode == "maximum" and kernel < 3) else 0
+    if mode == "average":
+        w[:channels], multiplier[:], bias[:], shift[:] = 1, 1, bias // 64, 27
 
     around = np.pad(x[:channels].astype(np.int64), ((0, 0), (pad, pad), (pad, pad)), constant_values=fill)
     if stride == 0:
@@ -255,9 +269,12 @@ def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channel
             acc = windows.max(axis=(3, 4))
         else:
             acc = np.einsum("kpqrs,krs->kpq", windows, w[:channels].astype(np.int64))
-    expected = requantize(
-        np.moveaxis(acc, 0, 2), bias[:channels], multiplier[:channels], shift[:channels], z_out, lo, hi
-    )
+    scale = multiplier[:channels]
+    if mode == "average":
+        begins = (np.arange(count)[:, None] * stride - pad + np.arange(kernel) for count in (out_rows, out_cols))
+        rows, cols = (((b >= 0) & (b < n)).sum(axis=1) for b, n in zip(begins, (height, width), strict=True))
+        scale = factors[3 * (rows[:, None] - 1) + cols - 1][..., None]
+    expected = requantize(np.moveaxis(acc, 0, 2), bias[:channels], scale, shift[:channels], z_out, lo, hi)
     if mode == "table":
         expected = table[expected.astype(int) + 128]
 
@@ -290,12 +307,13 @@ def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channel
             for k in range(kp):
                 await write(ctx, top.db, tile * kp + k, word_of(words[tile, k].ravel()))
         for kt in range(k_tiles):
-            entry = 0
-            for k in range(kp):
-                n = kt * kp + k
-                lane = int(bias[n]) & 0xFFFFFFFF | int(multiplier[n]) << 32 | int(shift[n]) << 58
-                entry |= lane << (64 * k)
-            await write(ctx, top.zsb, kt, entry)
+            for e, factor in enumerate(factors.tolist()):
+                entry = 0
+                for k in range(kp):
+                    n = kt * kp + k
+                    lane = int(bias[n]) & 0xFFFFFFFF | int(multiplier[n]) * factor << 32 | int(shift[n]) << 58
+                    entry |= lane << (64 * k)
+                await write(ctx, top.zsb, entries * kt + e, entry)
         for word in range(32):
             ctx.set(compute.table.en, 1)
             ctx.set(compute.table.addr, 32 + word)
@@ -310,11 +328,11 @@ def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channel
                     "depthwise": 1, "maximum": mode == "maximum", "table": 2 * (mode == "table"),
                     "sub": sub, "slot": tile, "reps": 1, "stride": stride,
                     "out_rows": out_rows, "out_cols": out_cols, "y0": dy - pad, "x0": dx - pad,
-                    "rows": height, "cols": width, "fill": fill, "last_lanes": cp, "last_banks": group % 3,
+                    "rows": height, "cols": width, "fill": fill, "last_lanes": counted, "last_banks": group % 3,
                     "sb_base": base + group * group_step, "row_step": row_step, "group_step": group_step,
                     "start": n == 0, "finish": n == len(offsets) - 1,
                     "signal_out": n == len(offsets) - 1 and kt == k_tiles - 1,
-                    "zsb": kt, "z_out": z_out, "lo": lo, "hi": hi, "pixels": pixels,
+                    "zsb": entries * kt, "z_out": z_out, "lo": lo, "hi": hi, "pixels": pixels,
                     "out_base": 3 + group // nb * pixels, "out_bank": group % nb, "out_lane": lane,
                 }  # fmt: skip
                 await ctx.tick().repeat(int(rng.integers(1, 20)))

@@ -142,8 +142,11 @@ def depthwise_command(rng):
     stride = rng.choice([0, 1, 1, 2])
     rows, cols = (1, 1) if stride == 0 else (rng.randrange(1, 9), rng.randrange(1, 9))
     y0, x0 = (0, 0) if stride == 0 else (rng.randrange(-3, 7), rng.randrange(-3, 7))
-    most = rng.randrange(1, 6) if stride == 0 else (cols - 1) // stride + 1  # before the next row
-    out_rows, out_cols = rng.randrange(1, 5), rng.randrange(1, most + 1)
+    down, across = rng.choice([(0, 0), (rng.randrange(1, 4), rng.randrange(1, 4))])
+    maximum = rng.getrandbits(1)
+    if down and not maximum and stride:  # entries are of windows that begin in the tensor or one pixel before it
+        x0 = rng.randrange(-1, 1)
+    out_rows, out_cols = rng.randrange(1, 5), rng.randrange(1, 8)  # maybe beyond the last column
     row_step = -(-(cols + 2) // 3)
     return {
         "depthwise": 1,
@@ -160,6 +163,9 @@ def depthwise_command(rng):
         "row_step": row_step,
         "group_step": row_step * -(-rows // 3),
         "last_banks": rng.randrange(3),
+        "last_lanes": 4 * down + across,
+        "maximum": maximum,
+        "zsb": rng.randrange(64),
         "start": 1,
         "finish": 1,
         "out_base": rng.randrange(1000),
@@ -202,7 +208,7 @@ def test_depthwise_columns(stall, seed):
                 for i in range(3) for g in range(3)
             })  # fmt: skip
             if pixel.valid:
-                pixels.append((len(reads) - 1, pixel.columns, pixel.out_addr))
+                pixels.append((len(reads) - 1, pixel.columns, pixel.out_addr, pixel.zsb))
 
     sim = bounded(dut)
     sim.add_testbench(put)
@@ -211,21 +217,30 @@ def test_depthwise_columns(stall, seed):
     sim.run()
     seen = iter(pixels)
     for c, start in zip(commands, starts, strict=True):
-        step, width = (c["stride"], c["cols"]) if c["stride"] else (1, c["out_cols"])
+        step = c["stride"] or 1
+        width = max(c["cols"], step * (c["out_cols"] - 1) + 1)
+        down, across = divmod(c["last_lanes"], 4) if c["last_lanes"] else (3, 3)
         for p in range(c["out_rows"]):
             for q in range(c["out_cols"]):
-                cycle, columns, out = next(seen)
+                cycle, columns, out, zsb = next(seen)
+                top, left = c["y0"] + p * c["stride"], c["x0"] + q * c["stride"]
+                rows_in = sum(0 <= top + i < c["rows"] for i in range(down))
+                cols_in = sum(0 <= left + j < c["cols"] for j in range(across))
+                counted = c["last_lanes"] and not c["maximum"]
+                entry = 3 * (max(rows_in, 1) - 1) + max(cols_in, 1) - 1
+                assert zsb == c["zsb"] + (entry if counted else 0)
                 assert cycle == start + p * width + q * step + c["x0"] + 3
                 assert out == c["out_base"] + p * c["out_cols"] + q
                 for j in range(3):
                     x = c["x0"] + q * c["stride"] + j
-                    assert columns >> j & 1 == (0 <= x < c["cols"])
-                    if not 0 <= x < c["cols"]:
+                    assert columns >> j & 1 == (0 <= x < c["cols"] and j < across)
+                    if not 0 <= x < c["cols"] or j >= across:
                         continue
                     for i in range(3):
                         y = c["y0"] + p * c["stride"] + i
                         for g in range(3):
                             column = x + (c["last_banks"] + g) % 3
                             word = c["sb_base"] + g * c["group_step"] + y // 3 * c["row_step"] + column // 3
-                            place = (3 * (y % 3) + column % 3, word) if 0 <= y < c["rows"] else None
+                            inside = 0 <= y < c["rows"] and i < down
+                            place = (3 * (y % 3) + column % 3, word) if inside else None
                             assert reads[cycle - 3 + j][i, g] == place

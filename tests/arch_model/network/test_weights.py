@@ -223,6 +223,16 @@ def test_tables_and_the_operators_of_one_channel_read_back(tmp_path: Path) -> No
     assert (read["max"], read["scale"]) == (MaxPoolQuant(-3, 9), ScaleQuant(1, 2, 3, 4, 5, 6, -7, 8))
 
 
+def test_an_average_is_divided_by_the_taps_inside() -> None:
+    """3/8 of four taps are 3/2 of one. 2**24 - 1 times 9 has 28 bits: two less, and the nearest; or all of 26."""
+    assert PoolQuant(3, 3, 0, 0, -128, 127).divided_by(1, 4) == (12, 3)
+    assert PoolQuant(100, 10, 0, 0, -128, 127).divided_by(6, 9) == (150, 10)
+    assert PoolQuant(2, 10, 0, 0, -128, 127).divided_by(2, 3) == (3, 10)
+    most = PoolQuant((1 << 24) - 1, 30, 0, 0, -128, 127)
+    assert most.divided_by(1, 9) == (round(9 * ((1 << 24) - 1) / 4), 28) and most.divided_by(4, 4) == (most.m, 30)
+    assert PoolQuant((1 << 24) - 1, 1, 0, 0, -128, 127).divided_by(1, 9) == ((1 << 26) - 1, 0)
+
+
 def refuses(path: Path) -> str:
     with pytest.raises(WeightsError) as caught:
         load_weights(path)

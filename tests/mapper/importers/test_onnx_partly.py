@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from arch_model.network.layer import INPUT
+from arch_model.network.weights import MaxPoolQuant
 from mapper.importers import GRAPHS, NetworkError, read_onnx
-from tests.mapper.importers.onnx_nets import Graph
+from sim.integers.reference import run_layers
+from tests.mapper.importers.onnx_nets import Graph, session
 
 F = np.float32
 
@@ -49,12 +52,72 @@ def test_a_table_activation_has_no_integers(tmp_path):
 
 
 def test_a_maximum_keeps_its_scale(tmp_path):
+    """And the values, in whatever arithmetic: its integers are proven."""
     graph, y = start()
     y = graph.node("MaxPool", graph.real(y), name="max", kernel_shape=[2, 2], strides=[2, 2])
     network = read(tmp_path, graph, graph.real(y))
     assert [str(layer.kind) for layer in network.subnet.layers] == ["conv", "maxpool"]
-    assert set(network.quant) == {"c"} and network.tensors["max"] == network.tensors["c"]
-    assert "layer max has no integers: the reference has no arithmetic for maxpool" in network.notes
+    assert network.quant["max"] == MaxPoolQuant() and network.tensors["max"] == network.tensors["c"]
+    assert network.runnable and network.notes == () and network.bit_exact == GRAPHS
+
+
+def test_pools_beyond_the_tensor_are_onnxruntimes(tmp_path):
+    """3 x 3 with padding, 2 x 2 up to the end of 5 pixels: the maxima are the same, averages at most a step away."""
+    graph = QdqGraph((1, 2, 9, 9))
+    y = graph.node("MaxPool", graph.real("x"), name="max", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    y = graph.node("AveragePool", graph.real(y), name="edge", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    end = graph.real(y)
+    y = graph.node("AveragePool", end, name="last", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    network = read(tmp_path, graph, graph.real(y))
+    assert [(layer.P, layer.Q) for layer in network.subnet.layers] == [(5, 5), (5, 5), (3, 3)]
+    assert network.runnable and network.bit_exact == ()
+    assert network.unproven[GRAPHS[0]] == dict.fromkeys(
+        ("edge", "last"), "the arithmetic of onnxruntime's operator is not known"
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        x = rng.normal(0, 8, (1, 2, 9, 9)).astype(F)
+        made = run_layers(network.subnet.layers, {}, network.quant, network.tensors[INPUT].quantize(x[0]))
+        theirs = session(tmp_path / "net.onnx").run(None, {"x": x})[0][0]
+        assert np.abs(network.tensors["last"].dequantize(made["last"]) - theirs).max() <= network.tensors["last"].scale
+        assert len(np.unique(made["last"])) > 9
+
+
+@pytest.mark.parametrize("form", ["QDQ", "QLinear"])
+def test_a_product_of_two_tensors_is_near_the_exact_one(tmp_path, form):
+    """x * x of int8 in steps of 1/8, as steps of 1/2: onnxruntime rounds once, here the factors are rounded, too.
+
+    A factor, up to 128 / 32 steps of the result, is rounded to 1 / 2**4 of one: half of x / 2**4 at most is lost.
+    """
+    if form == "QDQ":
+        graph = QdqGraph((1, 2, 6, 6))
+        x = graph.real("x")
+        y = graph.node("Mul", x, graph.node("MaxPool", x, name="max", kernel_shape=[1, 1]), name="m")
+        y = graph.node("DequantizeLinear", graph.node("QuantizeLinear", y, F(0.5), np.int8(0)), F(0.5), np.int8(0))
+        network = read(tmp_path, graph, y)
+    else:
+        graph, zero = Graph((1, 2, 6, 6), np.int8), np.int8(0)
+        operands = "x", F(1 / 8), zero, "x", F(1 / 8), zero, F(0.5), zero
+        y = graph.node("QLinearMul", *operands, name="m", domain="com.microsoft")
+        network = read_onnx(graph.save(tmp_path / "net.onnx", y, dtype=np.int8))
+    layer = network.subnet.layers[-1]
+    assert str(layer.kind) == "mul" and network.runnable and network.bit_exact == ()
+    q = network.quant["m"]
+    assert (q.shift, q.m_f / 2**q.shift_f) == (4, 0.5)
+    pairs = network.wrong_steps["m"]
+    text = f"{pairs} pairs of operands come elsewhere than in the exact product, by at most 4"
+    assert network.unproven[GRAPHS[0]]["m"] == network.unproven[GRAPHS[1]]["m"] == text
+    rng = np.random.default_rng(0)
+    image = rng.integers(-128, 128, (2, 6, 6)).astype(np.int8)
+    made = run_layers(network.subnet.layers, {}, network.quant, image)["m"]
+    runtime = session(tmp_path / "net.onnx")
+    if form == "QDQ":
+        theirs = runtime.run(None, {"x": network.tensors[INPUT].dequantize(image)[None]})[0][0]
+        theirs = network.tensors["m"].quantize(theirs)
+    else:
+        theirs = runtime.run(None, {"x": image[None]})[0][0]
+    assert np.all(np.abs(made.astype(int) - theirs) <= np.abs(image.astype(int)) / 2**5 + 1)
+    assert len(np.unique(theirs)) > 20
 
 
 def test_real_operands_and_results(tmp_path):

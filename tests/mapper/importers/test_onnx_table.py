@@ -91,7 +91,7 @@ def test_rows_name_what_is_there():
         }
         assert len(row.inputs) <= inputs
     assert set(TABLE) - set(known) == {
-        *("QGemm", "QLinearAdd", "QLinearAveragePool", "QLinearGlobalAveragePool"),
+        *("QGemm", "QLinearAdd", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearMul"),
     }
 
 

@@ -4,7 +4,7 @@ import pytest
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
-from arch_model.network.weights import ConvQuant
+from arch_model.network.weights import ConvQuant, PoolQuant
 from mapper.layout import dram_image
 from mapper.lowering.compile import compile_layer, single_layer
 
@@ -32,6 +32,17 @@ def test_segments_by_hand(compiled):
     address, image = dram_image.image_segment(memory_map, subnet, np.arange(8, dtype=np.int8).reshape(4, 2, 1))
     assert address == program.tensors["input"].address
     assert image.tolist() == [0, 2, 4, 0, 1, 3, 5, 0, 6, 0, 0, 0, 7, 0, 0, 0]  # two groups of two rows of one beat
+
+
+def test_entries_of_an_average_by_the_taps_inside():
+    """2 x 2 windows on 3 x 3 pixels: of 1, 2, (3,) 2 and 4 taps, so 4, 2 and 1 times the multiplier; bias -4 z_in."""
+    layer, q = Layer("a", Kind.AVGPOOL, 3, 3, 2, 2, 3, 3, stride=2, ceil_mode=True), PoolQuant(9, 5, 7, 0, -128, 127)
+    _, memory_map = compile_layer(layer, TINY, q)
+    ((_, zsb),) = dram_image.zsb_segments(memory_map, single_layer(layer)[1], {}, {"a": q})
+    entries = zsb.view("<i4").reshape(5, 4, 2)
+    assert (entries == entries[:, :1]).all()  # the same for each channel
+    shift = 5 << 26
+    assert entries[:, 0].tolist() == [[-28, 36 | shift], [-28, 18 | shift], [0, 0], [-28, 18 | shift], [-28, 9 | shift]]
 
 
 def test_a_tensor_comes_back(compiled):

@@ -79,6 +79,39 @@ def test_a_maximum_never_picks_its_fill():
     assert (tile["maximum"], tile["fill"], tile["z_out"], tile["lo"], tile["hi"]) == (1, -128, 0, -7, 8)
 
 
+def test_a_smaller_maximum_says_which_taps_count():
+    layer = Layer("a", Kind.MAXPOOL, 10, 10, 2, 2, 8, 9, padding=1)
+    tile = fields(layer, MaxPoolQuant(-7, 8)).tile(0, 9, Held(range(8), 0), 8)
+    assert (tile["last_lanes"], tile["x0"], tile["y0"], tile["out_cols"], tile["cols"]) == (10, -1, -1, 10, 9)
+
+
+def test_averages_beyond_the_tensor_take_entries_by_the_taps_inside():
+    """2 x 2 taps: the fifth entry, number 3 (2 - 1) + 2 - 1, is that of all; entries of 4 channels are 32 bytes."""
+    layer = Layer("a", Kind.AVGPOOL, 10, 10, 2, 2, 8, 9, stride=2, ceil_mode=True)
+    make, held = fields(layer, PoolQuant(1, 0, 7, 5, -4, 99)), Held(range(8), 0)
+    assert make.zsb(20)["run_beats"] == 5 * 32 // 4
+    tile = make.tile(0, 4, held, 8)
+    assert (tile["last_lanes"], tile["fill"], tile["maximum"]) == (10, 7, 0)
+    assert make.k_tile(tile, 2, 0, 600, 20)["zsb"] == 20  # every K-tile the same
+    inside = Layer("a", Kind.AVGPOOL, 10, 10, 2, 2, 8, 8, stride=2, ceil_mode=True)
+    make = fields(inside, PoolQuant(1, 0, 7, 5, -4, 99))
+    assert make.tile(0, 4, held, 8)["last_lanes"] == 0 and make.zsb(20)["run_beats"] == 32 // 4
+
+
+def test_a_product_multiplies_in_its_store_what_the_array_made_of_its_factors():
+    layer = Layer("a", Kind.MUL, 10, 10, H=8, W=9, inputs=("x", "s"))
+    other = TensorPlace(3000, 10, 8, 9, 28)
+    make = fields(layer, ScaleQuant(3, 1 << 25, 24, -9, 6, 4, -50, 60), other)
+    tile = make.tile(2, 3, Held(range(2, 5), 0), 5)
+    assert (tile["stride"], tile["rows"], tile["cols"], tile["y0"], tile["x0"], tile["pixels"]) == (1, 3, 9, 0, 0, 27)
+    assert (tile["z_out"], tile["lo"], tile["hi"], tile["last_lanes"]) == (0, -128, 127, 0)
+    assert make.act(range(1), range(2, 5), Held(range(2, 5), 0))["addr"] == 1000 + 2 * 28
+    store = make.store(range(0, 3), 2, 3, 600)
+    wanted = {"multiply": 1, "use_a": 1, "use_b": 1, "b_addr": 3000 + 2 * 28, "z_a": 0, "z_b": -9, "shift": 6}
+    wanted |= {"z_out": 4, "lo": -50, "hi": 60, "groups": 4, "last_lanes": 1}
+    assert {key: store[key] for key in wanted} == wanted
+
+
 def test_a_scaling_multiplies_in_its_store():
     layer = Layer("a", Kind.SCALE, 10, 10, H=8, W=9, inputs=("x", "s"))
     other = TensorPlace(3000, 10, 8, 9, 28)

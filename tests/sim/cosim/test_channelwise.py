@@ -27,7 +27,7 @@ from tests.mapper.random_nets import (
 )
 from tests.sim.integers.test_program_interpreter import Host
 
-KINDS = (Kind.CONV, Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE)
+KINDS = (Kind.CONV, Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE, Kind.MUL)
 PRESETS = {name: Accelerator.load(name).replace(dram={"bytes": 1 << 20}) for name in preset_names()}
 SHAPES = ((4, 3), (16, 9), (1, 1), (2, 7), (5, 2), (6, 4), (3, 3))
 
@@ -127,6 +127,9 @@ a,,,most,1,7,7,9,8,3,3,2,1,5,4,0,0,maxpool,,
 a,,,mean,1,7,7,8,8,2,2,2,0,4,4,0,0,avgpool,1,
 a,,,whole,1,7,7,8,8,1,1,1,0,1,1,0,0,pool,,
 a,,,times,1,10,10,6,5,1,1,1,0,6,5,0,0,scale,,
+a,,,product,1,10,10,6,5,1,1,1,0,6,5,0,0,mul,,
+a,,,few,1,7,7,9,8,2,2,2,0,4,4,0,0,maxpool,,
+a,,,edge,1,7,7,8,8,3,3,2,1,4,4,0,0,avgpool,1,
 a,,,bent,1,6,10,6,5,1,1,1,0,6,5,1800,60,,,hsigmoid
 """
 

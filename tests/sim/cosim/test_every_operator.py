@@ -24,7 +24,7 @@ def test_no_channel_count_fills_tiles_or_groups():
 def test_machines_whose_k_tiles_touch_many_groups_have_no_channelwise_layer():
     assert TALL.nb == 8 and not takes_channelwise(TALL) and takes_channelwise(TINY)
     _, subnet = network(channelwise=False)
-    assert not {layer.kind for layer in subnet.layers} & {Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE}
+    assert not {layer.kind for layer in subnet.layers} & {Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE, Kind.MUL}
     assert all(layer.groups == 1 for layer in subnet.layers)
 
 

@@ -53,9 +53,12 @@ def random_layer(rng) -> Layer:
     if kind == Kind.LINEAR:
         return Layer("layer", Kind.LINEAR, k, c, activation=activation)
     if kind == Kind.MAXPOOL:
-        return Layer("layer", Kind.MAXPOOL, c, c, **windows | {"R": 3, "S": 3}, padding=min(padding, 1))
-    if kind == Kind.AVGPOOL:
+        small = {"R": (r - 1) % 3 + 1, "S": (s - 1) % 3 + 1}
+        return Layer("layer", Kind.MAXPOOL, c, c, **windows | small, padding=min(padding, 1), ceil_mode=c % 2 == 1)
+    if kind == Kind.AVGPOOL and max(r, s) > 3:
         return Layer("layer", Kind.AVGPOOL, c, c, **windows)
+    if kind == Kind.AVGPOOL:
+        return Layer("layer", Kind.AVGPOOL, c, c, **windows, padding=min(padding, 1), ceil_mode=c % 2 == 1)
     return Layer("layer", Kind(kind), c, c, H=h, W=w)
 
 

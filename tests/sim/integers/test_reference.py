@@ -1,13 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, PoolQuant, ScaleQuant
-from sim.integers.reference import accumulate, add, average_pool, conv, max_pool, pool, run_layers, scale
+from sim.integers.reference import accumulate, add, average_pool, conv, max_pool, pool, product, run_layers
 from tests.mapper.random_nets import random_network, random_quant, random_weights
 
 
@@ -118,15 +117,35 @@ def test_average_pool_by_hand():
     layer = Layer("a", Kind.AVGPOOL, 1, 1, 2, 2, 2, 4, stride=2)
     # (11 - 4) / 4 = 1.75 -> 2, (18 - 4) / 4 = 3.5 -> 4; plus 1
     assert average_pool(x, layer, PoolQuant(1, 2, 1, 1, -128, 127)).tolist() == [[[3, 5]]]
-    with pytest.raises(ValueError, match="layer b: a window of its average overhangs the tensor"):
-        average_pool(x, replace(layer, name="b", padding=1), PoolQuant(1, 2, 1, 1, -128, 127))
+
+
+def test_average_pool_beyond_the_tensor_by_hand():
+    """Multiplier 12 and shift 4 are a product of 3/4 for four taps, so 3/2 for two and 3 for one."""
+    x = np.array([[[1, 2, 9], [3, 5, -9], [7, 0, 4]]], np.int8)
+    q = PoolQuant(12, 4, 1, 10, -128, 127)
+    layer = Layer("a", Kind.AVGPOOL, 1, 1, 2, 2, 3, 3, stride=2, ceil_mode=True)
+    # columns 0, 1 and 2 alone: 7 * 3 / 4 = 5.25, -2 * 3 / 2; 5 * 3 / 2 = 7.5 -> 8, 3 * 3
+    assert average_pool(x, layer, q).tolist() == [[[15, 7], [18, 19]]]
+    padded = Layer("a", Kind.AVGPOOL, 1, 1, 2, 2, 3, 3, stride=2, padding=1)
+    # 0 * 3, (1 + 8) * 3 / 2 = 13.5 -> 14; (2 + 6) * 3 / 2, (4 - 10 - 1 + 3) * 3 / 4
+    assert average_pool(x, padded, q).tolist() == [[[10, 24], [22, 7]]]
 
 
 def test_scale_by_hand():
     x, s = np.array([[[4, -6]], [[10, 0]]], np.int8), np.array([[[11]], [[-100]]], np.int8)
     q = ScaleQuant(z_s=1, m_f=3, shift_f=1, z_x=2, shift=2, z_out=-1, lo=-90, hi=127)
     # f = 10 * 3 / 2 = 15; 15 * 2 / 4 = 7.5 -> 8, 15 * -8 / 4 = -30. f = -151.5 -> -128; -128 * 8 / 4, -128 * -2 / 4
-    assert scale(x, s, q).tolist() == [[[7, -31]], [[-90, 63]]]
+    assert product(x, s, q).tolist() == [[[7, -31]], [[-90, 63]]]
+
+
+def test_product_by_hand():
+    """f = 10 * 3 / 2 = 15 and -101 * 3 / 2 = -151.5 -> -128: 15 * 2 / 4 = 7.5 -> 8, -128 * -8 / 4 = 256; less one."""
+    x, s = np.array([[[4, -6]]], np.int8), np.array([[[11, -100]]], np.int8)
+    q = ScaleQuant(z_s=1, m_f=3, shift_f=1, z_x=2, shift=2, z_out=-1, lo=-90, hi=127)
+    layer = Layer("c", Kind.MUL, 1, 1, H=1, W=2, inputs=(INPUT, INPUT))
+    assert product(x, s, q).tolist() == [[[7, 127]]]
+    # of itself: f = 3 * 3 / 2 = 4.5 -> 4 and -7 * 3 / 2 = -10.5 -> -10; 4 * 2 / 4 and -10 * -8 / 4; less one
+    assert run_layers([layer], {}, {"c": q}, x)["c"].tolist() == [[[1, 19]]]
 
 
 def test_a_smaller_kernel_is_the_middle_of_the_weights():
