@@ -23,11 +23,25 @@ def machine_names() -> tuple[str, ...]:
 
 
 def load_machine(name_or_path: str | Path) -> Machine:
-    """Read a preset by its name, or a YAML file by its path: a file with the key ``model`` is a measured machine.
+    """Load a machine of either kind: an Accelerator, or one of which only latencies were measured.
 
-    Use this where a latency is enough, :meth:`Accelerator.load` where a Program or RTL is to be made.
-    Raises :class:`~arch_model.errors.AcceleratorError`, as those two do.
+    Use this where a latency is enough, and :func:`load_accelerator` where a Program or RTL is to be made.
 
+    Parameters
+    ----------
+    name_or_path : a name of :func:`machine_names`, or a YAML file. A file with the key ``model`` is a measured machine.
+
+    Returns
+    -------
+    Accelerator or MeasuredMachine
+
+    Raises
+    ------
+    AcceleratorError
+        There is no such machine or file, or a number in it is none that a machine can have.
+
+    Examples
+    --------
     >>> [type(load_machine(name)).__name__ for name in ("zcu104", "sushi-zcu104")]
     ['Accelerator', 'MeasuredMachine']
     """

@@ -17,11 +17,17 @@ Number = int | float
 
 @dataclass(frozen=True)
 class Choice:
-    """One keyword of a SuperNet's ``build``: ``count`` values, each one of ``values``.
+    """One choice that a SuperNet leaves open: a keyword of its ``build``.
 
-    Without ``count`` it is a single value and not a list. ``first``: what to draw the first of the list from,
-    where two of ``values`` would be the same choice.
+    Parameters
+    ----------
+    key : the keyword, such as ``"depth"``.
+    values : what each of its numbers can be.
+    count : how many numbers it is a list of. None: a single number and not a list.
+    first : what the first number of the list is drawn from, where two of ``values`` would be the same choice.
 
+    Examples
+    --------
     >>> Choice("depth", (2, 3, 4), 5).legal
     '5 of 2, 3, 4'
     """

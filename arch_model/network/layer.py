@@ -92,16 +92,33 @@ _SIZES = ("K", "C", "R", "S", "H", "W", "stride", "groups")
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator: K output channels, C input channels, an R x S kernel, an H x W input.
+    """One operator of a network, with its shapes.
 
-    ``inputs`` names the producing layers in the same SubNet, :data:`INPUT` for the image; an ADD has two,
-    the conv that it follows and then the other, and so have a SCALE, the tensor and then its C factors, and a MUL, in
-    either order. LINEAR has H = W = 1, ADD, SCALE, MUL and the pools K = C. ``ceil_mode`` (MAXPOOL, AVGPOOL) keeps a
-    last window that overhangs the input. ``activation`` comes last of all that the layer computes. ``bias`` and
-    ``batch_norm`` (CONV, LINEAR) say which parameters it was trained with beside its weights, one and two a channel;
-    they fold into the integers of the requantisation. Raises :class:`LayerError`, which names the layer, the field
-    and the value.
+    Parameters
+    ----------
+    name : differs from those of all other layers of a SubNet. Layers with weights are named as in the SuperNet.
+    kind : what it computes, a :class:`Kind` or its text, such as ``"conv"``.
+    K, C : output and input channels. ADD, SCALE, MUL and the pools have K = C.
+    R, S : rows and columns of the kernel or window.
+    H, W : rows and columns of the input, in pixels. LINEAR has 1 and 1.
+    stride : pixels from one window to the next.
+    padding : pixels around the input.
+    groups : 1 for a dense convolution, K = C for a depthwise one.
+    inputs : the names of the layers whose outputs it reads, :data:`INPUT` for the image. An ADD has two: the
+        convolution that it follows, then the other. A SCALE has two: the tensor, then its C factors. A MUL has two, in
+        either order.
+    ceil_mode : (MAXPOOL, AVGPOOL) a last window that overhangs the input is kept.
+    activation : applied last of all, an :class:`Activation` or its text.
+    bias, batch_norm : (CONV, LINEAR) which parameters it was trained with beside its weights, one and two for each
+        channel. They fold into the integers of the requantisation.
 
+    Raises
+    ------
+    LayerError
+        A field has a value that no such layer has; the line names the layer, the field and the value.
+
+    Examples
+    --------
     >>> stem = Layer("stem0", Kind.CONV, K=24, C=3, R=3, S=3, H=224, W=224, stride=2, padding=1)
     >>> stem.P, stem.Q, stem.macs, stem.weight_bytes
     (112, 112, 8128512, 648)
@@ -273,16 +290,31 @@ class LayerRow:
 
 
 def read_layer_table(path: str | Path) -> tuple[LayerRow, ...]:
-    """Read a CSV of layers with the columns :data:`COLUMNS` in any order; others are kept in ``fields``.
+    """Read a table of layers.
 
-    Columns of :data:`MAY_LACK` may be absent, and those of :data:`SYNONYMS` have their other name, so that the table of
-    ``fastswitch predict`` is a layer table.
-    A row with a 1 x 1 kernel, input and output is LINEAR, any other CONV, unless the optional columns
-    :data:`OPTIONAL` say more (an empty field says nothing): ``groups`` (K and C: depthwise), ``kind`` (one input alone:
-    a SCALE's factors are not in the table) and ``activation``. ``out_H``, ``out_W``, ``macs`` and
-    ``weight_bytes`` must be what the shapes give; ``layer_index`` and ``supernet_layer_index`` may be empty.
-    Raises :class:`LayerError` that names the file, the line, the column and its value.
+    A row with a 1 x 1 kernel, input and output is LINEAR and any other one CONV, unless the optional columns
+    :data:`OPTIONAL` say more (an empty field says nothing): ``groups`` (K and C: depthwise), ``kind`` (of one input:
+    the factors of a SCALE are not in the table) and ``activation``. ``out_H``, ``out_W``, ``macs`` and
+    ``weight_bytes`` must be what the shapes give.
 
+    Parameters
+    ----------
+    path : a CSV file with the columns :data:`COLUMNS` in any order; others are kept in ``fields``. Those of
+        :data:`MAY_LACK` may be absent, and those of :data:`SYNONYMS` may have their other name, so the table of
+        ``fastswitch predict`` is one. ``layer_index`` and ``supernet_layer_index`` may be empty.
+
+    Returns
+    -------
+    tuple of LayerRow
+        In the order of the file.
+
+    Raises
+    ------
+    LayerError
+        The file is no such table; the line names the file, the row, the column and its value.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     table = Path(folder) / "one.csv"

@@ -34,9 +34,18 @@ Config = tuple[tuple[str, Any], ...]
 class SubNet:
     """One choice of depth, width and kernel in a SuperNet.
 
-    ``layers`` are in an order of execution: each comes after its inputs. Layers with weights are named as in
-    the SuperNet, of which they use the leading K and C slices. Raises :class:`SpaceError` if a layer's shape
-    is not what its inputs make, or a name occurs twice.
+    Parameters
+    ----------
+    name : of this SubNet.
+    supernet : the name of its SuperNet.
+    layers : in an order of execution, each after its inputs. Layers with weights are named as in the SuperNet, of
+        whose weights they use the leading K and C slices.
+    config : the choices, as (keyword, value) pairs of the SuperNet's ``build``.
+
+    Raises
+    ------
+    SpaceError
+        The shape of a layer is not what its inputs make, an input is no earlier layer, or a name occurs twice.
     """
 
     name: str
@@ -113,11 +122,21 @@ class SubNet:
 
 @dataclass(frozen=True)
 class SuperNet:
-    """A weight-shared network: ``layers`` are those with weights, at their greatest sizes, in a fixed order.
+    """A weight-shared network, of which each choice is a SubNet.
 
-    ``build(**config)`` makes a SubNet, ``parse(name)`` turns a SubNet's name into its config (SpaceError for
-    a name that it does not know), and ``names`` lists the SubNets that have one: all of a small space, the
-    published ones of a large one. ``choices``: the keywords of ``build`` and the values to sample them from.
+    Parameters
+    ----------
+    name : of the SuperNet.
+    layers : those with weights, at their greatest sizes, in a fixed order.
+    build : ``build(**config)`` makes a SubNet from its choices.
+    parse : ``parse(name)`` turns the name of a SubNet into its choices; SpaceError for a name that it does not know.
+    names : the SubNets that have a name: all of a small space, the published ones of a large one.
+    choices : the keywords of ``build`` and the values that :meth:`sample` draws them from.
+
+    Raises
+    ------
+    SpaceError
+        A layer has no weights, or is grouped but not depthwise, or a name occurs twice.
     """
 
     name: str
@@ -230,12 +249,28 @@ class SuperNet:
 
 
 def weight_slice(layer: Layer, whole: Layer) -> tuple[slice, slice, slice, slice]:
-    """Which of a SuperNet layer's (K, C / groups, R, S) weights a SubNet's layer uses.
+    """Which of a SuperNet layer's weights a SubNet's layer uses: the leading K and C, and the centre of the kernel.
 
-    The leading K and C, and the centre of the kernel. once-for-all multiplies that centre by a small learned
-    matrix as well when a kernel is smaller than its SuperNet's; whoever loads such weights does so first.
-    Raises :class:`SpaceError` if ``layer`` is greater than ``whole`` or its kernel has no centre in it.
+    once-for-all also multiplies that centre by a small learned matrix when a kernel is smaller than its SuperNet's;
+    whoever loads such weights does so first.
 
+    Parameters
+    ----------
+    layer : the SubNet's.
+    whole : the SuperNet's, of the same name.
+
+    Returns
+    -------
+    tuple of four slices
+        Of an array of weights with the shape (K, C / groups, R, S).
+
+    Raises
+    ------
+    SpaceError
+        ``layer`` is greater than ``whole``, or its kernel has no centre in it.
+
+    Examples
+    --------
     >>> whole = Layer("dw", Kind.CONV, 8, 8, 7, 7, 9, 9, padding=3, groups=8)
     >>> weight_slice(Layer("dw", Kind.CONV, 4, 4, 3, 3, 9, 9, padding=1, groups=4), whole)
     (slice(0, 4, None), slice(0, 1, None), slice(2, 5, None), slice(2, 5, None))
@@ -269,11 +304,22 @@ def _slice_of(layer: Layer, whole: tuple[int, int, int, int]) -> tuple[slice, sl
 
 @dataclass(frozen=True)
 class SubGraph:
-    """A set of a SuperNet's weights: for each of its layers, in order, a leading (K, C) slice.
+    """A set of a SuperNet's weights: of each of its layers, in order, a leading (K, C) slice.
 
-    ``supernet`` is the SuperNet's name. A slice with K or C of 0 is empty and becomes (0, 0). ``a & b`` is
-    the intersection: the smaller K and the smaller C of each layer. Kernels are always whole.
+    ``a & b`` is the intersection: the smaller K and the smaller C of each layer. Kernels are always whole.
 
+    Parameters
+    ----------
+    supernet : the SuperNet's name.
+    slices : (K, C) of each layer of the SuperNet. A slice with K or C of 0 is empty, and becomes (0, 0).
+
+    Raises
+    ------
+    SpaceError
+        A slice is not two whole numbers of at least 0.
+
+    Examples
+    --------
     >>> a, b = SubGraph("toy", ((4, 6), (8, 2))), SubGraph("toy", ((6, 3), (0, 5)))
     >>> (a & b).slices
     ((4, 3), (0, 0))

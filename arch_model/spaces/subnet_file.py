@@ -38,8 +38,24 @@ class Entry(NamedTuple):
 
 
 def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
-    """The SubNets of a JSON file, in its order; :func:`read_entries` has their accuracies, too.
+    """Read the SubNets of a JSON file; :func:`read_entries` has their accuracies, too.
 
+    Parameters
+    ----------
+    path : a list as ``fastswitch subnets --json`` writes it; :func:`read_entries` says what an entry has.
+
+    Returns
+    -------
+    tuple of SubNet
+        In the order of the file.
+
+    Raises
+    ------
+    SpaceError
+        The line names the file, the entry (the first is 0), the key and its value.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "mine.json"

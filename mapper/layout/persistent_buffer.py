@@ -41,9 +41,13 @@ def subgraph_tile_count(subgraph: SubGraph, supernet: SuperNet, accelerator: Acc
 
 @dataclass(frozen=True, eq=False)
 class PersistentBuffer:
-    """The PB with a cached SubGraph in it: ``slots`` gives each of its tiles a slot.
+    """The Persistent Buffer (PB) with a SubGraph in it. It does not change: :meth:`switch` returns another one.
 
-    Immutable: :meth:`switch` returns another. Slots are the hardware's tile slots 0 .. pb_tiles - 1.
+    Attributes
+    ----------
+    subgraph : what is cached.
+    slots : of each of its weight tiles, (layer, K-tile, window, C-tile), the tile slot of the hardware, 0 ..
+        ``pb_tiles`` - 1.
     """
 
     subgraph: SubGraph

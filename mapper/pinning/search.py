@@ -80,13 +80,32 @@ def pin_best(
     seconds: float = 60.0,
     on_round: Callable[[float, float], None] | None = None,
 ) -> Pinned:
-    """The best SubGraph to pin for SubNets served in proportion to ``share`` (equally, if None).
+    """Choose the SubGraph to keep in the PB for a mix of SubNets.
 
-    ``exact``: by HiGHS, to within ``gap``, as long as ``seconds`` allow; else greedily, with the bound that it gives.
-    ``levels``: a smaller menu (:meth:`Menu.of`), which the bound then speaks of. ``on_round``: told the best cost and
-    the bound after each knapsack. Raises :class:`MappingError` for shares that are no distribution, for no SubNets and,
-    if ``objective`` is "latency", for a layer that the machine does not have.
+    Parameters
+    ----------
+    supernet, subnets, accelerator : the SubNets that are served, of one SuperNet, and the machine.
+    share : the part of the queries that each SubNet serves; not negative, any sum above 0. None: equal parts.
+    objective : what shall be least on average, a :class:`Pin` or its text.
+    exact : by SciPy's HiGHS, to within ``gap``, as long as ``seconds`` allow. Otherwise greedily, with the bound that
+        this gives.
+    levels : fewer options for each layer (:meth:`Menu.of`), of which the bound then speaks. None: all.
+    gap : how close cost and bound have to be, a fraction.
+    seconds : how long the exact search may take.
+    on_round : told the best cost and the bound after each knapsack.
 
+    Returns
+    -------
+    Pinned
+        The SubGraph, its expected cost in cycles or bytes, and a bound below which no other one is.
+
+    Raises
+    ------
+    MappingError
+        There are no SubNets, the shares are no distribution, or (``"latency"``) the machine cannot run a layer.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
     >>> nets = [fashion.subnet("fashion-d111-w222"), fashion.subnet("fashion-d222-w444")]
@@ -133,8 +152,26 @@ def pin_cost(
 def nearest_to_average(
     candidates: Sequence[SubGraph], supernet: SuperNet, subnets: Sequence[SubNet], share: Sequence[float] | None = None
 ) -> int:
-    """SUSHI's rule (MLSys 2023): the index of the candidate whose vector is nearest (Euclid) to the SubNets' average.
+    """SUSHI's rule (MLSys 2023): which candidate's vector is nearest to the average of the SubNets'.
 
+    Parameters
+    ----------
+    candidates : SubGraphs to choose from.
+    supernet, subnets : the SubNets that are served, of one SuperNet.
+    share : the part of the queries that each SubNet serves. None: equal parts.
+
+    Returns
+    -------
+    int
+        The index of the candidate with the least Euclidean distance, the first of several.
+
+    Raises
+    ------
+    MappingError
+        There are no SubNets, or the shares are no distribution.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion = get_space("fashion")
     >>> nets = [fashion.subnet("fashion-d111-w222"), fashion.subnet("fashion-d222-w444")]

@@ -25,8 +25,16 @@ NOTHING = "none"
 class SushiAbs:
     """Latency and accuracy of SubNets (rows) for each SubGraph that may be cached (columns).
 
-    ``cycles`` int64 (SubNets, SubGraphs), ``accuracy`` float64 (SubNets), as fractions. ``subgraphs`` begins with the
-    empty one, named "none". Source of the idea: SUSHI (MLSys 2023), section "SushiAbs".
+    Source of the idea: SUSHI (MLSys 2023), section "SushiAbs".
+
+    Attributes
+    ----------
+    subnets : names of the rows.
+    subgraphs : names of the columns; the first is the empty SubGraph, named "none".
+    vectors : int64 (SubGraphs, 2 × SuperNet layers), each SubGraph as its vector.
+    cycles : int64 (SubNets, SubGraphs).
+    accuracy : float64 (SubNets), fractions; NaN where it is not known.
+    clock_hz : hertz, of the machine.
     """
 
     subnets: tuple[str, ...]

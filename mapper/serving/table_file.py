@@ -61,10 +61,23 @@ def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, 
 
 
 def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str, seed: int | None = None) -> None:
-    """Write a table; ``seed``: with which its SubNets and SubGraphs were drawn, if they were.
+    """Write a latency table as a Parquet file.
 
-    Raises :class:`FastSwitchError` if the file cannot be written.
+    Parameters
+    ----------
+    table : what to write.
+    path : the file; it is there whole or not at all.
+    accelerator : the machine of the table.
+    space : the name of its SuperNet.
+    seed : with which its SubNets and SubGraphs were drawn, if they were.
 
+    Raises
+    ------
+    FastSwitchError
+        The file cannot be written.
+
+    Examples
+    --------
     >>> import tempfile
     >>> from arch_model.spaces import get_space
     >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
@@ -84,11 +97,24 @@ def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str
 
 
 def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> SushiAbs:
-    """Read a table of this accelerator and this SuperNet; ``path``: the file, or the folder that has it.
+    """Read a latency table that :func:`save_table` wrote.
 
-    Raises :class:`FastSwitchError`, one line, for a file that is not there or is no such table, and for one of another
-    accelerator or space.
+    Parameters
+    ----------
+    path : the file, or the folder that has it.
+    accelerator, supernet : what the table has to be of.
 
+    Returns
+    -------
+    SushiAbs
+
+    Raises
+    ------
+    FastSwitchError
+        The file is not there, is no such table, or is of another accelerator or SuperNet.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> load_table(Path("none.parquet"), Accelerator.load("tiny"), get_space("fashion"))
     Traceback (most recent call last):

@@ -11,12 +11,26 @@ _KEYS = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups")
 
 
 def parse_layer(text: str, name: str = "layer") -> Layer:
-    """Read ``K=.. C=.. [R=.. S=.. H=.. W=.. stride=.. padding=.. groups=.. kind=.. activation=..]``.
+    """Read a layer from one line of text.
 
-    R, S, H, W, stride and groups are 1 if they are not given; padding then is (R - 1) / 2, which keeps the size at
-    stride 1. The kind is ``conv`` (with groups = K = C a depthwise one), ``activation`` none. Raises
-    :class:`LayerError`.
+    Parameters
+    ----------
+    text : ``K=.. C=..``, then any of ``R S H W stride padding groups kind activation``. R, S, H, W, stride and groups
+        are 1 if they are not given; the padding is then (R - 1) / 2, which keeps the size at stride 1. The kind is
+        ``conv`` (with groups = K = C a depthwise one) and the activation ``none``.
+    name : of the layer.
 
+    Returns
+    -------
+    Layer
+
+    Raises
+    ------
+    LayerError
+        A word is no size, a size is missing or there twice, or no layer has these sizes.
+
+    Examples
+    --------
     >>> layer = parse_layer("K=512 C=512 R=3 S=3 H=7 W=7")
     >>> layer.padding, layer.P, layer.macs
     (1, 7, 115605504)

@@ -26,7 +26,14 @@ class ExploreError(FastSwitchError):
 
 @dataclass(frozen=True)
 class Knob:
-    """One number that is varied: ``values`` in base units, ascending as given; ``unit``: "", "B", "B/s" or "Hz"."""
+    """One number of an Accelerator that is varied.
+
+    Attributes
+    ----------
+    name : such as ``"KP"`` or ``"PB"``.
+    values : in base units, in the order given.
+    unit : ``""``, ``"B"``, ``"B/s"`` or ``"Hz"``.
+    """
 
     name: str
     values: tuple[Number, ...]

@@ -24,8 +24,20 @@ def costs(points: pd.DataFrame, objectives: Sequence[str]) -> Floats:
 
 
 def pareto_front(points: pd.DataFrame, objectives: Sequence[str]) -> pd.Series[bool]:
-    """Which points are legal and no other is at least as good in all objectives and better in one.
+    """Which points no other one beats: none is at least as good in all objectives and better in one.
 
+    Parameters
+    ----------
+    points : a row for each point, with a column for each objective; not a number where a point is not legal.
+    objectives : names of columns. Less is better, of :data:`LARGER_IS_BETTER` more.
+
+    Returns
+    -------
+    Series of bool
+        Whether a point is on the front, with the index of ``points``; illegal points are not.
+
+    Examples
+    --------
     >>> table = pd.DataFrame({"latency": [1.0, 2.0, 3.0], "area": [3.0, 1.0, 2.0]})
     >>> pareto_front(table, ["latency", "area"]).tolist()
     [True, True, False]

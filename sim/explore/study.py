@@ -42,12 +42,20 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Study:
-    """An exploration: what was varied and what each point costs.
+    """An exploration: what was varied, and what each point costs.
 
-    ``points`` has a row a point: a column a knob (base units), ``legal``, ``why`` ("" if legal), then each objective in
-    SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal. ``supernet`` has
-    these SubNets at least; ``nets``: the SubNets by themselves; ``cached``: what the PB holds
-    (:data:`sim.explore.layers.CACHED`); ``accuracy``: of each SubNet, in per cent, if it is an objective.
+    Attributes
+    ----------
+    folder : where it is on disk.
+    supernet : it has these SubNets at least. ``subnets``: their names; ``nets``: the SubNets.
+    base : the Accelerator whose numbers the knobs replace.
+    knobs : what is varied.
+    objectives : names of columns of ``points``.
+    sampler, seed : how points were chosen.
+    points : a row for each point: a column for each knob (base units), ``legal``, ``why`` ("" if legal), then each
+        objective in SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal.
+    cached : what the PB holds (:data:`sim.explore.layers.CACHED`).
+    accuracy : of each SubNet, in per cent, if it is an objective.
     """
 
     folder: Path
@@ -175,9 +183,20 @@ def study_folder(study: Study, inputs: Iterable[Source] = (), force: bool = Fals
 
 
 def load_study(folder: str | Path) -> Study:
-    """The study in a folder, with the points that are there by now.
+    """Read the study in a folder, with the points that are there by now.
 
-    Raises :class:`ExploreError` for a folder without a study.
+    Parameters
+    ----------
+    folder : what ``explore`` was given as ``out``; it may still be working.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ExploreError
+        The folder has no study, or one of another version.
     """
     folder = Path(folder)
     wanted = Wanted(f"study {folder}", "a folder that this version of fastswitch explore wrote", ExploreError)
