@@ -15,6 +15,7 @@ import fastswitch as fs
 from arch_model.network.weights import save_weights
 from arch_model.spaces import space_names
 from arch_model.spaces.registry import forget_supernet
+from mapper.serving.serving_table import ServingTable
 from reports.explore.reproduce_command import reproduce_command
 from rtl.driver.package import Package
 from sim.explore import load_study
@@ -90,6 +91,20 @@ def test_serve() -> None:
     assert set(rows["subnet"]) <= {"toy-44", "toy-88"}
     cycles = np.rint(rows["service_s"] * TINY.clock_hz)
     assert cycles.tolist() == [prices[name] for name in rows["subnet"]]
+
+    class Largest:
+        """A scheduler of one's own: the last row, nothing in the PB."""
+
+        def __init__(self, table: ServingTable) -> None:
+            self.row = table.shape[0] - 1
+
+        def decide(self, accuracy: float, slack_s: float) -> tuple[int, int]:
+            return self.row, 0
+
+    mine = fs.serve(TOY, stream=exact.stream, table=exact.table, policy=Largest)
+    assert set(mine.to_frame()["subnet"]) == {"toy-88"} and mine.summary()["switches"] == 0
+    with pytest.raises(fs.FastSwitchError, match=r"table is of toy on tiny; this is fashion on tiny, give a table of"):
+        fs.serve("fashion", table=exact.table)
     with pytest.raises(fs.FastSwitchError, match="SubNet toy-48 comes without an accuracy"):
         fs.serve(TOY, ["toy-48"], TINY)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from arch_model.errors import FastSwitchError
@@ -12,11 +12,13 @@ from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces import choose_subnets, load_supernet
 from arch_model.spaces.chosen import Asked
+from mapper.serving.policies import Scheduler
 from mapper.serving.serving_table import ServingTable
-from sim.serving.exact_switches import serve_exactly
+from sim.serving.exact_switches import serve_exactly, serve_until_exact
 from sim.serving.schedulers import check_names
 from sim.serving.session import Session
 from sim.serving.simulator import Served, screen
+from sim.serving.simulator import serve as run_scheduler
 from sim.serving.streams import Stream, draw_stream, parse_arrivals, read_trace
 from sim.serving.tables import busy, load_table, session_table, span
 
@@ -30,7 +32,7 @@ def serve(
     stream: Stream | str | Path | None = None,
     arrivals: str | None = None,
     queries: int = 1000,
-    policy: str = "strict-accuracy",
+    policy: str | Callable[[ServingTable], Scheduler] = "strict-accuracy",
     cache: str = "forecast",
     window: int = 4,
     candidates: int = 6,
@@ -53,8 +55,10 @@ def serve(
         60 % of the time.
     queries : how many to draw.
     policy : which SubNet serves: ``"strict-accuracy"``, ``"strict-latency"``, ``"slackfit"``, ``"static"`` or
-        ``"random"``.
-    cache : what the PB holds next: ``"none"``, ``"static"``, ``"sushi"``, ``"forecast"``.
+        ``"random"``. Or a scheduler of your own, as a function (or a class) that is called with the serving table and
+        gives an object with ``decide(accuracy, slack_s)``, which returns the SubNet's row and the SubGraph's column.
+    cache : what the PB holds next: ``"none"``, ``"static"``, ``"sushi"``, ``"forecast"``; a scheduler of your own says
+        it by itself.
     window : queries between two choices of ``"sushi"``.
     candidates : SubNets of which the SubGraphs are made that the PB may hold.
     on_infeasible : ``"error"``, ``"best-effort"`` or ``"drop"``: queries that no SubNet can serve as asked.
@@ -81,7 +85,8 @@ def serve(
     >>> served.summary()["queries"], served.summary()["accuracy_attainment"]
     (20, 1.0)
     """
-    check_names(policy, cache)
+    if isinstance(policy, str):
+        check_names(policy, cache)
     if arrivals is not None:
         parse_arrivals(arrivals)
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
@@ -101,4 +106,8 @@ def serve(
         wanted = draw_stream(arrivals or busy(table), span(table), queries, seed)
     else:
         wanted = stream if isinstance(stream, Stream) else read_trace(Path(stream))
-    return serve_exactly(table, screen(wanted, table, on_infeasible), policy, cache, window, seed)
+    wanted = screen(wanted, table, on_infeasible)
+    if isinstance(policy, str):
+        return serve_exactly(table, wanted, policy, cache, window, seed)
+    (served,) = serve_until_exact(table, lambda known: [run_scheduler(known, wanted, policy(known))])
+    return served
