@@ -74,7 +74,7 @@ MEANING = {
     ErrorCode.PROTOCOL_OUT: "m_axi_out, writing: a response to no burst, or EXOKAY",
 }
 
-WHERE = {True: "commands that LOAD_WGT, LOAD_ACT or STORE had taken before", False: "commands dispatched before"}
+WHERE = {True: "commands that LOAD_WGT, LOAD_ACT or STORE had accepted before", False: "commands dispatched before"}
 """What ERROR_COMMAND tells, by :attr:`ErrorCode.of_unit`."""
 
 
