@@ -90,8 +90,8 @@ class Control(Component):
         replaces any other, counts while the machine is idle, too, and lasts until reset: ``done`` is ignored, and a
         start is an error at once.
     order : In(20)
-        With a unit's error: how many commands it had accepted before. Other errors are at the command that is next to be
-        dispatched, which COMMANDS counts.
+        With a unit's error: how many commands it had accepted before. Other errors are at the command that is next to
+        be dispatched, which COMMANDS counts.
     progress : In(1)
         Something moves. WATCHDOG cycles without, while busy, are an error of their own.
     broke, waits : In(13) each

@@ -50,8 +50,8 @@ def make_package(
     ``subnets``: names, each among the SubNets that ``weights`` has integers for. ``subgraphs``: by the names that the
     driver will know them by. In its turn each gets the PB as :meth:`PersistentBuffer.switch` leaves it after the one
     before: a tile of both is in the same slot, so neighbours in this order switch with the fewest bytes.
-    ``on_subnet``: told each SubNet when its Programs are made. ``keep``: gives a SubNet's finished Programs of an
-    earlier call, as :meth:`arch_model.files.journal.Journal.keep` does.
+    ``on_subnet``: called with each SubNet when its Programs are made. ``keep``: returns a SubNet's finished
+    Programs of an earlier call, as :meth:`arch_model.files.journal.Journal.keep` does.
 
     Raises :class:`~arch_model.errors.FastSwitchError` (or one of its kinds) for a SubNet without integers, a SubGraph
     that does not fit the PB, a SuperNet that does not fit DRAM, a layer that the machine cannot run.

@@ -92,7 +92,7 @@ def pin_best(
     levels : fewer options for each layer (:meth:`Menu.of`), of which the bound then speaks. None: all.
     gap : how close cost and bound have to be, a fraction.
     seconds : how long the exact search may take.
-    on_round : told the best cost and the bound after each knapsack.
+    on_round : called with the best cost and the bound after each knapsack.
 
     Returns
     -------

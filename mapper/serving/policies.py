@@ -33,7 +33,7 @@ class CacheRule(Protocol):
         """The SubGraph to hold from the next query on; asked once before each query."""
 
     def served(self, row: int) -> None:
-        """Told which SubNet has served a query."""
+        """Called with the SubNet that has served a query."""
 
 
 class Scheduler(Protocol):

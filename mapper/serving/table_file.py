@@ -45,7 +45,7 @@ BLOCK = 100
 """SubNets that are worked on together; so many at most are lost when the work is killed."""
 
 OnBlock = Callable[[int, int, int], None]
-"""Told after each block: SubNets done, SubNets in all, different layers worked out so far."""
+"""Called after each block with: SubNets done, SubNets in all, different layers worked out so far."""
 
 
 def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, Any]:

@@ -33,7 +33,7 @@ LISTED = 6
 def write_report(study: Study, folder: Path, on_point: OnPoint | None = None) -> Path:
     """Write report.html, pareto.png, knobs.png, pareto.csv and points.csv; gives the page's path.
 
-    ``on_point(stage, done, total)`` is told about each point whose layers are worked out. Raises
+    ``on_point(stage, done, total)`` is called with each point whose layers are worked out. Raises
     :class:`~arch_model.errors.FastSwitchError` for a study without points, a missing library, or a folder that cannot
     be written.
     """

@@ -63,7 +63,7 @@ def run_layers(
     :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for the
     accelerator, naming it. An ADD is a part of the STORE of the convolution before it and has no Program of its own:
     the table of a whole network, as ``fastswitch predict`` writes it, may have such rows; they are not simulated, and
-    ``on_left_out`` is told their layers.
+    ``on_left_out`` is called with their layers.
     """
     table = read_layer_table(layers)
     rows = [row for row in table if row.layer.kind is not Kind.ADD]

@@ -28,7 +28,7 @@ from sim.explore.study import CSV, PARTS, POINTS, Study, read_points, study_fold
 
 Ints = npt.NDArray[np.int64]
 OnCount = Callable[[str, int, int], None]
-"""Told a stage, how many points are done and how many there will be."""
+"""Called with a stage, how many points are done and how many there will be."""
 
 Task = tuple[Question, list[int], list[int]]
 
@@ -71,7 +71,7 @@ def explore(
     backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
     cached : what the PB holds: ``best``, as :func:`mapper.pinning.greedy.fit_subgraph` fills it for each SubNet, or
         ``none``.
-    on_count : told a stage of the work, how many points are done and how many there will be.
+    on_count : called with a stage of the work, how many points are done and how many there will be.
     force : replace a folder with another study.
     accuracy : top-1 of SubNets by name, a fraction, where it is not known otherwise.
 

@@ -116,8 +116,8 @@ class Search:
     def keep(self, folder: Path, on_count: Callable[[int, int], None]) -> None:
         """Put the points, as trials in their order, into the folder's database for Optuna's own tools.
 
-        Those that are there stay. Knobs are in base units there; an illegal point is a failed trial. Told how many are
-        there and how many there will be. Some tens of milliseconds each, so it comes last.
+        Those that are there stay. Knobs are in base units there; an illegal point is a failed trial. ``on_count`` is
+        called with how many are there and how many there will be. Some tens of milliseconds each, so it comes last.
         """
         optuna = self.optuna
         first: dict[int, Any] = {}

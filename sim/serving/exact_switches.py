@@ -12,7 +12,7 @@ from sim.serving.simulator import Served
 from sim.serving.streams import Stream
 
 OnCount = Callable[[str, int, int], None]
-"""Told a stage of the work, what is done of it and what there is to do."""
+"""Called with a stage of the work, what is done of it and what there is to do."""
 
 
 def switches_of(served: Served) -> set[Switch]:

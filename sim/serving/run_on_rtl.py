@@ -83,7 +83,7 @@ def run_stream(
     with, as :func:`~arch_model.spaces.trained.choose_weights` takes them, by default all. ``policy``:
     ``strict-accuracy`` or ``strict-latency``. ``results``: the folder, opened for :func:`stream_question`, with
     :data:`ROWS` and :data:`TABLE` among its files. Every query's row goes to ``on_row`` when it is in the folder; those
-    that are there already are not simulated again. ``on_stage`` is told what long work begins. Raises
+    that are there already are not simulated again. ``on_stage`` is called with what long work begins. Raises
     :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
     """
     held = weights_of(supernet, weights)

@@ -193,8 +193,8 @@ def serve(
     """Serve the queries one after another in the order of arrival.
 
     A query begins when it has arrived and the machine is free; the scheduler then sees what is left of its time,
-    which may be nothing: it is served all the same, late. ``on_done`` is told now and then how many are served. Raises
-    :class:`ServingInterrupted` at a Ctrl-C.
+    which may be nothing: it is served all the same, late. ``on_done`` is called now and then with how many are
+    served. Raises :class:`ServingInterrupted` at a Ctrl-C.
     """
     decide = scheduler.decide
     latency: list[list[float]] = table.latency_s.tolist()

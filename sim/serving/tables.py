@@ -27,7 +27,7 @@ from sim.serving.streams import STAY, Targets
 FASHION = "fashion"
 
 OnCount = Callable[[str, int, int], None]
-"""Told a stage of the work, what is done of it and what there is to do."""
+"""Called with a stage of the work, what is done of it and what there is to do."""
 
 
 def spread(subnets: Mapping[str, SubNet], count: int) -> dict[str, SubNet]:
@@ -105,7 +105,7 @@ def load_table(
     candidates : SubNets that SubGraphs are made of.
     exact : as in :func:`fashion_table`.
     saved : a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then, and nothing is compiled.
-    on_count : told the stage of the work, what is done and what there is to do.
+    on_count : called with the stage of the work, what is done and what there is to do.
     accuracy : of SubNets by name, a fraction; it comes before what a file says and what is known.
 
     Returns

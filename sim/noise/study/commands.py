@@ -119,8 +119,8 @@ def run_noise(
     partition : what stays digital, a file or a folder of ``fastswitch partition``.
     csv : the file of trials, an :class:`~arch_model.files.result_file.ResultFile`: the same call goes on behind those
         that are finished. ``force``: as of that.
-    on_trial : told each trial, also those of an earlier run.
-    on_stage : told what is begun.
+    on_trial : called with each trial, also those of an earlier run.
+    on_stage : called with what is begun.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def run_partition(
     """The smallest digital half by ``ranking`` for at most ``max_loss`` points, written to ``out``/partition.json.
 
     ``out`` is a :class:`~arch_model.files.results_folder.ResultsFolder`: trials are kept there as they finish, and the
-    same call goes on behind them. ``on_try`` is told the digital fraction and the loss of each try.
+    same call goes on behind them. ``on_try`` is called with the digital fraction and the loss of each try.
     """
     network, images, rank_on, open_runner = question.open()
     ranked_on = {}

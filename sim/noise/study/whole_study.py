@@ -83,8 +83,8 @@ def run_study(
     ----------
     context : what is studied; ``results``: its folder, opened with its facts.
     names : the parts, all without any.
-    on_row : told each row with its part, also those of an earlier run.
-    on_stage : told what is computed now.
+    on_row : called with each row with its part, also those of an earlier run.
+    on_stage : called with what is computed now.
     """
     with results.journal(ROWS) as finished:
         for part in study_parts(context, names):
