@@ -40,14 +40,14 @@ def make_package(
     supernet: SuperNet,
     weights: SuperNetWeights,
     accelerator: Accelerator,
-    subnets: Iterable[str],
+    subnets: Iterable[SubNet | str],
     subgraphs: Mapping[str, SubGraph] | None = None,
     on_subnet: Callable[[str, PackedSubNet], None] = lambda name, packed: None,
     keep: Keep = lambda key, make: make(),
 ) -> Package:
     """Compile these SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
 
-    ``subnets``: names, each among the SubNets that ``weights`` has integers for. ``subgraphs``: by the names that the
+    ``subnets``: SubNets or their names, ``weights`` having integers of each. ``subgraphs``: by the names that the
     driver will know them by. In its turn each gets the PB as :meth:`PersistentBuffer.switch` leaves it after the one
     before: a tile of both is in the same slot, so neighbours in this order switch with the fewest bytes.
     ``on_subnet``: called with each SubNet when its Programs are made. ``keep``: returns a SubNet's finished
@@ -63,7 +63,7 @@ def make_package(
     >>> package.subgraphs, package.subnet(name).image.shape, package.subnet(name).logits.shape
     (('empty',), (1, 28, 28), (10, 1, 1))
     """
-    chosen = [_subnet(supernet, weights, name) for name in subnets]
+    chosen = [_subnet(supernet, weights, subnet) for subnet in subnets]
     if not chosen:
         raise FastSwitchError("a package needs a SubNet; give at least one name")
     memory_map = MemoryMap.build(supernet, chosen, accelerator)
@@ -193,11 +193,12 @@ class _Programs:
         return np.frombuffer(b"".join(self._parts), np.uint8)
 
 
-def _subnet(supernet: SuperNet, weights: SuperNetWeights, name: str) -> SubNet:
+def _subnet(supernet: SuperNet, weights: SuperNetWeights, subnet: SubNet | str) -> SubNet:
+    name = subnet if isinstance(subnet, str) else subnet.name
     if name not in weights.subnets:
         names = ", ".join(weights.subnets)
         raise FastSwitchError(f"SubNet {name} has no integers in these weights; give one of {names}")
-    return supernet.subnet(name)
+    return supernet.subnet(name) if isinstance(subnet, str) else subnet
 
 
 def _buffers(

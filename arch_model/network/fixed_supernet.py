@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from arch_model.errors import SpaceError
@@ -55,7 +56,8 @@ def fixed_supernet(
     if len(spaces) > 1:
         raise SpaceError(f"SubNets are of {' and '.join(spaces)}; give SubNets of one SuperNet")
     names = tuple(net.name for net in nets)
-    for twice in (one for i, one in enumerate(names) if one in names[:i]):
+    if len(set(names)) < len(names):
+        twice = next(one for i, one in enumerate(names) if one in names[:i])
         raise SpaceError(f"SuperNet {listed.space}: two SubNets are named {twice}; give each its own name")
     return SuperNet(
         listed.space, _greatest(nets) if layers is None else tuple(layers), listed.build, listed.parse, names
@@ -69,10 +71,13 @@ class _Listed:
     space: str
     subnets: tuple[SubNet, ...]
 
+    @cached_property
+    def _by_name(self) -> dict[str, SubNet]:
+        return {subnet.name: subnet for subnet in self.subnets}
+
     def build(self, name: str) -> SubNet:
-        for subnet in self.subnets:
-            if subnet.name == name:
-                return subnet
+        if name in self._by_name:
+            return self._by_name[name]
         known = ", ".join(net.name for net in self.subnets[:3]) + (", ..." if len(self.subnets) > 3 else "")
         raise SpaceError(
             f"SubNet {shown(name)} is not one of the {len(self.subnets)} that are listed of SuperNet {self.space}; "
