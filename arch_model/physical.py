@@ -40,6 +40,7 @@ class Range:
 CLOCK_HZ = Range(1e3, 4e9, "hertz", "a whole array is one clock domain: FPGAs end below 1 GHz, 45 nm logic below 4 GHz")
 BYTES_PER_S = Range(1e3, 1e14, "bytes a second", "eight stacks of HBM3E give 1e13, a serial port 1e3")
 LATENCY_CYCLES = Range(1, 100_000, "clock cycles", "DRAM answers within a microsecond, and a clock has at most 4 a ns")
+LATENCY_NS = Range(0.25, 1e8, "nanoseconds", "one cycle of the fastest clock; the slowest one has 1e5 in 0.1 s")
 CYCLES_PER_BEAT = Range(1, 100_000, "clock cycles", "a beat of 4 bytes in so many is 160 kB/s at the fastest clock")
 START_S = Range(0, 3600, "seconds", "a host that takes an hour to start a layer waits for something else")
 

@@ -74,6 +74,15 @@ STREAM = "# seed: 1\narrival_s,accuracy,latency_s\n0,0.9,0.5\n0.001,0.91,0.25\n0
 SUBNETS = """[{"name": "one", "space": "fashion", "image": 28, "depth": [1, 1, 1], "width": [2, 2, 2], "top1": 90.5},
  {"space": "fashion", "image": 28, "depth": [2, 2, 2], "width": [4, 4, 4], "top1": 91, "macs": 1}]
 """
+MEMORY = """format: 2
+name: a
+array: {kp: 4, cp: 3}
+clock_hz: 1.0e8
+buffers: {pb_bytes: 0, db_bytes: 13824, sb_bytes: 55296, ob_bytes: 6400, ob_out_bytes: 24576, zsb_bytes: 4096}
+axi: {data_bits: 32, max_burst: 16}
+dram: {bytes: 4194304, latency_ns: 240, latency_cycles: 24, bytes_per_s: 6.0e8}
+"""
+"""A machine whose memory is described beside the clock."""
 SUBNET = "fashion-d111-w222"
 COSIM = ("cosim", "--layers", "l.csv", "--csv", "o.csv", "--accelerator", "a.yaml")
 MAP = ("map", "--layer", "K=8 C=8 R=3 S=3 H=4 W=4", "--accelerator")
@@ -371,6 +380,7 @@ def small_dram() -> dict[str, bytes]:
 def kinds() -> Iterator[tuple[str, str, bytes, Mutator, tuple[str, ...], dict[str, bytes]]]:
     """Name, the file's name, a good one, how it is changed, the command, and files beside it."""
     yield "accelerator", "a.yaml", preset("tiny.yaml"), text_mutation, (*MAP, "a.yaml"), {}
+    yield "accelerator beside the clock", "a.yaml", MEMORY.encode(), text_mutation, (*MAP, "a.yaml"), {}
     yield (
         *("measured machine", "m.yaml", preset("measured/sushi-zcu104.yaml"), text_mutation),
         ("predict", "--subnets", SUBNET, "--accelerator", "m.yaml", "--csv", "o.csv"),

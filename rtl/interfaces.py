@@ -8,7 +8,7 @@ from __future__ import annotations
 from amaranth.lib.wiring import In, Out, Signature
 
 from arch_model.machine import accelerator
-from arch_model.machine.accelerator import DRAM_ADDRESS_BITS
+from arch_model.machine.dram import DRAM_ADDRESS_BITS
 from arch_model.machine.microarchitecture import LANE_BYTES, TABLE_WORDS, TABLES
 
 ADDRESS_BITS = DRAM_ADDRESS_BITS

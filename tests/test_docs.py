@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.key_table import key_table
 from arch_model.program.isa import FIELDS, SLOTS, Opcode, field_table
 from arch_model.program.limits import limit_table
 from rtl.control import register_table
@@ -25,6 +26,7 @@ def commands() -> str:
 
 
 SECTIONS = {  # by page: what it shows between <!-- NAME --> and <!-- /NAME -->
+    "accelerator-file.md": {"accelerator": key_table},
     "command-set.md": {"commands": commands, "limits": lambda: limit_table(Accelerator.load("tiny"))},
     "registers.md": {"registers": register_table, "errors": error_table},
 }

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core.core_schema import ValidationInfo
@@ -21,6 +21,7 @@ from arch_model.errors import AcceleratorError
 from arch_model.machine.description import (
     NAME,
     NAME_IS,
+    Misfit,
     Section,
     checked,
     parse_mapping,
@@ -28,9 +29,12 @@ from arch_model.machine.description import (
     read_description,
     within,
 )
+from arch_model.machine.dram import Dram, changed, in_cycles
+from arch_model.machine.dram import misfits as dram_misfits
 from arch_model.machine.microarchitecture import LANE_BYTES, LOAD_TURNAROUND
+from arch_model.machine.sections import Array, Axi, Buffers
 from arch_model.machine.technology import AreaTable, EnergyTable, Table
-from arch_model.physical import CLOCK_HZ, CYCLES_PER_BEAT, LATENCY_CYCLES
+from arch_model.physical import CLOCK_HZ
 
 TAPS = 9
 """Multipliers of a DPE: the taps of a 3 x 3 window."""
@@ -44,9 +48,6 @@ ADDRESS_BITS = 16
 ZSB_ADDRESS_BITS = 10
 """Bits of a ZSB entry's address in a command."""
 
-DRAM_ADDRESS_BITS = 32
-"""Bits of an AXI address."""
-
 BANK_BITS = 4
 """Bits of the number of a bank of the OB's output side in a command."""
 
@@ -57,51 +58,6 @@ BEAT_BYTES_MAX = 128
 """Bytes of the widest beat that a DMA moves, over all its stripes."""
 
 _TABLES: Mapping[str, type[Table]] = {"energy": EnergyTable, "area": AreaTable}
-
-_BYTES = "0 or more bytes, a whole number"
-
-
-class Array(Section):
-    """The array of DPEs: ``kp`` filters by ``cp`` channels. ``dsp_packing``: two filters share a wide multiplier; same
-    results in the same cycles.
-    """
-
-    kp: int = Field(ge=1, le=63, description="1 to 63 filters")
-    cp: int = Field(ge=1, le=63, description="1 to 63 channels")
-    dsp_packing: bool = Field(False, description="true or false")
-
-
-class Buffers(Section):
-    """Sizes in bytes; of DB, SB, OB's output side and ZSB, both halves together."""
-
-    pb_bytes: int = Field(ge=0, description=_BYTES)
-    db_bytes: int = Field(ge=0, description=_BYTES)
-    sb_bytes: int = Field(ge=0, description=_BYTES)
-    ob_bytes: int = Field(ge=0, description=_BYTES)
-    ob_out_bytes: int = Field(ge=0, description=_BYTES)
-    zsb_bytes: int = Field(ge=0, description=_BYTES)
-
-
-class Axi(Section):
-    """How data comes and goes. Activations and results have ``data_bits`` a beat each, over ``stripes`` AXI ports side
-    by side; weights come over ``weight_stripes`` ports (as many, unless told), each as wide as one of those, and the
-    Program over one more. ``max_burst``: beats of the longest burst. ``pixels``: of a row, that LOAD_ACT and STORE move
-    a cycle.
-    """
-
-    data_bits: int = Field(ge=32, le=1024, description="bits, a power of two in 32..1024")
-    max_burst: int = Field(ge=2, le=256, description="beats, a power of two in 2..256")
-    pixels: Literal[1, 2, 4] = Field(1, description="1, 2 or 4 pixels")
-    stripes: Literal[1, 2, 4] = Field(1, description="1, 2 or 4 ports")
-    weight_stripes: Literal[1, 2, 4] | None = Field(None, description="1, 2 or 4 ports")
-
-
-class Dram(Section):
-    """DRAM as each port sees it: fixed latency, then one beat every ``cycles_per_beat``."""
-
-    bytes: int = Field(ge=1, le=1 << DRAM_ADDRESS_BITS, description="1 to 2**32 bytes, a whole number")
-    latency_cycles: int = within(LATENCY_CYCLES, example=", a whole number")
-    cycles_per_beat: int = within(CYCLES_PER_BEAT, example=", a whole number")
 
 
 class Accelerator(Section):
@@ -115,12 +71,15 @@ class Accelerator(Section):
     (108, 108, 455)
     """
 
+    RESERVED: ClassVar[Mapping[str, str]] = {"pipeline": "registers that shorten long paths of the RTL come later"}
+    SINCE_2: ClassVar[tuple[str, ...]] = ("dram.latency_ns", "dram.bytes_per_s")
+
     name: Annotated[str, Field(pattern=NAME, description=NAME_IS)]
     array: Array = Field(description="a section with kp, cp")
     clock_hz: Annotated[float, within(CLOCK_HZ, example=", a number such as 100_000_000")]
     buffers: Buffers = Field(description=f"a section with {', '.join(Buffers.model_fields)}")
     axi: Axi = Field(description="a section with data_bits, max_burst and maybe pixels and stripes")
-    dram: Dram = Field(description="a section with bytes, latency_cycles, cycles_per_beat")
+    dram: Dram = Field(description="a section with bytes, a latency and a rate")
     energy: EnergyTable = Field(
         default_factory=EnergyTable.shipped, description=f"a section with rows of {', '.join(EnergyTable.model_fields)}"
     )
@@ -182,6 +141,26 @@ class Accelerator(Section):
         96
         """
         return self.weight_beat_bytes + 2 * self.beat_bytes
+
+    @property
+    def dram_bytes_per_s(self) -> float:
+        """Bytes a second that DRAM gives those three together: a beat each in ``dram.cycles_per_beat``.
+
+        Where the memory is described by ``dram.bytes_per_s``, that number or less: cycles are whole.
+
+        >>> Accelerator.load("zcu104").dram_bytes_per_s
+        9600000000.0
+        """
+        return self.cycle_bytes * self.clock_hz / self.dram.cycles_per_beat
+
+    @property
+    def dram_latency_s(self) -> float:
+        """Seconds from an accepted address to its first beat: ``dram.latency_cycles``.
+
+        >>> Accelerator.load("u50").dram_latency_s
+        2e-07
+        """
+        return self.dram.latency_cycles / self.clock_hz
 
     @property
     def program_beat_bytes(self) -> int:
@@ -299,27 +278,35 @@ class Accelerator(Section):
     def hash(self) -> str:
         """Twelve hexadecimal digits that identify this description, whatever file it came from.
 
-        The shipped tables of energy and area are not part of it, other tables are; nor is an option that is not taken.
+        The shipped tables of energy and area are not part of it, other tables are; nor is an option that is not taken
+        or a key that is not given.
         """
         shipped: dict[str, Any] = {
             name: True for name, table in _TABLES.items() if getattr(self, name) == table.shipped()
         }
         if not self.array.dsp_packing:
             shipped["array"] = {"dsp_packing"}
+        shipped["dram"] = {key for key in Dram.model_fields if getattr(self.dram, key) is None}
         canonical = json.dumps(self.model_dump(mode="json", exclude=shipped), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def replace(self, **changes: Any) -> Accelerator:
         """A copy with some fields changed and everything checked again.
 
-        A section takes a mapping of the keys to change. Raises :class:`AcceleratorError`.
+        A section takes a mapping of the keys to change. A memory that is described in nanoseconds and bytes a second
+        stays what it is when the clock or the ports change; one that is described in cycles keeps its cycles. Raises
+        :class:`AcceleratorError`.
 
         >>> Accelerator.load("tiny").replace(name="no-pb", buffers={"pb_bytes": 0}).pb_tiles
         0
+        >>> Accelerator.load("u50").replace(clock_hz=300e6).dram.latency_cycles   # 200 ns
+        60
         """
-        data = self.model_dump()
+        data = self.model_dump() | {"dram": self.dram.given}
         for key, value in changes.items():
             old = data.get(key)
+            if key == "dram" and isinstance(value, Mapping):
+                old, value = {}, changed(self.dram.given, value)
             data[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, Mapping) else value
         return Accelerator.model_validate(data)
 
@@ -353,11 +340,17 @@ class Accelerator(Section):
     @classmethod
     def _checked(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         made, source = checked(cls, data, handler, info)
-        for key, value, legal in made._misfits():
+        for key, value, legal in made._all_misfits():
             raise AcceleratorError(f"{source}: {key} is {value}; give {legal}")
         return made
 
-    def _misfits(self) -> Iterable[tuple[str, object, str]]:
+    def _all_misfits(self) -> Iterable[Misfit]:
+        """What is wrong with the memory alone, then, once its cycles are known, with everything together."""
+        yield from dram_misfits(self.dram, self.clock_hz, self.cycle_bytes)
+        self.__dict__["dram"] = in_cycles(self.dram, self.clock_hz, self.cycle_bytes)  # pydantic wants this very object
+        yield from self._misfits()
+
+    def _misfits(self) -> Iterable[Misfit]:
         """Fields that are legal alone but not together, as (key, value, what would be legal)."""
         axi, buffers = self.axi, self.buffers
         for key, value, legal in (
@@ -414,8 +407,13 @@ class Accelerator(Section):
         # Beyond that a port is still busy with a load's last beat when the first of the next load could come.
         most = self.dram.latency_cycles + LOAD_TURNAROUND
         if self.dram.cycles_per_beat > most:
-            legal = f"1 to {most} (dram.latency_cycles + {LOAD_TURNAROUND}): beyond it cycles are not predicted exactly"
-            yield "dram.cycles_per_beat", self.dram.cycles_per_beat, legal
+            why = f"(dram.latency_cycles + {LOAD_TURNAROUND}): beyond it cycles are not predicted exactly"
+            if self.dram.bytes_per_s is None:
+                yield "dram.cycles_per_beat", self.dram.cycles_per_beat, f"1 to {most} {why}"
+            else:
+                least = self.cycle_bytes * self.clock_hz / most
+                legal = f"{least:g} or more, a beat in {most} cycles {why}"
+                yield "dram.bytes_per_s", f"{self.dram.bytes_per_s:g}", legal
 
 
 def preset_names() -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from functools import cache
 import yaml
 
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.description import FORMAT
 from arch_model.machine.technology import Table
 
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -20,8 +21,11 @@ def _shipped(table: type[Table]) -> Table:
 def accelerator_yaml(accelerator: Accelerator) -> str:
     """The description as ``Accelerator.load`` reads it; tables of energy and area only where they are not the shipped.
 
+    Of the memory it has what describes it: nanoseconds and bytes a second where they are given, else cycles.
+
     >>> tiny = Accelerator.load("tiny")
-    >>> print(accelerator_yaml(tiny)[:25])
+    >>> print(accelerator_yaml(tiny)[:35])
+    format: 2
     name: tiny
     array:
       kp: 4
@@ -32,6 +36,7 @@ def accelerator_yaml(accelerator: Accelerator) -> str:
         for name in fields
         if isinstance(table := getattr(accelerator, name), Table) and table == _shipped(type(table))
     }
-    data = accelerator.model_dump(mode="json", exclude=shipped)
-    data = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in data.items()}  # 100000000 hertz
+    data = {"format": FORMAT} | accelerator.model_dump(mode="json", exclude=shipped) | {"dram": accelerator.dram.given}
+    for numbers in (data, data["dram"]):  # 100000000 hertz
+        numbers |= {k: int(v) for k, v in numbers.items() if isinstance(v, float) and v.is_integer()}
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True))

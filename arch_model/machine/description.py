@@ -21,6 +21,13 @@ from arch_model.physical import Range
 
 Model = TypeVar("Model", bound=BaseModel)
 
+Misfit = tuple[str, object, str]
+"""A key, its value and what would be legal."""
+
+FORMAT = 2
+"""Of the description of a machine, its key ``format``. Format 1 is that of fastswitch 0.1.0, which has no such key;
+what is written in it means the same in format 2."""
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$"
 NAME_IS = "a text of letters, digits, space, _.+-, for example my-machine"
 
@@ -34,9 +41,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def within(limits: Range, example: str = "") -> Any:
-    """A field whose numbers are those of a range; the error says it, and an ``example``."""
-    return Field(ge=limits.low, le=limits.high, description=f"{limits}{example}")
+def within(limits: Range, example: str = "", **more: Any) -> Any:
+    """A field whose numbers are those of a range; the error says it, and an ``example``. ``more``: of pydantic's."""
+    return Field(ge=limits.low, le=limits.high, description=f"{limits}{example}", **more)
 
 
 def preset_files(folder: str = "") -> dict[str, resources.abc.Traversable]:
@@ -86,10 +93,28 @@ def checked(
     if source is None:
         name = data.get("name") if isinstance(data, Mapping) else None
         source = f"accelerator {name}" if isinstance(name, str) and name else "accelerator"
+    if isinstance(data, Mapping):
+        data = _without_format(model, data, source)
     try:
         return handler(data), source
     except ValidationError as error:
         raise AcceleratorError(f"{source}: {_explain(error.errors()[0], model)}") from None
+
+
+def _without_format(model: type[BaseModel], data: Mapping[Any, Any], source: str) -> dict[Any, Any]:
+    """A description without the key that says its format; AcceleratorError for a format that it is not of."""
+    found = data.get("format", FORMAT)
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= FORMAT:
+        newer = "; a newer fastswitch wrote it" if isinstance(found, int) and found > FORMAT else ""
+        raise AcceleratorError(f"{source}: format is {shown(found)}{newer}; give 1 to {FORMAT}, or leave it out")
+    for key, why in getattr(model, "RESERVED", {}).items():
+        if key in data:
+            raise AcceleratorError(f"{source}: {key} is {shown(data[key])}; leave it out: {why}")
+    for path in getattr(model, "SINCE_2", ()) if found == 1 else ():
+        section, _, key = path.partition(".")
+        if isinstance(data.get(section), Mapping) and key in data[section]:
+            raise AcceleratorError(f"{source}: {path} is not a key of format 1; give format: 2")
+    return {key: value for key, value in data.items() if key != "format"}
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:

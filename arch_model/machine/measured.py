@@ -19,7 +19,7 @@ from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from arch_model.errors import MappingError
-from arch_model.machine.accelerator import TAPS, Array
+from arch_model.machine.accelerator import TAPS
 from arch_model.machine.description import (
     NAME,
     NAME_IS,
@@ -30,6 +30,7 @@ from arch_model.machine.description import (
     read_description,
     within,
 )
+from arch_model.machine.sections import Array
 from arch_model.network.layer import Kind, Layer
 from arch_model.physical import BYTES_PER_S, CLOCK_HZ, START_S
 

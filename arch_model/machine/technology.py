@@ -16,11 +16,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from arch_model.machine.description import Section, parse_mapping, within
+from arch_model.machine.description import Misfit, Section, parse_mapping, within
 from arch_model.physical import MEMORY_BYTES, NODE_NM, TABLE_VALUE
-
-Misfit = tuple[str, object, str]
-"""A key, its value and what would be legal."""
 
 _ROW = "a row with value, unit, node_nm, source, year"
 

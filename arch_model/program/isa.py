@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS, DRAM_ADDRESS_BITS, LANE_BITS, ZSB_ADDRESS_BITS
+from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS, LANE_BITS, ZSB_ADDRESS_BITS
+from arch_model.machine.dram import DRAM_ADDRESS_BITS
 from arch_model.machine.microarchitecture import TABLE_BYTES as TABLE_BYTES
 
 if TYPE_CHECKING:

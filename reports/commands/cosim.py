@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reports.columns import COSIM_COLUMNS, WHOLE_COLUMNS
+from reports.commands.memory import with_memory_said
 from reports.commands.numbers import Count
 from reports.commands.options import (
     accelerator_option,
@@ -97,7 +98,7 @@ def command(
         raise click.UsageError(f"--trace and --out are the same folder, {out}; give two")
     tracing = None if trace is None else _tracing(trace)
     find = find_simulator if trace is None else find_waveform_simulator
-    tool, machine = find(simulator), Accelerator.load(accelerator)
+    tool, machine = find(simulator), with_memory_said(Accelerator.load(accelerator))
     wrong = 0
     click.echo(f"accelerator {accelerator}, seed {seed}, {tool.describe()}")
     with shown(None, WHOLE_COLUMNS if whole else COSIM_COLUMNS) as (on_row, on_stage):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reports.commands.interrupt import Interrupted
+from reports.commands.memory import say_varied_memory
 from reports.commands.numbers import Count
 from reports.commands.options import (
     cached_option,
@@ -125,6 +126,7 @@ def command(
         for name in names:
             summary[name] = quantity_range(name, table[name])
     show_summary(summary)
+    say_varied_memory(study.base, [knob.name for knob in study.knobs])
     if not legal:
         click.echo(f"note: no point is legal; the first: {table['why'].iloc[0]}", err=True)
     click.echo(f"table  {out / 'points.parquet'}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reports.commands.interrupt import Interrupted
+from reports.commands.memory import with_memory_said
 from reports.commands.numbers import Count
 from reports.commands.options import (
     accelerator_option,
@@ -80,7 +81,7 @@ def command(
     from rtl.driver.package import EMPTY, PackedSubNet
     from rtl.driver_package import make_package
 
-    machine, supernet = Accelerator.load(accelerator), get_space(space or "fashion")
+    machine, supernet = with_memory_said(Accelerator.load(accelerator)), get_space(space or "fashion")
     held = weights_of(supernet, weights)
     names = list(held.subnets if subnets is None else choose_weights(held, subnets, seed, supernet).subnets)
     made = {**space_facts(supernet), "subnets": names, "subgraphs": subgraphs, "seed": seed}

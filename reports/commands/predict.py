@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reports.columns import PREDICT_COLUMNS
+from reports.commands.memory import with_memory_said
 from reports.commands.options import (
     accelerator_option,
     cached_option,
@@ -50,7 +51,8 @@ def command(
     from mapper.search.predict import why_no_total
     from mapper.workload.fusion import is_runnable
 
-    nets, machine = choose_subnets(subnets, space, seed, accept=is_runnable).subnets, load_machine(accelerator)
+    nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
+    machine = with_memory_said(load_machine(accelerator))
     question = asked("predict", **machine_facts(machine), cached=argument(cached), **nets_facts(nets))
     inputs = [subnets, accelerator, cached]
     with (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reports.commands.memory import with_memory_said
 from reports.commands.options import accelerator_option, force_option, out_option
 from reports.terminal import counting, show_summary, shown
 
@@ -39,7 +40,7 @@ def command(accelerator: str, out: Path, synth: str | None, place: bool, force: 
     from arch_model.machine.accelerator import Accelerator
     from rtl.handover.deliver import MANIFEST
 
-    machine = Accelerator.load(accelerator)
+    machine = with_memory_said(Accelerator.load(accelerator))
     question = asked("rtl", **machine_facts(machine))
     # The manifest says which files are the delivery's own.
     with ResultsFolder(out, question, [], [accelerator], force, [MANIFEST]):

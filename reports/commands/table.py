@@ -8,6 +8,7 @@ import click
 
 from reports.columns import TABLE_COLUMNS
 from reports.commands.interrupt import Interrupted
+from reports.commands.memory import with_memory_said
 from reports.commands.numbers import Count
 from reports.commands.options import (
     accelerator_option,
@@ -51,7 +52,7 @@ def command(
     from mapper.serving.table_file import BLOCK, TABLE, TableJob
     from mapper.workload.fusion import is_runnable
 
-    machine = Accelerator.load(accelerator)
+    machine = with_memory_said(Accelerator.load(accelerator))
     chosen = choose_subnets(subnets, space, seed, accept=is_runnable)
     supernet, nets = chosen.supernet, chosen.subnets
     path = out / TABLE

@@ -11,10 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from arch_model.errors import AcceleratorError, FastSwitchError
 from arch_model.files.shown import plain, shown
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.dram import changed
 from arch_model.physical import BYTES_PER_S
 
 Number = int | float
@@ -182,8 +184,9 @@ def set_knobs(base: Accelerator, values: Mapping[str, Number], name: str | None 
 
     DRAM, the bytes a second of weights, activations and results together, is kept to exactly: ``cycles_per_beat`` is
     the ports' bytes a second at a beat a cycle by it. If that is below 1, the ports are widened first (powers of two),
-    unless BITS is varied. Raises :class:`AcceleratorError` where no whole number does, and for what no machine can
-    have.
+    unless BITS is varied. A memory that is described in nanoseconds and bytes a second stays as it is when CLOCK or the
+    ports are varied; of one that is described in cycles the cycles stay. Raises :class:`AcceleratorError` where no
+    whole number does, and for what no machine can have.
 
     >>> made = set_knobs(Accelerator.load("zcu104"), {"KP": 32, "DRAM": 2_400_000_000})
     >>> made.kp, made.axi.data_bits, made.dram.cycles_per_beat
@@ -191,12 +194,14 @@ def set_knobs(base: Accelerator, values: Mapping[str, Number], name: str | None 
     """
     called = name or base.name
     data: dict[str, object] = {"name": called, "clock_hz": base.clock_hz, "energy": base.energy, "area": base.area}
-    sections = {key: dict(getattr(base, key)) for key in ("array", "buffers", "axi", "dram")}
+    sections = {key: dict(getattr(base, key)) for key in ("array", "buffers", "axi")} | {"dram": base.dram.given}
     for knob, value in values.items():
         if knob in (SUBNET, "DRAM"):
             continue
         section, key, _ = FIELDS[knob]
-        if section:
+        if section == "dram":
+            sections[section] = changed(sections[section], {key: value})
+        elif section:
             sections[section][key] = value
         else:
             data[key] = float(value)
@@ -208,7 +213,7 @@ def set_knobs(base: Accelerator, values: Mapping[str, Number], name: str | None 
 
 
 def _set_bandwidth(
-    name: str, bandwidth: Number, clock_hz: float, sections: Mapping[str, dict[str, int]], widen: bool
+    name: str, bandwidth: Number, clock_hz: float, sections: Mapping[str, dict[str, Any]], widen: bool
 ) -> None:
     if bandwidth not in BYTES_PER_S:
         raise AcceleratorError(f"accelerator {name}: DRAM is {bandwidth:g} B/s; give {BYTES_PER_S}")
@@ -225,7 +230,9 @@ def _set_bandwidth(
             f"accelerator {name}: DRAM is {bandwidth:g} B/s; {moved:g} bytes a cycle at {clock_hz:g} Hz are {full:g} "
             "B/s or a whole part of it"
         )
-    sections["axi"]["data_bits"], sections["dram"]["cycles_per_beat"] = bits, round(cycles)
+    sections["axi"]["data_bits"] = bits
+    beside = "bytes_per_s" in sections["dram"]
+    sections["dram"] |= {"bytes_per_s": float(bandwidth)} if beside else {"cycles_per_beat": round(cycles)}
 
 
 def bandwidth_of(accelerator: Accelerator) -> float:
@@ -234,4 +241,4 @@ def bandwidth_of(accelerator: Accelerator) -> float:
     >>> bandwidth_of(Accelerator.load("zcu104"))
     9600000000.0
     """
-    return accelerator.cycle_bytes * accelerator.clock_hz / accelerator.dram.cycles_per_beat
+    return accelerator.dram_bytes_per_s

@@ -24,6 +24,7 @@ from arch_model.cost.energy import energy
 from arch_model.cost.resources import fpga_resources
 from arch_model.errors import AcceleratorError, MappingError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.dram import Dram
 from arch_model.machine.memories import memories
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.spaces import get_space
@@ -268,7 +269,7 @@ def area_mm2(machine: Accelerator) -> float:
     sram = sum(memory.bits for memory in built.values()) * machine.area.sram.value / UM2_PER_MM2
     # Logic knows nothing of these: LOAD_WGT and FEED have addresses of a fixed width, and time costs no area.
     buffers = machine.buffers.model_copy(update={"pb_bytes": 0, "db_bytes": 0, "zsb_bytes": 0})
-    dram = machine.dram.model_copy(update={"bytes": 1, "latency_cycles": 1, "cycles_per_beat": 1})
+    dram = Dram(bytes=1, latency_cycles=1, cycles_per_beat=1)
     logic = machine.model_copy(update={"name": "logic", "clock_hz": 1.0, "buffers": buffers, "dram": dram})
     return _logic_mm2(logic) + sram
 

@@ -15,6 +15,7 @@ from arch_model.cost.resources import fpga_resources
 from arch_model.errors import AcceleratorError
 from arch_model.machine import accelerator as module
 from arch_model.machine.accelerator import Accelerator, preset_names
+from arch_model.machine.dram import DRAM_ADDRESS_BITS
 from arch_model.program import isa
 
 TINY = Accelerator.load("tiny")
@@ -196,7 +197,7 @@ def test_addresses_are_as_wide_as_the_commands_have_them() -> None:
     ):
         assert widths[op, name] == module.ADDRESS_BITS
     assert widths[isa.Opcode.PASS, "zsb"] == module.ZSB_ADDRESS_BITS
-    assert widths[isa.Opcode.LOAD_ACT, "addr"] == module.DRAM_ADDRESS_BITS
+    assert widths[isa.Opcode.LOAD_ACT, "addr"] == DRAM_ADDRESS_BITS
 
 
 # ---------------------------------------------------------------------------- files and identity
@@ -209,7 +210,7 @@ def test_presets_are_found_by_name_and_carry_it() -> None:
 
 
 def test_every_number_of_a_preset_says_what_it_counts() -> None:
-    units = ("bytes", "bits", "beats", "cycles", "hertz", "filters", "channels", "port", "row")
+    units = ("bytes", "bits", "beats", "cycles", "nanoseconds", "hertz", "filters", "channels", "port", "row")
     for name in preset_names():
         above, keys = "", []
         for line in (Path(module.__file__).parents[1] / "presets" / f"{name}.yaml").read_text().splitlines():
@@ -218,7 +219,7 @@ def test_every_number_of_a_preset_says_what_it_counts() -> None:
                 above += comment
                 continue
             key, _, value = code.strip().partition(":")
-            if value.strip() and key != "name":
+            if value.strip() and key not in ("format", "name"):
                 keys.append(key)
                 assert any(unit in comment or unit in above for unit in units), f"{name}: {line}"
             above = ""
