@@ -146,6 +146,17 @@ def to_json(record: Row) -> str:
     return json.dumps(plain(record), allow_nan=False)
 
 
+def json_result(record: Row) -> str:
+    """What a command found as one JSON object, which says the schema of its keys.
+
+    >>> json_result({"cycles": 7})
+    '{"schema": 2, "cycles": 7}'
+    """
+    from arch_model.files.question import SCHEMA
+
+    return to_json({"schema": SCHEMA, **record})
+
+
 def json_list(rows: Iterable[Row]) -> str:
     """A JSON list, one row a line."""
     return "[\n" + ",\n".join(map(to_json, rows)) + "\n]"

@@ -143,7 +143,8 @@ def test_a_delivery_of_another_machine_is_refused(capsys: Capture, tmp_path: Pat
     assert status == 2 and "holds MANIFEST.sha256 but no question.json: an older fastswitch wrote it" in err
     (tmp_path / "MANIFEST.sha256").unlink()
     (tmp_path / "question.json").write_text(
-        '{"fastswitch": "results", "format": 1, "files": [], "question": {"command": "rtl", "accelerator": "zcu104"}}'
+        '{"fastswitch": "results", "format": 1, "files": [], '
+        '"question": {"command": "rtl", "schema": 2, "accelerator": "zcu104"}}'
     )
     status, _, err = call(capsys, *RTL, "--out", tmp_path)
     assert status == 2 and "holds results of another question: " in err

@@ -18,11 +18,16 @@ from typing import Any
 
 from arch_model.errors import FastSwitchError
 from arch_model.files.json_file import parse_json
+from arch_model.files.shown import shown
 from arch_model.files.text import read_bytes
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source
 
 Question = Mapping[str, Any]
+
+SCHEMA = 2
+"""Of what commands write: their columns and keys, and what these mean. It grows when a column or key goes, changes its
+meaning or its unit; a new one at the end is no change. Results of fastswitch 0.1.0, schema 1, do not say theirs."""
 
 _WANTED = Wanted("a file of results", "one that says its question")
 
@@ -31,15 +36,46 @@ MOST_BYTES = 1 << 26
 
 
 def asked(command: str, **question: Any) -> dict[str, Any]:
-    """The question of a command, as JSON knows it: the command and the version first.
+    """The question of a command, as JSON knows it: the command, the schema of its results and the version first.
 
     Paths and enumerations become texts, NumPy numbers numbers, tuples lists.
 
     >>> asked("run", accelerator="tiny", seed=7)  # doctest: +ELLIPSIS
-    {'command': 'run', 'version': '...', 'accelerator': 'tiny', 'seed': 7}
+    {'command': 'run', 'schema': 2, 'version': '...', 'accelerator': 'tiny', 'seed': 7}
     """
-    found: dict[str, Any] = plain({"command": command, "version": version("fastswitch"), **question})
+    found: dict[str, Any] = plain({"command": command, "schema": SCHEMA, "version": version("fastswitch"), **question})
     return found
+
+
+def check_schema(record: Question, wanted: Wanted) -> None:
+    """Refuse results of another schema than this version's.
+
+    Parameters
+    ----------
+    record
+        The question that the results hold, or what else they say of themselves.
+    wanted
+        The results as the error calls them, and how to make them anew.
+
+    Raises
+    ------
+    FastSwitchError
+        As ``wanted`` says.
+
+    Examples
+    --------
+    >>> check_schema({"command": "table", "schema": 3}, Wanted("table a.parquet", "one of this version"))
+    Traceback (most recent call last):
+    arch_model.errors.FastSwitchError: table a.parquet is of schema 3, which another version of fastswitch wrote, ...
+    """
+    found = record.get("schema", 1)
+    if found == SCHEMA and not isinstance(found, bool):
+        return
+    whole = isinstance(found, int) and not isinstance(found, bool)
+    who = "which is none"
+    if whole:
+        who = "which fastswitch 0.1.0 wrote" if found == 1 else "which another version of fastswitch wrote"
+    raise wanted.cannot(f"is of schema {shown(found)}, {who}, and this one reads schema {SCHEMA}")
 
 
 def machine_facts(machine: Any) -> dict[str, Any]:
@@ -169,6 +205,11 @@ def refuse_other(name: str, there: Question | None, here: Question, instead: str
     if "command" in here and "command" not in there:
         made = there.get("version") or there.get("fastswitch") or "of an older version"
         raise FastSwitchError(f"{name} was written by fastswitch {made}, which did not record its question; {ways}")
+    old, new = (_text(question.get("schema", 1)) for question in (there, here))
+    if "schema" in here and old != new:
+        raise FastSwitchError(
+            f"{name} holds results of schema {old[:20]}, and this version writes schema {new}; {ways}"
+        )
     found = difference(there, here)
     if found:
         raise FastSwitchError(f"{name} holds results of another question: {found}; {ways}")

@@ -184,5 +184,5 @@ def check_result_file(path: Path, question: Question, inputs: Iterable[Source], 
     there = read_question(path)
     if there is not None and path.open("rb").read(2) == b"# ":  # texts, and what else is known of the results
         question = as_texts(question)
-        there = {key: value for key, value in there.items() if key in question or key == "version"}
+        there = {key: value for key, value in there.items() if key in question or key in ("version", "fastswitch")}
     refuse_other(str(path), there, question)

@@ -23,11 +23,18 @@ import numpy.typing as npt
 from arch_model.errors import WeightsError
 from arch_model.files.json_file import parse_json
 from arch_model.files.npz_file import read_npz
+from arch_model.files.shown import plain
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.files.writing import whole_file
 from arch_model.network.quant import MULTIPLIER_BITS
 
-FORMAT = "fastswitch-weights-1"
+FORMAT = "fastswitch-weights-2"
+OLDER = ("fastswitch-weights-1",)
+"""Formats that are read, too: without the number format of each layer, which was int8."""
+
+NUMBERS = {"int8": np.dtype(np.int8)}
+"""Number formats that a layer's weights can have, and the type of its array."""
+
 DEFAULT_PATH = Path(__file__).parents[1] / "data" / "fashion.npz"
 
 
@@ -220,7 +227,8 @@ def load_weights(path: str | Path | None = None) -> SuperNetWeights:
 def save_weights(path: Path, weights: SuperNetWeights) -> None:
     """Write what ``load_weights`` reads: a compressed npz without pickles, a few arrays an operator.
 
-    ``layer/<name>``: int8 weights. Row n of the following belongs to SubNet n: ``subnet/*``: its description;
+    ``format``: :data:`FORMAT`. ``layer/<name>``: a layer's weights, ``number/<name>``: their number format, one of
+    :data:`NUMBERS`. Row n of the following belongs to SubNet n: ``subnet/*``: its description;
     ``channels/<op>``: int32 (N, 3, K) bias, multiplier, shift, zero beyond the SubNet's channels;
     ``scalars/<op>``: int32, the SubNet's channels (0: it has no such operator), then the scalar
     fields of its class (``kind/<op>``) in their order; ``table/<op>``: int8 (N, 256), if it has an activation table.
@@ -231,7 +239,11 @@ def save_weights(path: Path, weights: SuperNetWeights) -> None:
         "format": FORMAT,
         "metadata": json.dumps(dict(weights.metadata), sort_keys=True),
     }
-    arrays |= {f"layer/{name}": w for name, w in weights.layers.items()}
+    formats = {kind: text for text, kind in NUMBERS.items()}
+    for name, w in weights.layers.items():
+        if w.dtype not in formats:
+            raise WeightsError(f"{path}: layer {name} is {w.dtype}; give weights in {', '.join(NUMBERS)}")
+        arrays |= {f"layer/{name}": w, f"number/{name}": formats[w.dtype]}
     arrays |= {"images": weights.images, "labels": weights.labels, "ops": np.array(names)}
     for name in _DESCRIPTION:
         values = np.array([getattr(s, name) for s in subnets])
@@ -277,7 +289,13 @@ _FORMS: dict[str, tuple[str, tuple[int, ...] | None]] = {
         "ops": ("U", (1,)),
     },
     **{"subnet/name": ("U", (1,)), "subnet/top1": ("f", (1,)), "subnet/macs": ("iu", (1,)), "subnet/": ("iu", (2,))},
-    **{"layer/": ("i", (4,)), "kind/": ("U", (0,)), "scalars/": ("i", (2,)), "channels/": ("i", (3,))},
+    **{
+        "layer/": ("i", (4,)),
+        "number/": ("U", (0,)),
+        "kind/": ("U", (0,)),
+        "scalars/": ("i", (2,)),
+        "channels/": ("i", (3,)),
+    },
     **{"table/": ("i", (2,)), "": ("biufU", None)},
 }
 """What arrays are, by the beginning of their names: kinds of NumPy's types, and dimensions."""
@@ -288,8 +306,13 @@ _WHOLE = {"AddQuant": AddQuant, "PoolQuant": PoolQuant, "MaxPoolQuant": MaxPoolQ
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     right = f"an npz of format {FORMAT}, written by examples/train_fashion.py"
     arrays = read_npz(path, Wanted(f"{path}: not a weights file: it", right, WeightsError))
-    if "format" not in arrays or str(arrays["format"]) != FORMAT:
+    found = str(arrays.get("format", ""))[:40]
+    if found != FORMAT and found not in OLDER:
+        if found.startswith("fastswitch-weights-"):
+            raise WeightsError(f"{path}: of format {plain(found)}, which a newer fastswitch wrote; give {right}")
         raise WeightsError(f"{path}: not a weights file; give {right}")
+    if found in OLDER:
+        arrays |= {key.replace("layer/", "number/", 1): np.array("int8") for key in arrays if key.startswith("layer/")}
     for array in arrays.values():
         array.setflags(write=False)
     return arrays
@@ -301,9 +324,15 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]], wanted: Wanted) -> SuperNetWeig
         if array.dtype.kind not in kind or (rank is not None and array.ndim not in rank):
             raise ValueError(f"{key} is {array.dtype} {array.shape}")
     layers = {key.removeprefix("layer/"): a for key, a in arrays.items() if key.startswith("layer/")}
+    numbers = {key.removeprefix("number/"): str(text) for key, text in arrays.items() if key.startswith("number/")}
+    if set(numbers) != set(layers):
+        raise ValueError(f"number/ of {', '.join(sorted(set(numbers) ^ set(layers))[:3])} is missing or unknown")
     for name, w in layers.items():
-        if w.dtype != np.int8 or w.ndim != 4:
-            raise ValueError(f"layer {name} is {w.dtype} {w.shape}, not int8 (K, C, R, S)")
+        if numbers[name] not in NUMBERS:
+            known = ", ".join(NUMBERS)
+            raise ValueError(f"layer {name} is in {plain(numbers[name])}; this version reads {known}")
+        if w.dtype != NUMBERS[numbers[name]]:
+            raise ValueError(f"layer {name} is {w.dtype} {w.shape}, not {numbers[name]} (K, C, R, S)")
     operators = set(arrays["ops"].tolist())
     for begin in ("scalars/", "kind/"):
         if operators != (there := {key.removeprefix(begin) for key in arrays if key.startswith(begin)}):

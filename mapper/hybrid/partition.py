@@ -97,8 +97,8 @@ class Partition:
         wanted = Wanted(f"{source}: not a partition", "a file of fastswitch partition", AnalogError)
         record = parse_json(text, wanted)
         try:
-            if record.pop("format") != FORMAT:
-                raise ValueError("another format")
+            if (found := record.pop("format")) != FORMAT:
+                raise ValueError(f"format {shown(found)}, and this version reads {FORMAT}")
             numbers = {
                 key: {str(name): _indices(values) for name, values in record.pop(key).items()}
                 for key in ("channels", "weights")

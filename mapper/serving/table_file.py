@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from arch_model.errors import FastSwitchError, MappingError
 from arch_model.files.npz_file import read_npy
 from arch_model.files.parquet_file import parquet_record, read_parquet
-from arch_model.files.question import asked, digest, machine_facts, nets_facts
+from arch_model.files.question import SCHEMA, asked, check_schema, digest, machine_facts, nets_facts
 from arch_model.files.results_folder import ResultsFolder
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source, whole_file
@@ -35,9 +35,6 @@ from mapper.serving.latency_table import NOTHING, SushiAbs
 from mapper.workload.fusion import check_runnable
 
 KEY = b"fastswitch"
-FORMAT = 2
-"""Since version 0.2.0 cycles are of all layers of a SubNet; format 1 had those of pools over windows left out."""
-
 TABLE, BLOCKS = "sushiabs.parquet", "blocks/"
 """Names in the folder of ``fastswitch table``: the table, and what is finished of it until then."""
 
@@ -50,7 +47,7 @@ OnBlock = Callable[[int, int, int], None]
 
 def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "schema": SCHEMA,
         "version": version("fastswitch"),
         "accelerator": accelerator.name,
         "accelerator_hash": accelerator.hash(),
@@ -127,10 +124,9 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
         if KEY not in (data.schema.metadata or {}):
             raise KeyError(KEY)
         facts = parquet_record(data, KEY, wanted)
+        check_schema(facts, Wanted(f"table {path}", "one that fastswitch table writes now"))
         vectors: Mapping[str, Sequence[int]] = facts["subgraphs"]
         known = {name: facts[name] for name in ("accelerator", "accelerator_hash", "space", "clock_hz")}
-        if facts["format"] != FORMAT:
-            raise KeyError("format")
         cycles = np.array([_numbers(data, name, "i") for name in vectors], np.int64).T
         accuracy, subnets = _numbers(data, "accuracy", "f"), data.column("subnet").to_pylist()
         encoded = np.array(list(vectors.values()))
@@ -233,7 +229,6 @@ class TableJob:
             subgraphs_digest=digest(graphs),
             accuracy=digest([accuracy.get(net.name) for net in self.subnets]),
             block=self.block,
-            format=FORMAT,
         )
 
     def _rows(self, results: ResultsFolder, on_block: OnBlock | None) -> list[np.ndarray[Any, Any]]:

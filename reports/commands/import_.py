@@ -8,7 +8,7 @@ import click
 
 from reports.columns import LAYER_COLUMNS
 from reports.commands.options import file_option, folder_option, force_option, json_option
-from reports.terminal import named, show_summary, show_table, to_json
+from reports.terminal import json_result, named, show_summary, show_table
 
 
 @click.command(
@@ -61,7 +61,7 @@ def command(
     facts = {"runnable": network.runnable, **exact}
     if as_json:
         notes = {"skipped": network.skipped, "notes": network.notes}
-        click.echo(to_json({"network": network.subnet.name, "layers": rows, **facts, **notes}))
+        click.echo(json_result({"network": network.subnet.name, "layers": rows, **facts, **notes}))
         return
     show_table((named("layer", rows), *LAYER_COLUMNS), rows)
     part = "_of_these_layers" if network.skipped else ""  # what was left out may have some, too

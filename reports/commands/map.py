@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from reports.commands.memory import with_memory_said
 from reports.commands.options import accelerator_option, json_option
-from reports.terminal import show_summary, to_json
+from reports.terminal import json_result, show_summary
 
 OBJECTIVES = ("latency", "energy", "edp")
 
@@ -35,10 +36,10 @@ def command(layer: str, accelerator: str, objective: str, as_json: bool) -> None
     from mapper.search.optimise import optimise
     from mapper.workload.layer_text import parse_layer
 
-    best = optimise(parse_layer(layer), Accelerator.load(accelerator), objective)
+    best = optimise(parse_layer(layer), with_memory_said(Accelerator.load(accelerator)), objective)
     record = best.to_dict()
     if as_json:
-        click.echo(to_json(record))
+        click.echo(json_result(record))
         return
     click.echo(best.loop_nest())
     pruned = ", ".join(f"{count:,} by {name}" for name, count in record.pop("pruned").items() if count)

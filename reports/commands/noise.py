@@ -11,7 +11,7 @@ from reports.columns import NOISE_COLUMNS
 from reports.commands.analog import analog_options, question_of
 from reports.commands.interrupt import Interrupted
 from reports.commands.options import file_option, force_option, json_option
-from reports.terminal import show_summary, shown, to_json
+from reports.terminal import json_result, show_summary, shown
 
 
 @click.command(
@@ -53,6 +53,6 @@ def command(partition: Path | None, csv_out: Path | None, as_json: bool, force: 
             where = f"; {done} finished trials are beside {csv_out}, the same command goes on with them"
             raise Interrupted("" if csv_out is None else where) from None
     if as_json:
-        click.echo(to_json(summary))
+        click.echo(json_result(summary))
     else:
         show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})

@@ -12,7 +12,7 @@ from reports.commands.analog import analog_options, question_of
 from reports.commands.interrupt import Interrupted
 from reports.commands.numbers import Number
 from reports.commands.options import force_option, json_option, out_option
-from reports.terminal import show_summary, shown, to_json
+from reports.terminal import json_result, show_summary, shown
 
 
 @click.command(
@@ -61,6 +61,6 @@ def command(max_loss: float, ranking: str, out: Path, as_json: bool, force: bool
         except KeyboardInterrupt:
             raise Interrupted(f"; finished trials are in {out}, the same command goes on with them") from None
     if as_json:
-        click.echo(to_json(summary))
+        click.echo(json_result(summary))
     else:
         show_summary({key: value for key, value in summary.items() if not isinstance(value, dict)})

@@ -10,6 +10,7 @@ import click
 
 from reports.columns import RUN_COLUMNS
 from reports.commands.interrupt import Interrupted
+from reports.commands.memory import with_memory_said
 from reports.commands.numbers import Count
 from reports.commands.options import (
     accelerator_option,
@@ -22,7 +23,7 @@ from reports.commands.options import (
     space_option,
     subnets_option,
 )
-from reports.terminal import show_summary, shown, to_json
+from reports.terminal import json_result, show_summary, shown
 
 PICTURE, PAGE_NAME = "stream.png", "stream.html"
 POLICIES = ("strict-accuracy", "strict-latency")
@@ -87,7 +88,7 @@ def command(
 
     if report:
         require_matplotlib()  # before the work whose page it draws
-    tool, machine = find_simulator(simulator), Accelerator.load(accelerator)
+    tool, machine = find_simulator(simulator), with_memory_said(Accelerator.load(accelerator))
     from sim.serving.run_on_rtl import ROWS, TABLE, run_stream, stream_question
 
     asked: dict[str, Any] = {"queries": queries, "policy": policy, "seed": seed, "weights": weights, "subnets": subnets}
@@ -121,7 +122,7 @@ def command(
             write_picture(rows, summary, out / PICTURE)
             summary = {**summary, "page": write_page(rows, {**summary, "command": words}, out)}
     if as_json:
-        click.echo(to_json(summary))
+        click.echo(json_result(summary))
     else:
         show_summary(summary)
     return 0 if summary["bit_exact"] else 1

@@ -11,6 +11,7 @@ import click
 
 from reports.columns import SERVE_COLUMNS
 from reports.commands.interrupt import Interrupted
+from reports.commands.memory import with_memory_said
 from reports.commands.numbers import Count, Number
 from reports.commands.options import (
     accelerator_option,
@@ -22,7 +23,7 @@ from reports.commands.options import (
     subnets_option,
 )
 from reports.commands.words import refuse_together
-from reports.terminal import counting, json_list, show_summary, show_table, to_json
+from reports.terminal import counting, json_list, json_result, show_summary, show_table
 
 if TYPE_CHECKING:
     from arch_model.files.result_file import ResultFile
@@ -162,7 +163,7 @@ def command(
     check_names(policy, cache)
     if arrivals:
         parse_arrivals(arrivals)
-    machine = Accelerator.load(accelerator)
+    machine = with_memory_said(Accelerator.load(accelerator))
     recorded = read_trace(stream) if stream else None
     inputs = [accelerator, subnets, stream, saved and (saved / TABLE if saved.is_dir() else saved)]
     check_outputs([csv_out, plot], inputs)
@@ -197,7 +198,7 @@ def command(
 
         write_new(plot, timeline_picture(served, plot), inputs, force)
     if as_json:
-        click.echo(to_json({**costs.facts, **wanted.facts, **served.facts, **served.summary()}))
+        click.echo(json_result({**costs.facts, **wanted.facts, **served.facts, **served.summary()}))
     else:
         show_summary({**costs.facts, **wanted.facts, **served.facts, **served.summary()})
 

@@ -141,12 +141,17 @@ class Package:
             return cls._of(json.loads(header.tobytes()), weights, programs)
         except OSError as error:
             raise PackageError(f"cannot read {path}: {error.strerror or error}") from None
+        except PackageError as error:
+            raise PackageError(f"{path} {error}") from None
         except _DAMAGE:
             raise PackageError(f"{path} is not a whole package; make it anew") from None
 
     @classmethod
     def _of(cls, header: Mapping[str, Any], weights: npt.NDArray[np.uint8], programs: npt.NDArray[np.uint8]) -> Package:
         if header["format"] != FORMAT:
+            if str(header["format"]).startswith(FORMAT.rstrip("0123456789")):
+                found = "".join(letter for letter in str(header["format"])[:40] if letter.isprintable())
+                raise PackageError(f"is of format {found}, and this driver reads {FORMAT}; make it anew")
             raise ValueError(header["format"])
         return cls(
             machine=MachineShape(**header["machine"]),

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from arch_model.files.csv_file import quoting
 from arch_model.files.json_file import read_json
 from arch_model.files.parquet_file import read_parquet, to_frame
-from arch_model.files.question import asked, header, machine_facts
+from arch_model.files.question import asked, check_schema, header, machine_facts
 from arch_model.files.results_folder import QUESTION, ResultsFolder
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source, make_folder, whole_file
@@ -36,8 +36,6 @@ REPORT = ("report.html", "pareto.csv", "pareto.png", "knobs.png", "base.yaml", "
 """What the report adds to the folder (:func:`reports.explore.write_report`)."""
 
 FILES = (SQLITE, f"{PARTS}/", POINTS, CSV, *REPORT)
-FORMAT = 2
-"""Since version 0.2.0 a point costs what all layers of its SubNets do; in format 1 some were left out."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,6 @@ class Study:
     def facts(self) -> dict[str, Any]:
         """What makes it this study and no other, as JSON knows it."""
         return {
-            "study_format": FORMAT,
             "space": self.space,
             **({} if ships(self.supernet) else {"layers": [asdict(layer) for layer in self.supernet.layers]}),
             "subnets": [_entry(net, ships(self.supernet)) for net in self.nets],
@@ -201,11 +198,14 @@ def load_study(folder: str | Path) -> Study:
     folder = Path(folder)
     wanted = Wanted(f"study {folder}", "a folder that this version of fastswitch explore wrote", ExploreError)
     if not (folder / QUESTION).exists():
-        raise wanted.cannot(f"has no {QUESTION}" if (folder / SQLITE).exists() else "does not exist")
+        if (folder / SQLITE).exists():  # fastswitch 0.1.0 kept there what was asked
+            check_schema({}, wanted)
+        raise wanted.cannot("does not exist")
     try:
         facts = read_json(folder / QUESTION, wanted)["question"]
-        if facts["command"] != "explore" or facts["study_format"] != FORMAT:
+        if facts["command"] != "explore":
             raise ValueError
+        check_schema(facts, wanted)
         study = Study.of_facts(facts, folder)
     except (KeyError, TypeError, ValueError):
         raise wanted.cannot(f"holds something else, {QUESTION} says") from None

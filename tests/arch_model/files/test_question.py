@@ -10,7 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from arch_model.errors import FastSwitchError
-from arch_model.files.question import as_texts, asked, difference, file_digest, header, read_question, refuse_other
+from arch_model.files.question import (
+    as_texts,
+    asked,
+    check_schema,
+    difference,
+    file_digest,
+    header,
+    read_question,
+    refuse_other,
+)
+from arch_model.files.wanted import Wanted
 
 QUESTION = asked("test", seed=1, name="a\n# b: c", sizes=[1, 2.5, None], best=True, file=Path("x.csv"))
 
@@ -84,3 +94,32 @@ def test_a_file_is_told_by_its_bytes(tmp_path):
     assert a == b != c and file_digest(None) == "none"
     with pytest.raises(FastSwitchError, match=r"cannot read .*: No such file"):
         file_digest(tmp_path / "d")
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({}, "a.parquet is of schema 1, which fastswitch 0.1.0 wrote, and this one reads schema 2; give another"),
+        ({"schema": 3}, "is of schema 3, which another version of fastswitch wrote, and this one reads schema 2"),
+        ({"schema": "2"}, "is of schema '2', which is none"),
+        ({"schema": True}, "is of schema True, which is none"),
+        ({"schema": None}, "is of schema None, which is none"),
+        ({"schema": "x" * 999}, "which is none"),
+    ],
+)
+def test_results_of_another_schema_are_named(record, message):
+    with pytest.raises(FastSwitchError) as error:
+        check_schema(record, Wanted("a.parquet", "another"))
+    assert message in str(error.value) and len(str(error.value)) < 200
+    check_schema(asked("table"), Wanted("a.parquet", "another"))
+
+
+def test_another_schema_is_said_before_what_else_differs():
+    here = asked("run", seed=1)
+    with pytest.raises(
+        FastSwitchError, match=r"a\.csv holds results of schema 1, and this version writes schema 2; give"
+    ):
+        refuse_other("a.csv", {"command": "run", "seed": 2}, here)
+    texts = as_texts(here)
+    with pytest.raises(FastSwitchError, match=r"holds results of another question: seed is 2 there and 1 here"):
+        refuse_other("a.csv", texts | {"seed": "2"}, texts)

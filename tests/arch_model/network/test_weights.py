@@ -233,6 +233,64 @@ def test_an_average_is_divided_by_the_taps_inside() -> None:
     assert PoolQuant((1 << 24) - 1, 1, 0, 0, -128, 127).divided_by(1, 9) == ((1 << 26) - 1, 0)
 
 
+def written(path: Path, lost: str = "", **changed: np.ndarray) -> Path:
+    """``tiny`` on disk, without the arrays whose names begin with ``lost`` and with some changed."""
+    save_weights(path, tiny())
+    with np.load(path) as npz:
+        arrays = {key: npz[key] for key in npz.files if not (lost and key.startswith(lost))}
+    np.savez(path, **(arrays | changed))
+    return path
+
+
+def test_every_layer_says_its_number_format(tmp_path: Path) -> None:
+    save_weights(tmp_path / "tiny.npz", tiny())
+    with np.load(tmp_path / "tiny.npz") as npz:
+        assert str(npz["format"]) == "fastswitch-weights-2"
+        assert {key: str(npz[key]) for key in npz.files if key.startswith("number/")} == {"number/stem": "int8"}
+
+
+def test_a_file_of_0_1_0_is_read(tmp_path: Path) -> None:
+    """Format 1 does not say number formats: all are int8. The file of ``fashion`` that ships is one of 0.1.0."""
+    path = written(tmp_path / "old.npz", lost="number/", format=np.array("fastswitch-weights-1"))
+    assert load_weights(path).layers["stem"].tolist() == tiny().layers["stem"].tolist()
+    with np.load(DEFAULT_PATH) as npz:
+        assert str(npz["format"]) == "fastswitch-weights-1"
+    save_weights(tmp_path / "new.npz", load_weights())
+    again, before = load_weights(tmp_path / "new.npz"), load_weights()
+    assert again.metadata == before.metadata and list(again.subnets) == list(before.subnets)
+    assert all(np.array_equal(again.layers[name], w) for name, w in before.layers.items())
+
+
+@pytest.mark.parametrize(
+    ("lost", "changed", "message"),
+    [
+        (
+            "",
+            {"format": np.array("fastswitch-weights-3")},
+            "of format fastswitch-weights-3, which a newer fastswitch wrote",
+        ),
+        ("", {"format": np.array("fastswitch-weights-" + "9" * 99)}, "which a newer fastswitch wrote"),
+        ("", {"format": np.array("other")}, "not a weights file; give an npz of format fastswitch-weights-2"),
+        ("", {"number/stem": np.array("int4")}, "layer stem is in int4; this version reads int8"),
+        ("", {"number/stem": np.array("x" * 500)}, "this version reads int8"),
+        ("", {"number/stem": np.array(8)}, "number/stem is int64"),
+        ("number/", {}, "number/ of stem is missing or unknown"),
+        ("", {"number/other": np.array("int8")}, "number/ of other is missing or unknown"),
+        ("", {"layer/stem": np.zeros((2, 1, 1, 1), np.int16)}, "layer stem is int16 (2, 1, 1, 1), not int8"),
+    ],
+)
+def test_formats_that_are_refused(tmp_path: Path, lost: str, changed: dict[str, np.ndarray], message: str) -> None:
+    text = refuses(written(tmp_path / "tiny.npz", lost, **changed))
+    assert message in text and len(text) < len(str(tmp_path)) + 400
+
+
+def test_weights_of_other_types_are_not_written(tmp_path: Path) -> None:
+    other = replace(tiny(), layers={"stem": np.zeros((2, 1, 1, 1), np.float32)})
+    with pytest.raises(WeightsError, match="layer stem is float32; give weights in int8"):
+        save_weights(tmp_path / "tiny.npz", other)
+    assert not (tmp_path / "tiny.npz").exists()
+
+
 def refuses(path: Path) -> str:
     with pytest.raises(WeightsError) as caught:
         load_weights(path)
@@ -269,7 +327,7 @@ def test_foreign_files(tmp_path: Path) -> None:
     np.savez(other, x=np.zeros(3))
     for path in (text, other):
         assert "not a weights file" in refuses(path)
-        assert "fastswitch-weights-1" in refuses(path)
+        assert "fastswitch-weights-2" in refuses(path)
 
 
 @pytest.mark.parametrize("lost", ["labels", "layer/stem", "scalars/add", "channels/stem", "kind/pool", "subnet/macs"])

@@ -61,6 +61,16 @@ def test_a_file_that_is_no_package_is_named(spoil: str, path: Path) -> None:
     assert "\n" not in str(seen.value)
 
 
+def test_a_package_of_another_format_says_so(path: Path) -> None:
+    arrays, said = header(path)
+    text = json.dumps(said | {"format": "fastswitch-package-2"})
+    np.savez(path, **(arrays | {"header": np.frombuffer(text.encode(), np.uint8)}))
+    with pytest.raises(PackageError) as seen:
+        Package.load(path)
+    said_of_it = f"{path} is of format fastswitch-package-2, and this driver reads fastswitch-package-1; make it anew"
+    assert str(seen.value) == said_of_it
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match=r"cannot read .*none.npz: No such file"):
         Package.load(tmp_path / "none.npz")
