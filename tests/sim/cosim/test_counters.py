@@ -24,6 +24,8 @@ LAYERS = (
     Layer("depthwise", C, K=8, C=8, R=5, S=5, H=11, W=11, stride=2, padding=2, groups=8),
     Layer("linear", Kind.LINEAR, K=30, C=200),
     Layer("pool", Kind.MAXPOOL, K=8, C=8, R=3, S=3, H=20, W=20, stride=2, padding=1),
+    Layer("average", Kind.AVGPOOL, K=8, C=8, R=3, S=3, H=9, W=8, stride=2, padding=1, ceil_mode=True),
+    Layer("mul", Kind.MUL, K=6, C=6, H=8, W=8, inputs=("input", "input")),
     Layer("scale", Kind.SCALE, K=6, C=6, H=8, W=8, inputs=("input", "input")),
 )
 

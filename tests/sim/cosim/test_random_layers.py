@@ -1,5 +1,7 @@
 """Random layers and networks on the RTL, any legal tiling, with and without a PB: integers, bytes and cycles agree."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,32 @@ def test_what_the_mapper_takes_runs_as_predicted(seed, bench):
             assert outcome.exact
             assert outcome.result.cycles == outcome.predicted.cycles
         done += 1
+
+
+POOLS = [
+    Layer("layer", kind, 5, 5, r, s, 5, 6, stride, padding, ceil_mode=up)
+    for kind in (Kind.MAXPOOL, Kind.AVGPOOL)
+    for r, s in product((1, 2, 3), repeat=2)
+    for stride, padding, up in ((1, 0, False), (1, min(r, s) // 2, False), (2, 0, True), (2, min(r, s) // 2, True))
+]
+PRODUCTS = [Layer("layer", Kind.MUL, c, c, H=h, W=w) for c, h, w in ((1, 1, 1), (5, 5, 6), (13, 7, 4))]
+
+
+@pytest.mark.parametrize("stall", [0, 90])
+def test_pools_of_every_size_and_products(stall, bench):
+    """Windows inside their tensor and beyond it on every side, with DRAM pausing at random or never."""
+    for number, layer in enumerate([*POOLS, *PRODUCTS]):
+        rng = np.random.default_rng(number)
+        supernet, subnet = channelwise_network(layer)
+        quant, places = random_quant(subnet, rng), MemoryMap.build(supernet, [subnet], TINY)
+        program = compile_subnet(subnet, supernet, TINY, quant, places)
+        image = random_image(subnet, places, rng)
+        segments = [
+            *weights_segments(places, {}),
+            *zsb_segments(places, subnet, {}, quant),
+            image_segment(places, subnet, image),
+        ]
+        expected = {INPUT: image, **run_layers(subnet.layers, {}, quant, image)}
+        outcome = run_program(bench, program, segments, expected, stall=stall)
+        assert outcome.exact, (layer, number)
+        assert stall or outcome.result.cycles == outcome.predicted.cycles, (layer, number)
