@@ -10,8 +10,9 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Activation, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.program import limits
-from arch_model.program.check import ProgramError, check_program
+from arch_model.program.check import check_program
 from arch_model.program.isa import FIELDS, Command, Memory, Opcode, greatest
+from arch_model.program.untimed_run import ProgramError
 from arch_model.spaces import get_space
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_layer, compile_subnet, single_layer
@@ -100,7 +101,7 @@ def test_a_load_before_the_pass_that_frees_its_half(fashion):
     loads = [i for i, c in enumerate(fashion.commands) if c.opcode is Opcode.LOAD_ACT][:8]
     moved = [c for i, c in enumerate(fashion.commands) if i not in loads]
     hoisted = [fashion.commands[i] for i in loads]
-    with pytest.raises(ProgramError, match=r"Program hangs: act at command .*; FETCH at command"):
+    with pytest.raises(ProgramError, match=r"Program hangs: load_act at command .*; FETCH at command"):
         check_program(replace(fashion, commands=(*moved[: first - 1], *hoisted, *moved[first - 1 :])))
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.program.check import ProgramError, check_program
+from arch_model.program.check import check_program
 from arch_model.program.isa import FIELDS, Command, Opcode
 from arch_model.program.limits import first_broken, limit_table, limits
+from arch_model.program.untimed_run import ProgramError
 from arch_model.spaces import get_space
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
