@@ -29,11 +29,22 @@ CACHE = 0b0011
 
 
 def write_verilog(accelerator: Accelerator, path: Path) -> None:
-    """Write the machine as one Verilog file, its top module named ``fastswitch``.
+    """Write the machine as one Verilog file.
 
-    Ports: ``aclk``, ``aresetn`` (synchronous, active low), ``irq``, ``s_axi_ctrl_*`` (AXI4-Lite), ``m_axi_prog_*``,
-    ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and ``m_axi_out_*`` (AXI4); with stripes the last three are
-    ``m_axi_wgt0_*``, ``m_axi_wgt1_*`` and so on. The same accelerator gives the same bytes.
+    The top module is named ``fastswitch``. Its ports are ``aclk``, ``aresetn`` (synchronous, active low), ``irq``,
+    ``s_axi_ctrl_*`` (AXI4-Lite), ``m_axi_prog_*``, ``m_axi_wgt_*``, ``m_axi_act_*`` (AXI4, read only) and
+    ``m_axi_out_*`` (AXI4); with stripes the last three are ``m_axi_wgt0_*``, ``m_axi_wgt1_*`` and so on. The same
+    accelerator gives the same bytes.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    path : the file; it is there whole or not at all.
+
+    Raises
+    ------
+    FastSwitchError
+        The file cannot be written.
     """
     write_whole(path, verilog(accelerator))
 

@@ -124,15 +124,33 @@ def test_links_lead_somewhere_in_the_repository_too(page: str) -> None:
         assert ":" in target or ((ROOT / page).parent / target).exists(), target
 
 
+# ---- drawings ----
+
+
+def test_drawings_are_what_their_program_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawings = _program("draw_concepts")
+    monkeypatch.setattr(drawings, "FOLDER", tmp_path)
+    for name, draw in drawings.DRAWINGS.items():
+        draw(name)
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (ROOT / "docs" / "concepts").glob("*.svg")}
+
+
 # ---- examples ----
+
+
+def _program(name: str) -> Any:
+    """A program of docs/site, which is in no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "site" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def shown() -> list[re.Match[str]]:
     """The commands of docs/how-to/examples.md with what they printed, as the program that writes them finds them."""
-    spec = importlib.util.spec_from_file_location("run_examples", ROOT / "docs" / "site" / "run_examples.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _program("run_examples")
     return list(module.SHOWN.finditer(module.PAGE.read_text()))
 
 

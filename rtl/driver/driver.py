@@ -63,7 +63,14 @@ class Counts:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a SubNet made of an image: int8 (classes,) logits, of which ``logits_zero`` stands for 0, and the counts."""
+    """What a SubNet computed from an image.
+
+    Attributes
+    ----------
+    logits : int8 (classes,).
+    logits_zero : the int8 value that stands for 0.
+    counts : what the machine counted, and what was predicted.
+    """
 
     logits: npt.NDArray[np.int8]
     logits_zero: int
@@ -76,9 +83,22 @@ class Result:
 
 
 class Driver:
-    """A package on a device; raises :class:`ConfigurationError` at once if the machine is not the package's.
+    """A package on a device.
 
-    ``timeout_cycles``: what a Program may take; None: :data:`PATIENCE` times its prediction.
+    Parameters
+    ----------
+    device : the machine's registers and memory (:class:`~rtl.driver.device.Device`).
+    package : what was compiled for that machine.
+    timeout_cycles : the clock cycles that a Program may take. None: :data:`PATIENCE` times its prediction, and more.
+
+    Raises
+    ------
+    ConfigurationError
+        The machine is not the one that the package is for.
+
+    Examples
+    --------
+    ::
 
         driver = Driver(device, Package.load("fashion.npz"))
         driver.load()
@@ -120,9 +140,23 @@ class Driver:
         self._programs, self._memory = programs, memory
 
     def set_subgraph(self, name: str) -> Counts:
-        """Bring SubGraph ``name`` to the PB; tiles that stay are not fetched again.
+        """Bring a SubGraph to the PB; tiles that stay are not fetched again.
 
-        If the Program fails the PB counts as empty.
+        Parameters
+        ----------
+        name : a SubGraph of the package, or ``"empty"``.
+
+        Returns
+        -------
+        Counts
+            Of the Program that loaded it.
+
+        Raises
+        ------
+        PackageError
+            The package has no such SubGraph.
+        MachineError, MachineTimeout
+            The Program failed; the PB then counts as empty.
         """
         program = self.package.switch(self._subgraph, name)
         self._subgraph = EMPTY
@@ -131,9 +165,23 @@ class Driver:
         return counts
 
     def run(self, subnet: str, image: npt.NDArray[np.int8] | npt.NDArray[np.uint8]) -> Result:
-        """Run SubNet ``subnet`` on an image (C, H, W): int8 as the network reads it, or uint8 pixels.
+        """Run a SubNet on an image.
 
-        Raises :class:`MachineError` with the machine's error code, :class:`MachineTimeout` if it does not end.
+        Parameters
+        ----------
+        subnet : a SubNet of the package.
+        image : (C, H, W), int8 as the network reads it, or uint8 pixels.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        PackageError, DriverError
+            The package has no such SubNet; the image has another type or shape.
+        MachineError, MachineTimeout
+            The machine reports an error, which the exception has as its code; the Program does not end.
         """
         packed = self.package.subnet(subnet)
         data = packed.image.pack(self._quantised(image, packed, subnet))
