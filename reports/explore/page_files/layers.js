@@ -5,7 +5,7 @@ const BOUNDS = {
   wgt: ["weights", "net-1", "square"],
   act: ["activations", "net-2", "diamond"],
   out: ["results", "net-3", "triangle-down"],
-  halves: ["buffer halves", "net-6", "x"],
+  halves: ["double buffers", "net-6", "x"],
   prog: ["Program", "net-5", "cross"],
 };
 

@@ -67,7 +67,7 @@ def test_single_layers(machine, k, c, size, kernel, stride):
 
 @pytest.mark.parametrize("order", Order)
 def test_interleaved_k_tiles(machine, order):
-    """Four K-tiles take the first parts of the channels in turns, each with partial sums of its own in the OB."""
+    """Four K-tiles are interleaved over the first parts of the channels, each with its own partial sums in the OB."""
     accelerator, _ = machine
     layer = Layer("layer", Kind.CONV, K=31, C=64, H=7, W=7)
     chunk = next(int(chunk) for chunk in chunks_of(layer, accelerator) if chunk >= 4)
