@@ -44,7 +44,7 @@ def test_a_table_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
         (("--space", "nope", "--subnets", "2"), "SuperNet nope does not exist; give one of fashion"),
         (("--space", "fashion", "--subnets", "999"), "count is 999; give 1..216"),
         (("--space", "fashion", "--subnets", "none.json"), "SubNets none.json does not exist"),
-        (("--space", "ofa-resnet50", "--subnets", "2"), "bytes of a half of the ZSB; tiny has 2048"),
+        (("--space", "ofa-resnet50", "--subnets", "resnet50D_MAC@0.6B"), "bytes of a half of the ZSB; tiny has 2048"),
     ],
 )
 def test_bad_input_is_one_line(
