@@ -44,9 +44,9 @@ def with_memory_said(machine: AnyMachine) -> AnyMachine:
 
     It stands there when the command has ended well: one that is refused says its one line and no more.
     """
-    from arch_model.machine.measured import MeasuredMachine
+    from arch_model.machine.accelerator import Accelerator
 
-    text = "" if isinstance(machine, MeasuredMachine) else memory_text(machine)
+    text = memory_text(machine) if isinstance(machine, Accelerator) else ""  # a measured machine has no DRAM
     if text:
         context = click.get_current_context(silent=True)
         if context is None:
