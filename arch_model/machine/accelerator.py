@@ -61,11 +61,23 @@ _TABLES: Mapping[str, type[Table]] = {"energy": EnergyTable, "area": AreaTable}
 
 
 class Accelerator(Section):
-    """A SubGraph-Stationary accelerator.
+    """A SubGraph-Stationary accelerator. :meth:`load` reads one from a file; a section may be given as a mapping.
 
-    Build it with :meth:`load` or, from keywords, as ``Accelerator(name=..., array={...}, ...)``; a
-    description that no machine can have raises :class:`AcceleratorError` either way.
+    Parameters
+    ----------
+    name : appears in every result.
+    array, buffers : the DPEs (:class:`Array`); sizes in bytes (:class:`Buffers`).
+    clock_hz : hertz.
+    axi, dram : the ports (:class:`Axi`); the memory (:class:`Dram`).
+    energy, area : rows that replace those of the shipped tables.
 
+    Raises
+    ------
+    AcceleratorError
+        No machine can have these numbers; the line names the key, its value and what would be legal.
+
+    Examples
+    --------
     >>> tiny = Accelerator.load("tiny")
     >>> tiny.multipliers, tiny.tile_bytes, tiny.pb_tiles
     (108, 108, 455)
@@ -291,12 +303,22 @@ class Accelerator(Section):
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def replace(self, **changes: Any) -> Accelerator:
-        """A copy with some fields changed and everything checked again.
+        """A copy with some numbers changed, and everything checked again.
 
-        A section takes a mapping of the keys to change. A memory that is described in nanoseconds and bytes a second
-        stays what it is when the clock or the ports change; one that is described in cycles keeps its cycles. Raises
-        :class:`AcceleratorError`.
+        A memory that is described in nanoseconds and bytes a second stays what it is when the clock or the ports
+        change; one that is described in cycles keeps its cycles.
 
+        Parameters
+        ----------
+        changes : fields by name; of a section a mapping of the keys to change.
+
+        Raises
+        ------
+        AcceleratorError
+            No machine can have these numbers.
+
+        Examples
+        --------
         >>> Accelerator.load("tiny").replace(name="no-pb", buffers={"pb_bytes": 0}).pb_tiles
         0
         >>> Accelerator.load("u50").replace(clock_hz=300e6).dram.latency_cycles   # 200 ns

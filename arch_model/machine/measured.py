@@ -125,9 +125,21 @@ class MeasuredMachine(Section):
         return None
 
     def cost(self, layers: Iterable[Layer]) -> SweepCost:
-        """What each layer takes, as arrays in the layers' order.
+        """What each layer takes.
 
-        Raises :class:`MappingError` naming the first layer that :meth:`covers` denies, its field and the value.
+        Parameters
+        ----------
+        layers : of which all are covered (:meth:`covers`).
+
+        Returns
+        -------
+        SweepCost
+            Arrays with one number for each layer, in their order.
+
+        Raises
+        ------
+        MappingError
+            A layer is not covered; the line names the first one, its field and the value.
         """
         all_layers = tuple(layers)
         for layer in all_layers:

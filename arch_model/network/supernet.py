@@ -36,8 +36,7 @@ class SubNet:
 
     Parameters
     ----------
-    name : of this SubNet.
-    supernet : the name of its SuperNet.
+    name, supernet : of this SubNet, and of its SuperNet.
     layers : in an order of execution, each after its inputs. Layers with weights are named as in the SuperNet, of
         whose weights they use the leading K and C slices.
     config : the choices, as (keyword, value) pairs of the SuperNet's ``build``.
@@ -251,18 +250,15 @@ class SuperNet:
 def weight_slice(layer: Layer, whole: Layer) -> tuple[slice, slice, slice, slice]:
     """Which of a SuperNet layer's weights a SubNet's layer uses: the leading K and C, and the centre of the kernel.
 
-    once-for-all also multiplies that centre by a small learned matrix when a kernel is smaller than its SuperNet's;
-    whoever loads such weights does so first.
+    once-for-all also multiplies a smaller kernel's centre by a learned matrix; whoever loads weights does so first.
 
     Parameters
     ----------
-    layer : the SubNet's.
-    whole : the SuperNet's, of the same name.
+    layer, whole : the SubNet's layer, and the SuperNet's of the same name.
 
     Returns
     -------
-    tuple of four slices
-        Of an array of weights with the shape (K, C / groups, R, S).
+    tuple of four slices, of weights with the shape (K, C / groups, R, S)
 
     Raises
     ------
@@ -304,9 +300,7 @@ def _slice_of(layer: Layer, whole: tuple[int, int, int, int]) -> tuple[slice, sl
 
 @dataclass(frozen=True)
 class SubGraph:
-    """A set of a SuperNet's weights: of each of its layers, in order, a leading (K, C) slice.
-
-    ``a & b`` is the intersection: the smaller K and the smaller C of each layer. Kernels are always whole.
+    """A set of a SuperNet's weights: of each layer a leading (K, C) slice, kernels whole. ``a & b`` is what both have.
 
     Parameters
     ----------
@@ -353,10 +347,7 @@ class SubGraph:
 
     @classmethod
     def of(cls, subnet: SubNet, supernet: SuperNet) -> SubGraph:
-        """The weights that a SubNet uses.
-
-        Raises :class:`SpaceError` if the SubNet is of another SuperNet or uses more than that has.
-        """
+        """The weights that a SubNet uses; SpaceError if it is of another SuperNet or uses more than that has."""
         _same_supernet(f"SubNet {subnet.name}", subnet.supernet, supernet.name)
         slices = [(0, 0)] * len(supernet.layers)
         for layer in subnet.weight_layers:
@@ -408,10 +399,7 @@ class SubGraph:
         return all(a[0] >= b[0] and a[1] >= b[1] for a, b in pairs)
 
     def only(self, supernet: SuperNet, *kinds: Kind) -> SubGraph:
-        """The part of it in layers of those kinds; the other slices become empty.
-
-        Raises :class:`SpaceError` if it is not a SubGraph of that SuperNet.
-        """
+        """The part of it in layers of those kinds; SpaceError if it is not a SubGraph of that SuperNet."""
         self._check(supernet)
         pairs = zip(self.slices, supernet.layers, strict=True)
         return SubGraph(self.supernet, tuple(s if layer.kind in kinds else (0, 0) for s, layer in pairs))
