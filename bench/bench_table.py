@@ -24,13 +24,11 @@ import numpy as np
 
 from arch_model import Accelerator, Kind, SubGraph, SubNet, SuperNet, get_space
 from arch_model.spaces import choose_subnets
+from mapper.cost.layer_cost import quick_tiling
+from mapper.cost.network_cost import network_cycles
 from mapper.cost.sushi_costs import BESIDE, SubNetCosts
-from mapper.cost.walk import LeanFields, time_in_order
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.compile import cut_weights
-from mapper.lowering.dense import LayerStreams
-from mapper.lowering.issue_order import schedule
 from mapper.pinning.sampling import draw_subgraphs
 from mapper.serving.table_file import TableJob
 from mapper.workload.fusion import is_runnable, steps
@@ -90,19 +88,17 @@ def growth(space: str, machine: str, subnets: int, subgraphs: int) -> None:
 
 
 def walked(net: SubNet, supernet: SuperNet, accelerator: Accelerator, subgraph: SubGraph) -> int:
-    """Cycles of a SubNet's weight layers and adds as one Program, walked command by command, by
-    ``mapper/cost/walk.py``.
+    """Cycles of a SubNet's weight layers and adds as one Program.
 
     Pools over windows are not there: who reads one reads what that reads.
     """
     source = {layer.name: layer.inputs[0] for layer in net.layers if layer.kind in BESIDE}
     layers = [replace(layer, inputs=tuple(source.get(name, name) for name in layer.inputs)) for layer in net.layers]
-    streams = LayerStreams(accelerator, LeanFields(accelerator))
     resident = PersistentBuffer.of(subgraph, supernet, accelerator)
-    for number, step in enumerate(steps([layer for layer in layers if layer.name not in source])):
-        hits = resident.layer_slots(step.layer.name, tile_grid(step.layer, accelerator))
-        streams.layer(step, number, *cut_weights(step, accelerator, hits, np.full_like(hits, -1)))
-    return time_in_order(schedule(streams.s, accelerator)[0], accelerator)[0]
+    order = steps([layer for layer in layers if layer.name not in source])
+    slots = [resident.layer_slots(step.layer.name, tile_grid(step.layer, accelerator)) for step in order]
+    tilings = [quick_tiling(step, accelerator, own) for step, own in zip(order, slots, strict=True)]
+    return network_cycles(order, tilings, slots, accelerator)
 
 
 def accuracy(space: str, machine: str, entries: int) -> None:

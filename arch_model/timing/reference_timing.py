@@ -293,7 +293,7 @@ def _load_wgt(m: _Machine) -> Process:
         start = max(there, free, (yield from m.take(c["wait_free"], "w_free")))
         m.accept("LOAD_WGT", index, start)
         words = load_words(c["memory"], c["runs"], c["run_beats"], a)
-        read = read_cycles(*words, a.weight_beat_bytes, m.interval)
+        read = read_cycles(*words, a.weight_beat_bytes, m.interval, 1)
         end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "w_full", end)
         m.timeline.append(Interval("LOAD_WGT", index, start, end - LOAD_GIVE))
@@ -354,11 +354,11 @@ def _store(m: _Machine) -> Process:
         start = max(there, free, (yield from m.take(c["wait_full"], "out_full")))
         m.accept("STORE", index, start)
         if c["pool"]:  # pixel by pixel
-            read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval)
+            read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval, 1)
             last_word = start + STORE_ADDRESS + m.latency + read
             last_beat = last_word + STORE_BEAT + m.interval * (c["run_beats"] - 1)
         else:
-            rows, add = c["groups"] * c["rows"], bool(c["use_b"])
+            rows, add = c["groups"] * c["rows"], int(c["use_b"])
             words, beats = store_cycles(rows, c["cols"], a.cp, a.beat_bytes, m.interval, m.latency, add, a.pixels)
             last_word, last_beat = start + words, start + beats
         m.give(c["signal_free"], "out_free", last_word)

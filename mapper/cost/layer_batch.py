@@ -280,10 +280,10 @@ def _wgts(b: LayerBatch, m: Machines, w: WeightGroups, reload: npt.NDArray[np.bo
     beats: Ints = tiles * np.where(zsb, entry_beats, b.of_machine(lambda a: a.tile_beats))
 
     def entries(a: Accelerator, rows: int, cols: int) -> int:
-        return read_cycles(rows, cols, LANE_BYTES, a.weight_beat_bytes, a.dram.cycles_per_beat)
+        return read_cycles(rows, cols, LANE_BYTES, a.weight_beat_bytes, a.dram.cycles_per_beat, 1)
 
     def words(a: Accelerator, rows: int, cols: int) -> int:
-        return read_cycles(rows, cols, TAPS * a.cp, a.weight_beat_bytes, a.dram.cycles_per_beat)
+        return read_cycles(rows, cols, TAPS * a.cp, a.weight_beat_bytes, a.dram.cycles_per_beat, 1)
 
     entry, word = _by_row(b, m.kp, entries), _by_row(b, m.kp, words)
     read = np.where(zsb, entry[0], word[0]) + tiles * np.where(zsb, entry[1], word[1])
@@ -346,7 +346,8 @@ def _store_table(b: LayerBatch, rows: Ints) -> tuple[Ints, Ints]:
         a, add = b.accelerators[key >> 37], bool(key >> 36 & 1)
         size = key >> 12 & 0xFFFFFF, key & 4095
         dram = a.dram
-        found.append(store_cycles(*size, a.cp, a.beat_bytes, dram.cycles_per_beat, dram.latency_cycles, add, a.pixels))
+        found.append(store_cycles(*size, a.cp, a.beat_bytes, dram.cycles_per_beat, dram.latency_cycles, int(add),
+        a.pixels))
     free, last = np.array(found, np.int64).T
     at = place.reshape(keys.shape)
     return free[at], last[at]

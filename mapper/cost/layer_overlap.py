@@ -225,7 +225,7 @@ class Link:
 def pool_cycles(pool: Layer, accelerator: Accelerator) -> int:
     """Cycles of a global pool, a STORE, from the end of the STORE before it to its own."""
     a, dram = accelerator, accelerator.dram
-    read = read_cycles(a.groups(pool.K) * pool.H, pool.W, a.cp, a.beat_bytes, dram.cycles_per_beat)
+    read = read_cycles(a.groups(pool.K) * pool.H, pool.W, a.cp, a.beat_bytes, dram.cycles_per_beat, 1)
     written = STORE_BEAT + dram.cycles_per_beat * (a.pitch(1) // a.beat_bytes - 1)
     return STORE_NEXT + STORE_ADDRESS + dram.latency_cycles + read + written + dram.latency_cycles + STORE_GIVE
 

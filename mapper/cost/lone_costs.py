@@ -9,27 +9,16 @@ from functools import lru_cache
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubNet
-from arch_model.program.isa import Command, Opcode
 from arch_model.timing.reference_timing import (
     FETCH_ADDRESS,
     FETCH_DECODE,
     FETCH_END,
     FETCH_QUEUE,
     SLOT_BYTES,
-    time_program,
 )
-from mapper.cost.walk import Walk, walk_channelwise
+from mapper.cost.layer_cost import layer_cost
 from mapper.workload.depthwise import is_channelwise
 from mapper.workload.fusion import Step, check_supported
-
-
-def pool_commands(layer: Layer, accelerator: Accelerator) -> list[Command]:
-    """A Program for a global average pool, with the fields that take time: one STORE."""
-    a, groups = accelerator, accelerator.groups(layer.K)
-    pitch, beat = a.pitch(layer.W), a.beat_bytes
-    store = {"use_b": 1, "pool": 1, "groups": groups, "rows": layer.H, "cols": layer.W}
-    store |= {"run_beats": a.pitch(1) // beat, "b_run_beats": layer.H * pitch // beat}
-    return [Command(Opcode.STORE, store), Command(Opcode.END, {})]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -42,11 +31,8 @@ def lone_cost(layer: Layer, accelerator: Accelerator) -> tuple[int, int]:
     >>> lone_cost(pool, Accelerator.load("tiny"))[1]      # 2 groups of 8 rows of 24 and one of 4, 3 slots
     488
     """
-    if layer.kind is Kind.POOL:
-        commands = pool_commands(layer, accelerator)
-        return time_program(commands, accelerator).cycles, pool_bytes(layer, accelerator)
-    walk: Walk = walk_channelwise(Step(layer), accelerator)
-    return walk.cycles, walk.dram_bytes
+    cost = layer_cost(Step(layer), accelerator)
+    return cost.cycles, cost.dram_bytes
 
 
 def chained_cycles(layer: Layer, accelerator: Accelerator) -> int:
@@ -74,10 +60,3 @@ def alone(subnet: SubNet, accelerator: Accelerator, kinds: Collection[Kind] = tu
         if layer.kind in kinds and (is_channelwise(layer) or layer.kind is Kind.POOL)
     ]
     return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
-
-
-def pool_bytes(layer: Layer, accelerator: Accelerator) -> int:
-    """DRAM bytes of a global average pool as a Program of its own: input, output, three slots in whole beats."""
-    a = accelerator
-    program = -(-3 * 32 // a.program_beat_bytes) * a.program_beat_bytes
-    return a.groups(layer.K) * (layer.H * a.pitch(layer.W) + a.pitch(1)) + program

@@ -1,48 +1,40 @@
 """Compile a SubNet, for an Accelerator and what its Persistent Buffer holds, into a Program.
 
-``mapper/lowering/dense.py`` turns each weight layer into commands of the four units; here are their fields, the order
-of the layers, and what goes to the Persistent Buffer.
+:mod:`mapper.lowering.network` makes rows of commands of the SubNet's layers, :mod:`mapper.lowering.encode` commands of
+these rows; here is what goes to the Persistent Buffer, and what is checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
+from arch_model.compiled import Ints
 from arch_model.errors import MappingError, SpaceError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.quant import encode_pair
 from arch_model.network.supernet import SubNet, SuperNet, weight_slice
-from arch_model.network.weights import AddQuant, ConvQuant, OpQuant, PoolQuant
-from arch_model.program.isa import TABLE_BYTES, Command, Memory, Opcode
+from arch_model.network.weights import OpQuant, PoolQuant
+from arch_model.program.isa import Command, Opcode
 from arch_model.program.limits import too_long
 from arch_model.program.program import LayerSpan, Program
-from mapper.layout.dram_image import activation_table
+from arch_model.timing.recurrence import issue
+from arch_model.timing.rows import PASS_UNIT, STORE_UNIT, machine_row, order_of
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots, later_tiles, layer_sources
-from mapper.layout.tensors import tile_grid, window_offsets
-from mapper.lowering.dense import LayerStreams, can_weave, comes_in_quarters
-from mapper.lowering.dense_fields import (
-    add_fields,
-    k_tile_fields,
-    load_act_fields,
-    piece_fields,
-    pool_fields,
-    store_fields,
-    tile_fields,
-    weight_fields,
-)
-from mapper.lowering.depthwise import append_channelwise
-from mapper.lowering.depthwise_fields import ChannelwiseFields, ChannelwisePlaces
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.buffers import broken_rule
+from mapper.lowering.dense import NO_INTERLEAVING, NO_QUARTERS
 from mapper.lowering.depthwise_tiling import choose_cut
-from mapper.lowering.issue_order import NEVER, Fields, Store, command, schedule
-from mapper.lowering.tiling import Order, Tiling, check_tiling, choose, fetches
-from mapper.lowering.weight_tiles import LayerWeights, Piece, Run, plan_layer
-from mapper.workload.depthwise import has_tiles, is_channelwise, uses_ones
+from mapper.lowering.encode import Encoder
+from mapper.lowering.layer_rows import layer_row, network_rows, tiling_row
+from mapper.lowering.network import load_for_later, lower, plan_of
+from mapper.lowering.rows import ALL_NEW, ALL_SLOTS, FAILED_LAYER, FAILURE, FULL, SPARE, clear, new_workspace
+from mapper.lowering.tiling import Tiling, check_tiling, choose, fetches
+from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, steps
 
 Quant = Mapping[str, OpQuant]
@@ -90,7 +82,7 @@ def compile_subnet(
     for name in tilings:
         if name not in weighted:
             raise MappingError(f"SubNet {subnet.name}: no layer {name} to tile; it has {', '.join(weighted)}")
-    return _Compiler(_Fields(subnet, supernet, accelerator, quant, memory_map), resident, target, tilings).run()
+    return _Compiler(subnet, supernet, accelerator, quant, memory_map, resident, target, tilings).run()
 
 
 def single_layer(layer: Layer) -> tuple[SuperNet, SubNet]:
@@ -140,131 +132,58 @@ def compile_layer(
     return program, memory_map
 
 
-class _Fields:
-    """Every field of every command: a :class:`mapper.lowering.dense.Maker`."""
-
-    def __init__(
-        self, subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, quant: Quant, memory_map: MemoryMap
-    ) -> None:
-        self.subnet, self.supernet, self.a, self.quant, self.map = subnet, supernet, accelerator, quant, memory_map
-        self.places = memory_map.tensors[subnet.name]
-
-    def integers(self, name: str) -> OpQuant:
-        try:
-            return self.quant[name]
-        except KeyError:
-            raise MappingError(f"SubNet {self.subnet.name}: no quantisation for layer {name}; give one") from None
-
-    def act(self, layer: Layer, low: int, rows: int, sb_base: int, groups: range) -> Fields:
-        source = self.places[(layer.inputs or (INPUT,))[0]]
-        return load_act_fields(layer, source, low, rows, sb_base, self.a, groups)
-
-    def weights(self, layer: str, run: Run, memory: Memory) -> Fields:
-        return weight_fields(self.supernet.layer(layer), self.map.weights[layer], run, memory, self.a)
-
-    def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
-        size = 8 * self.a.kp
-        return {
-            "memory": Memory.ZSB,
-            "addr": self.map.zsb[self.subnet.name][layer.name] + entries.start * size,
-            "runs": 1,
-            "run_beats": len(entries) * size // self.a.weight_beat_bytes,
-            "slot": slot,
-        }
-
-    def table(self, layer: Layer, slot: int) -> Fields:
-        activation_table(layer, cast(ConvQuant, self.integers(layer.name)))  # there must be one
-        return {
-            "memory": Memory.TABLE,
-            "addr": self.map.tables[self.subnet.name][layer.name],
-            "runs": 1,
-            "run_beats": TABLE_BYTES // self.a.weight_beat_bytes,
-            "slot": slot,
-        }
-
-    def channelwise(self, step: Step) -> ChannelwiseFields:
-        """All the fields of a channelwise step."""
-        layer, name = step.layer, self.subnet.name
-        places = ChannelwisePlaces(
-            self.places[step.source],
-            self.places[step.output],
-            None if step.addend is None else self.places[step.addend],
-            self._columns(layer),
-            self.map.zsb[name][layer.name],
-        )
-        add = None if step.add is None else cast(AddQuant, self.integers(step.add.name))
-        return ChannelwiseFields(step, self.a, places, self.integers(layer.name), add)
-
-    def _columns(self, layer: Layer) -> int:
-        """Where a channelwise layer's weight columns lie; MAXPOOL has none."""
-        if uses_ones(layer):
-            return self.map.ones
-        return self.map.weights_of(layer) if layer.kind.has_weights else 0
-
-    def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
-        return tile_fields(layer, cast(ConvQuant, self.integers(layer.name)), first, rows, sb_base, self.a)
-
-    def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int) -> Fields:
-        return k_tile_fields(tile, k_tile, first, out_base, self.a) | {"zsb": zsb}
-
-    def piece(self, k_tile: Fields, layer: Layer, window: int, piece: Piece) -> Fields:
-        return piece_fields(k_tile, layer, window_offsets(layer)[window], piece.ct, piece.length, self.a)
-
-    def store(self, step: Step, k_tiles: range, first: int, rows: int, out_base: int) -> Fields:
-        fields = store_fields(step.layer, self.places[step.output], k_tiles, first, rows, out_base, self.a)
-        if step.add is not None:
-            q, other = cast(AddQuant, self.integers(step.add.name)), self.places[step.add.inputs[1]]
-            fields |= add_fields(q, other, k_tiles, first, rows, self.a)
-        return fields
-
-
 class _Compiler:
     def __init__(
         self,
-        fields: _Fields,
+        subnet: SubNet,
+        supernet: SuperNet,
+        accelerator: Accelerator,
+        quant: Quant,
+        memory_map: MemoryMap,
         resident: PersistentBuffer | None,
         target: PersistentBuffer | None,
         tilings: Mapping[str, Tiling],
     ) -> None:
-        self.make, self.tilings, self.a = fields, tilings, fields.a
-        self.subnet, self.supernet, self.map, self.places = fields.subnet, fields.supernet, fields.map, fields.places
-        self.resident = resident or PersistentBuffer.empty(self.supernet)
+        self.subnet, self.supernet, self.a, self.quant, self.map = subnet, supernet, accelerator, quant, memory_map
+        self.tilings = tilings
+        self.resident = resident or PersistentBuffer.empty(supernet)
         self.target = target or self.resident
-        self.streams = LayerStreams(self.a, fields)
-        self.s = self.streams.s
-        self.hit_tiles = 0
+        self.steps = steps(subnet.layers)
 
     def run(self) -> Program:
-        order = steps(self.subnet.layers)
-        for step in order:
+        for step in self.steps:
             if step.layer.kind.has_weights:
                 self._check_slice(step.layer)
-        dense = [step.layer for step in order if has_tiles(step.layer)]
+        dense = [step.layer for step in self.steps if has_tiles(step.layer)]
         self.slots = layer_sources(dense, self.resident, self.target, self.a)
-        for owner, step in enumerate(order):
-            if step.layer.kind is Kind.POOL:
-                self._pool(step.layer, owner)
-            elif is_channelwise(step.layer):
-                cut = choose_cut(step.layer, self.a, step.addend is not None)
-                append_channelwise(self.streams, self.make.channelwise(step), owner, cut)
-            else:
-                self._conv(step, owner)
-        switch_tiles = self._load_for_later()
-        merged, pass_at, store_at = schedule(self.s, self.a)
-        commands = [command(opcode, fields) for opcode, fields, _ in merged] + [Command(Opcode.END, {})]
+        later = {
+            name: new
+            for name, new in later_tiles(self.supernet, self.subnet, self.resident, self.target, self.a).items()
+            if (new >= 0).any()
+        }
+        tilings = [self._tiling(step) for step in self.steps]
+        w = self._lower(tilings, list(later.values()))
+        order = order_of(w)
+        encoder = Encoder(self.subnet, self.supernet, self.a, self.quant, self.map, self.steps, list(later))
+        made = encoder.commands(w)
+        tile_bytes = self.a.tile_bytes
         program = Program(
             name=self.subnet.name,
             accelerator=self.a,
             address=self.map.program,
-            commands=tuple(commands),
-            owners=(*(owner for *_, owner in merged), -1),
-            layers=self._spans(order, pass_at, store_at),
-            tensors=self.places,
+            commands=(*(command for command, _ in made), Command(Opcode.END, {})),
+            owners=(*(owner for _, owner in made), -1),
+            layers=self._spans(order, made),
+            tensors=self.map.tensors[self.subnet.name],
             zsb=self.map.zsb[self.subnet.name],
             weight_bytes=self.map.weight_bytes,
-            pb_hit_bytes=self.hit_tiles * self.a.tile_bytes,
-            switch_bytes=switch_tiles * self.a.tile_bytes,
+            pb_hit_bytes=sum(map(self._saved_tiles, self.steps, tilings)) * tile_bytes,
+            switch_bytes=sum(int((new >= 0).sum()) for new in later.values()) * tile_bytes,
         )
+        self._check_size(program)
+        return program
+
+    def _check_size(self, program: Program) -> None:
         try:
             size = len(program.encode())
         except ValueError as error:
@@ -275,16 +194,44 @@ class _Compiler:
             raise MappingError(
                 f"SubNet {self.subnet.name}: its Program needs {size} bytes of DRAM; {self.map.program_bytes} are left"
             )
-        return program
 
-    def _spans(self, order: tuple[Step, ...], pass_at: list[int], store_at: list[int]) -> tuple[LayerSpan, ...]:
-        places: list[list[int]] = [[] for _ in order]
-        for p, at in zip(self.s.passes, pass_at, strict=True):
-            places[p.owner].append(at)
-        for t, at in zip(self.s.stores, store_at, strict=True):
-            places[t.owner].append(at)
+    def _lower(self, tilings: Sequence[Tiling], later: Sequence[Slots]) -> Ints:
+        """A workspace with the commands as rows, timed and in order."""
+        machine, (xs, tensor_rows) = machine_row(self.a), network_rows(self.steps, self.a)
+        ts = np.array([tiling_row(tiling) for tiling in tilings], np.int64)
+        sources = [self.slots[step.layer.name] for step in self.steps if has_tiles(step.layer)]
+        nothing = [np.empty(0, np.int64)]
+        there = np.concatenate(nothing + [np.maximum(hits, new).reshape(-1) for hits, new in sources])
+        come = np.concatenate(nothing + [new.reshape(-1) for _, new in sources])
+        most = max((tiles.size for tiles in (*(hits for hits, _ in sources), *later)), default=0)
+        room = 1 << 10
+        while True:
+            w = new_workspace(machine, room, tensor_rows, most, len(there) if (there >= 0).any() else 0)
+            clear(w)
+            if w[ALL_SLOTS]:
+                w[w[ALL_SLOTS] : w[ALL_SLOTS] + len(there)] = there
+                w[w[ALL_NEW] : w[ALL_NEW] + len(come)] = come
+            lower(w, xs, ts)
+            for number, tiles in enumerate(later):
+                slots = int(w[SPARE])
+                w[slots : slots + tiles.size] = tiles.reshape(-1)
+                load_for_later(w, len(self.steps) + number, tiles.shape[0], tiles.shape[1], slots)
+            if not w[FULL]:
+                break
+            room *= 4
+        if failure := int(w[FAILURE]):
+            raise MappingError(broken_rule(failure, self.steps[w[FAILED_LAYER]].layer, self.a))
+        issue(w)
+        return w
+
+    def _spans(self, order: Ints, made: Sequence[tuple[Command, int]]) -> tuple[LayerSpan, ...]:
+        places: list[list[int]] = [[] for _ in self.steps]
+        for at, ((unit, _), (_, owner)) in enumerate(zip(order.tolist(), made, strict=True)):
+            if unit in (PASS_UNIT, STORE_UNIT):
+                places[owner].append(at)
         return tuple(
-            LayerSpan(step.layer.name, min(at), max(at), step.output) for step, at in zip(order, places, strict=True)
+            LayerSpan(step.layer.name, min(at), max(at), step.output)
+            for step, at in zip(self.steps, places, strict=True)
         )
 
     def _check_slice(self, layer: Layer) -> None:
@@ -302,63 +249,40 @@ class _Compiler:
                 f"{whole.R}x{whole.S}, of all but depthwise layers"
             )
 
-    def _load_for_later(self) -> int:
-        """Load the target's tiles that this SubNet does not use; returns their number."""
-        tiles = 0
-        later = later_tiles(self.supernet, self.subnet, self.resident, self.target, self.a)
-        for name, new in later.items():
-            self.streams.load_tiles(name, _tiles(new), -1, NEVER)
-            tiles += int((new >= 0).sum())
-        return tiles
+    def _tiling(self, step: Step) -> Tiling:
+        """How a step is cut: as asked, which is checked, or as the quick choice says."""
+        layer = step.layer
+        if not has_tiles(layer):
+            if layer.kind is Kind.POOL:
+                return Tiling(1, 1)
+            cut = choose_cut(layer, self.a, step.addend is not None)
+            return Tiling(cut.rows, cut.chunk, stays=cut.stays)
+        slots = np.maximum(*self.slots[layer.name])
+        if (tiling := self.tilings.get(layer.name)) is None:
+            return choose(layer, self.a, int((slots < 0).sum()), step.add is not None)
+        check_mapping(step, self.a, slots, tiling)
+        return tiling
 
-    # ------------------------------------------------------------------ a weight layer
-
-    def _conv(self, step: Step, owner: int) -> None:
+    def _saved_tiles(self, step: Step, tiling: Tiling) -> int:
+        """Tiles that a layer does not fetch thanks to the PB: those that it would if that were empty, cut as asked or,
+        if not, as would then be best, less those that it fetches."""
         layer, a = step.layer, self.a
-        hits, new = self.slots[layer.name]
-        tiling = self.tilings.get(layer.name)
-        weights, tiling = cut_weights(step, a, hits, new, tiling)
-        bring = int((new >= 0).sum())
-        fetched = weights.streamed * fetches(layer, weights.streamed, tiling, a) + bring
-        self.hit_tiles += self._fetched_without(step) - fetched
-        self.streams.layer(step, owner, weights, tiling, _tiles(new) if bring else ())
-
-    def _fetched_without(self, step: Step) -> int:
-        """Tiles that the layer would fetch if the PB were empty, cut as asked or, if not, as would then be best."""
-        layer, tiles = step.layer, tile_grid(step.layer, self.a).tiles
-        tiling = self.tilings.get(layer.name) or choose(layer, self.a, tiles, step.add is not None)
-        return tiles * fetches(layer, tiles, tiling, self.a)
-
-    def _pool(self, layer: Layer, owner: int) -> None:
-        """Global average pooling: one STORE that streams the tensor in as operand b."""
-        q = cast(PoolQuant, self.make.integers(layer.name))
-        fields = pool_fields(layer, q, self.places[layer.inputs[0]], self.places[layer.name], self.a)
-        self.s.stores.append(Store(fields, owner, len(self.s.passes) - 1))
-        self.streams.row_stores[layer.name] = [len(self.s.stores) - 1]
+        if not has_tiles(layer):
+            return 0
+        tiles, (hits, new) = tile_grid(layer, a).tiles, self.slots[layer.name]
+        streamed = int((np.maximum(hits, new) < 0).sum())
+        without = self.tilings.get(layer.name) or choose(layer, a, tiles, step.add is not None)
+        fetched = streamed * fetches(layer, streamed, tiling, a) + int((new >= 0).sum())
+        return tiles * fetches(layer, tiles, without, a) - fetched
 
 
-def cut_weights(
-    step: Step, accelerator: Accelerator, hits: Slots, new: Slots, tiling: Tiling | None = None
-) -> tuple[LayerWeights, Tiling]:
-    """Where a layer's tiles come from, and its tiling: the one asked for, which is checked, or :func:`choose`'s."""
-    layer = step.layer
-    grid = tile_grid(layer, accelerator)
-    if tiling is not None and tiling.order is Order.FILTERS:
-        weights = plan_layer(grid, hits, new, accelerator.db_half_tiles, tiling.chunk * grid.windows)
-    else:
-        weights = plan_layer(grid, hits, new, accelerator.db_half_tiles)
-    if tiling is None:
-        tiling = choose(layer, accelerator, weights.streamed, step.add is not None)
-    else:
-        most = max((len(group) for group in weights.groups), default=0)
-        check_tiling(layer, accelerator, tiling, most)
-        if tiling.weave > 1 and not can_weave(weights, tiling):
-            raise MappingError(f"layer {layer.name}: weave of its tiling is {tiling.weave}; its weights allow only 1")
-        if tiling.part < 0 and (tiling.lead == 1 or not comes_in_quarters(layer, weights, accelerator)):
-            raise MappingError(f"layer {layer.name}: part of its tiling is {tiling.part}; its weights allow 0 or more")
-    return weights, tiling
-
-
-def _tiles(slots: Slots) -> list[tuple[int, int, int]]:
-    """(row, C-tile, slot) of every slot that is not -1, in order."""
-    return [(int(row), int(ct), int(slots[row, ct])) for row, ct in np.argwhere(slots >= 0)]
+def check_mapping(step: Step, accelerator: Accelerator, slots: Slots, tiling: Tiling) -> None:
+    """Raise :class:`MappingError` for a tiling that is not legal for a dense layer with these PB slots of its tiles."""
+    layer, name = step.layer, step.layer.name
+    machine, x = machine_row(accelerator), layer_row(step, accelerator)
+    group, broken = plan_of(machine, x, tiling_row(tiling), slots.reshape(-1))
+    check_tiling(layer, accelerator, tiling, group)
+    if broken == NO_INTERLEAVING:
+        raise MappingError(f"layer {name}: weave of its tiling is {tiling.weave}; its weights allow only 1")
+    if broken == NO_QUARTERS:
+        raise MappingError(f"layer {name}: part of its tiling is {tiling.part}; its weights allow 0 or more")

@@ -1,467 +1,543 @@
-"""A layer as commands of the four units: its loops, and what lives in which half of which buffer.
+"""A dense layer as commands of the four units: its loops, and which half of which buffer each command uses.
 
 Loops, from the outside: spatial tiles (one LOAD_ACT each); chunks of K-tiles (one STORE each); K-tiles; windows and
 C-tiles (PASS). In the order :attr:`~mapper.lowering.tiling.Order.FILTERS` the first two are exchanged. Input tiles
 alternate between the halves of the SB, chunks between those of the OB's output side, groups of streamed weight tiles
 between those of the DB, and ZSB tables fill one half after the other.
 
-What the commands *say* comes from a :class:`Maker`: the compiler's writes every field, the mapper's search (``walk``)
-only those that take time. So both see the same commands, in the same order, with the same tokens.
+A *prologue* of several parts (``prologue_parts`` > 1) lets the array start before the first input tile and the first
+row of weight tiles have come whole: both come in so many parts along the channels, each as late as its first PASS wants
+it; the other rows of the first and of the last group of weights come in transfers that grow from one row
+(:func:`ramp`), and the ZSB entries in the parts that one group of weights can finish. Other groups come
+``prefetch_rows`` rows at a time, if that is not 0; -1 brings a quarter of a row at a time. With ``interleave`` > 1 the
+first rows of so many K-tiles come together, part by part, and take each part in turns, every K-tile with partial sums
+of its own in the OB.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
-from typing import NamedTuple, Protocol
+from arch_model.compiled import Ints, compiled, inner
+from arch_model.machine.accelerator import TAPS
+from arch_model.timing.rows import (
+    AFTER_PASS,
+    AFTER_STORE,
+    BEAT,
+    COUNT,
+    CP,
+    CYCLES,
+    DB,
+    FOLD,
+    INTERVAL,
+    LOAD_ACT_UNIT,
+    NEED,
+    OWNER,
+    PASS_UNIT,
+    PIXELS,
+    ROUGHLY,
+    TILE_BEATS,
+    ZSB,
+    act_at,
+)
+from arch_model.timing.transfers import read_cycles, row_beats, up
+from mapper.lowering.buffers import (
+    end_layer,
+    load_table,
+    new_pass,
+    new_row,
+    new_store,
+    new_weight_load,
+    next_half,
+    take_zsb,
+)
+from mapper.lowering.rows import (
+    BEGINS,
+    BROUGHT,
+    C_TILES,
+    DB_LAST,
+    DB_MEMORY,
+    DB_NEXT,
+    ENTRY,
+    ENTRY_LOAD,
+    FINISHES,
+    FOLDED,
+    GROUP,
+    GROUP_BEGIN,
+    GROUP_COUNT,
+    GROUPS,
+    HEIGHT,
+    IN_GROUPS,
+    IN_ROWS,
+    K_TILE,
+    K_TILES,
+    KERNEL_ROWS,
+    LAYER_OWNER,
+    LOW,
+    OB_SLOT,
+    OUT_COLS,
+    OUT_LAST,
+    OUT_NEXT,
+    OUT_ROWS,
+    OWN_PLACES,
+    OWN_STATE,
+    P_CT,
+    P_MEMORY,
+    P_SB_HALF,
+    P_SLOT,
+    P_TABLE,
+    PADDING,
+    PB_LAST,
+    PB_MEMORY,
+    PIECES,
+    POINTWISE,
+    ROW_BEGIN,
+    ROW_DONE,
+    RUN_ROWS,
+    SB_HALF,
+    SB_LAST,
+    SB_NEXT,
+    SOURCE,
+    STREAMED,
+    STREAMED_TILES,
+    STRIDE,
+    T_CHUNK,
+    T_FILTERS,
+    T_INTERLEAVE,
+    T_PREFETCH,
+    T_PROLOGUE,
+    T_ROWS,
+    TILE_LOAD,
+    WIDTH,
+    WINDOW,
+    WINDOWS,
+    ZSB_MEMORY,
+    ZSB_NEXT,
+    ZSB_TOP,
+)
+from mapper.lowering.weight_tiles import (
+    PIECE_CT,
+    PIECE_GROUP,
+    PIECE_LENGTH,
+    PIECE_SLOT,
+    RUN_CT,
+    RUN_LENGTH,
+    RUN_ROW,
+    RUN_RUNS,
+    RUN_SLOT,
+    plan_weights,
+    split_runs,
+)
 
-import numpy as np
-
-from arch_model.errors import MappingError
-from arch_model.machine.accelerator import TAPS, Accelerator
-from arch_model.network.layer import INPUT, Layer
-from arch_model.program.isa import Memory
-from mapper.layout.tensors import is_pointwise
-from mapper.lowering.issue_order import Fields, Load, Pass, Store, Streams
-from mapper.lowering.tiling import Order, Tiling, input_rows
-from mapper.lowering.weight_tiles import LayerWeights, Piece, Run, split_runs
-from mapper.workload.fusion import Step
-
-ZSB_DRAIN_PASSES = 3
-"""FEED, done with a pass, has seen RUN swap in the pass before it; the third pass after a layer's last one
-therefore proves that the requantiser has read that layer's last entry: RUN has even left the pass that followed it."""
-
-
-Tile = tuple[int, int, int]
-"""(row, C-tile, slot)."""
-
-
-class Maker(Protocol):
-    """The fields of each command, tokens apart; ``tile`` and ``k_tile`` are what commands of one share."""
-
-    def act(self, layer: Layer, low: int, rows: int, sb_base: int, groups: range) -> Fields:
-        """LOAD_ACT of ``rows`` input rows from ``low`` on, these channel groups of them."""
-
-    def weights(self, layer: str, run: Run, memory: Memory) -> Fields:
-        """LOAD_WGT of a run of tiles."""
-
-    def zsb(self, layer: Layer, entries: range, slot: int) -> Fields:
-        """LOAD_WGT of a layer's ZSB entries, the first to ``slot``."""
-
-    def table(self, layer: Layer, slot: int) -> Fields:
-        """LOAD_WGT of a layer's activation table to table ``slot``."""
-
-    def tile(self, layer: Layer, first: int, rows: int, sb_base: int) -> Fields:
-        """A spatial tile: ``rows`` output rows from ``first`` on."""
-
-    def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int) -> Fields:
-        """A K-tile of the chunk that begins with K-tile ``first``; ``zsb``: its entry's address."""
-
-    def piece(self, k_tile: Fields, layer: Layer, window: int, piece: Piece) -> Fields:
-        """PASS over a piece."""
-
-    def store(self, step: Step, k_tiles: range, first: int, rows: int, out_base: int) -> Fields:
-        """STORE of a chunk of a spatial tile."""
-
-
-@dataclass
-class _Half:
-    """Which half comes next, and the last user's index of each (-1: not used yet)."""
-
-    next: int = 0
-    last: tuple[int, int] = (-1, -1)
-
-    def take(self) -> tuple[int, int]:
-        """(half, its last user's index)."""
-        half = self.next
-        self.next = 1 - half
-        return half, self.last[half]
-
-    def used(self, half: int, by: int) -> None:
-        self.last = (by, self.last[1]) if half == 0 else (self.last[0], by)
-
-
-class LayerStreams:
-    """The streams of layers that follow one another on one machine; :meth:`layer` appends one."""
-
-    def __init__(self, accelerator: Accelerator, maker: Maker) -> None:
-        self.a = a = accelerator
-        self.make = maker
-        self.half_tiles, self.tile_beats, self.out_half = a.db_half_tiles, a.tile_beats, a.out_half_words
-        self.s = Streams()
-        self.sb, self.db, self.out = _Half(), _Half(), _Half()
-        self.row_stores: dict[str, list[int]] = {}  # by tensor and row: the STORE with which the row is complete
-        self.pb_last_use = np.full(max(accelerator.pb_tiles, 1), -1, np.int64)
-        self.pass_ends: list[int] = []  # accumulated repetitions, after each PASS
-        self.zsb_half, self.zsb_top = 0, 0
-        self.zsb_last: list[int] = [-1, -1]  # repetitions up to the last user of each half
-        self.next_table = 0
-        self.table_last: list[int] = [-1, -1]  # likewise of each activation table
-
-    def layer(self, step: Step, owner: int, weights: LayerWeights, tiling: Tiling, new: Sequence[Tile] = ()) -> None:
-        """Append the commands of a weight layer. ``new``: its tiles to bring to the PB, in order."""
-        work = _Layer(self, step, owner, weights, tiling, new)
-        tiles, chunks = range(0, step.layer.P, tiling.rows), range(0, weights.grid.kt, tiling.chunk)
-        if tiling.order is Order.ROWS:
-            for first in tiles:
-                work.begin_tile(first)
-                for chunk in chunks:
-                    work.chunk(chunk)
-                work.end_tile()
-        else:
-            for chunk in chunks:
-                for first in tiles:
-                    work.begin_tile(first)
-                    work.chunk(chunk)
-                    work.end_tile()
-        self.end_layer(work.table)
-
-    def end_layer(self, table: int) -> None:
-        """A layer's last pass is there; ``table``: the activation table that it used, -1 for none."""
-        self.zsb_last[self.zsb_half] = self.pass_ends[-1]
-        if table >= 0:
-            self.table_last[table] = self.pass_ends[-1]
-
-    def add_pass(self, fields: Fields, owner: int, act: int, wgt: int, store: int) -> None:
-        self.s.passes.append(Pass(fields, owner, act, wgt, store))
-        self.pass_ends.append((self.pass_ends[-1] if self.pass_ends else 0) + fields["reps"])
-
-    def load_tiles(self, layer: str, tiles: Sequence[Tile], owner: int, need: int) -> dict[int, int]:
-        """LOAD_WGT commands of tiles to the PB, in order; returns for each slot the index of its load."""
-        index = {}
-        for run in split_runs(tiles, max(self.half_tiles, 1), self.tile_beats):
-            index.update(dict.fromkeys(range(run.slot, run.slot + run.tiles), len(self.s.wgts)))
-            last_use = int(self.pb_last_use[run.slot : run.slot + run.tiles].max())
-            self.load_run(layer, run, Memory.PB, owner, need, last_use)
-        return index
-
-    def load_run(self, layer: str, run: Run, memory: Memory, owner: int, need: int, after: int) -> None:
-        fields = self.make.weights(layer, run, memory)
-        self.s.wgts.append(Load(fields, owner, need, run.tiles * self.tile_beats, after))
-
-    def take_zsb(self, layer: Layer, entries: int) -> tuple[int, int]:
-        """Room for a layer's ZSB table behind the one before, or in the other half: (first entry, PASS to wait for).
-
-        The other half is free once the requantiser has left it (:data:`ZSB_DRAIN_PASSES`).
-        """
-        half_entries, after = self.a.zsb_half_entries, -1
-        if self.zsb_top + entries > half_entries:
-            self.zsb_half, self.zsb_top = 1 - self.zsb_half, 0
-            after = self._drained(self.zsb_last[self.zsb_half])
-            if after == len(self.pass_ends):
-                raise MappingError(
-                    f"layer {layer.name}: its {entries} ZSB entries need {entries * 8 * self.a.kp} bytes of "
-                    f"a half of the ZSB that is still read; {self.a.name} has "
-                    f"{half_entries * 8 * self.a.kp} in each half; give a larger zsb_bytes"
-                )
-        base = self.zsb_half * half_entries + self.zsb_top
-        self.zsb_top += entries
-        return base, after
-
-    def load_table(self, layer: Layer, owner: int) -> int:
-        """Bring a layer's activation table, if it has one, before its ZSB entries; returns its number or -1.
-
-        The two are taken in turns; one is free once the requantiser has left it, like a half of the ZSB.
-        """
-        if layer.activation.is_clamp:
-            return -1
-        number, self.next_table = self.next_table, 1 - self.next_table
-        after = self._drained(self.table_last[number])
-        if after == len(self.pass_ends) > 0:
-            raise MappingError(
-                f"layer {layer.name}: its activation table would take the place of one that is still read: the layers "
-                f"since its last user have fewer than {ZSB_DRAIN_PASSES} passes on {self.a.name}; give larger layers"
-            )
-        fields = self.make.table(layer, number)
-        self.s.wgts.append(Load(fields, owner, len(self.s.passes), fields["run_beats"], after))
-        return number
-
-    def _drained(self, last: int) -> int:
-        """The first PASS that proves that the requantiser has left repetition ``last``: -1 if nobody used it, the
-        number of PASSes if none does."""
-        return -1 if last < 0 else bisect_left(self.pass_ends, last + ZSB_DRAIN_PASSES)
+# What a layer keeps while its commands are appended. Of its tiling: C-tiles of a part of the prologue (0: no prologue)
+# and of a quarter of a row (0: rows come whole), whether weights come again for each spatial tile. Of the ZSB: the
+# first entry, the PASS to wait for, how many entries have come; the activation table. Of the DB: the half in use, the
+# group in it, its last user, tiles and loads of the group that have been issued. Of the SB: the spatial tile, its half
+# and load, what of its input still has to come; tiles that stay (order "filters"). Cycles of an input row's transfer.
+# fmt: off
+(
+    PART, QUARTER, RELOADS, BASE, ZSB_AFTER, ENTRIES, TABLE_NUMBER, HALF, LOADED, LAST_USE, IN_DB, ISSUED,
+    TILE, TILE_ROWS, TILE_HALF, INPUT, BEGUN, LOW_ROW, LOW_ROWS, NEXT_GROUP, GROUP_STEP, FREED, STORED,
+    KEPT_HALF, _K1, KEPT_LOAD, _K3, ACT_ONE, ACT_ROW, ACT_BEATS, PIECE, TABLES,
+) = range(OWN_STATE, OWN_STATE + 32)
+# fmt: on
 
 
-@lru_cache(maxsize=1 << 12)
-def ramp(count: int, up: bool, down: bool, most: int, begin: int = 1) -> tuple[int, ...]:
-    """Sizes of parts of ``count`` rows, at most ``most`` each, that grow from one (``up``), shrink to one (``down``).
+@compiled
+def ramp(w: Ints, sizes: int, count: int, grows: int, shrinks: int, most: int, begin: int) -> int:
+    """Sizes of parts of ``count`` rows, at most ``most`` each, that grow from one and shrink to one where asked to.
 
-    ``begin``: rows of the first one, if it is more than one.
+    ``begin``: rows of the first part, if they are more than one. Puts them at ``sizes`` and returns how many there are.
 
-    >>> ramp(12, True, False, most=12), ramp(12, True, True, most=12), ramp(12, False, False, most=5)
-    ((1, 1, 2, 4, 4), (1, 1, 2, 4, 2, 1, 1), (5, 5, 2))
+    >>> import numpy as np
+    >>> sizes = np.zeros(12, np.int64)
+    >>> sizes[:ramp(sizes, 0, 12, 1, 0, 12, 1)].tolist(), sizes[:ramp(sizes, 0, 12, 1, 1, 12, 1)].tolist()
+    ([1, 1, 2, 4, 4], [1, 1, 2, 4, 2, 1, 1])
     """
-    sizes: list[int] = [begin] if begin > 1 else []
-    done = sum(sizes)
+    found, done = 0, 0
+    if begin > 1:
+        w[sizes] = begin
+        found, done = 1, begin
     while done < count:
         size = min(most, count - done)
-        if up:
+        if grows:
             size = min(size, max(1, done))
-        if down:
-            size = min(size, -(-(count - done) // 2))
-        sizes.append(size)
+        if shrinks:
+            size = min(size, up(count - done, 2))
+        w[sizes + found] = size
+        found += 1
         done += size
-    return tuple(sizes)
+    return found
 
 
-def quarter_of(ct: int) -> int:
-    """C-tiles of a quarter of a row of ``ct``.
+@inner
+def why_not(w: Ints) -> int:
+    """Whether the tiling asks for what the layer's weights do not allow, once they are planned: 0, or a rule below.
 
-    >>> quarter_of(57)
-    15
+    Interleaving wants a prologue, one window, several C-tiles, all of them streamed, and whole rows in the first group.
+    Quarters of rows want a prologue, rows that are streamed, whole, more than one, of 8 C-tiles or more, whose tiles
+    come hardly faster than the array goes over the pixels: else they can't help.
     """
-    return -(-ct // 4)
+    ct, rows = w[C_TILES], w[K_TILES] * w[WINDOWS]
+    streamed = w[STREAMED_TILES] == rows * ct
+    if w[T_INTERLEAVE] > 1:
+        possible = w[T_PROLOGUE] > 1 and w[WINDOWS] == 1 and ct > 1 and streamed
+        if not possible or w[T_INTERLEAVE] * ct > w[w[GROUP_BEGIN] + 1]:
+            return NO_INTERLEAVING
+    if w[T_PREFETCH] < 0:
+        possible = w[T_PROLOGUE] > 1 and ct >= 8 and rows > 1 and ct <= w[DB] and streamed
+        if not possible or 2 * w[TILE_BEATS] * w[INTERVAL] <= w[OUT_ROWS] * w[OUT_COLS]:
+            return NO_QUARTERS
+    return 0
 
 
-def comes_in_quarters(layer: Layer, weights: LayerWeights, accelerator: Accelerator) -> bool:
-    """Whether rows can come in quarters: all streamed, whole, more than one, of 8 C-tiles or more; and whether it may
-    help: a tile comes hardly faster than the array goes over its pixels.
+NO_INTERLEAVING, NO_QUARTERS = 1, 2
+"""What :func:`why_not` returns."""
+
+
+@compiled
+def load_tiles(w: Ints, slots: int, brought: int) -> int:
+    """LOAD_WGT commands of a layer's tiles to the PB, in order; how many tiles.
+
+    Parameters
+    ----------
+    slots : where the slot stands that each of its tiles goes to, row by row, -1 for those that stay away.
+    brought : where the load of each tile is noted, -1 for others.
     """
-    a, grid = accelerator, weights.grid
-    several = grid.ct >= 8 and grid.rows > 1
-    possible = several and grid.ct <= a.db_half_tiles and weights.streamed == grid.tiles
-    return possible and 2 * a.tile_beats * a.dram.cycles_per_beat > layer.P * layer.Q
+    rows, ct = w[K_TILES] * w[WINDOWS], w[C_TILES]
+    tiles = brought + rows * ct
+    goes = tiles + 2 * rows * ct
+    runs, count = goes + rows * ct, 0
+    for tile in range(rows * ct):
+        w[brought + tile] = -1
+        if w[slots + tile] >= 0:
+            w[tiles + 2 * count] = tile // ct
+            w[tiles + 2 * count + 1] = tile % ct
+            w[goes + count] = w[slots + tile]
+            count += 1
+    done = 0
+    for run in range(split_runs(w, tiles, count, goes, 0, runs) if count else 0):
+        r = runs + 5 * run
+        after, slot = -1, w[r + RUN_SLOT]
+        for place in range(slot, slot + w[r + RUN_LENGTH] * w[r + RUN_RUNS]):
+            after = max(after, w[w[PB_LAST] + place])
+        index = _load_run(w, r, after, PB_MEMORY, slot)
+        for tile in range(done, done + w[r + RUN_LENGTH] * w[r + RUN_RUNS]):
+            w[brought + w[tiles + 2 * tile] * ct + w[tiles + 2 * tile + 1]] = index
+        done += w[r + RUN_LENGTH] * w[r + RUN_RUNS]
+    return count
 
 
-def can_weave(weights: LayerWeights, tiling: Tiling) -> bool:
-    """Whether the first rows of ``tiling.weave`` K-tiles can come together: a lead, one window, several C-tiles, all of
-    them streamed, whole rows in the first group.
-    """
-    grid = weights.grid
-    streams = tiling.lead > 1 and grid.windows == 1 < grid.ct and weights.streamed == grid.tiles
-    return streams and tiling.weave * grid.ct <= len(weights.groups[0])
+@inner
+def _load_run(w: Ints, run: int, after: int, memory: int, slot: int) -> int:
+    return new_weight_load(
+        w, after, memory, slot, w[run + RUN_ROW], w[run + RUN_CT], w[run + RUN_LENGTH], w[run + RUN_RUNS]
+    )
 
 
-class _Turn(NamedTuple):
-    """What one PASS takes: a piece of a K-tile's row of weight tiles, with its partial sums in a place of the OB."""
-
-    k_tile: int
-    window: int
-    piece: Piece
-    start: bool
-    finish: bool
-    ob_slot: int = 0
+# ---------------------------------------------------------------------- input
 
 
-class _Layer:
-    """One weight layer while its commands are appended.
+@inner
+def _begin_tile(w: Ints, number: int) -> None:
+    """Take a spatial tile; its input comes unless it is there."""
+    first = number * w[T_ROWS]
+    w[TILE] = first
+    w[TILE_ROWS] = min(w[T_ROWS], w[OUT_ROWS] - first)
+    if w[RELOADS]:
+        w[LOADED] = -1
+    if w[OUT_ROWS] <= 2 * w[T_ROWS] and w[KEPT_HALF + number] >= 0:
+        w[TILE_HALF] = w[KEPT_HALF + number]
+        w[INPUT] = w[KEPT_LOAD + number]
+        w[NEXT_GROUP] = w[IN_GROUPS]
+        return
+    low = max(0, first * w[STRIDE] - w[PADDING])
+    high = min(w[HEIGHT], (first + w[TILE_ROWS] - 1) * w[STRIDE] - w[PADDING] + w[KERNEL_ROWS])
+    w[LOW_ROW] = low
+    w[LOW_ROWS] = high - low
+    w[TILE_HALF] = next_half(w, SB_NEXT)
+    w[FREED] = w[SB_LAST + w[TILE_HALF]]
+    # A tile may be loaded as soon as its own rows are there; those after it are still in the making.
+    w[STORED] = w[w[ROW_DONE] + w[SOURCE] + high - 1] if w[SOURCE] >= 0 else -1
+    in_parts = w[PART] > 0 and w[BEGUN] == 0
+    w[BEGUN] = 1
+    w[NEXT_GROUP] = 0
+    w[INPUT] = -1
+    w[GROUP_STEP] = w[PART] * (TAPS if w[POINTWISE] else 1) if in_parts else w[IN_GROUPS]
+    if not in_parts:
+        _load_act(w)
 
-    ``tiling.lead`` > 1 brings what the first passes need in parts, each as late as its first PASS wants it: the input
-    and the weights of the first row in ``lead`` parts along the channels, the other rows of the first and of the last
-    group of weights in a :func:`ramp`, the ZSB table in the parts that one group of weights can finish. Other groups
-    come in parts of ``tiling.part`` rows, if it is not 0; with -1 every row but the first comes in quarters.
-    ``tiling.weave`` > 1 brings the first rows of so many K-tiles
-    together, part by part along the channels, and they work on a part in turns.
-    """
 
-    def __init__(
-        self,
-        streams: LayerStreams,
-        step: Step,
-        owner: int,
-        weights: LayerWeights,
-        tiling: Tiling,
-        new: Sequence[Tile],
-    ) -> None:
-        self.z, self.step, self.l, self.owner = streams, step, step.layer, owner
-        self.source = (self.l.inputs or (INPUT,))[0]
-        self.weights, self.tiling, self.grid = weights, tiling, weights.grid
-        self.lead = -(-self.grid.ct // tiling.lead)  # C-tiles of a part of the first row
-        self.leading, self.weave = tiling.lead > 1, tiling.weave
-        self.quarter = quarter_of(self.grid.ct) if tiling.part < 0 else 0
-        self.reload = tiling.order is Order.ROWS and weights.streamed > streams.a.db_half_tiles
-        self.entries = self.grid.kt
-        self.zsb_base, self.zsb_after = streams.take_zsb(self.l, self.entries)
-        self.zsb_loads: list[int] = []  # by K-tile
-        self.table = -1  # the activation table, once it is loaded
-        if not self.leading:
-            self._load_zsb(self.entries, len(streams.s.passes))
-        self.brought = streams.load_tiles(self.l.name, new, owner, len(streams.s.passes))
-        # DB
-        self.half, self.loaded = 0, -1  # the group in `half`
-        self.parts: list[Run] = []  # of it, still to come, the next one last
-        self.part_of: list[int] = []  # by tile of the group: its load
-        self.last_use = -1
-        # SB
-        self.tiles, self.begun = -(-self.l.P // tiling.rows), False
-        self.resident: dict[int, tuple[int, int]] = {}  # tiles that stay, by first row: (half, load)
+@inner
+def _load_act(w: Ints) -> None:
+    """The next part of the tile's input."""
+    index = new_row(w, LOAD_ACT_UNIT)
+    row, groups = act_at(w, index), min(w[GROUP_STEP], w[IN_GROUPS] - w[NEXT_GROUP])
+    w[row + OWNER] = w[LAYER_OWNER]
+    w[row + NEED] = w[COUNT + PASS_UNIT]
+    w[row + AFTER_PASS] = w[FREED]
+    w[row + AFTER_STORE] = w[STORED]
+    w[row + ROUGHLY] = groups * w[LOW_ROWS] * w[ACT_BEATS] * w[INTERVAL]
+    w[row + CYCLES] = w[ACT_ONE] + (groups * w[LOW_ROWS] - 1) * w[ACT_ROW]
+    w[row + LOW] = w[LOW_ROW]
+    w[row + IN_ROWS] = w[LOW_ROWS]
+    w[row + GROUP] = w[NEXT_GROUP]
+    w[row + GROUPS] = groups
+    w[row + SB_HALF] = w[TILE_HALF]
+    w[NEXT_GROUP] += groups
+    w[INPUT] = index
 
-    # ------------------------------------------------------------------ input
 
-    def begin_tile(self, first: int) -> None:
-        """Take the tile of output rows from ``first`` on; its input comes unless it is there."""
-        z, a, layer = self.z, self.z.a, self.l
-        self.first, self.rows = first, min(self.tiling.rows, layer.P - first)
-        low, count = input_rows(layer, first, self.rows)
-        if self.tiles <= 2 and first in self.resident:
-            self.sb_half, self.act = self.resident[first]
-            self.act_parts: list[tuple[int, int]] = []
+@inner
+def _end_tile(w: Ints, number: int) -> None:
+    w[SB_LAST + w[TILE_HALF]] = w[COUNT + PASS_UNIT] - 1
+    if w[T_FILTERS] and number < 2:
+        w[KEPT_HALF + number] = w[TILE_HALF]
+        w[KEPT_LOAD + number] = w[INPUT]
+
+
+# ---------------------------------------------------------------------- weights
+
+
+@inner
+def _part_ends(w: Ints, group: int, ends: int) -> int:
+    """Where the transfers of a group begin and end, counted in its tiles: puts them at ``ends``; how many."""
+    begin = w[w[GROUP_BEGIN] + group]
+    count, tiles = w[w[GROUP_BEGIN] + group + 1] - begin, w[STREAMED] + 2 * begin
+    first = group == 0 and w[TILE] == 0
+    ends_here = w[RELOADS] == 0 or w[TILE] + w[TILE_ROWS] == w[OUT_ROWS]
+    last = group == w[GROUP_COUNT] - 1 and ends_here
+    w[ends] = 0
+    if w[PART] == 0 or not (first or last or w[T_PREFETCH] != 0):
+        w[ends + 1] = count
+        return 2
+    starts, rows, found = ends + 2 * count + 3, 0, 1
+    for index in range(count):
+        if index == 0 or w[tiles + 2 * index] != w[tiles + 2 * index - 2]:
+            w[starts + rows] = index
+            rows += 1
+    w[starts + rows] = count
+    together = w[T_INTERLEAVE] if first else 1
+    if first and w[tiles] == 0 and together == 1:
+        for index in range(1, w[starts + 1]):
+            if w[tiles + 2 * index + 1] % w[PART] == 0:
+                w[ends + found] = index
+                found += 1
+    if w[QUARTER]:
+        for index in range(w[starts + together] if first else 1, count):
+            if w[tiles + 2 * index + 1] % w[QUARTER] == 0:
+                w[ends + found] = index
+                found += 1
+        w[ends + found] = count
+        return found + 1
+    most, sizes, at = w[T_PREFETCH] if w[T_PREFETCH] else rows + 1, starts + rows + 1, 0
+    for part in range(ramp(w, sizes, rows, int(first), int(last), most, together)):
+        at += w[sizes + part]
+        w[ends + found] = w[starts + at]
+        found += 1
+    return found
+
+
+@inner
+def _plan_loads(w: Ints, group: int) -> None:
+    """The loads of a group of streamed weight tiles, in order, to the table of runs."""
+    begin, ends = w[w[GROUP_BEGIN] + group], w[TABLES]
+    count, found, skip = _part_ends(w, group, ends), 0, 0
+    if group == 0 and w[TILE] == 0 and w[T_INTERLEAVE] > 1:
+        skip = 1
+        for ct in range(0, w[C_TILES], w[PART]):
+            r = w[RUN_ROWS] + 5 * found
+            w[r + RUN_ROW] = 0
+            w[r + RUN_CT] = ct
+            w[r + RUN_SLOT] = ct * w[T_INTERLEAVE]
+            w[r + RUN_LENGTH] = min(w[PART], w[C_TILES] - ct)
+            w[r + RUN_RUNS] = w[T_INTERLEAVE]
+            found += 1
+    for part in range(skip, count - 1):
+        low, high = w[ends + part], w[ends + part + 1]
+        tiles = w[STREAMED] + 2 * (begin + low)
+        found += split_runs(w, tiles, high - low, 0, low, w[RUN_ROWS] + 5 * found)
+    w[ISSUED] = 0
+    w[IN_DB] = 0
+
+
+@inner
+def _weights_of(w: Ints, row: int) -> int:
+    """Bring the weights of the piece at work if they are not there, put their first slot in ``PIECE_SLOT``; the load to
+    wait for, or -1."""
+    piece, load = w[PIECE], -1
+    group, slot, length = w[piece + PIECE_GROUP], w[piece + PIECE_SLOT], w[piece + PIECE_LENGTH]
+    if group < 0:
+        if w[BROUGHT]:
+            first = w[BROUGHT] + row * w[C_TILES] + w[piece + PIECE_CT]
+            for tile in range(first, first + length):
+                load = max(load, w[tile])
+        return load
+    if group != w[LOADED]:
+        w[HALF] = next_half(w, DB_NEXT)
+        w[LAST_USE] = w[DB_LAST + w[HALF]]
+        w[LOADED] = group
+        _plan_loads(w, group)
+    base, wanted = w[HALF] * w[DB], slot + length
+    while w[IN_DB] < wanted:
+        run = w[RUN_ROWS] + 5 * w[ISSUED]
+        index = _load_run(w, run, w[LAST_USE], DB_MEMORY, base + w[run + RUN_SLOT])
+        come = w[IN_DB] + w[run + RUN_LENGTH] * w[run + RUN_RUNS]
+        for tile in range(w[IN_DB], come):
+            w[w[TILE_LOAD] + tile] = index
+        w[IN_DB] = come
+        w[ISSUED] += 1
+        if w[PART] == 0:
+            wanted = w[w[GROUP_BEGIN] + group + 1] - w[w[GROUP_BEGIN] + group]  # the whole group at once
+    w[piece + PIECE_SLOT] = base + slot
+    return w[w[TILE_LOAD] + slot + length - 1]
+
+
+@inner
+def _load_zsb(w: Ints, end: int) -> None:
+    """Load the table's entries up to ``end``."""
+    begin = w[ENTRIES]
+    if begin == 0:
+        w[TABLE_NUMBER] = load_table(w)
+    end = min(end, w[K_TILES])
+    index = new_weight_load(w, w[ZSB_AFTER], ZSB_MEMORY, w[BASE] + begin, begin, 0, end - begin, 1)
+    for entry in range(begin, end):
+        w[w[ENTRY_LOAD] + entry] = index
+    w[ENTRIES] = end
+
+
+# ---------------------------------------------------------------------- work
+
+
+@inner
+def _set_piece(w: Ints, ct: int, length: int, group: int, slot: int) -> None:
+    piece = w[PIECE]
+    w[piece + PIECE_CT] = ct
+    w[piece + PIECE_LENGTH] = length
+    w[piece + PIECE_GROUP] = group
+    w[piece + PIECE_SLOT] = slot
+
+
+@inner
+def _take(w: Ints, kt: int, window: int, first: int, last: int, ob_slot: int, freed: int) -> None:
+    """One PASS over the piece at work of a K-tile's row, with its partial sums in place ``ob_slot`` of the OB."""
+    piece = w[PIECE]
+    load, group = _weights_of(w, kt * w[WINDOWS] + window), w[piece + PIECE_GROUP]
+    if w[NEXT_GROUP] < w[IN_GROUPS] and ob_slot == 0:
+        _load_act(w)
+    if last and w[ENTRIES] <= kt:
+        row = w[K_TILES] * w[WINDOWS]
+        if group >= 0:
+            row = w[w[STREAMED] + 2 * (w[w[GROUP_BEGIN] + group + 1] - 1)]
+        _load_zsb(w, max(row // w[WINDOWS], kt) + 1)
+    if last or w[PART] == 0:
+        load = max(load, w[w[ENTRY_LOAD] + kt])
+    slot, length = w[piece + PIECE_SLOT], w[piece + PIECE_LENGTH]
+    cycles, freed = w[TILE_ROWS] * w[OUT_COLS], freed if last else -1
+    row = new_pass(w, w[INPUT], load, freed, length, cycles, w[TILE], w[TILE_ROWS])
+    w[row + P_SB_HALF] = w[TILE_HALF]
+    w[row + K_TILE] = kt
+    w[row + WINDOW] = window
+    w[row + P_CT] = w[piece + PIECE_CT]
+    w[row + P_MEMORY] = DB_MEMORY if group >= 0 else PB_MEMORY
+    w[row + P_SLOT] = slot
+    w[row + OB_SLOT] = ob_slot
+    w[row + BEGINS] = first
+    w[row + FINISHES] = last
+    w[row + ENTRY] = w[BASE] + kt
+    w[row + P_TABLE] = w[TABLE_NUMBER] + 1 if last else 0
+    index = w[COUNT + PASS_UNIT] - 1
+    if group >= 0:
+        w[DB_LAST + w[HALF]] = index
+        return
+    for place in range(slot, slot + length):
+        w[w[PB_LAST] + place] = index
+
+
+@inner
+def _interleaved(w: Ints, kt: int, ct: int, ob_slot: int, freed: int) -> None:
+    """The part from ``ct`` on of a K-tile's row, in the slots that it came to with those of the other K-tiles."""
+    length = min(w[PART], w[C_TILES] - ct)
+    _set_piece(w, ct, length, 0, ct * w[T_INTERLEAVE] + kt * length)
+    _take(w, kt, 0, int(ct == 0), int(ct + length == w[C_TILES]), ob_slot, freed)
+
+
+@inner
+def _row(w: Ints, kt: int, window: int, freed: int) -> None:
+    """The PASSes of a K-tile's window."""
+    row, last_window = w[ROW_BEGIN] + kt * w[WINDOWS] + window, window == w[WINDOWS] - 1
+    size = w[PART] if w[NEXT_GROUP] < w[IN_GROUPS] else w[QUARTER]  # the first row of all, others
+    for number in range(w[row], w[row + 1]):
+        p = w[PIECES] + 4 * number
+        ct, end = w[p + PIECE_CT], w[p + PIECE_CT] + w[p + PIECE_LENGTH]
+        while ct < end:
+            stop = min((ct // size + 1) * size, end) if size else end
+            _set_piece(w, ct, stop - ct, w[p + PIECE_GROUP], w[p + PIECE_SLOT] + ct - w[p + PIECE_CT])
+            last = last_window and stop == w[C_TILES]
+            _take(w, kt, window, int(window == 0 and ct == 0), int(last), 0, freed)
+            ct = stop
+
+
+@inner
+def _chunk(w: Ints, chunk: int) -> None:
+    """The passes of a chunk of K-tiles over the tile, and its STORE."""
+    begin, stop, ahead = w[COUNT + PASS_UNIT], min(chunk + w[T_CHUNK], w[K_TILES]), 0
+    half = next_half(w, OUT_NEXT)
+    freed = w[OUT_LAST + half]
+    if w[NEXT_GROUP] < w[IN_GROUPS] and w[T_INTERLEAVE] > 1:  # the first chunk of all
+        ahead = w[T_INTERLEAVE]
+    together = w[T_INTERLEAVE] if w[T_INTERLEAVE] > 1 and w[RELOADS] == 0 else 0  # where the first tile has left them
+    for step in range(ahead * up(w[C_TILES], max(w[PART], 1))):
+        _interleaved(w, step % ahead, step // ahead * w[PART], step % ahead, freed)
+    for kt in range(chunk + ahead, stop):
+        if kt < together:
+            for ct in range(0, w[C_TILES], w[PART]):
+                _interleaved(w, kt, ct, 0, freed)
         else:
-            self.sb_half, last = z.sb.take()
-            groups, per_tile = a.groups(layer.C), TAPS if is_pointwise(layer) else 1
-            leading = self.leading and not self.begun
-            self.begun = True
-            size = self.lead * per_tile if leading else groups
-            # A tile may be loaded as soon as its own rows are there; those after it are still in the making.
-            stored = z.row_stores[self.source][low + count - 1] if self.source in z.row_stores else -1
-            self.input = low, count, last, stored
-            self.act_parts = [(at, min(at + size, groups)) for at in range(0, groups, size)][::-1]
-            self.act = -1
-            if not leading:
-                self._load_act()
-        self.tile = z.make.tile(layer, first, self.rows, self.sb_half * a.sb_half_words)
-        if self.reload:
-            self.loaded = -1
-
-    def _load_act(self) -> None:
-        z, (low, count, last, stored) = self.z, self.input
-        groups = range(*self.act_parts.pop())
-        fields = z.make.act(self.l, low, count, self.sb_half * z.a.sb_half_words, groups)
-        beats = len(groups) * fields["run_beats"]
-        z.s.acts.append(Load(fields, self.owner, len(z.s.passes), beats, last, stored))
-        self.act = len(z.s.acts) - 1
-
-    def end_tile(self) -> None:
-        self.z.sb.used(self.sb_half, len(self.z.s.passes) - 1)
-        if self.tiling.order is Order.FILTERS:
-            self.resident[self.first] = self.sb_half, self.act
-
-    # ------------------------------------------------------------------ work
-
-    def chunk(self, chunk: int) -> None:
-        """The passes of a chunk of K-tiles over the tile, and its STORE."""
-        z = self.z
-        windows = self.grid.windows
-        k_tiles = range(chunk, min(chunk + self.tiling.chunk, self.grid.kt))
-        half, stored = z.out.take()
-        out_base = half * z.out_half
-        shared = [z.make.k_tile(self.tile, kt, k_tiles.start, out_base, self.zsb_base + kt) for kt in k_tiles]
-        for turn in self._turns(k_tiles):
-            piece, kt = turn.piece, turn.k_tile
-            memory, slot, load = self._source(piece)
-            if self.act_parts and turn.ob_slot == 0:
-                self._load_act()
-            if turn.finish and len(self.zsb_loads) <= kt:
-                last_row = self.weights.groups[piece.group][-1][0] if piece.group >= 0 else self.grid.rows
-                self._load_zsb(max(last_row // windows, kt) + 1, len(z.s.passes))
-            if turn.finish or not self.leading:
-                load = max(load, self.zsb_loads[kt])
-            fields = z.make.piece(shared[kt - chunk], self.l, turn.window, piece)
-            fields["memory"], fields["slot"], fields["ob_slot"] = memory, slot, turn.ob_slot
-            fields["start"], fields["finish"] = int(turn.start), int(turn.finish)
-            if turn.finish and self.table >= 0:
-                fields["table"] = self.table + 1
-            here = len(z.s.passes)
-            z.add_pass(fields, self.owner, self.act, load, stored if turn.finish else -1)
-            if piece.group < 0:
-                z.pb_last_use[piece.slot : piece.slot + piece.length] = here
-            else:
-                z.db.used(self.half, here)
-        fields = z.make.store(self.step, k_tiles, self.first, self.rows, out_base)
-        here = len(z.s.passes) - 1
-        z.s.stores.append(Store(fields, self.owner, here, here))
-        rows_done = z.row_stores.setdefault(self.step.output, [-1] * self.l.P)
-        rows_done[self.first : self.first + self.rows] = [len(z.s.stores) - 1] * self.rows
-        z.out.used(half, len(z.s.stores) - 1)
-
-    def _turns(self, k_tiles: range) -> Iterator[_Turn]:
-        """What a chunk's PASSes take, in order."""
-        windows = self.grid.windows
-        if self.act_parts and self.weave > 1:  # the first chunk of all
-            rows = [self._woven(kt) for kt in k_tiles[: self.weave]]
-            for number, pieces in enumerate(zip(*rows, strict=True)):
-                for i, piece in enumerate(pieces):
-                    yield _Turn(k_tiles[i], 0, piece, number == 0, number == len(rows[0]) - 1, i)
-            k_tiles = k_tiles[self.weave :]
-        for kt in k_tiles:
-            for w in range(windows):
-                row: Sequence[Piece] = self.weights.rows[kt * windows + w]
-                if self.weave > max(kt, 1) and not self.reload:
-                    row = self._woven(kt)  # where the first tile has left them
-                elif size := self.lead if self.act_parts else self.quarter:  # the first row of all, others
-                    row = _cut(row, size)
-                for number, piece in enumerate(row):
-                    last = w == windows - 1 and number == len(row) - 1
-                    yield _Turn(kt, w, piece, w == number == 0, last)
-
-    def _woven(self, k_tile: int) -> list[Piece]:
-        """The parts of a K-tile's row in the slots that they came to with those of the other woven ones."""
-        cuts = range(0, self.grid.ct, self.lead)
-        lengths = [min(self.lead, self.grid.ct - at) for at in cuts]
-        return [
-            Piece(at, length, 0, at * self.weave + k_tile * length) for at, length in zip(cuts, lengths, strict=True)
-        ]
-
-    def _load_zsb(self, end: int, need: int) -> None:
-        """Load the table's entries up to ``end``."""
-        z, begin = self.z, len(self.zsb_loads)
-        if begin == 0:
-            self.table = z.load_table(self.l, self.owner)
-        entries = range(begin, min(end, self.entries))
-        fields = z.make.zsb(self.l, entries, self.zsb_base + begin)
-        self.zsb_loads += [len(z.s.wgts)] * len(entries)
-        z.s.wgts.append(Load(fields, self.owner, need, fields["run_beats"], self.zsb_after))
-
-    # ------------------------------------------------------------------ weights
-
-    def _source(self, piece: Piece) -> tuple[Memory, int, int]:
-        """(memory, first slot, index of the load to wait for or -1) of a piece, loaded now if it is not there."""
-        z = self.z
-        if piece.group < 0:
-            loads = [self.brought.get(piece.slot + i, -1) for i in range(piece.length)] if self.brought else [-1]
-            return Memory.PB, piece.slot, max(loads)
-        base = self.half * z.half_tiles
-        if piece.group != self.loaded:
-            self.half, self.last_use = z.db.take()
-            base = self.half * z.half_tiles
-            self.loaded, self.part_of = piece.group, []
-            self.parts = self._parts(piece.group)[::-1]
-        last = piece.slot + piece.length
-        while len(self.part_of) < last:
-            part = self.parts.pop()
-            self.part_of += [len(z.s.wgts)] * part.tiles
-            moved = Run(part.row, part.ct, base + part.slot, part.length, part.runs)
-            z.load_run(self.l.name, moved, Memory.DB, self.owner, len(z.s.passes), self.last_use)
-            if not self.leading and self.parts:
-                last = len(self.weights.groups[piece.group])  # the whole group at once
-        return Memory.DB, base + piece.slot, self.part_of[piece.slot + piece.length - 1]
-
-    def _parts(self, group: int) -> list[Run]:
-        """The loads of a group, in order."""
-        tiles, z = self.weights.groups[group], self.z
-        bounds = [0, len(tiles)]
-        first = group == 0 and self.first == 0
-        last = group == len(self.weights.groups) - 1 and (not self.reload or self.first + self.rows == self.l.P)
-        if self.leading and (first or last or self.tiling.part):
-            rows = [i for i in range(len(tiles)) if i == 0 or tiles[i][0] != tiles[i - 1][0]] + [len(tiles)]
-            weave = self.weave if first else 1
-            at, bounds = 0, [0]
-            if first and tiles[0][0] == 0 and weave == 1:
-                bounds += [i for i in range(1, rows[1]) if tiles[i][1] % self.lead == 0]
-            if self.quarter:
-                rest = range(rows[weave] if first else 1, len(tiles))
-                bounds += [*(i for i in rest if tiles[i][1] % self.quarter == 0), len(tiles)]
-            else:
-                for size in ramp(len(rows) - 1, first, last, self.tiling.part or len(rows), weave):
-                    at += size
-                    bounds.append(rows[at])
-        most = max(z.half_tiles, 1)
-        woven: list[Run] = []
-        if first and self.weave > 1:
-            woven = [Run(0, piece.ct, piece.slot, piece.length, self.weave) for piece in self._woven(0)]
-            bounds = bounds[1:]
-        return woven + [
-            run for low, high in pairwise(bounds) for run in self.weights.runs(group, low, high, most, z.tile_beats)
-        ]
+            for window in range(w[WINDOWS]):
+                _row(w, kt, window, freed)
+    new_store(w, begin, chunk, stop, w[TILE], w[TILE_ROWS], half)
 
 
-def _cut(pieces: Sequence[Piece], size: int) -> list[Piece]:
-    """Pieces of a row cut where a part of ``size`` C-tiles ends."""
-    return [
-        Piece(at, min((at // size + 1) * size, p.ct + p.length) - at, p.group, p.slot + at - p.ct)
-        for p in pieces
-        for at in sorted({p.ct, *range(-(-p.ct // size) * size, p.ct + p.length, size)})
-    ]
+@inner
+def lower_dense(w: Ints, slots: int, new: int) -> int:
+    """Append the commands of the dense layer and the tiling in the header; 0, or what :func:`why_not` says.
+
+    ``slots``, ``new``: where those of its tiles stand (0: none), as of :func:`mapper.lowering.network.lower`.
+    """
+    for place in range(GROUP_COUNT, OWN_STATE + OWN_PLACES):
+        w[place] = 0
+    w[PIECE] = plan_weights(w, slots)
+    w[TABLES] = w[PIECE] + 4
+    broken = why_not(w)
+    if broken:
+        return broken
+    w[LOADED] = w[TABLE_NUMBER] = w[KEPT_HALF] = w[KEPT_HALF + 1] = -1
+    w[PART] = up(w[C_TILES], w[T_PROLOGUE]) if w[T_PROLOGUE] > 1 else 0
+    w[QUARTER] = up(w[C_TILES], 4) if w[T_PREFETCH] < 0 else 0
+    w[RELOADS] = w[T_FILTERS] == 0 and w[STREAMED_TILES] > w[DB]
+    words, together = w[WIDTH], w[PIXELS]
+    if w[FOLDED]:
+        words, together = up(w[WIDTH], w[FOLD]), 1
+    w[ACT_ONE] = read_cycles(1, words, w[CP], w[BEAT], w[INTERVAL], together)
+    w[ACT_ROW] = read_cycles(2, words, w[CP], w[BEAT], w[INTERVAL], together) - w[ACT_ONE]
+    w[ACT_BEATS] = row_beats(words, w[CP], w[BEAT])
+    w[ZSB_AFTER] = take_zsb(w, w[K_TILES])
+    w[BASE] = w[ZSB_NEXT] * w[ZSB] + w[ZSB_TOP] - w[K_TILES]
+    if w[PART] == 0:
+        _load_zsb(w, w[K_TILES])
+    w[BROUGHT] = 0
+    if new:
+        w[BROUGHT] = w[TABLES]
+        w[TABLES] += w[K_TILES] * w[WINDOWS] * w[C_TILES]
+        load_tiles(w, new, w[BROUGHT])
+    tiles, chunks = up(w[OUT_ROWS], w[T_ROWS]), up(w[K_TILES], w[T_CHUNK])
+    for step in range(tiles * chunks):
+        tile, chunk = step // chunks, step % chunks
+        if w[T_FILTERS]:
+            tile, chunk = step % tiles, step // tiles
+        if w[T_FILTERS] or chunk == 0:
+            _begin_tile(w, tile)
+        _chunk(w, chunk * w[T_CHUNK])
+        if w[T_FILTERS] or chunk == chunks - 1:
+            _end_tile(w, tile)
+    end_layer(w, w[TABLE_NUMBER])
+    return 0

@@ -8,9 +8,10 @@ from arch_model.network.weights import AddQuant, ConvQuant, PoolQuant
 from arch_model.program.isa import Memory
 from arch_model.program.program import TensorPlace
 from mapper.layout.tensors import is_pointwise, tile_grid
-from mapper.lowering.issue_order import Fields
 from mapper.lowering.tiling import input_rows, sb_shape
-from mapper.lowering.weight_tiles import Run
+
+Fields = dict[str, int]
+"""The fields of a command by name."""
 
 
 def load_act_fields(
@@ -43,16 +44,29 @@ def load_act_fields(
     }
 
 
-def weight_fields(layer: Layer, address: int, run: Run, memory: Memory, accelerator: Accelerator) -> Fields:
-    """LOAD_WGT of a run of tiles of a SuperNet's layer, whose tiles begin at ``address``."""
+def weight_fields(
+    layer: Layer,
+    address: int,
+    first: tuple[int, int],
+    length: int,
+    runs: int,
+    slot: int,
+    memory: Memory,
+    accelerator: Accelerator,
+) -> Fields:
+    """LOAD_WGT of tiles of a SuperNet's layer, whose tiles begin at ``address``.
+
+    ``runs`` runs of ``length`` tiles each, from the ``first`` (row, C-tile) and the rows after it, to slots from
+    ``slot``.
+    """
     ct, size = tile_grid(layer, accelerator).ct, accelerator.tile_bytes
     return {
         "memory": memory,
-        "addr": address + (run.row * ct + run.ct) * size,
-        "runs": run.runs,
-        "run_beats": run.length * accelerator.tile_beats,
-        "run_stride": ct * size if run.runs > 1 else 0,
-        "slot": run.slot,
+        "addr": address + (first[0] * ct + first[1]) * size,
+        "runs": runs,
+        "run_beats": length * accelerator.tile_beats,
+        "run_stride": ct * size if runs > 1 else 0,
+        "slot": slot,
     }
 
 

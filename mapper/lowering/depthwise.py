@@ -1,130 +1,287 @@
-"""A channelwise layer as commands of the four units: its loops, and what lives in which half of which buffer.
+"""A depthwise layer, a pool over windows or a scaling as commands of the four units.
 
 Loops, from the outside: chunks of K-tiles; spatial tiles (one LOAD_ACT of the chunk's groups and one STORE each);
 K-tiles; windows (PASS). Where a half of the SB holds all of a chunk's input, each tile brings the rows that no tile
 before it brought, and chunks alternate between the halves; else each tile brings all of its rows, and tiles alternate.
 Output tiles alternate between the halves of the OB's output side, tiles of weight columns go to one half of the DB
 until it is full and then to the other. A maximum has no weights, its passes read what lies in the first slot.
+
+A global average pool is one STORE that streams the tensor in as its second operand.
 """
 
 from __future__ import annotations
 
-from mapper.lowering.dense import LayerStreams
-from mapper.lowering.depthwise_fields import ChannelwiseFields, Held
-from mapper.lowering.depthwise_tiling import Cut
-from mapper.lowering.issue_order import Load, Store
-from mapper.lowering.tiling import RUN_BEATS_MAX
-from mapper.workload.depthwise import (
-    column_of,
-    column_tiles,
-    entries_of,
-    input_rows_of,
-    input_size,
-    k_tiles_of,
-    ones_tiles,
-    uses_ones,
-    windows_of,
+from arch_model.compiled import Ints, inner
+from arch_model.machine.microarchitecture import COLUMN_ISSUE
+from arch_model.timing.rows import (
+    AFTER,
+    AFTER_PASS,
+    AFTER_STORE,
+    BEAT,
+    BEAT_CYCLES,
+    COUNT,
+    CP,
+    CYCLES,
+    DB,
+    INTERVAL,
+    KP,
+    LATENCY,
+    LOAD_ACT_UNIT,
+    NEED,
+    OWNER,
+    PASS_UNIT,
+    PIXELS,
+    PLACE,
+    ROUGHLY,
+    STORE_ROUGHLY,
+    STORE_UNIT,
+    TILE_BEATS,
+    WORD_CYCLES,
+    ZSB,
+    act_at,
+    store_at,
 )
+from arch_model.timing.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, row_beats, row_words, up
+from mapper.lowering.buffers import (
+    end_layer,
+    load_table,
+    new_pass,
+    new_row,
+    new_store,
+    new_weight_load,
+    next_half,
+    take_zsb,
+)
+from mapper.lowering.rows import (
+    BEGINS,
+    COLUMN_TILES,
+    COME,
+    DB_LAST,
+    DB_MEMORY,
+    DB_NEXT,
+    ENTRY,
+    FINISHES,
+    GROUP,
+    GROUP_COUNT,
+    GROUPS,
+    HEIGHT,
+    HELD_FROM,
+    HELD_ROWS,
+    IN_ROWS,
+    K_TILE,
+    K_TILES,
+    KERNEL_COLS,
+    KERNEL_ROWS,
+    LAYER_OWNER,
+    LOW,
+    OUT_COLS,
+    OUT_LAST,
+    OUT_NEXT,
+    OUT_ROWS,
+    OUTPUT,
+    OWN_PLACES,
+    OWN_STATE,
+    P_HELD_FROM,
+    P_HELD_ROWS,
+    P_SB_HALF,
+    P_SLOT,
+    P_TABLE,
+    PADDING,
+    ROW_DONE,
+    SB_HALF,
+    SB_LAST,
+    SB_NEXT,
+    SCALE,
+    SOURCE,
+    SPARE,
+    STRIDE,
+    T_CHUNK,
+    T_ROWS,
+    T_STAYS,
+    TILE_LOAD,
+    WEIGHTED,
+    WIDTH,
+    WINDOW,
+    WINDOWS,
+    ZSB_ENTRIES,
+    ZSB_MEMORY,
+    ZSB_NEXT,
+    ZSB_TOP,
+    C,
+    K,
+)
+from mapper.lowering.weight_tiles import RUN_BEATS_MAX
+
+# What a layer keeps while its commands are appended: its first ZSB entry and the load of them, its activation table;
+# the half of the SB, its load, which input rows lie there together and up to which they have come; the half of the DB,
+# which tiles of weight columns lie there, and its last user; the tiles that the chunk needs.
+# fmt: off
+(
+    BASE, ENTRIES_LOAD, TABLE_NUMBER, INPUT_HALF, INPUT, ROWS_FROM, ROWS_TO, ROWS_COME,
+    COLUMN_HALF, COLUMNS_FROM, COLUMNS_TO, LAST_USE, NEEDS_FROM, NEEDS_TO,
+) = range(OWN_STATE, OWN_STATE + 14)
+# fmt: on
 
 
-def append_channelwise(streams: LayerStreams, fields: ChannelwiseFields, owner: int, cut: Cut) -> None:
-    """Append the commands of a channelwise step."""
-    _Layer(streams, fields, owner, cut).run()
+@inner
+def _window_at(w: Ints, window: int) -> tuple[int, int]:
+    """Row and column in the kernel of the top left tap of a window; they are taken column by column.
+
+    A pass with a smaller x0 issues its pixels sooner; after one with a greater x0 a tile of a pixel or two would be
+    read from the OB in the cycle after it was written.
+    """
+    down = up(w[KERNEL_ROWS], 3)
+    return window % down * 3, window // down * 3
 
 
-class _Layer:
-    def __init__(self, streams: LayerStreams, fields: ChannelwiseFields, owner: int, cut: Cut) -> None:
-        self.z, self.make, self.owner, self.cut = streams, fields, owner, cut
-        self.step, self.l, self.a = fields.step, fields.step.layer, streams.a
-        self.windows = windows_of(self.l)
-        self.kt = k_tiles_of(self.l, self.a)
-        self.tiles = ones_tiles(self.a) if uses_ones(self.l) else column_tiles(self.l, self.a)
-        self.table = streams.load_table(self.l, owner)
-        entries = entries_of(self.l, self.a)
-        self.zsb_base, after = streams.take_zsb(self.l, entries)
-        load = fields.zsb(self.zsb_base)
-        self.zsb_load = len(streams.s.wgts)
-        streams.s.wgts.append(Load(load, owner, len(streams.s.passes), load["run_beats"], after))
-        self.sb_half, self.act = 0, -1
-        self.input, self.come = Held(range(0), 0), 0  # rows of the SB's half, and up to which they have come
-        # The tiles of columns in the current half of the DB, and the load of each.
-        self.half, self.held, self.loads, self.after = -1, range(0), dict[int, int](), -1
+@inner
+def _column_of(w: Ints, k_tile: int, window: int) -> int:
+    """The number of the weight column that a K-tile's window uses: its own, or that of the constant ones."""
+    row, col = _window_at(w, window)
+    if not w[WEIGHTED]:
+        return 3 * (min(3, w[KERNEL_ROWS] - row) - 1) + min(3, w[KERNEL_COLS] - col) - 1
+    return k_tile * w[WINDOWS] + row // 3 * up(w[KERNEL_COLS], 3) + col // 3
 
-    def run(self) -> None:
-        z, cut = self.z, self.cut
-        for chunk in range(0, self.kt, cut.chunk):
-            k_tiles = range(chunk, min(chunk + cut.chunk, self.kt))
-            self.input = Held(range(0), 0)
-            for first in range(0, self.l.P, cut.rows):
-                self._tile(k_tiles, first, min(cut.rows, self.l.P - first))
-        z.end_layer(self.table)
 
-    def _tile(self, k_tiles: range, first: int, rows: int) -> None:
-        z, a = self.z, self.a
-        self._load_act(k_tiles, first, rows)
-        half, stored = z.out.take()
-        out_base = half * z.out_half
-        tile = self.make.tile(first, rows, self.input, self.come)
-        columns = [column_of(self.l, kt, w) // a.cp for kt in (k_tiles[0], k_tiles[-1]) for w in self.windows]
-        for kt in k_tiles:
-            shared = self.make.k_tile(tile, kt, k_tiles.start, out_base, self.zsb_base)
-            for window in self.windows:
-                start, finish = window is self.windows[0], window is self.windows[-1]
-                slot, load = 0, -1
-                if self.tiles:
-                    wanted = column_of(self.l, kt, window) // a.cp
-                    slot, load = self._column(wanted, min(columns), max(columns))
-                fields = self.make.window(shared, kt, window, slot)
-                fields["start"], fields["finish"] = int(start), int(finish)
-                if finish:
-                    load, fields["table"] = max(load, self.zsb_load), self.table + 1
-                here = len(z.s.passes)
-                z.add_pass(fields, self.owner, self.act, load, stored if finish else -1)
-                if self.tiles:
-                    z.db.used(self.half, here)
-        here = len(z.s.passes) - 1
-        z.sb.used(self.sb_half, here)
-        z.s.stores.append(Store(self.make.store(k_tiles, first, rows, out_base), self.owner, here, here))
-        done = z.row_stores.setdefault(self.step.output, [-1] * self.l.P)
-        done[first : first + rows] = [len(z.s.stores) - 1] * rows
-        z.out.used(half, len(z.s.stores) - 1)
+@inner
+def _pass_cycles(w: Ints, rows: int, window: int) -> int:
+    """As :func:`arch_model.timing.reference_timing.run_cycles`."""
+    across = (1 if w[SCALE] else w[STRIDE]) * (w[OUT_COLS] - 1)  # from a row's first pixel to its last
+    column = _window_at(w, window)[1]
+    return (rows - 1) * max(w[WIDTH], across + 1) + across - w[PADDING] + column + COLUMN_ISSUE + 1
 
-    def _load_act(self, k_tiles: range, first: int, rows: int) -> None:
-        """Bring what the tile wants of the chunk's groups and is not there."""
-        z, a = self.z, self.a
-        low, count = input_rows_of(self.l, first, rows)
-        groups = range(k_tiles.start * a.kp // a.cp, a.groups(min(k_tiles.stop * a.kp, self.l.C)))
-        height, last = input_size(self.l)[0], -1
-        if not (self.cut.stays and self.input.rows):
-            self.sb_half, last = z.sb.take()
-            rows_held = range(height) if self.cut.stays else range(low, low + count)
-            self.input, self.come = Held(rows_held, self.sb_half * a.sb_half_words), rows_held.start
-        # To where the next block can begin: a row of the first bank.
-        stop = min(self.input.rows.start + -(-(low + count - self.input.rows.start) // 3) * 3, self.input.rows.stop)
-        if stop <= self.come:
-            return
-        source = self.step.source
-        stored = z.row_stores[source][stop - 1] if source in z.row_stores else -1
-        fields = self.make.act(groups, range(self.come, stop), self.input)
-        beats = len(groups) * fields["run_beats"]
-        z.s.acts.append(Load(fields, self.owner, len(z.s.passes), beats, last, stored))
-        self.act, self.come = len(z.s.acts) - 1, stop
 
-    def _column(self, tile: int, first: int, last: int) -> tuple[int, int]:
-        """(slot, load to wait for) of a tile of columns, brought now if it is not there.
+@inner
+def _load_input(w: Ints, chunk: int, stop: int, first: int, rows: int) -> None:
+    """Bring what the tile wants of the chunk's groups and is not there."""
+    low, high = 0, 1
+    if not w[SCALE]:
+        low = max(0, first * w[STRIDE] - w[PADDING])
+        high = min(w[HEIGHT], (first + rows - 1) * w[STRIDE] - w[PADDING] + w[KERNEL_ROWS])
+    last = -1
+    if not (w[T_STAYS] and w[ROWS_TO] > w[ROWS_FROM]):
+        w[INPUT_HALF] = next_half(w, SB_NEXT)
+        last = w[SB_LAST + w[INPUT_HALF]]
+        w[ROWS_FROM] = 0 if w[T_STAYS] else low
+        w[ROWS_TO] = w[HEIGHT] if w[T_STAYS] else high
+        w[ROWS_COME] = w[ROWS_FROM]
+    # To where the next block can begin: a row of the first bank.
+    end = min(w[ROWS_FROM] + up(high - w[ROWS_FROM], 3) * 3, w[ROWS_TO])
+    if end <= w[ROWS_COME]:
+        return
+    index = new_row(w, LOAD_ACT_UNIT)
+    row, group = act_at(w, index), chunk * w[KP] // w[CP]
+    groups, come = up(min(stop * w[KP], w[C]), w[CP]) - group, end - w[ROWS_COME]
+    w[row + OWNER] = w[LAYER_OWNER]
+    w[row + NEED] = w[COUNT + PASS_UNIT]
+    w[row + AFTER_PASS] = last
+    w[row + AFTER_STORE] = w[w[ROW_DONE] + w[SOURCE] + end - 1] if w[SOURCE] >= 0 else -1
+    w[row + ROUGHLY] = groups * come * row_beats(w[WIDTH], w[CP], w[BEAT]) * w[INTERVAL]
+    w[row + CYCLES] = read_cycles(groups * come, w[WIDTH], w[CP], w[BEAT], w[INTERVAL], w[PIXELS])
+    w[row + LOW] = w[ROWS_COME]
+    w[row + IN_ROWS] = come
+    w[row + GROUP] = group
+    w[row + GROUPS] = groups
+    w[row + SB_HALF] = w[INPUT_HALF]
+    w[row + HELD_FROM] = w[ROWS_FROM]
+    w[row + HELD_ROWS] = w[ROWS_TO] - w[ROWS_FROM]
+    w[INPUT] = index
+    w[ROWS_COME] = end
 
-        ``first`` .. ``last``: the tiles that the chunk needs; they come together if half the DB holds them.
-        """
-        z = self.z
-        if tile not in self.held:
-            if not (self.half >= 0 and tile == self.held.stop and len(self.held) < z.half_tiles):
-                self.half, self.after = z.db.take()
-                begin = first if last - first < z.half_tiles else tile
-                self.held = range(begin, begin)
-            stop = min(last + 1, self.held.start + z.half_tiles, self.held.stop + RUN_BEATS_MAX // z.tile_beats)
-            new = range(self.held.stop, max(stop, tile + 1))
-            self.loads.update(dict.fromkeys(new, len(z.s.wgts)))
-            fields = self.make.columns(new, self.half * z.half_tiles + new.start - self.held.start)
-            z.s.wgts.append(Load(fields, self.owner, len(z.s.passes), fields["run_beats"], self.after))
-            self.held = range(self.held.start, new.stop)
-        return self.half * z.half_tiles + tile - self.held.start, self.loads[tile]
+
+@inner
+def _bring_columns(w: Ints, tile: int) -> None:
+    """Bring a tile of weight columns if it is not there, with the others that the chunk needs if half the DB holds them
+    together."""
+    if w[COLUMNS_FROM] <= tile < w[COLUMNS_TO]:
+        return
+    held = w[COLUMNS_TO] - w[COLUMNS_FROM]
+    if not (w[COLUMN_HALF] >= 0 and tile == w[COLUMNS_TO] and held < w[DB]):
+        w[COLUMN_HALF] = next_half(w, DB_NEXT)
+        w[LAST_USE] = w[DB_LAST + w[COLUMN_HALF]]
+        w[COLUMNS_FROM] = w[NEEDS_FROM] if w[NEEDS_TO] - w[NEEDS_FROM] < w[DB] else tile
+        w[COLUMNS_TO] = w[COLUMNS_FROM]
+    begin = w[COLUMNS_TO]
+    end = min(min(w[NEEDS_TO] + 1, w[COLUMNS_FROM] + w[DB]), begin + RUN_BEATS_MAX // w[TILE_BEATS])
+    end = max(end, tile + 1)
+    slot = w[COLUMN_HALF] * w[DB] + begin - w[COLUMNS_FROM]
+    index = new_weight_load(w, w[LAST_USE], DB_MEMORY, slot, begin, 0, end - begin, 1)
+    for place in range(begin, end):
+        w[w[TILE_LOAD] + place] = index
+    w[COLUMNS_TO] = end
+
+
+@inner
+def _tile(w: Ints, chunk: int, stop: int, first: int) -> None:
+    """The passes of a chunk of K-tiles over a spatial tile, and its STORE."""
+    rows, begin = min(w[T_ROWS], w[OUT_ROWS] - first), w[COUNT + PASS_UNIT]
+    _load_input(w, chunk, stop, first, rows)
+    half = next_half(w, OUT_NEXT)
+    freed = w[OUT_LAST + half]
+    for step in range((stop - chunk) * w[WINDOWS]):
+        kt, window, load, slot = chunk + step // w[WINDOWS], step % w[WINDOWS], -1, 0
+        finishes = window == w[WINDOWS] - 1
+        if w[COLUMN_TILES]:
+            tile = _column_of(w, kt, window) // w[CP]
+            _bring_columns(w, tile)
+            slot, load = w[COLUMN_HALF] * w[DB] + tile - w[COLUMNS_FROM], w[w[TILE_LOAD] + tile]
+        if finishes:
+            load = max(load, w[ENTRIES_LOAD])
+        cycles = _pass_cycles(w, rows, window)
+        row = new_pass(w, w[INPUT], load, freed if finishes else -1, 1, cycles, first, rows)
+        w[row + P_SB_HALF] = w[INPUT_HALF]
+        w[row + K_TILE] = kt
+        w[row + WINDOW] = window
+        w[row + P_SLOT] = slot
+        w[row + BEGINS] = int(window == 0)
+        w[row + FINISHES] = int(finishes)
+        w[row + ENTRY] = w[BASE] + (kt if w[WEIGHTED] else 0)
+        w[row + P_TABLE] = w[TABLE_NUMBER] + 1 if finishes else 0
+        w[row + P_HELD_FROM] = w[ROWS_FROM]
+        w[row + P_HELD_ROWS] = w[ROWS_TO] - w[ROWS_FROM]
+        w[row + COME] = w[ROWS_COME]
+        if w[COLUMN_TILES]:
+            w[DB_LAST + w[COLUMN_HALF]] = w[COUNT + PASS_UNIT] - 1
+    w[SB_LAST + w[INPUT_HALF]] = w[COUNT + PASS_UNIT] - 1
+    new_store(w, begin, chunk, stop, first, rows, half)
+
+
+@inner
+def lower_depthwise(w: Ints) -> None:
+    """Append the commands of the depthwise layer, pool over windows or scaling and the tiling in the header."""
+    for place in range(GROUP_COUNT, OWN_STATE + OWN_PLACES):
+        w[place] = 0
+    w[TILE_LOAD] = w[SPARE]
+    w[COLUMN_HALF] = w[INPUT] = w[LAST_USE] = -1
+    w[TABLE_NUMBER] = load_table(w)
+    entries = w[ZSB_ENTRIES]
+    after = take_zsb(w, entries)
+    w[BASE] = w[ZSB_NEXT] * w[ZSB] + w[ZSB_TOP] - entries
+    w[ENTRIES_LOAD] = new_weight_load(w, after, ZSB_MEMORY, w[BASE], 0, 0, entries, 1)
+    for chunk in range(0, w[K_TILES], w[T_CHUNK]):
+        stop = min(chunk + w[T_CHUNK], w[K_TILES])
+        w[ROWS_FROM] = w[ROWS_TO] = 0
+        w[NEEDS_FROM] = w[NEEDS_TO] = _column_of(w, chunk, 0) // w[CP]
+        for window in range(w[WINDOWS]):
+            w[NEEDS_FROM] = min(w[NEEDS_FROM], _column_of(w, chunk, window) // w[CP])
+            w[NEEDS_TO] = max(w[NEEDS_TO], _column_of(w, stop - 1, window) // w[CP])
+        for first in range(0, w[OUT_ROWS], w[T_ROWS]):
+            _tile(w, chunk, stop, first)
+    end_layer(w, w[TABLE_NUMBER])
+
+
+@inner
+def lower_pool(w: Ints) -> None:
+    """Append the STORE of a global average pool: it adds up the pixels of each group one by one."""
+    index = new_row(w, STORE_UNIT)
+    row, rows = store_at(w, index), up(w[K], w[CP]) * w[HEIGHT]
+    words = STORE_ADDRESS + w[LATENCY] + read_cycles(rows, w[WIDTH], w[CP], w[BEAT], w[INTERVAL], 1)
+    w[row + OWNER] = w[LAYER_OWNER]
+    w[row + PLACE] = w[COUNT + PASS_UNIT] - 1
+    w[row + AFTER] = -1
+    beats = max(row_beats(1, w[CP], w[BEAT]), w[HEIGHT] * row_beats(w[WIDTH], w[CP], w[BEAT]))
+    group = max(beats * w[INTERVAL], w[HEIGHT] * row_words(w[WIDTH], w[PIXELS]))
+    w[row + STORE_ROUGHLY] = 2 * w[LATENCY] + up(w[K], w[CP]) * group
+    w[row + WORD_CYCLES] = words
+    w[row + BEAT_CYCLES] = words + STORE_BEAT + w[INTERVAL] * (row_beats(1, w[CP], w[BEAT]) - 1)
+    w[w[ROW_DONE] + w[OUTPUT]] = index

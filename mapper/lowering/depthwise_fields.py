@@ -10,8 +10,7 @@ from arch_model.network.layer import Kind
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from arch_model.program.isa import Memory
 from arch_model.program.program import TensorPlace
-from mapper.lowering.dense_fields import add_fields, k_tile_fields, store_fields
-from mapper.lowering.issue_order import Fields
+from mapper.lowering.dense_fields import Fields, add_fields, k_tile_fields, store_fields
 from mapper.workload.depthwise import (
     Window,
     column_of,

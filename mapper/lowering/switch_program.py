@@ -14,8 +14,7 @@ from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.dense_fields import weight_fields
-from mapper.lowering.issue_order import command
-from mapper.lowering.weight_tiles import split_runs
+from mapper.lowering.weight_tiles import RUN_CT, RUN_LENGTH, RUN_ROW, RUN_RUNS, RUN_SLOT, runs_of
 
 
 def switch_program(before: PersistentBuffer, after: PersistentBuffer, memory_map: MemoryMap) -> Program:
@@ -37,11 +36,11 @@ def switch_program(before: PersistentBuffer, after: PersistentBuffer, memory_map
         grid = tile_grid(layer, a)
         slots = after.layer_slots(layer.name, grid)
         slots = np.where(slots == before.layer_slots(layer.name, grid), -1, slots)
-        new = [(int(row), int(ct), int(slots[row, ct])) for row, ct in np.argwhere(slots >= 0)]
-        tiles += len(new)
-        for run in split_runs(new, max(len(new), 1), a.tile_beats):
-            fields = weight_fields(layer, memory_map.weights[layer.name], run, Memory.PB, a)
-            commands.append(command(Opcode.LOAD_WGT, fields))
+        tiles += int((slots >= 0).sum())
+        for run in runs_of(slots, a).tolist():
+            first, address = (run[RUN_ROW], run[RUN_CT]), memory_map.weights[layer.name]
+            fields = weight_fields(layer, address, first, run[RUN_LENGTH], run[RUN_RUNS], run[RUN_SLOT], Memory.PB, a)
+            commands.append(Command(Opcode.LOAD_WGT, {name: value for name, value in fields.items() if value}))
     return Program(
         name="switch",
         accelerator=a,

@@ -52,7 +52,7 @@ class Tiling:
     estimated, ``lead``: parts in which the input and weights that the first passes need come (1: whole), ``order``,
     ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds, -1: a quarter
     of one), ``weave``: with a lead, so many K-tiles take the first parts in turns, each with partial sums of its own in
-    the OB.
+    the OB; ``stays``, of a depthwise layer: the SB holds all of a chunk's input rows.
     """
 
     rows: int
@@ -62,6 +62,7 @@ class Tiling:
     order: Order = Order.ROWS
     part: int = 0
     weave: int = 1
+    stays: bool = False
 
 
 def input_rows(layer: Layer, first: int, rows: int) -> tuple[int, int]:

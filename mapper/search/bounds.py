@@ -33,8 +33,8 @@ from arch_model.timing.reference_timing import (
 )
 from arch_model.timing.transfers import read_cycles, store_cycles
 from mapper.layout.tensors import folds, is_pointwise
-from mapper.lowering.dense import quarter_of, ramp
-from mapper.lowering.weight_tiles import LayerWeights
+from mapper.search.transfer_sizes import quarter_of, ramp
+from mapper.search.weight_plan import LayerWeights
 
 Ints = npt.NDArray[np.int64]
 
@@ -90,7 +90,7 @@ def _stores(accelerator: Accelerator, layer: Layer, add: bool) -> _Transfer:
     """STOREs of output rows, from acceptance to acknowledgement. Their cycles are convex from two rows on."""
     a, latency = accelerator, accelerator.dram.latency_cycles
     one, two, three = (
-        store_cycles(rows, layer.Q, a.cp, a.beat_bytes, a.dram.cycles_per_beat, latency, add, a.pixels)[1]
+        store_cycles(rows, layer.Q, a.cp, a.beat_bytes, a.dram.cycles_per_beat, latency, int(add), a.pixels)[1]
         for rows in (1, 2, 3)
     )
     row = min(two - one, three - two)
@@ -293,7 +293,7 @@ class Bounds:
                 sb_free.append(last + TOKEN)
             groups = -(-(min((k + k_tiles) * kp, layer.K) - k * kp // cp * cp) // cp)
             start = max(store_free, last + RUN_WRITE + TOKEN)
-            word, beat = store_cycles(groups * here, q, cp, a.beat_bytes, interval, latency, self._add, a.pixels)
+            word, beat = store_cycles(groups * here, q, cp, a.beat_bytes, interval, latency, int(self._add), a.pixels)
             out_free.append(start + word + TOKEN)
             end = start + beat + latency + STORE_GIVE
             store_free = end + STORE_NEXT

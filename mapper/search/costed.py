@@ -7,7 +7,7 @@ from functools import cached_property
 from arch_model.cost.energy import energy
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Layer
-from mapper.cost.walk import Walk
+from mapper.cost.layer_cost import LayerCost
 
 
 class Costed:
@@ -15,7 +15,7 @@ class Costed:
 
     layer: Layer
     accelerator: Accelerator
-    walk: Walk
+    walk: LayerCost
 
     @property
     def cycles(self) -> int:

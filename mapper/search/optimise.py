@@ -3,8 +3,8 @@
 The space: output rows of a spatial tile × K-tiles of a chunk × which of the two loops is outermost × in how many parts
 the first input and weights come × how many rows of weight tiles come at once: all that the compiler can make of a
 layer. Bounds (``mapper/search/bounds.py``) are cheap and taken of all mappings at once; the exact cost
-(``mapper/cost/walk.py``) is that of the Program, and taken in the order of the bounds until none is below the best cost
-found.
+(``mapper/cost/layer_cost.py``) is that of the Program, and taken in the order of the bounds until none is below the
+best cost found.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from mapper.cost.walk import Walk, walk_layer
+from mapper.cost.layer_cost import LayerCost, LayerCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import folds, is_pointwise, tile_grid
-from mapper.lowering.compile import cut_weights
-from mapper.lowering.dense import comes_in_quarters, ramp
 from mapper.lowering.tiling import WEAVES, Order, Tiling, check_least, chunks_of, leads_of, legal_cuts
-from mapper.lowering.weight_tiles import LayerWeights, plan_layer
 from mapper.search.bounds import BOUNDS, Bounds, Candidates
 from mapper.search.costed import Costed
+from mapper.search.transfer_sizes import comes_in_quarters, ramp
+from mapper.search.weight_plan import LayerWeights, plan_layer
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, check_supported, fused_adds
 
@@ -108,7 +107,7 @@ class Mapping(Costed):
     accelerator: Accelerator
     weights: LayerWeights
     tiling: Tiling
-    walk: Walk
+    walk: LayerCost
     bound: str
     certificate: Certificate
 
@@ -325,13 +324,14 @@ class _Search:
         bounds: Bounds,
         objective: Objective,
     ) -> None:
-        self.step, self.a, self.hits, self.none = step, accelerator, hits, np.full(hits.shape, -1, np.int64)
+        self.step, self.a, self.hits = step, accelerator, hits
+        self.costs = LayerCosts(step, accelerator, hits)
         self.legal, self.bounds, self.objective = legal, bounds, objective
         self.evaluated = np.zeros(len(legal), np.bool_)
-        self.walks: dict[int, Walk] = {}
+        self.walks: dict[int, LayerCost] = {}
         self.plans = {0: weights}
 
-    def run(self) -> tuple[int, Walk, float]:
+    def run(self) -> tuple[int, LayerCost, float]:
         """(index, walk, cost) of the best."""
         self._prepare()
         lower = self._lower(np.arange(len(self.legal)))
@@ -364,10 +364,9 @@ class _Search:
         self.least = float(lower.min())
         return best, self.walks[best], best_cost
 
-    def _walk(self, index: int) -> Walk:
+    def _walk(self, index: int) -> LayerCost:
         if index not in self.walks:
-            tiling = _tiling(self.legal, index)
-            self.walks[index] = walk_layer(self.step, self.plan(tiling), tiling, self.a)
+            self.walks[index] = self.costs.cost(_tiling(self.legal, index))
             self.evaluated[index] = True
         return self.walks[index]
 
@@ -375,10 +374,12 @@ class _Search:
         """Where weights come from: their groups depend on the order and, in "filters", on the chunk."""
         key = tiling.chunk if tiling.order is Order.FILTERS else 0
         if key not in self.plans:
-            self.plans[key] = cut_weights(self.step, self.a, self.hits, self.none, tiling)[0]
+            grid = tile_grid(self.step.layer, self.a)
+            none, rows = np.full_like(self.hits, -1), tiling.chunk * grid.windows
+            self.plans[key] = plan_layer(grid, self.hits, none, self.a.db_half_tiles, rows)
         return self.plans[key]
 
-    def _cost(self, walk: Walk) -> float:
+    def _cost(self, walk: LayerCost) -> float:
         if self.objective is Objective.LATENCY:
             return walk.cycles
         joules = energy(walk.activity, self.a, walk.cycles).total_j

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from arch_model.cost.energy import Energy, energy, energy_of
+from arch_model.cost.energy import Energy, energy
 from arch_model.errors import MappingError, SpaceError
 from arch_model.files.json_file import read_json
 from arch_model.files.wanted import Wanted
@@ -17,15 +17,11 @@ from arch_model.machine.load import Machine
 from arch_model.machine.memories import BUFFERS
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from arch_model.program.isa import Opcode
 from arch_model.spaces import get_space
-from arch_model.timing.reference_timing import time_program
-from mapper.cost.lone_costs import pool_commands
-from mapper.cost.walk import PORTS, walk_channelwise
+from mapper.cost.layer_cost import PORTS, layer_cost
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.issue_order import run_cycles_of
-from mapper.lowering.tiling import PASS_OVERHEAD, fetches
+from mapper.lowering.tiling import fetches
 from mapper.pinning.search import Pin, pin_best
 from mapper.search.optimise import optimise
 from mapper.workload.depthwise import is_channelwise
@@ -175,10 +171,8 @@ def _cost(
         conv = fused_conv(layer, by_name, readers)
         check_supported(conv)
         return dict.fromkeys(COSTS + DETAILS, 0) | {"bound": f"fused: {conv.name}"}
-    if layer.kind is Kind.POOL:
-        return _pool(layer, machine)
-    if is_channelwise(layer):
-        return _channelwise(Step(layer, adds.get(layer.name)), machine)
+    if is_channelwise(layer) or layer.kind is Kind.POOL:
+        return _quick(Step(layer, adds.get(layer.name)), machine)
     add, hits = adds.get(layer.name), None
     if resident is not None:
         hits = resident.layer_slots(layer.name, tile_grid(layer, machine))
@@ -214,34 +208,16 @@ def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
     return dict(zip(DETAILS, values, strict=True))
 
 
-def _pool(layer: Layer, accelerator: Accelerator) -> dict[str, Any]:
-    """Global average pooling is one STORE."""
-    a, commands = accelerator, pool_commands(layer, accelerator)
-    cycles = time_program(commands, a).cycles
-    spent = energy_of(commands, a, cycles)
-    return {
-        "cycles": cycles,
-        "latency_s": cycles / a.clock_hz,
-        "utilisation": 0.0,
-        "dram_bytes": sum(spent.activity[f"dram.{port}"] for port in PORTS),
-        "pb_hit_bytes": 0,
-        "energy_j": spent.total_j,
-        "bound": "out",
-        **_details(spent, dict.fromkeys(("sb", "weights", "out"), 0)),
-    }
-
-
-def _channelwise(step: Step, accelerator: Accelerator) -> dict[str, Any]:
-    """Depthwise convs, pools over windows and scalings, whose Program has no search behind it."""
-    a, walk = accelerator, walk_channelwise(step, accelerator)
+def _quick(step: Step, accelerator: Accelerator) -> dict[str, Any]:
+    """Depthwise convs, pools and scalings, whose Program has no search behind it."""
+    a, walk = accelerator, layer_cost(step, accelerator)
     spent = energy(walk.activity, a, walk.cycles)
     beats = {
         port: walk.activity[f"dram.{port}"] // size * a.dram.cycles_per_beat
         for port, size in (("act", a.beat_bytes), ("wgt", a.weight_beat_bytes))
     }
     beats["out"] = max(walk.activity[f"dram.{port}"] for port in ("out", "b")) // a.beat_bytes * a.dram.cycles_per_beat
-    work = sum(max(run_cycles_of(f), a.kp + PASS_OVERHEAD) for op, f, _ in walk.order if op is Opcode.PASS)
-    taken = {"array": work, **beats}
+    taken = {"array": walk.array_cycles, **beats}
     return {
         "cycles": walk.cycles,
         "latency_s": walk.cycles / a.clock_hz,

@@ -11,16 +11,15 @@ import numpy as np
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from mapper.cost.walk import Walk, walk_layer
+from mapper.cost.layer_cost import LayerCost, LayerCosts, quick_tiling
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.compile import cut_weights
 from mapper.lowering.tiling import Tiling
-from mapper.lowering.weight_tiles import LayerWeights
 from mapper.pinning.greedy import fit_subgraph
 from mapper.search.bounds import BOUNDS, Bounds, Candidates
 from mapper.search.costed import Costed
 from mapper.search.predict import predict_subnet
+from mapper.search.weight_plan import LayerWeights, plan_layer
 from mapper.workload.fusion import Step, check_supported
 
 CACHED = ("best", "none")
@@ -36,7 +35,7 @@ class CompiledLayer(Costed):
     accelerator: Accelerator
     weights: LayerWeights
     tiling: Tiling
-    walk: Walk
+    walk: LayerCost
     bound: str
 
 
@@ -55,8 +54,10 @@ def as_compiled(
     check_supported(layer)
     step, grid = Step(layer, add), tile_grid(layer, accelerator)
     none = np.full((grid.rows, grid.ct), -1, np.int64)
-    weights, tiling = cut_weights(step, accelerator, none if hits is None else hits, none)
-    walk = walk_layer(step, weights, tiling, accelerator)
+    hits = none if hits is None else hits
+    weights = plan_layer(grid, hits, none, accelerator.db_half_tiles)
+    tiling = quick_tiling(step, accelerator, hits)
+    walk = LayerCosts(step, accelerator, hits).cost(tiling)
     numbers = (tiling.rows, tiling.chunk, tiling.lead, tiling.part, 0, tiling.weave)
     bounds = Bounds(layer, accelerator, weights, add is not None, Candidates(*(np.array([n]) for n in numbers)))
     return CompiledLayer(layer, accelerator, weights, tiling, walk, BOUNDS[int(bounds.cycles[:, 0].argmax())])

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from arch_model.cost.activity import TOTALS, activity_of, count_totals
+from arch_model.cost.activity import TOTALS, activity_of
 from arch_model.cost.area import UM2_PER_MM2, asic_area
 from arch_model.cost.energy import energy
 from arch_model.cost.resources import fpga_resources
@@ -28,10 +28,8 @@ from arch_model.machine.dram import Dram
 from arch_model.machine.memories import memories
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.spaces import get_space
-from arch_model.timing.reference_timing import time_program
 from mapper.cost import kernel as loop
-from mapper.cost.lone_costs import pool_commands
-from mapper.cost.walk import walk_channelwise
+from mapper.cost.layer_cost import layer_cost
 from mapper.layout.tensors import is_pointwise, window_offsets
 from mapper.lowering.tiling import check_least
 from mapper.workload.depthwise import is_channelwise
@@ -180,7 +178,7 @@ class Pricer:
             walks = [_walked(_nameless(step.layer), step.add is not None, core) for step in steps]
         except MappingError:
             for step in steps:
-                walk_channelwise(step, machine)  # says the same by the layer's name and the machine's
+                layer_cost(step, machine)  # says the same by the layer's name and the machine's
             raise
         total: Ints = np.array(walks, np.int64).sum(axis=0)
         return total
@@ -188,10 +186,8 @@ class Pricer:
     def _pool(self, pool: Layer, machine: Accelerator, core: tuple[int, ...]) -> Ints:
         key = (*core, pool.K, pool.H, pool.W)
         if key not in self._pools:
-            commands = pool_commands(pool, machine)
-            totals = count_totals(commands, machine)
-            cycles = time_program(commands, machine).cycles
-            self._pools[key] = np.array([cycles, *(totals[name] for name in TOTALS)], np.int64)
+            cost = layer_cost(Step(pool), machine)
+            self._pools[key] = np.array([cost.cycles, *(cost.totals[name] for name in TOTALS)], np.int64)
         return self._pools[key]
 
     def _objectives(self, machine: Accelerator, sums: Ints, nets: Sequence[int]) -> list[float]:
@@ -227,9 +223,8 @@ def _nameless(layer: Layer) -> Layer:
 def _walked(layer: Layer, add: bool, machine: Accelerator) -> Ints:
     """Costs (COST,) of a channelwise layer as a Program of its own; ``add``: its STORE does one."""
     added = Layer("add", Kind.ADD, K=layer.K, C=layer.K, H=layer.P, W=layer.Q, inputs=("layer", INPUT)) if add else None
-    walk = walk_channelwise(Step(layer, added), machine)
-    totals = count_totals(walk.commands(), machine)
-    return np.array([walk.cycles, *(totals[name] for name in TOTALS)], np.int64)
+    cost = layer_cost(Step(layer, added), machine)
+    return np.array([cost.cycles, *(cost.totals[name] for name in TOTALS)], np.int64)
 
 
 def _different(ms: Ints, columns: int) -> tuple[Ints, Ints]:

@@ -29,7 +29,7 @@ def test_store(seed):
     trace = timed(Store(cp=cp, nb=nb, beat_bytes=beat, max_burst=16, pixels=pixels), memory, [command])
     (start,) = trace["accept"]
     found = trace["free"][0] - start, memory.writes.beats[-1] - start
-    assert found == store_cycles(groups * rows, cols, cp, beat, interval, latency, add, pixels)
+    assert found == store_cycles(groups * rows, cols, cp, beat, interval, latency, int(add), pixels)
 
 
 @pytest.mark.parametrize("seed", range(32))

@@ -22,17 +22,17 @@ def ends(rows, cols, size, beat, pixels):
 
 def test_by_hand():
     # Four words of 3 bytes in three beats of 4, in 0, 2 and 4: words written in 1, 3, 5, 6.
-    assert read_cycles(1, 4, 3, 4, 2) == 6
+    assert read_cycles(1, 4, 3, 4, 2, 1) == 6
     # A second row's beats come in 6, 8, 10: its last word a cycle after the third one, as in the first.
-    assert read_cycles(2, 4, 3, 4, 2) == 12
+    assert read_cycles(2, 4, 3, 4, 2, 1) == 12
     # A beat a cycle is faster than a word a cycle.
-    assert read_cycles(1, 16, 3, 4, 1) == 1 + 15
+    assert read_cycles(1, 16, 3, 4, 1, 1) == 1 + 15
     # Two pixels a word: of five, beats 0 .. 3 in 0 .. 3 complete words of 6, 6 and 3 bytes: written in 2, 3, 4.
     assert read_cycles(1, 5, 3, 4, 1, 2) == 4
     # Words read in 1 .. 4; beats complete with words 1, 2, 3: offered in 12, 13, 14, sent in 12, 14, 16.
-    assert store_cycles(1, 4, 3, 4, 2, 24, add=False) == (4, 16)
+    assert store_cycles(1, 4, 3, 4, 2, 24, 0, 1) == (4, 16)
     # With b: its beats in 25, 27, 29, words read in 26, 28, 30, 31, beats offered in 38, 40, 41: sent in 38, 40, 42.
-    assert store_cycles(1, 4, 3, 4, 2, 24, add=True) == (31, 42)
+    assert store_cycles(1, 4, 3, 4, 2, 24, 1, 1) == (31, 42)
 
 
 @given(ROWS, COLS, SIZES, BEATS, INTERVALS, PIXELS)
@@ -72,7 +72,7 @@ def test_stores_are_those_of_a_machine_stepped_by_cycle(rows, cols, size, beat, 
             popped += 1
         free += pop - issue
         cycle += 1
-    assert store_cycles(rows, cols, size, beat, interval, 7, False, pixels) == (last_read, last_beat)
+    assert store_cycles(rows, cols, size, beat, interval, 7, 0, pixels) == (last_read, last_beat)
 
 
 @given(ROWS, COLS, SIZES, BEATS, INTERVALS, PIXELS, st.integers(1, 50))
@@ -87,4 +87,4 @@ def test_sums_wait_for_operand_b_and_beats_for_sums(rows, cols, size, beat, inte
     for end in range(beat, total + 1, beat):
         row, byte = divmod(end - 1, pitch)  # of the beat's last byte
         sent = max(reads[row * words + min(byte // (pixels * size), words - 1)] + 10, sent + interval)
-    assert store_cycles(rows, cols, size, beat, interval, latency, True, pixels) == (reads[-1], sent)
+    assert store_cycles(rows, cols, size, beat, interval, latency, 1, pixels) == (reads[-1], sent)

@@ -1,8 +1,7 @@
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
-from arch_model.timing.reference_timing import time_program
-from mapper.cost.lone_costs import lone_cost, pool_commands
-from mapper.cost.walk import walk_channelwise
+from mapper.cost.layer_cost import layer_cost
+from mapper.cost.lone_costs import lone_cost
 from mapper.workload.fusion import Step
 
 TINY = Accelerator.load("tiny")
@@ -11,13 +10,13 @@ TINY = Accelerator.load("tiny")
 def test_a_pool_is_one_store():
     pool = Layer("p", Kind.POOL, K=6, C=6, H=8, W=8)
     cycles, moved = lone_cost(pool, TINY)
-    assert cycles == time_program(pool_commands(pool, TINY), TINY).cycles
+    assert cycles == layer_cost(Step(pool), TINY).cycles
     assert moved == 2 * (8 * 24 + 4) + 96  # rows of 24 bytes and one pixel in a beat of 4, two slots and END
 
 
-def test_others_are_walked():
+def test_others_are_lowered():
     deep = Layer("a", Kind.CONV, 7, 7, 3, 3, 9, 9, padding=1, groups=7)
-    walk = walk_channelwise(Step(deep), TINY)
-    assert lone_cost(deep, TINY) == (walk.cycles, walk.dram_bytes)
+    cost = layer_cost(Step(deep), TINY)
+    assert lone_cost(deep, TINY) == (cost.cycles, cost.dram_bytes)
     # No faster than the passes: two K-tiles, (9 - 1) * 9 + (9 - 1) - 1 + 4 cycles each
-    assert walk.cycles > 2 * 83
+    assert cost.cycles > 2 * 83

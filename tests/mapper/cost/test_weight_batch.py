@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mapper.cost.weight_batch import group_weights
 from mapper.layout.tensors import TileGrid
-from mapper.lowering.weight_tiles import plan_layer
+from mapper.search.weight_plan import plan_layer
 
 LAYER = st.tuples(*(st.integers(1, 6), st.sampled_from([1, 1, 4]), st.integers(1, 9), st.integers(0, 6)),
                   *(st.integers(0, 9), st.integers(1, 12)))  # fmt: skip

@@ -14,7 +14,7 @@ from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.program.check import check_program
 from arch_model.program.isa import Memory, Opcode
 from arch_model.timing.reference_timing import time_program
-from mapper.cost.walk import walk_channelwise
+from mapper.cost.layer_cost import layer_cost
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
 from mapper.workload.fusion import Step
@@ -43,7 +43,7 @@ def test_the_walk_is_the_program(seed):
         program = compiled(layer, a, rng)
     except MappingError:
         return
-    walk = walk_channelwise(Step(layer), a)
+    walk = layer_cost(Step(layer), a)
     assert walk.cycles == time_program(program.commands, a).cycles
     assert walk.dram_bytes == sum(program.dram_bytes.values())
 

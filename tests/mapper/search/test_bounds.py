@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
-from mapper.cost.walk import walk_layer
+from mapper.cost.layer_cost import LayerCosts
 from mapper.layout.tensors import folds, tile_grid
-from mapper.lowering.compile import cut_weights
+from mapper.lowering.compile import check_mapping
 from mapper.lowering.tiling import Order, Tiling
-from mapper.lowering.weight_tiles import plan_layer
 from mapper.search.bounds import Bounds, Candidates
+from mapper.search.weight_plan import plan_layer
 from mapper.workload.fusion import Step
 from tests.mapper.cut_layers import no_hits, random_add, random_hits, random_layer, random_tiling
 from tests.mapper.random_nets import random_accelerator
@@ -34,18 +34,18 @@ def test_no_bound_is_above_the_exact_cost(seed):
     plain = plan_layer(tile_grid(layer, a), hits, none, a.db_half_tiles)
     for tiling in (random_tiling(layer, a, rng) for _ in range(4)):
         try:
-            weights, _ = cut_weights(Step(layer, add), a, hits, none, tiling)
+            check_mapping(Step(layer, add), a, hits, tiling)
         except MappingError:
             continue
-        walk = walk_layer(Step(layer, add), weights, tiling, a)
+        walk = LayerCosts(Step(layer, add), a, hits).cost(tiling)
         bounds = Bounds(layer, a, plain, add is not None, one_candidate(tiling))
         assert bounds.cycles.max() <= walk.cycles
         bounds.refine(0)
         bounds.walk_halves(0)
         assert bounds.cycles.max() <= walk.cycles, bounds.cycles
         assert bounds.rows_in[0] * a.pitch(layer.W, folds(layer, a)) == walk.activity["dram.act"]
-        table = weights.grid.kt * 8 * a.kp
-        assert bounds.fetches[0] * weights.streamed * a.tile_bytes + table == walk.activity["dram.wgt"]
+        table = plain.grid.kt * 8 * a.kp
+        assert bounds.fetches[0] * plain.streamed * a.tile_bytes + table == walk.activity["dram.wgt"]
         assert bounds.slots[0] * 32 <= walk.activity["dram.prog"]
 
 

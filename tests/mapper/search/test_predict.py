@@ -12,7 +12,7 @@ from arch_model.network.supernet import SubGraph, SubNet
 from arch_model.program.isa import Opcode
 from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
-from mapper.cost.walk import PORTS
+from mapper.cost.layer_cost import PORTS
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid

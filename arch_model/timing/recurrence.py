@@ -1,0 +1,288 @@
+"""The cycles of a Program as one compiled max-plus recurrence over its rows of commands.
+
+The same machine as :mod:`arch_model.timing.reference_timing` describes, unit by unit, but in one loop: FETCH meets the
+commands in an order in which each comes after all that it waits for, so every maximum is over times that are known.
+
+That order is decided on the way, by the *issue-order heuristic*: a load is issued as soon as what it waits for has been
+issued and its queue is likely to have room, for one that finds it full holds up FETCH. What is likely follows from a
+second, rougher recurrence, which the order alone depends on.
+"""
+
+from __future__ import annotations
+
+from arch_model.compiled import Ints, compiled, inner
+from arch_model.machine.microarchitecture import (
+    FEED_FULL,
+    FETCH_ADDRESS,
+    FETCH_DECODE,
+    FETCH_END,
+    FETCH_QUEUE,
+    FETCH_ROOM,
+    LOAD_ADDRESS,
+    LOAD_GIVE,
+    PASS_OVERHEAD,
+    QUEUE_DEPTH,
+    RUN_WRITE,
+    STORE_GIVE,
+    STORE_NEXT,
+    TOKEN,
+)
+from arch_model.program.isa import SLOT_BYTES
+from arch_model.timing.rows import (
+    ACT,
+    ACT_COLUMNS,
+    AFTER,
+    AFTER_PASS,
+    AFTER_STORE,
+    BEAT_CYCLES,
+    COUNT,
+    CYCLES,
+    FEED_FREE,
+    FEED_LAST,
+    FEED_START,
+    FIRST_PIXEL,
+    IDLE,
+    INTERVAL,
+    KP,
+    LATENCY,
+    LOAD_ACT_UNIT,
+    LOAD_WGT_UNIT,
+    NEED,
+    ORDER,
+    PASS_COLUMNS,
+    PASS_CYCLES,
+    PASS_ROUGH_BEGIN,
+    PASS_ROUGH_END,
+    PASS_UNIT,
+    PBEAT,
+    PLACE,
+    READY,
+    REPS,
+    ROUGH_END,
+    ROUGH_NOW,
+    ROUGHLY,
+    RUN_LAST,
+    RUN_START,
+    SLOT_ARRIVAL,
+    SLOT_LEFT,
+    SLOTS_READ,
+    START,
+    STORE,
+    STORE_COLUMNS,
+    STORE_END,
+    STORE_ROUGH_END,
+    STORE_ROUGHLY,
+    STORE_START,
+    STORE_UNIT,
+    TOTAL_CYCLES,
+    UNIT_FREE,
+    WAIT_OUT,
+    WAIT_SB,
+    WAIT_WEIGHTS,
+    WGT,
+    WGT_COLUMNS,
+    WORD_CYCLES,
+    WORD_READ,
+    act_at,
+    pass_at,
+    store_at,
+    wgt_at,
+)
+
+
+@inner
+def _next_slot(w: Ints) -> int:
+    """When the next slot of the Program arrives in FETCH's gearbox: see ``slot_pace``."""
+    beats, together = max(1, SLOT_BYTES // w[PBEAT]), max(1, w[PBEAT] // SLOT_BYTES)
+    arrival = w[SLOT_ARRIVAL]
+    if w[SLOTS_READ] % together == 0:
+        arrival += beats * w[INTERVAL]
+    return max(arrival, w[SLOT_LEFT] + FETCH_ROOM + (beats - 2) * w[INTERVAL])
+
+
+@inner
+def _dispatch(w: Ints, slots: int, room: int) -> int:
+    """Read a command of so many slots, leave when its queue has ``room``; when the queue shows it."""
+    for _ in range(slots):
+        arrival = _next_slot(w)
+        w[SLOT_LEFT] = max(arrival + FETCH_DECODE, w[SLOT_LEFT] + 1)
+        w[SLOT_ARRIVAL] = arrival
+        w[SLOTS_READ] += 1
+    w[SLOT_LEFT] = max(w[SLOT_LEFT], room)
+    return w[SLOT_LEFT] + FETCH_QUEUE
+
+
+@inner
+def _load(w: Ints, unit: int, index: int, place: int) -> int:
+    """Issue a LOAD_ACT or LOAD_WGT as the Program's command ``place``; the place after it."""
+    columns = ACT_COLUMNS if unit == LOAD_ACT_UNIT else WGT_COLUMNS
+    row = act_at(w, index) if unit == LOAD_ACT_UNIT else wgt_at(w, index)
+    room = w[row - QUEUE_DEPTH * columns + START] + 1 if index >= QUEUE_DEPTH else 0
+    start = max(_dispatch(w, 1, room), w[UNIT_FREE + unit])
+    if w[row + AFTER_PASS] >= 0:
+        after = pass_at(w, w[row + AFTER_PASS])
+        start = max(start, (w[after + RUN_LAST] if unit == LOAD_ACT_UNIT else w[after + FEED_LAST]) + TOKEN)
+    if w[row + AFTER_STORE] >= 0:
+        start = max(start, w[store_at(w, w[row + AFTER_STORE]) + STORE_END] + TOKEN)
+    end = start + LOAD_ADDRESS + w[LATENCY] + w[row + CYCLES]
+    w[row + START] = start
+    w[row + READY] = end + LOAD_GIVE + TOKEN
+    w[UNIT_FREE + unit] = end + LOAD_GIVE
+    w[IDLE] = max(w[IDLE], end)
+    begin = w[ROUGH_NOW]
+    if w[row + AFTER_PASS] >= 0:
+        begin = max(begin, w[pass_at(w, w[row + AFTER_PASS]) + PASS_ROUGH_END])
+    if w[row + AFTER_STORE] >= 0:
+        begin = max(begin, w[store_at(w, w[row + AFTER_STORE]) + STORE_ROUGH_END])
+    if index:
+        begin = max(begin, w[row - columns + ROUGH_END])
+    w[row + ROUGH_END] = begin + w[LATENCY] + w[row + ROUGHLY]
+    return _placed(w, unit, index, place)
+
+
+@inner
+def _placed(w: Ints, unit: int, index: int, place: int) -> int:
+    at = w[ORDER] + 2 * place
+    w[at] = unit
+    w[at + 1] = index
+    return place + 1
+
+
+@inner
+def _pass(w: Ints, index: int, place: int) -> int:
+    """Issue a PASS: FEED brings its weights to the shadow registers while RUN goes over pixels."""
+    row, room = pass_at(w, index), 0
+    if index >= QUEUE_DEPTH:
+        before = row - QUEUE_DEPTH * PASS_COLUMNS
+        room = max(w[before + FEED_START], w[before + RUN_START]) + 1
+    there = _dispatch(w, 1, room)
+    feed = max(there, w[FEED_FREE])
+    if w[row + WGT] >= 0:
+        feed = max(feed, w[wgt_at(w, w[row + WGT]) + READY])
+    start = max(there, w[UNIT_FREE + PASS_UNIT])
+    if w[row + ACT] >= 0:
+        ready = w[act_at(w, w[row + ACT]) + READY]
+        w[WAIT_SB] += max(0, ready - start)
+        start = max(start, ready)
+    if w[row + STORE] >= 0:
+        free = w[store_at(w, w[row + STORE]) + WORD_READ] + TOKEN
+        w[WAIT_OUT] += max(0, free - start)
+        start = max(start, free)
+    kp, cycles, reps = w[KP], w[row + PASS_CYCLES], w[row + REPS]
+    read = max(feed, w[FIRST_PIXEL]) + 1
+    pixel = max(start + 1, read + kp - 1 + FEED_FULL)
+    w[WAIT_WEIGHTS] += pixel - start - 1
+    last_read = read + kp - 1
+    if reps > 1:  # from the second one on, each tile is read while the one before is at work
+        pace = max(cycles, kp + FEED_FULL)
+        w[WAIT_WEIGHTS] += (reps - 1) * (pace - cycles)
+        pixel += (reps - 1) * pace
+        last_read = pixel - pace + kp
+    w[row + FEED_START] = feed
+    w[row + RUN_START] = start
+    w[row + FEED_LAST] = last_read
+    w[row + RUN_LAST] = pixel + cycles - 1
+    w[FIRST_PIXEL] = pixel
+    w[FEED_FREE] = last_read + 1
+    w[UNIT_FREE + PASS_UNIT] = pixel + cycles - 1
+    w[IDLE] = max(w[IDLE], pixel + cycles - 1)
+    _pass_roughly(w, row, index)
+    return _placed(w, PASS_UNIT, index, place)
+
+
+@inner
+def _pass_roughly(w: Ints, row: int, index: int) -> None:
+    """The issue-order heuristic's times of a PASS."""
+    begin = w[row - PASS_COLUMNS + PASS_ROUGH_END] if index else 0
+    if w[row + ACT] >= 0:
+        begin = max(begin, w[act_at(w, w[row + ACT]) + ROUGH_END])
+    if w[row + WGT] >= 0:
+        begin = max(begin, w[wgt_at(w, w[row + WGT]) + ROUGH_END])
+    if w[row + STORE] >= 0:
+        begin = max(begin, w[store_at(w, w[row + STORE]) + STORE_ROUGH_END])
+    w[row + PASS_ROUGH_BEGIN] = begin
+    w[row + PASS_ROUGH_END] = begin + w[row + REPS] * max(w[row + PASS_CYCLES], w[KP] + PASS_OVERHEAD)
+    w[ROUGH_NOW] = w[row - QUEUE_DEPTH * PASS_COLUMNS + PASS_ROUGH_BEGIN] if index >= QUEUE_DEPTH else 0
+
+
+@inner
+def _store(w: Ints, index: int, place: int) -> int:
+    """Issue a STORE."""
+    row, room = store_at(w, index), 0
+    if index >= QUEUE_DEPTH:
+        room = w[row - QUEUE_DEPTH * STORE_COLUMNS + STORE_START] + 1
+    start = max(_dispatch(w, 2, room), w[UNIT_FREE + STORE_UNIT])
+    if w[row + AFTER] >= 0:
+        start = max(start, w[pass_at(w, w[row + AFTER]) + RUN_LAST] + RUN_WRITE + TOKEN)
+    end = start + w[row + BEAT_CYCLES] + w[LATENCY] + STORE_GIVE
+    w[row + STORE_START] = start
+    w[row + WORD_READ] = start + w[row + WORD_CYCLES]
+    w[row + STORE_END] = end
+    w[UNIT_FREE + STORE_UNIT] = end + STORE_NEXT
+    w[IDLE] = max(w[IDLE], end)
+    begin = max(w[ROUGH_NOW], w[row - STORE_COLUMNS + STORE_ROUGH_END] if index else 0)
+    if w[row + AFTER] >= 0:
+        begin = max(begin, w[pass_at(w, w[row + AFTER]) + PASS_ROUGH_END])
+    w[row + STORE_ROUGH_END] = begin + w[row + STORE_ROUGHLY]
+    return _placed(w, STORE_UNIT, index, place)
+
+
+@inner
+def _ahead(w: Ints, unit: int, index: int, passes: int, stores: int) -> bool:
+    """Whether a load can be issued now: what it waits for is, and its queue is likely to have room."""
+    if index >= w[COUNT + unit]:
+        return False
+    row, columns = act_at(w, index), ACT_COLUMNS
+    if unit == LOAD_WGT_UNIT:
+        row, columns = wgt_at(w, index), WGT_COLUMNS
+    if w[row + AFTER_PASS] >= passes or w[row + AFTER_STORE] >= stores:
+        return False
+    if index < QUEUE_DEPTH:
+        return True
+    return w[row - QUEUE_DEPTH * columns + ROUGH_END] <= w[ROUGH_NOW]
+
+
+@compiled
+def issue(w: Ints) -> int:
+    """Time the commands of a Program, and put them in order.
+
+    Parameters
+    ----------
+    w : a workspace with a machine and streams (:mod:`arch_model.timing.rows`). Their times, the order and the totals
+        are filled.
+
+    Returns
+    -------
+    Cycles from start to done, both counted.
+    """
+    for place in range(TOTAL_CYCLES, IDLE + 1):
+        w[place] = 0
+    w[SLOT_ARRIVAL] = FETCH_ADDRESS + w[LATENCY] - w[INTERVAL]
+    w[SLOT_LEFT] = w[FIRST_PIXEL] = -1
+    acts, wgts, passes, stores = w[COUNT], w[COUNT + 1], w[COUNT + 2], w[COUNT + 3]
+    act, wgt, store, place = 0, 0, 0, 0
+    for index in range(-1, passes):
+        if index >= 0:
+            while act < acts and w[act_at(w, act) + NEED] <= index:
+                place = _load(w, LOAD_ACT_UNIT, act, place)
+                act += 1
+            while wgt < wgts and w[wgt_at(w, wgt) + NEED] <= index:
+                place = _load(w, LOAD_WGT_UNIT, wgt, place)
+                wgt += 1
+            place = _pass(w, index, place)
+        while store < stores and w[store_at(w, store) + PLACE] <= index:
+            place = _store(w, store, place)
+            store += 1
+        while index >= 0 and _ahead(w, LOAD_ACT_UNIT, act, index + 1, store):
+            place = _load(w, LOAD_ACT_UNIT, act, place)
+            act += 1
+        while index >= 0 and _ahead(w, LOAD_WGT_UNIT, wgt, index + 1, store):
+            place = _load(w, LOAD_WGT_UNIT, wgt, place)
+            wgt += 1
+    for index in range(act, acts):
+        place = _load(w, LOAD_ACT_UNIT, index, place)
+    for index in range(wgt, wgts):
+        place = _load(w, LOAD_WGT_UNIT, index, place)
+    end = max(_next_slot(w) + FETCH_DECODE, w[SLOT_LEFT] + 1) + FETCH_END
+    w[TOTAL_CYCLES] = max(w[IDLE] + 1, end) + 1
+    return w[TOTAL_CYCLES]

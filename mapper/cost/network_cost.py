@@ -1,0 +1,53 @@
+"""What layers cost that run one after another in one Program, without making it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from arch_model.errors import MappingError
+from arch_model.machine.accelerator import Accelerator
+from arch_model.timing.rows import machine_row
+from mapper.layout.persistent_buffer import Slots
+from mapper.lowering.buffers import broken_rule
+from mapper.lowering.layer_rows import network_rows, tiling_row
+from mapper.lowering.network import cycles_of
+from mapper.lowering.rows import ALL_NEW, ALL_SLOTS, FAILED_LAYER, FAILURE, new_workspace
+from mapper.lowering.tiling import Tiling
+from mapper.workload.fusion import Step
+
+
+def network_cycles(
+    steps: Sequence[Step], tilings: Sequence[Tiling], slots: Sequence[Slots], accelerator: Accelerator
+) -> int:
+    """Cycles of a SubNet's Program, from start to done.
+
+    Parameters
+    ----------
+    steps : in order of execution.
+    tilings : of each step.
+    slots : of each dense layer, int64 (K-tiles * windows, C-tiles), PB slots of weight tiles that are there, or -1.
+
+    Raises
+    ------
+    MappingError
+        For a layer that breaks a rule of the machine.
+    """
+    xs, tensor_rows = network_rows(steps, accelerator)
+    ts, there = np.array([tiling_row(tiling) for tiling in tilings], np.int64), np.empty(0, np.int64)
+    if any((own >= 0).any() for own in slots):
+        there = np.concatenate([own.reshape(-1) for own in slots])
+    most, room, cycles = max((own.size for own in slots), default=0), 1 << 12, 0
+    while cycles == 0:
+        w = new_workspace(machine_row(accelerator), room, tensor_rows, most, len(there))
+        if len(there):
+            w[w[ALL_SLOTS] : w[ALL_SLOTS] + len(there)] = there
+            w[w[ALL_NEW] : w[ALL_NEW] + len(there)] = -1
+        cycles, room = cycles_of(w, xs, ts), 4 * room
+    if cycles < 0:
+        layer = steps[int(w[FAILED_LAYER])].layer
+        if w[FAILURE]:
+            raise MappingError(broken_rule(int(w[FAILURE]), layer, accelerator))
+        raise MappingError(f"layer {layer.name}: its weights do not allow its tiling")
+    return int(cycles)

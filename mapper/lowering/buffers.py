@@ -1,0 +1,269 @@
+"""What dense and depthwise layers share: new rows of commands, and what lives in which half of which buffer.
+
+Every buffer is a double buffer. A load to one half waits for the last command that still reads it; the workspace keeps,
+for each half, the row number of that command (-1: nobody).
+"""
+
+from __future__ import annotations
+
+from arch_model.compiled import Ints, inner
+from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.microarchitecture import LANE_BYTES, TABLE_BYTES
+from arch_model.network.layer import Layer
+from arch_model.timing.rows import (
+    ACT,
+    AFTER,
+    AFTER_PASS,
+    AFTER_STORE,
+    BEAT,
+    BEAT_CYCLES,
+    COUNT,
+    CP,
+    CYCLES,
+    INTERVAL,
+    KP,
+    LATENCY,
+    LOAD_WGT_UNIT,
+    NEED,
+    OWNER,
+    PASS_COLUMNS,
+    PASS_CYCLES,
+    PASS_UNIT,
+    PIXELS,
+    PLACE,
+    REPS,
+    REPS_END,
+    ROOM,
+    ROUGHLY,
+    STORE,
+    STORE_ROUGHLY,
+    STORE_UNIT,
+    WBEAT,
+    WGT,
+    WORD_CYCLES,
+    ZSB,
+    pass_at,
+    store_at,
+    wgt_at,
+)
+from arch_model.timing.transfers import read_cycles, row_beats, row_words, store_cycles, up
+from mapper.lowering.rows import (
+    BESIDE,
+    CHUNK,
+    CT,
+    FAILURE,
+    FIRST,
+    FULL,
+    LAYER_OWNER,
+    LENGTH,
+    MEMORY,
+    OF,
+    OUT_COLS,
+    OUT_HALF,
+    OUT_LAST,
+    OUTPUT,
+    ROW,
+    ROW_DONE,
+    ROWS,
+    RUNS,
+    S_CHUNK,
+    S_FIRST,
+    S_OUT_HALF,
+    S_ROWS,
+    S_STOP,
+    SLOT,
+    TABLE,
+    TABLE_LAST,
+    TABLE_MEMORY,
+    TABLE_NEXT,
+    TABLE_STILL_READ,
+    TIMED_BEAT,
+    TIMED_ROUGHLY,
+    TIMED_ROWS,
+    TIMED_WORD,
+    ZSB_LAST,
+    ZSB_MEMORY,
+    ZSB_NEXT,
+    ZSB_STILL_READ,
+    ZSB_TOP,
+    K,
+)
+
+DRAIN_PASSES = 3
+"""FEED, done with a pass, has seen RUN swap in the pass before it; the third pass after a layer's last one therefore
+proves that the requantiser has read that layer's last ZSB entry: RUN has even left the pass that followed it."""
+
+
+@inner
+def next_half(w: Ints, buffer: int) -> int:
+    """The half of a double buffer that comes next; ``buffer``: its place, ``SB_NEXT`` and so on. Its last user stands
+    one place behind, and one more for the second half."""
+    half = w[buffer]
+    w[buffer] = 1 - half
+    return half
+
+
+@inner
+def new_row(w: Ints, unit: int) -> int:
+    """The number of a new command in a stream; where there is no room, the last one again, and a note."""
+    if w[COUNT + unit] >= w[ROOM + unit]:
+        w[FULL] = 1
+        w[COUNT + unit] = w[ROOM + unit] - 1
+    w[COUNT + unit] += 1
+    return w[COUNT + unit] - 1
+
+
+@inner
+def new_weight_load(w: Ints, after: int, memory: int, slot: int, first: int, ct: int, length: int, runs: int) -> int:
+    """A LOAD_WGT of ``runs`` runs of ``length`` tiles (ZSB entries, tables), needed by the next PASS; its number."""
+    index = new_row(w, LOAD_WGT_UNIT)
+    row, rows = wgt_at(w, index), length * runs
+    words, size = w[KP], TAPS * w[CP]
+    if memory == ZSB_MEMORY:
+        size = LANE_BYTES
+    elif memory == TABLE_MEMORY:
+        words, size = TABLE_BYTES // LANE_BYTES, LANE_BYTES
+    w[row + OWNER] = w[LAYER_OWNER]
+    w[row + NEED] = w[COUNT + PASS_UNIT]
+    w[row + AFTER_PASS] = after
+    w[row + AFTER_STORE] = -1
+    w[row + ROUGHLY] = rows * row_beats(words, size, w[WBEAT]) * w[INTERVAL]
+    w[row + CYCLES] = read_cycles(rows, words, size, w[WBEAT], w[INTERVAL], 1)
+    w[row + MEMORY] = memory
+    w[row + SLOT] = slot
+    w[row + ROW] = first
+    w[row + CT] = ct
+    w[row + LENGTH] = length
+    w[row + RUNS] = runs
+    w[row + OF] = w[LAYER_OWNER]
+    return index
+
+
+@inner
+def _drained_after(w: Ints, last: int) -> int:
+    """The first PASS that proves that the requantiser has left repetition ``last``: -1 if nobody used it, the number of
+    PASSes if none does."""
+    if last < 0:
+        return -1
+    low, high = 0, w[COUNT + PASS_UNIT]
+    while low < high:
+        middle = (low + high) // 2
+        if w[pass_at(w, middle) + REPS_END] < last + DRAIN_PASSES:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner
+def take_zsb(w: Ints, entries: int) -> int:
+    """Room for a layer's ZSB entries behind those of the layer before, or in the other half; the PASS to wait for.
+
+    The layer's entries end at ``ZSB_TOP`` of the half ``ZSB_NEXT``. The other half is free once the requantiser has
+    left it.
+    """
+    after = -1
+    if w[ZSB_TOP] + entries > w[ZSB]:
+        w[ZSB_NEXT] = 1 - w[ZSB_NEXT]
+        w[ZSB_TOP] = 0
+        after = _drained_after(w, w[ZSB_LAST + w[ZSB_NEXT]])
+        if after == w[COUNT + PASS_UNIT]:
+            w[FAILURE] = ZSB_STILL_READ
+    w[ZSB_TOP] += entries
+    return after
+
+
+@inner
+def load_table(w: Ints) -> int:
+    """Bring a layer's activation table, if it has one, before its ZSB entries; its number, or -1.
+
+    The two tables are taken in turns; one is free once the requantiser has left it, like a half of the ZSB.
+    """
+    if not w[TABLE]:
+        return -1
+    number = w[TABLE_NEXT]
+    w[TABLE_NEXT] = 1 - number
+    after = _drained_after(w, w[TABLE_LAST + number])
+    if after == w[COUNT + PASS_UNIT] and after > 0:
+        w[FAILURE] = TABLE_STILL_READ
+    new_weight_load(w, after, TABLE_MEMORY, number, 0, 0, 1, 1)
+    return number
+
+
+@inner
+def end_layer(w: Ints, table: int) -> None:
+    """A layer's last PASS is there; ``table``: the activation table that it used, -1 for none."""
+    last = w[pass_at(w, w[COUNT + PASS_UNIT] - 1) + REPS_END]
+    w[ZSB_LAST + w[ZSB_NEXT]] = last
+    if table >= 0:
+        w[TABLE_LAST + table] = last
+
+
+@inner
+def new_pass(w: Ints, act: int, wgt: int, store: int, reps: int, cycles: int, first: int, rows: int) -> int:
+    """A PASS of so many repetitions over output rows from ``first`` on; where its row begins."""
+    index = new_row(w, PASS_UNIT)
+    row = pass_at(w, index)
+    w[row + OWNER] = w[LAYER_OWNER]
+    w[row + ACT] = act
+    w[row + WGT] = wgt
+    w[row + STORE] = store
+    w[row + REPS] = reps
+    w[row + PASS_CYCLES] = cycles
+    w[row + REPS_END] = reps + (w[row - PASS_COLUMNS + REPS_END] if index else 0)
+    w[row + FIRST] = first
+    w[row + ROWS] = rows
+    return row
+
+
+@inner
+def new_store(w: Ints, begin: int, chunk: int, stop: int, first: int, rows: int, half: int) -> None:
+    """The STORE of K-tiles ``chunk`` to ``stop``, ``rows`` output rows from ``first`` on, behind the last PASS.
+
+    ``begin``: the first PASS of these K-tiles over these rows; all of them fill this ``half`` of the output side.
+    """
+    index, last = new_row(w, STORE_UNIT), w[COUNT + PASS_UNIT] - 1
+    row = store_at(w, index)
+    groups = up(min(stop * w[KP], w[K]) - chunk * w[KP] // w[CP] * w[CP], w[CP])
+    if w[TIMED_ROWS] != groups * rows:
+        w[TIMED_ROWS] = groups * rows
+        word, beat = store_cycles(
+            groups * rows, w[OUT_COLS], w[CP], w[BEAT], w[INTERVAL], w[LATENCY], w[BESIDE], w[PIXELS]
+        )
+        w[TIMED_WORD] = word
+        w[TIMED_BEAT] = beat
+        slower = max(row_beats(w[OUT_COLS], w[CP], w[BEAT]) * w[INTERVAL], row_words(w[OUT_COLS], w[PIXELS]))
+        w[TIMED_ROUGHLY] = w[LATENCY] * (1 + w[BESIDE]) + groups * rows * slower
+    w[row + OWNER] = w[LAYER_OWNER]
+    w[row + PLACE] = last
+    w[row + AFTER] = last
+    w[row + STORE_ROUGHLY] = w[TIMED_ROUGHLY]
+    w[row + WORD_CYCLES] = w[TIMED_WORD]
+    w[row + BEAT_CYCLES] = w[TIMED_BEAT]
+    w[row + S_CHUNK] = chunk
+    w[row + S_STOP] = stop
+    w[row + S_FIRST] = first
+    w[row + S_ROWS] = rows
+    w[row + S_OUT_HALF] = half
+    for done in range(first, first + rows):
+        w[w[ROW_DONE] + w[OUTPUT] + done] = index
+    w[OUT_LAST + half] = index
+    for number in range(begin, last + 1):
+        place = pass_at(w, number)
+        w[place + CHUNK] = chunk
+        w[place + OUT_HALF] = half
+
+
+def broken_rule(failure: int, layer: Layer, accelerator: Accelerator) -> str:
+    """What a layer breaks, in words, and what would be right."""
+    a = accelerator
+    if failure == ZSB_STILL_READ:
+        entries = up(layer.K, a.kp)
+        return (
+            f"layer {layer.name}: its {entries} ZSB entries need {entries * 8 * a.kp} bytes of a half of the ZSB that "
+            f"is still read; {a.name} has {a.zsb_half_entries * 8 * a.kp} in each half; give a larger zsb_bytes"
+        )
+    return (
+        f"layer {layer.name}: its activation table would take the place of one that is still read: the layers since "
+        f"its last user have fewer than {DRAIN_PASSES} passes on {a.name}; give larger layers"
+    )

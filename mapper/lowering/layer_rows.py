@@ -1,0 +1,70 @@
+"""Layers and tilings as rows of int64, from the objects that describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from arch_model.compiled import Ints
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Kind
+from mapper.layout.tensors import folds, is_pointwise, tile_grid
+from mapper.lowering.rows import DENSE, DEPTHWISE, GLOBAL_POOL
+from mapper.lowering.tiling import Order, Tiling
+from mapper.workload.depthwise import (
+    column_tiles,
+    entries_of,
+    input_size,
+    is_channelwise,
+    k_tiles_of,
+    ones_tiles,
+    uses_ones,
+    windows_of,
+)
+from mapper.workload.fusion import Step
+
+
+def layer_row(step: Step, accelerator: Accelerator, owner: int = 0, source: int = -1, output: int = 0) -> Ints:
+    """A step on a machine as a row of :data:`mapper.lowering.rows.LAYER`.
+
+    Parameters
+    ----------
+    step, accelerator : what runs where.
+    owner : the step's number in its Program.
+    source, output : where the rows of its tensors begin in the table of finished rows; -1: in DRAM from the start.
+    """
+    layer, a = step.layer, accelerator
+    height, width = input_size(layer)
+    depthwise = is_channelwise(layer)
+    if depthwise:
+        kt, ct, windows = k_tiles_of(layer, a), 0, len(windows_of(layer))
+        columns = ones_tiles(a) if uses_ones(layer) else column_tiles(layer, a)
+    else:
+        grid, columns = tile_grid(layer, a), 0
+        kt, ct, windows = grid.kt, grid.ct, grid.windows
+    form = GLOBAL_POOL if layer.kind is Kind.POOL else DEPTHWISE if depthwise else DENSE
+    beside = step.add is not None or layer.kind.is_product
+    sizes = (layer.K, layer.C, height, width, layer.R, layer.S, layer.stride, layer.padding, layer.P, layer.Q)
+    kinds = (form, is_pointwise(layer), folds(layer, a), layer.kind is Kind.SCALE, layer.kind.has_weights)
+    entries = entries_of(layer, a) if depthwise else kt
+    counts = (kt, ct, windows, a.groups(layer.C), entries, not layer.activation.is_clamp, beside, columns)
+    return np.array([*sizes, *kinds, *counts, source, output, owner], np.int64)
+
+
+def tiling_row(tiling: Tiling) -> Ints:
+    """A tiling as a row of :data:`mapper.lowering.rows.TILING`."""
+    t = tiling
+    filters = t.order is Order.FILTERS
+    return np.array([t.rows, t.chunk, filters, t.lead, t.part, t.weave, t.stays], np.int64)
+
+
+def network_rows(steps: Sequence[Step], accelerator: Accelerator) -> tuple[Ints, int]:
+    """The steps of a SubNet as rows of layers (layers, columns), and how many rows its tensors have together."""
+    begins: dict[str, int] = {}
+    rows, total = [], 0
+    for owner, step in enumerate(steps):
+        begins[step.output] = total
+        rows.append(layer_row(step, accelerator, owner, begins.get(step.source, -1), total))
+        total += step.layer.P
+    return np.array(rows, np.int64), total

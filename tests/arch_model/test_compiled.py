@@ -1,0 +1,63 @@
+"""The engine's functions give the same numbers compiled and as plain Python, and where machine code is kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arch_model import compiled
+
+SCRIPT = """
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Kind, Layer
+from arch_model.compiled import WANTED
+from mapper.cost.layer_cost import LayerCosts
+from mapper.lowering.tiling import Order, Tiling
+from mapper.workload.fusion import Step
+
+tiny = Accelerator.load("tiny")
+dense = Layer("a", Kind.CONV, K=16, C=30, R=3, S=3, H=6, W=6, padding=1)
+wide = Layer("a", Kind.CONV, K=16, C=300, H=4, W=4)
+deep = Layer("a", Kind.CONV, K=12, C=12, R=5, S=5, H=9, W=9, padding=2, groups=12)
+costs = [
+    LayerCosts(Step(dense), tiny).cost(Tiling(3, 3, lead=prologue, order=order, part=rows))
+    for prologue, rows in ((1, 0), (4, 0), (4, 2)) for order in Order
+]
+costs.append(LayerCosts(Step(wide), tiny).cost(Tiling(4, 4, lead=12, part=-1, weave=4)))
+costs.append(LayerCosts(Step(deep), tiny).quick())
+costs.append(LayerCosts(Step(Layer("p", Kind.POOL, K=6, C=6, H=8, W=8)), tiny).quick())
+print(WANTED, [(cost.cycles, cost.waits, cost.totals) for cost in costs])
+"""
+
+
+def ran(**environment: str) -> str:
+    env = {**os.environ, **environment}
+    return subprocess.run([sys.executable, "-c", SCRIPT], env=env, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_same_source_runs_uncompiled() -> None:
+    as_compiled, plain = ran(FASTSWITCH_COMPILE="1"), ran(FASTSWITCH_COMPILE="0")
+    assert as_compiled.startswith("True [") and plain.startswith("False [")
+    assert as_compiled.removeprefix("True ") == plain.removeprefix("False ")
+
+
+def test_machine_code_lies_where_every_source_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = compiled.cache_folder()
+    assert before.parent == tmp_path / "fastswitch" / "compiled"
+    (tmp_path / "home" / "mapper" / "lowering").mkdir(parents=True)
+    for source in compiled.SOURCES:
+        place = tmp_path / "home" / source
+        (place if place.suffix else place / "a.py").parent.mkdir(parents=True, exist_ok=True)
+        (place if place.suffix else place / "a.py").write_text("a = 1")
+    monkeypatch.setattr(compiled, "_HOME", tmp_path / "home")
+    first = compiled.cache_folder()
+    (tmp_path / "home" / "mapper" / "lowering" / "a.py").write_text("a = 2")
+    assert len({before, first, compiled.cache_folder()}) == 3
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "given"))
+    assert compiled.cache_folder() == tmp_path / "given"
