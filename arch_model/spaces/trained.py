@@ -36,10 +36,15 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     >>> weights_of("fashion").layers["stem"].shape
     (16, 1, 3, 3)
     """
+    check_weights(space, path)
+    return load_weights(path)
+
+
+def check_weights(space: SuperNet | str, path: str | Path | None) -> None:
+    """Raise :class:`~arch_model.errors.SpaceError` if :func:`weights_of` would, without reading anything."""
     name = get_space(space).name
     if path is None and not (ships(space) and name == fashion.NAME):
         raise SpaceError(f"SuperNet {name} comes without weights; give --weights FILE.npz")
-    return load_weights(path)
 
 
 def choose_weights(

@@ -14,7 +14,7 @@ from arch_model.files.results_folder import ResultsFolder
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SuperNet
 from arch_model.spaces.registry import ships, space_facts
-from arch_model.spaces.trained import choose_weights, weights_of
+from arch_model.spaces.trained import check_weights, choose_weights, weights_of
 from mapper.pinning.greedy import candidates
 from mapper.serving.latency_table import NOTHING, SushiAbs
 from mapper.serving.sushi_sched import Policy, SushiSched
@@ -51,6 +51,7 @@ def stream_question(
     supernet: SuperNet | str = SPACE,
 ) -> Row:
     """All that the results of :func:`run_stream` depend on; what it raises, for a weights file that cannot be read."""
+    check_weights(supernet, weights)
     return asked(
         "run",
         **machine_facts(accelerator),
