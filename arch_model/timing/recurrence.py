@@ -64,8 +64,11 @@ from arch_model.timing.rows import (
     RUN_LAST,
     RUN_START,
     SLOT_ARRIVAL,
+    SLOT_BEHIND,
     SLOT_LEFT,
+    SLOT_PACE,
     SLOTS_READ,
+    SLOTS_TOGETHER,
     START,
     STORE,
     STORE_COLUMNS,
@@ -93,11 +96,10 @@ from arch_model.timing.rows import (
 @inner
 def _next_slot(w: Ints) -> int:
     """When the next slot of the Program arrives in FETCH's gearbox: see ``slot_pace``."""
-    beats, together = max(1, SLOT_BYTES // w[PBEAT]), max(1, w[PBEAT] // SLOT_BYTES)
     arrival = w[SLOT_ARRIVAL]
-    if w[SLOTS_READ] % together == 0:
-        arrival += beats * w[INTERVAL]
-    return max(arrival, w[SLOT_LEFT] + FETCH_ROOM + (beats - 2) * w[INTERVAL])
+    if w[SLOTS_READ] == 0:
+        arrival += w[SLOT_PACE]
+    return max(arrival, w[SLOT_LEFT] + w[SLOT_BEHIND])
 
 
 @inner
@@ -108,6 +110,8 @@ def _dispatch(w: Ints, slots: int, room: int) -> int:
         w[SLOT_LEFT] = max(arrival + FETCH_DECODE, w[SLOT_LEFT] + 1)
         w[SLOT_ARRIVAL] = arrival
         w[SLOTS_READ] += 1
+        if w[SLOTS_READ] == w[SLOTS_TOGETHER]:
+            w[SLOTS_READ] = 0
     w[SLOT_LEFT] = max(w[SLOT_LEFT], room)
     return w[SLOT_LEFT] + FETCH_QUEUE
 
@@ -257,6 +261,10 @@ def issue(w: Ints) -> int:
     """
     for place in range(TOTAL_CYCLES, IDLE + 1):
         w[place] = 0
+    beats = max(1, SLOT_BYTES // w[PBEAT])
+    w[SLOTS_TOGETHER] = max(1, w[PBEAT] // SLOT_BYTES)
+    w[SLOT_PACE] = beats * w[INTERVAL]
+    w[SLOT_BEHIND] = FETCH_ROOM + (beats - 2) * w[INTERVAL]
     w[SLOT_ARRIVAL] = FETCH_ADDRESS + w[LATENCY] - w[INTERVAL]
     w[SLOT_LEFT] = w[FIRST_PIXEL] = -1
     acts, wgts, passes, stores = w[COUNT], w[COUNT + 1], w[COUNT + 2], w[COUNT + 3]

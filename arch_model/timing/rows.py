@@ -34,12 +34,16 @@ TOTAL = ("cycles", "wait_sb", "wait_weights", "wait_out")
 """What the recurrence finds of a whole Program."""
 TOTAL_CYCLES, WAIT_SB, WAIT_WEIGHTS, WAIT_OUT = range(30, 34)
 
-# What the recurrence carries from command to command: FETCH's slots (how many were read, when the last one arrived,
-# when it left), the next free cycle of each unit, the first pixel of the repetition before, when FETCH is likely to be
-# at the command (by the issue-order heuristic), the last end so far.
+# What the recurrence carries from command to command: FETCH's slots (how many of the beat at work were read, when the
+# last one arrived, when it left), the next free cycle of each unit, the first pixel of the repetition before, when
+# FETCH is likely to be at the command (by the issue-order heuristic), the last end so far.
 SLOTS_READ, SLOT_ARRIVAL, SLOT_LEFT, UNIT_FREE, FEED_FREE, FIRST_PIXEL, ROUGH_NOW, IDLE = 34, 35, 36, 37, 41, 42, 43, 44
 
-HEADER = 45
+# Of FETCH on this machine: slots that one beat holds, cycles from a slot's arrival to the next one's and from its leave
+# to the next one's arrival (see ``slot_pace``).
+SLOTS_TOGETHER, SLOT_PACE, SLOT_BEHIND = 45, 46, 47
+
+HEADER = 48
 """Places of the header that the recurrence knows."""
 
 # Loads of both kinds: the PASS and the STORE after which one may start (-1: at once), the first PASS that uses it,

@@ -38,6 +38,7 @@ from arch_model.timing.rows import (
     STORE,
     STORE_ROUGHLY,
     STORE_UNIT,
+    TILE_BEATS,
     WBEAT,
     WGT,
     WORD_CYCLES,
@@ -51,17 +52,23 @@ from mapper.lowering.rows import (
     BESIDE,
     CHUNK,
     CT,
+    DB_MEMORY,
     FAILURE,
     FIRST,
     FULL,
     LAYER_OWNER,
+    LAYER_STATE,
     LENGTH,
     MEMORY,
+    MORE_TILE_CYCLES,
     OF,
     OUT_COLS,
     OUT_HALF,
     OUT_LAST,
     OUTPUT,
+    OWN_PLACES,
+    OWN_STATE,
+    PB_MEMORY,
     ROW,
     ROW_DONE,
     ROWS,
@@ -77,6 +84,7 @@ from mapper.lowering.rows import (
     TABLE_MEMORY,
     TABLE_NEXT,
     TABLE_STILL_READ,
+    TILE_CYCLES,
     TIMED_BEAT,
     TIMED_ROUGHLY,
     TIMED_ROWS,
@@ -92,6 +100,17 @@ from mapper.lowering.rows import (
 DRAIN_PASSES = 3
 """FEED, done with a pass, has seen RUN swap in the pass before it; the third pass after a layer's last one therefore
 proves that the requantiser has read that layer's last ZSB entry: RUN has even left the pass that followed it."""
+
+
+@inner
+def begin_layer(w: Ints) -> None:
+    """Clear what a layer keeps, and time its weight tiles' way from DRAM: the first tile of a LOAD_WGT and each
+    further."""
+    for place in range(LAYER_STATE, OWN_STATE + OWN_PLACES):
+        w[place] = 0
+    one = read_cycles(1, w[KP], TAPS * w[CP], w[WBEAT], w[INTERVAL], 1)
+    w[TILE_CYCLES] = one
+    w[MORE_TILE_CYCLES] = read_cycles(2, w[KP], TAPS * w[CP], w[WBEAT], w[INTERVAL], 1) - one
 
 
 @inner
@@ -118,17 +137,17 @@ def new_weight_load(w: Ints, after: int, memory: int, slot: int, first: int, ct:
     """A LOAD_WGT of ``runs`` runs of ``length`` tiles (ZSB entries, tables), needed by the next PASS; its number."""
     index = new_row(w, LOAD_WGT_UNIT)
     row, rows = wgt_at(w, index), length * runs
-    words, size = w[KP], TAPS * w[CP]
-    if memory == ZSB_MEMORY:
-        size = LANE_BYTES
-    elif memory == TABLE_MEMORY:
-        words, size = TABLE_BYTES // LANE_BYTES, LANE_BYTES
     w[row + OWNER] = w[LAYER_OWNER]
     w[row + NEED] = w[COUNT + PASS_UNIT]
     w[row + AFTER_PASS] = after
     w[row + AFTER_STORE] = -1
-    w[row + ROUGHLY] = rows * row_beats(words, size, w[WBEAT]) * w[INTERVAL]
-    w[row + CYCLES] = read_cycles(rows, words, size, w[WBEAT], w[INTERVAL], 1)
+    if memory in (DB_MEMORY, PB_MEMORY):
+        w[row + ROUGHLY] = rows * w[TILE_BEATS] * w[INTERVAL]
+        w[row + CYCLES] = w[TILE_CYCLES] + (rows - 1) * w[MORE_TILE_CYCLES]
+    else:
+        words = w[KP] if memory == ZSB_MEMORY else TABLE_BYTES // LANE_BYTES
+        w[row + ROUGHLY] = rows * row_beats(words, LANE_BYTES, w[WBEAT]) * w[INTERVAL]
+        w[row + CYCLES] = read_cycles(rows, words, LANE_BYTES, w[WBEAT], w[INTERVAL], 1)
     w[row + MEMORY] = memory
     w[row + SLOT] = slot
     w[row + ROW] = first

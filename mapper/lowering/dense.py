@@ -40,6 +40,7 @@ from arch_model.timing.rows import (
 )
 from arch_model.timing.transfers import read_cycles, row_beats, up
 from mapper.lowering.buffers import (
+    begin_layer,
     end_layer,
     load_table,
     new_pass,
@@ -77,7 +78,6 @@ from mapper.lowering.rows import (
     OUT_LAST,
     OUT_NEXT,
     OUT_ROWS,
-    OWN_PLACES,
     OWN_STATE,
     P_CT,
     P_MEMORY,
@@ -503,8 +503,7 @@ def lower_dense(w: Ints, slots: int, new: int) -> int:
 
     ``slots``, ``new``: where those of its tiles stand (0: none), as of :func:`mapper.lowering.network.lower`.
     """
-    for place in range(GROUP_COUNT, OWN_STATE + OWN_PLACES):
-        w[place] = 0
+    begin_layer(w)
     w[PIECE] = plan_weights(w, slots)
     w[TABLES] = w[PIECE] + 4
     broken = why_not(w)

@@ -43,6 +43,7 @@ from arch_model.timing.rows import (
 )
 from arch_model.timing.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, row_beats, row_words, up
 from mapper.lowering.buffers import (
+    begin_layer,
     end_layer,
     load_table,
     new_pass,
@@ -62,7 +63,6 @@ from mapper.lowering.rows import (
     ENTRY,
     FINISHES,
     GROUP,
-    GROUP_COUNT,
     GROUPS,
     HEIGHT,
     HELD_FROM,
@@ -79,7 +79,6 @@ from mapper.lowering.rows import (
     OUT_NEXT,
     OUT_ROWS,
     OUTPUT,
-    OWN_PLACES,
     OWN_STATE,
     P_HELD_FROM,
     P_HELD_ROWS,
@@ -249,8 +248,7 @@ def _tile(w: Ints, chunk: int, stop: int, first: int) -> None:
 @inner
 def lower_depthwise(w: Ints) -> None:
     """Append the commands of the depthwise layer, pool over windows or scaling and the tiling in the header."""
-    for place in range(GROUP_COUNT, OWN_STATE + OWN_PLACES):
-        w[place] = 0
+    begin_layer(w)
     w[TILE_LOAD] = w[SPARE]
     w[COLUMN_HALF] = w[INPUT] = w[LAST_USE] = -1
     w[TABLE_NUMBER] = load_table(w)

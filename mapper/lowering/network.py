@@ -19,6 +19,7 @@ from arch_model.timing.rows import (
     OWNER,
     wgt_at,
 )
+from mapper.lowering.buffers import begin_layer
 from mapper.lowering.dense import load_tiles, lower_dense, why_not
 from mapper.lowering.depthwise import lower_depthwise, lower_pool
 from mapper.lowering.rows import (
@@ -117,6 +118,7 @@ def load_for_later(w: Ints, layer: int, rows: int, c_tiles: int, slots: int) -> 
     slots : where the slot stands that each goes to, -1 for those that stay away.
     """
     before = w[COUNT + LOAD_WGT_UNIT]
+    begin_layer(w)
     w[LAYER_OWNER] = layer
     w[K_TILES], w[WINDOWS], w[C_TILES] = rows, 1, c_tiles
     load_tiles(w, slots, slots + rows * c_tiles)

@@ -77,8 +77,10 @@ TABLES_AT = BUFFERS_AT + 19
 # Of the layer at work: groups of streamed weight tiles, and how many such tiles there are; rows of the STORE that was
 # timed last, and its times; what else it keeps (dense.py, depthwise.py).
 LAYER_STATE = TABLES_AT + 13
-GROUP_COUNT, STREAMED_TILES, TIMED_ROWS, TIMED_ROUGHLY, TIMED_WORD, TIMED_BEAT = range(LAYER_STATE, LAYER_STATE + 6)
-OWN_STATE = LAYER_STATE + 6
+(
+    GROUP_COUNT, STREAMED_TILES, TIMED_ROWS, TIMED_ROUGHLY, TIMED_WORD, TIMED_BEAT, TILE_CYCLES, MORE_TILE_CYCLES,
+) = range(LAYER_STATE, LAYER_STATE + 8)
+OWN_STATE = LAYER_STATE + 8
 OWN_PLACES = 32
 WHOLE_HEADER = OWN_STATE + OWN_PLACES
 
