@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from arch_model.errors import MappingError
@@ -13,7 +13,7 @@ from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.program.program import TensorPlace
 from mapper.layout.tensors import activation_bytes, dram_tiles, folds, tile_grid
 from mapper.workload.depthwise import entries_of, input_size, is_channelwise, ones_tiles, uses_ones
-from mapper.workload.fusion import steps
+from mapper.workload.fusion import Step, steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class MemoryMap:
             ones = take(ones_tiles(a) * a.tile_bytes)
         weight_bytes = top
         shapes = [_shapes(subnet) for subnet in chosen]
-        folded = [_image_folds(subnet, a) for subnet in chosen]
+        folded = [image_folds(steps(subnet.layers), a) for subnet in chosen]
         image = take(max((activation_bytes(*s[INPUT], a, f) for s, f in zip(shapes, folded, strict=True)), default=0))
         area = highest = top
         tensors = {}
@@ -123,9 +123,8 @@ def zsb_entries(layer: Layer, accelerator: Accelerator) -> int:
     return tile_grid(layer, accelerator).kt if layer.kind.has_weights else 0
 
 
-def _image_folds(subnet: SubNet, accelerator: Accelerator) -> bool:
-    """Whether every reader of the image takes it folded."""
-    order = steps(subnet.layers)
+def image_folds(order: Sequence[Step], accelerator: Accelerator) -> bool:
+    """Whether every reader of the image takes it folded; ``order``: the steps of a SubNet."""
     readers = [step.layer for step in order if step.source == INPUT]
     return all(folds(layer, accelerator) for layer in readers) and all(step.addend != INPUT for step in order)
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from arch_model.compiled import Ints
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.layer import Kind
+from arch_model.network.layer import INPUT, Kind
+from mapper.layout.memory_map import image_folds
 from mapper.layout.tensors import folds, is_pointwise, tile_grid
 from mapper.lowering.rows import DENSE, DEPTHWISE, GLOBAL_POOL
 from mapper.lowering.tiling import Order, Tiling
@@ -25,7 +26,9 @@ from mapper.workload.depthwise import (
 from mapper.workload.fusion import Step
 
 
-def layer_row(step: Step, accelerator: Accelerator, owner: int = 0, source: int = -1, output: int = 0) -> Ints:
+def layer_row(
+    step: Step, accelerator: Accelerator, owner: int = 0, source: int = -1, output: int = 0, folded: bool | None = None
+) -> Ints:
     """A step on a machine as a row of :data:`mapper.lowering.rows.LAYER`.
 
     Parameters
@@ -33,6 +36,7 @@ def layer_row(step: Step, accelerator: Accelerator, owner: int = 0, source: int 
     step, accelerator : what runs where.
     owner : the step's number in its Program.
     source, output : where the rows of its tensors begin in the table of finished rows; -1: in DRAM from the start.
+    folded : whether its input is a folded image; None: if it can be one.
     """
     layer, a = step.layer, accelerator
     height, width = input_size(layer)
@@ -46,7 +50,8 @@ def layer_row(step: Step, accelerator: Accelerator, owner: int = 0, source: int 
     form = GLOBAL_POOL if layer.kind is Kind.POOL else DEPTHWISE if depthwise else DENSE
     beside = step.add is not None or layer.kind.is_product
     sizes = (layer.K, layer.C, height, width, layer.R, layer.S, layer.stride, layer.padding, layer.P, layer.Q)
-    kinds = (form, is_pointwise(layer), folds(layer, a), layer.kind is Kind.SCALE, layer.kind.has_weights)
+    folded = folds(layer, a) if folded is None else folded
+    kinds = (form, is_pointwise(layer), folded, layer.kind is Kind.SCALE, layer.kind.has_weights)
     entries = entries_of(layer, a) if depthwise else kt
     counts = (kt, ct, windows, a.groups(layer.C), entries, not layer.activation.is_clamp, beside, columns)
     return np.array([*sizes, *kinds, *counts, source, output, owner], np.int64)
@@ -62,9 +67,10 @@ def tiling_row(tiling: Tiling) -> Ints:
 def network_rows(steps: Sequence[Step], accelerator: Accelerator) -> tuple[Ints, int]:
     """The steps of a SubNet as rows of layers (layers, columns), and how many rows its tensors have together."""
     begins: dict[str, int] = {}
-    rows, total = [], 0
+    rows, total, image = [], 0, image_folds(steps, accelerator)
     for owner, step in enumerate(steps):
         begins[step.output] = total
-        rows.append(layer_row(step, accelerator, owner, begins.get(step.source, -1), total))
+        folded = image and step.source == INPUT
+        rows.append(layer_row(step, accelerator, owner, begins.get(step.source, -1), total, folded))
         total += step.layer.P
     return np.array(rows, np.int64), total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from arch_model.errors import MappingError
@@ -28,6 +28,7 @@ from tests.mapper.random_nets import (
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
+@example(997319440)  # a layer that could read a folded image and reads another tensor
 def test_cycles_are_those_of_the_program(seed: int) -> None:
     """Of a random network on a random machine, with a random part of its weights in the PB."""
     rng = np.random.default_rng(seed)
