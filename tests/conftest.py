@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 # A shell without job control starts background jobs with SIGINT ignored, which their children inherit: tests that
 # interrupt a child would wait for ever. A handler of our own is not inherited, so children have the default one.
@@ -15,6 +16,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Tests run side by side. Several threads for the small products of each mostly wait for one another, busily: three
 # quarters of a noise study's time. NumPy reads this when it is first imported, here and in processes that tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# The first example that calls a compiled function waits for it: how long one takes is no failure.
+settings.register_profile("fastswitch", deadline=None)
+settings.load_profile("fastswitch")
 
 # Of the many tests, parameters and signals of designs few are garbage: look for it less often.
 gc.set_threshold(50_000, 10, 10)
