@@ -346,8 +346,9 @@ def _store_table(b: LayerBatch, rows: Ints) -> tuple[Ints, Ints]:
         a, add = b.accelerators[key >> 37], bool(key >> 36 & 1)
         size = key >> 12 & 0xFFFFFF, key & 4095
         dram = a.dram
-        found.append(store_cycles(*size, a.cp, a.beat_bytes, dram.cycles_per_beat, dram.latency_cycles, int(add),
-        a.pixels))
+        found.append(
+            store_cycles(*size, a.cp, a.beat_bytes, dram.cycles_per_beat, dram.latency_cycles, int(add), a.pixels)
+        )
     free, last = np.array(found, np.int64).T
     at = place.reshape(keys.shape)
     return free[at], last[at]
