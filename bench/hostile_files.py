@@ -77,10 +77,10 @@ SUBNETS = """[{"name": "one", "space": "fashion", "image": 28, "depth": [1, 1, 1
 MEMORY = """format: 2
 name: a
 array: {kp: 4, cp: 3}
-clock_hz: 1.0e8
+clock_hz: 100_000_000
 buffers: {pb_bytes: 0, db_bytes: 13824, sb_bytes: 55296, ob_bytes: 6400, ob_out_bytes: 24576, zsb_bytes: 4096}
 axi: {data_bits: 32, max_burst: 16}
-dram: {bytes: 4194304, latency_ns: 240, latency_cycles: 24, bytes_per_s: 6.0e8}
+dram: {bytes: 4194304, latency_ns: 240, latency_cycles: 24, bytes_per_s: 600_000_000}
 """
 """A machine whose memory is described beside the clock."""
 SUBNET = "fashion-d111-w222"
