@@ -113,11 +113,13 @@ PACKAGES = ("arch_model", "mapper", "rtl", "sim", "reports")
 """FastSwitch's own. Their names are common: another distribution, or a folder where one works, may have one, too."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module fastswitch has no {name}; it has {', '.join(__all__)}")
-    found = globals()[name] = getattr(import_module(_HOME[name]), name)
-    return found
+if not TYPE_CHECKING:  # a type checker has the imports above, and says of any other name that it is not there
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module fastswitch has no {name}; it has {', '.join(__all__)}")
+        found = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return found
 
 
 def __dir__() -> list[str]:
