@@ -51,14 +51,12 @@ def serve(
     weights : integers of the SubNets, whose Programs then give the latencies. None: ``fashion`` has those that ship;
         the latencies of other SuperNets are added up from their layers.
     stream : recorded queries: a Stream, or a CSV file with ``arrival_s``, ``accuracy`` and ``latency_s``. None: drawn.
-    arrivals : how drawn queries arrive, such as ``"poisson:200"`` (a second). None: so that the machine is busy for
-        60 % of the time.
+    arrivals : how drawn queries arrive, such as ``"poisson:200"`` (a second). None: the machine is 60 % busy.
     queries : how many to draw.
     policy : which SubNet serves: ``"strict-accuracy"``, ``"strict-latency"``, ``"slackfit"``, ``"static"`` or
         ``"random"``. Or a scheduler of your own, as a function (or a class) that is called with the serving table and
         gives an object with ``decide(accuracy, slack_s)``, which returns the SubNet's row and the SubGraph's column.
-    cache : what the PB holds next: ``"none"``, ``"static"``, ``"sushi"``, ``"forecast"``; a scheduler of your own says
-        it by itself.
+    cache : what the PB holds next: ``"none"``, ``"static"``, ``"sushi"``, ``"forecast"``; your own scheduler says it.
     window : queries between two choices of ``"sushi"``.
     candidates : SubNets of which the SubGraphs are made that the PB may hold.
     on_infeasible : ``"error"``, ``"best-effort"`` or ``"drop"``: queries that no SubNet can serve as asked.
@@ -91,17 +89,11 @@ def serve(
         parse_arrivals(arrivals)
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
     if table is not None:
-        if (table.facts["space"], table.facts["accelerator_hash"]) != (space.name, machine.hash()):
-            raise FastSwitchError(
-                f"table is of {table.facts['space']} on {table.facts['accelerator']}; this is {space.name} on "
-                f"{machine.name}, give a table of these"
-            )
+        _check_table(table, space, machine)
     elif weights is None:
         table = load_table(machine, space, subnets, candidates, seed=seed, accuracy=accuracy)
     else:
-        nets = None if subnets is None else {net.name: net for net in choose_subnets(subnets, space, seed).subnets}
-        held = weights if nets is None else weights.only(nets)
-        table = session_table(Session(space, held, machine, nets), candidates)
+        table = _compiled_table(space, subnets, machine, weights, candidates, seed)
     if stream is None:
         wanted = draw_stream(arrivals or busy(table), span(table), queries, seed)
     else:
@@ -111,3 +103,27 @@ def serve(
         return serve_exactly(table, wanted, policy, cache, window, seed)
     (served,) = serve_until_exact(table, lambda known: [run_scheduler(known, wanted, policy(known))])
     return served
+
+
+def _compiled_table(
+    supernet: SuperNet,
+    subnets: Asked | None,
+    machine: Accelerator,
+    weights: SuperNetWeights,
+    candidates: int,
+    seed: int,
+) -> ServingTable:
+    """The table of Programs of these SubNets, or of all that the weights have integers of."""
+    nets = None if subnets is None else {net.name: net for net in choose_subnets(subnets, supernet, seed).subnets}
+    held = weights if nets is None else weights.only(nets)
+    return session_table(Session(supernet, held, machine, nets), candidates)
+
+
+def _check_table(table: ServingTable, supernet: SuperNet, machine: Accelerator) -> None:
+    """Raise :class:`FastSwitchError` for the table of another SuperNet or another machine."""
+    facts = table.facts
+    if (facts["space"], facts["accelerator_hash"]) != (supernet.name, machine.hash()):
+        raise FastSwitchError(
+            f"table is of {facts['space']} on {facts['accelerator']}; this is {supernet.name} on {machine.name}, "
+            "give a table of these"
+        )
