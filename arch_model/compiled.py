@@ -3,9 +3,10 @@
 A function marked :func:`compiled` works on integers and int64 arrays alone. With the environment variable
 ``FASTSWITCH_COMPILE=0`` it stays plain Python, which tests compare with what numba makes of it.
 
-numba keeps machine code in a folder, and knows a function's own file but not the files of the functions that it calls.
-So the folder's name has the digest of every source file that holds such functions: an edit anywhere compiles all anew,
-and can't leave old code in use.
+numba keeps machine code by the place and date of a function's own file, and doesn't know the files of the functions
+that it calls. Here it is kept by what the sources are instead: in a folder whose name has the digest of every source
+file that holds such functions. An edit anywhere compiles all anew and can't leave old code in use, and a copy elsewhere
+finds what is there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 import numpy.typing as npt
-from numba.core import event
+from numba.core import caching, event
 
 Ints = npt.NDArray[np.int64]
 
@@ -32,6 +33,9 @@ SOURCES = (
     *("mapper/lowering", "mapper/cost", "mapper/search"),
 )
 """Files and folders, from the project's root, that hold compiled functions."""
+
+ROOMS = ("arch_model", "mapper")
+"""Packages of which they are modules."""
 
 WANTED = os.environ.get("FASTSWITCH_COMPILE", "1") != "0"
 """Whether functions are compiled in this process."""
@@ -47,15 +51,40 @@ def _digest() -> str:
 
 
 def cache_folder() -> Path:
-    """Where machine code is kept: a folder of the user's cache, or what ``NUMBA_CACHE_DIR`` names."""
-    if given := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(given)
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where machine code is kept: in the user's cache folder, or in what ``NUMBA_CACHE_DIR`` names."""
+    home = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "fastswitch" / "compiled" / _digest()
 
 
+class _BySource(caching._CacheLocator):
+    """Tells numba to keep a function's machine code in :func:`cache_folder`, whatever the place and date of its
+    file."""
+
+    folder = str(cache_folder()) if WANTED else ""
+
+    def __init__(self, function: Any) -> None:
+        self._name = f"{function.__module__}.{function.__code__.co_firstlineno}"
+
+    def get_cache_path(self) -> str:
+        return self.folder
+
+    def get_source_stamp(self) -> str:
+        return "by digest"
+
+    def get_disambiguator(self) -> str:
+        return self._name
+
+    @classmethod
+    def from_function(cls, function: Any, file: str) -> _BySource | None:
+        return cls(function) if function.__module__.split(".")[0] in ROOMS else None
+
+
 if WANTED:
-    numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+    _kept_by = getattr(caching, "_CacheImpl", None) or getattr(caching, "CacheImpl", None)  # newer numba
+    if (_locators := getattr(_kept_by, "_locator_classes", None)) is not None:
+        _locators.insert(0, _BySource)
+    else:
+        numba.config.CACHE_DIR = _BySource.folder  # type: ignore[attr-defined]
     # Nothing here is a vector: to look for them costs a third of the time to compile.
     numba.config.LOOP_VECTORIZE = numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 

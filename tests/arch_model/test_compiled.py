@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from arch_model import compiled
+
+ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
 from arch_model.machine.accelerator import Accelerator
@@ -60,4 +63,21 @@ def test_machine_code_lies_where_every_source_counts(monkeypatch: pytest.MonkeyP
     (tmp_path / "home" / "mapper" / "lowering" / "a.py").write_text("a = 2")
     assert len({before, first, compiled.cache_folder()}) == 3
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "given"))
-    assert compiled.cache_folder() == tmp_path / "given"
+    assert compiled.cache_folder().is_relative_to(tmp_path / "given")
+
+
+def test_a_copy_elsewhere_uses_the_same_machine_code(tmp_path: Path) -> None:
+    """Compiled once from one copy of the sources, loaded from the other: the second run makes no file."""
+    script = "from arch_model.timing.transfers import up; print(up(7, 2), up.__module__)"
+    cache, made = tmp_path / "cache", []
+    for place in ("one", "two"):
+        home = tmp_path / place
+        for room in ("arch_model", "mapper"):
+            shutil.copytree(ROOT / room, home / room, ignore=shutil.ignore_patterns("__pycache__"))
+        env = {**os.environ, "PYTHONPATH": str(home), "XDG_CACHE_HOME": str(cache), "FASTSWITCH_COMPILE": "1"}
+        env.pop("NUMBA_CACHE_DIR", None)
+        command = [sys.executable, "-c", script]
+        said = subprocess.run(command, cwd=home, env=env, check=True, capture_output=True, text=True).stdout
+        assert said.split() == ["4", "arch_model.timing.transfers"]
+        made.append({path: path.stat().st_mtime_ns for path in cache.rglob("*.nb*")})
+    assert made[0] and made[0] == made[1]
