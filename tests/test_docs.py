@@ -44,6 +44,18 @@ def test_the_page_shows_what_the_code_defines(page, name):
     assert with_section(text, name, SECTIONS[page][name]()) == text
 
 
+def test_pages_that_the_code_names_are_there():
+    root = REFERENCE.parents[1]
+    folders = ("arch_model", "mapper", "sim", "rtl", "reports", "tests", "bench", "examples")
+    named = {
+        (str(path.relative_to(root)), page)
+        for folder in folders
+        for path in (root / folder).rglob("*.py")
+        for page in re.findall(r"(?<![\w/])docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10 and not [name for name in sorted(named) if not (root / name[1]).is_file()]
+
+
 if __name__ == "__main__":
     if Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:  # this folder has an arch_model of its own
         os.chdir(REFERENCE.parents[1])

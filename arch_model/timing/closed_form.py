@@ -2,7 +2,7 @@
 
 A Program is given as four streams of commands, one a unit, each an array with a row for every Program of the
 batch; what a command waits for is a column of another stream. Repetitions within a PASS, words and beats within
-a transfer and slots within a fetch are closed forms (``docs/model.md``), so a step is one PASS with the loads
+a transfer and slots within a fetch are closed forms (``docs/concepts/time.md``), so a step is one PASS with the loads
 and the STORE around it, which NumPy takes for the whole batch. The order in which FETCH meets the commands is
 that of ``mapper/lowering/issue_order.py``, whose rough clock is part of the recurrence. The result equals
 ``time_program`` of the compiled Program to the cycle.

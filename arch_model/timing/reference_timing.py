@@ -1,7 +1,7 @@
 """When everything happens: the cycles of a Program as a max-plus recurrence over its commands.
 
 Each unit is a process that spends a fixed number of cycles on each command and waits only for what
-``docs/hardware.md`` names: its queue, a token, the shadow, DRAM. Times are cycles, 0 being that of the start
+``docs/reference/hardware.md`` names: its queue, a token, the shadow, DRAM. Times are cycles, 0 being that of the start
 pulse; constants are named after the pipeline stage they count (:mod:`arch_model.machine.microarchitecture`).
 """
 

@@ -4,7 +4,7 @@ In the middle of a Program a layer is a function of a few events: RUN is free, i
 what the layer before wrote is all stored, a half of the DB is free for its first weights, the other one for its
 second, an output half is free. All times are sums and maxima, so when the layer is done is the maximum over
 those events of (the event + a number of the layer): that number is what the recurrence gives when this event
-alone holds the layer up. A chain of layers is then a chain of such maxima. ``docs/model.md`` says what this
+alone holds the layer up. A chain of layers is then a chain of such maxima. ``docs/concepts/time.md`` says what this
 leaves out and how little that is.
 """
 
@@ -43,7 +43,7 @@ _OUT_BEFORE = STORE_BEAT + STORE_GIVE + TOKEN  # a last word is read so long, an
 
 @dataclass(frozen=True)
 class Joints:
-    """Layers as functions of events, int64; ``docs/model.md`` has the formulas.
+    """Layers as functions of events, int64; ``docs/concepts/time.md`` has the formulas.
 
     Attributes
     ----------

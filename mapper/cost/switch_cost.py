@@ -9,7 +9,8 @@ query
   one piece before the layer's passes instead of beside them, so less of them hides behind arithmetic;
 - every byte of the rest, of which the last layers hide a little.
 
-``docs/serving.md`` has the formula; ``tests/mapper/cost/test_switch_cost.py`` holds it against compiled Programs.
+``docs/concepts/serving.md`` has the formula; ``tests/mapper/cost/test_switch_cost.py`` holds it against compiled
+Programs.
 """
 
 from __future__ import annotations

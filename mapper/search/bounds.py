@@ -2,7 +2,7 @@
 
 Each bound follows one unit of the machine: it works without a pause from its first command to some point, and what must
 follow that point (passes over pixels, then the last STORE) follows without a pause. So no Program can be faster; the
-bound's name says which unit it is. The terms are those of ``docs/hardware.md``, section Time.
+bound's name says which unit it is. The terms are those of ``docs/concepts/time.md``.
 """
 
 from __future__ import annotations

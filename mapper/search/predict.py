@@ -41,7 +41,7 @@ COLUMNS = ("subnet", "layer_index", "name", "kind", "activation", *SHAPE, *COSTS
 (:data:`mapper.search.bounds.BOUNDS`); ``fused: ...`` where the cost stands in the row of another layer; ``unsupported:
 ...`` where there is none. ``wait_*_cycles``: that RUN stood still for input, weights or an output half;
 ``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on chip, ``energy_*_j``: parts of ``energy_j``
-(``docs/model.md``)."""
+(``docs/concepts/time.md``)."""
 
 Search = Callable[..., Any]
 """Gives a :class:`mapper.search.optimise.Mapping`, or what has its costs, ``weights``, ``tiling`` and ``walk``."""

@@ -49,7 +49,7 @@ def test_no_other_module_writes_one_of_them_down():
 
 
 def test_latencies_that_are_sums():
-    """By hand, from docs/hardware.md: SB 1, LB 1, DPEs and tree 3, OB's sum 1, requantiser 5, repacker 1."""
+    """By hand, from docs/reference/hardware.md: SB 1, LB 1, DPEs and tree 3, OB's sum 1, requantiser 5, repacker 1."""
     assert microarchitecture.RUN_WRITE == AT_WRITE == 1 + 1 + 3 + 1 + 5 + 1
     assert microarchitecture.STORE_BEAT == 1 + 6 + 2 + 1  # OB's output side, lane, FIFO, gearbox
     assert microarchitecture.LOAD_TURNAROUND == 3
