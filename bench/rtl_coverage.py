@@ -152,7 +152,7 @@ def run_interleaved(bench: Bench, machine: Accelerator, seed: int) -> None:
     chunk = next(int(chunk) for chunk in chunks_of(layer, machine) if chunk >= 4)
     quant = random_quant(layer, rng)
     try:
-        program, places = compile_layer(layer, machine, quant, Tiling(4, chunk, 0, 4, Order.ROWS, weave=4))
+        program, places = compile_layer(layer, machine, quant, Tiling(4, chunk, 0, 4, Order.ROWS, interleave=4))
     except MappingError:
         return
     _, subnet = single_layer(layer)

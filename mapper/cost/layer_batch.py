@@ -85,7 +85,7 @@ class LayerBatch:
         table = []
         for cut in layers:
             layer, tiling = cut.layer, cut.tiling
-            if tiling.lead != 1 or tiling.order is not Order.ROWS:
+            if tiling.prologue_parts != 1 or tiling.order is not Order.ROWS:
                 raise ValueError(f"layer {layer.name}: tiling is {tiling}; give one in the order rows and with lead 1")
             grid = tile_grid(layer, accelerators[cut.machine])
             table.append(

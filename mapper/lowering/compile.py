@@ -283,6 +283,7 @@ def check_mapping(step: Step, accelerator: Accelerator, slots: Slots, tiling: Ti
     group, broken = plan_of(machine, x, tiling_row(tiling), slots.reshape(-1))
     check_tiling(layer, accelerator, tiling, group)
     if broken == NO_INTERLEAVING:
-        raise MappingError(f"layer {name}: weave of its tiling is {tiling.weave}; its weights allow only 1")
+        raise MappingError(f"layer {name}: interleave of its tiling is {tiling.interleave}; its weights allow only 1")
     if broken == NO_QUARTERS:
-        raise MappingError(f"layer {name}: part of its tiling is {tiling.part}; its weights allow 0 or more")
+        rows = tiling.prefetch_rows
+        raise MappingError(f"layer {name}: prefetch_rows of its tiling is {rows}; its weights allow 0 or more")

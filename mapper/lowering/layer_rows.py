@@ -61,7 +61,7 @@ def tiling_row(tiling: Tiling) -> Ints:
     """A tiling as a row of :data:`mapper.lowering.rows.TILING`."""
     t = tiling
     filters = t.order is Order.FILTERS
-    return np.array([t.rows, t.chunk, filters, t.lead, t.part, t.weave, t.stays], np.int64)
+    return np.array([t.rows, t.chunk, filters, t.prologue_parts, t.prefetch_rows, t.interleave, t.stays], np.int64)
 
 
 def network_rows(steps: Sequence[Step], accelerator: Accelerator) -> tuple[Ints, int]:

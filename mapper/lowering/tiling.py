@@ -23,7 +23,7 @@ from arch_model.program.isa import SLOT_BYTES, Opcode, greatest
 from arch_model.timing.transfers import row_words
 from mapper.layout.tensors import folds, is_pointwise, tile_grid
 
-WEAVES = (1, 4)
+INTERLEAVES = (1, 4)
 """K-tiles that may take the first parts in turns; a PASS names one of four places in the OB."""
 
 COUNT_MAX = greatest(Opcode.LOAD_ACT, "cols")
@@ -48,20 +48,35 @@ class Order(StrEnum):
 class Tiling:
     """How a layer is cut and in which order it runs.
 
-    ``rows`` output rows a spatial tile (the last may have fewer), ``chunk`` K-tiles a STORE, ``cycles`` as known or
-    estimated, ``lead``: parts in which the input and weights that the first passes need come (1: whole), ``order``,
-    ``part``: with a lead, the most rows of weight tiles that come at once (0: all that half the DB holds, -1: a quarter
-    of one), ``weave``: with a lead, so many K-tiles take the first parts in turns, each with partial sums of its own in
-    the OB; ``stays``, of a depthwise layer: the SB holds all of a chunk's input rows.
+    Parameters
+    ----------
+    rows : int
+        Output rows of a spatial tile; the last one may have fewer.
+    chunk : int
+        K-tiles of a STORE.
+    cycles : int
+        As known or estimated.
+    prologue_parts : int
+        Parts in which the input and the weights that the first passes need come; 1: whole.
+    order : Order
+        The outermost loop.
+    prefetch_rows : int
+        With a prologue of several parts, the most rows of weight tiles that come at once; 0: all that half the DB
+        holds, -1: a quarter of one.
+    interleave : int
+        With a prologue of several parts, so many K-tiles take the first parts in turns, each with partial sums of its
+        own in the OB.
+    stays : bool
+        Of a depthwise layer: the SB holds all of a chunk's input rows.
     """
 
     rows: int
     chunk: int
     cycles: int = 0
-    lead: int = 1
+    prologue_parts: int = 1
     order: Order = Order.ROWS
-    part: int = 0
-    weave: int = 1
+    prefetch_rows: int = 0
+    interleave: int = 1
     stays: bool = False
 
 
@@ -122,7 +137,7 @@ def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:
     return np.minimum(np.arange(1, -(-kt // unit) + 1) * unit, kt)
 
 
-def leads_of(layer: Layer, accelerator: Accelerator) -> Ints:
+def prologues_of(layer: Layer, accelerator: Accelerator) -> Ints:
     """The parts in which a layer may begin: whole, in halves, or C-tile by C-tile (a power of two that suffices)."""
     ct = tile_grid(layer, accelerator).ct
     return np.unique([1, 2, 1 << max((ct - 1).bit_length(), 1)])
@@ -139,17 +154,17 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
     for field, value, legal in (
         ("rows", tiling.rows, 1 <= tiling.rows <= layer.P),
         ("chunk", tiling.chunk, tiling.chunk in chunks),
-        ("lead", tiling.lead, tiling.lead >= 1),
-        ("part", tiling.part, tiling.part >= -1),
-        ("weave", tiling.weave, tiling.weave in WEAVES and tiling.weave <= tiling.chunk),
+        ("prologue_parts", tiling.prologue_parts, tiling.prologue_parts >= 1),
+        ("prefetch_rows", tiling.prefetch_rows, tiling.prefetch_rows >= -1),
+        ("interleave", tiling.interleave, tiling.interleave in INTERLEAVES and tiling.interleave <= tiling.chunk),
     ):
         if not legal:
             right = {
                 "rows": f"1 to {layer.P}",
                 "chunk": f"one of {', '.join(map(str, chunks))}",
-                "lead": "1 or more",
-                "part": "-1 or more",
-                "weave": "1, or 4 if a chunk has as many K-tiles",
+                "prologue_parts": "1 or more",
+                "prefetch_rows": "-1 or more",
+                "interleave": "1, or 4 if a chunk has as many K-tiles",
             }
             raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {right[field]}")
     inside, pixels = min((tiling.rows - 1) * layer.stride + layer.R, layer.H), tiling.rows * layer.Q
@@ -160,7 +175,7 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
         ("weights of a chunk", "a half of the DB", group * a.tile_bytes_raw, a.db_half_tiles * a.tile_bytes_raw),
     ]
     if accumulates(layer, a):
-        sums = tiling.weave * pixels * 4 * a.kp
+        sums = tiling.interleave * pixels * 4 * a.kp
         needs.append((f"partial sums of {tiling.rows} rows", "the OB", sums, a.ob_pixels * 4 * a.kp))
     for operand, buffer, need, there in needs:
         if need > there:

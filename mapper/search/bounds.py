@@ -50,15 +50,15 @@ _MOST = 1 << 18
 
 @dataclass(frozen=True)
 class Candidates:
-    """Mappings of a layer, int64 (n,) each: output rows a tile, K-tiles a chunk, ``lead``, ``part`` as in
-    :class:`mapper.lowering.tiling.Tiling`, whether chunks are the outermost loop, and ``weave``."""
+    """Mappings of a layer, int64 (n,) each: output rows a tile, K-tiles a chunk, whether chunks are the outermost loop
+    (``filters``), and the prologue, as in :class:`mapper.lowering.tiling.Tiling`."""
 
     rows: Ints
     chunk: Ints
-    lead: Ints
-    part: Ints
+    prologue_parts: Ints
+    prefetch_rows: Ints
     filters: Ints
-    weave: Ints
+    interleave: Ints
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -116,7 +116,7 @@ class Bounds:
     def __init__(self, layer: Layer, accelerator: Accelerator, weights: LayerWeights, add: bool, c: Candidates) -> None:
         a, grid = accelerator, weights.grid
         kp, beat, latency, interval = a.kp, a.program_beat_bytes, a.dram.latency_cycles, a.dram.cycles_per_beat
-        filters, leading = c.filters > 0, c.lead > 1
+        filters, leading = c.filters > 0, c.prologue_parts > 1
         begin = FETCH_ADDRESS + latency + interval * (-(-SLOT_BYTES // beat) - 1) + FETCH_DECODE + FETCH_QUEUE
 
         # RUN: a pass over a full tile, over the first and the last one; all passes; passes of a chunk, of the last one.
@@ -139,14 +139,14 @@ class Bounds:
         groups = a.groups(layer.C)
         cols, together = a.row(layer.W, folds(layer, a))
         act = _loads(a, cols, a.cp, a.beat_bytes, together)
-        lead_ct = -(-grid.ct // c.lead)
+        lead_ct = -(-grid.ct // c.prologue_parts)
         parts = np.where(leading, -(-grid.ct // lead_ct), 1)
         part_groups = np.minimum(lead_ct * (TAPS if is_pointwise(layer) else 1), groups)
         first_inside = input_rows_of(layer, np.where(tiles == 1, layer.P, c.rows))
         times = np.where(filters & (tiles > 2), chunks, 1)
         rows_in = groups * times * _table(layer)[c.rows]
         act_commands = tiles * times + parts - 1
-        before_parts = (parts - 1) * lead_ct * c.weave  # passes before the last part is there
+        before_parts = (parts - 1) * lead_ct * c.interleave  # passes before the last part is there
         before = before_parts * first
         left = np.where(tiles == 1, work - before, grid.tiles * last)
         left = np.where(filters & (tiles == 2), work - c.chunk * row_passes * first, left)
@@ -184,7 +184,8 @@ class Bounds:
         self.rows_in, self.fetches, self.tiles, self.slots = rows_in, fetches, tiles, slots
         if streamed:
             again = (fetches > 1).astype(np.int64)
-            key = np.stack([np.where(leading, lead_ct, 0), c.part + 1, c.filters * c.chunk, again, c.weave])
+            part = np.where(leading, lead_ct, 0)
+            key = np.stack([part, c.prefetch_rows + 1, c.filters * c.chunk, again, c.interleave])
             code = np.ravel_multi_index(tuple(key), tuple((key.max(axis=1) + 1).tolist()))
             _, found, self.kind = np.unique(code, return_index=True, return_inverse=True)
             key[1] -= 1
@@ -258,9 +259,9 @@ class Bounds:
         now, act_free, store_free, end = int(self._head[index]), int(self._first_act[index]), 0, 0
         ready, loads = 0, 0
         # Passes of a command that ends a K-tile, at least: woven rows stay in their parts, others may come in quarters.
-        finish, ct, weave = self._finish, grid.ct, int(c.weave[index])
-        if finish > 1 and (weave > 1 or c.part[index] < 0):
-            size = -(-ct // int(c.lead[index])) if weave > 1 else quarter_of(ct)
+        finish, ct, weave = self._finish, grid.ct, int(c.interleave[index])
+        if finish > 1 and (weave > 1 or c.prefetch_rows[index] < 0):
+            size = -(-ct // int(c.prologue_parts[index])) if weave > 1 else quarter_of(ct)
             finish = ct - (ct - 1) // size * size
         sb_free: list[int] = []  # by load
         out_free: list[int] = []  # by visit

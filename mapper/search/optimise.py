@@ -28,7 +28,7 @@ from arch_model.network.supernet import SubNet, SuperNet
 from mapper.cost.layer_cost import LayerCost, LayerCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import folds, is_pointwise, tile_grid
-from mapper.lowering.tiling import WEAVES, Order, Tiling, check_least, chunks_of, leads_of, legal_cuts
+from mapper.lowering.tiling import INTERLEAVES, Order, Tiling, check_least, chunks_of, legal_cuts, prologues_of
 from mapper.search.bounds import BOUNDS, Bounds, Candidates
 from mapper.search.costed import Costed
 from mapper.search.transfer_sizes import comes_in_quarters, ramp
@@ -127,9 +127,9 @@ class Mapping(Costed):
             "rows": t.rows,
             "chunk": t.chunk,
             "order": str(t.order),
-            "lead": t.lead,
-            "part": t.part,
-            "weave": t.weave,
+            "prologue_parts": t.prologue_parts,
+            "prefetch_rows": t.prefetch_rows,
+            "interleave": t.interleave,
             "loop_nest": self.loop_nest(),
             "optimum": c.optimum,
             "lower_bound": c.lower_bound,
@@ -244,7 +244,7 @@ def optimise_subnet(
 
 def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Candidates:
     """Every mapping once: choices that make no difference are left out."""
-    rows, chunks, leads = np.arange(1, layer.P + 1), chunks_of(layer, accelerator), leads_of(layer, accelerator)
+    rows, chunks, leads = np.arange(1, layer.P + 1), chunks_of(layer, accelerator), prologues_of(layer, accelerator)
     # Groups of streamed weights, as numbers of rows: those of the order "rows", then of each chunk in "filters".
     streamed = np.array([any(p.group >= 0 for p in row) for row in weights.rows])
     groups = [[len({row for row, _ in group}) for group in weights.groups]]
@@ -255,7 +255,7 @@ def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Can
     parts = np.array([-1, 0, *(1 << np.arange((deepest - 1).bit_length()))], np.int64)
     quarters = comes_in_quarters(layer, weights, accelerator)
     distinct = np.array([(quarters, *_distinct(tuple(rows_of), tuple(parts[1:].tolist()))) for rows_of in groups])
-    weaves = np.array(WEAVES)
+    weaves = np.array(INTERLEAVES)
     axes = np.meshgrid(rows, np.arange(len(chunks)), leads, np.arange(len(parts)), np.arange(2), weaves, indexing="ij")
     row, which, lead, part, filters, weave = (axis.reshape(-1) for axis in axes)
     # Parts belong to a lead. One chunk has no order; with one tile the order still says which weights come together.
@@ -295,7 +295,7 @@ def _legal(layer: Layer, accelerator: Accelerator, weights: LayerWeights, c: Can
     stays = np.array([_most(total, int(chunk) * weights.grid.windows) for chunk in chunks]) <= accelerator.db_half_tiles
     which = np.searchsorted(chunks, c.chunk)
     legal: npt.NDArray[np.bool_] = fits[c.rows - 1, which] & ((c.filters == 0) | stays[which])
-    legal &= (c.weave == 1) | (c.weave * c.rows * layer.Q <= accelerator.ob_pixels)
+    legal &= (c.interleave == 1) | (c.interleave * c.rows * layer.Q <= accelerator.ob_pixels)
     return legal
 
 
@@ -307,8 +307,8 @@ def _most(total: Ints, rows: int) -> int:
 
 def _tiling(c: Candidates, index: int, cycles: int = 0) -> Tiling:
     order = Order.FILTERS if c.filters[index] else Order.ROWS
-    row, chunk, lead, part, weave = (int(x[index]) for x in (c.rows, c.chunk, c.lead, c.part, c.weave))
-    return Tiling(row, chunk, cycles, lead, order, part, weave)
+    prologue = int(c.prologue_parts[index]), order, int(c.prefetch_rows[index]), int(c.interleave[index])
+    return Tiling(int(c.rows[index]), int(c.chunk[index]), cycles, *prologue)
 
 
 class _Search:
@@ -442,9 +442,9 @@ def loop_nest(layer: Layer, tiling: Tiling, weights: LayerWeights, accelerator: 
     source = "PB" if not weights.streamed else "DB" if weights.streamed == grid.tiles else "PB and DB"
     often = "" if not weights.streamed else f", loaded {'once' if times == 1 else f'{times} times'}"
     rows = f"{tiling.rows} output row{'s' if tiling.rows > 1 else ''}: LOAD_ACT"
-    act = rows if tiling.lead == 1 else f"{rows}, the first in {tiling.lead} parts"
-    if tiling.weave > 1:
-        act += f", {tiling.weave} K-tiles in turns"
+    act = rows if tiling.prologue_parts == 1 else f"{rows}, the first in {tiling.prologue_parts} parts"
+    if tiling.interleave > 1:
+        act += f", {tiling.interleave} K-tiles interleaved"
     outer = [("tile", tiles, act), ("chunk", chunks, f"{tiling.chunk} K-tiles: one STORE")]
     if tiling.order is Order.FILTERS:
         outer.reverse()

@@ -58,7 +58,7 @@ def as_compiled(
     weights = plan_layer(grid, hits, none, accelerator.db_half_tiles)
     tiling = quick_tiling(step, accelerator, hits)
     walk = LayerCosts(step, accelerator, hits).cost(tiling)
-    numbers = (tiling.rows, tiling.chunk, tiling.lead, tiling.part, 0, tiling.weave)
+    numbers = (tiling.rows, tiling.chunk, tiling.prologue_parts, tiling.prefetch_rows, 0, tiling.interleave)
     bounds = Bounds(layer, accelerator, weights, add is not None, Candidates(*(np.array([n]) for n in numbers)))
     return CompiledLayer(layer, accelerator, weights, tiling, walk, BOUNDS[int(bounds.cycles[:, 0].argmax())])
 

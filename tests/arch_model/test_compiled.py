@@ -27,10 +27,10 @@ dense = Layer("a", Kind.CONV, K=16, C=30, R=3, S=3, H=6, W=6, padding=1)
 wide = Layer("a", Kind.CONV, K=16, C=300, H=4, W=4)
 deep = Layer("a", Kind.CONV, K=12, C=12, R=5, S=5, H=9, W=9, padding=2, groups=12)
 costs = [
-    LayerCosts(Step(dense), tiny).cost(Tiling(3, 3, lead=prologue, order=order, part=rows))
+    LayerCosts(Step(dense), tiny).cost(Tiling(3, 3, prologue_parts=prologue, order=order, prefetch_rows=rows))
     for prologue, rows in ((1, 0), (4, 0), (4, 2)) for order in Order
 ]
-costs.append(LayerCosts(Step(wide), tiny).cost(Tiling(4, 4, lead=12, part=-1, weave=4)))
+costs.append(LayerCosts(Step(wide), tiny).cost(Tiling(4, 4, prologue_parts=12, prefetch_rows=-1, interleave=4)))
 costs.append(LayerCosts(Step(deep), tiny).quick())
 costs.append(LayerCosts(Step(Layer("p", Kind.POOL, K=6, C=6, H=8, W=8)), tiny).quick())
 print(WANTED, [(cost.cycles, cost.waits, cost.totals) for cost in costs])

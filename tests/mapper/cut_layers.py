@@ -7,7 +7,7 @@ import numpy as np
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.weights import ConvQuant
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.tiling import Order, Tiling, chunks_of, leads_of
+from mapper.lowering.tiling import Order, Tiling, chunks_of, prologues_of
 
 
 def plain_quant(layer):
@@ -51,7 +51,7 @@ def random_hits(layer, accelerator, rng):
 def random_tiling(layer, accelerator, rng):
     """Any tiling: it may be illegal."""
     rows = max(1, int(rng.integers(1, layer.P + 1)) // int(rng.integers(1, 4)))
-    chunk, lead = int(rng.choice(chunks_of(layer, accelerator))), int(rng.choice(leads_of(layer, accelerator)))
+    chunk, lead = int(rng.choice(chunks_of(layer, accelerator))), int(rng.choice(prologues_of(layer, accelerator)))
     order = (Order.ROWS, Order.FILTERS)[int(rng.integers(2))]
     weave = 4 if lead > 1 and chunk >= 4 and rng.integers(2) else 1
     return Tiling(rows, chunk, 0, lead, order, int(rng.choice([-1, 0, 1, 2, 4])) if lead > 1 else 0, weave)

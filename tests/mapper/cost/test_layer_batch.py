@@ -111,6 +111,6 @@ def test_the_example_of_the_model_page():
 
 def test_a_tiling_that_has_no_closed_form_is_named():
     layer = Layer("odd", Kind.CONV, 8, 9, 3, 3, 8, 8, padding=1)
-    for tiling in (Tiling(4, 3, lead=2), Tiling(4, 3, order=Order.FILTERS)):
+    for tiling in (Tiling(4, 3, prologue_parts=2), Tiling(4, 3, order=Order.FILTERS)):
         with pytest.raises(ValueError, match=r"layer odd: tiling is .*lead"):
             LayerBatch.of([CutLayer(layer, tiling)], PRESETS)

@@ -19,7 +19,8 @@ TINY = Accelerator.load("tiny")
 
 
 def one_candidate(tiling):
-    values = tiling.rows, tiling.chunk, tiling.lead, tiling.part, int(tiling.order is Order.FILTERS), tiling.weave
+    filters, t = int(tiling.order is Order.FILTERS), tiling
+    values = t.rows, t.chunk, t.prologue_parts, t.prefetch_rows, filters, t.interleave
     return Candidates(*(np.array([value]) for value in values))
 
 

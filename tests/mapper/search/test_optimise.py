@@ -16,7 +16,7 @@ from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_layer, compile_subnet
-from mapper.lowering.tiling import WEAVES, Order, Tiling, chunks_of, leads_of
+from mapper.lowering.tiling import INTERLEAVES, Order, Tiling, chunks_of, prologues_of
 from mapper.search.optimise import Objective, optimise, optimise_subnet
 from tests.mapper.cut_layers import plain_quant, random_layer
 from tests.mapper.random_nets import random_accelerator, random_quant
@@ -28,7 +28,7 @@ def brute_force(layer, accelerator):
     """By objective the least cost over Programs of all tilings that the compiler takes, and how many that are."""
     a, best, count = accelerator, dict.fromkeys(Objective, np.inf), 0
     rows, parts = range(1, layer.P + 1), (-1, 0, 1, 2, 4, 8, 16)
-    cuts = product(rows, chunks_of(layer, a).tolist(), leads_of(layer, a).tolist(), parts, Order, WEAVES)
+    cuts = product(rows, chunks_of(layer, a).tolist(), prologues_of(layer, a).tolist(), parts, Order, INTERLEAVES)
     for r, chunk, lead, part, order, weave in cuts:
         if (lead == 1 and (part or weave > 1)) or (weave > 1 and layer.R > 1):
             continue
@@ -116,8 +116,8 @@ def test_no_legal_mapping_names_operand_buffer_and_bytes():
     [
         (Tiling(0, 3), "layer a: rows of its tiling is 0; give 1 to 14"),
         (Tiling(1, 4), "layer a: chunk of its tiling is 4; give one of 3, 6, 8"),
-        (Tiling(1, 3, lead=0), "layer a: lead of its tiling is 0; give 1 or more"),
-        (Tiling(1, 3, part=-2), "layer a: part of its tiling is -2; give -1 or more"),
+        (Tiling(1, 3, prologue_parts=0), "layer a: prologue_parts of its tiling is 0; give 1 or more"),
+        (Tiling(1, 3, prefetch_rows=-2), "layer a: prefetch_rows of its tiling is -2; give -1 or more"),
         (
             Tiling(14, 3),
             "layer a: its 14 input rows need 45225 bytes of a half of the SB; tiny has 27648",

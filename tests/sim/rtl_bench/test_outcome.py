@@ -71,7 +71,7 @@ def test_interleaved_k_tiles(machine, order):
     accelerator, _ = machine
     layer = Layer("layer", Kind.CONV, K=31, C=64, H=7, W=7)
     chunk = next(int(chunk) for chunk in chunks_of(layer, accelerator) if chunk >= 4)
-    ob_slots = run_layer(machine, layer, np.random.default_rng(5), Tiling(4, chunk, 0, 4, order, weave=4))
+    ob_slots = run_layer(machine, layer, np.random.default_rng(5), Tiling(4, chunk, 0, 4, order, interleave=4))
     assert ob_slots == {0, 1, 2, 3}
 
 
