@@ -8,12 +8,9 @@ columns are named below. Results are those of :func:`mapper.lowering.tiling.choo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
-from numba import njit
 
+from arch_model.compiled import Ints, compiled, inner
 from arch_model.cost.activity import TOTALS
 from arch_model.machine.accelerator import IMAGE_CHANNELS, TAPS
 from arch_model.program.isa import TABLE_BYTES
@@ -38,8 +35,6 @@ from arch_model.timing.reference_timing import (
 from arch_model.timing.transfers import LOAD_WORD, STORE_ADDRESS, STORE_BEAT, STORE_FIFO, STORE_WORD
 from mapper.lowering.tiling import PASS_OVERHEAD, RUN_BEATS_MAX
 
-Ints = npt.NDArray[np.int64]
-
 LAYER = ("K", "C", "H", "W", "R", "stride", "padding", "P", "Q", "windows", "pointwise", "add", "table")
 """Columns of a layer; ``windows`` of 3 x 3 taps; ``table``: its activation comes from one."""
 K, C, H, W, R, STRIDE, PADDING, P, Q, WINDOWS, POINTWISE, ADD, TABLE = range(len(LAYER))
@@ -56,29 +51,25 @@ COSTS = len(COST)
 _LIMIT, _BYTES_LIMIT = 4095, (1 << 28) - 1  # of a command's fields (mapper.lowering.tiling.check_least)
 
 
-def _compiled(function: Any) -> Any:
-    return njit(cache=True, nogil=True)(function)
-
-
-@_compiled
+@inner
 def _up(a: int, b: int) -> int:
     return -(-a // b)
 
 
-@_compiled
+@inner
 def _gcd(a: int, b: int) -> int:
     while b:
         a, b = b, a % b
     return a
 
 
-@_compiled
+@compiled
 def grid_of(x: Ints, m: Ints) -> tuple[int, int]:
     """(K-tiles, C-tiles) of a layer."""
     return _up(x[K], m[KP]), _up(x[C], m[CP] * (TAPS if x[POINTWISE] else 1))
 
 
-@_compiled
+@inner
 def _sb_words(x: Ints, m: Ints, inside: int) -> int:
     groups = _up(x[C], m[CP])
     if x[POINTWISE]:
@@ -86,17 +77,17 @@ def _sb_words(x: Ints, m: Ints, inside: int) -> int:
     return groups * _up(inside, 3) * _up(x[W], 3)
 
 
-@_compiled
+@inner
 def _out_words(k_tiles: int, pixels: int, m: Ints) -> int:
     return _up(_up(k_tiles * m[KP], m[CP]), m[NB]) * pixels
 
 
-@_compiled
+@inner
 def _pitch(cols: int, m: Ints) -> int:
     return _up(cols * m[CP], m[BEAT]) * m[BEAT]
 
 
-@_compiled
+@inner
 def _act_row(x: Ints, m: Ints) -> tuple[int, int]:
     """Words of an input row, and how many LOAD_ACT writes together (:meth:`Accelerator.row`)."""
     fold = max(1, min(m[PIXELS], m[CP] // IMAGE_CHANNELS))
@@ -105,7 +96,7 @@ def _act_row(x: Ints, m: Ints) -> tuple[int, int]:
     return x[W], m[PIXELS]
 
 
-@_compiled
+@compiled
 def fits(x: Ints, m: Ints) -> bool:
     """Whether a machine can run a layer at all (:func:`mapper.lowering.tiling.check_least`)."""
     kt, ct = grid_of(x, m)
@@ -121,7 +112,7 @@ def fits(x: Ints, m: Ints) -> bool:
     return max(x[W], x[H]) <= _LIMIT and groups <= _LIMIT and size <= _BYTES_LIMIT
 
 
-@_compiled
+@compiled
 def cut(x: Ints, m: Ints, streamed: int, once: bool, add: int) -> tuple[int, int]:
     """(rows, chunk) of :func:`mapper.lowering.tiling.choose`; ``once``: half the DB holds the streamed tiles."""
     kt, ct = grid_of(x, m)
@@ -171,7 +162,7 @@ def cut(x: Ints, m: Ints, streamed: int, once: bool, add: int) -> tuple[int, int
     return best_rows, best_chunk
 
 
-@_compiled
+@compiled
 def read_time(rows: int, cols: int, size: int, beat: int, interval: int, pixels: int) -> int:
     """:func:`arch_model.timing.transfers.read_cycles`."""
     words, behind = _up(cols, pixels), -NEVER
@@ -182,12 +173,12 @@ def read_time(rows: int, cols: int, size: int, beat: int, interval: int, pixels:
     return LOAD_WORD + behind + rows * words - 1 + (rows - 1) * max(0, slower)
 
 
-@_compiled
+@inner
 def _ending(b: int, cols: int, size: int, beat: int, pixels: int) -> int:
     return _up(min(_up((b + 1) * beat, size), cols), pixels) - 1
 
 
-@_compiled
+@compiled
 def store_time(
     rows: int, cols: int, size: int, beat: int, interval: int, latency: int, add: int, pixels: int
 ) -> tuple[int, int]:
@@ -236,7 +227,7 @@ def store_time(
     return last_word, last_beat
 
 
-@_compiled
+@inner
 def _groups_for(rows: int, first: int, short: int, full: int, limit: int, half: int) -> int:
     """Groups of streamed tiles that a limit makes (``mapper/cost/weight_batch.py``)."""
     fill, groups = 0, 0
@@ -249,7 +240,7 @@ def _groups_for(rows: int, first: int, short: int, full: int, limit: int, half: 
     return groups
 
 
-@_compiled
+@inner
 def _weights(
     kt: int, windows: int, ct: int, hit_kt: int, hit_ct: int, half: int
 ) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, int, int, int]:
@@ -304,7 +295,7 @@ _COUNT, _FREE, _NEED, _AFTER, _ROOM = range(5)
 _READ, _ARRIVAL, _LEFT = range(3)
 
 
-@_compiled
+@inner
 def _dispatch(fetch: Ints, m: Ints, slots: int, room: int) -> int:
     beats, beat_slots = max(1, SLOT_BYTES // m[PBEAT]), max(1, m[PBEAT] // SLOT_BYTES)  # as slot_pace
     for _ in range(slots):
@@ -317,7 +308,7 @@ def _dispatch(fetch: Ints, m: Ints, slots: int, room: int) -> int:
     return fetch[_LEFT] + FETCH_QUEUE
 
 
-@_compiled
+@inner
 def _load(
     unit: Ints,
     loads: Ints,
@@ -350,7 +341,7 @@ def _load(
     unit[_ROOM] = guess[index - QUEUE_DEPTH] if index >= QUEUE_DEPTH else 0
 
 
-@_compiled
+@compiled
 def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int, cost: Ints) -> None:
     """Fill ``cost`` (:data:`COST`) of a layer cut so, with ``hit_kt`` leading K-tiles, whole, in the PB."""
     kt, ct = grid_of(x, m)
@@ -548,7 +539,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
     cost[19], cost[20] = table_bytes, x[TABLE] * kt * pixels
 
 
-@_compiled
+@compiled
 def misfits(xs: Ints, ms: Ints, uses: Ints, starts: Ints) -> Ints:
     """Of machines (n, MACHINE) and nets the first use that does not fit, -1 if all do, (n, nets).
 
@@ -567,7 +558,7 @@ def misfits(xs: Ints, ms: Ints, uses: Ints, starts: Ints) -> Ints:
     return found
 
 
-@_compiled
+@compiled
 def whole_rows(xs: Ints, ms: Ints) -> Ints:
     """Rows of a tile of each layer on each machine, nothing cached and the DB too small: int64 (n, layers)."""
     found = np.zeros((len(ms), len(xs)), np.int64)
@@ -579,7 +570,7 @@ def whole_rows(xs: Ints, ms: Ints) -> Ints:
     return found
 
 
-@_compiled
+@compiled
 def fit_hits(xs: Ints, ms: Ints, rows: Ints, uses: Ints, windows: Ints, starts: Ints, bad: Ints) -> Ints:
     """Leading K-tiles of each use in the PB, (n, u), as :func:`mapper.pinning.greedy.fit_subgraph` puts them there.
 
@@ -610,7 +601,7 @@ def fit_hits(xs: Ints, ms: Ints, rows: Ints, uses: Ints, windows: Ints, starts: 
     return found
 
 
-@_compiled
+@compiled
 def halves_of(xs: Ints, ms: Ints, uses: Ints, hits: Ints) -> Ints:
     """Tiles that half the DB holds, (n, u); 0 where all streamed tiles fit, and its size is of no matter."""
     found = np.zeros(hits.shape, np.int64)
@@ -623,7 +614,7 @@ def halves_of(xs: Ints, ms: Ints, uses: Ints, hits: Ints) -> Ints:
     return found
 
 
-@_compiled
+@compiled
 def cut_each(xs: Ints, ms: Ints, layer: Ints, machine: Ints, hits: Ints, halves: Ints) -> Ints:
     """(rows, chunk) of each, (n, 2); ``layer`` and ``machine`` (n,): rows of ``xs`` and ``ms``."""
     found = np.zeros((len(layer), 2), np.int64)
@@ -635,7 +626,7 @@ def cut_each(xs: Ints, ms: Ints, layer: Ints, machine: Ints, hits: Ints, halves:
     return found
 
 
-@_compiled
+@compiled
 def price_each(xs: Ints, ms: Ints, layer: Ints, machine: Ints, hits: Ints, halves: Ints, cuts: Ints) -> Ints:
     """The costs of each, (n, COST)."""
     found = np.zeros((len(layer), COSTS), np.int64)
@@ -645,7 +636,7 @@ def price_each(xs: Ints, ms: Ints, layer: Ints, machine: Ints, hits: Ints, halve
     return found
 
 
-@_compiled
+@compiled
 def add_up(table: Ints, index: Ints, starts: Ints) -> Ints:
     """Sums of the rows of ``table`` at ``index`` (n, u) over each net's uses, (n, nets, columns)."""
     found = np.zeros((len(index), len(starts) - 1, table.shape[1]), np.int64)
