@@ -135,13 +135,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     0 done, 1 done but wrong (or the reader of the output has left), 2 bad input or no place for the output, 70 an error
     of ours, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
-    from reports.commands.interrupt import stoppable
+    from reports.commands.interrupt import ignore_while_exiting, stoppable
     from reports.commands.standard_streams import checked_output, open_closed_streams, say
 
     gc.set_threshold(50_000, 10, 10)  # layers, commands and signals by the hundred thousand, hardly any of them garbage
     open_closed_streams()
     with stoppable() as stop, checked_output() as output:
         text, status = _outcome(argv, stop, output)
+        ignore_while_exiting()
     if output.error:
         has_reader = not isinstance(output.error, BrokenPipeError)  # without one there is nobody to say it to
         text = text or (f"cannot write standard output: {output.error.strerror}" if has_reader else "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,3 +72,17 @@ def stoppable() -> Iterator[Stop]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+def ignore_while_exiting() -> None:
+    """From the interpreter's exit on, signals that ask for an end change nothing: all is done, and the status is known.
+
+    To take down libraries takes a while, in which such a signal would end the process in its own way.
+    """
+    if threading.current_thread() is threading.main_thread():
+        atexit.register(_ignore)
+
+
+def _ignore() -> None:
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)

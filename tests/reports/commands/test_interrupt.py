@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -53,3 +55,23 @@ def test_ignored_signals_stay_ignored() -> None:
     with stoppable():
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGINT)
+
+
+EXITING = """
+import atexit, sys, time
+atexit.register(lambda: (print("exiting", flush=True), time.sleep(0.5)))
+import fastswitch
+fastswitch.main(["--version"])
+"""
+
+
+@pytest.mark.parametrize("signum", STATUS)
+def test_a_signal_while_the_interpreter_exits_changes_nothing(signum: signal.Signals) -> None:
+    command = [sys.executable, "-c", EXITING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        while process.stdout.readline().strip() != "exiting":
+            assert process.poll() is None
+        process.send_signal(signum)
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read() == ""
