@@ -26,6 +26,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module, util
 from pathlib import Path
@@ -164,6 +165,7 @@ def _outcome(argv: Sequence[str] | None, stop: Stop, output: Output) -> tuple[st
         status = cli.main(args=argv, prog_name="fastswitch", standalone_mode=False)
         return "", status if isinstance(status, int) else 0
     except (Interrupted, KeyboardInterrupt, click.Abort) as interrupt:
+        warnings.simplefilter("ignore")  # of what the interrupt left half made, such as a design without a use
         return f"interrupted{interrupt}", stop.status
     except Exception as error:
         if isinstance(error, OSError) and output.error is not None:

@@ -75,3 +75,26 @@ def test_a_signal_while_the_interpreter_exits_changes_nothing(signum: signal.Sig
         process.send_signal(signum)
         assert process.wait(timeout=30) == 0
         assert process.stderr.read() == ""
+
+
+INTERRUPTED = """
+import sys, warnings
+import fastswitch
+from reports.commands import command_line
+
+class HalfMade:
+    def __del__(self):
+        warnings.warn("made and never used")
+
+def main(**_):
+    made = HalfMade()
+    raise KeyboardInterrupt
+
+command_line.cli.main = main
+fastswitch.main([])
+"""
+
+
+def test_what_an_interrupt_leaves_half_made_is_nothing_to_warn_of() -> None:
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "fastswitch: interrupted\n")
