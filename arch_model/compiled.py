@@ -15,6 +15,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -56,6 +57,10 @@ def cache_folder() -> Path:
     return Path(home) / "fastswitch" / "compiled" / _digest()
 
 
+def _is_ours(function: Any) -> bool:
+    return function.__module__.split(".")[0] in ROOMS
+
+
 class _BySource(caching._CacheLocator):
     """Tells numba to keep a function's machine code in :func:`cache_folder`, whatever the place and date of its
     file."""
@@ -76,7 +81,7 @@ class _BySource(caching._CacheLocator):
 
     @classmethod
     def from_function(cls, function: Any, file: str) -> _BySource | None:
-        return cls(function) if function.__module__.split(".")[0] in ROOMS else None
+        return cls(function) if _is_ours(function) else None
 
 
 if WANTED:
@@ -94,7 +99,7 @@ def compiled(function: F) -> F:
 
     Parameters
     ----------
-    function : takes and returns integers, int64 arrays and named tuples of them.
+    function : takes and returns integers and int64 arrays.
 
     >>> from arch_model.timing.transfers import up
     >>> up(7, 2)
@@ -104,8 +109,7 @@ def compiled(function: F) -> F:
 
 
 def inner(function: F) -> F:
-    """As :func:`compiled`, for a function that compiled ones alone call: without what a call from Python needs, which
-    takes most of the time to compile a function of many arrays."""
+    """As :func:`compiled`, for a function that compiled ones alone call: without what a call from Python needs."""
     return _made(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
@@ -115,7 +119,9 @@ class _Announcement(event.Listener):
     said = False
 
     def on_start(self, event: Any) -> None:
-        if not self.said and sys.stderr.isatty():
+        if self.said or not _is_ours(event.data["dispatcher"].py_func):
+            return
+        if sys.stderr.isatty():
             print("compiling the mapper's engine, once after installation (about half a minute) ...", file=sys.stderr)
         self.said = True
 
@@ -131,4 +137,27 @@ def _made(function: F, **options: bool) -> F:
     if not WANTED:
         return function
     # A division has no zero to look out for: sizes are positive.
-    return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))  # type: ignore[call-overload]
+    made = numba.njit(nogil=True, error_model="numpy", **options)(function)  # type: ignore[call-overload]
+    if options.get("cache"):
+        _forgive(made._cache)
+    return cast(F, made)
+
+
+def _forgive(cache: Any) -> None:
+    """Where machine code cannot be kept or read (a home that nobody may write to, a full disk, a file that is cut off),
+    it is compiled in every process: slower, and no failure of what the user asked for."""
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_overload(signature: Any, context: Any) -> Any:
+        try:
+            return load(signature, context)
+        except Exception:  # bytes that are no pickle raise nearly anything
+            with suppress(OSError):
+                cache.flush()
+            return None
+
+    def save_overload(signature: Any, data: Any) -> None:
+        with suppress(OSError):
+            save(signature, data)
+
+    cache.load_overload, cache.save_overload = load_overload, save_overload

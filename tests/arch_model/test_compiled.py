@@ -81,3 +81,28 @@ def test_a_copy_elsewhere_uses_the_same_machine_code(tmp_path: Path) -> None:
         assert said.split() == ["4", "arch_model.timing.transfers"]
         made.append({path: path.stat().st_mtime_ns for path in cache.rglob("*.nb*")})
     assert made[0] and made[0] == made[1]
+
+
+UP = "from arch_model.timing.transfers import up; print(up(7, 2))"
+
+
+def said_of_up(**environment: str) -> str:
+    env = {name: value for name, value in os.environ.items() if name not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    run = subprocess.run([sys.executable, "-c", UP], env=env | environment, capture_output=True, text=True)
+    return run.stdout + run.stderr
+
+
+def test_a_home_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert said_of_up(HOME=str(tmp_path / "file")) == "4\n"
+    assert said_of_up(HOME="/proc/nowhere") == "4\n"
+
+
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+def test_kept_files_that_are_cut_off_are_made_again(kind: str, tmp_path: Path) -> None:
+    assert said_of_up(XDG_CACHE_HOME=str(tmp_path)) == "4\n"
+    kept = list(tmp_path.rglob(kind))
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert said_of_up(XDG_CACHE_HOME=str(tmp_path)) == "4\n"
