@@ -24,11 +24,11 @@ import numpy as np
 
 from arch_model import Accelerator, Kind, SubGraph, SubNet, SuperNet, get_space
 from arch_model.spaces import choose_subnets
-from mapper.cost.layer_cost import quick_tiling
 from mapper.cost.network_cost import network_cycles
 from mapper.cost.sushi_costs import BESIDE, SubNetCosts
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
+from mapper.lowering.quick_choice import quick_tiling
 from mapper.pinning.sampling import draw_subgraphs
 from mapper.serving.table_file import TableJob
 from mapper.workload.fusion import is_runnable, steps

@@ -22,11 +22,11 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
 from arch_model.timing.rows import COUNT, machine_row
-from mapper.cost.layer_cost import quick_tiling
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
 from mapper.lowering.layer_rows import network_rows, tiling_row
 from mapper.lowering.network import cycles_of
+from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.rows import new_workspace
 from mapper.workload.fusion import steps
 from sim.integers.random_integers import random_integers

@@ -4,7 +4,7 @@
 
 One learns how the mean latency of the six published OFA-ResNet50 SubNets on `zcu104` falls with the size of the PB, how
 much more it falls where DRAM is slow, and what the buffer costs in energy and area. Every point is a machine priced by
-the closed form; the study stays in a folder, and the same command goes on where it was stopped. `fastswitch explore`
+the cost model; the study stays in a folder, and the same command goes on where it was stopped. `fastswitch explore`
 varies any number of an Accelerator file, and makes a page of it (docs/how-to/explore.md).
 """
 

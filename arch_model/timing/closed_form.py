@@ -4,7 +4,7 @@ A Program is given as four streams of commands, one a unit, each an array with a
 batch; what a command waits for is a column of another stream. Repetitions within a PASS, words and beats within
 a transfer and slots within a fetch are closed forms (``docs/concepts/time.md``), so a step is one PASS with the loads
 and the STORE around it, which NumPy takes for the whole batch. The order in which FETCH meets the commands is
-that of ``mapper/lowering/issue_order.py``, whose rough clock is part of the recurrence. The result equals
+that of :mod:`arch_model.timing.recurrence`, whose issue-order heuristic is part of it. The result equals
 ``time_program`` of the compiled Program to the cycle.
 """
 
@@ -34,9 +34,6 @@ from arch_model.timing.reference_timing import (
 Ints = npt.NDArray[np.int64]
 Index = Ints | slice
 
-GUESS_OVERHEAD = PASS_OVERHEAD
-"""``mapper/lowering/issue_order.py`` believes that a pass takes at least KP + 5 cycles."""
-
 NEVER = 1 << 60
 
 
@@ -46,7 +43,7 @@ class Loads:
 
     ``count`` (n,): how many there are. ``need``: the first PASS that uses what it brings, ascending. ``after``:
     the PASS after which it may start, -1 for at once. ``cycles``: from acceptance to its token and the next
-    one's acceptance. ``guess``: its cycles by the rough clock.
+    one's acceptance. ``guess``: its cycles by the issue-order heuristic.
     """
 
     count: Ints
@@ -77,7 +74,7 @@ class Stores:
 
     ``count`` (n,). Each sends what PASS ``after`` finished, ascending, and stands behind it. ``free``: cycles from
     acceptance to the read of its last word; ``cycles``: to the last acknowledgement and its token; ``guess``: by the
-    rough clock.
+    issue-order heuristic.
     """
 
     count: Ints
@@ -178,7 +175,7 @@ def time_batch(batch: Batch, entry: Entry | None = None) -> BatchTiming:
 
 
 class _Loader:
-    """LOAD_ACT or LOAD_WGT of every Program: its next load, when each is done, and when the rough clock believes so."""
+    """LOAD_ACT or LOAD_WGT of every Program: its next load, when each is done, exactly and by the heuristic."""
 
     def __init__(self, loads: Loads, ready: Ints | None) -> None:
         self.loads, self.ready = loads, ready
@@ -342,7 +339,7 @@ class _Walk:
         begin = np.maximum(begin, _at(self.guess_store, store, every))
         if step:
             begin = np.maximum(begin, self.guess_pass[step - 1, at])
-        self.guess_pass[step, at] = begin + reps * np.maximum(pixels, self.m.kp[at] + GUESS_OVERHEAD)
+        self.guess_pass[step, at] = begin + reps * np.maximum(pixels, self.m.kp[at] + PASS_OVERHEAD)
         ring = QUEUE_DEPTH + 1
         self.begins[step % ring, at] = begin
         if step >= QUEUE_DEPTH:

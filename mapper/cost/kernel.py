@@ -13,8 +13,9 @@ import numpy as np
 from arch_model.compiled import Ints, compiled, inner
 from arch_model.cost.activity import TOTALS
 from arch_model.machine.accelerator import IMAGE_CHANNELS, TAPS
+from arch_model.machine.microarchitecture import PASS_OVERHEAD
 from arch_model.program.isa import TABLE_BYTES
-from arch_model.timing.closed_form import GUESS_OVERHEAD, NEVER
+from arch_model.timing.closed_form import NEVER
 from arch_model.timing.reference_timing import (
     FEED_FULL,
     FETCH_ADDRESS,
@@ -33,7 +34,7 @@ from arch_model.timing.reference_timing import (
     TOKEN,
 )
 from arch_model.timing.transfers import LOAD_WORD, STORE_ADDRESS, STORE_BEAT, STORE_FIFO, STORE_WORD
-from mapper.lowering.tiling import PASS_OVERHEAD, RUN_BEATS_MAX
+from mapper.lowering.tiling import RUN_BEATS_MAX
 
 LAYER = ("K", "C", "H", "W", "R", "stride", "padding", "P", "Q", "windows", "pointwise", "add", "table")
 """Columns of a layer; ``windows`` of 3 x 3 taps; ``table``: its activation comes from one."""
@@ -492,7 +493,7 @@ def price_layer(x: Ints, m: Ints, half: int, rows: int, chunk: int, hit_kt: int,
                 begin = max(begin, guess_store[store])
             if step:
                 begin = max(begin, guess_pass[step - 1])
-            guess_pass[step] = begin + reps * max(pixels, kp + GUESS_OVERHEAD)
+            guess_pass[step] = begin + reps * max(pixels, kp + PASS_OVERHEAD)
             begins[step % (QUEUE_DEPTH + 1)] = begin
             if step >= QUEUE_DEPTH:
                 now = begins[(step + 1) % (QUEUE_DEPTH + 1)]

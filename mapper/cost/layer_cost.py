@@ -12,13 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
-from arch_model.compiled import Ints, compiled
+from arch_model.compiled import Ints, compiled, inner
 from arch_model.cost.activity import TOTALS, Activity, activity_of
-from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.microarchitecture import PASS_OVERHEAD
-from arch_model.network.layer import Kind
 from arch_model.program.isa import SLOT_BYTES
+from arch_model.program.program import PORTS
 from arch_model.timing.rows import (
     BEAT,
     COUNT,
@@ -45,17 +44,14 @@ from arch_model.timing.rows import (
 )
 from arch_model.timing.transfers import row_beats, up
 from mapper.layout.persistent_buffer import Slots
-from mapper.lowering.buffers import broken_rule
-from mapper.lowering.depthwise_tiling import choose_cut
 from mapper.lowering.layer_rows import layer_row, tiling_row
-from mapper.lowering.network import cycles_of
+from mapper.lowering.network import cycles_of, why_refused
+from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.rows import (
-    ALL_NEW,
-    ALL_SLOTS,
     BEGINS,
     BESIDE,
     C_TILES,
-    FAILURE,
+    COLUMN_TILES,
     FINISHES,
     FORM,
     GLOBAL_POOL,
@@ -81,12 +77,10 @@ from mapper.lowering.rows import (
     ZSB_MEMORY,
     K,
     new_workspace,
+    put_slots,
 )
-from mapper.lowering.tiling import Tiling, choose
-from mapper.workload.depthwise import has_tiles
+from mapper.lowering.tiling import Tiling
 from mapper.workload.fusion import Step
-
-PORTS = ("prog", "wgt", "act", "b", "out")
 
 # Columns of the counts: those of arch_model.cost.activity.TOTALS.
 _AT = {name: number for number, name in enumerate(TOTALS)}
@@ -102,7 +96,7 @@ ARRAY_CYCLES = len(TOTALS)
 """Behind the totals: cycles of the array's passes, one after another."""
 
 
-@compiled
+@inner
 def _count_loads(w: Ints, counts: Ints) -> None:
     for index in range(w[COUNT + LOAD_ACT_UNIT]):
         row = act_at(w, index)
@@ -120,7 +114,7 @@ def _count_loads(w: Ints, counts: Ints) -> None:
             counts[PB_LOADED if w[row + MEMORY] == PB_MEMORY else DB_LOADED] += w[row + LENGTH] * w[row + RUNS]
 
 
-@compiled
+@inner
 def _count_work(w: Ints, counts: Ints) -> None:
     for index in range(w[COUNT + PASS_UNIT]):
         row = pass_at(w, index)
@@ -201,7 +195,7 @@ class LayerCosts:
     accelerator : the machine.
     slots : int64 (K-tiles * windows, C-tiles), PB slots of weight tiles that are there, or -1; None: none is.
 
-    >>> from arch_model.network.layer import Layer
+    >>> from arch_model.network.layer import Kind, Layer
     >>> layer = Layer("a", Kind.CONV, K=6, C=3, R=3, S=3, H=3, W=2, padding=1)
     >>> LayerCosts(Step(layer), Accelerator.load("tiny")).quick().dram_bytes       # 8 slots, 2 + 1 tiles
     608
@@ -216,11 +210,10 @@ class LayerCosts:
 
     def _room(self, commands: int) -> None:
         slots = 0 if self.slots is None else len(self.slots)
-        tiles = max(int(np.prod(_grid(self.x[0]))), int(self.x[0, -4]))
+        tiles = max(int(np.prod(_grid(self.x[0]))), int(self.x[0, COLUMN_TILES - LAYER_AT]))
         self.w = new_workspace(self.machine, commands, self.step.layer.P, tiles, slots)
         if self.slots is not None:
-            self.w[self.w[ALL_SLOTS] : self.w[ALL_SLOTS] + slots] = self.slots
-            self.w[self.w[ALL_NEW] : self.w[ALL_NEW] + slots] = -1
+            put_slots(self.w, self.slots)
         self.commands = commands
 
     def cycles(self, tiling: Tiling) -> int:
@@ -229,9 +222,7 @@ class LayerCosts:
         while (cycles := cycles_of(self.w, self.x, t)) == 0:
             self._room(4 * self.commands)
         if cycles < 0:
-            if self.w[FAILURE]:
-                raise MappingError(broken_rule(int(self.w[FAILURE]), self.step.layer, self.a))
-            raise MappingError(f"layer {self.step.layer.name}: its weights do not allow the tiling {tiling}")
+            raise why_refused(self.w, [self.step], [tiling], self.a)
         return int(cycles)
 
     def cost(self, tiling: Tiling) -> LayerCost:
@@ -255,20 +246,9 @@ def _grid(x: Ints) -> tuple[int, int, int]:
     return int(x[K_TILES - LAYER_AT]), int(x[WINDOWS - LAYER_AT]), max(int(x[C_TILES - LAYER_AT]), 1)
 
 
-def quick_tiling(step: Step, accelerator: Accelerator, slots: Slots | None = None) -> Tiling:
-    """The tiling that the compiler takes if it is told nothing; ``slots`` as of :class:`LayerCosts`."""
-    layer, add = step.layer, step.add is not None or step.layer.kind.is_product
-    if layer.kind is Kind.POOL:
-        return Tiling(1, 1)
-    if has_tiles(layer):
-        return choose(layer, accelerator, None if slots is None else int((slots < 0).sum()), add)
-    cut = choose_cut(layer, accelerator, add)
-    return Tiling(cut.rows, cut.chunk, stays=cut.stays)
-
-
 def layer_cost(step: Step, accelerator: Accelerator) -> LayerCost:
     """The cost of a step by the quick choice, with nothing in the PB."""
     return LayerCosts(step, accelerator).quick()
 
 
-__all__ = ["PORTS", "LayerCost", "LayerCosts", "count_layer", "layer_cost", "quick_tiling"]
+__all__ = ["PORTS", "LayerCost", "LayerCosts", "count_layer", "layer_cost"]

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.timing.rows import machine_row
 from mapper.layout.persistent_buffer import Slots
-from mapper.lowering.buffers import broken_rule
 from mapper.lowering.layer_rows import network_rows, tiling_row
-from mapper.lowering.network import cycles_of
-from mapper.lowering.rows import ALL_NEW, ALL_SLOTS, FAILED_LAYER, FAILURE, new_workspace
+from mapper.lowering.network import cycles_of, why_refused
+from mapper.lowering.rows import new_workspace, put_slots
 from mapper.lowering.tiling import Tiling
 from mapper.workload.fusion import Step
 
@@ -41,13 +39,8 @@ def network_cycles(
     most, room, cycles = max((own.size for own in slots), default=0), 1 << 12, 0
     while cycles == 0:
         w = new_workspace(machine_row(accelerator), room, tensor_rows, most, len(there))
-        if len(there):
-            w[w[ALL_SLOTS] : w[ALL_SLOTS] + len(there)] = there
-            w[w[ALL_NEW] : w[ALL_NEW] + len(there)] = -1
+        put_slots(w, there)
         cycles, room = cycles_of(w, xs, ts), 4 * room
     if cycles < 0:
-        layer = steps[int(w[FAILED_LAYER])].layer
-        if w[FAILURE]:
-            raise MappingError(broken_rule(int(w[FAILURE]), layer, accelerator))
-        raise MappingError(f"layer {layer.name}: its weights do not allow its tiling")
+        raise why_refused(w, steps, tilings, accelerator)
     return int(cycles)

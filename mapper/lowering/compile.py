@@ -26,13 +26,12 @@ from arch_model.timing.rows import PASS_UNIT, STORE_UNIT, machine_row, order_of
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots, later_tiles, layer_sources
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.buffers import broken_rule
 from mapper.lowering.dense import NO_INTERLEAVING, NO_QUARTERS
-from mapper.lowering.depthwise_tiling import choose_cut
 from mapper.lowering.encode import Encoder
 from mapper.lowering.layer_rows import layer_row, network_rows, tiling_row
-from mapper.lowering.network import load_for_later, lower, plan_of
-from mapper.lowering.rows import ALL_NEW, ALL_SLOTS, FAILED_LAYER, FAILURE, FULL, SPARE, clear, new_workspace
+from mapper.lowering.network import load_for_later, lower, plan_of, why_refused
+from mapper.lowering.quick_choice import quick_tiling
+from mapper.lowering.rows import FAILURE, FULL, SPARE, clear, new_workspace, put_slots
 from mapper.lowering.tiling import Tiling, check_tiling, choose, fetches
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, steps
@@ -208,10 +207,9 @@ class _Compiler:
         while True:
             w = new_workspace(machine, room, tensor_rows, most, len(there) if (there >= 0).any() else 0)
             clear(w)
-            if w[ALL_SLOTS]:
-                w[w[ALL_SLOTS] : w[ALL_SLOTS] + len(there)] = there
-                w[w[ALL_NEW] : w[ALL_NEW] + len(come)] = come
-            lower(w, xs, ts)
+            put_slots(w, there, come)
+            if lower(w, xs, ts) or w[FAILURE]:
+                raise why_refused(w, self.steps, tilings, self.a)
             for number, tiles in enumerate(later):
                 slots = int(w[SPARE])
                 w[slots : slots + tiles.size] = tiles.reshape(-1)
@@ -219,8 +217,6 @@ class _Compiler:
             if not w[FULL]:
                 break
             room *= 4
-        if failure := int(w[FAILURE]):
-            raise MappingError(broken_rule(failure, self.steps[w[FAILED_LAYER]].layer, self.a))
         issue(w)
         return w
 
@@ -251,15 +247,9 @@ class _Compiler:
 
     def _tiling(self, step: Step) -> Tiling:
         """How a step is cut: as asked, which is checked, or as the quick choice says."""
-        layer = step.layer
-        if not has_tiles(layer):
-            if layer.kind is Kind.POOL:
-                return Tiling(1, 1)
-            cut = choose_cut(layer, self.a, step.addend is not None)
-            return Tiling(cut.rows, cut.chunk, stays=cut.stays)
-        slots = np.maximum(*self.slots[layer.name])
-        if (tiling := self.tilings.get(layer.name)) is None:
-            return choose(layer, self.a, int((slots < 0).sum()), step.add is not None)
+        slots = np.maximum(*self.slots[step.layer.name]) if has_tiles(step.layer) else None
+        if slots is None or (tiling := self.tilings.get(step.layer.name)) is None:
+            return quick_tiling(step, self.a, slots)
         check_mapping(step, self.a, slots, tiling)
         return tiling
 

@@ -7,9 +7,13 @@ layers whose times alone are wanted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from arch_model.compiled import Ints, compiled
+from arch_model.errors import MappingError
+from arch_model.machine.accelerator import Accelerator
 from arch_model.timing.recurrence import issue
 from arch_model.timing.rows import (
     COUNT,
@@ -19,7 +23,7 @@ from arch_model.timing.rows import (
     OWNER,
     wgt_at,
 )
-from mapper.lowering.buffers import begin_layer
+from mapper.lowering.buffers import begin_layer, broken_rule
 from mapper.lowering.dense import load_tiles, lower_dense, why_not
 from mapper.lowering.depthwise import lower_depthwise, lower_pool
 from mapper.lowering.rows import (
@@ -44,7 +48,9 @@ from mapper.lowering.rows import (
     clear,
     new_workspace,
 )
+from mapper.lowering.tiling import Tiling
 from mapper.lowering.weight_tiles import plan_weights
+from mapper.workload.fusion import Step
 
 
 @compiled
@@ -79,6 +85,15 @@ def lower(w: Ints, xs: Ints, ts: Ints) -> int:
             w[FAILED_LAYER] = index
             return broken
     return 0
+
+
+def why_refused(w: Ints, steps: Sequence[Step], tilings: Sequence[Tiling], accelerator: Accelerator) -> MappingError:
+    """What the layer breaks at which :func:`lower` stopped, as an error to raise."""
+    number = int(w[FAILED_LAYER])
+    layer = steps[number].layer
+    if failure := int(w[FAILURE]):
+        return MappingError(broken_rule(failure, layer, accelerator))
+    return MappingError(f"layer {layer.name}: its weights do not allow the tiling {tilings[number]}")
 
 
 @compiled

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from arch_model.compiled import Ints, compiled
+from arch_model.program.isa import Memory
 from arch_model.timing.rows import (
     ACT_COLUMNS,
     BEGIN,
@@ -103,8 +104,9 @@ MEMORY, SLOT, ROW, CT, LENGTH, RUNS, OF = range(LOAD_TIMES, LOAD_TIMES + 7)
 S_CHUNK, S_STOP, S_FIRST, S_ROWS, S_OUT_HALF = range(STORE_TIMES, STORE_TIMES + 5)
 # fmt: on
 
-DB_MEMORY, PB_MEMORY, ZSB_MEMORY, TABLE_MEMORY = range(4)
-"""As :class:`arch_model.program.isa.Memory`."""
+DB_MEMORY, PB_MEMORY = int(Memory.DB), int(Memory.PB)
+ZSB_MEMORY, TABLE_MEMORY = int(Memory.ZSB), int(Memory.TABLE)
+"""The memories of :class:`arch_model.program.isa.Memory` as plain integers, which compiled functions take."""
 
 TILE_PLACES = 36
 """Places that tables of a layer take for each of its weight tiles and rows of them, at most."""
@@ -134,6 +136,19 @@ def new_workspace(machine: Ints, commands: int, tensor_rows: int, tiles: int, sl
     w[ALL_SLOTS], w[ALL_NEW] = begins[7:9] if slots else (0, 0)
     w[SPARE] = begins[9]
     return w
+
+
+def put_slots(w: Ints, there: Ints, come: Ints | None = None) -> None:
+    """Write the PB slots of the weight tiles of all dense layers to a workspace that has room for them.
+
+    Parameters
+    ----------
+    there : where each tile is when its layer runs, -1 for those that are streamed.
+    come : where each comes now, -1 for others; None: none comes.
+    """
+    if len(there) and w[ALL_SLOTS]:
+        w[w[ALL_SLOTS] : w[ALL_SLOTS] + len(there)] = there
+        w[w[ALL_NEW] : w[ALL_NEW] + len(there)] = -1 if come is None else come
 
 
 @compiled

@@ -244,7 +244,7 @@ def optimise_subnet(
 
 def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Candidates:
     """Every mapping once: choices that make no difference are left out."""
-    rows, chunks, leads = np.arange(1, layer.P + 1), chunks_of(layer, accelerator), prologues_of(layer, accelerator)
+    rows, chunks = np.arange(1, layer.P + 1), chunks_of(layer, accelerator)
     # Groups of streamed weights, as numbers of rows: those of the order "rows", then of each chunk in "filters".
     streamed = np.array([any(p.group >= 0 for p in row) for row in weights.rows])
     groups = [[len({row for row, _ in group}) for group in weights.groups]]
@@ -255,20 +255,21 @@ def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Can
     parts = np.array([-1, 0, *(1 << np.arange((deepest - 1).bit_length()))], np.int64)
     quarters = comes_in_quarters(layer, weights, accelerator)
     distinct = np.array([(quarters, *_distinct(tuple(rows_of), tuple(parts[1:].tolist()))) for rows_of in groups])
-    weaves = np.array(INTERLEAVES)
-    axes = np.meshgrid(rows, np.arange(len(chunks)), leads, np.arange(len(parts)), np.arange(2), weaves, indexing="ij")
-    row, which, lead, part, filters, weave = (axis.reshape(-1) for axis in axes)
-    # Parts belong to a lead. One chunk has no order; with one tile the order still says which weights come together.
+    prologues, numbers = (prologues_of(layer, accelerator), np.arange(len(parts))), np.arange(len(chunks))
+    axes = np.meshgrid(rows, numbers, *prologues, np.arange(2), np.array(INTERLEAVES), indexing="ij")
+    row, which, prologue, part, filters, interleave = (axis.reshape(-1) for axis in axes)
+    # Prefetches belong to a prologue. One chunk has no order; with one tile the order still says which weights come
+    # together.
     ordered = (which < len(chunks) - 1) & ((row < layer.P) | (weights.streamed > 0))
     own = distinct[np.where(filters > 0, which + 1, 0), part]
-    found = Candidates(row, chunks[which], lead, parts[part], filters, weave)
-    # What is woven: parts along several C-tiles, of K-tiles whose rows the first group holds whole; in 1 x 1 layers,
-    # whose input takes longer to come than a K-tile's passes over it.
+    found = Candidates(row, chunks[which], prologue, parts[part], filters, interleave)
+    # What is interleaved: parts along several C-tiles, of K-tiles whose rows the first group holds whole; in 1 x 1
+    # layers, whose input takes longer to come than a K-tile's passes over it.
     grid, streams = weights.grid, weights.streamed == weights.grid.tiles
-    weaves_at_all = is_pointwise(layer) and streams and 1 < grid.ct <= accelerator.db_half_tiles
+    possible = is_pointwise(layer) and streams and 1 < grid.ct <= accelerator.db_half_tiles
     together = np.minimum(chunks[which], np.where(filters > 0, chunks[which], groups[0][0] if groups[0] else 0))
-    woven = weaves_at_all & (lead > 1) & (weave <= together)
-    return found.take(np.where(lead > 1, own, parts[part] == 0) & ((filters == 0) | ordered) & ((weave == 1) | woven))
+    legal = (interleave == 1) | (possible & (prologue > 1) & (interleave <= together))
+    return found.take(np.where(prologue > 1, own, parts[part] == 0) & ((filters == 0) | ordered) & legal)
 
 
 @lru_cache(maxsize=1 << 10)

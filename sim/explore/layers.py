@@ -11,9 +11,10 @@ import numpy as np
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from mapper.cost.layer_cost import LayerCost, LayerCosts, quick_tiling
+from mapper.cost.layer_cost import LayerCost, LayerCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import tile_grid
+from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.tiling import Tiling
 from mapper.pinning.greedy import fit_subgraph
 from mapper.search.bounds import BOUNDS, Bounds, Candidates

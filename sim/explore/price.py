@@ -3,8 +3,8 @@
 A dense layer's cost depends on the array, the ports and DRAM, on how the layer is cut, on how many of its K-tiles are
 in the PB and, if the others do not fit half the DB, on that half. Clock, area and the other sizes come in after, so a
 grid has far fewer layers to price than points times layers. What is the same is found with ``np.unique``; what is left
-is :mod:`mapper.cost.kernel`. Channelwise layers, which have no closed form, are walked, once for each machine that
-differs in more than its PB and its clock.
+is :mod:`mapper.cost.kernel`. Depthwise layers, pools and products are priced by the engine
+(:mod:`mapper.cost.layer_cost`), once for each machine that differs in more than its PB and its clock.
 """
 
 from __future__ import annotations

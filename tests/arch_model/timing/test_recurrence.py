@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from arch_model.errors import MappingError
 from arch_model.program.check import check_program
 from arch_model.timing.reference_timing import time_program
-from mapper.cost.layer_cost import quick_tiling
 from mapper.cost.network_cost import network_cycles
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.compile import compile_subnet
+from mapper.lowering.quick_choice import quick_tiling
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import steps
 from tests.mapper.random_nets import (
