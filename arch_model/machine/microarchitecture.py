@@ -122,7 +122,7 @@ RUN_WRITE = MEMORY_READ + LINE_BUFFER + ARRAY + ACCUMULATOR - 1 + REQUANTISER + 
 """A pixel issued to its output written; the partial sum's read is under way while the array adds."""
 
 PASS_OVERHEAD = 5
-"""A pass is planned to take at least KP + 5 cycles: the choice of tilings and of the issue order count with it. FEED
+"""A pass is planned to take at least KP + 5 cycles: the choice of tilings counts with it. FEED
 itself needs KP + 2 (``rtl/feed.py``), with which the cycles of a Program are counted."""
 
 # STORE (rtl/store.py)

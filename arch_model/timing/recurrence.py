@@ -3,9 +3,9 @@
 The same machine as :mod:`arch_model.timing.reference_timing` describes, unit by unit, but in one loop: FETCH meets the
 commands in an order in which each comes after all that it waits for, so every maximum is over times that are known.
 
-That order is decided on the way, by the *issue-order heuristic*: a load is issued as soon as what it waits for has been
-issued and its queue is likely to have room, for one that finds it full holds up FETCH. What is likely follows from a
-second, rougher recurrence, which the order alone depends on.
+That order is decided on the way, from the times that are known then: a load is issued as soon as what it waits for has
+been issued and its queue has room no later than the queue of the next PASS. So a load never holds up FETCH, and with it
+the array, longer than that PASS would.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from arch_model.machine.microarchitecture import (
     FETCH_ROOM,
     LOAD_ADDRESS,
     LOAD_GIVE,
-    PASS_OVERHEAD,
     QUEUE_DEPTH,
     RUN_WRITE,
     STORE_GIVE,
@@ -51,16 +50,11 @@ from arch_model.timing.rows import (
     ORDER,
     PASS_COLUMNS,
     PASS_CYCLES,
-    PASS_ROUGH_BEGIN,
-    PASS_ROUGH_END,
     PASS_UNIT,
     PBEAT,
     PLACE,
     READY,
     REPS,
-    ROUGH_END,
-    ROUGH_NOW,
-    ROUGHLY,
     RUN_LAST,
     RUN_START,
     SLOT_ARRIVAL,
@@ -73,8 +67,6 @@ from arch_model.timing.rows import (
     STORE,
     STORE_COLUMNS,
     STORE_END,
-    STORE_ROUGH_END,
-    STORE_ROUGHLY,
     STORE_START,
     STORE_UNIT,
     TOTAL_CYCLES,
@@ -133,14 +125,6 @@ def _load(w: Ints, unit: int, index: int, place: int) -> int:
     w[row + READY] = end + LOAD_GIVE + TOKEN
     w[UNIT_FREE + unit] = end + LOAD_GIVE
     w[IDLE] = max(w[IDLE], end)
-    begin = w[ROUGH_NOW]
-    if w[row + AFTER_PASS] >= 0:
-        begin = max(begin, w[pass_at(w, w[row + AFTER_PASS]) + PASS_ROUGH_END])
-    if w[row + AFTER_STORE] >= 0:
-        begin = max(begin, w[store_at(w, w[row + AFTER_STORE]) + STORE_ROUGH_END])
-    if index:
-        begin = max(begin, w[row - columns + ROUGH_END])
-    w[row + ROUGH_END] = begin + w[LATENCY] + w[row + ROUGHLY]
     return _placed(w, unit, index, place)
 
 
@@ -190,23 +174,7 @@ def _pass(w: Ints, index: int, place: int) -> int:
     w[FEED_FREE] = last_read + 1
     w[UNIT_FREE + PASS_UNIT] = pixel + cycles - 1
     w[IDLE] = max(w[IDLE], pixel + cycles - 1)
-    _pass_roughly(w, row, index)
     return _placed(w, PASS_UNIT, index, place)
-
-
-@inner
-def _pass_roughly(w: Ints, row: int, index: int) -> None:
-    """The issue-order heuristic's times of a PASS."""
-    begin = w[row - PASS_COLUMNS + PASS_ROUGH_END] if index else 0
-    if w[row + ACT] >= 0:
-        begin = max(begin, w[act_at(w, w[row + ACT]) + ROUGH_END])
-    if w[row + WGT] >= 0:
-        begin = max(begin, w[wgt_at(w, w[row + WGT]) + ROUGH_END])
-    if w[row + STORE] >= 0:
-        begin = max(begin, w[store_at(w, w[row + STORE]) + STORE_ROUGH_END])
-    w[row + PASS_ROUGH_BEGIN] = begin
-    w[row + PASS_ROUGH_END] = begin + w[row + REPS] * max(w[row + PASS_CYCLES], w[KP] + PASS_OVERHEAD)
-    w[ROUGH_NOW] = w[row - QUEUE_DEPTH * PASS_COLUMNS + PASS_ROUGH_BEGIN] if index >= QUEUE_DEPTH else 0
 
 
 @inner
@@ -224,16 +192,12 @@ def _store(w: Ints, index: int, place: int) -> int:
     w[row + STORE_END] = end
     w[UNIT_FREE + STORE_UNIT] = end + STORE_NEXT
     w[IDLE] = max(w[IDLE], end)
-    begin = max(w[ROUGH_NOW], w[row - STORE_COLUMNS + STORE_ROUGH_END] if index else 0)
-    if w[row + AFTER] >= 0:
-        begin = max(begin, w[pass_at(w, w[row + AFTER]) + PASS_ROUGH_END])
-    w[row + STORE_ROUGH_END] = begin + w[row + STORE_ROUGHLY]
     return _placed(w, STORE_UNIT, index, place)
 
 
 @inner
 def _ahead(w: Ints, unit: int, index: int, passes: int, stores: int) -> bool:
-    """Whether a load can be issued now: what it waits for is, and its queue is likely to have room."""
+    """Whether a load is issued now: what it waits for is, and its queue has room no later than the next PASS's."""
     if index >= w[COUNT + unit]:
         return False
     row, columns = act_at(w, index), ACT_COLUMNS
@@ -243,7 +207,11 @@ def _ahead(w: Ints, unit: int, index: int, passes: int, stores: int) -> bool:
         return False
     if index < QUEUE_DEPTH:
         return True
-    return w[row - QUEUE_DEPTH * columns + ROUGH_END] <= w[ROUGH_NOW]
+    room, now = w[row - QUEUE_DEPTH * columns + START] + 1, w[SLOT_LEFT]
+    if passes >= QUEUE_DEPTH:
+        before = pass_at(w, passes - QUEUE_DEPTH)
+        now = max(now, max(w[before + FEED_START], w[before + RUN_START]) + 1)
+    return room <= now
 
 
 @compiled

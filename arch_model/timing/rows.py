@@ -35,36 +35,33 @@ TOTAL = ("cycles", "wait_sb", "wait_weights", "wait_out")
 TOTAL_CYCLES, WAIT_SB, WAIT_WEIGHTS, WAIT_OUT = range(30, 34)
 
 # What the recurrence carries from command to command: FETCH's slots (how many of the beat at work were read, when the
-# last one arrived, when it left), the next free cycle of each unit, the first pixel of the repetition before, when
-# FETCH is likely to be at the command (by the issue-order heuristic), the last end so far.
-SLOTS_READ, SLOT_ARRIVAL, SLOT_LEFT, UNIT_FREE, FEED_FREE, FIRST_PIXEL, ROUGH_NOW, IDLE = 34, 35, 36, 37, 41, 42, 43, 44
+# last one arrived, when it left), the next free cycle of each unit, the first pixel of the repetition before, the last
+# end so far.
+SLOTS_READ, SLOT_ARRIVAL, SLOT_LEFT, UNIT_FREE, FEED_FREE, FIRST_PIXEL, IDLE = 34, 35, 36, 37, 41, 42, 43
 
 # Of FETCH on this machine: slots that one beat holds, cycles from a slot's arrival to the next one's and from its leave
 # to the next one's arrival (see ``slot_pace``).
-SLOTS_TOGETHER, SLOT_PACE, SLOT_BEHIND = 45, 46, 47
+SLOTS_TOGETHER, SLOT_PACE, SLOT_BEHIND = 44, 45, 46
 
-HEADER = 48
+HEADER = 47
 """Places of the header that the recurrence knows."""
 
 # Loads of both kinds: the PASS and the STORE after which one may start (-1: at once), the first PASS that uses it,
-# cycles of its transfer, roughly and exactly; then, once it is timed: when it starts, when its token is there, when it
-# ends by the issue-order heuristic.
-OWNER, NEED, AFTER_PASS, AFTER_STORE, ROUGHLY, CYCLES, START, READY, ROUGH_END = range(9)
-LOAD_TIMES = 9
+# beats and cycles of its transfer; then, once it is timed: when it starts, when its token is there.
+OWNER, NEED, AFTER_PASS, AFTER_STORE, BEATS, CYCLES, START, READY = range(8)
+LOAD_TIMES = 8
 """Columns of a load that the recurrence knows."""
 
 # A PASS: the LOAD_ACT, LOAD_WGT and STORE that it waits for (-1: none), repetitions, cycles of one, all repetitions up
-# to its end; then when FEED and RUN take it, FEED's last read, RUN's last pixel, begin and end by the heuristic.
+# to its end; then when FEED and RUN take it, FEED's last read, RUN's last pixel.
 ACT, WGT, STORE, REPS, PASS_CYCLES, REPS_END, FEED_START, RUN_START, FEED_LAST, RUN_LAST = range(1, 11)
-PASS_ROUGH_BEGIN, PASS_ROUGH_END = 11, 12
-PASS_TIMES = 13
+PASS_TIMES = 11
 """Columns of a PASS that the recurrence knows."""
 
-# A STORE: the PASS behind which it is issued, the PASS whose results it takes (-1: it has no operand a), cycles
-# roughly, to the read of its last word and to its last beat; then when it starts, its last word's read, its end, its
-# end by the heuristic.
-PLACE, AFTER, STORE_ROUGHLY, WORD_CYCLES, BEAT_CYCLES, STORE_START, WORD_READ, STORE_END, STORE_ROUGH_END = range(1, 10)
-STORE_TIMES = 10
+# A STORE: the PASS behind which it is issued, the PASS whose results it takes (-1: it has no operand a), cycles to the
+# read of its last word and to its last beat; then when it starts, its last word's read, its end.
+PLACE, AFTER, WORD_CYCLES, BEAT_CYCLES, STORE_START, WORD_READ, STORE_END = range(1, 8)
+STORE_TIMES = 8
 """Columns of a STORE that the recurrence knows."""
 
 ACT_COLUMNS, WGT_COLUMNS, PASS_COLUMNS, STORE_COLUMNS = LOAD_TIMES + 7, LOAD_TIMES + 7, PASS_TIMES + 18, STORE_TIMES + 5

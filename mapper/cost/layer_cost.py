@@ -20,9 +20,9 @@ from arch_model.program.isa import SLOT_BYTES
 from arch_model.program.program import PORTS
 from arch_model.timing.rows import (
     BEAT,
+    BEATS,
     COUNT,
     CP,
-    INTERVAL,
     KP,
     LOAD_ACT_UNIT,
     LOAD_WGT_UNIT,
@@ -30,7 +30,6 @@ from arch_model.timing.rows import (
     PASS_UNIT,
     PBEAT,
     REPS,
-    ROUGHLY,
     STORE_UNIT,
     WAIT_OUT,
     WAIT_SB,
@@ -100,11 +99,11 @@ ARRAY_CYCLES = len(TOTALS)
 def _count_loads(w: Ints, counts: Ints) -> None:
     for index in range(w[COUNT + LOAD_ACT_UNIT]):
         row = act_at(w, index)
-        counts[ACT_BYTES] += w[row + ROUGHLY] // w[INTERVAL] * w[BEAT]
+        counts[ACT_BYTES] += w[row + BEATS] * w[BEAT]
         counts[LOAD_WORDS] += w[row + GROUPS] * w[row + IN_ROWS] * w[WIDTH]
     for index in range(w[COUNT + LOAD_WGT_UNIT]):
         row = wgt_at(w, index)
-        size = w[row + ROUGHLY] // w[INTERVAL] * w[WBEAT]
+        size = w[row + BEATS] * w[WBEAT]
         counts[WGT_BYTES] += size
         if w[row + MEMORY] == ZSB_MEMORY:
             counts[ZSB_BYTES] += size

@@ -17,6 +17,7 @@ from arch_model.timing.rows import (
     AFTER_STORE,
     BEAT,
     BEAT_CYCLES,
+    BEATS,
     COUNT,
     CP,
     CYCLES,
@@ -34,9 +35,7 @@ from arch_model.timing.rows import (
     REPS,
     REPS_END,
     ROOM,
-    ROUGHLY,
     STORE,
-    STORE_ROUGHLY,
     STORE_UNIT,
     TILE_BEATS,
     WBEAT,
@@ -47,7 +46,7 @@ from arch_model.timing.rows import (
     store_at,
     wgt_at,
 )
-from arch_model.timing.transfers import read_cycles, row_beats, row_words, store_cycles, up
+from arch_model.timing.transfers import read_cycles, row_beats, store_cycles, up
 from mapper.lowering.rows import (
     BESIDE,
     CHUNK,
@@ -86,7 +85,6 @@ from mapper.lowering.rows import (
     TABLE_STILL_READ,
     TILE_CYCLES,
     TIMED_BEAT,
-    TIMED_ROUGHLY,
     TIMED_ROWS,
     TIMED_WORD,
     ZSB_LAST,
@@ -142,11 +140,11 @@ def new_weight_load(w: Ints, after: int, memory: int, slot: int, first: int, ct:
     w[row + AFTER_PASS] = after
     w[row + AFTER_STORE] = -1
     if memory in (DB_MEMORY, PB_MEMORY):
-        w[row + ROUGHLY] = rows * w[TILE_BEATS] * w[INTERVAL]
+        w[row + BEATS] = rows * w[TILE_BEATS]
         w[row + CYCLES] = w[TILE_CYCLES] + (rows - 1) * w[MORE_TILE_CYCLES]
     else:
         words = w[KP] if memory == ZSB_MEMORY else TABLE_BYTES // LANE_BYTES
-        w[row + ROUGHLY] = rows * row_beats(words, LANE_BYTES, w[WBEAT]) * w[INTERVAL]
+        w[row + BEATS] = rows * row_beats(words, LANE_BYTES, w[WBEAT])
         w[row + CYCLES] = read_cycles(rows, words, LANE_BYTES, w[WBEAT], w[INTERVAL], 1)
     w[row + MEMORY] = memory
     w[row + SLOT] = slot
@@ -251,12 +249,9 @@ def new_store(w: Ints, begin: int, chunk: int, stop: int, first: int, rows: int,
         )
         w[TIMED_WORD] = word
         w[TIMED_BEAT] = beat
-        slower = max(row_beats(w[OUT_COLS], w[CP], w[BEAT]) * w[INTERVAL], row_words(w[OUT_COLS], w[PIXELS]))
-        w[TIMED_ROUGHLY] = w[LATENCY] * (1 + w[BESIDE]) + groups * rows * slower
     w[row + OWNER] = w[LAYER_OWNER]
     w[row + PLACE] = last
     w[row + AFTER] = last
-    w[row + STORE_ROUGHLY] = w[TIMED_ROUGHLY]
     w[row + WORD_CYCLES] = w[TIMED_WORD]
     w[row + BEAT_CYCLES] = w[TIMED_BEAT]
     w[row + S_CHUNK] = chunk

@@ -22,6 +22,7 @@ from arch_model.timing.rows import (
     AFTER_PASS,
     AFTER_STORE,
     BEAT,
+    BEATS,
     COUNT,
     CP,
     CYCLES,
@@ -33,7 +34,6 @@ from arch_model.timing.rows import (
     OWNER,
     PASS_UNIT,
     PIXELS,
-    ROUGHLY,
     TILE_BEATS,
     ZSB,
     act_at,
@@ -275,7 +275,7 @@ def _load_act(w: Ints) -> None:
     w[row + NEED] = w[COUNT + PASS_UNIT]
     w[row + AFTER_PASS] = w[FREED]
     w[row + AFTER_STORE] = w[STORED]
-    w[row + ROUGHLY] = groups * w[LOW_ROWS] * w[ACT_BEATS] * w[INTERVAL]
+    w[row + BEATS] = groups * w[LOW_ROWS] * w[ACT_BEATS]
     w[row + CYCLES] = w[ACT_ONE] + (groups * w[LOW_ROWS] - 1) * w[ACT_ROW]
     w[row + LOW] = w[LOW_ROW]
     w[row + IN_ROWS] = w[LOW_ROWS]

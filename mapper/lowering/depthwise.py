@@ -19,6 +19,7 @@ from arch_model.timing.rows import (
     AFTER_STORE,
     BEAT,
     BEAT_CYCLES,
+    BEATS,
     COUNT,
     CP,
     CYCLES,
@@ -32,8 +33,6 @@ from arch_model.timing.rows import (
     PASS_UNIT,
     PIXELS,
     PLACE,
-    ROUGHLY,
-    STORE_ROUGHLY,
     STORE_UNIT,
     TILE_BEATS,
     WORD_CYCLES,
@@ -41,7 +40,7 @@ from arch_model.timing.rows import (
     act_at,
     store_at,
 )
-from arch_model.timing.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, row_beats, row_words, up
+from arch_model.timing.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, row_beats, up
 from mapper.lowering.buffers import (
     begin_layer,
     end_layer,
@@ -175,7 +174,7 @@ def _load_input(w: Ints, chunk: int, stop: int, first: int, rows: int) -> None:
     w[row + NEED] = w[COUNT + PASS_UNIT]
     w[row + AFTER_PASS] = last
     w[row + AFTER_STORE] = w[w[ROW_DONE] + w[SOURCE] + end - 1] if w[SOURCE] >= 0 else -1
-    w[row + ROUGHLY] = groups * come * row_beats(w[WIDTH], w[CP], w[BEAT]) * w[INTERVAL]
+    w[row + BEATS] = groups * come * row_beats(w[WIDTH], w[CP], w[BEAT])
     w[row + CYCLES] = read_cycles(groups * come, w[WIDTH], w[CP], w[BEAT], w[INTERVAL], w[PIXELS])
     w[row + LOW] = w[ROWS_COME]
     w[row + IN_ROWS] = come
@@ -277,9 +276,6 @@ def lower_pool(w: Ints) -> None:
     w[row + OWNER] = w[LAYER_OWNER]
     w[row + PLACE] = w[COUNT + PASS_UNIT] - 1
     w[row + AFTER] = -1
-    beats = max(row_beats(1, w[CP], w[BEAT]), w[HEIGHT] * row_beats(w[WIDTH], w[CP], w[BEAT]))
-    group = max(beats * w[INTERVAL], w[HEIGHT] * row_words(w[WIDTH], w[PIXELS]))
-    w[row + STORE_ROUGHLY] = 2 * w[LATENCY] + up(w[K], w[CP]) * group
     w[row + WORD_CYCLES] = words
     w[row + BEAT_CYCLES] = words + STORE_BEAT + w[INTERVAL] * (row_beats(1, w[CP], w[BEAT]) - 1)
     w[w[ROW_DONE] + w[OUTPUT]] = index
