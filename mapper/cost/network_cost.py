@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.timing.rows import machine_row
+from arch_model.timing.rows import PB, machine_row
 from mapper.layout.persistent_buffer import Slots
 from mapper.lowering.layer_rows import network_rows, tiling_row
 from mapper.lowering.network import cycles_of, why_refused
@@ -25,7 +25,8 @@ def network_cycles(
     ----------
     steps : in order of execution.
     tilings : of each step.
-    slots : of each dense layer, int64 (K-tiles * windows, C-tiles), PB slots of weight tiles that are there, or -1.
+    slots : of each dense layer, int64 (K-tiles * windows, C-tiles), PB slots of weight tiles that are there, or -1;
+        they may be more than the PB has.
 
     Raises
     ------
@@ -37,8 +38,10 @@ def network_cycles(
     if any((own >= 0).any() for own in slots):
         there = np.concatenate([own.reshape(-1) for own in slots])
     most, room, cycles = max((own.size for own in slots), default=0), 1 << 12, 0
+    machine = machine_row(accelerator)
+    machine[PB] = max(machine[PB], there.max(initial=-1) + 1)
     while cycles == 0:
-        w = new_workspace(machine_row(accelerator), room, tensor_rows, most, len(there))
+        w = new_workspace(machine, room, tensor_rows, most, len(there))
         put_slots(w, there)
         cycles, room = cycles_of(w, xs, ts), 4 * room
     if cycles < 0:
