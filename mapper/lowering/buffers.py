@@ -131,6 +131,18 @@ def new_row(w: Ints, unit: int) -> int:
 
 
 @inner
+def tile_cycles(w: Ints, tiles: int) -> int:
+    """Cycles of the transfer of so many weight tiles."""
+    return w[TILE_CYCLES] + (tiles - 1) * w[MORE_TILE_CYCLES]
+
+
+@inner
+def lane_cycles(w: Ints, rows: int, words: int) -> int:
+    """Cycles of the transfer of rows of so many words of a lane each: ZSB entries (KP words), activation tables."""
+    return read_cycles(rows, words, LANE_BYTES, w[WBEAT], w[INTERVAL], 1)
+
+
+@inner
 def new_weight_load(w: Ints, after: int, memory: int, slot: int, first: int, ct: int, length: int, runs: int) -> int:
     """A LOAD_WGT of ``runs`` runs of ``length`` tiles (ZSB entries, tables), needed by the next PASS; its number."""
     index = new_row(w, LOAD_WGT_UNIT)
@@ -141,11 +153,11 @@ def new_weight_load(w: Ints, after: int, memory: int, slot: int, first: int, ct:
     w[row + AFTER_STORE] = -1
     if memory in (DB_MEMORY, PB_MEMORY):
         w[row + BEATS] = rows * w[TILE_BEATS]
-        w[row + CYCLES] = w[TILE_CYCLES] + (rows - 1) * w[MORE_TILE_CYCLES]
+        w[row + CYCLES] = tile_cycles(w, rows)
     else:
         words = w[KP] if memory == ZSB_MEMORY else TABLE_BYTES // LANE_BYTES
         w[row + BEATS] = rows * row_beats(words, LANE_BYTES, w[WBEAT])
-        w[row + CYCLES] = read_cycles(rows, words, LANE_BYTES, w[WBEAT], w[INTERVAL], 1)
+        w[row + CYCLES] = lane_cycles(w, rows, words)
     w[row + MEMORY] = memory
     w[row + SLOT] = slot
     w[row + ROW] = first

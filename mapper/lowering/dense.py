@@ -267,6 +267,12 @@ def _begin_tile(w: Ints, number: int) -> None:
 
 
 @inner
+def input_cycles(w: Ints, rows: int) -> int:
+    """Cycles of the transfer of so many input rows of a channel group."""
+    return w[ACT_ONE] + (rows - 1) * w[ACT_ROW]
+
+
+@inner
 def _load_act(w: Ints) -> None:
     """The next part of the tile's input."""
     index = new_row(w, LOAD_ACT_UNIT)
@@ -276,7 +282,7 @@ def _load_act(w: Ints) -> None:
     w[row + AFTER_PASS] = w[FREED]
     w[row + AFTER_STORE] = w[STORED]
     w[row + BEATS] = groups * w[LOW_ROWS] * w[ACT_BEATS]
-    w[row + CYCLES] = w[ACT_ONE] + (groups * w[LOW_ROWS] - 1) * w[ACT_ROW]
+    w[row + CYCLES] = input_cycles(w, groups * w[LOW_ROWS])
     w[row + LOW] = w[LOW_ROW]
     w[row + IN_ROWS] = w[LOW_ROWS]
     w[row + GROUP] = w[NEXT_GROUP]
@@ -337,7 +343,7 @@ def _part_ends(w: Ints, group: int, ends: int) -> int:
 
 
 @inner
-def _plan_loads(w: Ints, group: int) -> None:
+def plan_loads(w: Ints, group: int) -> None:
     """The loads of a group of streamed weight tiles, in order, to the table of runs."""
     begin, ends = w[w[GROUP_BEGIN] + group], w[TABLES]
     count, found, skip = _part_ends(w, group, ends), 0, 0
@@ -375,7 +381,7 @@ def _weights_of(w: Ints, row: int) -> int:
         w[HALF] = next_half(w, DB_NEXT)
         w[LAST_USE] = w[DB_LAST + w[HALF]]
         w[LOADED] = group
-        _plan_loads(w, group)
+        plan_loads(w, group)
     base, wanted = w[HALF] * w[DB], slot + length
     while w[IN_DB] < wanted:
         run = w[RUN_ROWS] + 5 * w[ISSUED]
@@ -498,27 +504,40 @@ def _chunk(w: Ints, chunk: int) -> None:
 
 
 @inner
-def lower_dense(w: Ints, slots: int, new: int) -> int:
-    """Append the commands of the dense layer and the tiling in the header; 0, or what :func:`why_not` says.
-
-    ``slots``, ``new``: where those of its tiles stand (0: none), as of :func:`mapper.lowering.network.lower`.
-    """
+def begin_dense(w: Ints, slots: int) -> int:
+    """Plan the weights of the dense layer in the header, and what its tiling asks of its loads; 0, or what
+    :func:`why_not` says. ``slots``: as of :func:`lower_dense`."""
     begin_layer(w)
     w[PIECE] = plan_weights(w, slots)
     w[TABLES] = w[PIECE] + 4
-    broken = why_not(w)
-    if broken:
-        return broken
-    w[LOADED] = w[TABLE_NUMBER] = w[KEPT_HALF] = w[KEPT_HALF + 1] = -1
-    w[PART] = up(w[C_TILES], w[T_PROLOGUE]) if w[T_PROLOGUE] > 1 else 0
-    w[QUARTER] = up(w[C_TILES], 4) if w[T_PREFETCH] < 0 else 0
-    w[RELOADS] = w[T_FILTERS] == 0 and w[STREAMED_TILES] > w[DB]
     words, together = w[WIDTH], w[PIXELS]
     if w[FOLDED]:
         words, together = up(w[WIDTH], w[FOLD]), 1
     w[ACT_ONE] = read_cycles(1, words, w[CP], w[BEAT], w[INTERVAL], together)
     w[ACT_ROW] = read_cycles(2, words, w[CP], w[BEAT], w[INTERVAL], together) - w[ACT_ONE]
     w[ACT_BEATS] = row_beats(words, w[CP], w[BEAT])
+    return cut_loads(w)
+
+
+@inner
+def cut_loads(w: Ints) -> int:
+    """What the prologue in the header makes of the loads, once weights are planned; 0, or what :func:`why_not` says."""
+    w[PART] = up(w[C_TILES], w[T_PROLOGUE]) if w[T_PROLOGUE] > 1 else 0
+    w[QUARTER] = up(w[C_TILES], 4) if w[T_PREFETCH] < 0 else 0
+    w[RELOADS] = w[T_FILTERS] == 0 and w[STREAMED_TILES] > w[DB]
+    return why_not(w)
+
+
+@inner
+def lower_dense(w: Ints, slots: int, new: int) -> int:
+    """Append the commands of the dense layer and the tiling in the header; 0, or what :func:`why_not` says.
+
+    ``slots``, ``new``: where those of its tiles stand (0: none), as of :func:`mapper.lowering.network.lower`.
+    """
+    broken = begin_dense(w, slots)
+    if broken:
+        return broken
+    w[LOADED] = w[TABLE_NUMBER] = w[KEPT_HALF] = w[KEPT_HALF + 1] = -1
     w[ZSB_AFTER] = take_zsb(w, w[K_TILES])
     w[BASE] = w[ZSB_NEXT] * w[ZSB] + w[ZSB_TOP] - w[K_TILES]
     if w[PART] == 0:

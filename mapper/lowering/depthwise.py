@@ -142,7 +142,7 @@ def _column_of(w: Ints, k_tile: int, window: int) -> int:
 
 
 @inner
-def _pass_cycles(w: Ints, rows: int, window: int) -> int:
+def pass_cycles(w: Ints, rows: int, window: int) -> int:
     """As :func:`arch_model.timing.reference_timing.run_cycles`."""
     across = (1 if w[SCALE] else w[STRIDE]) * (w[OUT_COLS] - 1)  # from a row's first pixel to its last
     column = _window_at(w, window)[1]
@@ -150,7 +150,7 @@ def _pass_cycles(w: Ints, rows: int, window: int) -> int:
 
 
 @inner
-def _load_input(w: Ints, chunk: int, stop: int, first: int, rows: int) -> None:
+def load_input(w: Ints, chunk: int, stop: int, first: int, rows: int) -> None:
     """Bring what the tile wants of the chunk's groups and is not there."""
     low, high = 0, 1
     if not w[SCALE]:
@@ -213,7 +213,7 @@ def _bring_columns(w: Ints, tile: int) -> None:
 def _tile(w: Ints, chunk: int, stop: int, first: int) -> None:
     """The passes of a chunk of K-tiles over a spatial tile, and its STORE."""
     rows, begin = min(w[T_ROWS], w[OUT_ROWS] - first), w[COUNT + PASS_UNIT]
-    _load_input(w, chunk, stop, first, rows)
+    load_input(w, chunk, stop, first, rows)
     half = next_half(w, OUT_NEXT)
     freed = w[OUT_LAST + half]
     for step in range((stop - chunk) * w[WINDOWS]):
@@ -225,7 +225,7 @@ def _tile(w: Ints, chunk: int, stop: int, first: int) -> None:
             slot, load = w[COLUMN_HALF] * w[DB] + tile - w[COLUMNS_FROM], w[w[TILE_LOAD] + tile]
         if finishes:
             load = max(load, w[ENTRIES_LOAD])
-        cycles = _pass_cycles(w, rows, window)
+        cycles = pass_cycles(w, rows, window)
         row = new_pass(w, w[INPUT], load, freed if finishes else -1, 1, cycles, first, rows)
         w[row + P_SB_HALF] = w[INPUT_HALF]
         w[row + K_TILE] = kt
