@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from arch_model.machine.accelerator import Accelerator
-from arch_model.timing.rows import PB, machine_row
+from mapper.cost.program_cost import ProgramCosts
 from mapper.layout.persistent_buffer import Slots
-from mapper.lowering.layer_rows import network_rows, tiling_row
-from mapper.lowering.network import cycles_of, why_refused
-from mapper.lowering.rows import new_workspace, put_slots
 from mapper.lowering.tiling import Tiling
 from mapper.workload.fusion import Step
 
@@ -33,17 +28,4 @@ def network_cycles(
     MappingError
         For a layer that breaks a rule of the machine.
     """
-    xs, tensor_rows = network_rows(steps, accelerator)
-    ts, there = np.array([tiling_row(tiling) for tiling in tilings], np.int64), np.empty(0, np.int64)
-    if any((own >= 0).any() for own in slots):
-        there = np.concatenate([own.reshape(-1) for own in slots])
-    most, room, cycles = max((own.size for own in slots), default=0), 1 << 12, 0
-    machine = machine_row(accelerator)
-    machine[PB] = max(machine[PB], there.max(initial=-1) + 1)
-    while cycles == 0:
-        w = new_workspace(machine, room, tensor_rows, most, len(there))
-        put_slots(w, there)
-        cycles, room = cycles_of(w, xs, ts), 4 * room
-    if cycles < 0:
-        raise why_refused(w, steps, tilings, accelerator)
-    return int(cycles)
+    return ProgramCosts(steps, accelerator, slots).cycles(tilings)
