@@ -16,7 +16,7 @@ from arch_model.compiled import Ints
 from arch_model.cost.activity import TOTALS
 from arch_model.machine.accelerator import Accelerator
 from arch_model.timing.rows import COUNT, STORE_UNIT, machine_row
-from mapper.cost.layer_cost import count_layer
+from mapper.cost.program_cost import count_program
 from mapper.layout.persistent_buffer import Slots
 from mapper.layout.tensors import TileGrid, tile_grid
 from mapper.lowering.layer_rows import layer_row, tiling_row
@@ -177,6 +177,6 @@ class LayerParts:
                 put_slots(w, slots.reshape(-1))
             cycles, room = cycles_of(w, form.row[None], tiling_row(self.tilings[number])[None]), 4 * room
         counts = np.zeros(len(TOTALS) + 1, np.int64)
-        count_layer(w, counts)
+        count_program(w, form.row[None], counts)
         counts[SLOTS] = w[COUNT : COUNT + 4].sum() + w[COUNT + STORE_UNIT]
         return counts
