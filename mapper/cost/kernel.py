@@ -2,7 +2,7 @@
 
 A grid of machines has too many different layers for arrays that wait for the longest: here each layer takes what its
 own passes take, some tens of microseconds. Numbers in, numbers out: a layer and a machine are rows of int64 whose
-columns are named below. Results are those of :func:`mapper.lowering.tiling.choose` and
+columns are named below. Results are those of :func:`mapper.lowering.quick_choice.choose` and
 :func:`mapper.cost.layer_batch.layer_costs`, to the cycle and byte (``tests/mapper/cost/test_kernel.py``).
 """
 
@@ -115,7 +115,7 @@ def fits(x: Ints, m: Ints) -> bool:
 
 @compiled
 def cut(x: Ints, m: Ints, streamed: int, once: bool, add: int) -> tuple[int, int]:
-    """(rows, chunk) of :func:`mapper.lowering.tiling.choose`; ``once``: half the DB holds the streamed tiles."""
+    """(rows, chunk) of :func:`mapper.lowering.quick_choice.choose`; ``once``: half the DB holds the streamed tiles."""
     kt, ct = grid_of(x, m)
     unit = m[CP] // _gcd(m[KP], m[CP])
     units, beat, kp, latency, interval = _up(kt, unit), m[BEAT], m[KP], m[LATENCY], m[INTERVAL]

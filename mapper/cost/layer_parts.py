@@ -21,9 +21,9 @@ from mapper.layout.persistent_buffer import Slots
 from mapper.layout.tensors import TileGrid, tile_grid
 from mapper.lowering.layer_rows import layer_row, tiling_row
 from mapper.lowering.network import cycles_of
-from mapper.lowering.quick_choice import quick_tiling
+from mapper.lowering.quick_choice import choose_each, quick_tiling
 from mapper.lowering.rows import COLUMN_TILES, LAYER_AT, new_workspace, put_slots
-from mapper.lowering.tiling import Tiling, choose_each, fetches
+from mapper.lowering.tiling import Tiling, fetches
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step
 

@@ -13,7 +13,7 @@ from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from mapper.cost.layer_batch import CutLayer, LayerBatch, layer_costs
 from mapper.layout.tensors import slice_grid, tile_grid
-from mapper.lowering.tiling import choose_each
+from mapper.lowering.quick_choice import choose_each
 from mapper.workload.fusion import is_dense
 
 Ints = npt.NDArray[np.int64]

@@ -21,7 +21,7 @@ from mapper.cost.layer_batch import CutLayer, LayerBatch
 from mapper.cost.layer_overlap import Joints, Link, chain_cycles, pool_cycles, start_cycles
 from mapper.cost.lone_costs import alone, chained_cycles
 from mapper.layout.tensors import slice_grid, tile_grid, window_offsets
-from mapper.lowering.tiling import choose_each
+from mapper.lowering.quick_choice import choose_each
 from mapper.workload.depthwise import is_channelwise
 from mapper.workload.fusion import steps
 

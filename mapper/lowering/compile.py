@@ -30,9 +30,9 @@ from mapper.lowering.dense import NO_INTERLEAVING, NO_QUARTERS
 from mapper.lowering.encode import Encoder
 from mapper.lowering.layer_rows import layer_row, network_rows, tiling_row
 from mapper.lowering.network import load_for_later, lower, plan_of, why_refused
-from mapper.lowering.quick_choice import quick_tiling
+from mapper.lowering.quick_choice import choose, quick_tiling
 from mapper.lowering.rows import FAILURE, FULL, SPARE, clear, new_workspace, put_slots
-from mapper.lowering.tiling import Tiling, check_tiling, choose, fetches
+from mapper.lowering.tiling import Tiling, check_tiling, fetches
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, steps
 

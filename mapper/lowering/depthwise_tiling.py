@@ -1,4 +1,4 @@
-"""How a channelwise layer is cut: output rows of a spatial tile, K-tiles of a chunk; the estimate that chooses.
+"""How a channelwise layer is cut: output rows of a spatial tile, K-tiles of a chunk; what does not fit.
 
 Chunks are the outer loop and tiles the inner one: a chunk needs only its own channels of the input. If a half of the SB
 holds all of these, each row comes once, although windows of neighbouring tiles overlap.
@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.network.layer import Kind, Layer
-from arch_model.timing.reference_timing import run_cycles
-from arch_model.timing.transfers import row_words
-from mapper.lowering.tiling import COUNT_MAX, PASS_OVERHEAD, RUN_BEATS_MAX, RUN_STRIDE_MAX, chunk_unit, out_words
+from mapper.lowering.tiling import COUNT_MAX, RUN_BEATS_MAX, RUN_STRIDE_MAX, out_words
 from mapper.workload.depthwise import (
     entries_of,
-    input_rows_of,
     input_size,
-    k_tiles_of,
     row_steps,
     skewed_shape,
     stride_of,
@@ -37,63 +33,6 @@ class Cut:
     rows: int
     chunk: int
     stays: bool = False
-
-
-def choose_cut(layer: Layer, accelerator: Accelerator, add: bool = False) -> Cut:
-    """The cut with the least estimated cycles. ``add``: STORE also reads an operand, an add's or a product's.
-
-    Raises :class:`MappingError` if there is no legal one; it names layer, operand, buffer, bytes needed and there.
-
-    >>> layer = Layer("a", Kind.CONV, K=16, C=16, R=3, S=3, H=88, W=88, padding=1, groups=16)
-    >>> choose_cut(layer, Accelerator.load("zcu104"))       # 18 lanes of 88 x 88 pixels are in a half of the SB
-    Cut(rows=4, chunk=1, stays=True)
-    """
-    a = accelerator
-    check_cut(layer, a, Cut(1, min(chunk_unit(a), k_tiles_of(layer, a))))
-    kt, unit = k_tiles_of(layer, a), chunk_unit(a)
-    units = -(-kt // unit)
-    cuts = (
-        Cut(rows, chunk, _words(layer, a, chunk, input_size(layer)[0]) <= a.sb_half_words)
-        for chunk in sorted({min(-(-units // n) * unit, kt) for n in range(1, units + 1)})
-        for rows in range(1, layer.P + 1)
-    )
-    fitting = [cut for cut in cuts if not any(_faults(layer, a, cut))]
-    return min(fitting, key=lambda cut: _estimate(layer, a, cut, add))
-
-
-def _estimate(layer: Layer, accelerator: Accelerator, cut: Cut, add: bool) -> int:
-    """Roughly the cycles of a layer: a pipeline of loads, passes and stores, each with two halves of its buffer."""
-    a, latency, stride = accelerator, accelerator.dram.latency_cycles, stride_of(layer)
-    (_, width), kt = input_size(layer), k_tiles_of(layer, a)
-    operands = 2 if add else 1
-
-    def row_cycles(cols: int) -> int:
-        return max(a.pitch(cols) // a.beat_bytes * a.dram.cycles_per_beat, row_words(cols, a.pixels))
-
-    row_in, row_out = row_cycles(width), row_cycles(layer.Q)
-    windows = [run_cycles(1, layer.Q, 1, stride, width, 0) + w.col - layer.padding for w in windows_of(layer)]
-    steps = row_steps(layer)
-    loaded, ran, stored = 0, [0, 0], [0, 0]  # when each unit is done; of passes and stores the last two tiles
-    freed = [0, 0]  # when a chunk's passes have left each half of the SB
-    for chunk in range(0, kt, cut.chunk):
-        k_tiles = min(cut.chunk, kt - chunk)
-        groups = a.groups(min(k_tiles * a.kp, layer.C))
-        come, first_of_chunk = 0, True
-        for first in range(0, layer.P, cut.rows):
-            rows = min(cut.rows, layer.P - first)
-            low, count = input_rows_of(layer, first, rows)
-            if not cut.stays:
-                come, free = low, ran[0]
-            else:
-                free = freed[0] if first_of_chunk else 0
-            if low + count > come:
-                loaded = max(loaded, free) + latency + groups * (low + count - come) * row_in
-            come, first_of_chunk = max(come, low + count), False
-            passes = sum(max((rows - 1) * steps + window, a.kp + PASS_OVERHEAD) for window in windows)
-            ran = [ran[1], max(loaded, ran[1], stored[0]) + k_tiles * passes]
-            stored = [stored[1], max(ran[1], stored[1]) + operands * latency + groups * rows * row_out]
-        freed = [freed[1], ran[1]]
-    return stored[1]
 
 
 def _words(layer: Layer, accelerator: Accelerator, chunk: int, rows: int) -> int:

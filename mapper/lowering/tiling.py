@@ -2,13 +2,12 @@
 
 A spatial tile is a full-width range of output rows; its input rows, of all channels, fit one half of the SB. A
 chunk is the K-tiles whose results leave together: it ends on a group boundary and fits one half of the OB's
-output side. All legal cuts are enumerated; the estimate of :func:`estimate` chooses.
+output side. :mod:`mapper.lowering.choice` chooses among all of them by an estimate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,9 +18,8 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.machine.microarchitecture import PASS_OVERHEAD as PASS_OVERHEAD
 from arch_model.network.layer import Layer
-from arch_model.program.isa import SLOT_BYTES, Opcode, greatest
-from arch_model.timing.transfers import row_words
-from mapper.layout.tensors import folds, is_pointwise, tile_grid
+from arch_model.program.isa import Opcode, greatest
+from mapper.layout.tensors import is_pointwise, tile_grid
 
 INTERLEAVES = (1, 4)
 """K-tiles that may take the first parts in turns; a PASS names one of four places in the OB."""
@@ -182,36 +180,6 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
             raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
 
 
-def choose(layer: Layer, accelerator: Accelerator, streamed: int | None = None, add: bool = False) -> Tiling:
-    """The cut with the least estimated cycles.
-
-    ``streamed``: weight tiles that are not in the PB (None: all); ``add``: STORE also reads an operand.
-    Raises :class:`MappingError` if there is no legal cut: it names layer, operand, buffer, bytes needed and there.
-    """
-    tiles = tile_grid(layer, accelerator).tiles if streamed is None else streamed
-    return choose_each(layer, accelerator, (tiles,), add)[0]
-
-
-def choose_each(layer: Layer, accelerator: Accelerator, streamed: Sequence[int], add: bool = False) -> list[Tiling]:
-    """:func:`choose` for several numbers of streamed weight tiles at once."""
-    grid = tile_grid(layer, accelerator)
-    check_least(layer, accelerator)
-    counts = np.arange(1, layer.P + 1)
-    rows = np.unique(-(-layer.P // counts))[:, None]  # the least rows for each number of tiles
-    unit = chunk_unit(accelerator)
-    units = -(-grid.kt // unit)
-    chunks = np.unique(-(-units // np.arange(1, units + 1)))[None, :] * unit
-    chunks = np.minimum(chunks, grid.kt)
-    legal = legal_cuts(layer, accelerator, rows, chunks)
-    cycles = estimate(layer, accelerator, rows, chunks, np.array(streamed, np.int64)[:, None, None], add)
-    cycles = np.where(legal, cycles, np.iinfo(np.int64).max).reshape(len(streamed), -1)
-    best = cycles.argmin(axis=1)
-    row, chunk = np.divmod(best, chunks.shape[1])
-    least = cycles[np.arange(len(streamed)), best]
-    found = zip(rows[row, 0].tolist(), chunks[0, chunk].tolist(), least.tolist(), strict=True)
-    return [Tiling(*cut) for cut in found]
-
-
 def legal_cuts(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints) -> npt.NDArray[np.bool_]:
     """Which pairs of rows (n, 1) and chunks (1, m) fit the SB, the OB and its output side: bool (n, m)."""
     inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
@@ -236,36 +204,6 @@ def accumulates(layer: Layer, accelerator: Accelerator) -> bool:
     return grid.windows * grid.ct > 1
 
 
-def estimate(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints, streamed: int | Ints, add: bool) -> Ints:
-    """Cycles of a layer in the steady state: in each tile the slowest unit, plus what cannot hide at both ends.
-
-    ``rows`` (n, 1) and ``chunks`` (1, m) int64 arrays; returns (n, m), or (s, n, m) for ``streamed`` (s, 1, 1). Only an
-    order of preference: the model of time is ``arch_model/timing/reference_timing.py``.
-    """
-    grid, dram = tile_grid(layer, accelerator), accelerator.dram
-    latency, beat, kp = dram.latency_cycles, accelerator.beat_bytes, accelerator.kp
-
-    def row_cycles(cols: int, folded: bool = False) -> int:
-        beats = accelerator.pitch(cols, folded) // beat
-        return max(beats * dram.cycles_per_beat, row_words(*accelerator.row(cols, folded)))
-
-    tiles = -(-layer.P // rows)
-    inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
-    compute = grid.tiles * np.maximum(rows * layer.Q, kp + PASS_OVERHEAD)
-    load = latency + accelerator.groups(layer.C) * inside * row_cycles(layer.W, folds(layer, accelerator))
-    stores = -(-grid.kt // chunks)
-    stored = accelerator.groups(layer.K) * rows * row_cycles(layer.Q)
-    store = stores * latency * (2 if add else 1) + stored
-    commands = grid.rows + 1 + 2 * stores
-    fetch = commands * SLOT_BYTES * dram.cycles_per_beat // accelerator.program_beat_bytes
-    weights = streamed * max(accelerator.tile_beats * dram.cycles_per_beat, kp)
-    slowest = np.maximum(np.maximum(compute, load), np.maximum(store, fetch))
-    once = streamed <= accelerator.db_half_tiles
-    steady = np.where(once, np.maximum(tiles * slowest, weights), tiles * np.maximum(slowest, weights))
-    cycles: Ints = steady + load + stored // stores + latency
-    return cycles
-
-
 def check_least(layer: Layer, accelerator: Accelerator) -> None:
     """Raise MappingError if one output row and the least chunk do not fit some buffer."""
     a, grid = accelerator, tile_grid(layer, accelerator)
@@ -288,6 +226,7 @@ def check_least(layer: Layer, accelerator: Accelerator) -> None:
         ("input channel groups", a.groups(layer.C), COUNT_MAX),
         ("output channel groups", a.groups(layer.K), COUNT_MAX),
         ("bytes of a channel group", max(layer.H * a.pitch(layer.W), layer.P * a.pitch(layer.Q)), RUN_STRIDE_MAX),
+        ("beats of a row's input", inside * max(a.pitch(layer.W), a.pitch(layer.Q)) // a.beat_bytes, RUN_BEATS_MAX),
     ):
         if value > most:
             raise MappingError(f"layer {layer.name}: it has {value} {what}; a command holds at most {most}")

@@ -9,7 +9,7 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from mapper.layout.tensors import slice_grid, tile_grid
-from mapper.lowering.tiling import choose
+from mapper.lowering.quick_choice import choose
 from mapper.workload.fusion import is_dense
 
 

@@ -12,7 +12,7 @@ from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from mapper.cost.layer_batch import CutLayer, LayerBatch, layer_costs
 from mapper.layout.tensors import is_pointwise, slice_grid, tile_grid
-from mapper.lowering.tiling import choose_each
+from mapper.lowering.quick_choice import choose_each
 from mapper.workload.fusion import fused_adds, is_dense
 
 Ints = npt.NDArray[np.int64]

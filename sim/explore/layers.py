@@ -30,7 +30,7 @@ there, or nothing."""
 
 @dataclass(frozen=True, eq=False)
 class CompiledLayer(Costed):
-    """A layer cut as the compiler does by itself (:func:`mapper.lowering.tiling.choose`), and its cost."""
+    """A layer cut as the compiler does by itself (:func:`mapper.lowering.quick_choice.quick_tiling`), and its cost."""
 
     layer: Layer
     accelerator: Accelerator

@@ -15,7 +15,8 @@ from arch_model.timing.transfers import read_cycles, store_cycles
 from mapper.cost import kernel as loop
 from mapper.cost.layer_batch import CutLayer, LayerBatch, layer_costs
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.tiling import check_least, choose
+from mapper.lowering.quick_choice import choose
+from mapper.lowering.tiling import check_least
 from sim.explore.price import layer_row, machine_row
 
 TINY, ZCU = Accelerator.load("tiny"), Accelerator.load("zcu104")

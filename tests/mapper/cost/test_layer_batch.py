@@ -17,7 +17,8 @@ from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import slice_grid, tile_grid
 from mapper.lowering.compile import compile_subnet, single_layer
-from mapper.lowering.tiling import Order, Tiling, choose
+from mapper.lowering.quick_choice import choose
+from mapper.lowering.tiling import Order, Tiling
 from tests.mapper.random_nets import random_accelerator
 
 PRESETS = [Accelerator.load("tiny"), Accelerator.load("zcu104")]

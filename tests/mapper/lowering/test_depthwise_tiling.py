@@ -10,7 +10,8 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
 from mapper.cost.layer_cost import LayerCosts
-from mapper.lowering.depthwise_tiling import Cut, check_cut, choose_cut
+from mapper.lowering.depthwise_tiling import Cut, check_cut
+from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.tiling import Tiling, chunk_unit
 from mapper.workload.depthwise import k_tiles_of
 from mapper.workload.fusion import Step
@@ -25,12 +26,12 @@ def test_chunks_end_where_a_group_does(seed):
     rng = np.random.default_rng(seed)
     a, layer = random_accelerator(rng), random_channelwise(rng)
     try:
-        cut = choose_cut(layer, a)
+        cut = quick_tiling(Step(layer), a)
     except MappingError:
         return
     kt = k_tiles_of(layer, a)
     assert 1 <= cut.rows <= layer.P and (cut.chunk == kt or cut.chunk % chunk_unit(a) == 0)
-    check_cut(layer, a, cut)
+    check_cut(layer, a, Cut(cut.rows, cut.chunk, cut.stays))
 
 
 @pytest.mark.parametrize("accelerator", ["tiny", "zcu104"])
@@ -42,7 +43,7 @@ def test_few_cuts_are_better(accelerator, monkeypatch):
         Layer("a", Kind.CONV, 24, 24, 5, 5, 21, 21, 2, 2, groups=24),
         Layer("a", Kind.MAXPOOL, 8, 8, 3, 3, 12, 260, 2, 1),
     ):
-        chosen, kt = choose_cut(layer, a), k_tiles_of(layer, a)
+        chosen, kt = quick_tiling(Step(layer), a), k_tiles_of(layer, a)
         costs = LayerCosts(Step(layer), a)
         total += costs.quick().cycles
         cycles = []
@@ -78,14 +79,14 @@ def test_few_cuts_are_better(accelerator, monkeypatch):
 def test_what_does_not_fit_is_named(buffer, size, message):
     small = TINY.replace(buffers={buffer: size})
     with pytest.raises(MappingError) as error:
-        choose_cut(DEEP, small)
+        quick_tiling(Step(DEEP), small)
     assert str(error.value) == f"layer a: {message}"
 
 
 def test_a_k_tile_of_too_many_groups():
     wide = TINY.replace(array={"kp": 16, "cp": 3}, buffers={"zsb_bytes": 4096, "ob_out_bytes": 8192})
     with pytest.raises(MappingError, match="layer a: its K-tiles of 16 channels touch up to 6 groups of 3; a depth"):
-        choose_cut(DEEP, wide)
+        quick_tiling(Step(DEEP), wide)
 
 
 def test_one_window_needs_no_partial_sums():

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
-from mapper.lowering.tiling import choose, chunk_unit, input_rows, out_words, sb_shape
+from mapper.lowering.quick_choice import choose
+from mapper.lowering.tiling import chunk_unit, input_rows, out_words, sb_shape
 from tests.mapper.random_nets import random_accelerator
 
 TINY = Accelerator.load("tiny")
