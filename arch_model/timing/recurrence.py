@@ -214,19 +214,9 @@ def _ahead(w: Ints, unit: int, index: int, passes: int, stores: int) -> bool:
     return room <= now
 
 
-@compiled
-def issue(w: Ints) -> int:
-    """Time the commands of a Program, and put them in order.
-
-    Parameters
-    ----------
-    w : a workspace with a machine and streams (:mod:`arch_model.timing.rows`). Their times, the order and the totals
-        are filled.
-
-    Returns
-    -------
-    Cycles from start to done, both counted.
-    """
+@inner
+def begin(w: Ints) -> None:
+    """Clear what is carried from command to command and the totals: nothing has been fetched."""
     for place in range(TOTAL_CYCLES, IDLE + 1):
         w[place] = 0
     beats = max(1, SLOT_BYTES // w[PBEAT])
@@ -235,9 +225,17 @@ def issue(w: Ints) -> int:
     w[SLOT_BEHIND] = FETCH_ROOM + (beats - 2) * w[INTERVAL]
     w[SLOT_ARRIVAL] = FETCH_ADDRESS + w[LATENCY] - w[INTERVAL]
     w[SLOT_LEFT] = w[FIRST_PIXEL] = -1
-    acts, wgts, passes, stores = w[COUNT], w[COUNT + 1], w[COUNT + 2], w[COUNT + 3]
-    act, wgt, store, place = 0, 0, 0, 0
-    for index in range(-1, passes):
+
+
+@inner
+def advance(w: Ints, first: int, last: int, act: int, wgt: int, store: int, place: int) -> tuple[int, int, int, int]:
+    """Issue PASS ``first`` to the one before ``last``, and the loads and STOREs that come before, between and behind
+    them; PASS -1 stands for the Program's start.
+
+    ``act``, ``wgt``, ``store``: the next command of each of these units; ``place``: the next of all. Returns them anew.
+    """
+    acts, wgts, stores = w[COUNT], w[COUNT + 1], w[COUNT + 3]
+    for index in range(first, last):
         if index >= 0:
             while act < acts and w[act_at(w, act) + NEED] <= index:
                 place = _load(w, LOAD_ACT_UNIT, act, place)
@@ -255,10 +253,34 @@ def issue(w: Ints) -> int:
         while index >= 0 and _ahead(w, LOAD_WGT_UNIT, wgt, index + 1, store):
             place = _load(w, LOAD_WGT_UNIT, wgt, place)
             wgt += 1
-    for index in range(act, acts):
+    return act, wgt, store, place
+
+
+@inner
+def finish(w: Ints, act: int, wgt: int, place: int) -> int:
+    """Issue loads that no PASS of this Program waits for, and END; cycles from start to done, both counted."""
+    for index in range(act, w[COUNT]):
         place = _load(w, LOAD_ACT_UNIT, index, place)
-    for index in range(wgt, wgts):
+    for index in range(wgt, w[COUNT + 1]):
         place = _load(w, LOAD_WGT_UNIT, index, place)
     end = max(_next_slot(w) + FETCH_DECODE, w[SLOT_LEFT] + 1) + FETCH_END
     w[TOTAL_CYCLES] = max(w[IDLE] + 1, end) + 1
     return w[TOTAL_CYCLES]
+
+
+@compiled
+def issue(w: Ints) -> int:
+    """Time the commands of a Program, and put them in order.
+
+    Parameters
+    ----------
+    w : a workspace with a machine and streams (:mod:`arch_model.timing.rows`). Their times, the order and the totals
+        are filled.
+
+    Returns
+    -------
+    Cycles from start to done, both counted.
+    """
+    begin(w)
+    act, wgt, _, place = advance(w, -1, w[COUNT + PASS_UNIT], 0, 0, 0, 0)
+    return finish(w, act, wgt, place)
