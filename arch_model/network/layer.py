@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import cast
@@ -295,7 +295,7 @@ def read_layer_table(path: str | Path) -> tuple[LayerRow, ...]:
     A row with a 1 x 1 kernel, input and output is LINEAR and any other one CONV, unless the optional columns
     :data:`OPTIONAL` say more (an empty field says nothing): ``groups`` (K and C: depthwise), ``kind`` (of one input:
     the factors of a SCALE are not in the table) and ``activation``. ``out_H``, ``out_W``, ``macs`` and
-    ``weight_bytes`` must be what the shapes give.
+    ``weight_bytes`` must be what the shapes give; a pool's may be those with a last window that overhangs.
 
     Parameters
     ----------
@@ -376,6 +376,10 @@ def _read_row(
         curve = cast(Activation, activation or Activation.NONE)  # the layer checks both
         shared = 1 if groups is None else groups
         layer = Layer(name, cast(Kind, kind), k, c, r, s, h, w, stride, padding, shared, activation=curve)
+        size = numbers["out_H"], numbers["out_W"]
+        if layer.kind in (Kind.MAXPOOL, Kind.AVGPOOL) and size != (layer.P, layer.Q):
+            overhanging = replace(layer, ceil_mode=True)
+            layer = overhanging if size == (overhanging.P, overhanging.Q) else layer
     except LayerError as error:
         raise LayerError(f"{where}: {error}") from None
     derived = {"out_H": layer.P, "out_W": layer.Q, "macs": layer.macs, "weight_bytes": layer.weight_bytes}

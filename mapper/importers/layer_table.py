@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.files.writing import write_whole
-from arch_model.network.layer import COLUMNS, Layer
+from arch_model.network.layer import COLUMNS, OPTIONAL, Activation, Kind, Layer
 from arch_model.network.supernet import SubNet
 from mapper.importers.network import NetworkError
 
@@ -38,25 +38,30 @@ def write_layer_table(path: str | Path, subnet: SubNet) -> tuple[Layer, ...]:
 
 
 def table_text(subnet: SubNet) -> tuple[str, tuple[Layer, ...]]:
-    """A SubNet's dense layers with weights as a CSV that ``arch_model.network.layer.read_layer_table`` reads.
+    """A SubNet's layers as a CSV that ``arch_model.network.layer.read_layer_table`` and ``fastswitch cosim`` read.
 
-    Also the layers left out, which such a table cannot say: adds, pools, layers with groups. Raises
-    :class:`NetworkError` if none is left.
+    Also the layers left out, which do not run by themselves: additions, which run in the layer before them, and layers
+    with groups that are not depthwise. Raises :class:`NetworkError` if none is left.
     """
     rows: list[dict[str, object]] = []
     left_out = []
+    weighted = 0
     for index, layer in enumerate(subnet.layers):
-        if not layer.kind.has_weights or layer.groups != 1:
+        if layer.kind is Kind.ADD or layer.groups not in (1, layer.C) or (layer.groups > 1 and layer.K != layer.C):
             left_out.append(layer)
             continue
         numbers = {size: getattr(layer, size) for size in ("K", "C", "H", "W", "R", "S", "stride", "padding")}
         derived = {"out_H": layer.P, "out_W": layer.Q, "macs": layer.macs, "weight_bytes": layer.weight_bytes}
-        place = {"network": subnet.name, "layer_index": index, "supernet_layer_index": len(rows)}
-        rows.append({**place, "name": layer.name, "N": 1, **numbers, **derived})
+        place: dict[str, object] = {"network": subnet.name, "layer_index": index}
+        place["supernet_layer_index"] = weighted if layer.kind.has_weights else ""
+        weighted += layer.kind.has_weights
+        activation = "" if layer.activation is Activation.NONE else str(layer.activation)
+        more = {"kind": str(layer.kind), "groups": layer.groups, "activation": activation}
+        rows.append({**place, "name": layer.name, "N": 1, **numbers, **derived, **more})
     if not rows:
-        raise NetworkError(f"SubNet {subnet.name} has no dense layer with weights; a layer table needs at least one")
+        raise NetworkError(f"SubNet {subnet.name} has no layer that runs by itself; a layer table needs at least one")
     table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(table, (*COLUMNS, *OPTIONAL), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return table.getvalue(), tuple(left_out)

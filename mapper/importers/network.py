@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
 from arch_model.network.fixed_supernet import fixed_supernet
+from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.network.weights import OpQuant
 
@@ -134,3 +135,33 @@ def unique_names(names: Iterable[str], taken: set[str]) -> list[str]:
         used.add(candidate)
         made.append(candidate)
     return made
+
+
+def product_layer(name: str, rows: int, columns: int, depth: int) -> Layer:
+    """(rows, depth) x (depth, columns): a linear layer, or a pointwise convolution of as many pixels as rows.
+
+    >>> product = product_layer("a", rows=16, columns=64, depth=32)
+    >>> product.K, product.C, product.P, product.macs == 16 * 64 * 32
+    (64, 32, 16, True)
+    """
+    if rows == 1:
+        return Layer(name, Kind.LINEAR, K=columns, C=depth, inputs=(INPUT,))
+    return Layer(name, Kind.CONV, K=columns, C=depth, H=rows, inputs=(INPUT,))
+
+
+def of_batch(layer: Layer, batch: int, notes: list[str]) -> Layer:
+    """The layer of a batch of images: a linear one takes them as rows, of another one is run after another.
+
+    ``notes`` gets the sentence that says so of the latter.
+
+    >>> notes = []
+    >>> of_batch(Layer("fc", Kind.LINEAR, K=10, C=64), 32, notes).P, notes
+    (32, [])
+    >>> of_batch(Layer("a", Kind.CONV, K=8, C=3, R=3, S=3, H=9, W=9), 4, notes).P, notes
+    (7, ['a: of its 4 images, which run one after another, the layer is that of one'])
+    """
+    if batch > 1 and layer.kind is Kind.LINEAR:
+        return product_layer(layer.name, batch, layer.K, layer.C)
+    if batch > 1:
+        notes.append(f"{layer.name}: of its {batch} images, which run one after another, the layer is that of one")
+    return layer

@@ -1,5 +1,7 @@
 """An ONNX file as a message, within a budget on all that it can claim, and tensors of the size that they say.
 
+Weights that the file keeps beside itself may be absent: tools that need shapes alone publish models without them.
+
 Functions are counted as they would be written out, as aliases of YAML are: thirty of them that each call the one before
 twice are a billion nodes. Data beside the file is taken from the file's own folder alone.
 """
@@ -23,8 +25,10 @@ DEPTH = 8
 """Graphs inside nodes of graphs."""
 
 
-def read_onnx(path: str | Path, wanted: Wanted) -> Any:
-    """The ``onnx.ModelProto`` of a file, with the data that it keeps beside it.
+def read_onnx(path: str | Path, wanted: Wanted) -> tuple[Any, tuple[str, ...]]:
+    """The ``onnx.ModelProto`` of a file, with the data that it keeps beside it, and the names of absent tensors.
+
+    Absent is a real tensor whose data would be in a file of the model's folder that does not exist; it is all zeros.
 
     Parameters
     ----------
@@ -58,10 +62,10 @@ def read_onnx(path: str | Path, wanted: Wanted) -> Any:
         _check_types(proto, wanted)
         for tensor in tensors:
             _check_tensor(tensor, wanted)
-        _load_outside(tensors, Path(path).parent, wanted)
+        absent = _load_outside(tensors, Path(path).parent, wanted)
     except (ValueError, TypeError, KeyError, UnicodeDecodeError, MemoryError) as error:  # what protobuf makes of bytes
         raise wanted.wrong(f"not ONNX, or damaged ({one_line(error)})") from None
-    return proto
+    return proto, absent
 
 
 def _check_nodes(proto: Any, wanted: Wanted) -> None:
@@ -204,11 +208,12 @@ def _bits(kind: int) -> int:
     return int(8 * onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize)
 
 
-def _load_outside(tensors: Iterable[Any], folder: Path, wanted: Wanted) -> None:
-    """Take the data that tensors keep in other files, all of them inside the model's folder."""
+def _load_outside(tensors: Iterable[Any], folder: Path, wanted: Wanted) -> tuple[str, ...]:
+    """Take the data that tensors keep in other files, all inside the model's folder; the names of those without."""
     import onnx
 
-    home, left = folder.resolve(), BYTES
+    home, left, absent = folder.resolve(), BYTES, []
+    real = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
     for tensor in tensors:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
@@ -231,9 +236,14 @@ def _load_outside(tensors: Iterable[Any], folder: Path, wanted: Wanted) -> None:
         if left < 0:
             raise wanted.cannot(f"has more than {BYTES} bytes beside it")
         beside = Wanted(f"{wanted.source}: data of tensor {name} in {plain(location)}", wanted.right, wanted.error)
-        tensor.raw_data = _piece(path, int(offset), need, beside)
+        if not path.exists() and onnx.TensorProto.DataType.Name(tensor.data_type) in real:
+            absent.append(tensor.name)
+            tensor.raw_data = bytes(need)
+        else:  # whole numbers may be shapes, scales' zero points, int8 weights: nothing stands for those
+            tensor.raw_data = _piece(path, int(offset), need, beside)
         tensor.data_location = onnx.TensorProto.DEFAULT
         del tensor.external_data[:]
+    return tuple(absent)
 
 
 def _piece(path: Path, offset: int, need: int, wanted: Wanted) -> bytes:

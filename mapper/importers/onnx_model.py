@@ -69,6 +69,7 @@ class Model:
     """A model's graph: nodes in order of execution, initializers, how often each tensor is read, the image.
 
     ``image_type`` is of onnx.TensorProto; ``batch_name`` names a batch of no fixed size ("" if it is 1).
+    ``absent``: the weights whose numbers are not there.
     """
 
     path: str
@@ -82,6 +83,7 @@ class Model:
     batch_name: str
     outputs: tuple[str, ...]
     notes: tuple[str, ...]
+    absent: tuple[str, ...]
     proto: Any = field(repr=False)
 
     @cached_property
@@ -111,7 +113,7 @@ class Model:
 
 def load_model(path: str | Path) -> Model:
     """Read and check a model. Raises :class:`NetworkError` for one that is missing, damaged or of no fixed shape."""
-    proto = read_onnx(path, Wanted(str(path), _WHAT, NetworkError))
+    proto, absent = read_onnx(path, Wanted(str(path), _WHAT, NetworkError))
     import onnx
     from onnx.inliner import inline_local_functions
 
@@ -156,8 +158,14 @@ def load_model(path: str | Path) -> Model:
     image, sizes, notes = _image(path, [value for value in graph.input if value.name not in constants])
     shape = (sizes[1], 1, 1) if len(sizes) == 2 else (sizes[1], sizes[2], sizes[3])
     tensor = image.type.tensor_type
+    if absent:
+        notes += (
+            f"the weights of {len(absent)} tensors, such as {plain(absent[0])}, are not here: the layers have their "
+            "shapes and no numbers",
+        )
     facts = (image.name, shape, len(sizes), tensor.elem_type, tensor.shape.dim[0].dim_param)
-    return Model(str(path), nodes, constants, uses, *facts, tuple(value.name for value in graph.output), notes, proto)
+    outputs = tuple(value.name for value in graph.output)
+    return Model(str(path), nodes, constants, uses, *facts, outputs, notes, absent, proto)
 
 
 def _state_defaults(path: str | Path, proto: Any) -> None:

@@ -328,6 +328,9 @@ class Walk:
         for name in self.model.outputs:
             if name in self.values and any(self.values[name].pad):
                 raise NetworkError(f'{self.model.path}: result "{name}" is padded; only a convolution takes padding in')
+        if self.model.absent:  # no numbers of any layer: each follows from those before it
+            subnet = SubNet(stem, stem, tuple(operator.layer for operator in self.operators))
+            return Network(subnet, skipped=tuple(self.skipped), notes=tuple(self.notes))
         is_int8 = self.image_quant is not None or any(op.steps is not None or op.out for op in self.operators)
         for operator in self.operators:
             name = operator.layer.name

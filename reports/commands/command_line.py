@@ -12,7 +12,7 @@ COMMANDS = {
     "cosim": ("cosim", "Simulate the rows of a layer table."),
     "explore": ("explore", "Price many machines for some SubNets and find the best."),
     "hybrid": ("hybrid", "The whole study of a hybrid: tables, pictures, a page."),
-    "import": ("import_", "Read a network from ONNX, SCALE-Sim or Timeloop."),
+    "import": ("import_", "Read a network from ONNX, or from the tables of other tools."),
     "map": ("map", "Find a layer's best mapping, with a certificate."),
     "noise": ("noise", "Accuracy of a SubNet whose weights are on analog crossbars."),
     "package": ("package", "Compile SubNets for the Python driver of a board."),

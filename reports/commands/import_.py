@@ -1,4 +1,4 @@
-"""``fastswitch import``: a network from ONNX, SCALE-Sim or Timeloop."""
+"""``fastswitch import``: a network from ONNX, or from the tables of layers of other tools."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from reports.terminal import json_result, named, show_summary, show_table
     "import",
     epilog="\b\nExample:  fastswitch import resnet.onnx --skip-unsupported --csv layers.csv",
 )
-@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx|.csv|.yaml")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx|.csv|.yaml|.m|FOLDER")
 @click.option(
     "--skip-unsupported",
     is_flag=True,
     help="ONNX: leave out an operator that has no layer, and say so, instead of stopping.",
 )
-@file_option("--csv", "OUT.csv", "Write the dense layers with weights as a layer table, which cosim reads.")
+@file_option("--csv", "OUT.csv", "Write every layer that runs by itself as a layer table, which cosim reads.")
 @file_option("--scalesim", "OUT.csv", "Write the layers with weights as a SCALE-Sim topology.")
 @folder_option("--timeloop", "Write each layer with weights as a Timeloop problem.")
 @force_option
@@ -35,7 +35,9 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Read a network: an ONNX model (.onnx), a SCALE-Sim topology (.csv) or a Timeloop problem (.yaml)."""
+    """Read a network: an ONNX model (.onnx); or the layers that a SCALE-Sim topology (.csv), a Timeloop problem or a
+    ZigZag workload (.yaml), a MAESTRO network (.m) or a folder of Timeloop problems has.
+    """
     from arch_model.files.shown import plain
 
     if skip_unsupported and file.suffix.lower() != ".onnx":

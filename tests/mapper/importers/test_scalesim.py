@@ -98,14 +98,54 @@ def test_round_trip(tmp_path, seed):
         (HEADER + "a, 8, 8, 3, 3, 4, x, 1,\n", "line 2: num filter is 'x'; give a whole number, at least 1"),
         (HEADER + "a, 8, 8, 3, 3, 4, 0, 1,\n", "line 2: num filter is '0'"),
         (HEADER + "\n\na, 2, 8, 3, 3, 4, 4, 1,\n", "line 4: layer a: H is 2; give at least 3"),
-        ("Layer,M,N,K,Batch\na,1,2,3,4\n", "line 2: batch size is 4; give 1"),
-        ("Layer,M,N,K,Sparsity\na,1,2,3,2:4\n", "line 2: sparsity is '2:4'; give 1:1"),
+        ("Layer,M,N,K,Sparsity\na,1,2,3,5:4\n", "line 2: sparsity is '5:4'; give N:M, N of M weights"),
+        ("Layer,M,N,K,Sparsity\na,1,2,3,half\n", "line 2: sparsity is 'half'; give N:M, N of M weights"),
+        (HEADER + "a heading\n", "has no rows; give at least one layer"),
     ],
 )
 def test_bad_files(tmp_path, text, message):
     with pytest.raises(NetworkError) as caught:
         read(tmp_path, text)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_misnamed_column_is_read_by_its_position(tmp_path):
+    """As SCALE-Sim reads all; the usual order with one or two wrong names, and a note that says so."""
+    usual = "Layer, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
+    rows = "a, 16, 20, 3, 5, 8, 12, 2,\n"
+    right = read(tmp_path, usual + rows).subnet.layers
+    for wrong in (
+        usual.replace("IFMAP Height", "IFMAP Width"),
+        usual.replace("Channels", "Chanels"),
+        usual.replace("Layer", "L").replace("Strides", "S"),
+        usual.replace("Filter Height", "Filter Width").replace("Num Filter", "Channels"),
+    ):
+        network = read(tmp_path, wrong + rows)
+        assert network.subnet.layers == right
+        assert network.notes[0].startswith("columns are read by position, as SCALE-Sim does: the header has '")
+    assert read(tmp_path, "L,M,N,K,\na,1,10,64,\n").subnet.layers[0].macs == 640
+    swapped = usual.replace("IFMAP Height, IFMAP Width", "IFMAP Width, IFMAP Height")
+    network = read(tmp_path, swapped + rows)  # every name is right: the names count
+    assert (network.subnet.layers[0].H, network.subnet.layers[0].W) == (20, 16)
+    assert not any("position" in note for note in network.notes)
+
+
+def test_headings_tabs_and_figures_beside_the_table(tmp_path):
+    text = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channel, Num Filter, Strides,,,Eh\n"
+    network = read(tmp_path, text + ",,,,,,,,,,\nTransformer,\na,8,8,3,3,4,4,1,,,6\n,,,,,,,,,,12\n")
+    assert [layer.name for layer in network.subnet.layers] == ["a"]
+    assert "behind the empty column is not read: eh" in network.notes[0]
+    assert "Transformer is taken for a heading" in network.notes[1]
+    tabs = read(tmp_path, HEADER.replace(",", "\t") + "a\t8\t8\t3\t3\t4\t4\t1\t\n")
+    assert tabs.subnet.layers == network.subnet.layers
+
+
+def test_batches_and_sparsity_are_said(tmp_path):
+    network = read(tmp_path, "Layer,M,N,K,Batch,Sparsity\na,1,2,3,4,1:1\nb,5,2,3,4,2:4\n")
+    head, product = network.subnet.layers
+    assert (head.P, head.macs, product.P) == (4, 4 * 2 * 3, 5)  # rows of one matrix; of b the note speaks
+    assert [note.split(":")[0] for note in network.notes] == ["b", "b"]
+    assert "2:4 is not used: a layer here is dense" in network.notes[0] and "its 4 images" in network.notes[1]
 
 
 def test_unequal_strides(tmp_path):
@@ -149,7 +189,10 @@ CONV = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Chan
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (CONV.replace("IFMAP Height", "IFMAP Width"), 'column "ifmap height" is missing'),
+        (CONV.replace("IFMAP ", "").replace("Channels", "C"), 'column "ifmap height" is missing'),
+        (CONV.replace("Num Filter, Strides", "Strides, Padding"), 'column "num filter" is missing'),
+        (CONV.replace("Strides", "Padding"), 'column "strides" is missing'),
+        (CONV.replace(", Strides", ""), 'column "strides" is missing'),
         (CONV.replace("Channels,", "Channels, Channels,"), "column channels is there twice; give it once"),
         (CONV.replace("Strides,", "Strides, Num Filters,"), "columns num filter and num filters say the same"),
         (CONV + " Paddings,", "column 'paddings' is not one"),

@@ -3,7 +3,7 @@ import pytest
 import yaml
 
 from arch_model.network.layer import Kind, Layer
-from mapper.importers import NetworkError, read_problem, write_problem
+from mapper.importers import NetworkError, read_network, read_problem, read_problems, write_problem
 
 SHAPE = {"name": "CNN_Layer", "dimensions": ["C", "M", "R", "S", "N", "P", "Q"]}
 SIZES = {"C": 4, "M": 8, "R": 3, "S": 3, "N": 1, "P": 6, "Q": 5, "Wstride": 2, "Hstride": 2}
@@ -98,7 +98,7 @@ def test_projections_that_timeloop_needs(tmp_path):
         ({"problem": {"shape": SHAPE, "instance": 3}}, "problem.instance is 3"),
         ({"problem": {"shape": SHAPE, "instance": {**SIZES, "P": 0}}}, "P is 0; give a whole number, at least 1"),
         ({"problem": {"shape": SHAPE, "instance": {**SIZES, "P": "six"}}}, "P is 'six'"),
-        ({"problem": {"shape": SHAPE, "instance": {**SIZES, "N": 4}}}, "N is 4; give 1, one image at a time"),
+        ({"problem": {"shape": SHAPE, "instance": {**SIZES, "N": 0}}}, "N is 0; give a whole number, at least 1"),
         ({"problem": {"shape": SHAPE, "instance": {**SIZES, "Wdilation": 2}}}, "Wdilation is 2; give 1"),
         ({"problem": {"shape": SHAPE, "instance": {**SIZES, "Hstride": 1}}}, "Wstride is 2 and Hstride 1; give one"),
         ({"problem": {"shape": SHAPE, "instance": {"C": 1}}}, "problem.instance has no R"),
@@ -119,9 +119,10 @@ def test_a_layer_without_weights_is_no_problem(tmp_path):
 @pytest.mark.parametrize(
     ("problem", "message"),
     [
-        ({"instance": {**SIZES, "HStride": 4}}, "problem.instance.HStride is not a key; did you mean Hstride?"),
+        ({"instance": {**SIZES, "HStride": 4}}, "HStride is 4 and Hstride 2; give one of them"),
+        ({"instance": {**SIZES, "Hstrid": 4}}, "problem.instance.Hstrid is not a key; did you mean Hstride?"),
+        ({"instance": {**SIZES, "H": 14}}, "H is 14; give 13, what the other sizes need"),
         ({"instance": {**SIZES, "stride": 2}}, "problem.instance.stride is not a key"),
-        ({"instance": {**SIZES, "densities": {"Inputs": 0.5}}}, "problem.instance.densities is not a key"),
         ({"instance": {**SIZES, "c": 3}}, "problem.instance.c is not a key"),
         ({"instance": {**SIZES, 7: 3}}, "problem.instance.7 is not a key"),
         ({"instance": {**SIZES, "x" * 5000: 3}}, "is not a key"),
@@ -155,6 +156,74 @@ def test_what_a_file_has_beside_the_problem(tmp_path):
         read(tmp_path, {**whole, "problems": {}})
     with pytest.raises(NetworkError, match="line 2: key problem is given twice"):
         read(tmp_path, "problem: {instance: {C: 1}}\nproblem: {instance: {C: 2}}\n")
+
+
+def test_coefficients_in_other_capitals_are_read_and_said(tmp_path):
+    """Over a value of 1, which the shape that all files share states; the sizes of the input follow."""
+    plain = {key: value for key, value in SIZES.items() if "stride" not in key}
+    for more in ({}, {"Wstride": 1, "Hstride": 1, "H": 1, "W": 1}):
+        network = read(
+            tmp_path, {"problem": {"shape": SHAPE, "instance": {**plain, "HStride": 2, "WStride": 2, **more}}}
+        )
+        (layer,) = network.subnet.layers
+        assert (layer.stride, layer.H, layer.W) == (2, 13, 11)
+        assert network.notes[0].startswith("conv1: HStride is read as Hstride, the name that Timeloop knows")
+
+
+def test_batches_and_densities_are_said(tmp_path):
+    network = read(tmp_path, {"problem": {"shape": SHAPE, "instance": {**SIZES, "N": 4, "densities": {"Inputs": 0.5}}}})
+    assert network.subnet.layers == (layer_of(tmp_path, shape=SHAPE, instance=SIZES),)
+    assert "densities {'Inputs': 0.5} are not used" in network.notes[0] and "its 4 images" in network.notes[1]
+    head = dict.fromkeys(("R", "S", "P", "Q"), 1) | {"C": 64, "M": 10, "N": 4}
+    assert layer_of(tmp_path, shape=SHAPE, instance=head).macs == 4 * 640  # a linear layer: images are rows
+
+
+def product_shape(*spaces):
+    made = [{"name": name, "projection": [[[axis]] for axis in axes]} for name, axes in spaces]
+    return {"dimensions": ["M", "N", "K"], "data_spaces": [*made[:2], {**made[2], "read_write": True}]}
+
+
+def test_matrix_products(tmp_path):
+    """(M, K) x (K, N): K is in both operands, and N in the weights, which come second or are called so."""
+    sizes = {"M": 5, "N": 7, "K": 11}
+    for spaces, rows in (
+        ((("A", "MK"), ("B", "NK"), ("Z", "MN")), 5),
+        ((("Weights", "NK"), ("Inputs", "MK"), ("Outputs", "MN")), 5),
+        ((("A", "NK"), ("B", "MK"), ("Z", "MN")), 7),
+    ):
+        layer = layer_of(tmp_path, shape=product_shape(*spaces), instance=sizes)
+        assert (rows, 35 // rows, 11) == (layer.P, layer.K, layer.C)
+    for spaces in (
+        (("A", "MK"), ("B", "MK"), ("Z", "MN")),
+        (("A", "MK"), ("B", "MN"), ("Z", "MN")),
+        (("A", "MNK"), ("B", "NK"), ("Z", "MN")),
+    ):
+        with pytest.raises(NetworkError, match="give the data spaces of a matrix product"):
+            layer_of(tmp_path, shape=product_shape(*spaces), instance=sizes)
+
+
+def test_a_folder_is_a_network(tmp_path):
+    """In the order of the numbers in the names; what others include has no problem of its own."""
+    (folder := tmp_path / "toy").mkdir()
+    for name, channels in (("10", 3), ("9", 2), ("2", 1)):
+        sizes = yaml.safe_dump({"problem": {"shape": SHAPE, "instance": {**SIZES, "C": channels}}})
+        (folder / f"{name}.yaml").write_text(sizes)
+    (folder / "base.yaml").write_text("problem_base: {version: 0.4}\n")
+    (folder / "notes.txt").write_text("not read")
+    network = read_network(folder)
+    assert (network.subnet.name, [(layer.name, layer.C) for layer in network.subnet.layers]) == (
+        "toy",
+        [("2", 1), ("9", 2), ("10", 3)],
+    )
+    assert network.notes == ("base.yaml has no problem and is left out",)
+    (folder / "3.yaml").write_text("problem: {instance: {C: 0}}")
+    with pytest.raises(NetworkError, match=r"3\.yaml: C is 0"):
+        read_problems(folder)
+    (empty := tmp_path / "empty").mkdir()
+    with pytest.raises(NetworkError, match="empty holds no Timeloop problem; give a folder with"):
+        read_problems(empty)
+    with pytest.raises(NetworkError, match="none cannot be read"):
+        read_problems(tmp_path / "none")
 
 
 def inputs(rows, columns):
