@@ -109,12 +109,9 @@ def _dispatch(w: Ints, slots: int, room: int) -> int:
 
 
 @inner
-def _load(w: Ints, unit: int, index: int, place: int) -> int:
-    """Issue a LOAD_ACT or LOAD_WGT as the Program's command ``place``; the place after it."""
-    columns = ACT_COLUMNS if unit == LOAD_ACT_UNIT else WGT_COLUMNS
-    row = act_at(w, index) if unit == LOAD_ACT_UNIT else wgt_at(w, index)
-    room = w[row - QUEUE_DEPTH * columns + START] + 1 if index >= QUEUE_DEPTH else 0
-    start = max(_dispatch(w, 1, room), w[UNIT_FREE + unit])
+def load_times(w: Ints, unit: int, row: int, there: int) -> None:
+    """The times of a LOAD_ACT or LOAD_WGT that its queue shows from ``there`` on; ``row``: where its row begins."""
+    start = max(there, w[UNIT_FREE + unit])
     if w[row + AFTER_PASS] >= 0:
         after = pass_at(w, w[row + AFTER_PASS])
         start = max(start, (w[after + RUN_LAST] if unit == LOAD_ACT_UNIT else w[after + FEED_LAST]) + TOKEN)
@@ -125,25 +122,11 @@ def _load(w: Ints, unit: int, index: int, place: int) -> int:
     w[row + READY] = end + LOAD_GIVE + TOKEN
     w[UNIT_FREE + unit] = end + LOAD_GIVE
     w[IDLE] = max(w[IDLE], end)
-    return _placed(w, unit, index, place)
 
 
 @inner
-def _placed(w: Ints, unit: int, index: int, place: int) -> int:
-    at = w[ORDER] + 2 * place
-    w[at] = unit
-    w[at + 1] = index
-    return place + 1
-
-
-@inner
-def _pass(w: Ints, index: int, place: int) -> int:
-    """Issue a PASS: FEED brings its weights to the shadow registers while RUN goes over pixels."""
-    row, room = pass_at(w, index), 0
-    if index >= QUEUE_DEPTH:
-        before = row - QUEUE_DEPTH * PASS_COLUMNS
-        room = max(w[before + FEED_START], w[before + RUN_START]) + 1
-    there = _dispatch(w, 1, room)
+def pass_times(w: Ints, row: int, there: int) -> None:
+    """The times of a PASS: FEED brings its weights to the shadow registers while RUN goes over pixels."""
     feed = max(there, w[FEED_FREE])
     if w[row + WGT] >= 0:
         feed = max(feed, w[wgt_at(w, w[row + WGT]) + READY])
@@ -174,6 +157,40 @@ def _pass(w: Ints, index: int, place: int) -> int:
     w[FEED_FREE] = last_read + 1
     w[UNIT_FREE + PASS_UNIT] = pixel + cycles - 1
     w[IDLE] = max(w[IDLE], pixel + cycles - 1)
+
+
+@inner
+def store_times(w: Ints, row: int, there: int) -> None:
+    """The times of a STORE."""
+    start = max(there, w[UNIT_FREE + STORE_UNIT])
+    if w[row + AFTER] >= 0:
+        start = max(start, w[pass_at(w, w[row + AFTER]) + RUN_LAST] + RUN_WRITE + TOKEN)
+    end = start + w[row + BEAT_CYCLES] + w[LATENCY] + STORE_GIVE
+    w[row + STORE_START] = start
+    w[row + WORD_READ] = start + w[row + WORD_CYCLES]
+    w[row + STORE_END] = end
+    w[UNIT_FREE + STORE_UNIT] = end + STORE_NEXT
+    w[IDLE] = max(w[IDLE], end)
+
+
+@inner
+def _load(w: Ints, unit: int, index: int, place: int) -> int:
+    """Issue a LOAD_ACT or LOAD_WGT as the Program's command ``place``; the place after it."""
+    columns = ACT_COLUMNS if unit == LOAD_ACT_UNIT else WGT_COLUMNS
+    row = act_at(w, index) if unit == LOAD_ACT_UNIT else wgt_at(w, index)
+    room = w[row - QUEUE_DEPTH * columns + START] + 1 if index >= QUEUE_DEPTH else 0
+    load_times(w, unit, row, _dispatch(w, 1, room))
+    return _placed(w, unit, index, place)
+
+
+@inner
+def _pass(w: Ints, index: int, place: int) -> int:
+    """Issue a PASS."""
+    row, room = pass_at(w, index), 0
+    if index >= QUEUE_DEPTH:
+        before = row - QUEUE_DEPTH * PASS_COLUMNS
+        room = max(w[before + FEED_START], w[before + RUN_START]) + 1
+    pass_times(w, row, _dispatch(w, 1, room))
     return _placed(w, PASS_UNIT, index, place)
 
 
@@ -183,16 +200,16 @@ def _store(w: Ints, index: int, place: int) -> int:
     row, room = store_at(w, index), 0
     if index >= QUEUE_DEPTH:
         room = w[row - QUEUE_DEPTH * STORE_COLUMNS + STORE_START] + 1
-    start = max(_dispatch(w, 2, room), w[UNIT_FREE + STORE_UNIT])
-    if w[row + AFTER] >= 0:
-        start = max(start, w[pass_at(w, w[row + AFTER]) + RUN_LAST] + RUN_WRITE + TOKEN)
-    end = start + w[row + BEAT_CYCLES] + w[LATENCY] + STORE_GIVE
-    w[row + STORE_START] = start
-    w[row + WORD_READ] = start + w[row + WORD_CYCLES]
-    w[row + STORE_END] = end
-    w[UNIT_FREE + STORE_UNIT] = end + STORE_NEXT
-    w[IDLE] = max(w[IDLE], end)
+    store_times(w, row, _dispatch(w, 2, room))
     return _placed(w, STORE_UNIT, index, place)
+
+
+@inner
+def _placed(w: Ints, unit: int, index: int, place: int) -> int:
+    at = w[ORDER] + 2 * place
+    w[at] = unit
+    w[at + 1] = index
+    return place + 1
 
 
 @inner

@@ -64,12 +64,22 @@ def fill(menu: Menu, costs: Floats, choice: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class Knapsack:
-    """The least Σ share[s] · max over planes of s, (layers, entries) each; ``of``: whose each plane is."""
+    """The least Σ share[s] · max over planes of s, (layers, entries) each.
+
+    Attributes
+    ----------
+    planes, of : lower bounds of costs, and whose each is.
+    share : of each SubNet.
+    known, least : choices (layers,) whose cost is known, each with it, and what no choice costs less than. If a choice
+        is one of them the optimum is not sought below its cost.
+    """
 
     menu: Menu
     planes: Sequence[Floats]
     of: Sequence[int]
     share: Floats
+    known: Sequence[tuple[Ints, float]] = ()
+    least: float = 0.0
 
     def solve(self, whole: bool, gap: float, seconds: float) -> tuple[Ints, float]:
         """(entry of each layer, lower bound), by HiGHS: exactly, or without ``whole`` as a linear program whose
@@ -87,13 +97,19 @@ class Knapsack:
         taken = csr_array(menu.tiles[layer, entry][None] / max(slots, 1))
         theta = csr_array((np.ones(cuts), (np.arange(cuts), list(self.of))), shape=(cuts, subnets))
         rows = [hstack([vstack([one, taken]), csr_array((layers + 1, subnets))]), hstack([csr_array(-change), theta])]
-        low = np.concatenate([np.full(layers + 1, -np.inf), base])
-        high = np.concatenate([np.ones(layers), [1.0 if slots else 0.0], np.full(cuts, np.inf)])
+        low = [np.full(layers + 1, -np.inf), base]
+        for choice, cost in self.known:
+            # Σ share · θ ≥ cost - (cost - least) · (layers in which another entry is chosen)
+            differs = np.where(choice[layer] == 0, 1.0, np.where(choice[layer] == entry, -1.0, 0.0))
+            fall = (cost - self.least) / scale
+            rows.append(csr_array(np.concatenate([fall * differs, self.share])[None]))
+            low.append(np.array([cost / scale - fall * np.count_nonzero(choice)]))
+        high = np.concatenate([np.ones(layers), [1.0 if slots else 0.0], np.full(cuts + len(self.known), np.inf)])
         solved = milp(
             np.concatenate([np.zeros(n), self.share]),
             integrality=np.concatenate([np.full(n, int(whole)), np.zeros(subnets)]),
             bounds=Bounds(np.zeros(n + subnets), np.concatenate([np.ones(n), np.full(subnets, np.inf)])),
-            constraints=LinearConstraint(vstack(rows).tocsr(), low, high),
+            constraints=LinearConstraint(vstack(rows).tocsr(), np.concatenate(low), high),
             options={"mip_rel_gap": gap, "time_limit": max(seconds, 1.0)},
         )
         choice, bound = np.zeros(layers, np.int64), 0.0

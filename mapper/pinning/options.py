@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from mapper.cost.layer_batch import CutLayer, LayerBatch, layer_costs
-from mapper.layout.tensors import is_pointwise, slice_grid, tile_grid
-from mapper.lowering.quick_choice import choose_each
-from mapper.workload.fusion import fused_adds, is_dense
+from arch_model.program.isa import SLOT_BYTES
+from arch_model.program.program import PORTS
+from mapper.cost.layer_cost import LayerCosts
+from mapper.cost.layer_parts import SLOTS, LayerParts
+from mapper.cost.network_costs import AT
+from mapper.layout.memory_map import image_folds
+from mapper.layout.tensors import folds, is_pointwise, slice_grid
+from mapper.workload.fusion import Step, check_runnable, fused_adds, is_dense, steps
 
 Ints = npt.NDArray[np.int64]
 
@@ -83,12 +88,16 @@ class Menu:
         found: npt.NDArray[np.bool_] = np.arange(self.tiles.shape[1]) < self.count[:, None]
         return found
 
-    def grid(self) -> Ints:
-        """(K-tiles, C-tiles) of each entry, (layers, entries, 2)."""
+    def grid(self, layer: int) -> Ints:
+        """(K-tiles, C-tiles) of each entry of a layer, int64 (entries, 2)."""
         kp, cp = self.accelerator.kp, self.accelerator.cp
-        channels = np.array([cp * (TAPS if is_pointwise(layer) else 1) for layer in self.supernet.layers])
-        k, c = self.slices[..., 0], self.slices[..., 1]
-        return np.stack([-(-k // kp), -(-c // channels[:, None])], axis=-1)
+        channels = cp * (TAPS if is_pointwise(self.supernet.layers[layer]) else 1)
+        found: Ints = -(-self.slices[layer, : self.count[layer]] // np.array([kp, channels]))
+        return found
+
+    def cached(self, choice: Ints) -> Ints:
+        """(K-tiles, C-tiles) of each SuperNet layer for one entry a layer, int64 (layers, 2)."""
+        return np.array([self.grid(layer)[entry] for layer, entry in enumerate(choice.tolist())], np.int64)
 
     def subgraph(self, choice: Ints) -> SubGraph:
         """The SubGraph of one entry a layer, (layers,)."""
@@ -106,34 +115,86 @@ class Menu:
         return found
 
 
-def layer_table(menu: Menu, subnets: Sequence[SubNet], share: Sequence[float], bytes_: bool) -> npt.NDArray[np.float64]:
-    """Expected cost of each SuperNet layer with each entry of the menu pinned, float64 (layers, entries).
+@dataclass(frozen=True, eq=False)
+class Use:
+    """A layer of a SubNet over a menu.
 
-    ``share``: each SubNet's probability. The cost is DRAM bytes, or cycles, of the layer as a Program of its own;
-    layers without tiles that the PB can hold cost nothing.
+    Attributes
+    ----------
+    step : with the add that its STORE does.
+    layer : its number in the SuperNet; -1 if nothing of it can be cached.
+    parts : int64 (entries,), which part of the layer's weights each entry of the menu leaves to fetch, by its number in
+        :class:`~mapper.cost.layer_parts.LayerParts`; one entry if nothing can be cached.
     """
-    accelerator, supernet = menu.accelerator, menu.supernet
-    grids, found = menu.grid(), np.zeros(menu.tiles.shape)
-    known: dict[object, int] = {}
-    cuts: list[CutLayer] = []
-    uses: list[tuple[int, float, list[int]]] = []
-    for subnet, weight in zip(subnets, share, strict=True):
-        adds = fused_adds(subnet.layers)
-        for layer in subnet.weight_layers:
-            if not is_dense(layer):
-                continue
-            index, add, grid = supernet.index(layer.name), layer.name in adds, tile_grid(layer, accelerator)
-            hits = [(min(kt, grid.kt), min(ct, grid.ct)) for kt, ct in grids[index, : menu.count[index]].tolist()]
-            shape = (layer.K, layer.C, layer.R, layer.S, layer.H, layer.W, layer.stride, layer.padding, add)
-            new = [hit for hit in dict.fromkeys(hits) if (shape, hit) not in known]
-            if new:
-                streamed = [grid.tiles - kt * ct * grid.windows for kt, ct in new]
-                for hit, tiling in zip(new, choose_each(layer, accelerator, streamed, add), strict=True):
-                    known[shape, hit] = len(cuts)
-                    cuts.append(CutLayer(layer, tiling, hit, add))
-            uses.append((index, weight, [known[shape, hit] for hit in hits]))
-    costs = layer_costs(LayerBatch.of(cuts, [accelerator]))
-    values = costs.dram_bytes if bytes_ else costs.cycles
-    for index, weight, numbers in uses:
-        found[index, : len(numbers)] += weight * values[numbers]
+
+    step: Step
+    layer: int
+    parts: Ints
+
+
+def program_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
+    """The layers of a SubNet's Program, in order.
+
+    Raises
+    ------
+    MappingError
+        For a layer that the machine cannot run.
+    """
+    check_runnable(subnet)
+    order = steps(subnet.layers)
+    folded = image_folds(order, menu.accelerator)
+    return [_use(menu, step, folded and step.source == INPUT, parts) for step in order]
+
+
+def dense_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
+    """The dense layers of a SubNet, each by itself; it may have layers that the machine cannot run."""
+    adds = fused_adds(subnet.layers)
+    dense = [Step(layer, adds.get(layer.name)) for layer in subnet.weight_layers if is_dense(layer)]
+    return [_use(menu, step, folds(step.layer, menu.accelerator), parts) for step in dense]
+
+
+def _use(menu: Menu, step: Step, folded: bool, parts: LayerParts) -> Use:
+    shape, layer, cached = parts.shape(step, folded), -1, np.zeros((1, 2), np.int64)
+    if parts.shapes[shape].tiles:
+        layer = menu.supernet.index(step.layer.name)
+        cached = menu.grid(layer)
+    return Use(step, layer, parts.numbers(shape, cached))
+
+
+def layer_table(
+    menu: Menu, uses: Sequence[Sequence[Use]], share: Sequence[float], of_part: Callable[[int], float]
+) -> npt.NDArray[np.float64]:
+    """Expected cost of each SuperNet layer with each entry of the menu cached, where costs add up over layers.
+
+    Parameters
+    ----------
+    menu, uses : what can be cached, and the layers of each SubNet.
+    share : each SubNet's probability.
+    of_part : what a part costs, by its number; it is asked once for each.
+
+    Returns
+    -------
+    float64 (layers, entries), whose sum over a choice is its cost. What cannot be cached stands with the first layer.
+    """
+    numbers = {number for own in uses for use in own for number in use.parts.tolist()}
+    costs, found = {number: of_part(number) for number in numbers}, np.zeros(menu.tiles.shape)
+    for own, weight in zip(uses, share, strict=True):
+        for use in own:
+            values = weight * np.array([costs[number] for number in use.parts.tolist()])
+            if use.layer < 0:
+                found[0] += values[0]
+            else:
+                found[use.layer, : len(values)] += values
     return found
+
+
+def dram_bytes(parts: LayerParts, number: int) -> int:
+    """What a part adds to the bytes of a Program, on all ports; its commands' before they are rounded up to beats."""
+    totals = parts.totals(number)
+    return int(totals[SLOTS]) * SLOT_BYTES + sum(int(totals[AT[f"{port}_bytes"]]) for port in PORTS[1:])
+
+
+def stand_alone_cycles(parts: LayerParts, number: int) -> int:
+    """Cycles of a part as a Program of its own."""
+    step = parts.shapes[parts.of_shape[number]].step
+    return LayerCosts(step, parts.a, parts.slots(number)).cycles(parts.tilings[number])

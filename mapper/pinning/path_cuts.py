@@ -1,193 +1,248 @@
-"""Cycles of SubNets for any choice of a menu, and what slows each down: a lower bound that is linear in the choices.
+"""Lower bounds of a SubNet's cycles that are linear in what is cached of each layer: the lengths of single paths.
 
-A Program's time is the length of the longest path through its layers' events (``mapper/cost/layer_overlap.py``). The
-length of
-*one* path is a sum of numbers of single layers, and for any other choice the time is no less than that path's length
-then: a plane below the function that touches it where the path is the longest.
+Without FETCH a Program takes as long as the longest path from its start to its end. Where a path crosses from layer to
+layer it meets an event (:data:`mapper.pinning.responses.EVENTS`, or a row of a tensor that is stored), and between two
+events lies one layer, whose response depends on nothing but what of it is cached. So the length of *one* path is a sum
+over layers, and for any other choice the Program takes no less than that path then is long: a plane below the cycles,
+which comes as near as the recurrence without FETCH does where the path is the longest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from arch_model.machine.microarchitecture import FETCH_END, FETCH_QUEUE, STORE_NEXT
 from arch_model.network.supernet import SubNet
-from arch_model.timing.reference_timing import TOKEN
-from mapper.cost.layer_overlap import EVENTS, Joints, chain_cycles
-from mapper.cost.sushi_costs import Route, SubNetCosts
-from mapper.pinning.options import Menu
+from arch_model.timing.relaxed import FAR, first_dispatch
+from mapper.cost.layer_parts import LayerParts
+from mapper.pinning.options import Menu, Use, program_uses
+from mapper.pinning.responses import FETCH, ROWS_AT, RUN, STORE, UNITS, LayerResponses, single_event
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-RUN, LOADER, INNER, HALF, OTHER = range(5)
-"""Events of a layer: its last pixel, its last LOAD_WGT, the last PASS of its last group of weights but one; and when a
-half of the DB, and the other one, are free."""
+START = -1
+"""The start of the Program, as a cause of what happens in its first stage."""
 
-_NEVER, _SPLIT = -(1 << 50), -(1 << 39)  # what never happens, and what numbers below it say
-Add = Callable[[int, npt.NDArray[Any]], None]
+_CAUSED = FAR // 2
+"""Times below this one follow from no event."""
+
+IDLE_TO_DONE, END_TO_DONE = 2, 1 + FETCH_END - FETCH_QUEUE
+"""From a unit's last cycle of work to the end of the Program, which counts: it shows that it is idle, and is done. And
+from when a queue could show END, which none does, as FETCH is done with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """A layer of a SubNet over the menu.
+
+    Attributes
+    ----------
+    layer : its number in the SuperNet; -1 if nothing of it can be cached.
+    source : the stage that makes its input; -1 if that is in DRAM before the Program starts.
+    height, rows : rows of its input and of its output.
+    options : (n,) the different parts (:class:`~mapper.cost.layer_parts.LayerParts`) that entries of the menu make.
+    entry : which option each entry of the menu is.
+    """
+
+    layer: int
+    source: int
+    height: int
+    rows: int
+    options: tuple[int, ...]
+    entry: Ints
+
+    def option(self, choice: Ints) -> int:
+        """Which option a choice takes."""
+        return int(self.entry[choice[self.layer] if self.layer >= 0 else 0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """One choice, stage by stage.
+
+    Attributes
+    ----------
+    cycles : from start to done.
+    before : times of the events before a stage, all rows of its input among them.
+    causes : those events that may hold a stage up.
+    within : (causes, events and rows of the output), from each cause to each event at the end of a stage.
+    rest : from each event at the end of a stage, rows of its output among them, to the end of the Program.
+    """
+
+    cycles: int
+    before: list[Ints]
+    causes: list[Ints]
+    within: list[Ints]
+    rest: list[Ints]
 
 
 class SubNetPaths:
-    """SubNets over a menu. Raises :class:`MappingError` for a layer that the machine does not have."""
+    """SubNets over a menu.
 
-    def __init__(self, menu: Menu, subnets: Sequence[SubNet]) -> None:
-        self.menu = menu
-        costs = SubNetCosts.of_tiles(menu.supernet, menu.grid().transpose(1, 0, 2), menu.accelerator)
-        self.routes = [Route.of(subnet, menu.accelerator) for subnet in subnets]
-        numbers = costs.numbers(self.routes)
-        self.joints: Joints = costs.joints
-        self.chains = [
-            _Chain(route, [menu.supernet.index(layer.name) for layer, _ in route.layers], n, start, self.joints)
-            for route, (n, start) in zip(self.routes, numbers, strict=True)
-        ]
+    Parameters
+    ----------
+    menu, subnets : what can be cached of each SuperNet layer, and which SubNets are meant.
+    parts : the different layers on this machine, numbered.
 
-    def cycles(self, choice: Ints) -> Ints:
-        """Cycles of each SubNet's Program for entries of each SuperNet layer, (..., layers): (SubNets, ...).
+    Raises
+    ------
+    MappingError
+        For a layer that the machine does not have.
+    """
 
-        Without its pools over windows (:func:`mapper.cost.sushi_costs.beside_cycles`), which are the same for every
-        choice.
-        """
-        flat = choice.reshape(-1, choice.shape[-1])
-        return np.array([chain.cycles(flat) for chain in self.chains]).reshape(-1, *choice.shape[:-1])
+    def __init__(self, menu: Menu, subnets: Sequence[SubNet], parts: LayerParts) -> None:
+        self.menu, self.responses = menu, LayerResponses(parts)
+        self.routes = [self._route(program_uses(menu, subnet, parts)) for subnet in subnets]
+        self._within_of: dict[tuple[int, bool, bool], tuple[Ints, Ints]] = {}
+        self._edges_of: dict[tuple[object, ...], Ints] = {}
+        self._walks: dict[tuple[int, bytes], _Walk] = {}
+
+    def _route(self, uses: Sequence[Use]) -> list[_Stage]:
+        route, made = [], {use.step.output: number for number, use in enumerate(uses)}
+        for use in uses:
+            options, entry = np.unique(use.parts, return_inverse=True)
+            height, source, rows = self.responses.of_input(options[0]), made.get(use.step.source, -1), use.step.layer.P
+            route.append(_Stage(use.layer, source, height, rows, tuple(options.tolist()), entry.reshape(-1)))
+        return route
+
+    def cycles(self, subnet: int, choice: Ints) -> int:
+        """A SubNet's cycles without FETCH for one entry of each SuperNet layer, (layers,)."""
+        return self._walk(subnet, choice).cycles
 
     def plane(self, subnet: int, choice: Ints, firm: bool = False) -> Floats:
-        """A plane below a SubNet's cycles: weights (layers, entries) whose sum over any choice is no more than its
-        cycles, and at ``choice`` as much.
+        """A plane below a SubNet's cycles.
 
-        The longest path may need something that other choices lack (a second load of weights); there the plane is below
-        0 and says nothing. ``firm``: of the longest path that every choice has, a little less at ``choice``.
+        Parameters
+        ----------
+        subnet : its number.
+        choice : (layers,), an entry of each SuperNet layer. There the plane is as high as :meth:`cycles`.
+        firm : of the path through events that are causes of each other for every option of the menu. Otherwise the
+            path may need something that other options lack (a second load of weights); for these the plane is below 0
+            and says nothing. A firm plane is lower at ``choice``, and says something everywhere.
+
+        Returns
+        -------
+        float64 (layers, entries), whose sum over any choice is no more than its cycles.
         """
-        return self.chains[subnet].plane(choice, self.menu.tiles.shape, firm)
-
-
-class _Chain:
-    """One SubNet: ``at`` the SuperNet layers in order, ``numbers`` the joints of their entries."""
-
-    def __init__(self, route: Route, at: Sequence[int], numbers: Sequence[Ints], start: Ints, joints: Joints) -> None:
-        self.route, self.at, self.numbers, self.start, self.j = route, np.array(at), numbers, start, joints
-
-    def cycles(self, choices: Ints) -> Ints:
-        """(m,) for (m, layers)."""
-        picked = choices[:, self.at].T
-        layers = [n[c] for n, c in zip(self.numbers, picked, strict=True)]
-        start = self.start[picked[0]]
-        found: Ints = chain_cycles(self.j, start, layers, self.route.links, self.route.after).sum(axis=0)
-        return found
-
-    def _act(self, i: int, had: int, now: int, firm: bool) -> list[tuple[int, Ints, Ints]]:
-        """What the first LOAD_ACT of layer ``i`` waits for: (cycles after the last pixel of the layer before, those as
-        sums of numbers of the entries of that layer and of this one)."""
-        j, link, before, here = self.j, self.route.links[i], self.numbers[i - 1], self.numbers[i]
-        none = np.zeros_like(here)
-        ways = [(int(j.half[had]), j.half[before], none), (int(j.act[had]), j.act[before], none)]
-        if link.pool:
-            more = TOKEN + link.pool
-            ways.append((int(j.last[had]) + more, j.last[before] + more, none))
-        elif link.reads:
-            needs, which = np.unique(j.need[here], return_inverse=True)
-            tile = np.minimum(needs[:, None] // j.rows[before], j.spatial[before] - 1)
-            stored = j.stored[tile, before] + TOKEN  # (needs, entries of the layer before)
-            mine = stored[np.searchsorted(needs, j.need[now])]
-            # Another entry may need another row: what that costs at least, whatever is pinned of the layer before.
-            ways.append((int(mine[np.flatnonzero(before == had)[0]]), mine, (stored - mine).min(axis=1)[which]))
-        return [way for way in ways if not firm or bool(np.all(way[1] > _SPLIT))]
-
-    def _responses(self, i: int, firm: bool) -> Ints:
-        """Cycles from each of EVENTS to RUN, LOADER and INNER of layer ``i``, (events, 3, entries)."""
-        found = self.j.respond[:, :, self.numbers[i]]
-        if firm:
-            always = np.asarray((found > _SPLIT).all(axis=2))
-            always[:, INNER] = False
-            always[EVENTS.index("next_weights")] = False
-            found = np.where(always[:, :, None], found, _NEVER)
-        return found
-
-    def _events(self, choice: Ints, firm: bool) -> tuple[list[list[int]], list[list[int]]]:
-        """Times of (RUN, LOADER, INNER, HALF, OTHER) of each layer, and of EVENTS before it; from the start."""
-        j = self.j
-        nodes: list[list[int]] = []
-        events: list[list[int]] = []
-        had = -1
-        for i, (numbers, layer) in enumerate(zip(self.numbers, self.at.tolist(), strict=True)):
-            now, respond = int(numbers[choice[layer]]), self._responses(i, firm)[:, :, choice[layer]]
-            fills = int(j.fills[now])
-            if i == 0:
-                times, half, other = [_NEVER] * len(EVENTS), _NEVER, _NEVER
-                run = int(self.start[choice[layer]])
-                loader, inner = (run + int(r - respond[0, 0]) for r in respond[0, 1:])
-            else:
-                run, loader, _, half, other = nodes[-1]
-                stored = run + int(j.last[had]) + TOKEN + self.route.links[i].pool
-                act = run + max((value for value, _, _ in self._act(i, had, now, firm)), default=_NEVER)
-                weights = max(loader + int(j.zsb[now]), half)
-                times = [run, act, stored, weights, other, run + int(j.out[had])]
-                run, loader, inner = (respond + np.array(times)[:, None]).max(axis=0).tolist()
-            if not firm:
-                half = inner if fills >= 2 else other if fills == 1 else half
-                other = run if fills >= 1 else other
-            nodes.append([run, loader, inner, half, other])
-            events.append(times)
-            had = now
-        return nodes, events
-
-    def plane(self, choice: Ints, shape: tuple[int, ...], firm: bool) -> Floats:
-        """See :meth:`SubNetPaths.plane`: the longest path, walked from its end."""
-        j, found, split = self.j, np.zeros(shape), np.zeros(shape, np.bool_)
-        nodes, events = self._events(choice, firm)
-
-        def add(i: int, weights: Floats | Ints) -> None:
-            far = weights < _SPLIT
-            found[self.at[i]] += np.where(far, 0, weights)
-            split[self.at[i]] |= far
-
-        i, node = len(self.at) - 1, RUN
-        add(i, j.last[self.numbers[i]] + self.route.after + 2)
+        walk, route = self._walk(subnet, choice), self.routes[subnet]
+        found, lacks = np.zeros(self.menu.tiles.shape), np.zeros(self.menu.tiles.shape, np.bool_)
+        at, cause = 0, START
         while True:
-            numbers, picked = self.numbers[i], int(choice[self.at[i]])
-            fills, many = int(j.fills[numbers[picked]]), j.fills[numbers]
-            if node == HALF and fills < 2:
-                split[self.at[i]] |= many != fills
-                i, node = i - 1, OTHER if fills == 1 else HALF
-                continue
-            if node == OTHER and fills == 0:
-                split[self.at[i]] |= many > 0
-                i -= 1
-                continue
-            if node in (HALF, OTHER):
-                split[self.at[i]] |= many < (2 if node == HALF else 1)
-                node = INNER if node == HALF else RUN
-            respond = self._responses(i, firm)
-            if i == 0:
-                add(0, self.start + respond[0, node] - respond[0, 0])
+            stage, rest = route[at], walk.rest[at]
+            ends = np.flatnonzero(rest > _CAUSED)
+            edges = self._edges(stage, cause, ends)
+            worth = edges[stage.option(choice)] + rest[ends]
+            if firm:
+                worth = np.where((edges > _CAUSED).all(axis=0), worth, FAR)
+            best = int(worth.argmax())
+            length = edges[:, best][stage.entry]
+            if stage.layer < 0:
+                found[0] += length[0]  # one entry of each layer is taken: a constant may stand with those of any layer
+            else:
+                found[stage.layer, : len(length)] += np.where(length > _CAUSED, length, 0)
+                lacks[stage.layer, : len(length)] |= length <= _CAUSED
+            cause = int(ends[best])
+            if at == len(route) - 1:
                 break
-            event = int((respond[:, node, picked] + np.array(events[i])).argmax())
-            add(i, respond[event, node])
-            i, node = i - 1, self._before(i, EVENTS[event], nodes[i - 1], choice, add, firm)
-        # A choice that cuts the path: so little that the plane is not above 0 there.
-        found[split] = -(np.where(split, -np.inf, found).max(axis=1, initial=0.0).sum() + 1)
+            at = self._reader(walk, subnet, at, cause) if cause >= ROWS_AT else at + 1
+        found[0] += walk.rest[-1][cause]
+        # An option that cuts the path: so little that the plane is not above 0 there.
+        found[lacks] = -(np.where(lacks, -np.inf, found).max(axis=1, initial=0.0).sum() + 1)
         return found
 
-    def _before(self, i: int, event: str, before: Sequence[int], choice: Ints, add: Add, firm: bool) -> int:
-        """Which event of the layer before layer ``i`` makes this one; the way there is added."""
-        j, numbers, old = self.j, self.numbers[i], self.numbers[i - 1]
-        now, had = int(numbers[choice[self.at[i]]]), int(old[choice[self.at[i - 1]]])
-        if event == "act":
-            _, there, here = max(self._act(i, had, now, firm), key=lambda way: way[0])
-            add(i - 1, there)
-            add(i, here)
-        elif event == "stored":
-            add(i - 1, j.last[old] + TOKEN + self.route.links[i].pool)
-        elif event == "out":
-            add(i - 1, j.out[old])
-        elif event == "next_weights":
-            return OTHER
-        elif event == "weights":
-            if before[LOADER] + int(j.zsb[now]) < before[HALF]:
-                return HALF
-            add(i, j.zsb[numbers])
-            return LOADER
-        return RUN
+    def changes(self, subnet: int, choice: Ints) -> Floats:
+        """By how many cycles each single change of a choice makes a SubNet longer, (layers, entries), without FETCH."""
+        walk, found = self._walk(subnet, choice), np.zeros(self.menu.tiles.shape)
+        for number, stage in enumerate(self.routes[subnet]):
+            before, rest = walk.before[number], walk.rest[number]
+            if stage.layer >= 0 and len(stage.options) > 1:
+                ends = np.flatnonzero(rest > _CAUSED)
+                after = self._respond(stage, stage.options, before[None], ends, number == 0)[:, 0]
+                found[stage.layer, : len(stage.entry)] = ((after + rest[ends]).max(axis=1) - walk.cycles)[stage.entry]
+        return found
+
+    def _respond(self, stage: _Stage, options: Sequence[int], entries: Ints, ends: Ints, starts: bool) -> Ints:
+        """(options, entries, ends): times of some events at the end of a stage."""
+        rows = ends[ends >= ROWS_AT] - ROWS_AT
+        found = self.responses.of(options, stage.source >= 0, entries, rows, starts)
+        kept = ends[ends < ROWS_AT].tolist() + list(range(ROWS_AT, found.shape[2]))
+        return found[:, :, kept]
+
+    def _entry(self, stage: _Stage, cause: int) -> Ints:
+        """Times of the events before a stage if ``cause`` is at 0."""
+        if cause == START:
+            events = np.full(ROWS_AT + stage.height, FAR, np.int64)
+            events[:UNITS] = first_dispatch(self.menu.accelerator)
+            return events
+        return single_event(cause, stage.height)
+
+    def _edges(self, stage: _Stage, cause: int, ends: Ints) -> Ints:
+        """From an event before a stage to some at its end, (options, ends)."""
+        key = self.responses.parts.of_shape[stage.options[0]], stage.source >= 0, stage.options, cause, ends.tobytes()
+        if key not in self._edges_of:
+            entry = self._entry(stage, cause)
+            self._edges_of[key] = self._respond(stage, stage.options, entry[None], ends, cause == START)[:, 0]
+        return self._edges_of[key]
+
+    def _within(self, stage: _Stage, part: int, first: bool) -> tuple[Ints, Ints]:
+        """(causes, within) of a :class:`_Walk` for one part of a stage."""
+        key = part, stage.source >= 0, first
+        if key not in self._within_of:
+            causes = np.array([START])
+            if not first:
+                needs = self.responses.needs(part, stage.source >= 0)
+                causes = np.concatenate([np.arange(ROWS_AT), ROWS_AT + needs])
+            entries = np.array([self._entry(stage, cause) for cause in causes.tolist()])
+            ends = np.arange(ROWS_AT + stage.rows)
+            self._within_of[key] = causes, self._respond(stage, [part], entries, ends, first)[0]
+        return self._within_of[key]
+
+    def _walk(self, subnet: int, choice: Ints) -> _Walk:
+        """Both ways through a SubNet: from the start to each event, and from each event to the end."""
+        key = subnet, choice.tobytes()
+        if key not in self._walks:
+            while len(self._walks) > 2 * len(self.routes):
+                del self._walks[next(iter(self._walks))]
+            self._walks[key] = self._new_walk(self.routes[subnet], choice)
+        return self._walks[key]
+
+    def _new_walk(self, route: Sequence[_Stage], choice: Ints) -> _Walk:
+        causes: list[Ints] = []
+        within: list[Ints] = []
+        before: list[Ints] = []
+        after: list[Ints] = []
+        for number, stage in enumerate(route):
+            own, lengths = self._within(stage, stage.options[stage.option(choice)], number == 0)
+            times = self._entry(stage, START)
+            if number:
+                times[:ROWS_AT] = after[-1][:ROWS_AT]
+                if stage.source >= 0:
+                    times[ROWS_AT:] = after[stage.source][ROWS_AT:][: stage.height]
+            waited = times[own] if number else np.zeros(1, np.int64)
+            causes.append(own)
+            within.append(lengths)
+            before.append(times)
+            after.append((waited[:, None] + lengths).max(axis=0))
+        rest = [np.full(ROWS_AT + stage.rows, FAR, np.int64) for stage in route]
+        rest[-1][[RUN, STORE, FETCH]] = IDLE_TO_DONE, IDLE_TO_DONE - STORE_NEXT, END_TO_DONE
+        for number in range(len(route) - 1, 0, -1):
+            own = (within[number] + rest[number]).max(axis=1)
+            rest[number - 1][:ROWS_AT] = own[:ROWS_AT]
+            if (source := route[number].source) >= 0:
+                rows = causes[number][ROWS_AT:]
+                rest[source][rows] = np.maximum(rest[source][rows], own[ROWS_AT:])
+        return _Walk(int((after[0] + rest[0]).max()), before, causes, within, rest)
+
+    def _reader(self, walk: _Walk, subnet: int, at: int, row: int) -> int:
+        """The stage that reads a row of the output of stage ``at`` and is on the longest way from it to the end."""
+        for number, stage in enumerate(self.routes[subnet]):
+            if stage.source == at and row in (causes := walk.causes[number]):
+                place = int(np.flatnonzero(causes == row)[0])
+                if int((walk.within[number][place] + walk.rest[number]).max()) == walk.rest[at][row]:
+                    return number
+        raise AssertionError("a row that nobody reads has no way to the end")

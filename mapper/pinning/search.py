@@ -3,7 +3,8 @@
 Of each SuperNet layer one entry of a menu is chosen (``mapper/pinning/options.py``). Where costs add up over layers
 this is one knapsack (``mapper/pinning/knapsack.py``). The time of whole Programs does not add up; it is approached from
 below by planes (``mapper/pinning/path_cuts.py``), as in Benders' decomposition: each round solves the knapsack under
-the planes found so far, until that bound meets the best choice found. ``docs/concepts/pinning.md`` has what it finds.
+the planes found so far, until that bound meets the best choice found. What a choice costs is never taken from a plane:
+it is the cycles, or the bytes, of the SubNets' Programs. ``docs/concepts/pinning.md`` has what it finds.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import numpy.typing as npt
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from mapper.cost.sushi_costs import SubNetCosts, beside_cycles
+from arch_model.program.isa import SLOT_BYTES
+from mapper.cost.network_costs import NetworkCosts, cached_tiles
 from mapper.pinning.greedy import fit_subgraph
 from mapper.pinning.knapsack import Knapsack, fill, greedy_choice, total
-from mapper.pinning.options import Menu, layer_table
+from mapper.pinning.options import Menu, dense_uses, dram_bytes, layer_table, program_uses, stand_alone_cycles
 from mapper.pinning.path_cuts import SubNetPaths
 
 Ints = npt.NDArray[np.int64]
@@ -34,11 +36,12 @@ class Pin(StrEnum):
     """What shall be least on average."""
 
     LATENCY = "latency"
-    """Cycles of a SubNet's Program with overlapping layers (``mapper/cost/layer_overlap.py``), as :class:`SushiAbs`."""
-    LAYERS = "layers"
-    """Cycles of its dense layers, which alone the PB can serve, each as a Program of its own."""
+    """Cycles of a SubNet's Program."""
     BYTES = "bytes"
-    """DRAM bytes of its dense layers."""
+    """DRAM bytes of a SubNet's Program, those of its commands among them."""
+    LAYERS = "layers"
+    """Cycles of its dense layers, which alone the PB can serve, each as a Program of its own; for SubNets with layers
+    that the machine cannot run, of which there is no Program."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +121,14 @@ def pin_best(
     menu = Menu.of(supernet, subnets, accelerator, levels)
     if objective is Pin.LATENCY:
         return _Latency(menu, subnets, chances, gap, seconds, on_round).run(exact)
-    costs = layer_table(menu, subnets, chances.tolist(), bytes_=objective is Pin.BYTES)
-    choice, bound = greedy_choice(menu, costs)
+    costs, nothing = _Added(menu, subnets, chances, objective), np.zeros(len(menu.count), np.int64)
+    choice, bound = greedy_choice(menu, costs.table)
     if exact:
-        found, least = Knapsack(menu, [costs], [0], np.ones(1)).solve(True, gap / 2, seconds)
+        found, least = Knapsack(menu, [costs.table], [0], np.ones(1)).solve(True, gap / 2, seconds)
         bound = max(bound, least)
-        choice = min((choice, found), key=lambda c: total(costs, c))
-    cost, empty = total(costs, choice), float(costs[:, 0].sum())
-    return Pinned(menu.subgraph(choice), objective, cost, min(bound, cost), empty, menu.used(choice), 1)
+        choice = min((choice, found), key=costs.of)
+    cost, tiles = costs.of(choice), menu.used(choice)
+    return Pinned(menu.subgraph(choice), objective, cost, min(bound, cost), costs.of(nothing), tiles, 1)
 
 
 def pin_cost(
@@ -140,13 +143,37 @@ def pin_cost(
 
     Raises :class:`MappingError` as that does, and for a SubGraph that does not fit the PB.
     """
-    costs = SubNetCosts(supernet, [subgraph], accelerator)
-    chances = _shares(subnets, share)
-    if Pin(objective) is Pin.LATENCY:
-        return float(chances @ costs.cycles(subnets)[:, 0])
-    menu = Menu.one(supernet, subgraph, accelerator)
-    table = layer_table(menu, subnets, chances.tolist(), bytes_=Pin(objective) is Pin.BYTES)
-    return total(table, np.ones(len(table), np.int64))
+    objective, chances = Pin(objective), _shares(subnets, share)
+    tiles = cached_tiles(supernet, [subgraph], accelerator)
+    if objective is Pin.LAYERS:
+        menu = Menu.one(supernet, subgraph, accelerator)
+        return _Added(menu, subnets, chances, objective).of(np.ones(len(menu.count), np.int64))
+    costs = NetworkCosts(supernet, accelerator).of(subnets, tiles)
+    return float(chances @ (costs.cycles if objective is Pin.LATENCY else costs.dram_bytes)[:, 0])
+
+
+class _Added:
+    """Costs that add up over layers, but for the Programs' bytes, which are rounded up to whole beats.
+
+    ``table``: expected costs, (layers, entries), whose sum over a choice is no more than what it costs.
+    """
+
+    def __init__(self, menu: Menu, subnets: Sequence[SubNet], share: Floats, objective: Pin) -> None:
+        self.menu, self.subnets, self.share = menu, subnets, share
+        self.costs = NetworkCosts(menu.supernet, menu.accelerator)
+        self.whole, parts = objective is Pin.BYTES, self.costs.parts
+        uses_of, of_part = (program_uses, dram_bytes) if self.whole else (dense_uses, stand_alone_cycles)
+        uses = [uses_of(menu, subnet, parts) for subnet in subnets]
+        self.table = layer_table(menu, uses, share.tolist(), lambda number: of_part(parts, number))
+        if self.whole:
+            self.table[0] += SLOT_BYTES  # END
+
+    def of(self, choice: Ints) -> float:
+        """What a choice costs."""
+        if not self.whole:
+            return total(self.table, choice)
+        costs = self.costs.of(self.subnets, self.menu.cached(choice)[None])
+        return float(self.share @ costs.dram_bytes[:, 0])
 
 
 def nearest_to_average(
@@ -206,11 +233,14 @@ class _Latency:
         seconds: float,
         on_round: Callable[[float, float], None] | None,
     ) -> None:
-        self.menu, self.subnets, self.share, self.gap, self.on_round = menu, subnets, share, gap, on_round
-        self.paths, self.end = SubNetPaths(menu, subnets), time.monotonic() + seconds
+        self.menu, self.share, self.gap, self.on_round = menu, share, gap, on_round
+        self.served = np.flatnonzero(share).tolist()
+        self.subnets, self.end = subnets, time.monotonic() + seconds
+        self.costs = NetworkCosts(menu.supernet, menu.accelerator)
+        self.paths = SubNetPaths(menu, subnets, self.costs.parts)
         self.planes: list[Floats] = []
         self.of: list[int] = []
-        self.tried: set[bytes] = set()
+        self.tried: dict[bytes, float] = {}
         self.best: Ints = np.zeros(len(menu.count), np.int64)
         self.cost = np.inf
 
@@ -218,26 +248,29 @@ class _Latency:
         """Whether ``choice`` is new; then its cost is known and its planes are there."""
         if choice.tobytes() in self.tried:
             return False
-        self.tried.add(choice.tobytes())
-        cost = float(self.share @ self.paths.cycles(choice))
+        cost = float(self.share @ self.costs.of(self.subnets, self.menu.cached(choice)[None]).cycles[:, 0])
+        self.tried[choice.tobytes()] = cost
         if cost < self.cost:
             self.best, self.cost = choice, cost
-        for subnet in np.flatnonzero(self.share).tolist():
+        for subnet in self.served:
             for firm in (False, True):
                 self.planes.append(self.paths.plane(subnet, choice, firm))
                 self.of.append(subnet)
         return True
 
+    def _changes(self, choice: Ints) -> Floats:
+        """By how much each single change of a choice makes it dearer, as far as planes tell, (layers, entries)."""
+        found: Floats = sum(
+            (self.share[subnet] * self.paths.changes(subnet, choice) for subnet in self.served),
+            np.zeros(self.menu.tiles.shape),
+        )
+        return found
+
     def _descend(self) -> None:
         """Better choices near the best: what each single change costs, taken as if changes added up, and then fewer."""
-        menu = self.menu
-        layer, entry = np.nonzero(menu.there)
-        better = True
+        menu, better = self.menu, True
         while better and time.monotonic() < self.end:
-            near = np.repeat(self.best[None], len(layer), axis=0)
-            near[np.arange(len(layer)), layer] = entry
-            change = np.zeros(menu.tiles.shape)
-            change[layer, entry] = self.share @ self.paths.cycles(near) - self.cost
+            change = self._changes(self.best)
             before, best = self.cost, self.best
             for fewer in (0.0, 0.03, 0.1, 0.3, 1.0):
                 step = change + fewer * np.abs(change).max() * (np.arange(menu.tiles.shape[1]) != best[:, None])
@@ -249,25 +282,28 @@ class _Latency:
         nothing = np.zeros(len(menu.count), np.int64)
         self._try(nothing)
         empty = self.cost
-        costs = layer_table(menu, self.subnets, self.share.tolist(), bytes_=False)
-        self._try(greedy_choice(menu, costs)[0])
+        added = self._changes(nothing)
+        self._try(greedy_choice(menu, added)[0])
         for subnet in self.subnets:
             self._try(menu.largest_in(fit_subgraph(subnet, menu.supernet, menu.accelerator)))
         self._descend()
         whole = False  # the linear programs first: they are soon solved, and their planes serve the exact ones
+        known: list[tuple[Ints, float]] = []
         while time.monotonic() < self.end and self.cost > bound * (1 + self.gap):
             rounds += 1
-            knapsack = Knapsack(menu, self.planes, self.of, self.share)
+            knapsack = Knapsack(menu, self.planes, self.of, self.share, known, bound)
             choice, least = knapsack.solve(whole, self.gap / 2, self.end - time.monotonic())
             bound = max(bound, least)
-            new = self._try(choice if whole else fill(menu, costs, choice))
+            choice = choice if whole else fill(menu, added, choice)
+            new = self._try(choice)
             if self.on_round:
                 self.on_round(self.cost, bound)
-            if not new:
-                if whole or not exact:
+            if not new and not whole:
+                if not exact:
                     break
                 whole = True
+            elif whole:
+                # Its planes may be below its cost, by what FETCH holds it up: it is not to be found again for that.
+                known.append((choice, self.tried[choice.tobytes()]))
         bound = min(bound, self.cost)
-        beside = float(self.share @ [beside_cycles(subnet, menu.accelerator) for subnet in self.subnets])
-        cost, bound, empty = self.cost + beside, bound + beside, empty + beside
-        return Pinned(menu.subgraph(self.best), Pin.LATENCY, cost, bound, empty, menu.used(self.best), rounds)
+        return Pinned(menu.subgraph(self.best), Pin.LATENCY, self.cost, bound, empty, menu.used(self.best), rounds)

@@ -7,7 +7,7 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph
 from arch_model.spaces import get_space
-from mapper.cost.sushi_costs import SubNetCosts
+from mapper.cost.network_costs import NetworkCosts
 from mapper.pinning.greedy import candidates
 from mapper.pinning.options import Menu
 from mapper.pinning.search import Pin, nearest_to_average, pin_best, pin_cost
@@ -37,7 +37,7 @@ def test_it_is_the_best_of_all(slots, objective):
     levels = None if slots < 20 else 1
     graphs = every_subgraph(Menu.of(FASHION, NETS, machine, levels))
     if objective is Pin.LATENCY:
-        costs = np.array(SHARE) @ SubNetCosts(FASHION, graphs, machine).cycles(NETS)
+        costs = np.array(SHARE) @ NetworkCosts(FASHION, machine).of_subgraphs(NETS, graphs).cycles
     else:
         costs = np.array([pin_cost(graph, FASHION, NETS, machine, SHARE, objective) for graph in graphs[:400]])
     best = pin_best(FASHION, NETS, machine, SHARE, objective, levels=levels)
