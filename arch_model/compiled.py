@@ -31,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _HOME = Path(__file__).resolve().parent.parent
 SOURCES = (
     *("arch_model/compiled.py", "arch_model/machine/microarchitecture.py", "arch_model/timing"),
-    *("mapper/lowering", "mapper/cost", "mapper/search"),
+    *("mapper/lowering", "mapper/cost", "mapper/search", "mapper/pinning"),
 )
 """Files and folders, from the project's root, that hold compiled functions."""
 

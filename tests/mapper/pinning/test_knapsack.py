@@ -63,6 +63,23 @@ def test_exact_is_the_least_of_all(problem):
     assert relaxed <= least + 1e-4
 
 
+@settings(deadline=None, max_examples=40)
+@given(problems(), st.data())
+def test_choices_whose_cost_is_known_are_not_below_it(problem, data):
+    """Some choices cost more than planes say: the least is that of all, each at its own cost."""
+    menu, planes = problem
+    every = choices(menu)
+    costs = {tuple(c): max(total(plane, c) for plane in planes) for c in every}
+    known = data.draw(st.lists(st.sampled_from(every), max_size=4, unique_by=tuple))
+    for choice in known:
+        costs[tuple(choice)] += data.draw(st.integers(0, 20))
+    told = [(choice, costs[tuple(choice)]) for choice in known]
+    least = min(costs.values())
+    floor = data.draw(st.sampled_from([0.0, least]))
+    choice, bound = Knapsack(menu, list(planes), [0] * len(planes), np.ones(1), told, floor).solve(True, 1e-9, 10)
+    assert bound == pytest.approx(least, abs=1e-4) and costs[tuple(choice)] == pytest.approx(least, abs=1e-4)
+
+
 def test_a_knapsack_by_hand():
     # 5 slots. Layer a saves 10 for 4 tiles (2.5 a tile), b 6 for 2 (3 a tile) or 7 for 3: b's 2 first, then a does not
     # fit: the relaxed problem takes 3 of its 4 tiles; b's third tile is what still fits.
