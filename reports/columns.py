@@ -56,6 +56,7 @@ PREDICT_COLUMNS = (
     Column("layers", "layers", 6),
     Column("unsupported", "cannot run", 10),
     Column("macs", "MACs", 13, count),
+    Column("cycles", "cycles", 11, count),
     Column("latency_s", "ms", 9, ms),
     Column("utilisation", "used", 7, percent),
     Column("dram_bytes", "DRAM bytes", 12, count),

@@ -25,14 +25,14 @@ from arch_model.timing.recurrence import issue
 from arch_model.timing.rows import PASS_UNIT, STORE_UNIT, machine_row, order_of
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots, later_tiles, layer_sources
-from mapper.layout.tensors import tile_grid
 from mapper.lowering.dense import NO_INTERLEAVING, NO_QUARTERS
+from mapper.lowering.depthwise_tiling import check_channelwise
 from mapper.lowering.encode import Encoder
 from mapper.lowering.layer_rows import layer_row, network_rows, tiling_row
 from mapper.lowering.network import load_for_later, lower, plan_of, why_refused
-from mapper.lowering.quick_choice import choose, quick_tiling
+from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.rows import FAILURE, FULL, SPARE, clear, new_workspace, put_slots
-from mapper.lowering.tiling import Tiling, check_tiling, fetches
+from mapper.lowering.tiling import Tiling, check_tiling, saved_tiles
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, steps
 
@@ -58,7 +58,7 @@ def compile_subnet(
     memory_map : addresses; it must know the SubNet.
     resident : what earlier Programs left in the PB; None: nothing.
     target : what this Program must leave there (``resident.switch(...)``); None: what is there.
-    tilings : by dense layer, how to cut it and in which order to run it; ``choose`` decides for the others.
+    tilings : by layer, how it is tiled and in which order it runs; the quick choice decides for the others.
 
     A switch costs no extra byte for tiles that this SubNet uses: they go to their PB slot instead of to the DB, when
     the layer that needs them is due. Tiles for later queries only are loaded behind the last layers' work.
@@ -77,10 +77,10 @@ def compile_subnet(
     if subnet.name not in memory_map.tensors:
         raise MappingError(f"SubNet {subnet.name}: the memory map does not know it; build the map with it")
     tilings = tilings or {}
-    weighted = [layer.name for layer in subnet.layers if has_tiles(layer)]
+    tiled = [step.layer.name for step in steps(subnet.layers) if step.layer.kind is not Kind.POOL]
     for name in tilings:
-        if name not in weighted:
-            raise MappingError(f"SubNet {subnet.name}: no layer {name} to tile; it has {', '.join(weighted)}")
+        if name not in tiled:
+            raise MappingError(f"SubNet {subnet.name}: no layer {name} to tile; it has {', '.join(tiled)}")
     return _Compiler(subnet, supernet, accelerator, quant, memory_map, resident, target, tilings).run()
 
 
@@ -120,7 +120,7 @@ def compile_layer(
 ) -> tuple[Program, MemoryMap]:
     """The Program of one layer from "input" in DRAM to its output, and the memory map made for it.
 
-    ``tiling``: how to cut a dense one; None: ``choose`` decides.
+    ``tiling``: how it is tiled; None: the quick choice decides.
 
     ``single_layer(layer)`` gives the SubNet that ``mapper.layout.dram_image`` needs. Raises :class:`MappingError`.
     """
@@ -248,7 +248,7 @@ class _Compiler:
     def _tiling(self, step: Step) -> Tiling:
         """How a step is cut: as asked, which is checked, or as the quick choice says."""
         slots = np.maximum(*self.slots[step.layer.name]) if has_tiles(step.layer) else None
-        if slots is None or (tiling := self.tilings.get(step.layer.name)) is None:
+        if (tiling := self.tilings.get(step.layer.name)) is None:
             return quick_tiling(step, self.a, slots)
         check_mapping(step, self.a, slots, tiling)
         return tiling
@@ -256,19 +256,21 @@ class _Compiler:
     def _saved_tiles(self, step: Step, tiling: Tiling) -> int:
         """Tiles that a layer does not fetch thanks to the PB: those that it would if that were empty, cut as asked or,
         if not, as would then be best, less those that it fetches."""
-        layer, a = step.layer, self.a
-        if not has_tiles(layer):
+        if not has_tiles(step.layer):
             return 0
-        tiles, (hits, new) = tile_grid(layer, a).tiles, self.slots[layer.name]
+        hits, new = self.slots[step.layer.name]
         streamed = int((np.maximum(hits, new) < 0).sum())
-        without = self.tilings.get(layer.name) or choose(layer, a, tiles, step.add is not None)
-        fetched = streamed * fetches(layer, streamed, tiling, a) + int((new >= 0).sum())
-        return tiles * fetches(layer, tiles, without, a) - fetched
+        without = self.tilings.get(step.layer.name) or quick_tiling(step, self.a)
+        return saved_tiles(step, tiling, without, streamed, self.a) - int((new >= 0).sum())
 
 
-def check_mapping(step: Step, accelerator: Accelerator, slots: Slots, tiling: Tiling) -> None:
-    """Raise :class:`MappingError` for a tiling that is not legal for a dense layer with these PB slots of its tiles."""
+def check_mapping(step: Step, accelerator: Accelerator, slots: Slots | None, tiling: Tiling) -> None:
+    """Raise :class:`MappingError` for a tiling that is not legal for a layer; ``slots``: PB slots of its weight tiles,
+    None for one without."""
     layer, name = step.layer, step.layer.name
+    if slots is None:
+        check_channelwise(layer, accelerator, tiling)
+        return
     machine, x = machine_row(accelerator), layer_row(step, accelerator)
     group, broken = plan_of(machine, x, tiling_row(tiling), slots.reshape(-1))
     check_tiling(layer, accelerator, tiling, group)

@@ -81,6 +81,7 @@ from mapper.lowering.rows import (
     OWN_STATE,
     P_HELD_FROM,
     P_HELD_ROWS,
+    P_MEMORY,
     P_SB_HALF,
     P_SLOT,
     P_TABLE,
@@ -230,6 +231,7 @@ def _tile(w: Ints, chunk: int, stop: int, first: int) -> None:
         w[row + P_SB_HALF] = w[INPUT_HALF]
         w[row + K_TILE] = kt
         w[row + WINDOW] = window
+        w[row + P_MEMORY] = DB_MEMORY
         w[row + P_SLOT] = slot
         w[row + BEGINS] = int(window == 0)
         w[row + FINISHES] = int(finishes)

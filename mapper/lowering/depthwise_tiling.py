@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.network.layer import Kind, Layer
-from mapper.lowering.tiling import COUNT_MAX, RUN_BEATS_MAX, RUN_STRIDE_MAX, out_words
+from mapper.lowering.tiling import COUNT_MAX, RUN_BEATS_MAX, RUN_STRIDE_MAX, Order, Tiling, chunk_unit, out_words
 from mapper.workload.depthwise import (
     entries_of,
     input_size,
+    k_tiles_of,
     row_steps,
     skewed_shape,
     stride_of,
@@ -45,6 +46,26 @@ def check_cut(layer: Layer, accelerator: Accelerator, cut: Cut) -> None:
     """Raise :class:`MappingError`, naming operand, buffer, bytes needed and there, for a cut that does not fit."""
     if fault := next(_faults(layer, accelerator, cut), None):
         raise MappingError(f"layer {layer.name}: {fault}")
+
+
+def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling) -> None:
+    """Raise :class:`MappingError` for a tiling that is not legal for a layer whose outputs have one input channel each.
+
+    It names the field, or operand, buffer, bytes needed and there.
+    """
+    kt = k_tiles_of(layer, accelerator)
+    chunks = sorted({min(n * chunk_unit(accelerator), kt) for n in range(1, kt + 1)})
+    for field, value, legal, right in (
+        ("rows", tiling.rows, 1 <= tiling.rows <= layer.P, f"1 to {layer.P}"),
+        ("chunk", tiling.chunk, tiling.chunk in chunks, f"one of {', '.join(map(str, chunks))}"),
+        ("prologue_parts", tiling.prologue_parts, tiling.prologue_parts == 1, "1"),
+        ("prefetch_rows", tiling.prefetch_rows, tiling.prefetch_rows == 0, "0"),
+        ("interleave", tiling.interleave, tiling.interleave == 1, "1"),
+        ("order", str(tiling.order), tiling.order is Order.ROWS, str(Order.ROWS)),
+    ):
+        if not legal:
+            raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {right}")
+    check_cut(layer, accelerator, Cut(tiling.rows, tiling.chunk, tiling.stays))
 
 
 def _faults(layer: Layer, accelerator: Accelerator, cut: Cut) -> Iterator[str]:

@@ -20,6 +20,7 @@ from arch_model.machine.microarchitecture import PASS_OVERHEAD as PASS_OVERHEAD
 from arch_model.network.layer import Layer
 from arch_model.program.isa import Opcode, greatest
 from mapper.layout.tensors import is_pointwise, tile_grid
+from mapper.workload.fusion import Step
 
 INTERLEAVES = (1, 4)
 """K-tiles that may take the first parts in turns; a PASS names one of four places in the OB."""
@@ -127,6 +128,14 @@ def fetches(layer: Layer, streamed: int, tiling: Tiling, accelerator: Accelerato
     """How often each of the ``streamed`` weight tiles that are not in the PB comes to the DB."""
     stays = tiling.order is Order.FILTERS or streamed <= accelerator.db_half_tiles
     return 1 if stays else -(-layer.P // tiling.rows)
+
+
+def saved_tiles(step: Step, tiling: Tiling, without: Tiling, streamed: int, accelerator: Accelerator) -> int:
+    """Weight tiles that a step need not fetch thanks to the PB: those that it would if that were empty, tiled as
+    ``without``, less its ``streamed`` ones as often as they come."""
+    tiles = tile_grid(step.layer, accelerator).tiles
+    fetched = streamed * fetches(step.layer, streamed, tiling, accelerator)
+    return tiles * fetches(step.layer, tiles, without, accelerator) - fetched
 
 
 def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:

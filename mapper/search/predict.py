@@ -24,6 +24,7 @@ from mapper.layout.tensors import tile_grid
 from mapper.lowering.tiling import fetches
 from mapper.pinning.search import Pin, pin_best
 from mapper.search.optimise import optimise
+from mapper.search.policy import Policy, map_network
 from mapper.workload.depthwise import is_channelwise
 from mapper.workload.fusion import Step, check_supported, fused_adds, fused_conv
 
@@ -43,6 +44,9 @@ COLUMNS = ("subnet", "layer_index", "name", "kind", "activation", *SHAPE, *COSTS
 ``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on chip, ``energy_*_j``: parts of ``energy_j``
 (``docs/concepts/time.md``)."""
 
+TOTALS = ("latency_s", "dram_bytes", "pb_hit_bytes", "energy_j")
+"""What a SubNet's total has beside its cycles."""
+
 Search = Callable[..., Any]
 """Gives a :class:`mapper.search.optimise.Mapping`, or what has its costs, ``weights``, ``tiling`` and ``walk``."""
 
@@ -53,7 +57,8 @@ _PARTS |= dict.fromkeys(BUFFERS, "buffers")
 def predict_subnet(
     subnet: SubNet, machine: Machine, resident: PersistentBuffer | None = None, search: Search = optimise
 ) -> Iterator[dict[str, Any]]:
-    """Rows with :data:`COLUMNS`, one a layer, in order: each layer as a Program of its own, mapped for latency.
+    """Rows with :data:`COLUMNS`, one a layer, in order: each layer stand-alone, as a Program of its own, mapped for
+    latency. They do not add up to what the SubNet costs, whose layers overlap: :func:`program_total`.
 
     ``resident``: what the PB holds; None: nothing. ``search``: who maps a layer, called as
     ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why.
@@ -83,13 +88,24 @@ def predict_subnet(
 
 
 def predict_subnets(
-    subnets: Sequence[SubNet], machine: Machine, cached: str = "none", space: SuperNet | None = None
+    subnets: Sequence[SubNet],
+    machine: Machine,
+    cached: str = "none",
+    space: SuperNet | None = None,
+    policy: Policy | str = Policy.BEST,
 ) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
-    """For each SubNet its rows, as :func:`predict_subnet` gives them, and one with :func:`total_of` them.
+    """For each SubNet its rows, as :func:`predict_subnet` gives them, and what its one Program costs.
 
-    ``cached``: ``none``, ``best`` (:func:`best_cached`) or the path of a SubGraph (:func:`read_subgraph`). ``space``:
-    the SuperNet of all of them; None: looked up by its name, if something is cached.
-    Raises :class:`MappingError` for a cache on a machine without a PB, and what these functions raise.
+    Parameters
+    ----------
+    cached : ``none``, ``best`` (:func:`best_cached`) or the path of a SubGraph (:func:`read_subgraph`).
+    space : the SuperNet of all of them; None: looked up by its name, if something is cached.
+    policy : who tiles the layers of the Program.
+
+    Raises
+    ------
+    MappingError
+        For a cache on a machine without a PB, and as :func:`best_cached` and :func:`read_subgraph`.
     """
     for subnet in subnets:
         resident = None
@@ -102,33 +118,56 @@ def predict_subnets(
             else:
                 resident = PersistentBuffer.of(read_subgraph(cached, supernet), supernet, machine)
         rows = list(predict_subnet(subnet, machine, resident))
-        yield rows, {"subnet": subnet.name, **total_of(rows, machine)}
+        yield rows, {"subnet": subnet.name, **program_total(subnet, rows, machine, resident, policy)}
 
 
-def total_of(rows: Sequence[Mapping[str, Any]], machine: Machine) -> dict[str, Any]:
-    """The sums over a SubNet's rows; what a network costs of which some layer cannot run is None, never a part of it.
+def program_total(
+    subnet: SubNet,
+    rows: Sequence[Mapping[str, Any]],
+    machine: Machine,
+    resident: PersistentBuffer | None = None,
+    policy: Policy | str = Policy.BEST,
+) -> dict[str, Any]:
+    """What a SubNet costs as one Program; of a network of which some layer cannot run all costs are None.
+
+    Parameters
+    ----------
+    subnet, machine, resident : what runs where, and what the PB holds.
+    rows : of the SubNet's layers, as :func:`predict_subnet` gives them. On a machine that is a table of costs, which
+        has no Programs, their sums are the total.
+    policy : who tiles the layers of the Program.
 
     Returns
     -------
     dict
-        ``layers``, ``unsupported`` (how many of them cannot run), ``macs`` (of all of them), ``latency_s``,
-        ``dram_bytes``, ``pb_hit_bytes``, ``energy_j`` and ``utilisation`` (a fraction).
+        ``layers``, ``unsupported`` (how many of them cannot run), ``macs`` (of all of them), ``policy``, ``cycles``,
+        ``latency_s``, ``dram_bytes``, ``pb_hit_bytes``, ``energy_j``, ``utilisation`` (a fraction), and ``why`` there
+        are no costs, in words; "" if there are.
 
     Examples
     --------
     >>> tiny, net = Accelerator.load("tiny"), get_space("fashion").subnet("fashion-d111-w222")
-    >>> rows = list(predict_subnet(net, tiny))
-    >>> total_of(rows, tiny)["macs"] == net.macs, round(1e3 * total_of(rows, tiny)["latency_s"], 3)
-    (True, 0.511)
+    >>> total = program_total(net, list(predict_subnet(net, tiny)), tiny)
+    >>> total["macs"] == net.macs, total["policy"], total["cycles"] < 51_000
+    (True, 'best', True)
     """
     without = [row for row in rows if row["cycles"] is None]
     total: dict[str, Any] = {"layers": len(rows), "unsupported": len(without), "macs": sum(row["macs"] for row in rows)}
-    for key in ("latency_s", "dram_bytes", "pb_hit_bytes", "energy_j"):
-        values = [row[key] for row in rows]
-        total[key] = None if None in values or not values else sum(values)
-    total["utilisation"] = None
-    if total["latency_s"]:
-        total["utilisation"] = total["macs"] / (total["latency_s"] * machine.clock_hz * machine.multipliers)
+    total |= dict.fromkeys(("policy", "cycles", *TOTALS, "utilisation")) | {"why": why_no_total(rows)}
+    if without or not rows:
+        return total
+    if isinstance(machine, Accelerator):
+        try:
+            mapped = map_network(subnet, machine, resident, policy)
+        except MappingError as error:
+            return total | {"why": str(error)}
+        values = mapped.latency_s, mapped.cost.dram_bytes, mapped.hit_bytes, mapped.energy.total_j
+        total |= {"policy": str(mapped.policy), "cycles": mapped.cost.cycles, **dict(zip(TOTALS, values, strict=True))}
+    else:
+        for key in ("cycles", *TOTALS):
+            values_of = [row[key] for row in rows]
+            total[key] = None if None in values_of else sum(values_of)
+    total["utilisation"] = total["macs"] / (total["latency_s"] * machine.clock_hz * machine.multipliers)
     return total
 
 

@@ -16,6 +16,7 @@ from reports.commands.options import (
     file_option,
     force_option,
     out_option,
+    policy_option,
     seed_option,
     simulator_option,
     space_option,
@@ -50,8 +51,13 @@ if TYPE_CHECKING:
 @space_option()
 @subnets_option("Instead of a table: the SubNets to run whole.")
 @click.option(
-    "--parts", type=Count(1, 1000), default=8, show_default=True, help="Programs that a SubNet is cut into at most."
+    "--parts",
+    type=Count(1, 1000),
+    default=1,
+    show_default=True,
+    help="Programs that a SubNet is cut into at most; with several, finished ones are kept.",
 )
+@policy_option("best")
 @out_option("Of whole SubNets: where finished parts stay, and the table of them.", required=False)
 @trace_option
 @force_option
@@ -67,6 +73,7 @@ def command(
     space: str | None,
     subnets: str | None,
     parts: int,
+    policy: str,
     out: Path | None,
     trace: Path | None,
     force: bool,
@@ -76,8 +83,8 @@ def command(
     """Simulate layers, or whole SubNets, on random int8 tensors and compare each with model and reference.
 
     With --layers and --csv each row of a layer table, such as `predict --csv` and `import --csv` write. With --subnets
-    and --out whole SubNets, every layer at its best mapping, cut into Programs; finished ones are kept in the folder,
-    and the same command goes on after them.
+    and --out whole SubNets, each as one Program, whose cycles are those of `predict`; or cut into several, of which
+    finished ones are kept in the folder, and the same command goes on after them.
 
     With --trace every Program that is simulated leaves a waveform, and a picture of what its units did beside what the
     model said they would do.
@@ -85,9 +92,12 @@ def command(
     from arch_model.machine.accelerator import Accelerator
     from sim.rtl_bench.simulators import find_simulator, find_waveform_simulator
 
-    refuse_together(context, "layers", ("space", "subnets", "parts", "out"), "a layer table has its layers")
+    refuse_together(context, "layers", ("space", "subnets", "parts", "policy", "out"), "a layer table has its layers")
     refuse_together(
-        context, "subnets", ("csv_out", "best"), "whole SubNets have their table in --out, at best mappings"
+        context,
+        "subnets",
+        ("csv_out", "best"),
+        "whole SubNets have their table in --out, and --policy",
     )
     whole = layers is None
     if whole and not (subnets and out):
@@ -120,7 +130,7 @@ def command(
             from mapper.workload.fusion import is_runnable
             from sim.cosim.whole_networks import run_whole
 
-            common |= {"parts": parts, "inputs": [subnets, accelerator]}
+            common |= {"parts": parts, "policy": policy, "inputs": [subnets, accelerator]}
             run_whole(machine, choose_subnets(subnets, space, seed, accept=is_runnable).subnets, out, **common)
             csv_out = out / "parts.csv"
     traces = {} if trace is None else {"waveforms and pictures": trace}

@@ -89,6 +89,13 @@ def cached_option(default: str, file: bool) -> Decorator:
     return click.option("--cached", default=default, show_default=True, metavar=metavar, help=text)
 
 
+def policy_option(default: str) -> Decorator:
+    """``--policy``, who tiles the layers (:class:`mapper.search.policy.Policy`)."""
+    text = "Who tiles the layers of a Program: the quick choice, by an estimate; or the better of it and the search's "
+    text += "best, layer by layer, for the whole Program."
+    return click.option("--policy", type=click.Choice(["best", "quick"]), default=default, show_default=True, help=text)
+
+
 DRAWN = Count(1, 20_000, "each is built and kept in memory")
 """SubNets that are drawn; its limit is :data:`arch_model.spaces.chosen.MOST_DRAWN`."""
 

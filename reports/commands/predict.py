@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,13 @@ from reports.commands.options import (
     cached_option,
     file_option,
     force_option,
+    json_option,
+    policy_option,
     seed_option,
     space_option,
     subnets_option,
 )
-from reports.terminal import show_summary, shown
+from reports.terminal import json_result, show_summary, shown
 
 if TYPE_CHECKING:
     from arch_model.machine.load import Machine
@@ -34,47 +37,63 @@ if TYPE_CHECKING:
 @subnets_option("What is predicted.", required=True)
 @accelerator_option
 @cached_option("none", file=True)
-@file_option("--csv", "OUT.csv", "Where to write one row a layer.", required=True)
+@policy_option("best")
+@file_option("--csv", "OUT.csv", "Where to write one row a layer, each stand-alone, as a Program of its own.")
+@json_option
 @force_option
 @seed_option
 def command(
-    space: str | None, subnets: str, accelerator: str, cached: str, csv_out: Path, force: bool, seed: int
+    space: str | None,
+    subnets: str,
+    accelerator: str,
+    cached: str,
+    policy: str,
+    csv_out: Path | None,
+    as_json: bool,
+    force: bool,
+    seed: int,
 ) -> None:
-    """Predict cycles, bytes and energy of every layer, each at its best mapping and as a Program of its own.
+    """Predict cycles, bytes and energy of whole SubNets, each one Program, and of their layers.
 
-    Beside the totals a row has RUN's waits by cause, the bytes of every port and buffer, and the parts of the energy.
+    A SubNet's cycles are those of its Program, whose layers overlap: what the hardware takes. The table of layers has
+    each stand-alone, at its best mapping, with RUN's waits by cause, the bytes of every port and buffer, and the parts
+    of the energy; its rows do not add up to the Program.
     """
     from arch_model.files.question import argument, asked, machine_facts, nets_facts
     from arch_model.files.result_file import ResultFile
     from arch_model.machine.load import load_machine
     from arch_model.spaces import choose_subnets
-    from mapper.search.predict import why_no_total
     from mapper.workload.fusion import is_runnable
 
     nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
     machine = with_memory_said(load_machine(accelerator))
-    question = asked("predict", **machine_facts(machine), cached=argument(cached), **nets_facts(nets))
+    question = asked("predict", **machine_facts(machine), cached=argument(cached), policy=policy, **nets_facts(nets))
     inputs = [subnets, accelerator, cached]
     with (
         ResultFile(csv_out, question, inputs, force) as out,
-        shown(len(nets), PREDICT_COLUMNS) as (on_row, _),
+        nullcontext((_ignore, None)) if as_json else shown(len(nets), PREDICT_COLUMNS) as (on_row, _),
     ):
         pieces = []
-        without: dict[str, str] = {}
         for number, net in enumerate(nets):
-            piece = out.keep(str(number), partial(_predicted, net, machine, cached))
+            piece = out.keep(str(number), partial(_predicted, net, machine, cached, policy))
             on_row(piece["total"])
-            pieces.append(piece["rows"])
-            if why := why_no_total(piece["rows"]):
-                without[net.name] = why
-        out.finish(row for rows in pieces for row in rows)
-    show_summary({"SubNets": len(nets), "table": csv_out})
-    for name, why in without.items():
-        click.echo(f"note: {name} has no total, for not every layer can run: {why}", err=True)
+            pieces.append(piece)
+        out.finish(row for piece in pieces for row in piece["rows"])
+    if as_json:
+        click.echo(json_result({"subnets": [{**piece["total"], "rows": piece["rows"]} for piece in pieces]}))
+    else:
+        show_summary({"SubNets": len(nets), **({"table": csv_out} if csv_out else {})})
+    for piece in pieces:
+        if why := piece["total"]["why"]:
+            click.echo(f"note: {piece['total']['subnet']} has no total, for not every layer can run: {why}", err=True)
 
 
-def _predicted(net: SubNet, machine: Machine, cached: str) -> dict[str, Any]:
+def _ignore(row: dict[str, Any]) -> None:
+    """Rows come with the rest, as JSON."""
+
+
+def _predicted(net: SubNet, machine: Machine, cached: str, policy: str) -> dict[str, Any]:
     from mapper.search.predict import predict_subnets
 
-    ((rows, total),) = predict_subnets([net], machine, cached)
+    ((rows, total),) = predict_subnets([net], machine, cached, policy=policy)
     return {"rows": rows, "total": total}

@@ -19,6 +19,7 @@ from mapper.importers.network import Network
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
+from mapper.search.policy import Policy, map_network
 from mapper.search.predict import best_cached, read_subgraph
 from sim.integers.random_integers import random_integers
 
@@ -57,6 +58,7 @@ def compile(
     cached: Cached = "none",
     weights: Weights | None = None,
     seed: int = 0,
+    policy: Policy | str = Policy.BEST,
 ) -> CompiledSubNet:
     """Compile a SubNet into the Program that a machine executes.
 
@@ -67,6 +69,7 @@ def compile(
     accelerator : the machine, the name of a preset, or a YAML file.
     cached : what the PB holds: ``"none"``, ``"best"``, a SubGraph, or a JSON file with one.
     weights : the integers that the Program requantises with. None: drawn from ``seed``. They do not change its cycles.
+    policy : who tiles the layers: ``"best"`` or ``"quick"`` (:class:`mapper.search.policy.Policy`).
 
     Returns
     -------
@@ -90,7 +93,10 @@ def compile(
     net = space.subnet(subnet) if isinstance(subnet, str) else subnet
     quant = random_integers(net, seed).quant if weights is None else integers_of(net, weights)
     places, resident = MemoryMap.build(space, [net], machine), cached_pb(cached, net, space, machine)
-    program = compile_subnet(net, space, machine, quant, places, resident=resident)
+    tilings = None
+    if Policy(policy) is Policy.BEST:
+        tilings = map_network(net, machine, resident, policy).tilings
+    program = compile_subnet(net, space, machine, quant, places, resident=resident, tilings=tilings)
     return CompiledSubNet(space, net, machine, program, places, resident)
 
 
@@ -147,12 +153,13 @@ def price(
     subnet: SubNet | str,
     accelerator: Accelerator | str | Path,
     cached: Cached = "none",
+    policy: Policy | str = Policy.BEST,
 ) -> Price:
     """What a SubNet costs as one Program: cycles (what the RTL takes), seconds, bytes and joules.
 
     Parameters
     ----------
-    supernet, subnet, accelerator, cached : as of ``fastswitch.compile``.
+    supernet, subnet, accelerator, cached, policy : as of ``fastswitch.compile``, whose Program costs just this.
 
     Returns
     -------
@@ -169,4 +176,7 @@ def price(
     >>> pinned.cycles < alone.cycles, pinned.dram_bytes < alone.dram_bytes
     (True, True)
     """
-    return Price.of(compile(supernet, subnet, accelerator, cached).program)
+    space, machine = load_supernet(supernet), load_accelerator(accelerator)
+    net = space.subnet(subnet) if isinstance(subnet, str) else subnet
+    mapped = map_network(net, machine, cached_pb(cached, net, space, machine), policy)
+    return Price(mapped.cost.cycles, mapped.latency_s, mapped.cost.dram_bytes, mapped.energy.total_j)

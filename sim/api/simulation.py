@@ -13,6 +13,7 @@ from arch_model.machine.load import load_accelerator
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces import load_supernet
 from mapper.importers.network import Network
+from mapper.search.policy import Policy, map_network
 from sim.api.inference import checked_image
 from sim.api.programs import Cached, Weights, cached_pb, integers_of
 from sim.integers.random_weights import imported_weights, random_weights
@@ -57,12 +58,14 @@ def simulate(
     image: npt.ArrayLike | None = None,
     seed: int = 0,
     simulator: str | None = None,
+    policy: Policy | str = Policy.BEST,
 ) -> Simulation:
     """Run a SubNet on the RTL in a simulator, and compare every integer, cycle and byte.
 
     Parameters
     ----------
-    supernet, subnet, accelerator, cached : as of ``fastswitch.compile``; the PB is filled before the run that counts.
+    supernet, subnet, accelerator, cached, policy : as of ``fastswitch.compile``; the PB is filled before the run that
+        counts.
     weights : the SuperNet's weights file as it was read, or the imported network. None: drawn from ``seed``.
     image : int8 (C, H, W), as the first layer reads it. None: the first image of the weights.
     simulator : ``"verilator"`` or ``"icarus"``. None: the first that is found.
@@ -93,11 +96,12 @@ def simulate(
         held = imported_weights(weights, seed) if isinstance(weights, Network) else weights.only([net.name])
     session = Session(space, held, machine, {net.name: net})
     resident = cached_pb(cached, net, space, machine)
+    tilings = map_network(net, machine, resident, policy).tilings if Policy(policy) is Policy.BEST else None
     with Bench(build(machine, tool)) as bench:
         if resident.slots:
             session.load(bench, resident)
         given = session.image(0, net.name) if image is None else checked_image(image, net)
-        outcome = session.run(bench, net.name, resident.subgraph, given)
+        outcome = session.run(bench, net.name, resident.subgraph, given, tilings)
     return _simulation(outcome, session.logits(outcome, net.name))
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from arch_model.errors import MappingError
 from arch_model.files.npz_file import Arrays, read_npz
 from arch_model.files.question import asked, machine_facts, nets_facts
 from arch_model.files.results_folder import ResultsFolder
@@ -31,7 +30,7 @@ from arch_model.program.program import Program
 from mapper.layout.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
-from mapper.search.optimise import optimise_subnet
+from mapper.search.policy import Policy, map_network
 from mapper.workload.fusion import inputs_of, steps
 from sim.integers.random_integers import Int8, RandomIntegers, random_integers
 from sim.integers.reference import run_layers
@@ -91,28 +90,32 @@ def run_whole(
     *,
     seed: int,
     simulator: Simulator,
-    parts: int = 8,
+    parts: int = 1,
+    policy: Policy | str = Policy.BEST,
     force: bool = False,
     inputs: Sequence[Source] = (),
     tracing: Tracing | None = None,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Row]:
-    """Simulate whole SubNets with seeded random integers, each layer at its best mapping.
+    """Simulate whole SubNets with seeded random integers.
 
     A row for each part goes to ``on_row``. Finished parts are in ``folder``, from which the same call goes on, unless
     their Program or the machine's RTL has become another; the table is ``folder/parts.csv``. A row: subnet, part,
     layers, predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8
-    values of any layer's tensor, against the whole network computed by :mod:`sim.integers.reference`). ``tracing``:
+    values of any layer's tensor, against the whole network computed by :mod:`sim.integers.reference`). ``parts``: into
+    how many Programs a SubNet is cut at most; ``policy``: who tiles the layers of a Program. ``tracing``:
     each part leaves a waveform, also one that was finished without. ``force``, ``inputs``: as of
     :class:`~arch_model.files.results_folder.ResultsFolder`. Raises :class:`~arch_model.errors.FastSwitchError` for what
     the machine cannot run, and for a folder of another question.
     """
-    question = asked("cosim", **machine_facts(accelerator), **nets_facts(subnets), seed=seed, parts=parts)
+    question = asked(
+        "cosim", **machine_facts(accelerator), **nets_facts(subnets), seed=seed, parts=parts, policy=str(policy)
+    )
     files = [PARTS, *(f"{subnet.name}/" for subnet in subnets)]
     with ResultsFolder(folder, question, files, inputs, force, ["whole.json"]) as results:
         on_stage("compiling")
-        networks = [_Network(subnet, accelerator, seed, parts, results) for subnet in subnets]
+        networks = [_Network(subnet, accelerator, seed, parts, policy, results) for subnet in subnets]
         need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
         on_stage("building the simulation")
         dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
@@ -135,8 +138,17 @@ def run_whole(
 class _Network:
     """A SubNet cut and compiled; its integers are drawn and its reference computed when they are wanted."""
 
-    def __init__(self, subnet: SubNet, accelerator: Accelerator, seed: int, parts: int, results: ResultsFolder) -> None:
+    def __init__(
+        self,
+        subnet: SubNet,
+        accelerator: Accelerator,
+        seed: int,
+        parts: int,
+        policy: Policy | str,
+        results: ResultsFolder,
+    ) -> None:
         self.subnet, self.accelerator, self.seed, self.results = subnet, accelerator, seed, results
+        self.policy = Policy(policy)
         self.parts = cut(subnet, parts)
         self.drawn: RandomIntegers = random_integers(subnet, seed)
         self.programs = [self._compile(part.subnet) for part in self.parts]
@@ -145,12 +157,9 @@ class _Network:
     def _compile(self, part: SubNet) -> tuple[Program, MemoryMap]:
         whole = _alone(part)
         places = MemoryMap.build(whole, [part], self.accelerator)
-        best = optimise_subnet(part, whole, self.accelerator)
-        tilings = {name: mapping.tiling for name, mapping in best.items()}
-        try:
-            return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places, tilings=tilings), places
-        except MappingError:  # mappings chosen one by one need not follow each other
-            return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places), places
+        best = self.policy is Policy.BEST
+        tilings = map_network(part, self.accelerator, policy=self.policy).tilings if best else None
+        return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places, tilings=tilings), places
 
     def trace_name(self, number: int) -> str:
         """What the waveform of a part is called."""

@@ -19,6 +19,7 @@ from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
 from mapper.lowering.switch_program import switch_program
+from mapper.lowering.tiling import Tiling
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench
 from sim.rtl_bench.outcome import Outcome, Tensors, run_program
@@ -77,8 +78,11 @@ class Session:
         signed: npt.NDArray[np.int8] = (middle.astype(np.int16) - 128).astype(np.int8)
         return signed
 
-    def compile(self, name: str, target: PersistentBuffer) -> Program:
-        """The Program of SubNet ``name`` that leaves ``target`` in the PB, given what is there now."""
+    def compile(self, name: str, target: PersistentBuffer, tilings: Mapping[str, Tiling] | None = None) -> Program:
+        """The Program of SubNet ``name`` that leaves ``target`` in the PB, given what is there now.
+
+        ``tilings``: of its layers; None: the quick choice.
+        """
         return compile_subnet(
             self.subnets[name],
             self.supernet,
@@ -87,16 +91,28 @@ class Session:
             self.memory_map,
             resident=self.resident,
             target=target,
+            tilings=tilings,
         )
 
-    def run(self, bench: Bench, name: str, subgraph: SubGraph, image: npt.NDArray[np.int8]) -> Outcome:
-        """Compile SubNet ``name``, run it on the RTL so that the PB then holds ``subgraph``, compare everything."""
+    def run(
+        self,
+        bench: Bench,
+        name: str,
+        subgraph: SubGraph,
+        image: npt.NDArray[np.int8],
+        tilings: Mapping[str, Tiling] | None = None,
+    ) -> Outcome:
+        """Compile SubNet ``name``, run it on the RTL so that the PB then holds ``subgraph``, compare everything.
+
+        ``tilings``: of its layers; None: the quick choice.
+        """
         subnet, target = self.subnets[name], self._after(subgraph)
         if self._on_chip != self.resident:  # queries were passed over
             self._run(bench, switch_program(self._on_chip, self.resident, self.memory_map), self.resident, [], {})
         computed = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
         segment = image_segment(self.memory_map, subnet, image)
-        return self._run(bench, self.compile(name, target), target, [segment], {INPUT: image, **computed})
+        program = self.compile(name, target, tilings)
+        return self._run(bench, program, target, [segment], {INPUT: image, **computed})
 
     def pass_over(self, subgraph: SubGraph) -> None:
         """Take a query as done that left ``subgraph`` in the PB; the next one to run brings the PB to that first."""

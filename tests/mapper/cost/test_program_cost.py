@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from arch_model.cost.activity import count_activity
 from arch_model.errors import MappingError
 from arch_model.timing.reference_timing import time_program
+from arch_model.timing.rows import BEGIN, ORDER
 from mapper.cost.program_cost import PORTS, ProgramCosts
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
@@ -47,3 +48,7 @@ def test_the_cost_is_the_programs(seed: int) -> None:
     assert cost.activity == count_activity(program.commands, a)
     assert {port: cost.totals[f"{port}_bytes"] for port in PORTS} == dict(program.dram_bytes)
     assert cost.dram_bytes == sum(program.dram_bytes.values())
+    # Streams are used again for other tilings: what stood there before must not matter.
+    costs.w[costs.w[BEGIN] : costs.w[ORDER]] = 12_345
+    again = costs.cost(costs.quick())
+    assert (again.cycles, again.waits, again.totals) == (cost.cycles, cost.waits, cost.totals)

@@ -21,12 +21,13 @@ from mapper.search.optimise import optimise
 from mapper.search.predict import (
     COLUMNS,
     DETAILS,
+    TOTALS,
     best_cached,
     check_whole,
     predict_subnet,
     predict_subnets,
+    program_total,
     read_subgraph,
-    total_of,
     why_no_total,
 )
 from tests.mapper.random_nets import channelwise_network, random_quant
@@ -95,13 +96,15 @@ def test_what_cannot_run_says_why():
     said = "unsupported: groups is 3; the mapper takes 1, or as many as channels and filters"
     assert rows[0]["bound"] == said and rows[0]["cycles"] is None and rows[2]["cycles"] > 0
     # A network of which some layer cannot run has no total, not one of the others.
-    total = total_of(rows, TINY)
+    total = program_total(SubNet("odd", "fashion", layers), rows, TINY)
     assert (total["layers"], total["unsupported"], total["macs"]) == (4, 2, sum(layer.macs for layer in layers))
-    assert all(total[key] is None for key in ("latency_s", "dram_bytes", "pb_hit_bytes", "energy_j", "utilisation"))
+    assert all(total[key] is None for key in ("cycles", *TOTALS, "utilisation")) and total["why"].startswith("layer dw")
     with pytest.raises(MappingError, match=r"odd has no total cost, .*: layer dw: groups is 3; .*; layer add: "):
         check_whole(rows, "odd")
-    whole = total_of(rows[1:3], TINY)
-    assert whole["latency_s"] == pytest.approx((rows[1]["cycles"] + rows[2]["cycles"]) / TINY.clock_hz)
+    runs = SubNet("runs", "fashion", (replace(layers[1], inputs=(INPUT,)), layers[2]))
+    whole = program_total(runs, rows[1:3], TINY)
+    assert whole["latency_s"] == whole["cycles"] / TINY.clock_hz
+    assert whole["cycles"] < rows[1]["cycles"] + rows[2]["cycles"]
     assert why_no_total(rows[1:3]) == "" and why_no_total(4 * rows[:1]).endswith("; and 1 more")
 
 
@@ -142,8 +145,9 @@ def test_sums_and_files(tmp_path):
     file.write_text(json.dumps(resident.subgraph.encode().tolist()))
     assert read_subgraph(file, FASHION) == resident.subgraph
     (rows, total), (_, best) = (next(iter(predict_subnets([SUBNET], TINY, c))) for c in (str(file), "best"))
-    assert total == best
-    assert total["latency_s"] == pytest.approx(sum(row["latency_s"] for row in rows))
+    assert total == best and len(rows) == total["layers"]
+    quick = next(iter(predict_subnets([SUBNET], TINY, str(file), policy="quick")))[1]
+    assert (quick["policy"], total["policy"]) == ("quick", "best") and total["cycles"] <= quick["cycles"]
 
 
 @pytest.mark.parametrize(

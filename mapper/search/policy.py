@@ -1,0 +1,191 @@
+"""How a whole SubNet is tiled: the policies that a price or a Program is made by.
+
+The cost of a SubNet is that of one Program, whose layers overlap, so the best tiling of a layer by itself is not always
+the best in its place: what it saves at its beginning, the layer before may have hidden already. :func:`map_network`
+therefore compares whole Programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from math import inf
+
+import numpy as np
+
+from arch_model.cost.energy import Energy, energy
+from arch_model.errors import MappingError
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import INPUT, Kind
+from arch_model.network.supernet import SubNet
+from mapper.cost.program_cost import ProgramCost, ProgramCosts
+from mapper.layout.persistent_buffer import PersistentBuffer, Slots
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.quick_choice import quick_tiling
+from mapper.lowering.tiling import Tiling, saved_tiles
+from mapper.search.optimise import Objective, optimise
+from mapper.workload.depthwise import has_tiles
+from mapper.workload.fusion import Step, check_runnable, steps
+
+ROUNDS = 4
+"""How often :func:`map_network` goes over the layers at most; two rounds are usual."""
+
+
+class Policy(StrEnum):
+    """Who tiles the layers of a Program."""
+
+    QUICK = "quick"
+    """The compiler's quick choice of each layer, by an estimate. Tables of many Programs use it."""
+    BEST = "best"
+    """The quick choice or the search's best of each layer, whichever makes the whole Program better, layer by layer
+    until no layer's change helps. Never worse than the quick choice; not proved to be the best of all combinations."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkMapping:
+    """A SubNet's tilings, and what its Program costs with them.
+
+    Attributes
+    ----------
+    tilings : by layer, of all but global pools, which have none.
+    cost : cycles, waits and activity of the Program.
+    hit_bytes : of weights that the PB spares, as :attr:`arch_model.program.program.Program.pb_hit_bytes`.
+    """
+
+    accelerator: Accelerator
+    policy: Policy
+    objective: Objective
+    tilings: dict[str, Tiling]
+    cost: ProgramCost
+    hit_bytes: int
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds of the Program's cycles."""
+        return self.cost.cycles / self.accelerator.clock_hz
+
+    @cached_property
+    def energy(self) -> Energy:
+        """Joules of the Program by component, leakage included."""
+        return energy(self.cost.activity, self.accelerator, self.cost.cycles)
+
+
+def map_network(
+    subnet: SubNet,
+    accelerator: Accelerator,
+    resident: PersistentBuffer | None = None,
+    policy: Policy | str = Policy.BEST,
+    objective: Objective | str = Objective.LATENCY,
+) -> NetworkMapping:
+    """Tile every layer of a SubNet for its one Program.
+
+    Parameters
+    ----------
+    subnet, accelerator : what runs where.
+    resident : what the Persistent Buffer holds; None: nothing.
+    policy : who chooses, a :class:`Policy` or its text.
+    objective : what shall be least of the whole Program, an :class:`~mapper.search.optimise.Objective` or its text.
+
+    Returns
+    -------
+    NetworkMapping
+
+    Raises
+    ------
+    MappingError
+        The machine cannot run a layer: the line names it and what is wrong.
+
+    Examples
+    --------
+    >>> from arch_model.spaces import get_space
+    >>> net, tiny = get_space("fashion").subnet("fashion-d111-w222"), Accelerator.load("tiny")
+    >>> quick, best = (map_network(net, tiny, policy=policy).cost.cycles for policy in Policy)
+    >>> best < quick
+    True
+    """
+    policy, objective = Policy(policy), Objective(objective)
+    check_runnable(subnet)
+    order = steps(subnet.layers)
+    slots = [pb_slots(step, accelerator, resident) for step in order]
+    costs = ProgramCosts(order, accelerator, [own for own in slots if own is not None])
+    tilings = costs.quick()
+    if policy is Policy.BEST:
+        tilings = _improve(costs, tilings, _searched(order, slots, tilings, accelerator, objective), objective)
+    chosen = zip(order, tilings, strict=True)
+    named = {step.layer.name: tiling for step, tiling in chosen if step.layer.kind is not Kind.POOL}
+    hits = 0
+    for step, tiling, own in zip(order, tilings, slots, strict=True):
+        if own is not None and (own >= 0).any():
+            without = quick_tiling(step, accelerator) if policy is Policy.QUICK else tiling
+            hits += saved_tiles(step, tiling, without, int((own < 0).sum()), accelerator)
+    return NetworkMapping(accelerator, policy, objective, named, costs.cost(tilings), hits * accelerator.tile_bytes)
+
+
+def pb_slots(step: Step, accelerator: Accelerator, resident: PersistentBuffer | None) -> Slots | None:
+    """PB slots of a step's weight tiles, int64 (K-tiles * windows, C-tiles), -1 for tiles that are not there.
+
+    None for a step that has no weight tiles which the PB can hold.
+    """
+    if not has_tiles(step.layer):
+        return None
+    grid = tile_grid(step.layer, accelerator)
+    if resident is None:
+        return np.full((grid.rows, grid.ct), -1, np.int64)
+    return resident.layer_slots(step.layer.name, grid)
+
+
+def _searched(
+    order: Sequence[Step],
+    slots: Sequence[Slots | None],
+    quick: Sequence[Tiling],
+    accelerator: Accelerator,
+    objective: Objective,
+) -> list[Tiling]:
+    """The best tiling of each step by itself; layers that are alike are searched once."""
+    known: dict[object, Tiling] = {}
+    found = []
+    for step, own, default in zip(order, slots, quick, strict=True):
+        if own is None:
+            found.append(default)
+            continue
+        key = replace(step.layer, name="layer", inputs=(INPUT,)), step.add is None, own.tobytes()
+        if key not in known:
+            known[key] = optimise(step.layer, accelerator, objective, step.add, own).tiling
+        found.append(known[key])
+    return found
+
+
+def _improve(
+    costs: ProgramCosts, quick: Sequence[Tiling], searched: Sequence[Tiling], objective: Objective
+) -> list[Tiling]:
+    """The better of both as a whole; then each layer by the other's tiling if that makes the Program better."""
+    best = min((list(quick), list(searched)), key=lambda tilings: _value(costs, tilings, objective))
+    value = _value(costs, best, objective)
+    choices = [(number, pair) for number, pair in enumerate(zip(quick, searched, strict=True)) if _differ(*pair)]
+    for _ in range(ROUNDS):
+        before = value
+        for number, pair in choices:
+            other = pair[1] if best[number] is pair[0] else pair[0]
+            tried = [*best[:number], other, *best[number + 1 :]]
+            if (new := _value(costs, tried, objective)) < value:
+                best, value = tried, new
+        if value == before:
+            break
+    return best
+
+
+def _differ(one: Tiling, other: Tiling) -> bool:
+    return replace(one, cycles=0) != replace(other, cycles=0)
+
+
+def _value(costs: ProgramCosts, tilings: Sequence[Tiling], objective: Objective) -> float:
+    try:
+        if objective is Objective.LATENCY:
+            return costs.cycles(tilings)
+        cost = costs.cost(tilings)
+    except MappingError:  # tilings chosen one by one need not follow each other
+        return inf
+    joules = energy(cost.activity, costs.a, cost.cycles).total_j
+    return joules if objective is Objective.ENERGY else joules * cost.cycles / costs.a.clock_hz
