@@ -105,7 +105,8 @@ def pin_best(
     Raises
     ------
     MappingError
-        There are no SubNets, the shares are no distribution, or (``"latency"``) the machine cannot run a layer.
+        There are no SubNets, the shares are no distribution, there is no such objective, or (but for ``"layers"``) the
+        machine cannot run a layer.
 
     Examples
     --------
@@ -116,8 +117,7 @@ def pin_best(
     >>> best.gap <= 1e-6, best.cost < best.empty, best.tiles <= tiny.pb_tiles
     (True, True, True)
     """
-    objective = Pin(objective)
-    chances = _shares(subnets, share)
+    objective, chances = _objective(objective), _shares(subnets, share)
     menu = Menu.of(supernet, subnets, accelerator, levels)
     if objective is Pin.LATENCY:
         return _Latency(menu, subnets, chances, gap, seconds, on_round).run(exact)
@@ -143,7 +143,7 @@ def pin_cost(
 
     Raises :class:`MappingError` as that does, and for a SubGraph that does not fit the PB.
     """
-    objective, chances = Pin(objective), _shares(subnets, share)
+    objective, chances = _objective(objective), _shares(subnets, share)
     tiles = cached_tiles(supernet, [subgraph], accelerator)
     if objective is Pin.LAYERS:
         menu = Menu.one(supernet, subgraph, accelerator)
@@ -211,6 +211,13 @@ def nearest_to_average(
     return int(np.linalg.norm(vectors - average, axis=1).argmin())
 
 
+def _objective(text: Pin | str) -> Pin:
+    try:
+        return Pin(text)
+    except ValueError:
+        raise MappingError(f"objective is {str(text)[:40]!r}; give one of {', '.join(Pin)}") from None
+
+
 def _shares(subnets: Sequence[SubNet], share: Sequence[float] | None) -> Floats:
     if not subnets:
         raise MappingError("there are no SubNets to pin for; give at least one")
@@ -233,11 +240,11 @@ class _Latency:
         seconds: float,
         on_round: Callable[[float, float], None] | None,
     ) -> None:
-        self.menu, self.share, self.gap, self.on_round = menu, share, gap, on_round
-        self.served = np.flatnonzero(share).tolist()
-        self.subnets, self.end = subnets, time.monotonic() + seconds
+        served = np.flatnonzero(share)
+        self.menu, self.share, self.gap, self.on_round = menu, share[served], gap, on_round
+        self.subnets, self.end = [subnets[number] for number in served.tolist()], time.monotonic() + seconds
         self.costs = NetworkCosts(menu.supernet, menu.accelerator)
-        self.paths = SubNetPaths(menu, subnets, self.costs.parts)
+        self.paths = SubNetPaths(menu, self.subnets, self.costs.parts)
         self.planes: list[Floats] = []
         self.of: list[int] = []
         self.tried: dict[bytes, float] = {}
@@ -252,7 +259,7 @@ class _Latency:
         self.tried[choice.tobytes()] = cost
         if cost < self.cost:
             self.best, self.cost = choice, cost
-        for subnet in self.served:
+        for subnet in range(len(self.subnets)):
             for firm in (False, True):
                 self.planes.append(self.paths.plane(subnet, choice, firm))
                 self.of.append(subnet)
@@ -260,10 +267,9 @@ class _Latency:
 
     def _changes(self, choice: Ints) -> Floats:
         """By how much each single change of a choice makes it dearer, as far as planes tell, (layers, entries)."""
-        found: Floats = sum(
-            (self.share[subnet] * self.paths.changes(subnet, choice) for subnet in self.served),
-            np.zeros(self.menu.tiles.shape),
-        )
+        found = np.zeros(self.menu.tiles.shape)
+        for subnet, weight in enumerate(self.share.tolist()):
+            found += weight * self.paths.changes(subnet, choice)
         return found
 
     def _descend(self) -> None:
@@ -288,22 +294,24 @@ class _Latency:
             self._try(menu.largest_in(fit_subgraph(subnet, menu.supernet, menu.accelerator)))
         self._descend()
         whole = False  # the linear programs first: they are soon solved, and their planes serve the exact ones
-        known: list[tuple[Ints, float]] = []
+        known: dict[bytes, tuple[Ints, float]] = {}
         while time.monotonic() < self.end and self.cost > bound * (1 + self.gap):
             rounds += 1
-            knapsack = Knapsack(menu, self.planes, self.of, self.share, known, bound)
+            knapsack = Knapsack(menu, self.planes, self.of, self.share, list(known.values()), bound)
             choice, least = knapsack.solve(whole, self.gap / 2, self.end - time.monotonic())
             bound = max(bound, least)
             choice = choice if whole else fill(menu, added, choice)
-            new = self._try(choice)
+            new, key = self._try(choice), choice.tobytes()
             if self.on_round:
                 self.on_round(self.cost, bound)
-            if not new and not whole:
+            if whole:
+                if key in known:
+                    break
+                # Its planes may be below its cost, by what FETCH holds it up: it is not to be found again for that.
+                known[key] = choice, self.tried[key]
+            elif not new:
                 if not exact:
                     break
                 whole = True
-            elif whole:
-                # Its planes may be below its cost, by what FETCH holds it up: it is not to be found again for that.
-                known.append((choice, self.tried[choice.tobytes()]))
         bound = min(bound, self.cost)
         return Pinned(menu.subgraph(self.best), Pin.LATENCY, self.cost, bound, empty, menu.used(self.best), rounds)

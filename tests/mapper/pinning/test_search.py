@@ -7,10 +7,15 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph
 from arch_model.spaces import get_space
+from arch_model.timing.reference_timing import time_program
 from mapper.cost.network_costs import NetworkCosts
+from mapper.layout.memory_map import MemoryMap
+from mapper.layout.persistent_buffer import PersistentBuffer
+from mapper.lowering.compile import compile_subnet
 from mapper.pinning.greedy import candidates
 from mapper.pinning.options import Menu
 from mapper.pinning.search import Pin, nearest_to_average, pin_best, pin_cost
+from tests.mapper.random_nets import random_quant
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
 NETS = [FASHION.subnet(name) for name in ("fashion-d111-w222", "fashion-d111-w234")]
@@ -84,6 +89,22 @@ def test_rounds_are_told_and_close_in():
 def test_no_distribution_is_named(nets, share, message):
     with pytest.raises(MappingError, match=message):
         pin_best(FASHION, nets, TINY, share)
+
+
+def test_another_objective_is_named():
+    for call in (lambda: pin_best(FASHION, NETS, TINY, objective="joules"),
+                 lambda: pin_cost(SubGraph.empty(FASHION), FASHION, NETS, TINY, objective="joules")):  # fmt: skip
+        with pytest.raises(MappingError, match="objective is 'joules'; give one of latency, bytes, layers"):
+            call()
+
+
+def test_costs_are_those_of_compiled_programs():
+    best = pin_best(FASHION, NETS[:1], TINY, levels=3, seconds=2)
+    resident, quant = PersistentBuffer.of(best.subgraph, FASHION, TINY), random_quant(NETS[0], np.random.default_rng(0))
+    places = MemoryMap.build(FASHION, NETS[:1], TINY)
+    program = compile_subnet(NETS[0], FASHION, TINY, quant, places, resident=resident)
+    assert best.cost == time_program(program.commands, TINY).cycles
+    assert pin_cost(best.subgraph, FASHION, NETS[:1], TINY, objective="bytes") == sum(program.dram_bytes.values())
 
 
 def test_the_papers_rule():
