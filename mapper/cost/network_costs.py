@@ -13,14 +13,52 @@ from arch_model.cost.activity import TOTALS
 from arch_model.cost.energy import joules_each, leakage_w
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.microarchitecture import FETCH_ADDRESS
 from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.program.isa import SLOT_BYTES
 from arch_model.program.program import PORTS
-from mapper.cost.layer_parts import SLOTS, LayerParts
+from arch_model.timing.rows import ROOM
+from mapper.cost.entry_states import (
+    FULL_QUEUE,
+    LEFT,
+    SOON,
+    V_ARRIVAL,
+    V_FREE,
+    V_HALVES,
+    V_LISTS,
+    V_STARTS,
+)
+from mapper.cost.layer_parts import SLOTS
+from mapper.cost.layer_variants import LayerVariants, is_pool
+from mapper.cost.memo import (
+    END,
+    FAILED,
+    STATE_AT,
+    STATE_TABLE,
+    STEP_TABLE,
+    STEP_WORDS,
+    VECTORS,
+    grown,
+    used,
+)
 from mapper.cost.network_cost import network_cycles
+from mapper.cost.network_walk import DISTANCE_MAX, DONE, STATES_FULL, STEPS_FULL, WINDOW_FULL, walk
+from mapper.cost.variant_rows import STEPS_MAX
+from mapper.cost.window import (
+    AFTERWARDS,
+    ANYTHING,
+    DISTANCE,
+    FLAGS,
+    LINK_WORDS,
+    NEW_HALF,
+    NOTHING,
+    TENSOR,
+    WAITS,
+)
 from mapper.layout.memory_map import image_folds
 from mapper.layout.tensors import slice_grid, tile_grid
+from mapper.lowering.rows import LAYER_AT, ZSB_ENTRIES, new_workspace
 from mapper.workload.fusion import Step, check_runnable, steps
 
 Ints = npt.NDArray[np.int64]
@@ -28,6 +66,8 @@ Floats = npt.NDArray[np.float64]
 
 AT = {name: number for number, name in enumerate(TOTALS)}
 """Places of the totals in an array of them."""
+
+_GROWS = {STATES_FULL: (STATE_AT, VECTORS, STATE_TABLE), STEPS_FULL: (STEP_TABLE,), WINDOW_FULL: ()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +110,8 @@ class NetworkCosts:
     """Costs of SubNets of one SuperNet on one machine, each as one Program whose layers overlap.
 
     Every layer is tiled by the quick choice, given what of its weights is cached: as
-    :func:`mapper.lowering.compile.compile_subnet` makes the Program if it is told no tilings.
+    :func:`mapper.lowering.compile.compile_subnet` makes the Program if it is told no tilings. What is worked out for
+    some SubNets is remembered for others.
 
     Parameters
     ----------
@@ -87,7 +128,17 @@ class NetworkCosts:
 
     def __init__(self, supernet: SuperNet, accelerator: Accelerator) -> None:
         self.supernet, self.a = supernet, accelerator
-        self.parts = LayerParts(accelerator)
+        self.variants = LayerVariants(accelerator)
+        self.parts = self.variants.parts
+        begin_state(self.variants.memo, accelerator)
+        self._window = self._new_window(1 << 10)
+        self._tiles = np.empty((0, 0, 0), np.int64)
+        self._found: dict[tuple[int, tuple[int, ...]], Ints] = {}  # by SuperNet layer and shapes: variants, (columns,)
+
+    def cycles(self, subnets: Sequence[SubNet], tiles: Ints) -> Ints:
+        """Cycles of SubNets for contents of the PB, int64 (SubNets, columns): those of :meth:`of`, and as that."""
+        rows = [self._cycles(subnet, *self._laid_out(subnet, tiles)) for subnet in subnets]
+        return np.array(rows, np.int64).reshape(len(rows), len(tiles))
 
     def of(self, subnets: Sequence[SubNet], tiles: Ints) -> Costs:
         """The costs of SubNets for contents of the PB.
@@ -106,34 +157,45 @@ class NetworkCosts:
         shape = len(subnets), len(tiles)
         cycles, hits = np.zeros((2, *shape), np.int64)
         totals = np.zeros((*shape, len(TOTALS)), np.int64)
+        beat = self.a.program_beat_bytes
         for row, subnet in enumerate(subnets):
-            numbers = self._numbers(subnet, tiles)
-            different, place = np.unique(numbers, axis=1, return_inverse=True)
-            order = steps(subnet.layers)
-            own = [self._one(order, column) for column in different.T.tolist()]
-            cycles[row] = np.array([one[0] for one in own])[place.reshape(-1)]
-            totals[row] = np.array([one[1] for one in own])[place.reshape(-1)]
-            hits[row] = np.array([one[2] for one in own])[place.reshape(-1)]
+            variants, links = self._laid_out(subnet, tiles)
+            cycles[row] = self._cycles(subnet, variants, links)
+            counts = self.variants.totals[variants].sum(axis=0)
+            counts[:, AT["prog_bytes"]] = -(-(counts[:, SLOTS] + 1) * SLOT_BYTES // beat) * beat
+            totals[row] = counts[:, : len(TOTALS)]
+            hits[row] = self.variants.hit_tiles[variants].sum(axis=0)
         return Costs(self.a, cycles, totals, hits * self.a.tile_bytes)
 
     def of_subgraphs(self, subnets: Sequence[SubNet], subgraphs: Sequence[SubGraph]) -> Costs:
         """The costs of SubNets for SubGraphs in the PB. Raises :class:`MappingError` for one that does not fit, too."""
         return self.of(subnets, cached_tiles(self.supernet, subgraphs, self.a))
 
-    def _numbers(self, subnet: SubNet, tiles: Ints) -> Ints:
-        """The parts of a SubNet's steps, int64 (steps, columns)."""
+    @property
+    def different(self) -> int:
+        """How many different steps from layer to layer have turned up."""
+        return used(self.variants.memo, STEP_TABLE) // STEP_WORDS
+
+    def _laid_out(self, subnet: SubNet, tiles: Ints) -> tuple[Ints, Ints]:
+        """A SubNet's layers as variants, int64 (layers, columns), global pools being part of the layer before them; and
+        what is fixed of them, int64 (layers, LINK_WORDS)."""
         check_runnable(subnet)
-        order = steps(subnet.layers)
-        folded, nothing = image_folds(order, self.a), np.zeros((len(tiles), 2), np.int64)
-        numbers = []
-        for step in order:
-            shape = self.parts.shape(step, folded and step.source == INPUT)
-            cached = nothing
-            if self.parts.shapes[shape].tiles:
-                self._check_kernel(step)
-                cached = tiles[:, self.supernet.index(step.layer.name)]
-            numbers.append(self.parts.numbers(shape, cached))
-        return np.array(numbers)
+        order, nothing = steps(subnet.layers), np.zeros((len(tiles), 2), np.int64)
+        layers, folded = layers_of(order), image_folds(order, self.a)
+        if not np.array_equal(tiles, self._tiles):
+            self._tiles, self._found = tiles.copy(), {}
+        variants, entries = [], []
+        for own in layers:
+            shapes = tuple(self.parts.shape(step, folded and step.source == INPUT) for step in own)
+            index, form = -1, self.parts.shapes[shapes[0]]
+            if form.tiles:
+                self._check_kernel(own[0])
+                index = self.supernet.index(own[0].layer.name)
+            if (index, shapes) not in self._found:
+                self._found[index, shapes] = self.variants.numbers(shapes, nothing if index < 0 else tiles[:, index])
+            variants.append(self._found[index, shapes])
+            entries.append(int(form.row[ZSB_ENTRIES - LAYER_AT]))
+        return np.array(variants), links_of(layers, entries, self.a.zsb_half_entries)
 
     def _check_kernel(self, step: Step) -> None:
         layer, whole = step.layer, self.supernet.layer(step.layer.name)
@@ -143,15 +205,75 @@ class NetworkCosts:
                 f"{whole.R}x{whole.S}, of all but depthwise layers"
             )
 
-    def _one(self, order: Sequence[Step], numbers: Sequence[int]) -> tuple[int, Ints, int]:
-        """Cycles, totals and tiles spared of one Program."""
-        tilings = [self.parts.tilings[number] for number in numbers]
-        slots = [own for own in map(self.parts.slots, numbers) if own is not None]
-        cycles = network_cycles(order, tilings, slots, self.a)
-        totals = np.sum([self.parts.totals(number) for number in numbers], axis=0)
-        beat = self.a.program_beat_bytes
-        totals[AT["prog_bytes"]] = -(-(totals[SLOTS] + 1) * SLOT_BYTES // beat) * beat
-        return cycles, totals[: len(TOTALS)], sum(map(self.parts.hit_tiles, numbers))
+    def _cycles(self, subnet: SubNet, variants: Ints, links: Ints) -> Ints:
+        """Cycles of a SubNet's columns, (columns,)."""
+        columns = variants.shape[1]
+        at = np.concatenate([[0, 0], np.zeros(columns, np.int64), np.full(columns, -1)])
+        if (links[:, FLAGS] < 0).any():
+            at[2 : 2 + columns] = FAILED
+        while (full := walk(self._window, self.variants.memo, variants, links, at)) != DONE:
+            if full == WINDOW_FULL:
+                self._window = self._new_window(4 * int(self._window[ROOM]))
+            for segment in _GROWS[full]:
+                self.variants.memo = grown(self.variants.memo, segment)
+        for column in np.flatnonzero(at[2 : 2 + columns] != END).tolist():
+            at[2 + columns + column] = self._by_itself(subnet, variants[:, column].tolist())
+        cycles: Ints = at[2 + columns :]
+        return cycles
+
+    def _by_itself(self, subnet: SubNet, variants: Sequence[int]) -> int:
+        """Cycles of one Program that no window can tell. Raises :class:`MappingError` if a rule is broken."""
+        parts = [part for number in variants for part in self.variants.made_of[number]]
+        tilings = [self.parts.tilings[part] for part in parts]
+        slots = [own for own in map(self.parts.slots, parts) if own is not None]
+        return network_cycles(steps(subnet.layers), tilings, slots, self.a)
+
+    def _new_window(self, commands: int) -> Ints:
+        return new_workspace(self.parts.machine, commands, 0, 0)
+
+
+def begin_state(memo: Ints, accelerator: Accelerator) -> None:
+    """Put the state in which Programs begin to an empty memory, as number 0: FETCH waits for its first slot, all is
+    free."""
+    v, dram = int(memo[3 * VECTORS]), accelerator.dram
+    memo[v + V_ARRIVAL] = FETCH_ADDRESS + dram.latency_cycles - dram.cycles_per_beat + 1
+    memo[v + V_FREE : v + V_STARTS] = SOON
+    memo[v + V_STARTS : v + V_HALVES] = FULL_QUEUE
+    memo[v + V_HALVES : v + V_LISTS] = LEFT
+    memo[3 * VECTORS + 2], memo[3 * STATE_AT + 2] = V_LISTS, 1
+
+
+def layers_of(order: Sequence[Step]) -> list[tuple[Step, ...]]:
+    """A SubNet's steps, each with the global pools that follow it."""
+    layers: list[tuple[Step, ...]] = []
+    for step in order:
+        if is_pool(step) and layers and len(layers[-1]) < STEPS_MAX:
+            layers[-1] += (step,)
+        else:
+            layers.append((step,))
+    return layers
+
+
+def links_of(layers: Sequence[tuple[Step, ...]], entries: Sequence[int], half: int) -> Ints:
+    """What is fixed of a SubNet's layers, int64 (layers, LINK_WORDS); FLAGS below 0 where windows cannot tell it.
+
+    ``entries``: ZSB entries of each layer; ``half``: how many half the ZSB holds.
+    """
+    made = {step.output: (at, tensor) for at, own in enumerate(layers) for tensor, step in enumerate(own)}
+    links = np.zeros((len(layers), LINK_WORDS), np.int64)
+    top = 0
+    for at, own in enumerate(layers):
+        source, tensor = made.get(own[0].source, (at, 0))
+        new_half, top = top + entries[at] > half, top + entries[at]
+        if new_half:
+            top = entries[at]
+        links[at, 1:AFTERWARDS] = at - source, tensor, new_half
+    links[:-1, AFTERWARDS] = np.where(links[1:, DISTANCE] == 1, WAITS, ANYTHING)
+    links[-1, AFTERWARDS] = NOTHING
+    shifts = links[:, DISTANCE] << 5 | links[:, TENSOR] << 3 | links[:, NEW_HALF] << 2 | links[:, AFTERWARDS]
+    known = (links[:, DISTANCE] <= DISTANCE_MAX) & np.array([not is_pool(own[0]) for own in layers])
+    links[:, FLAGS] = np.where(known, shifts, -1)
+    return links
 
 
 def cached_tiles(supernet: SuperNet, subgraphs: Sequence[SubGraph], accelerator: Accelerator) -> Ints:

@@ -1,5 +1,7 @@
 """Every entry is the compiled Program's: cycles by the walk over its commands, bytes and activity counted from them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,13 +13,20 @@ from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
-from mapper.cost.network_costs import NetworkCosts, cached_tiles
+from mapper.cost.network_costs import NetworkCosts, cached_tiles, layers_of, links_of
+from mapper.cost.window import AFTERWARDS, ANYTHING, DISTANCE, FLAGS, NEW_HALF, NOTHING, TENSOR, WAITS
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
 from mapper.pinning.sampling import draw_subgraphs
-from mapper.workload.fusion import is_runnable
-from tests.mapper.random_nets import random_quant
+from mapper.workload.fusion import is_runnable, steps
+from tests.mapper.random_nets import (
+    random_accelerator,
+    random_mobile_network,
+    random_network,
+    random_quant,
+    random_subgraph,
+)
 
 TINY, FASHION = Accelerator.load("tiny"), get_space("fashion")
 NETS = FASHION.sample(5, seed=3)
@@ -66,16 +75,60 @@ def test_any_order_and_any_company_is_the_same():
     assert np.array_equal(column.totals, costs.totals[:, 2:3])
 
 
-def test_like_parts_are_worked_out_once():
-    """What is cached counts in tiles of the SubNet's own: more than it has of a layer is all of it."""
-    index = FASHION.index("stem")
-    graphs = [SubGraph("fashion", tuple((k, 1) if i == index else (0, 0) for i in range(len(FASHION.layers))))
-              for k in (0, 1, 4, 5, 16)]  # fmt: skip
-    costs, plain = NetworkCosts(FASHION, TINY), NetworkCosts(FASHION, TINY)
-    table = costs.of_subgraphs(NETS[:1], graphs).cycles
-    plain.of_subgraphs(NETS[:1], graphs[:1])
-    assert len(costs.parts) == len(plain.parts) + len({1, 2, 4})  # K-tiles; 1 and 4 channels are one
-    assert table[0, 1] == table[0, 2]
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_random_networks_on_random_machines(first):
+    """The memory of states beside the recurrence over the whole Program."""
+    told = 0
+    for seed in range(first, first + 20):
+        rng = np.random.default_rng(seed)
+        accelerator = random_accelerator(rng)
+        supernet, net = (random_network if rng.random() < 0.5 else random_mobile_network)(rng)
+        graphs = [SubGraph.empty(supernet), *(random_subgraph(supernet, accelerator, rng) for _ in range(3))]
+        costs, tiles = NetworkCosts(supernet, accelerator), cached_tiles(supernet, graphs, accelerator)
+        try:
+            cycles = costs.cycles([net], tiles)[0]
+        except MappingError:  # a layer that the machine has no room for
+            continue
+        variants, _ = costs._laid_out(net, tiles)
+        whole = [costs._by_itself(net, column.tolist()) for column in variants.T]
+        assert cycles.tolist() == whole, seed
+        told += 1
+    assert told > 10
+
+
+def test_a_step_is_taken_once():
+    costs, tiles = NetworkCosts(FASHION, TINY), cached_tiles(FASHION, GRAPHS, TINY)
+    first = costs.cycles(NETS, tiles)
+    known = costs.different
+    assert np.array_equal(costs.cycles(NETS, tiles), first) and costs.different == known
+
+
+def test_links_by_hand():
+    """a with its global pool, b that reads the pool, c that reads a: a distance of two, and the first tensor there."""
+    sizes = {"K": 6, "C": 6, "H": 8, "W": 8}
+    a, pool = Layer("a", Kind.CONV, inputs=(INPUT,), **sizes), Layer("pool", Kind.POOL, inputs=("a",), **sizes)
+    b, c = Layer("b", Kind.LINEAR, K=6, C=6, inputs=("pool",)), Layer("c", Kind.CONV, inputs=("a",), **sizes)
+    layers = layers_of(steps([a, pool, b, c]))
+    assert [[step.layer.name for step in own] for own in layers] == [["a", "pool"], ["b"], ["c"]]
+    links = links_of(layers, [2, 2, 2], half=5)
+    assert links[:, DISTANCE].tolist() == [0, 1, 2] and links[:, TENSOR].tolist() == [0, 1, 0]
+    assert links[:, NEW_HALF].tolist() == [0, 0, 1]
+    assert links[:, AFTERWARDS].tolist() == [WAITS, ANYTHING, NOTHING] and (links[:, FLAGS] >= 0).all()
+
+
+def test_a_network_that_begins_with_a_pool():
+    """No window tells it: its Program is timed by itself."""
+    pool = Layer("pool", Kind.POOL, K=6, C=6, H=8, W=8, inputs=(INPUT,))
+    linear = Layer("linear", Kind.LINEAR, K=4, C=6, inputs=("pool",))
+    whole = SuperNet("toy", (replace(linear, inputs=(INPUT,)),), lambda: None, lambda name: {}, ())
+    net = SubNet("net", "toy", (pool, linear))
+    check_against_programs(
+        NetworkCosts(whole, TINY).of_subgraphs([net], [SubGraph.empty(whole)]),
+        [net],
+        [SubGraph.empty(whole)],
+        whole,
+        TINY,
+    )
 
 
 def test_what_does_not_fit_is_named():

@@ -1,0 +1,220 @@
+"""The commands of one layer, whatever comes before it: rows with references that count from the layer's own first ones.
+
+A layer's commands wait for commands of its own and, at its beginning, for those that used a half of a buffer last. Here
+a layer is lowered by itself into a *block* of integers in which a reference is the number of one of its own commands,
+or says which half's last user is meant; whoever knows what came before puts the number of that command in its place.
+Global pools that follow a layer have no PASS; their STOREs are part of its block.
+"""
+
+from __future__ import annotations
+
+from arch_model.compiled import Ints, compiled, inner
+from arch_model.timing.rows import (
+    ACT,
+    AFTER,
+    AFTER_PASS,
+    AFTER_STORE,
+    BEAT_CYCLES,
+    COUNT,
+    CYCLES,
+    LOAD_WGT_UNIT,
+    NEED,
+    PASS_CYCLES,
+    PASS_UNIT,
+    PLACE,
+    REPS,
+    REPS_END,
+    STORE,
+    STORE_UNIT,
+    WGT,
+    WORD_CYCLES,
+    act_at,
+    pass_at,
+    store_at,
+    wgt_at,
+)
+from mapper.lowering.buffers import DRAIN_PASSES
+from mapper.lowering.rows import (
+    ALL_SLOTS,
+    C_TILES,
+    DB_LAST,
+    DB_NEXT,
+    HEIGHT,
+    K_TILES,
+    LAYER_AT,
+    MEMORY,
+    OUT_LAST,
+    OUT_NEXT,
+    OUT_ROWS,
+    OUTPUT,
+    ROW_DONE,
+    SB_LAST,
+    SB_NEXT,
+    TABLE_MEMORY,
+    WINDOWS,
+    ZSB_MEMORY,
+    clear,
+)
+
+NOBODY, NEXT, OTHER, ZSB_LEFT, TABLE_LEFT = -1, -2, -3, -4, -5
+"""References to what came before: nobody; the last user of the half of the buffer (of the SB for LOAD_ACT, of the DB
+for LOAD_WGT, of the OB's output side for PASS) that comes next, or of the other one; the PASS with which the
+requantiser has left the half of the ZSB, or the activation table, that the layer takes."""
+
+STEPS_MAX = 4
+"""A layer and the global pools that follow it."""
+
+# A block: commands of each unit; the last users of the halves of SB, DB and OB when the layer ends, next and other;
+# the last LOAD_ACT and LOAD_WGT that wait for the entry's NEXT and OTHER; whether it takes an activation table; the
+# first PASS by whose end so many repetitions (1 .. DRAIN_PASSES) have begun; all repetitions; for each step, the number
+# of its map from rows of its tensor to STOREs. Then rows of LOAD_ACTs, LOAD_WGTs, PASSes and STOREs.
+B_COUNT, B_HALVES, B_WAITING, B_TABLE, B_DRAINED, B_REPS, B_MAPS = 0, 4, 10, 14, 15, 18, 19
+BLOCK_HEADER = B_MAPS + STEPS_MAX
+
+A_NEED, A_AFTER, A_ROW, A_CYCLES, ACT_WORDS = range(5)
+W_NEED, W_AFTER, W_CYCLES, WGT_WORDS = range(4)
+P_ACT, P_WGT, P_STORE, P_REPS, P_CYCLES, PASS_WORDS = range(6)
+S_PLACE, S_AFTER, S_WORD, S_BEAT, STORE_WORDS = range(5)
+"""Columns of the rows of a block, and how many there are; ``A_ROW``: the row of its input that must be stored, or
+NOBODY."""
+
+
+@inner
+def acts_of(block: int) -> int:
+    """Where the LOAD_ACT rows of a block begin."""
+    return block + BLOCK_HEADER
+
+
+@inner
+def wgts_of(m: Ints, block: int) -> int:
+    """Where its LOAD_WGT rows begin."""
+    return acts_of(block) + m[block] * ACT_WORDS
+
+
+@inner
+def passes_of(m: Ints, block: int) -> int:
+    """Where its PASS rows begin."""
+    return wgts_of(m, block) + m[block + LOAD_WGT_UNIT] * WGT_WORDS
+
+
+@inner
+def stores_of(m: Ints, block: int) -> int:
+    """Where its STORE rows begin."""
+    return passes_of(m, block) + m[block + PASS_UNIT] * PASS_WORDS
+
+
+@compiled
+def prepare(w: Ints, xs: Ints, kt: int, ct: int) -> None:
+    """Make a workspace ready to lower a layer into: every half of every buffer was used by somebody.
+
+    Parameters
+    ----------
+    xs : (steps, columns), rows of :data:`~mapper.lowering.rows.LAYER`; the first input lies in rows of tensors from 0
+        on.
+    kt, ct : K-tiles and C-tiles of the layer that the PB holds.
+    """
+    clear(w)
+    for last in (SB_LAST, DB_LAST, OUT_LAST):
+        w[last], w[last + 1] = NEXT, OTHER
+    for row in range(max(xs[0, HEIGHT - LAYER_AT], 1)):
+        w[w[ROW_DONE] + row] = row
+    tiles, held, windows = xs[0, C_TILES - LAYER_AT], 0, xs[0, WINDOWS - LAYER_AT]
+    for row in range(xs[0, K_TILES - LAYER_AT] * windows):
+        for tile in range(tiles):
+            here = row < kt * windows and tile < ct
+            w[w[ALL_SLOTS] + row * tiles + tile] = held if here else -1
+            held += here
+
+
+@inner
+def _put_header(w: Ints, m: Ints, block: int) -> None:
+    for place in range(BLOCK_HEADER):
+        m[block + place] = -1
+    for unit in range(4):
+        m[block + B_COUNT + unit] = w[COUNT + unit]
+    at = block + B_HALVES
+    for half, last in ((w[SB_NEXT], SB_LAST), (w[DB_NEXT], DB_LAST), (w[OUT_NEXT], OUT_LAST)):
+        m[at] = w[last + half]
+        m[at + 1] = w[last + 1 - half]
+        at += 2
+    m[block + B_TABLE] = 0
+    reps = w[pass_at(w, w[COUNT + PASS_UNIT] - 1) + REPS_END]
+    m[block + B_REPS] = reps
+    for index in range(w[COUNT + PASS_UNIT] - 1, -1, -1):
+        row = pass_at(w, index)
+        for count in range(DRAIN_PASSES):
+            if w[row + REPS_END] > count:
+                m[block + B_DRAINED + count] = index
+
+
+@inner
+def _put_loads(w: Ints, m: Ints, block: int) -> None:
+    for index in range(w[COUNT]):
+        row, at = act_at(w, index), acts_of(block) + index * ACT_WORDS
+        m[at + A_NEED] = w[row + NEED]
+        m[at + A_AFTER] = w[row + AFTER_PASS]
+        m[at + A_ROW] = w[row + AFTER_STORE]
+        m[at + A_CYCLES] = w[row + CYCLES]
+        if w[row + AFTER_PASS] in (NEXT, OTHER):
+            m[block + B_WAITING + NEXT - w[row + AFTER_PASS]] = index
+    for index in range(w[COUNT + LOAD_WGT_UNIT]):
+        row, at = wgt_at(w, index), wgts_of(m, block) + index * WGT_WORDS
+        after = w[row + AFTER_PASS]
+        if w[row + MEMORY] == ZSB_MEMORY:
+            after = ZSB_LEFT
+        elif w[row + MEMORY] == TABLE_MEMORY:
+            after = TABLE_LEFT
+            m[block + B_TABLE] = 1
+        elif after in (NEXT, OTHER):
+            m[block + B_WAITING + 2 + NEXT - after] = index
+        m[at + W_NEED] = w[row + NEED]
+        m[at + W_AFTER] = after
+        m[at + W_CYCLES] = w[row + CYCLES]
+
+
+@inner
+def _put_work(w: Ints, m: Ints, block: int) -> int:
+    """The rows of PASSes and STOREs; where the block ends."""
+    at = passes_of(m, block)
+    for index in range(w[COUNT + PASS_UNIT]):
+        row = pass_at(w, index)
+        m[at + P_ACT] = w[row + ACT]
+        m[at + P_WGT] = w[row + WGT]
+        m[at + P_STORE] = w[row + STORE]
+        m[at + P_REPS] = w[row + REPS]
+        m[at + P_CYCLES] = w[row + PASS_CYCLES]
+        at += PASS_WORDS
+    for index in range(w[COUNT + STORE_UNIT]):
+        row = store_at(w, index)
+        m[at + S_PLACE] = w[row + PLACE]
+        m[at + S_AFTER] = w[row + AFTER]
+        m[at + S_WORD] = w[row + WORD_CYCLES]
+        m[at + S_BEAT] = w[row + BEAT_CYCLES]
+        at += STORE_WORDS
+    return at
+
+
+@compiled
+def put_block(w: Ints, xs: Ints, m: Ints, block: int, most: int, maps: Ints) -> int:
+    """Put a layer and the global pools behind it into a block; where that ends, or 0 if it has no room.
+
+    Parameters
+    ----------
+    w : a workspace into which their steps have been lowered, after :func:`prepare`.
+    xs : as of that.
+    m, block, most : where to put it, and where the room for it ends.
+    maps : filled, for each row of each step's tensor, with how many STOREs of the block are not before the one that
+        completes it.
+    """
+    words = w[COUNT] * ACT_WORDS + w[COUNT + LOAD_WGT_UNIT] * WGT_WORDS
+    words += w[COUNT + PASS_UNIT] * PASS_WORDS + w[COUNT + STORE_UNIT] * STORE_WORDS
+    if block + BLOCK_HEADER + words > most:
+        return 0
+    _put_header(w, m, block)
+    _put_loads(w, m, block)
+    found = 0
+    for step in range(len(xs)):
+        for row in range(xs[step, OUT_ROWS - LAYER_AT]):
+            maps[found] = w[COUNT + STORE_UNIT] - w[w[ROW_DONE] + xs[step, OUTPUT - LAYER_AT] + row]
+            found += 1
+    return _put_work(w, m, block)
