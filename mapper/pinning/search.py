@@ -255,7 +255,7 @@ class _Latency:
         """Whether ``choice`` is new; then its cost is known and its planes are there."""
         if choice.tobytes() in self.tried:
             return False
-        cost = float(self.share @ self.costs.of(self.subnets, self.menu.cached(choice)[None]).cycles[:, 0])
+        cost = float(self.share @ self.costs.cycles(self.subnets, self.menu.cached(choice)[None])[:, 0])
         self.tried[choice.tobytes()] = cost
         if cost < self.cost:
             self.best, self.cost = choice, cost
