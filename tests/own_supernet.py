@@ -42,3 +42,29 @@ def own_supernet(name: str = "toy") -> SuperNet:
     if own.subnet(names[0]).name != names[0]:
         raise SpaceError("the widths are digits")
     return own
+
+
+def vgg(pool: str) -> SuperNet:
+    """SubNets ``vgg-12`` and so on: one or two convolutions in each of two stages, of which one SubNet has (1, 2) and
+    another (2, 1). Each stage ends with a 2 x 2 pool of the kind ``pool``, or the second begins with a stride of 2."""
+    depths = Choice("depth", (1, 2), 2)
+
+    def build(depth: tuple[int, int]) -> SubNet:
+        depth, layers = depths.take("vgg", depth), []
+        before, c, size = INPUT, 3, 8
+        for stage, (count, k) in enumerate(zip(depth, (8, 12), strict=True), 1):
+            for n in range(1, count + 1):
+                stride = 2 if not pool and stage == 2 and n == 1 else 1
+                sizes = {"K": k, "C": c, "R": 3, "S": 3, "H": size, "W": size, "stride": stride, "padding": 1}
+                layers.append(Layer(f"s{stage}c{n}", Kind.CONV, inputs=(before,), activation=Activation.RELU, **sizes))
+                before, c, size = layers[-1].name, k, layers[-1].P
+            if pool:
+                layers.append(Layer(f"s{stage}pool", Kind(pool), k, k, 2, 2, size, size, 2, inputs=(before,)))
+                before, size = layers[-1].name, layers[-1].P
+        layers.append(Layer("pool", Kind.POOL, c, c, H=size, W=size, inputs=(before,)))
+        layers.append(Layer("linear", Kind.LINEAR, 5, c, inputs=("pool",)))
+        return SubNet("vgg-" + "".join(map(str, depth)), "vgg", tuple(layers), (("depth", tuple(depth)),))
+
+    whole = tuple(replace(layer, inputs=()) for layer in build((2, 2)).weight_layers)
+    names = tuple(f"vgg-{a}{b}" for a in (1, 2) for b in (1, 2))
+    return SuperNet("vgg", whole, build, lambda name: {"depth": tuple(map(int, name[4:]))}, names, (depths,))

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import fastswitch as fs
-from arch_model.network.weights import save_weights
-from arch_model.spaces import space_names
+from arch_model.network.weights import SuperNetWeights, save_weights
+from arch_model.spaces import get_space, space_names
 from arch_model.spaces.registry import forget_supernet
+from mapper.pinning.search import pin_best
+from mapper.search.predict import predict_subnet
 from mapper.serving.serving_table import ServingTable
 from reports.explore.reproduce_command import reproduce_command
 from rtl.driver.package import Package
@@ -22,7 +24,7 @@ from sim.explore import load_study
 from sim.explore.price import price
 from sim.explore.run import _asked
 from sim.integers.random_weights import random_weights
-from tests.own_supernet import own_supernet
+from tests.own_supernet import own_supernet, vgg
 
 TOY = own_supernet()
 SMALL, LARGE = TOY.subnet("toy-44"), TOY.subnet("toy-88")
@@ -79,6 +81,35 @@ def test_explore(tmp_path: Path, backend: str) -> None:
     other = replace(TOY, layers=tuple(replace(layer, K=layer.K + 1) for layer in TOY.layers))
     with pytest.raises(fs.FastSwitchError, match="another question"):
         fs.explore(other, *asked, backend="joblib:1", accuracy=accuracy)
+
+
+@pytest.mark.parametrize("pool", ["maxpool", "avgpool", ""])
+def test_pools_between_stages(tmp_path: Path, pool: str) -> None:
+    """Two stages of one or two convolutions each, with a pool or a stride between them."""
+    space = vgg(pool)
+    assert get_space(space) is space and space.sample(2, seed=1)
+    nets = [space.subnet(name) for name in space.subnet_names()]
+    prices = [fs.price(space, net, TINY).cycles for net in nets]
+    assert prices[0] == min(prices) and prices[-1] == max(prices)
+    assert all(row["cycles"] is not None for net in nets for row in predict_subnet(net, TINY))
+    pinned = pin_best(space, nets, TINY)
+    assert 0 < pinned.subgraph.bytes(space) <= TINY.buffers.pb_bytes
+    table = fs.explore(space, nets[:2], "PB=0,4KB", ("latency",), tmp_path / "study", TINY, backend="joblib:1")
+    assert table["legal"].all()
+    accuracy = {net.name: 0.5 + n / 10 for n, net in enumerate(nets)}
+    assert len(fs.serve(space, nets, TINY, accuracy, queries=10, candidates=1).to_frame()) == 10
+    weights = random_weights(space, accuracy, 1)  # no SubNet has all operators of the others
+    save_weights(tmp_path / "w.npz", weights)
+    back = fs.load_weights(tmp_path / "w.npz")
+    assert {name: set(net.ops) for name, net in back.subnets.items()} == {
+        name: set(net.ops) for name, net in weights.subnets.items()
+    }
+    assert load_text(tmp_path, back.only([nets[0].name])).layers.keys() == weights.layers.keys()
+
+
+def load_text(folder: Path, weights: SuperNetWeights) -> SuperNetWeights:
+    save_weights(folder / "some.npz", weights)
+    return fs.load_weights(folder / "some.npz")
 
 
 def test_serve() -> None:
@@ -191,6 +222,14 @@ def test_the_command_line_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFix
         simulated = ("--simulator", "icarus", "--queries", "2", "--no-report", "--json")
         status, out, err = command(capsys, "run", *words, tmp_path / "ran", *simulated)
         assert status == 0 and json.loads(out.splitlines()[-1])["bit_exact"], err
+    module = ("--space", "tests.own_supernet:own_supernet")
+    noise = ("--weights", trained, "--variation", "lognormal:0.3", "--images", "4", "--trials", "1", "--jobs", "1")
+    status, out, err = command(capsys, "noise", *module, *noise, "--subnet", "smallest", "--json")
+    assert status == 0 and json.loads(out)["subnet"] == "toy-44", err
+    status, _, err = command(capsys, "noise", *module, *noise[2:])
+    assert status == 2 and err.endswith("SuperNet toy comes without weights; give --weights FILE.npz\n")
+    status, out, err = command(capsys, "subnets", *module, "--sample", "1", "--json")
+    assert status == 0 and json.loads(out)[0]["space"] == "toy", err
     file.write_text("SPACE = 1")
     status, out, err = command(capsys, "subnets", "--space", file)
     assert (status, out, len(err.splitlines())) == (2, "", 1) and "makes no SuperNet" in err

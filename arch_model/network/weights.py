@@ -234,7 +234,7 @@ def save_weights(path: Path, weights: SuperNetWeights) -> None:
     fields of its class (``kind/<op>``) in their order; ``table/<op>``: int8 (N, 256), if it has an activation table.
     """
     subnets = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
-    names = max((list(s.ops) for s in subnets), key=len)
+    names = list(dict.fromkeys(name for s in sorted(subnets, key=lambda s: -len(s.ops)) for name in s.ops))
     arrays: dict[str, Any] = {
         "format": FORMAT,
         "metadata": json.dumps(dict(weights.metadata), sort_keys=True),
@@ -337,9 +337,6 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]], wanted: Wanted) -> SuperNetWeig
     for begin in ("scalars/", "kind/"):
         if operators != (there := {key.removeprefix(begin) for key in arrays if key.startswith(begin)}):
             raise ValueError(f"{begin} of {', '.join(sorted(operators ^ there)[:3])} is missing or unknown")
-    for name in layers:
-        if name not in operators:
-            raise ValueError(f"layer {name} is no operator")
     if len(arrays["images"]) != len(arrays["labels"]):
         raise ValueError(f"{len(arrays['images'])} images but {len(arrays['labels'])} labels")
     columns = [arrays[f"subnet/{name}"].tolist() for name in _DESCRIPTION]

@@ -10,7 +10,7 @@ from pathlib import Path
 from arch_model.errors import SpaceError
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces.accuracy import known_top1
-from arch_model.spaces.registry import get_space, ships, space_names
+from arch_model.spaces.registry import get_space, is_known, ships, space_names
 from arch_model.spaces.subnet_file import read_entries
 
 Asked = str | int | Path | Sequence[SubNet] | Sequence[str]
@@ -37,7 +37,7 @@ class Chosen:
         names = sorted({net.supernet for net in self.subnets})
         if len(names) > 1:
             raise SpaceError(f"SubNets are of {' and '.join(names)}; give SubNets of one SuperNet")
-        if names[0] not in space_names():
+        if not is_known(names[0]):
             raise SpaceError(
                 f"SubNet {self.subnets[0].name} is of SuperNet {names[0]}, which is not known by name; give the "
                 "SuperNet itself, or register it (register_supernet)"

@@ -1,8 +1,9 @@
-"""The SuperNets that are known by name: those that ship, and those that a user has registered."""
+"""The SuperNets that are known by name: those that ship, those of installed packages, those that a user registers."""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from arch_model.errors import SpaceError
@@ -11,6 +12,7 @@ from arch_model.files.question import digest
 from arch_model.files.shown import plain, shown
 from arch_model.network.supernet import SuperNet
 from arch_model.spaces import compofa, fashion, ofa_mobile, ofa_resnet50, superfednas
+from arch_model.spaces.own_module import load_registered, registered
 
 _SHIPPED = {
     fashion.NAME: fashion.supernet,
@@ -31,12 +33,21 @@ RESERVED = ("name", "space", "top1", "macs", "params", "weight_bytes", "weight_m
 
 
 def space_names() -> tuple[str, ...]:
-    """The names that :func:`get_space` knows: SuperNets that ship, then registered ones.
+    """The names that :func:`get_space` knows: SuperNets that ship, then those of packages and those of this process.
 
     >>> space_names()[:3]
     ('fashion', 'ofa-resnet50', 'ofa-mobilenetv3')
     """
-    return (*_SHIPPED, *_OWN)
+    return tuple(dict.fromkeys((*_SHIPPED, *registered(), *_OWN)))
+
+
+def is_known(name: str) -> bool:
+    """Whether :func:`get_space` knows a name.
+
+    >>> is_known("fashion"), is_known("moon")
+    (True, False)
+    """
+    return name in _SHIPPED or name in _OWN or name in registered()
 
 
 def get_space(space: str | SuperNet) -> SuperNet:
@@ -54,7 +65,7 @@ def get_space(space: str | SuperNet) -> SuperNet:
     Raises
     ------
     SpaceError
-        No SuperNet has that name; the line lists those that have one.
+        No SuperNet has that name; the line lists those that have one. Or that of an installed package fails.
 
     Examples
     --------
@@ -66,15 +77,24 @@ def get_space(space: str | SuperNet) -> SuperNet:
         return space
     if space in _OWN:
         return _OWN[space][0]
-    if space not in _SHIPPED:
-        known = ", ".join(space_names())
-        raise SpaceError(f"SuperNet {plain(space)} does not exist; give one of {known}, or a FILE.py that makes one")
-    return _shipped(space)
+    if space in _SHIPPED:
+        return _shipped(space)
+    if found := registered().get(space):
+        return _of_package(found)
+    known = ", ".join(space_names())
+    raise SpaceError(
+        f"SuperNet {plain(space)} does not exist; give one of {known}, or a FILE.py or MODULE:OBJECT that makes one"
+    )
 
 
 @cache
 def _shipped(name: str) -> SuperNet:
     return _SHIPPED[name]()
+
+
+@cache
+def _of_package(entry: EntryPoint) -> SuperNet:
+    return _checked(load_registered(entry))
 
 
 def ships(space: str | SuperNet) -> bool:
@@ -98,7 +118,7 @@ def register_supernet(supernet: SuperNet, source: str = "") -> SuperNet:
     ----------
     supernet : its name must not be that of a SuperNet that ships. One that was registered by that name before is
         replaced.
-    source : what ``--space`` of the command line takes for it, ``FILE.py`` or ``FILE.py:NAME``, if it is in a file.
+    source : what ``--space`` of the command line takes for it, such as ``FILE.py``, if it is in a file or a module.
 
     Returns
     -------
@@ -125,6 +145,13 @@ def register_supernet(supernet: SuperNet, source: str = "") -> SuperNet:
     """
     if not isinstance(supernet, SuperNet):
         raise SpaceError(f"register_supernet: {shown(supernet)} is no SuperNet; give one")
+    if _checked(supernet).name not in _SHIPPED:
+        _OWN[supernet.name] = supernet, source
+    return supernet
+
+
+def _checked(supernet: SuperNet) -> SuperNet:
+    """A SuperNet that can be known by its name; SpaceError for another."""
     name = supernet.name
     if why := why_no_name(name) if isinstance(name, str) and name.strip() else "it is empty or no text":
         raise SpaceError(f"SuperNet name is {shown(name)}: {why}; give another")
@@ -136,8 +163,6 @@ def register_supernet(supernet: SuperNet, source: str = "") -> SuperNet:
                 f"SuperNet {name}: a choice is called {choice.key}, which in files of SubNets is something else; "
                 "call it otherwise"
             )
-    if name not in _SHIPPED:
-        _OWN[name] = supernet, source
     return supernet
 
 
@@ -162,7 +187,7 @@ def space_facts(space: str | SuperNet | None) -> dict[str, Any]:
     >>> space_facts("fashion"), space_facts(None)
     ({'space': 'fashion'}, {'space': None})
     """
-    if space is None or (isinstance(space, str) and space not in space_names()) or ships(space):
+    if space is None or (isinstance(space, str) and not is_known(space)) or ships(space):
         return {"space": space.name if isinstance(space, SuperNet) else space}
     supernet = get_space(space)
     return {"space": supernet.name, "space_digest": digest(repr(supernet.layers))}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reports.commands.numbers import Count, Number
-from reports.commands.options import file_option, seed_option
+from reports.commands.options import file_option, seed_option, space_option
 
 if TYPE_CHECKING:
     from sim.noise.study.commands import Question
@@ -21,8 +21,9 @@ JOBS = Count(1, 256, "each is a process")
 
 _ANALOG_OPTIONS = (
     click.option(
-        "--subnet", metavar="NAME|smallest|largest", help="A SubNet of fashion; the largest if nothing is named."
+        "--subnet", metavar="NAME|smallest|largest", help="A SubNet that has weights; the largest if nothing is named."
     ),
+    space_option(text="The SuperNet whose the weights are, or what makes it; without it fashion."),
     file_option("--onnx", "FILE.onnx", "A quantised ONNX model instead."),
     file_option("--data", "FILE.npz", "The model's images (N, C, H, W) and labels (N,); without it Fashion-MNIST."),
     click.option(
@@ -92,7 +93,10 @@ def question_of(options: dict[str, Any]) -> Question:
 
     if options["subnet"] and options["onnx"]:
         raise click.UsageError("--subnet and --onnx are both given; give one of them")
+    if options["space"] and options["onnx"]:
+        raise click.UsageError("--space and --onnx are both given; give one of them")
     options["subnet"] = options["subnet"] or "largest"
+    options["space"] = options["space"] or "fashion"
     names = ("encoding", "adc_bits", "percentile", "conversion", "weight_bits", "cell_bits", "dac_bits", "rows", "cols")
     crossbar = Crossbar(**{name: options.pop(name) for name in names})
     variation, engine = Variation.parse(options.pop("variation")), EngineName(options.pop("engine"))

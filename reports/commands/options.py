@@ -54,25 +54,26 @@ def out_option(text: str, required: bool = True, default: Path | None = None) ->
     return folder_option("--out", text, required and default is None, default)
 
 
-class Space(Text):
-    """A SuperNet's name, or ``FILE.py[:NAME]``, which makes one: it is then known by its name, which is the value."""
+SPACE_METAVAR = "NAME|FILE.py|MODULE:OBJECT"
 
-    name = "NAME|FILE.py"
+
+class Space(Text):
+    """A SuperNet's name, or the file or module that makes one: it is then known by its name, which is the value."""
+
+    name = SPACE_METAVAR
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if ".py" not in value:
-            return str(value)
-        from arch_model.spaces.own_file import load_supernet, python_file
+        from arch_model.spaces.own_file import is_source, load_supernet
 
-        return load_supernet(value).name if python_file(value) else str(value)
+        return load_supernet(value).name if is_source(value) else str(value)
 
 
 def space_option(required: bool = False, text: str = "") -> Decorator:
-    """``--space NAME|FILE.py``."""
+    """``--space``, a SuperNet by its name or where it is made."""
     if not text:
-        text = "The SuperNet, such as fashion or ofa-resnet50, or a Python file that makes one."
+        text = "The SuperNet, such as fashion or ofa-resnet50, or a Python file or module that makes one."
         text += "" if required else " Without it the one whose SubNets --subnets names."
-    return click.option("--space", type=Space(), metavar="NAME|FILE.py", required=required, help=text)
+    return click.option("--space", type=Space(), metavar=SPACE_METAVAR, required=required, help=text)
 
 
 def subnets_option(text: str, required: bool = False) -> Decorator:

@@ -36,7 +36,7 @@ COLUMNS = (
     "package",
     epilog="\b\nExample:  fastswitch package --accelerator tiny --subgraphs 3 --out packed",
 )
-@space_option(text="The SuperNet whose the weights are, or a Python file that makes it; without it fashion.")
+@space_option(text="The SuperNet whose the weights are, or what makes it; without it fashion.")
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),

@@ -56,7 +56,7 @@ POLICIES = ("strict-accuracy", "strict-latency")
     metavar="FILE.npz",
     help="The SuperNet's weights; without it those that ship.",
 )
-@space_option(text="The SuperNet whose the weights are, or a Python file that makes it; without it fashion.")
+@space_option(text="The SuperNet whose the weights are, or what makes it; without it fashion.")
 @subnets_option("The SubNets to serve with; without it all that have weights.")
 @report_option
 @force_option

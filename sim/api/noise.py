@@ -15,7 +15,7 @@ from arch_model.spaces import load_supernet
 from mapper.hybrid.partition import Ranking
 from sim.noise.engine.network import Network
 from sim.noise.sensitivity.gradients import sensitivity
-from sim.noise.sensitivity.images import find_ranking_images, find_test_images
+from sim.noise.sensitivity.images import data_of, find_ranking_images, find_test_images
 from sim.noise.sensitivity.monte_carlo import NoiseResult, Runner
 from sim.noise.sensitivity.search import evaluate, needs_gradients, rank_network
 
@@ -69,16 +69,17 @@ def noise(
     True
     """
     held = load_weights() if weights is None else weights
-    network = Network.of_subnet(subnet, held, load_supernet(supernet))
+    space = load_supernet(supernet)
+    network, data = Network.of_subnet(subnet, held, space), data_of(space)
     drawn = Variation.parse(variation) if isinstance(variation, str) else variation
     if ranking not in tuple(Ranking):
         raise AnalogError(f"ranking is {shown(ranking)}; give one of {', '.join(Ranking)}")
     order, arrays = Ranking(ranking), crossbar or Crossbar()
     if adc_bits is not None:
         arrays = replace(arrays, adc_bits=adc_bits)
-    found = sensitivity(network, find_ranking_images(held, ranking_images)) if needs_gradients(order) else None
+    found = sensitivity(network, find_ranking_images(held, ranking_images, data)) if needs_gradients(order) else None
     units = rank_network(network, order, found, seed)
-    with Runner(find_test_images(held, images), jobs) as runner:
+    with Runner(find_test_images(held, images, data), jobs) as runner:
         return [
             evaluate(runner, network, units.partition(units.count(share)), arrays, drawn, trials=trials, seed=seed)
             for share in digital

@@ -15,7 +15,11 @@ from arch_model.files.npz_file import read_npz
 from arch_model.files.text import gunzipped, read_bytes
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.network.layer import INPUT
+from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights
+from arch_model.spaces import get_space
+from arch_model.spaces.fashion import NAME as FASHION
+from arch_model.spaces.registry import ships
 from mapper.importers import Network as Imported
 
 DATA = Path("/usr/share/datasets/fashion-mnist")
@@ -45,19 +49,29 @@ class LabelledImages:
         return LabelledImages(self.images[:count], self.labels[:count], self.source)
 
 
-def find_test_images(weights: SuperNetWeights, count: int, data: Path = DATA) -> LabelledImages:
-    """The first ``count`` test images: of those that ship, or of all 10,000 if more are wanted and installed."""
+def find_test_images(weights: SuperNetWeights, count: int, data: Path | None = DATA) -> LabelledImages:
+    """The first ``count`` test images: of those in the weights, or of all 10,000 if more are wanted and installed.
+
+    ``data``: where Fashion-MNIST would be; None for weights of another task, whose images are all that there are.
+    """
     shipped = LabelledImages(weights.images, weights.labels, "the shipped test images")
-    if count <= len(shipped.images) or not _is_there(data, "t10k"):
+    if data is None or count <= len(shipped.images) or not _is_there(data, "t10k"):
         return shipped.first(count)
     return _read(data, "t10k", "the test set of Fashion-MNIST").first(count)
 
 
-def find_ranking_images(weights: SuperNetWeights, count: int, data: Path = DATA) -> LabelledImages:
-    """Images for gradients: of the training set where it is installed, else of the shipped test images."""
-    if _is_there(data, "train"):
+def find_ranking_images(weights: SuperNetWeights, count: int, data: Path | None = DATA) -> LabelledImages:
+    """Images for gradients: of the training set where it is installed, else of the weights' test images; ``data`` as of
+    :func:`find_test_images`, and with None as many as there are."""
+    if data is not None and _is_there(data, "train"):
         return _read(data, "train", "the training set of Fashion-MNIST").first(count)
-    return LabelledImages(weights.images, weights.labels, "the shipped test images").first(count)
+    shipped = LabelledImages(weights.images, weights.labels, "the shipped test images")
+    return shipped.first(min(count, len(weights.images)) if data is None else count)
+
+
+def data_of(supernet: SuperNet | str) -> Path | None:
+    """Where more images of a SuperNet's task would be: those of ``fashion`` are known."""
+    return DATA if ships(supernet) and get_space(supernet).name == FASHION else None
 
 
 def read_images(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:

@@ -15,13 +15,22 @@ from arch_model.errors import AnalogError
 from arch_model.files.question import asked, digest
 from arch_model.files.result_file import ResultFile
 from arch_model.files.results_folder import ResultsFolder
-from arch_model.network.weights import load_weights
+from arch_model.network.supernet import SuperNet
+from arch_model.spaces.fashion import NAME as FASHION
+from arch_model.spaces.trained import weights_of
 from mapper.hybrid.partition import PARTITION, Partition, Ranking, partition_bytes
 from mapper.importers import read_onnx
 from sim.noise.engine.hybrid import Hybrid
 from sim.noise.engine.network import Network
 from sim.noise.sensitivity.gradients import sensitivity
-from sim.noise.sensitivity.images import LabelledImages, find_ranking_images, find_test_images, images_for, read_images
+from sim.noise.sensitivity.images import (
+    LabelledImages,
+    data_of,
+    find_ranking_images,
+    find_test_images,
+    images_for,
+    read_images,
+)
 from sim.noise.sensitivity.monte_carlo import EngineName, Runner, Trial
 from sim.noise.sensitivity.search import needs_gradients, rank_network, smallest_fraction
 
@@ -36,8 +45,8 @@ RANKING_IMAGES = 512
 class Question:
     """A network under noise, the crossbar, the variation, the effort.
 
-    ``subnet``: a name, smallest or largest; with ``onnx`` that model instead, on ``data``, an npz file with images and
-    labels, or else on Fashion-MNIST as pixels of 0..1.
+    ``subnet``: a name, smallest or largest, of the SuperNet ``space``, whose the ``weights`` are; with ``onnx`` that
+    model instead, on ``data``, an npz file with images and labels, or else on Fashion-MNIST as pixels of 0..1.
     """
 
     subnet: str
@@ -51,6 +60,7 @@ class Question:
     weights: Path | None = None
     onnx: Path | None = None
     data: Path | None = None
+    space: SuperNet | str = FASHION
 
     @property
     def inputs(self) -> list[Path | None]:
@@ -77,10 +87,11 @@ class Question:
         jobs = default_jobs(self.trials) if self.jobs is None else min(self.jobs, self.trials)
         if self.data is not None and self.onnx is None:
             raise AnalogError(f"data is {self.data}; it goes with --onnx, SubNets have images of their own")
-        weights = load_weights(self.weights)
+        weights = weights_of(self.space, self.weights)
         if self.onnx is None:
-            network = Network.of_subnet(self.subnet, weights)
-            test, rank_on = find_test_images(weights, self.images), find_ranking_images(weights, RANKING_IMAGES)
+            network, data = Network.of_subnet(self.subnet, weights, self.space), data_of(self.space)
+            test = find_test_images(weights, self.images, data)
+            rank_on = find_ranking_images(weights, RANKING_IMAGES, data)
         else:
             imported = read_onnx(self.onnx)
             network = Network.of_import(imported)
