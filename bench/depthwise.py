@@ -20,8 +20,9 @@ from whole_networks import NETWORKS
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.network.layer import Kind
 from arch_model.spaces import get_space
-from mapper.cost.lone_costs import lone_cost
+from mapper.cost.layer_cost import layer_cost
 from mapper.workload.depthwise import k_tiles_of, windows_of
+from mapper.workload.fusion import Step
 
 
 @click.command()
@@ -37,7 +38,7 @@ def main(accelerator: str) -> None:
                 sweep = k_tiles_of(x, a) * len(windows_of(x)) * x.P * x.Q * x.stride
                 beats = a.groups(x.C) * x.H * a.pitch(x.W) // a.beat_bytes * a.dram.cycles_per_beat
                 products = x.K * x.P * x.Q * x.R * x.S
-                rows.append((x.R, x.stride, lone_cost(x, a)[0], sweep, beats, max(sweep, beats), products))
+                rows.append((x.R, x.stride, layer_cost(Step(x), a).cycles, sweep, beats, max(sweep, beats), products))
     columns = ["kernel", "stride", "cycles", "sweep", "input", "bound", "products"]
     groups = pd.DataFrame(rows, columns=columns).groupby(["kernel", "stride"])
     out = groups.sum()

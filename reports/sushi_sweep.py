@@ -17,7 +17,7 @@ import pandas as pd
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.spaces import get_space, space_top1
-from mapper.cost.serving_costs import summed_costs
+from mapper.cost.network_costs import NetworkCosts
 from mapper.pinning.greedy import candidates
 from mapper.pinning.sampling import draw_subgraphs
 from mapper.serving.serving_table import ServingTable
@@ -43,18 +43,14 @@ QUERIES, SEEDS = 1000, (1, 2, 3)
 APART = "deterministic:0.1"
 """Queries that never wait for one another."""
 
-FREE = ", dense layers alone"
-"""Ends the name of a family of which dense layers are counted, and no others."""
-
 
 @dataclass(frozen=True)
 class Family:
-    """SubNets of one SuperNet and their accuracies, fractions; ``dense_only``: what is not dense costs nothing."""
+    """SubNets of one SuperNet and their accuracies, fractions."""
 
     supernet: SuperNet
     subnets: Mapping[str, SubNet]
     accuracy: Mapping[str, float]
-    dense_only: bool = False
 
     def table(self, a: Accelerator, drawn: int = 0) -> ServingTable:
         """The serving table, with the best part of each SubNet as SubGraphs, or that many different ones."""
@@ -62,13 +58,13 @@ class Family:
             graphs = draw_subgraphs(self.supernet, self.subnets.values(), drawn, a, seed=0)
         else:
             graphs = candidates(dict(self.subnets), self.supernet, a)
-        return ServingTable.by_layers(self.subnets, self.accuracy, graphs, self.supernet, a, dense_only=self.dense_only)
+        return ServingTable.build(self.subnets, self.accuracy, graphs, self.supernet, a)
 
 
-def published(name: str, dense_only: bool = False) -> Family:
+def published(name: str) -> Family:
     """The SubNets of a SuperNet, which ships by this name, whose accuracies are published."""
     space, top1 = get_space(name), space_top1(name)
-    return Family(space, {subnet: space.subnet(subnet) for subnet in top1}, top1, dense_only)
+    return Family(space, {subnet: space.subnet(subnet) for subnet in top1}, top1)
 
 
 def resnet50() -> Family:
@@ -76,15 +72,14 @@ def resnet50() -> Family:
     return published("ofa-resnet50")
 
 
-def mobilenetv3(dense_only: bool = False) -> Family:
+def mobilenetv3() -> Family:
     """The released SubNets; SUSHI's own are not published."""
-    return published("ofa-mobilenetv3", dense_only)
+    return published("ofa-mobilenetv3")
 
 
 def families() -> dict[str, Family]:
     """By title."""
-    mobile = "OFA-MobileNetV3"
-    return {"OFA-ResNet50": resnet50(), mobile: mobilenetv3(), mobile + FREE: mobilenetv3(dense_only=True)}
+    return {"OFA-ResNet50": resnet50(), "OFA-MobileNetV3": mobilenetv3()}
 
 
 def pb_sizes() -> tuple[float, ...]:
@@ -156,10 +151,10 @@ def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) ->
 
 
 def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
-    """The most that any SubNet's weight traffic alone falls with its best SubGraph; of dense layers."""
-    supernet = family.supernet
+    """The most that any SubNet's weight traffic alone falls with its best SubGraph."""
     nets = [family.subnets[name] for name in table.sushi.subnets]
-    without = summed_costs(nets, [SubGraph.empty(supernet)], supernet, a).weight_bytes[:, 0]
+    nothing = [SubGraph.empty(family.supernet)]
+    without = NetworkCosts(family.supernet, a).of_subgraphs(nets, nothing).weight_bytes[:, 0]
     return float((table.hit_bytes.max(axis=1) / without).max())
 
 
@@ -191,8 +186,6 @@ def points(titles: Sequence[str]) -> Iterator[Point]:
             for pb_mb in pb_sizes():
                 yield Point("pb", title, gb_s, pb_mb)
         yield Point("preset", title, *here)
-        if title.endswith(FREE):
-            continue
         for window in WINDOWS:
             yield Point("q", title, *here, window)
         for count in CANDIDATES:

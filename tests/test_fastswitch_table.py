@@ -15,7 +15,7 @@ import pytest
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph
 from arch_model.spaces import get_space, subnet_entry
-from mapper.cost.sushi_costs import SubNetCosts
+from mapper.cost.network_costs import NetworkCosts
 from mapper.serving.table_file import TABLE, load_table
 from tests.test_fastswitch import call
 
@@ -35,7 +35,7 @@ def test_a_table_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
     table = load_table(out, TINY, FASHION)
     assert table.subnets == tuple(net.name for net in nets) and len(table.subgraphs) == 4
     graphs = [SubGraph.decode(FASHION, vector) for vector in table.vectors]
-    assert np.array_equal(table.cycles, SubNetCosts(FASHION, graphs, TINY).cycles(nets))
+    assert np.array_equal(table.cycles, NetworkCosts(FASHION, TINY).of_subgraphs(nets, graphs).cycles)
 
 
 @pytest.mark.parametrize(

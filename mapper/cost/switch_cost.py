@@ -90,7 +90,7 @@ class _Grids:
         return self.k * self.c * self.windows
 
 
-def switches(
+def estimated_switches(
     subnets: Sequence[SubNet],
     subgraphs: Sequence[SubGraph],
     supernet: SuperNet,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arch_model.cost.energy import energy_of
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.program.program import Program
 from arch_model.timing.reference_timing import Timing, time_program
-from mapper.cost.switch_cost import Switch, switches
+from mapper.cost.network_costs import NetworkCosts
+from mapper.cost.switch_cost import Switch, estimated_switches
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import Quant, compile_subnet
@@ -61,11 +61,11 @@ def compiled_table(
     exact: bool = False,
     on_entry: Callable[[], None] = lambda: None,
 ) -> ServingTable:
-    """Compile every SubNet for every SubGraph, and take cycles, bytes and joules from the Program.
+    """The table of SubNets whose Programs can be compiled: cycles, bytes and joules of each Program.
 
     Rows are in the order of MACs. Switches are estimated, to be compiled by :meth:`ServingTable.compile` where they
-    happen; ``exact`` compiles all of them here: as many Programs again for every SubGraph. ``on_entry`` is called when
-    an entry, or an exact switch, is done.
+    happen; ``exact`` compiles all of them here: as many Programs for every SubGraph as the table has entries.
+    ``on_entry`` is called when a row, or an exact switch, is done.
     """
     names = sorted(subnets, key=lambda name: subnets[name].macs)
     nets = [subnets[name] for name in names]
@@ -73,26 +73,20 @@ def compiled_table(
     graphs = list(columns.values())
     buffers = [PersistentBuffer.of(subgraph, supernet, accelerator) for subgraph in graphs]
     programs = Programs(nets, graphs, buffers, supernet, accelerator, quant, memory_map)
-    shape = len(names), len(columns)
-    cycles, moved, hits = np.zeros((3, *shape), np.int64)
-    joules, tail = np.zeros(shape), np.zeros(len(names), np.int64)
-    for row, column in np.ndindex(shape):
-        program, timing = programs.run(row, column, column)
-        cycles[row, column] = timing.cycles
-        moved[row, column] = sum(program.dram_bytes.values())
-        hits[row, column] = program.pb_hit_bytes
-        joules[row, column] = energy_of(program.commands, accelerator, timing.cycles).total_j
-        if column == 0:
-            ends = [interval.end for interval in timing.timeline if interval.unit == "LOAD_WGT"]
-            tail[row] = timing.cycles - max(ends)
+    costs = NetworkCosts(supernet, accelerator).of_subgraphs(nets, graphs)
+    tail = np.zeros(len(names), np.int64)
+    for row in range(len(names)):
+        timing = programs.run(row, 0, 0)[1]
+        ends = [interval.end for interval in timing.timeline if interval.unit == "LOAD_WGT"]
+        tail[row] = timing.cycles - max(ends)
         on_entry()
     table = ServingTable(
-        SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
+        SushiAbs.of(names, columns, costs.cycles, {name: accuracy[name] for name in names}, accelerator),
         vectors_of(nets, supernet),
-        moved,
-        hits,
-        joules,
-        switches(nets, graphs, supernet, accelerator, cycles, tail),
+        costs.dram_bytes,
+        costs.hit_bytes,
+        costs.energy_j,
+        estimated_switches(nets, graphs, supernet, accelerator, costs.cycles, tail),
         byte_joules(accelerator),
         {
             "accelerator": accelerator.name,
@@ -103,6 +97,7 @@ def compiled_table(
         programs,
     )
     if exact:
-        every = [Switch(*place) for place in np.ndindex(*shape, len(graphs)) if place[1] != place[2]]
+        places = np.ndindex(len(nets), len(graphs), len(graphs))
+        every = [Switch(*place) for place in places if place[1] != place[2]]
         table = table.compile(every, on_entry)
     return table

@@ -11,11 +11,7 @@ import pandas as pd
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from arch_model.timing.reference_timing import time_program
-from mapper.cost.sushi_costs import SubNetCosts
-from mapper.layout.memory_map import MemoryMap
-from mapper.layout.persistent_buffer import PersistentBuffer
-from mapper.lowering.compile import Quant, compile_subnet
+from mapper.cost.network_costs import NetworkCosts, cached_tiles
 
 NOTHING = "none"
 """The column of an empty PB."""
@@ -66,8 +62,8 @@ class SushiAbs:
         accelerator: Accelerator,
         order: Sequence[str] | None = None,
     ) -> SushiAbs:
-        """The table by the closed form (:class:`~mapper.cost.sushi_costs.SubNetCosts`): thousands of SubNets by
-        hundreds of SubGraphs in seconds, each entry within half a percent of :meth:`walk`'s.
+        """The table of whole Programs: thousands of SubNets by hundreds of SubGraphs in seconds, each entry exactly the
+        cycles of the Program that ``compile_subnet`` makes for it (:class:`~mapper.cost.network_costs.NetworkCosts`).
 
         ``accuracy`` may lack SubNets (NaN); ``order``: the rows, all SubNets as they come if None. Raises
         :class:`MappingError` for what the machine cannot run.
@@ -79,35 +75,9 @@ class SushiAbs:
         (2, 1)
         """
         names, columns = tuple(order or subnets), {NOTHING: SubGraph.empty(supernet), **subgraphs}
-        costs = SubNetCosts(supernet, list(columns.values()), accelerator)
-        cycles = costs.cycles([subnets[name] for name in names])
+        tiles = cached_tiles(supernet, list(columns.values()), accelerator)
+        cycles = NetworkCosts(supernet, accelerator).cycles([subnets[name] for name in names], tiles)
         return cls.of(names, columns, cycles, accuracy, accelerator)
-
-    @classmethod
-    def walk(
-        cls,
-        subnets: Mapping[str, SubNet],
-        accuracy: Mapping[str, float],
-        subgraphs: Mapping[str, SubGraph],
-        supernet: SuperNet,
-        accelerator: Accelerator,
-        quant: Mapping[str, Quant],
-        memory_map: MemoryMap,
-        order: Sequence[str] | None = None,
-    ) -> SushiAbs:
-        """The exact table: compile every SubNet for every SubGraph and take the time that the model gives its
-        Program.
-        """
-        names, columns = tuple(order or subnets), {NOTHING: SubGraph.empty(supernet), **subgraphs}
-        buffers = [PersistentBuffer.of(subgraph, supernet, accelerator) for subgraph in columns.values()]
-
-        def cycles(name: str, buffer: PersistentBuffer) -> int:
-            subnet, integers = subnets[name], quant[name]
-            program = compile_subnet(subnet, supernet, accelerator, integers, memory_map, resident=buffer)
-            return time_program(program.commands, accelerator).cycles
-
-        table = np.array([[cycles(name, buffer) for buffer in buffers] for name in names], np.int64)
-        return cls.of(names, columns, table, accuracy, accelerator)
 
     @classmethod
     def of(

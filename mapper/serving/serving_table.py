@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -11,15 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.layer import Layer
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from mapper.cost.lone_costs import alone
-from mapper.cost.serving_costs import summed_costs
-from mapper.cost.sushi_costs import SubNetCosts
-from mapper.cost.switch_cost import Switch, Switches, switches
+from mapper.cost.network_costs import NetworkCosts
+from mapper.cost.switch_cost import Switch, Switches, estimated_switches
 from mapper.serving.latency_table import NOTHING, SushiAbs
-from mapper.workload.depthwise import is_channelwise
-from mapper.workload.fusion import check_runnable
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -98,7 +92,7 @@ class ServingTable:
         return replace(self, switches=Switches(cycles, moved, exact))
 
     @classmethod
-    def by_layers(
+    def build(
         cls,
         subnets: Mapping[str, SubNet],
         accuracy: Mapping[str, float],
@@ -106,60 +100,43 @@ class ServingTable:
         supernet: SuperNet,
         accelerator: Accelerator,
         cycles: Ints | None = None,
-        dense_only: bool = False,
     ) -> ServingTable:
-        """The same for large SubNets, without Programs: closed forms of cycles (``mapper/cost/sushi_costs.py``) and of
-        bytes.
+        """The table of SubNets without Programs that could be compiled: cycles, bytes and joules are those of the
+        Programs that would be (:class:`~mapper.cost.network_costs.NetworkCosts`); switches are estimated.
 
-        ``cycles`` (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``): known already. Energy is
-        that of DRAM alone. Channelwise layers cost what a Program of their own does (``facts["alone"]`` says how many
-        of which kind); with ``dense_only`` they cost nothing, and the table is of dense layers alone
-        (``facts["not_counted"]``). Raises :class:`MappingError` for a layer that the accelerator cannot run: such a
-        SubNet has no costs.
+        Parameters
+        ----------
+        subnets, accuracy : by name; fractions.
+        subgraphs : that may be cached, by name, the empty one apart.
+        supernet, accelerator : of which the table is.
+        cycles : int64 (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``), if they are known.
+
+        Raises
+        ------
+        MappingError
+            For a SubNet that the accelerator cannot run, or a SubGraph that does not fit its PB.
         """
         names = sorted(subnets, key=lambda name: subnets[name].macs)
         nets = [subnets[name] for name in names]
         columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         graphs = list(columns.values())
-        for net in nets:
-            check_runnable(net)
-        layers = [layer for net in nets for layer in net.layers]
-        costs = summed_costs(nets, graphs, supernet, accelerator)
-        stand_alone = Counter(_word(layer) for layer in layers if is_channelwise(layer))
-        moved = costs.dram_bytes
-        if not dense_only:
-            moved = moved + np.array([[alone(net, accelerator)[1]] for net in nets], np.int64)
-        if cycles is None:
-            cycles = SubNetCosts(supernet, graphs, accelerator, free=dense_only).cycles(nets)
-        facts = {"not_counted" if dense_only else "alone": _said(stand_alone)}
+        costs = NetworkCosts(supernet, accelerator).of_subgraphs(nets, graphs)
+        known = costs.cycles if cycles is None else cycles
         return cls(
-            SushiAbs.of(names, columns, cycles, {name: accuracy[name] for name in names}, accelerator),
+            SushiAbs.of(names, columns, known, {name: accuracy[name] for name in names}, accelerator),
             vectors_of(nets, supernet),
-            moved,
+            costs.dram_bytes,
             costs.hit_bytes,
-            np.asarray(moved * byte_joules(accelerator), np.float64),
-            switches(nets, graphs, supernet, accelerator, cycles),
+            costs.energy_j,
+            estimated_switches(nets, graphs, supernet, accelerator, known),
             byte_joules(accelerator),
             {
                 "accelerator": accelerator.name,
                 "accelerator_hash": accelerator.hash(),
                 "space": supernet.name,
                 "switch_costs": "estimated",
-                "energy": "DRAM alone",
-                **facts,
             },
         )
-
-
-NONE = "nothing"
-
-
-def _word(layer: Layer) -> str:
-    return "depthwise" if layer.kind.has_weights else str(layer.kind)
-
-
-def _said(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {why}" for why, count in sorted(counts.items())) or NONE
 
 
 def vectors_of(subnets: Sequence[SubNet], supernet: SuperNet) -> Ints:

@@ -30,7 +30,7 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.physical import CLOCK_HZ
 from arch_model.spaces.registry import space_facts
-from mapper.cost.sushi_costs import SubNetCosts
+from mapper.cost.network_costs import NetworkCosts, cached_tiles
 from mapper.serving.latency_table import NOTHING, SushiAbs
 from mapper.workload.fusion import check_runnable
 
@@ -42,7 +42,7 @@ BLOCK = 100
 """SubNets that are worked on together; so many at most are lost when the work is killed."""
 
 OnBlock = Callable[[int, int, int], None]
-"""Called after each block with: SubNets done, SubNets in all, different layers worked out so far."""
+"""Called after each block with: SubNets done, SubNets in all, different layers timed so far."""
 
 
 def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, Any]:
@@ -233,14 +233,15 @@ class TableJob:
 
     def _rows(self, results: ResultsFolder, on_block: OnBlock | None) -> list[np.ndarray[Any, Any]]:
         """The cycles of every block."""
-        costs, rows = SubNetCosts(self.supernet, list(self.subgraphs.values()), self.accelerator), []
+        tiles = cached_tiles(self.supernet, list(self.subgraphs.values()), self.accelerator)
+        costs, rows = NetworkCosts(self.supernet, self.accelerator), []
         for first in range(0, len(self.subnets), self.block):
             name, chosen = f"{BLOCKS}{first:08d}.npy", self.subnets[first : first + self.block]
             file = results.path(name)
             if file.exists():
                 rows.append(read_npy(file, Wanted(f"block {file}", "its folder another name, or remove it")))
             else:
-                rows.append(costs.cycles(chosen))
+                rows.append(costs.cycles(chosen, tiles))
                 with results.open(name) as block:
                     np.save(block, rows[-1], allow_pickle=False)
             if on_block:

@@ -127,14 +127,12 @@ def build_table(session: Session) -> tuple[SushiAbs, dict[str, SubGraph]]:
     order = sorted(subnets, key=lambda name: subnets[name].macs)
     spread = {order[i]: subnets[order[i]] for i in np.linspace(0, len(order) - 1, CANDIDATES).round().astype(int)}
     subgraphs = candidates(spread, session.supernet, session.accelerator)
-    table = SushiAbs.walk(
+    table = SushiAbs.build(
         subnets,
         {name: net.top1 for name, net in session.weights.subnets.items()},
         subgraphs,
         session.supernet,
         session.accelerator,
-        {name: net.ops for name, net in session.weights.subnets.items()},
-        session.memory_map,
         order,
     )
     return table, {NOTHING: SubGraph.empty(session.supernet), **subgraphs}

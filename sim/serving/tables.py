@@ -60,8 +60,8 @@ def session_table(
     """The same of any SubNets with their weights."""
     nets, accelerator = session.weights.subnets, session.accelerator
     subgraphs = pin(spread(session.subnets, candidates), session.supernet, accelerator)
-    entries, done = len(nets) * (len(subgraphs) + 1), 0
-    total = entries * (len(subgraphs) + 1) if exact else entries
+    switches, done = len(nets) * (len(subgraphs) + 1) * len(subgraphs), 0
+    total = len(nets) + (switches if exact else 0)
 
     def on_entry() -> None:
         nonlocal done
@@ -101,7 +101,7 @@ def load_table(
     subnets : as :func:`arch_model.spaces.choose_subnets` takes them, a number draws with ``seed``; None: those of the
         space that have a known accuracy (``accuracy``, :func:`arch_model.spaces.space_top1`). Those of ``fashion`` that
         have weights are compiled; others need an accuracy, the file's key ``top1`` (per cent, or a fraction) or a known
-        one, and are taken layer by layer.
+        one.
     candidates : SubNets that SubGraphs are made of.
     exact : as in :func:`fashion_table`.
     saved : a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then, and nothing is compiled.
@@ -155,7 +155,7 @@ def load_table(
         if name not in known:
             raise SpaceError(f"SubNet {name} comes without an accuracy; give --subnets FILE.json with top1 of each")
     subgraphs = pin(spread(nets, candidates), supernet, accelerator)
-    return ServingTable.by_layers(nets, known, subgraphs, supernet, accelerator)
+    return ServingTable.build(nets, known, subgraphs, supernet, accelerator)
 
 
 def _all_trained(nets: Mapping[str, SubNet], weights: SuperNetWeights) -> bool:
@@ -186,7 +186,7 @@ def _from_saved(
     empty = sushi.subgraphs.index(NOTHING)
     order = [empty, *(column for column in range(len(subgraphs)) if column != empty)]
     del subgraphs[NOTHING]
-    table = ServingTable.by_layers(nets, found, subgraphs, supernet, accelerator, sushi.cycles[rows][:, order])
+    table = ServingTable.build(nets, found, subgraphs, supernet, accelerator, sushi.cycles[rows][:, order])
     return replace(table, facts={**table.facts, "table": str(path)})
 
 

@@ -11,7 +11,7 @@ from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.network.weights import load_weights
 from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
-from mapper.cost.switch_cost import Switches, switches
+from mapper.cost.switch_cost import Switches, estimated_switches
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
@@ -29,7 +29,7 @@ NONE, A, B = (SubGraph("toy", slices) for slices in (((0, 0), (0, 0)), ((8, 6), 
 
 def test_by_hand():
     cycles = np.array([[1000, 1000 - 4 * 54 + 36, 1000]])
-    found = switches([ONLY_A], [NONE, A, B], TOY, TINY, cycles)
+    found = estimated_switches([ONLY_A], [NONE, A, B], TOY, TINY, cycles)
     # To A: its four tiles come all the same. To B: two tiles that "a" does not use.
     assert found.cycles[0, 0].tolist() == [0, 0, 2 * 54]
     assert found.bytes[0, 0].tolist() == [0, 0, 2 * 108]
@@ -41,13 +41,13 @@ def test_by_hand():
 
 def test_a_tail_hides_what_is_loaded_for_later():
     cycles = np.array([[1000, 820, 1000]])
-    hidden = switches([ONLY_A], [NONE, A, B], TOY, TINY, cycles, tail=np.array([100]))
+    hidden = estimated_switches([ONLY_A], [NONE, A, B], TOY, TINY, cycles, tail=np.array([100]))
     assert hidden.cycles[0, 0, 2] == 2 * 54 - 100 and hidden.bytes[0, 0, 2] == 2 * 108
 
 
 def test_a_table_that_is_too_large_takes_every_new_tile_for_later(monkeypatch):
     monkeypatch.setattr("mapper.cost.switch_cost.MOST", 8)
-    found = switches([ONLY_A], [NONE, A, B], TOY, TINY, np.array([[1000, 820, 1000]]))
+    found = estimated_switches([ONLY_A], [NONE, A, B], TOY, TINY, np.array([[1000, 820, 1000]]))
     assert found.cycles.tolist() == [[[0, 4 * 54, 2 * 54], [0, 0, 2 * 54], [0, 4 * 54, 0]]]
     assert found.bytes.tolist() == [[[0, 4 * 108, 2 * 108], [0, 0, 2 * 108], [0, 4 * 108, 0]]]
 
@@ -77,7 +77,7 @@ def test_compiled_programs_agree():
     plain = {(name, column): run(name, buffer, buffer) for name in nets for column, buffer in enumerate(buffers)}
     cycles = np.array([[plain[name, column][0].cycles for column in range(len(graphs))] for name in nets])
     ends = [max(i.end for i in plain[name, 0][0].timeline if i.unit == "LOAD_WGT") for name in nets]
-    found = switches(list(nets.values()), graphs, fashion, TINY, cycles, cycles[:, 0] - np.array(ends))
+    found = estimated_switches(list(nets.values()), graphs, fashion, TINY, cycles, cycles[:, 0] - np.array(ends))
     errors, byte_errors = [], []
     for _ in range(40):
         row, (before, after) = rng.randrange(len(nets)), rng.sample(range(len(graphs)), 2)

@@ -1,4 +1,4 @@
-"""SushiAbs: every entry is the time of a Program compiled for that SubNet and that SubGraph."""
+"""SushiAbs: every entry is the time of the Program that is compiled for that SubNet and that SubGraph."""
 
 import numpy as np
 import pytest
@@ -25,16 +25,17 @@ def made():
     subgraphs = candidates(subnets, FASHION, TINY)
     quant = {name: WEIGHTS.subnets[name].ops for name in names}
     accuracy = {name: WEIGHTS.subnets[name].top1 for name in names}
-    table = SushiAbs.walk(subnets, accuracy, subgraphs, FASHION, TINY, quant, places)
+    table = SushiAbs.build(subnets, accuracy, subgraphs, FASHION, TINY)
     return table, subnets, subgraphs, quant, places
 
 
 def test_an_entry_is_a_program_of_its_own(made):
     table, subnets, subgraphs, quant, places = made
-    name, column = table.subnets[1], table.subgraphs[1]
-    resident = PersistentBuffer.of(subgraphs[column], FASHION, TINY)
-    program = compile_subnet(subnets[name], FASHION, TINY, quant[name], places, resident=resident)
-    assert table.cycles[1, 1] == time_program(program.commands, TINY).cycles
+    for row, name in enumerate(table.subnets):
+        for column, graph in enumerate(table.subgraphs[1:], 1):
+            resident = PersistentBuffer.of(subgraphs[graph], FASHION, TINY)
+            program = compile_subnet(subnets[name], FASHION, TINY, quant[name], places, resident=resident)
+            assert table.cycles[row, column] == time_program(program.commands, TINY).cycles
 
 
 def test_a_cached_subgraph_never_slows_its_own_subnet(made):
@@ -54,10 +55,9 @@ def test_it_is_a_table(made):
     assert frame.loc[made[0].subnets[0], "none"] == made[0].cycles[0, 0]
 
 
-def test_the_closed_form_is_near_the_programs(made):
+def test_rows_come_in_any_order_and_accuracies_may_lack(made):
     table, subnets, subgraphs, *_ = made
-    near = SushiAbs.build(subnets, {}, subgraphs, FASHION, TINY)
-    assert near.subgraphs == table.subgraphs
-    assert np.array_equal(near.vectors, table.vectors)
-    assert np.abs(near.cycles / table.cycles - 1).max() < 0.03
-    assert np.isnan(near.accuracy).all()
+    names = table.subnets[::-1]
+    other = SushiAbs.build(subnets, {}, subgraphs, FASHION, TINY, order=names)
+    assert other.subnets == names and np.array_equal(other.cycles, table.cycles[::-1])
+    assert np.array_equal(other.vectors, table.vectors) and np.isnan(other.accuracy).all()
