@@ -27,9 +27,11 @@ def test_a_grid_is_priced_and_written(capsys: pytest.CaptureFixture[str], tmp_pa
     lines = dict(line.split("  ", 1) for line in text.splitlines() if "  " in line)
     assert lines["points"].strip() == lines["legal"].strip() == "9"
     assert lines["table"] == str(tmp_path / "study" / "points.parquet")
-    assert err.splitlines()[0] == "pricing points ..."
+    assert err.splitlines()[0] == "screening points ..."
     found = load_study(tmp_path / "study").points
-    assert len(found) == 9 and list(found)[-2:] == ["latency", "dsp"]
+    assert len(found) == 9 and list(found)[-4:] == ["latency", "dsp", "price", "estimated_latency"]
+    assert set(found["price"]) == {"exact"} and lines["priced exactly"].strip() == "9"
+    assert lines["latency's estimate"].strip().startswith("median ")
     microseconds = 1e6 * found["latency"]
     assert lines["latency"].strip() == f"{microseconds.min():.4g} to {microseconds.max():.4g} µs"
     assert lines["dsp"].strip() == f"{found['dsp'].min():.0f} to {found['dsp'].max():.0f}"
@@ -115,4 +117,5 @@ def test_ctrl_c_and_a_kill_leave_what_is_there_and_no_process(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     found = load_study(folder).points
     assert len(found) == 2700
-    pd.testing.assert_frame_equal(found.loc[points.index], points, check_exact=True)
+    screened = ["KP", "SB", "legal", "estimated_latency", "estimated_energy"]
+    pd.testing.assert_frame_equal(found.loc[points.index, screened], points[screened], check_exact=True)

@@ -72,10 +72,11 @@ def test_explore(tmp_path: Path, backend: str) -> None:
     accuracy = {"toy-44": 0.5, "mine": 0.75}
     table = fs.explore(TOY, *asked, backend=backend, accuracy=accuracy)
     assert table["legal"].all() and table["accuracy"].tolist() == [50, 75, 50, 75]
-    assert (table["latency"].to_numpy()[2:] < table["latency"].to_numpy()[:2]).all()  # a PB helps both
+    without, pinned = table["latency"].to_numpy().reshape(2, 2)
+    assert (pinned <= without).all() and (pinned < without).any() and (table["price"] == "exact").all()
     study = load_study(tmp_path)  # with nothing but what is on disk
     assert study.nets == (SMALL, mine) and study.supernet.layers == TOY.layers
-    assert study.layers(1)["latency_s"].sum() == pytest.approx(table["latency"][1])
+    assert study.layers(1)["latency_s"].sum() > table["latency"][1]  # layers of a Program overlap
     again = fs.explore(own_supernet(), *asked, backend="joblib:1", accuracy=accuracy)
     assert again.equals(table)
     other = replace(TOY, layers=tuple(replace(layer, K=layer.K + 1) for layer in TOY.layers))

@@ -134,7 +134,7 @@ def _window_at(w: Ints, window: int) -> tuple[int, int]:
 
 
 @inner
-def _column_of(w: Ints, k_tile: int, window: int) -> int:
+def column_of(w: Ints, k_tile: int, window: int) -> int:
     """The number of the weight column that a K-tile's window uses: its own, or that of the constant ones."""
     row, col = _window_at(w, window)
     if not w[WEIGHTED]:
@@ -221,7 +221,7 @@ def _tile(w: Ints, chunk: int, stop: int, first: int) -> None:
         kt, window, load, slot = chunk + step // w[WINDOWS], step % w[WINDOWS], -1, 0
         finishes = window == w[WINDOWS] - 1
         if w[COLUMN_TILES]:
-            tile = _column_of(w, kt, window) // w[CP]
+            tile = column_of(w, kt, window) // w[CP]
             _bring_columns(w, tile)
             slot, load = w[COLUMN_HALF] * w[DB] + tile - w[COLUMNS_FROM], w[w[TILE_LOAD] + tile]
         if finishes:
@@ -260,10 +260,10 @@ def lower_depthwise(w: Ints) -> None:
     for chunk in range(0, w[K_TILES], w[T_CHUNK]):
         stop = min(chunk + w[T_CHUNK], w[K_TILES])
         w[ROWS_FROM] = w[ROWS_TO] = 0
-        w[NEEDS_FROM] = w[NEEDS_TO] = _column_of(w, chunk, 0) // w[CP]
+        w[NEEDS_FROM] = w[NEEDS_TO] = column_of(w, chunk, 0) // w[CP]
         for window in range(w[WINDOWS]):
-            w[NEEDS_FROM] = min(w[NEEDS_FROM], _column_of(w, chunk, window) // w[CP])
-            w[NEEDS_TO] = max(w[NEEDS_TO], _column_of(w, stop - 1, window) // w[CP])
+            w[NEEDS_FROM] = min(w[NEEDS_FROM], column_of(w, chunk, window) // w[CP])
+            w[NEEDS_TO] = max(w[NEEDS_TO], column_of(w, stop - 1, window) // w[CP])
         for first in range(0, w[OUT_ROWS], w[T_ROWS]):
             _tile(w, chunk, stop, first)
     end_layer(w, w[TABLE_NUMBER])

@@ -68,6 +68,7 @@ from reports.terminal import counting, show_summary
     help="joblib[:N], ray[:ADDRESS] or dask[:ADDRESS]; N local workers, without it one a core.",
 )
 @cached_option("best", file=False)
+@click.option("--exact", is_flag=True, help="Price every point exactly, not only those that can be on the front.")
 @report_option
 @force_option
 def command(
@@ -82,38 +83,42 @@ def command(
     seed: int,
     backend: str,
     cached: str,
+    exact: bool,
     report: bool,
     force: bool,
 ) -> int:
     """Price machines: every combination of the knobs' values, or those that a sampler takes.
 
-    Points are on disk as they come. Killed at any moment and started again, it goes on and repeats none of them. Ends
-    with status 1 if no point is legal.
+    Points are screened by an estimate; those that can be on the front are then priced exactly, each SubNet as one
+    Program. Points are on disk as they come. Killed at any moment and started again, it goes on and repeats none of
+    them. Ends with status 1 if no point is legal.
     """
     from reports.explore.quantities import quantity_range
-    from sim.explore import explore, load_study, pareto_front
+    from sim.explore import exact_front, explore, load_study
+    from sim.explore.run import PRICING, SCREENING
 
     if report:
         from reports.explore import require_libraries, write_report
 
         require_libraries()  # before the work that it shows
     names = tuple(objectives.split(","))
-    done = total = 0
+    done: dict[str, tuple[int, int]] = {}
     with counting() as on_count:
 
         def count(stage: str, now: int, of: int) -> None:
-            nonlocal done, total
-            if stage == "pricing points":
-                done, total = now, of
+            done[stage] = now, of
             on_count(stage, now, of)
 
         try:
             table = explore(
-                space, subnets, vary, names, out, accelerator, sampler, points, seed, backend, cached, count, force
+                *(space, subnets, vary, names, out, accelerator, sampler, points, seed, backend, cached, count, force),
+                exact=exact,
             )
         except KeyboardInterrupt:
-            where = f"; {done:,} of {total:,} points are in {out}, the same command goes on with them"
-            raise Interrupted(where if total else "") from None
+            now, of = done.get(SCREENING, (0, 0))
+            priced = f", {done[PRICING][0]:,} of them priced exactly" if PRICING in done else ""
+            where = f"; {now:,} of {of:,} points are in {out}{priced}, the same command goes on with them"
+            raise Interrupted(where if of else "") from None
         study = load_study(out)
         try:
             page = write_report(study, out, on_count) if report else None
@@ -122,9 +127,12 @@ def command(
     legal = int(table["legal"].sum())
     summary: dict[str, object] = {"points": len(table), "legal": legal}
     if legal:
-        summary["on the Pareto front"] = int(pareto_front(table, names).sum())
+        summary["priced exactly"] = int((table["price"] == "exact").sum())
+        summary["on the Pareto front"] = int(exact_front(table, names).sum())
         for name in names:
             summary[name] = quantity_range(name, table[name])
+        for name, error in study.errors.items():
+            summary[f"{name}'s estimate"] = str(error)
     show_summary(summary)
     say_varied_memory(study.base, [knob.name for knob in study.knobs])
     if not legal:

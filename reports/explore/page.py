@@ -63,8 +63,9 @@ def _lead(data: Mapping[str, Any]) -> str:
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
     single = " running one SubNet" if any(not knob["vary"] for knob in data["knobs"]) else ""
     return (
-        f'<p class="lead">Each point is one machine{single}, priced by the model for {escape(listed)}. '
-        "Click one to see its layers and take its description with you.</p>"
+        f'<p class="lead">Each point is one machine{single}, priced by the model for {escape(listed)}: '
+        "exactly if it can be on the front, else by an estimate. Click one to see its layers and take its description "
+        "with you.</p>"
     )
 
 

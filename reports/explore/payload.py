@@ -17,7 +17,7 @@ from reports.explore.machine_text import changed_lines
 from reports.explore.quantities import MEASURES, scale_of, value_labels
 from reports.explore.reproduce_command import reproduce_command
 from sim.explore.knobs import SUBNET
-from sim.explore.pareto import LARGER_IS_BETTER, costs, pareto_front
+from sim.explore.pareto import LARGER_IS_BETTER, costs, exact_front
 
 if TYPE_CHECKING:
     from sim.explore import Knob, Study
@@ -38,7 +38,7 @@ def payload(study: Study, on_point: OnPoint | None = None, most: int = MOST_SHOW
 
     points = study.points
     legal = points[points["legal"].to_numpy(dtype=bool)]
-    front = pareto_front(legal, study.objectives).to_numpy(dtype=bool)
+    front = exact_front(legal, study.objectives).to_numpy(dtype=bool)
     shown = shown_rows(front, most)
     table, on_front = legal.iloc[shown], front[shown]
     ids = [int(point) for point in table.index]

@@ -20,7 +20,8 @@ from reports.explore.quantities import value_labels, without_unit
 from reports.explore.reasons import reasons
 from reports.explore.reproduce_command import reproduce_command
 from sim.explore.knobs import SUBNET
-from sim.explore.pareto import pareto_front
+from sim.explore.pareto import exact_front
+from sim.explore.question import EXACT
 from sim.explore.study import CSV, study_folder, write_csv
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def write_report(study: Study, folder: Path, on_point: OnPoint | None = None) ->
 
 def _write(study: Study, folder: Path, on_point: OnPoint | None) -> Path:
     legal = study.points["legal"].to_numpy(dtype=bool)
-    front = study.points[legal][pareto_front(study.points[legal], study.objectives).to_numpy(dtype=bool)]
+    front = study.points[legal][exact_front(study.points[legal], study.objectives).to_numpy(dtype=bool)]
     write_csv(front, folder / "pareto.csv", study.header)
     if folder != study.folder or not (folder / CSV).exists():
         write_csv(study.points, folder / CSV, study.header)
@@ -85,9 +86,17 @@ def facts(study: Study) -> Mapping[str, str | list[str]]:
         "knobs": [knob_range(knob) if knob.name != SUBNET else f"{SUBNET} each of them" for knob in study.knobs],
         "sampler": f"{study.sampler}, seed {study.seed}",
         "PB": "holds what fits of each SubNet" if study.cached == "best" else "empty",
+        "prices": _prices(study),
         "FastSwitch": version("fastswitch"),
     }
     return found
+
+
+def _prices(study: Study) -> list[str]:
+    """How many points are priced exactly, and how far estimates are from that."""
+    exact = int((study.points["price"] == EXACT).sum())
+    said = [f"{exact:,} points exactly, as whole Programs; all others estimated" if exact else "estimates so far"]
+    return said + [f"estimated {name} / exact - 1: {error}" for name, error in study.errors.items()]
 
 
 def knob_range(knob: Knob) -> str:

@@ -4,8 +4,8 @@
 """
 
 from sim.explore.knobs import ExploreError, Knob
-from sim.explore.pareto import pareto_front
+from sim.explore.pareto import exact_front, pareto_front
 from sim.explore.run import explore
 from sim.explore.study import Study, load_study
 
-__all__ = ["ExploreError", "Knob", "Study", "explore", "load_study", "pareto_front"]
+__all__ = ["ExploreError", "Knob", "Study", "exact_front", "explore", "load_study", "pareto_front"]

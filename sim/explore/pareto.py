@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sim.explore.question import EXACT
+
 Floats = npt.NDArray[np.float64]
 
 LARGER_IS_BETTER = ("accuracy",)
@@ -44,29 +46,56 @@ def pareto_front(points: pd.DataFrame, objectives: Sequence[str]) -> pd.Series[b
     """
     values = costs(points, objectives)
     there = ~np.isnan(values).any(axis=1)
-    front = np.zeros(len(values), np.bool_)
+    found = np.zeros(len(values), np.bool_)
     index = np.flatnonzero(there)
-    front[index] = _front(values[index])
-    return pd.Series(front, index=points.index, name="pareto")
+    found[index] = front(values[index])
+    return pd.Series(found, index=points.index, name="pareto")
 
 
-def _front(values: Floats) -> npt.NDArray[np.bool_]:
-    """Which rows no other dominates; less is better."""
+def exact_front(points: pd.DataFrame, objectives: Sequence[str]) -> pd.Series[bool]:
+    """:func:`pareto_front` of the points that are priced exactly; of all as long as none is.
+
+    Parameters
+    ----------
+    points : of a study, with the column ``price``.
+    objectives : as of :func:`pareto_front`.
+
+    Returns
+    -------
+    Series of bool
+        Whether a point is on the front, with the index of ``points``.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"latency": [1.0, 2.0, 3.0], "price": ["estimate", "exact", "exact"]})
+    >>> exact_front(table, ["latency"]).tolist()
+    [False, True, False]
+    """
+    exact = (points["price"] == EXACT).to_numpy(dtype=bool)
+    if not exact.any():
+        return pareto_front(points, objectives)
+    left = points[list(objectives)].copy()
+    left.loc[~exact] = np.nan
+    return pareto_front(left, objectives)
+
+
+def front(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows (n, objectives) no other dominates; less is better."""
     different, place = np.unique(values, axis=0, return_inverse=True)  # ascending: only earlier rows can dominate
     kept = np.zeros(len(different), np.bool_)
     best = np.empty((0, values.shape[1]))
     for first in range(0, len(different), 256):
         block = different[first : first + 256]
-        free = ~_dominated(block, best)
-        free[free] = ~_dominated(block[free], block[free])
+        free = ~dominated(block, best)
+        free[free] = ~dominated(block[free], block[free])
         kept[first : first + len(block)] = free
         best = np.concatenate([best, block[free]])
     found: npt.NDArray[np.bool_] = kept[place.reshape(-1)]
     return found
 
 
-def _dominated(rows: Floats, by: Floats) -> npt.NDArray[np.bool_]:
-    """Which rows some row of ``by``, all different, is at least as good as in everything, itself apart."""
+def dominated(rows: Floats, by: Floats) -> npt.NDArray[np.bool_]:
+    """Which rows some row of ``by`` is at least as good as in everything, and better in something; less is better."""
     found = np.zeros(len(rows), np.bool_)
     for first in range(0, len(by), 4096):
         other = by[None, first : first + 4096]
@@ -87,7 +116,7 @@ def hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     corner = np.asarray(reference, np.float64)
     points = np.asarray(values, np.float64).reshape(-1, len(corner))
     points = points[(points < corner).all(axis=1)]
-    return _volume(points[_front(points)], corner) if len(points) else 0.0
+    return _volume(points[front(points)], corner) if len(points) else 0.0
 
 
 def _volume(points: Floats, corner: Floats) -> float:
@@ -100,10 +129,10 @@ def _volume(points: Floats, corner: Floats) -> float:
         return float(((right - ordered[:, 0]) * (corner[1] - lowest)).sum())
     ordered = points[np.argsort(points[:, -1], kind="stable")]
     tops = np.append(ordered[1:, -1], corner[-1])
-    total, front = 0.0, np.empty((0, points.shape[1] - 1))
+    total, ahead = 0.0, np.empty((0, points.shape[1] - 1))
     for point, top in zip(ordered, tops, strict=True):
-        front = np.concatenate([front, point[None, :-1]])
-        front = front[_front(front)]
+        ahead = np.concatenate([ahead, point[None, :-1]])
+        ahead = ahead[front(ahead)]
         if top > point[-1]:
-            total += (top - point[-1]) * _volume(front, corner[:-1])
+            total += (top - point[-1]) * _volume(ahead, corner[:-1])
     return total

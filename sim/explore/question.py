@@ -19,6 +19,12 @@ OBJECTIVES = ("latency", "energy", "area", "accuracy", "dsp", "bram", "lut")
 """``latency`` (s) and ``energy`` (J): means over the SubNets; ``area``: mm2 of an ASIC; ``accuracy``: %; ``dsp``,
 ``bram`` (of 36 Kb), ``lut``: of an FPGA."""
 
+ESTIMATED = ("latency", "energy")
+"""Objectives that points are screened by an estimate of; all others are exact at once."""
+
+EXACT, ESTIMATE = "exact", "estimate"
+"""Values of a point's ``price``; that of one that is not legal is empty."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -41,6 +47,11 @@ class Question:
     def shape(self) -> tuple[int, ...]:
         """Values of each knob."""
         return tuple(len(knob.values) for knob in self.knobs)
+
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """Those of its objectives that points have an estimate of."""
+        return tuple(name for name in self.objectives if name in ESTIMATED)
 
     @property
     def size(self) -> int:

@@ -23,17 +23,32 @@ from sim.explore.knobs import SUBNET, ExploreError, Knob, parse_vary
 from sim.explore.layers import CACHED
 from sim.explore.pareto import costs
 from sim.explore.question import OBJECTIVES, Question
+from sim.explore.refine import refine
 from sim.explore.samplers import OPTUNA, SAMPLERS, Answer, Search, random_cells, require_optuna
-from sim.explore.study import CSV, PARTS, POINTS, Study, read_points, study_folder, write_csv, write_parquet
+from sim.explore.study import (
+    CSV,
+    PARTS,
+    POINTS,
+    Study,
+    exact_rows,
+    read_points,
+    screened_rows,
+    study_folder,
+    write_csv,
+    write_parquet,
+)
 
 Ints = npt.NDArray[np.int64]
 OnCount = Callable[[str, int, int], None]
 """Called with a stage, how many points are done and how many there will be."""
 
-Task = tuple[Question, list[int], list[int]]
+Task = tuple[Question, list[int], list[int], bool]
 
-TASK = 512
-"""Points of a task at most: what a worker that dies loses, some seconds of work."""
+SCREENING, PRICING = "screening points", "exact prices"
+"""Stages of the work, as ``on_count`` is told them."""
+
+TASK, EXACT_TASK = 512, 16
+"""Points of a task at most, of estimates and of exact prices: what a worker that dies loses, some seconds of work."""
 
 MOST_POINTS = 20_000_000
 
@@ -53,8 +68,13 @@ def explore(
     on_count: OnCount = lambda stage, done, total: None,
     force: bool = False,
     accuracy: Mapping[str, float] | None = None,
+    exact: bool = False,
 ) -> pd.DataFrame:
     """Price machines: every combination of the knobs' values, or those that a sampler takes.
+
+    All points are screened by an estimate of latency and energy. Then every point that can be on the front is priced
+    exactly: each of its SubNets as one Program, whose layers overlap, as ``compile``, ``predict`` and ``table`` have it
+    (:mod:`sim.explore.refine`).
 
     Parameters
     ----------
@@ -74,12 +94,14 @@ def explore(
     on_count : called with a stage of the work, how many points are done and how many there will be.
     force : replace a folder with another study.
     accuracy : top-1 of SubNets by name, a fraction, where it is not known otherwise.
+    exact : price every point exactly; so are few points anyway.
 
     Returns
     -------
     DataFrame
-        A row a point, as :class:`sim.explore.study.Study` says: the knobs in base units, ``legal``, ``why`` not, and
-        the objectives in SI units (seconds, joules, mm2, accuracy in per cent).
+        A row a point, as :class:`sim.explore.study.Study` says: the knobs in base units, ``legal``, ``why`` not, the
+        objectives in SI units (seconds, joules, mm2, accuracy in per cent), whether they are ``exact`` or an
+        ``estimate``, and the estimates.
 
     Raises
     ------
@@ -113,7 +135,8 @@ def explore(
     with study_folder(study, inputs, force):
         run = _Run(study, question, on_count)
         with open_backend(backend) as workers:
-            run.price(workers, points)
+            run.screen(workers, points)
+            run.refine(workers, exact)
         return run.finish()
 
 
@@ -189,11 +212,12 @@ class _Run:
 
     def __init__(self, study: Study, question: Question, on_count: OnCount) -> None:
         self.study, self.question, self.on_count = study, question, on_count
-        self.done = read_points(study.folder)
+        there = read_points(study.folder)
+        self.done, self.exact = screened_rows(there, study.objectives), exact_rows(there)
         self.total, self.warm = question.size, False
 
-    def price(self, backend: Backend, points: int | None) -> None:
-        """Price all points that are not there."""
+    def screen(self, backend: Backend, points: int | None) -> None:
+        """Estimate all points that are not there."""
         sampler, size = self.study.sampler, self.question.size
         if sampler in OPTUNA:
             self._search(backend, int(points or 0))
@@ -201,34 +225,55 @@ class _Run:
         cells = np.arange(size, dtype=np.int64) if points is None else random_cells(size, points, self.study.seed)
         self.total = len(cells)
         left = np.setdiff1d(np.arange(len(cells)), self.done.index.to_numpy(np.int64))
-        self._price(backend, left, cells[left])
+        self._screen(backend, left, cells[left])
 
-    def _price(self, backend: Backend, points: Ints, cells: Ints) -> None:
-        """Price points, and write each task's as soon as they are there."""
-        done = len(self.done)
-        self.on_count("pricing points", done, self.total)
+    def refine(self, backend: Backend, exact: bool) -> None:
+        """Price exactly all points that can be on the front."""
+        knobs = self.question.knobs
+        places = [{value: place for place, value in enumerate(knob.values)} for knob in knobs]
+
+        def price(numbers: Ints, total: int) -> pd.DataFrame:
+            left = np.setdiff1d(numbers, self.exact.index.to_numpy(np.int64))
+            rows = self.done.loc[left, [knob.name for knob in knobs]].itertuples(index=False)
+            cells = [self.question.cell([at[value] for at, value in zip(places, row, strict=True)]) for row in rows]
+            self.exact = self._work(backend, left, np.array(cells, np.int64), self.exact, total, exact=True)
+            return self.exact.loc[numbers]
+
+        if len(self.done):
+            programs = 1 if self.question.accuracy else len(self.question.nets)
+            refine(self.done, self.question.objectives, price, programs, exact)
+
+    def _screen(self, backend: Backend, points: Ints, cells: Ints) -> None:
+        self.done = self._work(backend, points, cells, self.done, self.total, exact=False)
+
+    def _work(
+        self, backend: Backend, points: Ints, cells: Ints, rows: pd.DataFrame, total: int, exact: bool
+    ) -> pd.DataFrame:
+        """``rows`` and those of points that are priced now; each task's are written as soon as they are there."""
+        stage, done = PRICING if exact else SCREENING, total - len(points) if exact else len(rows)
+        self.on_count(stage, done, total)
         if not len(points):
-            return
+            return rows
         if backend.workers > 1 and not self.warm:
             from sim.explore.price import warm
 
             warm(self.question)
             self.warm = True
-        frames = [self.done] if done else []
-        for frame in backend.map(work, self._tasks(points, cells, backend.workers)):
-            write_parquet(frame, self.study.folder / PARTS / _part_name(frame))
+        frames = [rows] if len(rows) else []
+        for frame in backend.map(work, self._tasks(points, cells, backend.workers, exact)):
+            write_parquet(frame, self.study.folder / PARTS / _part_name(frame, exact))
             frames.append(frame)
             done += len(frame)
-            self.on_count("pricing points", done, self.total)
-        self.done = pd.concat(frames).sort_index()
+            self.on_count(stage, done, total)
+        return pd.concat(frames).sort_index()
 
-    def _tasks(self, points: Ints, cells: Ints, workers: int) -> Iterator[Task]:
+    def _tasks(self, points: Ints, cells: Ints, workers: int, exact: bool) -> Iterator[Task]:
         """Points in tasks, those side by side whose layers cost the same: the machine's core changes slowest."""
         core = [knob.name in _CORE for knob in self.question.knobs]
         places = self.question.places(cells)
         keys = places[:, [i for i, is_core in enumerate(core) if is_core]]
         order = np.lexsort((cells, *keys.T[::-1]))
-        size = max(1, min(TASK, -(-len(points) // (16 * workers))))
+        size = max(1, min(EXACT_TASK if exact else TASK, -(-len(points) // (16 * workers))))
         starts = [0]
         changes = np.flatnonzero((keys[order][1:] != keys[order][:-1]).any(axis=1)) + 1
         while starts[-1] + size < len(points):
@@ -238,7 +283,7 @@ class _Run:
             starts.append(last if last > starts[-1] + size // 2 else end)
         for first, past in zip(starts, [*starts[1:], len(points)], strict=True):
             at = order[first:past]
-            yield self.question, points[at].tolist(), cells[at].tolist()
+            yield self.question, points[at].tolist(), cells[at].tolist(), exact
 
     def _search(self, backend: Backend, count: int) -> None:
         """Ask an Optuna sampler, batch by batch."""
@@ -253,14 +298,14 @@ class _Run:
             left = np.array([n for n in numbers if n not in self.done.index], np.int64)
             place = {points[cell]: cell for cell in cells}
             if len(left):
-                self._price(backend, left, np.array([place[n] for n in left.tolist()], np.int64))
+                self._screen(backend, left, np.array([place[n] for n in left.tolist()], np.int64))
             rows = self.done.loc[numbers]
             self._check(cells, rows)
             values = costs(rows, self.question.objectives).tolist()
             legal = rows["legal"].tolist()
             return {cell: value if ok else None for cell, value, ok in zip(cells, values, legal, strict=True)}
 
-        self.on_count("pricing points", priced, self.total)
+        self.on_count(SCREENING, priced, self.total)
         for _ in search.batches(count, answer):
             pass
         search.keep(self.study.folder, lambda done, total: self.on_count("keeping trials", done, total))
@@ -275,17 +320,21 @@ class _Run:
         """Put all points into one table, as Parquet and CSV, and drop the parts."""
         folder = self.study.folder
         whole, parts = folder / POINTS, folder / PARTS
+        rows = self.done.copy()
+        if len(self.exact):
+            rows.loc[self.exact.index] = self.exact
+        study = replace(self.study, points=rows)
         if any(parts.glob("*.parquet")) or not whole.exists() or not (folder / CSV).exists():
-            write_csv(self.done, folder / CSV, self.study.header)
-            write_parquet(self.done, whole, self.study.header)
+            write_csv(rows, folder / CSV, study.header)
+            write_parquet(rows, whole, study.header)
             shutil.rmtree(parts, ignore_errors=True)
-        return replace(self.study, points=self.done).points
+        return study.points
 
 
 _CORE = ("KP", "CP", "DRAM", "CLOCK", "LATENCY", "INTERVAL", "BITS", "STRIPES", "WSTRIPES", "PIXELS")
 """Knobs that change what a layer costs however it is cut."""
 
 
-def _part_name(frame: pd.DataFrame) -> str:
+def _part_name(frame: pd.DataFrame, exact: bool) -> str:
     digest = sha256(np.sort(frame.index.to_numpy(np.int64)).tobytes()).hexdigest()[:12]
-    return f"{int(frame.index.min()):09d}-{digest}.parquet"
+    return f"{'exact-' if exact else ''}{int(frame.index.min()):09d}-{digest}.parquet"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +31,8 @@ from arch_model.spaces.registry import ships
 from mapper.search.predict import COLUMNS
 from sim.explore.knobs import SUBNET, ExploreError, Knob, set_knobs
 from sim.explore.layers import layer_rows
+from sim.explore.question import ESTIMATE, ESTIMATED, EXACT
+from sim.explore.refine import EstimateError, estimate_errors
 
 SQLITE, PARTS, POINTS, CSV = "study.sqlite", "points", "points.parquet", "points.csv"
 REPORT = ("report.html", "pareto.csv", "pareto.png", "knobs.png", "base.yaml", "subnets.json")
@@ -51,7 +54,9 @@ class Study:
     objectives : names of columns of ``points``.
     sampler, seed : how points were chosen.
     points : a row for each point: a column for each knob (base units), ``legal``, ``why`` ("" if legal), then each
-        objective in SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal.
+        objective in SI units (latency s, energy J, area mm2, accuracy %), not a number where a point is not legal; then
+        ``price``: ``exact`` (whole Programs, to the cycle), ``estimate``, or empty where a point is not legal; then the
+        estimates that it was screened by, as ``estimated_latency`` and ``estimated_energy``.
     cached : what the PB holds (:data:`sim.explore.layers.CACHED`).
     accuracy : of each SubNet, in per cent, if it is an objective.
     """
@@ -93,7 +98,8 @@ class Study:
     def layers(self, point: int, subnet: str | None = None) -> pd.DataFrame:
         """The layer table of a point, one SubNet's or all of them: the columns of ``fastswitch predict``.
 
-        Layers are mapped as the point was priced, so ``latency_s`` adds up to its latency.
+        Layers are tiled as the point was priced, and each is a Program of its own. In the SubNet's Program layers
+        overlap, so the point's latency is below the sum of ``latency_s``.
         """
         values, machine = self.values(point), self.accelerator(point)
         names = self.subnets if SUBNET not in values else (self.subnets[int(values[SUBNET])],)
@@ -131,7 +137,13 @@ class Study:
     def header(self) -> dict[str, Any]:
         """What its tables say of themselves."""
         facts = {key: value for key, value in self.question.items() if key != "base"}
-        return facts | machine_facts(self.base)
+        errors = {f"estimated_{name}": str(error) for name, error in self.errors.items()}
+        return facts | machine_facts(self.base) | errors
+
+    @cached_property
+    def errors(self) -> dict[str, EstimateError]:
+        """How far the estimates of latency and energy are from the exact prices that there are."""
+        return estimate_errors(self.points)
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], folder: Path) -> Study:
@@ -223,7 +235,30 @@ def read_points(folder: Path) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame()
     frame: pd.DataFrame = to_frame(pa.concat_tables(tables, promote_options="permissive"))
-    return frame.drop_duplicates("point", keep="first").sort_values("point", kind="stable").set_index("point")
+    estimated = frame["price"] != EXACT
+    frame = frame.assign(estimated=estimated).sort_values(["point", "estimated"], kind="stable")
+    return frame.drop(columns="estimated").drop_duplicates("point", keep="first").set_index("point")
+
+
+def exact_rows(points: pd.DataFrame) -> pd.DataFrame:
+    """Those of a study's points that are priced exactly."""
+    return points[points["price"] == EXACT] if len(points) else points
+
+
+def screened_rows(points: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFrame:
+    """A study's points as they were before any was priced exactly: a search is answered with these.
+
+    Without those that only their exact price showed not to be legal.
+    """
+    if not len(points):
+        return points
+    exact = points["price"] == EXACT
+    found = points[points["legal"] | ~exact].copy()
+    for name in ESTIMATED:
+        if name in objectives:
+            found[name] = found[f"estimated_{name}"]
+    found["price"] = np.where(found["legal"], ESTIMATE, "")
+    return found
 
 
 def _plain(table: Any) -> Any:

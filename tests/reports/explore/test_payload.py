@@ -58,7 +58,8 @@ def test_every_point_of_a_small_front_has_its_layers(study, data):
             sum(cost["cycles"]) / data["layers"]["machines"][point]["clock_hz"]
             for cost in data["layers"]["costs"][point].values()
         ]
-        assert np.mean(latency) == pytest.approx(study.points.loc[int(point), "latency"])
+        # Each layer is a Program of its own there; in the point's Programs they overlap.
+        assert 1 < np.mean(latency) / study.points.loc[int(point), "latency"] < 1.25
 
 
 def test_many_points_are_drawn_in_part_and_the_front_first():
