@@ -57,7 +57,7 @@ def test_it_is_the_best_of_all(slots, objective):
 @pytest.mark.parametrize("objective", list(Pin))
 def test_the_greedy_answer_keeps_its_promise(objective):
     quick = pin_best(FASHION, NETS, TINY, SHARE, objective, exact=False)
-    best = pin_best(FASHION, NETS, TINY, SHARE, objective, levels=4, seconds=2)
+    best = pin_best(FASHION, NETS, TINY, SHARE, objective, levels=4, seconds=1)
     assert quick.bound <= quick.cost <= quick.empty
     assert quick.bound <= best.cost * (1 + 1e-9)  # a smaller menu cannot do better than the bound of all
     for pinned in (quick, best):
@@ -75,7 +75,7 @@ def test_who_is_never_served_has_no_say():
 def test_rounds_are_told_and_close_in():
     told = []
     best = pin_best(
-        FASHION, NETS, TINY, SHARE, levels=3, seconds=3, on_round=lambda cost, bound: told.append((cost, bound))
+        FASHION, NETS, TINY, SHARE, levels=3, seconds=1, on_round=lambda cost, bound: told.append((cost, bound))
     )
     assert len(told) == best.rounds
     costs, bounds = zip(*told, strict=True)
@@ -99,7 +99,7 @@ def test_another_objective_is_named():
 
 
 def test_costs_are_those_of_compiled_programs():
-    best = pin_best(FASHION, NETS[:1], TINY, levels=3, seconds=2)
+    best = pin_best(FASHION, NETS[:1], TINY, levels=3, seconds=1)
     resident, quant = PersistentBuffer.of(best.subgraph, FASHION, TINY), random_quant(NETS[0], np.random.default_rng(0))
     places = MemoryMap.build(FASHION, NETS[:1], TINY)
     program = compile_subnet(NETS[0], FASHION, TINY, quant, places, resident=resident)
