@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from arch_model.cost.activity import count_activity
 from arch_model.errors import MappingError
+from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.timing.reference_timing import time_program
 from mapper.cost.layer_cost import PORTS, LayerCosts, layer_cost
@@ -36,6 +37,13 @@ def assert_equal(cost, program, a):
     assert (cost.cycles, dict(cost.waits)) == (expected.cycles, expected.waits)
     assert cost.activity == count_activity(program.commands, a)
     assert {port: cost.totals[f"{port}_bytes"] for port in PORTS} == dict(program.dram_bytes)
+
+
+def test_the_example_of_the_page_about_time():
+    """docs/concepts/time.md counts it by hand."""
+    cost = layer_cost(Step(Layer("example", Kind.CONV, 3, 3, 3, 3, 4, 4, padding=1)), Accelerator.load("tiny"))
+    assert (cost.cycles, dict(cost.waits)) == (274, {"sb": 3, "weights": 91, "out": 0})
+    assert [cost.totals[f"{port}_bytes"] for port in PORTS] == [7 * 32, 32 + 108, 48, 0, 48]
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

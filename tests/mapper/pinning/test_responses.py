@@ -16,6 +16,7 @@ from mapper.pinning.responses import (
     DB_FIRST,
     EVENTS,
     FETCH,
+    INPUT,
     LATER,
     OUT_FIRST,
     ROWS_AT,
@@ -59,6 +60,28 @@ def test_a_layer_by_hand():
     assert found[FETCH] == 42 + 6 * 16  # LOAD_ACT, two LOAD_WGTs, PASS, and STORE of two slots
     # Of its input nothing waits, and what came last to the DB was used by its only PASS.
     assert found[DB_FIRST] == FAR
+
+
+@pytest.mark.parametrize(
+    ("event", "end", "time"),
+    [
+        (None, RUN, 41 + 79 + 1 + 6 + 15),  # both loads of weights and the token, in the shadow 6 later; 16 pixels
+        (RUN, RUN, 1000 + 16),
+        (INPUT, RUN, 1000 + 50 + 1 + 16),  # LOAD_ACT takes 50 cycles
+        (ROWS_AT + 3, RUN, 1000 + 1 + 50 + 1 + 16),  # a token from STORE to LOAD_ACT, too
+        (OUT_FIRST, RUN, 1000 + 1 + 16),
+        (WEIGHTS, RUN, 1000 + 41 + 79 + 1 + 6 + 15),
+        (DB_FIRST, RUN, 1000 + 1 + 79 + 1 + 6 + 15),  # the ZSB entry does not wait
+        (STORE, STORE, 1000 + 59 + 1),
+    ],
+)
+def test_one_late_event_by_hand(event, end, time):
+    """The same layer in the middle of a Program, all events before it at 0 but one at 1000; nothing else follows."""
+    parts, before = LayerParts(TINY), np.zeros(ROWS_AT + 4, np.int64)
+    if event is not None:
+        before[event] = 1000
+    part = int(parts.numbers(parts.shape(Step(LAYER), folded=False), np.zeros((1, 2), np.int64))[0])
+    assert LayerResponses(parts).of([part], True, before[None], np.array([], np.int64))[0, 0, end] == time
 
 
 def network_parts(seed):
