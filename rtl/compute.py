@@ -115,13 +115,22 @@ class Compute(Component):
         m.submodules.array = dpes = Array(kp=self.kp, cp=self.cp, dsp_packing=self.dsp_packing, depthwise=depthwise)
         m.submodules.accumulator = acc = Accumulator(kp=self.kp, pixels=self.ob_pixels)
         m.submodules.repacker = repack = Repacker(kp=self.kp, cp=self.cp, nb=self.nb)
+        pixel = delayed(m, run.pixel, AT_WRITE, "pixel")  # by stage: the orders of the pixel that is there
+        self._run_commands(m, run, pixel)
+        self._read_windows(m, run, lb)
+        self._multiply(m, run, lb, dpes)
+        if depthwise:
+            self._take_own_windows(m, lb, dpes, pixel[AT_ARRAY])
+        self._accumulate(m, dpes, acc, pixel)
+        self._requantise(m, acc, repack, pixel)
+        self._write_results(m, repack)
+        return m
+
+    def _run_commands(self, m: Module, run: Run, pixel: list) -> None:
+        """Hand commands and tokens to RUN, and tell outside what it and the pixels under way do."""
         connect(m, flipped(self.command), run.command)
         connect(m, run.sb_full, flipped(self.sb_full))
         connect(m, run.out_free, flipped(self.out_free))
-
-        pixel = delayed(m, run.pixel, AT_WRITE, "pixel")
-        swap = Signal()
-        m.d.sync += swap.eq(run.consume)
         m.d.comb += [
             run.shadow_full.eq(self.shadow_full),
             self.consume.eq(run.consume),
@@ -135,6 +144,8 @@ class Compute(Component):
             self.wait_out.eq(run.wait_out),
         ]
 
+    def _read_windows(self, m: Module, run: Run, lb: LineBuffer) -> None:
+        """The SB's nine banks, which LOAD_ACT writes, and the line buffer that makes a window of their words."""
         for bank in range(9):
             m.submodules[f"sb_{bank}"] = ram = SplitMemory(8 * self.cp, self.sb_words, writes=self.pixels)
             for i in range(self.pixels):
@@ -147,23 +158,32 @@ class Compute(Component):
         for port in ("y_mod", "x_mod", "present", "fill", "lanes"):
             m.d.sync += getattr(lb, port).eq(getattr(run, port))
 
+    def _multiply(self, m: Module, run: Run, lb: LineBuffer, dpes: Array) -> None:
+        """The array: windows meet the active weights, while FEED fills the shadow, which a pass's first pixel swaps."""
+        swap = Signal()
+        m.d.sync += swap.eq(run.consume)
         m.d.comb += [
             dpes.window.eq(lb.window),
             dpes.swap.eq(swap),
             dpes.load_en.eq(self.load_en),
             dpes.load_data.eq(self.load_data),
         ]
-        if depthwise:
-            m.submodules.column_buffer = columns = ColumnBuffer(kp=self.kp, cp=self.cp)
-            m.d.comb += [
-                columns.words.eq(lb.window),
-                columns.lane.eq(pixel[AT_ARRAY].out_lane),
-                columns.columns.eq(pixel[AT_ARRAY].columns),
-                columns.fill.eq(pixel[AT_ARRAY].fill),
-                dpes.own.eq(columns.windows),
-                dpes.use_own.eq(pixel[AT_ARRAY].depthwise),
-                dpes.maximum.eq(pixel[AT_ARRAY].maximum),
-            ]
+
+    def _take_own_windows(self, m: Module, lb: LineBuffer, dpes: Array, pixel) -> None:
+        """Depthwise: the column buffer gives every filter the window of its own channel."""
+        m.submodules.column_buffer = columns = ColumnBuffer(kp=self.kp, cp=self.cp)
+        m.d.comb += [
+            columns.words.eq(lb.window),
+            columns.lane.eq(pixel.out_lane),
+            columns.columns.eq(pixel.columns),
+            columns.fill.eq(pixel.fill),
+            dpes.own.eq(columns.windows),
+            dpes.use_own.eq(pixel.depthwise),
+            dpes.maximum.eq(pixel.maximum),
+        ]
+
+    def _accumulate(self, m: Module, dpes: Array, acc: Accumulator, pixel: list) -> None:
+        """The OB: a pass's sums on top of those of the passes before it, pixel by pixel."""
         before, at = pixel[AT_SUMS - 1], pixel[AT_SUMS]
         m.d.comb += [
             acc.pixel.eq(before.pixel),
@@ -171,11 +191,14 @@ class Compute(Component):
             acc.valid.eq(at.valid),
             acc.start.eq(at.start),
             acc.finish.eq(at.finish),
-            self.zsb.addr.eq(at.zsb),
+            *(acc.sums[k].eq(dpes.sums[k]) for k in range(self.kp)),
         ]
-        last = pixel[AT_Y - 1]
+
+    def _requantise(self, m: Module, acc: Accumulator, repack: Repacker, pixel: list) -> None:
+        """A requantiser a filter, with its entry of the ZSB: finished sums become int8 and go to the repacker."""
+        last, done = pixel[AT_Y - 1], pixel[AT_Y]
+        m.d.comb += self.zsb.addr.eq(pixel[AT_SUMS].zsb)
         for k in range(self.kp):
-            m.d.comb += acc.sums[k].eq(dpes.sums[k])
             m.submodules[f"requantiser_{k}"] = lane = Requantiser()
             m.d.comb += [
                 lane.acc.eq(acc.acc[k]),
@@ -189,7 +212,6 @@ class Compute(Component):
                 lane.entries.data.eq(self.table.data),
                 repack.y.word_select(k, 8).eq(lane.y),
             ]
-        done = pixel[AT_Y]
         m.d.comb += [
             repack.valid.eq(done.valid & done.finish),
             repack.addr.eq(done.out_addr),
@@ -197,6 +219,9 @@ class Compute(Component):
             repack.lane.eq(done.out_lane),
             repack.pixels.eq(done.pixels),
         ]
+
+    def _write_results(self, m: Module, repack: Repacker) -> None:
+        """The OB's output side: banks that the repacker writes and STORE reads."""
         for bank in range(self.nb):
             m.submodules[f"out_{bank}"] = ram = SplitMemory(
                 8 * self.cp, self.out_words, reads=self.pixels, granularity=8
@@ -208,7 +233,6 @@ class Compute(Component):
                 ram.read_at(self.out[bank].addr, f"output-side bank {bank}"),
                 self.out[bank].data.eq(Cat(*ram.read_data)),
             ]
-        return m
 
     def _check_latencies(self):
         """Refuse parts whose stages are not those that the model counts; of the array and the banks in small."""

@@ -5,6 +5,8 @@ Decoder, fields and counters' ports follow from the table in :mod:`rtl.registers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, Signature
 
@@ -30,6 +32,8 @@ __all__ = ["ADDRESS", "COUNTERS", "IDENTITY", "REGISTERS", "Access", "Control", 
 __all__ += ["register_table"]
 
 BUS_BITS = sum(BUS_PORTS.values())
+FieldName = tuple[str, str]
+"""A register's name and its field's."""
 
 
 def axi_lite() -> Signature:
@@ -55,6 +59,32 @@ def axi_lite() -> Signature:
             "rready": Out(1),
         }
     )
+
+
+class _State:
+    """What the machine does, as STATUS and the registers beside it show it."""
+
+    def __init__(self, watchdog_cycles: int) -> None:
+        self.busy = Signal()
+        self.done = Signal()
+        self.failed = Signal()
+        self.code = Signal(ERROR_BITS)  # of the error
+        self.place = Signal(ORDER_BITS)  # the command that the error is at
+        self.resetting = Signal()
+        self.broke = Signal(BUS_BITS)  # ports that broke a rule since reset
+        self.bus_code = Signal(ERROR_BITS)  # the first error of a port since reset
+        self.irq_enable = Signal()
+        self.irq_status = Signal()
+        self.patience = Signal(32, init=watchdog_cycles)  # cycles without progress; 0: no end of it
+
+
+class _Orders:
+    """What software asks for by writing a bit, each high for the cycle in which it is written."""
+
+    def __init__(self) -> None:
+        self.start = Signal()
+        self.reset = Signal()
+        self.irq_clear = Signal()
 
 
 class Control(Component):
@@ -167,41 +197,62 @@ class Control(Component):
 
     def elaborate(self, platform):
         m = Module()
-        bus = self.s_axi_ctrl
-        busy, done, failed, code = Signal(), Signal(), Signal(), Signal(ERROR_BITS)
-        irq_enable, irq_status = Signal(), Signal()
-        resetting, broken, broke = Signal(), self.broken, Signal(BUS_BITS)
-        went = Signal()  # a start, refused or not, was in the cycle before
-        place, still = Signal(ORDER_BITS), Signal(32)
-        patience = Signal(32, init=FIELDS["WATCHDOG", "cycles"].reset_value(self))
-        held = {  # what the fields of registers show, constants aside
-            ("STATUS", "busy"): busy,
-            ("STATUS", "done"): done,
-            ("STATUS", "error"): failed,
-            ("STATUS", "resetting"): resetting,
-            ("STATUS", "broken"): broken,
-            ("STATUS", "code"): code,
-            ("IRQ_ENABLE", "enable"): irq_enable,
-            ("IRQ_STATUS", "pending"): irq_status,
-            ("ERROR_COMMAND", "command"): place,
-            ("WATCHDOG", "cycles"): patience,
-            **_by_port("broke", broke),
+        state, orders = _State(FIELDS["WATCHDOG", "cycles"].reset_value(self)), _Orders()
+        latched = self._latched()
+        held = self._held(state) | {name: self.written[name[0]] for name in latched}
+        go, went = Signal(), Signal()  # a start, refused or not, is in this cycle; was in the one before
+        m.d.comb += go.eq(orders.start & ~orders.reset & ~state.busy)
+        m.d.sync += went.eq(go)
+
+        held |= self._count(m, state.busy, went)
+        self._answer_reads(m, held)
+        self._take_writes(m, held, orders)
+        stuck, gave_up = self._watch_progress(m, state, restart=go | orders.reset)
+        self._follow_run(m, state, orders, go, stuck, held["COMMANDS", "count"])
+        with m.If(go):
+            m.d.sync += [port.eq(held[name]) for name, port in latched.items()]
+        self._reset(m, state, orders.reset, gave_up)
+        return m
+
+    def _held(self, state: _State) -> dict[FieldName, Value]:
+        """What the fields of registers show, but constants, counters and START registers."""
+        return {
+            ("STATUS", "busy"): state.busy,
+            ("STATUS", "done"): state.done,
+            ("STATUS", "error"): state.failed,
+            ("STATUS", "resetting"): state.resetting,
+            ("STATUS", "broken"): self.broken,
+            ("STATUS", "code"): state.code,
+            ("IRQ_ENABLE", "enable"): state.irq_enable,
+            ("IRQ_STATUS", "pending"): state.irq_status,
+            ("ERROR_COMMAND", "command"): state.place,
+            ("WATCHDOG", "cycles"): state.patience,
+            **_by_port("broke", state.broke),
             **_by_port("waits", self.waits),
         }
-        taken = {  # what of the START registers the machine sees, latched when it is started
+
+    def _latched(self) -> dict[FieldName, Value]:
+        """The ports that show the machine what the START registers held when it was started."""
+        return {
             ("PROG_ADDR", "address"): self.prog_addr,
             ("PROG_BEATS", "beats"): self.prog_beats,
             **{(f"BASE_{i}", "address"): base for i, base in enumerate(self.base)},
             **{(f"WGT_BASE_{i}", "address"): base for i, base in enumerate(self.weight_base)},
         }
-        held |= {(register, field): self.written[register] for register, field in taken}
+
+    def _count(self, m: Module, busy: Signal, went: Signal) -> dict[FieldName, Value]:
+        """The counters, by field: each counts its port while the machine is busy, from the start on."""
+        counts: dict[FieldName, Value] = {}
         for register in COUNTERS:
-            counter = held[register.name, "count"] = Signal(32, name=register.port)
+            counter = counts[register.name, "count"] = Signal(32, name=register.port)
             step = busy if register.name == "CYCLES" else busy & getattr(self, register.port)
             # The cycle after is the first that counts: what it clears is the run before.
             m.d.sync += counter.eq(Mux(went, 0, counter) + step)
+        return counts
 
-        # Read: one register between the address and the data.
+    def _answer_reads(self, m: Module, held: Mapping[FieldName, Value]) -> None:
+        """AR and R: one register between the address and the data."""
+        bus = self.s_axi_ctrl
         m.d.comb += bus.arready.eq(~bus.rvalid | bus.rready)
         with m.If(bus.arready):
             m.d.sync += bus.rvalid.eq(bus.arvalid)
@@ -213,7 +264,9 @@ class Control(Component):
                 with m.Default():
                     m.d.sync += bus.rdata.eq(0)
 
-        # Write: address and data wait for each other.
+    def _take_writes(self, m: Module, held: Mapping[FieldName, Value], orders: _Orders) -> None:
+        """AW, W and B: address and data wait for each other, then the register's field or an order takes the data."""
+        bus = self.s_axi_ctrl
         address, data, strobe = Signal(ADDRESS_BITS), Signal(32), Signal(4)
         has_address, has_data, write = Signal(), Signal(), Signal()
         mask = Cat(bit.replicate(8) for bit in strobe)
@@ -231,8 +284,6 @@ class Control(Component):
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
 
-        go, start, stop, irq_clear = Signal(), Signal(), Signal(), Signal()
-        written = {"start": start, "reset": stop}
         with m.If(write):
             with m.Switch(address[2:]):
                 for register in REGISTERS:
@@ -240,64 +291,83 @@ class Control(Component):
                         for field in register.fields:
                             new, may = (bits[field.low : field.high + 1] for bits in (data, mask))
                             if register.access is Access.COMMAND:
-                                m.d.comb += written[field.name].eq(new & may)
+                                m.d.comb += getattr(orders, field.name).eq(new & may)
                             elif register.access is Access.CLEAR:
-                                m.d.comb += irq_clear.eq(new & may)
+                                m.d.comb += orders.irq_clear.eq(new & may)
                             elif register.access in (Access.WRITE, Access.START):
                                 target = held[register.name, field.name]
                                 m.d.sync += target.eq(new & may | target & ~may)
-        m.d.comb += go.eq(start & ~stop & ~busy)
 
-        # `still` counts cycles without progress; once there is an error nobody waits for it any more, but in a reset.
-        stuck, first_error, error = Signal(), Signal(), Signal(ERROR_BITS)
-        of_unit, violation, refused, ended, gave_up = Signal(), Signal(), Signal(), Signal(), Signal()
-        bus_code = Signal(ERROR_BITS)  # the first error of a port since reset
-        waits = resetting | (busy & ~failed & ~broken)
-        moves = Mux(resetting, self.moved, self.progress)
-        m.d.sync += still.eq(Mux(go | stop | moves | ~waits, 0, still + 1))
+    def _watch_progress(self, m: Module, state: _State, *, restart: Value) -> tuple[Signal, Signal]:
+        """The watchdog: whether the machine is stuck in a run, and whether a reset gives up, in this cycle.
+
+        It counts cycles without progress; once there is an error nobody waits for it any more, but in a reset.
+        """
+        still = Signal(32)
+        stuck, gave_up = Signal(), Signal()
+        waits = state.resetting | (state.busy & ~state.failed & ~self.broken)
+        moves = Mux(state.resetting, self.moved, self.progress)
+        m.d.sync += still.eq(Mux(restart | moves | ~waits, 0, still + 1))
         m.d.comb += [
-            stuck.eq((still >= patience) & (patience != 0) & waits),
+            stuck.eq((still >= state.patience) & (state.patience != 0) & waits),
+            gave_up.eq(state.resetting & Mux(state.patience != 0, stuck, still >= WATCHDOG_CYCLES)),
+        ]
+        return stuck, gave_up
+
+    def _follow_run(
+        self, m: Module, state: _State, orders: _Orders, go: Signal, stuck: Signal, commands: Value
+    ) -> None:
+        """From a start to the Program's end or its first error, and the interrupt that tells of both."""
+        first_error, error = Signal(), Signal(ERROR_BITS)
+        of_unit, violation, refused, ended = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
             error.eq(Mux(self.error != 0, self.error, Mux(stuck, ErrorCode.STUCK, 0))),
             of_unit.eq(Cat(self.error == code for code in ErrorCode if code.of_unit).any()),
-            self.draining.eq(resetting | broken),
-            self.halt.eq(bus_code != 0),
+            self.halt.eq(state.bus_code != 0),
             violation.eq((self.error >= ErrorCode.PROTOCOL_PROG) & ~self.halt & ~self.draining),
-            first_error.eq((busy & (error != 0) & ~failed & ~self.draining) | violation),
+            first_error.eq((state.busy & (error != 0) & ~state.failed & ~self.draining) | violation),
             refused.eq(go & (self.halt | violation)),
-            ended.eq(busy & self.done & ~self.draining & ~self.halt & ~violation),
-            gave_up.eq(resetting & Mux(patience != 0, stuck, still >= WATCHDOG_CYCLES)),
-            self.irq.eq(irq_status & irq_enable),
-            self.clear.eq(resetting & self.drained),
+            ended.eq(state.busy & self.done & ~self.draining & ~self.halt & ~violation),
+            self.irq.eq(state.irq_status & state.irq_enable),
         ]
-        m.d.sync += [self.start.eq(go & ~refused), went.eq(go)]
+        m.d.sync += self.start.eq(go & ~refused)
         with m.If(~self.draining):
-            m.d.sync += broke.eq(broke | self.broke)
+            m.d.sync += state.broke.eq(state.broke | self.broke)
         with m.If(violation):
-            m.d.sync += bus_code.eq(self.error)
+            m.d.sync += state.bus_code.eq(self.error)
         with m.If(go):
-            m.d.sync += [port.eq(held[name]) for name, port in taken.items()]
-            m.d.sync += [busy.eq(1), done.eq(0), failed.eq(0), code.eq(0), place.eq(0)]
+            m.d.sync += [state.busy.eq(1), state.done.eq(0)]
+            m.d.sync += [state.failed.eq(0), state.code.eq(0), state.place.eq(0)]
         with m.If(first_error):
-            m.d.sync += [failed.eq(1), code.eq(error), place.eq(Mux(of_unit, self.order, held["COMMANDS", "count"]))]
+            m.d.sync += [state.failed.eq(1), state.code.eq(error), state.place.eq(Mux(of_unit, self.order, commands))]
         with m.Elif(refused):
-            m.d.sync += [failed.eq(1), code.eq(bus_code)]
+            m.d.sync += [state.failed.eq(1), state.code.eq(state.bus_code)]
         with m.If(ended):
-            m.d.sync += [busy.eq(0), done.eq(1)]
+            m.d.sync += [state.busy.eq(0), state.done.eq(1)]
         with m.If(first_error | refused | ended):
-            m.d.sync += irq_status.eq(1)
-        with m.Elif(irq_clear):
-            m.d.sync += irq_status.eq(0)
-        with m.If(gave_up):
-            m.d.sync += [resetting.eq(0), broken.eq(1)]
-        with m.If(stop):
-            m.d.sync += [resetting.eq(1), broken.eq(0), busy.eq(1)]
-        with m.If(self.clear):
-            m.d.sync += [r.eq(0) for r in (resetting, broken, broke, bus_code, busy, done, failed, code, place)]
-        return m
+            m.d.sync += state.irq_status.eq(1)
+        with m.Elif(orders.irq_clear):
+            m.d.sync += state.irq_status.eq(0)
 
-    def _word(self, register: Register, held):
+    def _reset(self, m: Module, state: _State, order: Signal, gave_up: Signal) -> None:
+        """CTRL's reset: transfers drain, then everything is cleared; or it gives up. It overrides the run."""
+        m.d.comb += [
+            self.draining.eq(state.resetting | self.broken),
+            self.clear.eq(state.resetting & self.drained),
+        ]
+        with m.If(gave_up):
+            m.d.sync += [state.resetting.eq(0), self.broken.eq(1)]
+        with m.If(order):
+            m.d.sync += [state.resetting.eq(1), self.broken.eq(0), state.busy.eq(1)]
+        with m.If(self.clear):
+            m.d.sync += [state.resetting.eq(0), self.broken.eq(0), state.broke.eq(0), state.bus_code.eq(0)]
+            m.d.sync += [state.busy.eq(0), state.done.eq(0)]
+            m.d.sync += [state.failed.eq(0), state.code.eq(0), state.place.eq(0)]
+
+    def _word(self, register: Register, held: Mapping[FieldName, Value]) -> Value:
         """The 32 bits that a register reads, its last zeros left out."""
-        parts, end = [], 0
+        parts: list[Value] = []
+        end = 0
         for field in register.fields:
             constant = Const(field.reset_value(self), field.width)
             parts += [Const(0, field.low - end), held.get((register.name, field.name), constant)]
@@ -305,7 +375,7 @@ class Control(Component):
         return Cat(*parts)
 
 
-def _by_port(what: str, bits: Signal) -> dict[tuple[str, str], Value]:
+def _by_port(what: str, bits: Signal) -> dict[FieldName, Value]:
     """The fields of BUS that show ``bits``, one a port."""
     fields, low = {}, 0
     for name, count in BUS_PORTS.items():

@@ -73,6 +73,8 @@ class DmaRead(Component):
     def __init__(self, beat_bytes: int, max_burst: int) -> None:
         check_bus(beat_bytes, max_burst)
         self.beat_bytes, self.max_burst = beat_bytes, max_burst
+        self._byte_bits = beat_bytes.bit_length() - 1  # address bits inside a beat
+        self._block_bits = max_burst.bit_length() - 1  # address bits of a beat inside a block of max_burst beats
         super().__init__(
             {
                 "request": In(stream.Signature(REQUEST)),
@@ -87,24 +89,33 @@ class DmaRead(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        unit = self.beat_bytes.bit_length() - 1  # address bits inside a beat
-        low = self.max_burst.bit_length() - 1  # address bits of a beat inside a block of max_burst beats
         request = self.request.p
         begin = Signal()
+        running, valid = Signal(), Signal()  # beats, addresses of the request are still to come
+        run_beats, stride = Signal(BEATS_BITS), Signal(STRIDE_BITS - self._byte_bits)  # of the request
         m.d.comb += [
             self.request.ready.eq(~self.busy),
             begin.eq(self.request.valid & ~self.busy & request.runs.any() & request.run_beats.any()),
+            self.busy.eq(running | valid),
         ]
+        with m.If(begin):
+            m.d.sync += [run_beats.eq(request.run_beats), stride.eq(request.run_stride[self._byte_bits :])]
+        self._announce_bursts(m, begin, valid, run_beats, stride)
+        self._deliver_beats(m, begin, running, run_beats, stride)
+        return m
 
-        # Addresses. A run is cut into blocks of max_burst beats: the block's number, the first beat in it,
-        # the blocks left and where the last one ends are counts, so no burst needs a wide subtraction.
-        run_beats, stride = Signal(BEATS_BITS), Signal(STRIDE_BITS - unit)
+    def _announce_bursts(self, m: Module, begin: Signal, valid: Signal, run_beats: Signal, stride: Signal) -> None:
+        """The AR channel: cut every run into bursts and offer their addresses.
+
+        A run is cut into blocks of max_burst beats: the block's number, the first beat in it, the blocks left and where
+        the last one ends are counts, so no burst needs a wide subtraction.
+        """
+        unit, low = self._byte_bits, self._block_bits
+        request = self.request.p
         next_run = Signal(ADDRESS_BITS - unit)  # beat address of the run after this one
         runs_left = Signal(COUNT_BITS)  # runs after this one
         block, first = Signal(ADDRESS_BITS - unit - low), Signal(low)
         last_end, blocks_left, final = Signal(low), Signal(BEATS_BITS + 1 - low), Signal()
-        running, valid = Signal(), Signal()  # beats, addresses of the request are still to come
-        m.d.comb += self.busy.eq(running | valid)
 
         address = Signal(ADDRESS_BITS - unit)
         length, step = Signal(BEATS_BITS), Signal(STRIDE_BITS - unit)
@@ -143,10 +154,13 @@ class DmaRead(Component):
                 final.eq(blocks_left == 1),
             ]
 
-        # Data: count beats and runs down to know the last one, and where in a block of max_burst beats each is.
+    def _deliver_beats(self, m: Module, begin: Signal, running: Signal, run_beats: Signal, stride: Signal) -> None:
+        """The R channel: hand the beats on, and count beats and runs down to know the last of a burst and of all."""
+        unit, low = self._byte_bits, self._block_bits
+        request = self.request.p
         beats_left, data_runs_left = Signal(BEATS_BITS), Signal(COUNT_BITS)
         run_ends = Signal()
-        data_run, position = Signal(low), Signal(low)  # of the run's first beat; of the next beat
+        data_run, position = Signal(low), Signal(low)  # in a block of max_burst beats: the run's first beat; the next
         m.d.comb += [
             self.data.payload.eq(self.axi.rdata),
             self.data.valid.eq(self.axi.rvalid & running),
@@ -159,8 +173,6 @@ class DmaRead(Component):
         with m.If(begin):
             m.d.sync += [
                 running.eq(1),
-                run_beats.eq(request.run_beats),
-                stride.eq(request.run_stride[unit:]),
                 beats_left.eq(request.run_beats),
                 data_runs_left.eq(request.runs),
                 data_run.eq(request.addr[unit:]),
@@ -173,4 +185,3 @@ class DmaRead(Component):
                 m.d.sync += [data_run.eq(data_run + stride), position.eq(data_run + stride)]
                 with m.If(data_runs_left == 1):
                     m.d.sync += running.eq(0)
-        return m

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
@@ -22,6 +23,18 @@ from rtl.stages import check_latency
 
 QUEUES = {unit: opcode for opcode, units in UNITS.items() for unit in units}
 """The units' queues and what goes into each; PASS goes into two in the same cycle."""
+
+
+@dataclass(frozen=True)
+class _Dispatch:
+    """Where commands come from and where they go, for the states that dispatch them."""
+
+    slot: Value  # what the gearbox offers
+    head: Signal  # the first slot of a command of two
+    second: Signal  # this slot is such a command's second one
+    opcode: Signal  # of the command that this slot ends or belongs to
+    queues: Mapping[str, SyncFIFOBuffered]  # by unit
+    checks: Mapping[Opcode, CommandCheck]
 
 
 class Fetch(Component):
@@ -110,12 +123,43 @@ class Fetch(Component):
 
     def elaborate(self, platform):
         m = Module()
+        self._check_latencies()
+        m.submodules.dma = dma = self._dma
+        m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, SLOT_BYTES, max_pad=0, max_drop=0)
+        self._read_slots(m, dma, gearbox)
+        slot = gearbox.o.payload
+        head, second = Signal(SLOT_BITS), Signal()
+        opcode, empty = Signal(OPCODE_BITS), Signal()
+        queues = self._make_queues(m, slot, head)
+        to = _Dispatch(slot, head, second, opcode, queues, self._make_checks(m, slot, head))
+        m.d.comb += [
+            opcode.eq(slot[:OPCODE_BITS]),
+            empty.eq(Cat(queue.level for queue in queues.values()) == 0),
+        ]
+        with m.If(second):
+            m.d.comb += opcode.eq(head[:OPCODE_BITS])
+
+        with m.FSM() as fsm:
+            with m.State("IDLE"):
+                self._wait_for_start(m, dma, gearbox, to)
+            with m.State("RUN"):
+                self._dispatch_slots(m, dma, gearbox, to)
+            with m.State("END"):
+                self._end_program(m, gearbox, drained=~dma.busy & empty & self.idle_in)
+            with m.State("HALT"):
+                m.d.comb += gearbox.clear.eq(1)
+        m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
+        return m
+
+    def _check_latencies(self) -> None:
+        """Refuse components whose stages are not those that the model counts."""
         bus = {"beat_bytes": self.beat_bytes, "max_burst": self.max_burst}
         check_latency("DMA_ADDRESS", DMA_ADDRESS, DmaRead, "request.payload", "axi.araddr", **bus)
         check_latency("GEARBOX", GEARBOX, Gearbox, "i.valid", "o.valid", in_bytes=self.beat_bytes, out_bytes=SLOT_BYTES)
         check_latency("FIFO", FIFO, SyncFIFOBuffered, "w_data", "r_data", width=1, depth=QUEUE_DEPTH)
-        m.submodules.dma = dma = self._dma
-        m.submodules.gearbox = gearbox = Gearbox(self.beat_bytes, SLOT_BYTES, max_pad=0, max_drop=0)
+
+    def _read_slots(self, m: Module, dma: DmaRead, gearbox: Gearbox) -> None:
+        """The Program's beats, cut into slots."""
         connect(m, dma.axi, flipped(self.axi))
         m.d.comb += [
             *ask(dma.request.payload, addr=self.prog_addr, runs=Const(1), run_beats=self.prog_beats),
@@ -126,97 +170,95 @@ class Fetch(Component):
             self.beats.eq(dma.beats),
         ]
 
-        fifos = {}
+    def _make_queues(self, m: Module, slot: Value, head: Signal) -> dict[str, SyncFIFOBuffered]:
+        """A queue for each unit, whose input is always the command that this slot would complete."""
+        queues = {}
         for name, opcode in QUEUES.items():
-            width = SLOTS[opcode] * SLOT_BITS
-            fifo = SyncFIFOBuffered(width=width, depth=QUEUE_DEPTH)
-            fifos[name] = m.submodules[f"{name}_queue"] = fifo
+            queue = SyncFIFOBuffered(width=SLOTS[opcode] * SLOT_BITS, depth=QUEUE_DEPTH)
+            queues[name] = m.submodules[f"{name}_queue"] = queue
             port = getattr(self, name)
             m.d.comb += [
-                port.payload.as_value().eq(fifo.r_data),
-                port.valid.eq(fifo.r_rdy),
-                fifo.r_en.eq(port.ready),
+                queue.w_data.eq(_command(opcode, slot, head)),
+                port.payload.as_value().eq(queue.r_data),
+                port.valid.eq(queue.r_rdy),
+                queue.r_en.eq(port.ready),
             ]
-        empty = Signal()
-        m.d.comb += empty.eq(Cat(fifo.level for fifo in fifos.values()) == 0)
+        return queues
 
-        slot = gearbox.o.payload
-        opcode = Signal(OPCODE_BITS)  # of the command that this slot ends or belongs to
-        head = Signal(SLOT_BITS)  # the first slot of a command of two
-        second = Signal()  # this slot is such a command's second one
-        m.d.comb += opcode.eq(slot[:OPCODE_BITS])
-        with m.If(second):
-            m.d.comb += opcode.eq(head[:OPCODE_BITS])
-
-        def dispatch(op: Opcode) -> None:
-            """Put the command into all its queues when every one has room; stop at one that breaks a limit."""
-            targets = [fifos[name] for name, target in QUEUES.items() if target == op]
-            legal = ~(checks[op].unaligned | checks[op].out_of_range)
-            room = Cat(fifo.w_rdy for fifo in targets).all() & legal
-            with m.If(~legal):
-                m.d.sync += self.error.eq(Mux(checks[op].unaligned, ErrorCode.UNALIGNED, ErrorCode.RANGE))
-                m.next = "HALT"
-            m.d.comb += [gearbox.o.ready.eq(room), self.commands.eq(gearbox.o.valid & room)]
-            for fifo in targets:
-                m.d.comb += fifo.w_en.eq(gearbox.o.valid & room)
-
+    def _make_checks(self, m: Module, slot: Value, head: Signal) -> dict[Opcode, CommandCheck]:
+        """For each kind of command: whether the one that this slot would complete keeps the limits."""
         checks = {}
-        for name, op in QUEUES.items():
-            command = slot if SLOTS[op] == 1 else Cat(head, slot)
-            m.d.comb += fifos[name].w_data.eq(command)
-            if op not in checks:
-                checks[op] = m.submodules[f"check_{op.name.lower()}"] = CommandCheck(op, self.limits)
-                m.d.comb += checks[op].command.as_value().eq(command)
+        for op in dict.fromkeys(QUEUES.values()):
+            checks[op] = m.submodules[f"check_{op.name.lower()}"] = CommandCheck(op, self.limits)
+            m.d.comb += checks[op].command.as_value().eq(_command(op, slot, head))
+        return checks
 
+    def _wait_for_start(self, m: Module, dma: DmaRead, gearbox: Gearbox, to: _Dispatch) -> None:
+        """IDLE: ask for the Program when software starts the machine."""
         starts = self.start & ~self.misaligned
-        with m.FSM() as fsm:
-            with m.State("IDLE"):
-                m.d.comb += [gearbox.clear.eq(1), dma.request.valid.eq(starts & (self.prog_beats != 0))]
-                with m.If(starts):
-                    m.d.sync += second.eq(0)
-                    m.next = "RUN"
-                with m.Elif(self.start):
-                    m.d.sync += self.error.eq(ErrorCode.UNALIGNED)
-                    m.next = "HALT"
-            with m.State("RUN"):
-                with m.If(gearbox.o.valid):
-                    with m.Switch(opcode):
-                        with m.Case(Opcode.END):
-                            m.d.comb += [gearbox.o.ready.eq(1), self.commands.eq(1)]
-                            m.next = "END"
-                        for op in dict.fromkeys(QUEUES.values()):
-                            with m.Case(op):
-                                if SLOTS[op] == 1:
-                                    dispatch(op)
-                                else:
-                                    with m.If(second):
-                                        dispatch(op)
-                                        with m.If(self.commands):
-                                            m.d.sync += second.eq(0)
-                                    with m.Else():
-                                        m.d.comb += gearbox.o.ready.eq(1)
-                                        m.d.sync += [head.eq(slot), second.eq(1)]
-                        with m.Default():
-                            m.d.sync += self.error.eq(ErrorCode.OPCODE)
-                            m.next = "HALT"
-                with m.Elif(~dma.busy):
-                    m.d.sync += self.error.eq(ErrorCode.NO_END)
-                    m.next = "HALT"
-                with m.If(dma.error):  # last, so that it wins; the slot at hand came with earlier beats
-                    m.d.sync += self.error.eq(ErrorCode.READ_PROG)
-                    m.next = "HALT"
-                with m.If(self.halt):
-                    m.next = "HALT"
-            with m.State("END"):
-                m.d.comb += gearbox.clear.eq(1)
-                with m.If(~dma.busy & empty & self.idle_in):
-                    with m.If(self.residual):
-                        m.d.sync += self.error.eq(ErrorCode.RESIDUAL)
-                        m.next = "HALT"
-                    with m.Else():
-                        m.d.comb += self.done.eq(1)
-                        m.next = "IDLE"
-            with m.State("HALT"):
-                m.d.comb += gearbox.clear.eq(1)
-        m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
-        return m
+        m.d.comb += [gearbox.clear.eq(1), dma.request.valid.eq(starts & (self.prog_beats != 0))]
+        with m.If(starts):
+            m.d.sync += to.second.eq(0)
+            m.next = "RUN"
+        with m.Elif(self.start):
+            self._stop(m, ErrorCode.UNALIGNED)
+
+    def _dispatch_slots(self, m: Module, dma: DmaRead, gearbox: Gearbox, to: _Dispatch) -> None:
+        """RUN: a slot a cycle into its command's queues, until END or an error."""
+        with m.If(gearbox.o.valid):
+            with m.Switch(to.opcode):
+                with m.Case(Opcode.END):
+                    m.d.comb += [gearbox.o.ready.eq(1), self.commands.eq(1)]
+                    m.next = "END"
+                for op in dict.fromkeys(QUEUES.values()):
+                    with m.Case(op):
+                        if SLOTS[op] == 1:
+                            self._dispatch(m, gearbox, to, op)
+                        else:
+                            with m.If(to.second):
+                                self._dispatch(m, gearbox, to, op)
+                                with m.If(self.commands):
+                                    m.d.sync += to.second.eq(0)
+                            with m.Else():
+                                m.d.comb += gearbox.o.ready.eq(1)
+                                m.d.sync += [to.head.eq(to.slot), to.second.eq(1)]
+                with m.Default():
+                    self._stop(m, ErrorCode.OPCODE)
+        with m.Elif(~dma.busy):
+            self._stop(m, ErrorCode.NO_END)
+        with m.If(dma.error):  # last, so that it wins; the slot that is there came with earlier beats
+            self._stop(m, ErrorCode.READ_PROG)
+        with m.If(self.halt):
+            m.next = "HALT"
+
+    def _dispatch(self, m: Module, gearbox: Gearbox, to: _Dispatch, op: Opcode) -> None:
+        """Put the command into all its queues when every one has room; stop at one that breaks a limit."""
+        targets = [to.queues[name] for name, target in QUEUES.items() if target == op]
+        check = to.checks[op]
+        legal = ~(check.unaligned | check.out_of_range)
+        room = Cat(queue.w_rdy for queue in targets).all() & legal
+        with m.If(~legal):
+            self._stop(m, Mux(check.unaligned, ErrorCode.UNALIGNED, ErrorCode.RANGE))
+        m.d.comb += [gearbox.o.ready.eq(room), self.commands.eq(gearbox.o.valid & room)]
+        for queue in targets:
+            m.d.comb += queue.w_en.eq(gearbox.o.valid & room)
+
+    def _end_program(self, m: Module, gearbox: Gearbox, *, drained: Value) -> None:
+        """END: wait until all work is done; what the Program leaves behind is an error."""
+        m.d.comb += gearbox.clear.eq(1)
+        with m.If(drained):
+            with m.If(self.residual):
+                self._stop(m, ErrorCode.RESIDUAL)
+            with m.Else():
+                m.d.comb += self.done.eq(1)
+                m.next = "IDLE"
+
+    def _stop(self, m: Module, error: ErrorCode | Value) -> None:
+        """Say why, and dispatch nothing more until a reset."""
+        m.d.sync += self.error.eq(error)
+        m.next = "HALT"
+
+
+def _command(opcode: Opcode, slot: Value, head: Signal) -> Value:
+    """The command that a slot completes: itself, or the second half of one that began with ``head``."""
+    return slot if SLOTS[opcode] == 1 else Cat(head, slot)
