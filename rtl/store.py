@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from amaranth import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
@@ -112,6 +113,27 @@ class StoreLane(Component):
         return m
 
 
+class _Walk:
+    """Which word of a is read, and what its reading ends."""
+
+    def __init__(self, command: Any, banks: int) -> None:
+        self.walking = Signal()  # words of the command are still to be read
+        self.cols_left = Signal.like(command.cols)
+        self.rows_left = Signal.like(command.rows)
+        self.groups_left = Signal.like(command.groups)
+        self.bank = Signal(range(max(2, banks)))
+        self.base = Signal(ADDRESS_BITS)  # a group's first word
+        self.address = Signal(ADDRESS_BITS)  # this word
+        self.begins = Signal()  # this word is its group's first
+        self.step = Signal(3)  # pixels of a full word
+        self.absent = Signal(2)  # pixels that this one lacks
+        self.row_ends = Signal()
+        self.group_ends = Signal()
+        self.ends = Signal()
+        self.issue = Signal()  # the word is read in this cycle
+        self.emit = Signal()  # and it completes a word of results
+
+
 class Store(Component):
     """Executes STORE: reads operand a from the OB's output side and b from DRAM, combines, rounds, writes.
 
@@ -206,12 +228,48 @@ class Store(Component):
         m.submodules.unpack = unpack = Gearbox(self.beat_bytes, word_bytes, max_pad=0, out_parts=pixels)
         m.submodules.pack = pack = Gearbox(word_bytes, self.beat_bytes, max_drop=0, in_parts=pixels)
         m.submodules.results = results = SyncFIFOBuffered(width=RESULT.size + 8 * word_bytes, depth=STORE_FIFO)
+        self._move_beats(m, unpack, pack)
+
+        command = Signal(command_layout(Opcode.STORE))  # that is executed
+        free = Signal(range(STORE_FIFO + 1), init=STORE_FIFO)  # places in `results` not yet promised
+        accept = self._accept_commands(m, unpack)
+        with m.If(accept):
+            m.d.sync += command.eq(self.command.payload)
+        walk = self._read_words(m, accept, command, unpack, free)
+        self._combine(m, command, walk, unpack, results)
+        self._pack_results(m, command, results, pack)
+        m.d.sync += free.eq(free - walk.emit + (results.r_rdy & results.r_en))
+        m.d.comb += self.residual.eq((free != STORE_FIFO) | ~pack.empty | read.busy)
+
+        with m.If(accept):
+            m.d.sync += self.busy.eq(1)
+        with m.Elif(self.busy & ~walk.walking & ~write.busy):
+            m.d.comb += self.stored_release.eq(command.signal_stored)
+            m.d.sync += self.busy.eq(0)
+        return m
+
+    def _move_beats(self, m: Module, unpack: Gearbox, pack: Gearbox) -> None:
+        """Operand b from its DMA into words, and words of results into beats for the other one."""
+        read, write = self._read, self._write
         connect(m, read.axi, flipped(self.axi_read))
         connect(m, write.axi, flipped(self.axi_write))
+        m.d.comb += [
+            unpack.i.payload.data.eq(read.data.payload),
+            unpack.i.valid.eq(read.data.valid),
+            read.data.ready.eq(unpack.i.ready),
+            write.data.payload.eq(pack.o.payload),
+            write.data.valid.eq(pack.o.valid),
+            pack.o.ready.eq(write.data.ready),
+            self.beats_b.eq(read.beats),
+            self.beats_out.eq(write.beats),
+            self.last_b.eq(read.last),
+            self.error_b.eq(read.error),
+            self.error_out.eq(write.error),
+        ]
 
-        offered = self.command.payload
-        command = Signal(command_layout(Opcode.STORE))
-        accept, walking = Signal(), Signal()
+    def _accept_commands(self, m: Module, unpack: Gearbox) -> Signal:
+        """Accept a command with its token, and ask both DMAs for what it needs."""
+        read, write, offered, accept = self._read, self._write, self.command.payload, Signal()
         m.d.comb += [
             self.command.ready.eq(~self.busy & ~read.busy & (~offered.wait_full | self.out_full.ready)),
             accept.eq(self.command.valid & self.command.ready),
@@ -233,89 +291,83 @@ class Store(Component):
                 run_beats=offered.b_run_beats,
                 run_stride=offered.b_run_stride,
             ),
-            unpack.i.payload.data.eq(read.data.payload),
-            unpack.i.valid.eq(read.data.valid),
-            read.data.ready.eq(unpack.i.ready),
-            write.data.payload.eq(pack.o.payload),
-            write.data.valid.eq(pack.o.valid),
-            pack.o.ready.eq(write.data.ready),
-            self.beats_b.eq(read.beats),
-            self.beats_out.eq(write.beats),
-            self.last_b.eq(read.last),
-            self.error_b.eq(read.error),
-            self.error_out.eq(write.error),
         ]
+        return accept
 
-        # The walk: one word's address a cycle, when its result will have a place and b's word is there.
-        cols_left, rows_left, groups_left = (Signal.like(offered[name]) for name in ("cols", "rows", "groups"))
-        base, next_base, address = (Signal(ADDRESS_BITS) for _ in range(3))  # a group's first word; this word
-        bank = Signal(range(max(2, self.nb)))
-        begins = Signal()  # this word is its group's first
-        free = Signal(range(STORE_FIFO + 1), init=STORE_FIFO)  # places in `results` not yet promised
-        missing = (pixels - cols_left)[: (pixels - 1).bit_length()]
-        step, absent = Signal(3), Signal(2)  # pixels of a full word; those that this one lacks
-        able, issue = Signal(), Signal()
-        row_ends, group_ends, ends = Signal(), Signal(), Signal()
+    def _read_words(self, m: Module, accept: Signal, command: Any, unpack: Gearbox, free: Signal) -> _Walk:
+        """Read a word of a each cycle in which its result will have a place and b's word is there."""
+        pixels, walk = self.pixels, _Walk(command, self.nb)
+        missing = (pixels - walk.cols_left)[: (pixels - 1).bit_length()]
+        able = Signal()
         m.d.comb += [
-            next_base.eq(base + command.pixels),
-            able.eq(walking & (free != 0)),
-            issue.eq(able & (~command.use_b | unpack.o.valid)),
+            able.eq(walk.walking & (free != 0)),
+            walk.issue.eq(able & (~command.use_b | unpack.o.valid)),
+            walk.emit.eq(walk.issue & (~command.pool | walk.group_ends)),
             unpack.o.ready.eq(able & command.use_b),
-            unpack.drop.eq(Mux(row_ends, command.b_pad, 0)),
-            unpack.unwanted.eq(absent),
-            step.eq(Mux(command.pool, 1, pixels)),
-            row_ends.eq(cols_left <= step),
-            absent.eq(Mux(command.pool, pixels - 1, Mux(row_ends, missing, 0))),
-            group_ends.eq(row_ends & (rows_left == 1)),
-            ends.eq(group_ends & (groups_left == 1)),
-            self.out_free_release.eq(issue & ends & command.signal_free),
-            [port.addr.eq(address) for port in self.out],
+            unpack.drop.eq(Mux(walk.row_ends, command.b_pad, 0)),
+            unpack.unwanted.eq(walk.absent),
+            walk.step.eq(Mux(command.pool, 1, pixels)),
+            walk.row_ends.eq(walk.cols_left <= walk.step),
+            walk.absent.eq(Mux(command.pool, pixels - 1, Mux(walk.row_ends, missing, 0))),
+            walk.group_ends.eq(walk.row_ends & (walk.rows_left == 1)),
+            walk.ends.eq(walk.group_ends & (walk.groups_left == 1)),
+            self.out_free_release.eq(walk.issue & walk.ends & command.signal_free),
+            [port.addr.eq(walk.address) for port in self.out],
         ]
+        self._advance(m, accept, command, walk)
+        return walk
+
+    def _advance(self, m: Module, accept: Signal, command: Any, walk: _Walk) -> None:
+        """From word to word: along a row, from row to row, and from group to group through the banks."""
+        offered = self.command.payload
+        next_base = Signal(ADDRESS_BITS)
+        m.d.comb += next_base.eq(walk.base + command.pixels)
         with m.If(accept):
             m.d.sync += [
-                command.eq(offered),
-                walking.eq(1),
-                cols_left.eq(offered.cols),
-                rows_left.eq(offered.rows),
-                groups_left.eq(offered.groups),
-                base.eq(offered.out_base),
-                address.eq(offered.out_base),
-                bank.eq(offered.out_bank),
-                begins.eq(1),
+                walk.walking.eq(1),
+                walk.cols_left.eq(offered.cols),
+                walk.rows_left.eq(offered.rows),
+                walk.groups_left.eq(offered.groups),
+                walk.base.eq(offered.out_base),
+                walk.address.eq(offered.out_base),
+                walk.bank.eq(offered.out_bank),
+                walk.begins.eq(1),
             ]
-        with m.Elif(issue):
-            m.d.sync += [cols_left.eq(cols_left - step), begins.eq(group_ends)]
-            m.d.sync += address.eq(address + Mux(row_ends, cols_left, step))
-            with m.If(row_ends):
-                m.d.sync += [cols_left.eq(command.cols), rows_left.eq(rows_left - 1)]
-            with m.If(group_ends):
-                m.d.sync += [rows_left.eq(command.rows), groups_left.eq(groups_left - 1), walking.eq(~ends)]
-                with m.If(bank == self.nb - 1):
-                    m.d.sync += [bank.eq(0), base.eq(next_base), address.eq(next_base)]
+        with m.Elif(walk.issue):
+            m.d.sync += [walk.cols_left.eq(walk.cols_left - walk.step), walk.begins.eq(walk.group_ends)]
+            m.d.sync += walk.address.eq(walk.address + Mux(walk.row_ends, walk.cols_left, walk.step))
+            with m.If(walk.row_ends):
+                m.d.sync += [walk.cols_left.eq(command.cols), walk.rows_left.eq(walk.rows_left - 1)]
+            with m.If(walk.group_ends):
+                m.d.sync += [walk.rows_left.eq(command.rows), walk.groups_left.eq(walk.groups_left - 1)]
+                m.d.sync += walk.walking.eq(~walk.ends)
+                with m.If(walk.bank == self.nb - 1):
+                    m.d.sync += [walk.bank.eq(0), walk.base.eq(next_base), walk.address.eq(next_base)]
                 with m.Else():
-                    m.d.sync += [bank.eq(bank + 1), address.eq(base)]
+                    m.d.sync += [walk.bank.eq(walk.bank + 1), walk.address.eq(walk.base)]
 
-        # The lanes, and what travels beside the words: bit i is the word read i + 1 cycles ago.
-        emit = Signal()
+    def _combine(self, m: Module, command: Any, walk: _Walk, unpack: Gearbox, results: SyncFIFOBuffered) -> None:
+        """The lanes, and what travels beside the words (bit i is of the word read i + 1 cycles ago), into ``results``.
+
+        A place was promised to each result, so none ever waits to get in.
+        """
         add_then, first_then, last_group_then = Signal(4), Signal(4), Signal(6)
         emit_then = Signal(STORE_STAGES)
         result_then = [Signal(RESULT) for _ in range(STORE_STAGES)]
-        bank_then = Signal.like(bank)
+        bank_then = Signal.like(walk.bank)
+        word_bytes = self.pixels * self.cp
         word_a, word_b = Signal(8 * word_bytes), Signal(8 * word_bytes)
         below = Signal(SUM_BITS)
-        m.d.comb += [
-            emit.eq(issue & (~command.pool | group_ends)),
-            word_a.eq(Array(port.data for port in self.out)[bank_then]),
-        ]
+        m.d.comb += word_a.eq(Array(port.data for port in self.out)[bank_then])
         m.d.sync += [
-            add_then.eq(Cat(issue, add_then)),
-            first_then.eq(Cat(~command.pool | begins, first_then)),
-            last_group_then.eq(Cat(groups_left == 1, last_group_then)),
-            result_then[0].row_ends.eq(command.pool | row_ends),
-            result_then[0].absent.eq(absent),
+            add_then.eq(Cat(walk.issue, add_then)),
+            first_then.eq(Cat(~command.pool | walk.begins, first_then)),
+            last_group_then.eq(Cat(walk.groups_left == 1, last_group_then)),
+            result_then[0].row_ends.eq(command.pool | walk.row_ends),
+            result_then[0].absent.eq(walk.absent),
             *(late.eq(soon) for soon, late in pairwise(result_then)),
-            emit_then.eq(Cat(emit, emit_then)),
-            bank_then.eq(bank),
+            emit_then.eq(Cat(walk.emit, emit_then)),
+            bank_then.eq(walk.bank),
             word_b.eq(unpack.o.payload),
             below.eq(((Const(1) << command.shift) >> 1) - 1),
         ]
@@ -331,16 +383,17 @@ class Store(Component):
                 unit.add.eq(add_then[-1]),
                 unit.first.eq(first_then[-1]),
                 unit.keep.eq(
-                    (~last_group_then[-1] | (command.last_lanes > lane)) & (result_then[-2].absent < pixels - pixel)
+                    (~last_group_then[-1] | (command.last_lanes > lane))
+                    & (result_then[-2].absent < self.pixels - pixel)
                 ),
             ]
             words.append(unit.y)
+        m.d.comb += [results.w_data.eq(Cat(result_then[-1], *words)), results.w_en.eq(emit_then[-1])]
 
-        # Results: a place was promised to each, so none ever waits to get in.
+    def _pack_results(self, m: Module, command: Any, results: SyncFIFOBuffered, pack: Gearbox) -> None:
+        """Words of results into beats: without the pixels that a word lacks, rows padded to whole beats."""
         result = Signal(RESULT)
         m.d.comb += [
-            results.w_data.eq(Cat(result_then[-1], *words)),
-            results.w_en.eq(emit_then[-1]),
             result.eq(results.r_data[: RESULT.size]),
             pack.i.payload.data.eq(results.r_data[RESULT.size :]),
             pack.i.payload.pad.eq(Mux(result.row_ends, command.pad, 0)),
@@ -348,15 +401,6 @@ class Store(Component):
             pack.i.valid.eq(results.r_rdy),
             results.r_en.eq(pack.i.ready),
         ]
-        m.d.sync += free.eq(free - emit + (results.r_rdy & results.r_en))
-        m.d.comb += self.residual.eq((free != STORE_FIFO) | ~pack.empty | read.busy)
-
-        with m.If(accept):
-            m.d.sync += self.busy.eq(1)
-        with m.Elif(self.busy & ~walking & ~write.busy):
-            m.d.comb += self.stored_release.eq(command.signal_stored)
-            m.d.sync += self.busy.eq(0)
-        return m
 
     def _check_latencies(self):
         """Refuse parts whose stages are not those that the model counts, and a FIFO that could not keep up."""
