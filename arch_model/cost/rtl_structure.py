@@ -76,9 +76,37 @@ def _one(path: str, kind: str = "", copies: int = 1, *, component: str = "", dsp
 
 
 def _compute(a: Accelerator) -> Iterator[Part]:
+    """The compute path and FEED, which fills the array's shadow."""
+    yield from _array(a)
+    # A byte is one of three rows, one of three columns, or what lies outside.
     window = 8 * TAPS * a.cp
-    # Filters may have windows of their own where three groups hold a K-tile; then a pair needs two channels.
-    own = int(a.nb <= GROUPS)
+    yield Part("compute.lb", "lb", {"rotated bits": window}, {"registers": window}, component="lb")
+    yield from _results(a)
+    yield _one("compute.run", "run", component="run", dsps=RUN_DSPS)
+    registers = PIPELINE_BITS + OWN_BITS * _own(a) + WRAP_BITS * (a.nb > 1)
+    yield Part("compute", "compute", {"each": 1}, {"registers": registers}, component="run")
+    yield from _split_memories(a)
+    # Where filters are in pairs it keeps whether a row is the upper one, whose own weights go to another channel.
+    upper = int(a.array.dsp_packing and a.kp > 1 and a.cp > 1)
+    choices = 8 * TAPS * (a.cp - 1)
+    yield Part(
+        "feed",
+        "feed",
+        {"window bits": window, "column choices": choices, "upper bits": 8 * TAPS * upper, "each": 1, "filter": a.kp},
+        {"each": 1, "filter": a.kp, "upper": upper},
+        dsps=_slot_dsps(a),
+    )
+
+
+def _own(a: Accelerator) -> int:
+    """1 where filters may have windows of their own: where three groups hold a K-tile."""
+    return int(a.nb <= GROUPS)
+
+
+def _array(a: Accelerator) -> Iterator[Part]:
+    """The array and its DPEs and, for depthwise layers, its maxima and the column buffer."""
+    window, own = 8 * TAPS * a.cp, _own(a)
+    # Where filters have windows of their own, a pair needs two channels.
     pairs = a.kp // 2 if a.array.dsp_packing and (a.cp > 1 or not own) else 0
     sums = a.kp * tree_width(a.cp, TOTAL_BITS)
     single, shared = (a.kp - 2 * pairs) * a.cp, pairs * a.cp  # DPEs of one filter, of two
@@ -119,8 +147,10 @@ def _compute(a: Accelerator) -> Iterator[Part]:
             {"registers": 8 * TAPS * a.kp},
             component="column_buffer",
         )
-    # A byte is one of three rows, one of three columns, or what lies outside.
-    yield Part("compute.lb", "lb", {"rotated bits": window}, {"registers": window}, component="lb")
+
+
+def _results(a: Accelerator) -> Iterator[Part]:
+    """From the array's sums to words of the output side: accumulator, requantisers and repacker."""
     yield Part(
         "compute.accumulator",
         "accumulator",
@@ -144,10 +174,13 @@ def _compute(a: Accelerator) -> Iterator[Part]:
         {"registers": a.nb * (9 * a.cp + ADDRESS)},
         component="repacker",
     )
-    yield _one("compute.run", "run", component="run", dsps=RUN_DSPS)
-    registers = PIPELINE_BITS + OWN_BITS * own + WRAP_BITS * (a.nb > 1)
-    yield Part("compute", "compute", {"each": 1}, {"registers": registers}, component="run")
-    # SB: a word for each part from one of `pixels` writes, gated; one word out of `pixels` parts.
+
+
+def _split_memories(a: Accelerator) -> Iterator[Part]:
+    """What lies around the memories that several pixels a cycle share: the SB's banks and the output side's.
+
+    The SB: a word for each part from one of ``pixels`` writes, gated; one word out of ``pixels`` parts.
+    """
     word, low = 8 * a.cp, (a.pixels - 1).bit_length()
     address = _address(-(-2 * a.sb_half_words // a.pixels))
     yield Part(
@@ -168,16 +201,6 @@ def _compute(a: Accelerator) -> Iterator[Part]:
         },
         {"registers": a.nb * low},
         component="ob_out",
-    )
-    # Where filters are in pairs it keeps whether a row is the upper one, whose own weights go to another channel.
-    upper = int(a.array.dsp_packing and a.kp > 1 and a.cp > 1)
-    choices = 8 * TAPS * (a.cp - 1)
-    yield Part(
-        "feed",
-        "feed",
-        {"window bits": window, "column choices": choices, "upper bits": 8 * TAPS * upper, "each": 1, "filter": a.kp},
-        {"each": 1, "filter": a.kp, "upper": upper},
-        dsps=_slot_dsps(a),
     )
 
 

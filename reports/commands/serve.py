@@ -152,14 +152,7 @@ def command(
     from sim.serving.streams import draw_stream, parse_arrivals, read_trace
     from sim.serving.tables import busy, load_table, span
 
-    refuse_together(context, "stream", ("arrivals", "queries", "locality"), "a recorded stream is served as it is")
-    refuse_together(context, "all_policies", ("plot", "policy", "cache"), "a comparison is of every schedule")
-    refuse_together(context, "saved", ("candidates",), "a saved table has its SubGraphs")
-    if plot:
-        from reports.canvas import check_picture, require_matplotlib
-
-        check_picture(plot)
-        require_matplotlib()
+    _check_options(context, plot)
     check_names(policy, cache)
     if arrivals:
         parse_arrivals(arrivals)
@@ -197,10 +190,23 @@ def command(
         from reports.serving import timeline_picture
 
         write_new(plot, timeline_picture(served, plot), inputs, force)
+    summary = {**costs.facts, **wanted.facts, **served.facts, **served.summary()}
     if as_json:
-        click.echo(json_result({**costs.facts, **wanted.facts, **served.facts, **served.summary()}))
+        click.echo(json_result(summary))
     else:
-        show_summary({**costs.facts, **wanted.facts, **served.facts, **served.summary()})
+        show_summary(summary)
+
+
+def _check_options(context: click.Context, plot: Path | None) -> None:
+    """Refuse options that do not go together, and a picture that could not be drawn, before any work."""
+    refuse_together(context, "stream", ("arrivals", "queries", "locality"), "a recorded stream is served as it is")
+    refuse_together(context, "all_policies", ("plot", "policy", "cache"), "a comparison is of every schedule")
+    refuse_together(context, "saved", ("candidates",), "a saved table has its SubGraphs")
+    if plot:
+        from reports.canvas import check_picture, require_matplotlib
+
+        check_picture(plot)
+        require_matplotlib()
 
 
 def _compare(out: ResultFile, runs: Sequence[Served], facts: dict[str, Any], as_json: bool) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 
 from arch_model.machine.accelerator import Accelerator
-
-DATA = Path(__file__).parent / "data"
+from rtl.handover.templates import DATA, fill
 
 DESIGN = "rtl/fastswitch.v"
 WAIVERS = "lint/fastswitch.vlt"
@@ -43,85 +41,18 @@ def project_files(accelerator: Accelerator) -> dict[str, bytes]:
 
 
 def core(accelerator: Accelerator) -> str:
-    """The FuseSoC core, CAPI 2."""
+    """The FuseSoC core, CAPI 2: ``data/fastswitch.core`` with this accelerator's names."""
     bench = "\n".join(f"      - {name}" for name in BENCH)
     images = "\n".join(f"      - sim/{name}: {{file_type: user, copyto: {name}}}" for name in IMAGES)
-    return f"""\
-CAPI=2:
-name: {VLNV}:{version("fastswitch")}
-description: "FastSwitch accelerator {accelerator.name} ({accelerator.hash()})"
-
-filesets:
-  rtl:
-    files: [{DESIGN}]
-    file_type: verilogSource-2001
-  waivers:
-    files: [{WAIVERS}]
-    file_type: vlt
-  bench:
-    files:
-{bench}
-    file_type: verilogSource-2001
-  images:
-    files:
-{images}
-  vivado:
-    files: [constraints/fastswitch.xdc]
-    file_type: xdc
-
-targets:
-  default:
-    filesets: [rtl]
-    toplevel: fastswitch
-
-  lint:
-    description: "Verilator, every rule that is not in {WAIVERS}"
-    flow: lint
-    flow_options:
-      tool: verilator
-      verilator_options: [-Wall, --language 1364-2001]
-    filesets: [waivers, rtl]
-    toplevel: fastswitch
-
-  sim:
-    description: "The smoke bench in Icarus Verilog"
-    flow: sim
-    flow_options:
-      tool: icarus
-      iverilog_options: [-g2001]
-    filesets: [bench, rtl, images]
-    parameters: [stall, seed]
-    toplevel: smoke
-
-  sim_verilator:
-    description: "The smoke bench in Verilator"
-    flow: sim
-    flow_options:
-      tool: verilator
-      mode: binary
-      verilator_options: [--timing, --timescale 1ns/1ps]
-    filesets: [waivers, bench, rtl, images]
-    parameters: [stall, seed]
-    toplevel: smoke
-
-  synth:
-    description: "Vivado, the module by itself"
-    flow: vivado
-    flow_options:
-      part: {device_part(accelerator)}
-      pnr: none
-    filesets: [rtl, vivado]
-    toplevel: fastswitch
-
-parameters:
-  stall:
-    datatype: int
-    default: 0
-    paramtype: plusarg
-    description: "Cycles in 256 in which a handshake pauses"
-  seed:
-    datatype: int
-    default: 1
-    paramtype: plusarg
-    description: "Seed of the pauses"
-"""
+    values = {
+        "VLNV": VLNV,
+        "VERSION": version("fastswitch"),
+        "ACCELERATOR": accelerator.name,
+        "HASH": accelerator.hash(),
+        "DESIGN": DESIGN,
+        "WAIVERS": WAIVERS,
+        "BENCH": bench,
+        "IMAGES": images,
+        "PART": device_part(accelerator),
+    }
+    return fill(CORE, values)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
+from rtl.handover.templates import fill
 from rtl.registers import ADDRESS, REGISTERS
-
-TEMPLATE = Path(__file__).parent / "data" / "smoke.v"
 
 USED = (
     *("CTRL", "STATUS", "IRQ_ENABLE", "IRQ_STATUS", "PROG_ADDR", "PROG_BEATS"),
@@ -84,10 +82,7 @@ class Smoke:
             "RUNS": "\n".join(f"        {self._call(run)}" for run in self.runs),
             "REGISTERS": "\n".join(f"    localparam [7:0] {name} = 8'h{ADDRESS[name]:02x};" for name in USED),
         }
-        text = TEMPLATE.read_text()
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", str(value))
-        return text
+        return fill("smoke.v", values)
 
     @staticmethod
     def _call(run: Run) -> str:
