@@ -11,13 +11,11 @@ FUNCTION_LINES = 80
 """From ``def`` to the end, docstring apart."""
 
 LONG_FILES = {
-    "mapper/cost/kernel.py",
     "mapper/lowering/dense.py",
     "mapper/search/bounds.py",
     "mapper/search/optimise.py",
 }
 LONG_FUNCTIONS = {
-    ("mapper/cost/kernel.py", "price_layer"),
     ("mapper/search/bounds.py", "__init__"),
 }
 """What is still longer; one that no longer is must leave the list."""
