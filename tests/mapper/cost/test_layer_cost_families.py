@@ -19,7 +19,7 @@ from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.compile import compile_subnet, single_layer
-from mapper.workload.fusion import Step, unsupported
+from mapper.workload.fusion import Step, is_dense
 from tests.mapper.cut_layers import plain_quant
 
 TINY, ZCU104 = Accelerator.load("tiny"), Accelerator.load("zcu104")
@@ -28,11 +28,11 @@ MACHINES = {"fashion": TINY}
 
 @cache
 def shapes(space, seed, count):
-    """Each different layer, activations aside, that the machine runs, of ``count`` SubNets of a family."""
+    """Each different dense layer, activations aside, of ``count`` SubNets of a family."""
     supernet, found = get_space(space), {}
     for subnet in supernet.sample(count, seed):
         for layer in subnet.weight_layers:
-            if not unsupported(layer):
+            if is_dense(layer):
                 sizes = layer.K, layer.C, layer.R, layer.S, layer.H, layer.W, layer.stride, layer.padding
                 found.setdefault(sizes, Layer("layer", Kind.CONV, *sizes))
     return tuple(found.values())
