@@ -235,7 +235,7 @@ class Compute(Component):
             ]
 
     def _check_latencies(self):
-        """Refuse parts whose stages are not those that the model counts; of the array and the banks in small."""
+        """Refuse components whose stages are not those that the model counts; of the array and the banks in small."""
         two = {"kp": 2, "cp": 2, "dsp_packing": self.dsp_packing}
         check_latency("MEMORY_READ", MEMORY_READ, BlockMemory, "read_addr", "read_data", width=8, depth=2)
         check_latency("LINE_BUFFER", LINE_BUFFER, LineBuffer, "words.0", "window", cp=self.cp)

@@ -403,7 +403,7 @@ class Store(Component):
         ]
 
     def _check_latencies(self):
-        """Refuse parts whose stages are not those that the model counts, and a FIFO that could not keep up."""
+        """Refuse components whose stages are not those that the model counts, and a FIFO that could not keep up."""
         bus, word = {"beat_bytes": self.beat_bytes, "max_burst": self._read.max_burst}, self.pixels * self.cp
         check_latency("STORE_LANE", STORE_LANE, StoreLane, "a", "y")
         check_latency("FIFO", FIFO, SyncFIFOBuffered, "w_data", "r_data", width=1, depth=STORE_FIFO)

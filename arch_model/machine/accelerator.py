@@ -216,14 +216,14 @@ class Accelerator(Section):
 
     @property
     def db_half_tiles(self) -> int:
-        """Tiles that one half of the DB holds; the second half begins at this slot."""
+        """Tiles that one half of the DB, a double buffer, holds; the second half begins at this slot."""
         return self.buffers.db_bytes // (2 * self.tile_bytes_raw)
 
     # ------------------------------------------------------------------ activations and sums
 
     @property
     def sb_half_words(self) -> int:
-        """Words of CP bytes in one half of each of the SB's nine banks; the second half begins there."""
+        """Words of CP bytes in one half of each of the SB's nine double-buffered banks; the second half follows."""
         return self.buffers.sb_bytes // (2 * TAPS * self.cp)
 
     @property
@@ -233,12 +233,12 @@ class Accelerator(Section):
 
     @property
     def out_half_words(self) -> int:
-        """Words of CP bytes in one half of each of the NB banks of the OB's output side."""
+        """Words of CP bytes in one half of each of the NB banks of the OB's output side, double buffers."""
         return self.buffers.ob_out_bytes // (2 * self.nb * self.cp)
 
     @property
     def zsb_half_entries(self) -> int:
-        """Entries (8 bytes a filter, KP filters) in one half of the ZSB; the second half begins there."""
+        """Entries (8 bytes a filter, KP filters) in one half of the double-buffered ZSB; the second follows."""
         return self.buffers.zsb_bytes // (2 * LANE_BYTES * self.kp)
 
     def groups(self, channels: int) -> int:

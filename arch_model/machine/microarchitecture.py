@@ -81,7 +81,7 @@ def gearbox_bytes(in_bytes: int, out_bytes: int, max_pad: int, max_drop: int) ->
     return need
 
 
-# ---------------------------------------------------------------------------------------------- latencies of parts
+# ------------------------------------------------------------------------------------------ latencies of components
 
 MEMORY_READ = 1  # an address to its word (rtl/memory.py)
 GEARBOX = 1  # the word that completes an output to that output (rtl/gearbox.py)

@@ -22,7 +22,7 @@ class Array(Section):
 
 
 class Buffers(Section):
-    """Sizes in bytes; of DB, SB, OB's output side and ZSB, both halves together."""
+    """Sizes in bytes. DB, SB, OB's output side and ZSB are double buffers: both halves together."""
 
     pb_bytes: int = Field(ge=0, description=_BYTES)
     db_bytes: int = Field(ge=0, description=_BYTES)

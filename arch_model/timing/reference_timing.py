@@ -80,7 +80,7 @@ class Interval:
 class Timing:
     """The result: ``cycles`` from start to done, both counted, and what each unit did.
 
-    ``busy``: cycles a unit had a command in hand. ``waits``: cycles that RUN stood still, by cause (``sb``,
+    ``busy``: cycles in which a unit executed a command. ``waits``: cycles that RUN stood still, by cause (``sb``,
     ``weights``, ``out``). ``timeline``: every command in every unit that executed it, by start.
     """
 

@@ -65,18 +65,18 @@ def command(out: Path, report: bool, family: int, force: bool, **options: Any) -
     from arch_model.files.results_folder import ResultsFolder
     from arch_model.machine.accelerator import Accelerator
     from reports.harmonica import report_files, write_report
-    from sim.noise.study.whole_study import open_lab, run_study, study_files, study_parts
+    from sim.noise.study.whole_study import open_study, run_study, study_files, study_parts
 
     names, chosen = options.pop("parts"), options.pop("accelerator")
-    with open_lab(out, accelerator=Accelerator.load(chosen), subnets=family, **options) as lab:
-        total = sum(len(part.points(lab)) for part in study_parts(lab, names))
+    with open_study(out, accelerator=Accelerator.load(chosen), subnets=family, **options) as context:
+        total = sum(len(part.points(context)) for part in study_parts(context, names))
         files, inputs = [*study_files(), *report_files()], [options["weights"], chosen]
         with (
-            ResultsFolder(out, lab.facts(), files, inputs, force) as results,
+            ResultsFolder(out, context.facts(), files, inputs, force) as results,
             shown(total, STUDY_COLUMNS) as (on_row, on_stage),
         ):
             try:
-                run_study(lab, results, names, lambda part, row: on_row({"part": part, **row}), on_stage)
+                run_study(context, results, names, lambda part, row: on_row({"part": part, **row}), on_stage)
             except KeyboardInterrupt:
                 raise Interrupted(f"; finished rows are in {out}, the same command goes on with them") from None
             if report:

@@ -161,11 +161,15 @@ def _parameters(a: Accelerator) -> str:
         ("pixels", a.pixels, "of a row, loaded and stored a cycle"),
         ("longest burst", a.axi.max_burst, "beats"),
         ("PB", b.pb_bytes, f"bytes, Persistent Buffer: {a.pb_tiles} weight tiles"),
-        ("DB", b.db_bytes, f"bytes, Dynamic Buffer, both halves: {a.db_half_tiles} tiles a half"),
-        ("SB", b.sb_bytes, "bytes, Streaming Buffer, both halves"),
+        ("DB", b.db_bytes, f"bytes, Dynamic Buffer (double buffer, both halves): {a.db_half_tiles} tiles a half"),
+        ("SB", b.sb_bytes, "bytes, Streaming Buffer (double buffer, both halves)"),
         ("OB", b.ob_bytes, f"bytes, Output Buffer: partial sums of {a.ob_pixels} pixels"),
-        ("OB, output side", b.ob_out_bytes, "bytes, both halves"),
-        ("ZSB", b.zsb_bytes, f"bytes, biases and scales, both halves: {a.zsb_half_entries} entries a half"),
+        ("OB, output side", b.ob_out_bytes, "bytes (double buffer, both halves)"),
+        (
+            "ZSB",
+            b.zsb_bytes,
+            f"bytes, biases and scales (double buffer, both halves): {a.zsb_half_entries} entries a half",
+        ),
     ]
     return "| parameter | | |\n|---|---|---|\n" + "\n".join(
         f"| {n} | {v if isinstance(v, str) else f'{v:,}'} | {text} |" for n, v, text in rows

@@ -27,7 +27,7 @@ ROWS = "rows.jsonl"
 """Finished rows of all parts."""
 
 
-def open_lab(
+def open_study(
     folder: Path,
     *,
     subnet: str,

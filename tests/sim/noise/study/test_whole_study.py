@@ -8,7 +8,7 @@ from arch_model.files.results_folder import ResultsFolder
 from arch_model.machine.accelerator import Accelerator
 from sim.noise.study import machine_parts
 from sim.noise.study.tables import read_rows
-from sim.noise.study.whole_study import NAMES, open_lab, run_study, study_files, study_parts
+from sim.noise.study.whole_study import NAMES, open_study, run_study, study_files, study_parts
 
 SHORT = dict(
     subnet="smallest", accelerator=Accelerator.load("tiny"), sigma=0.5, max_loss=10.0, seed=1, jobs=1, weights=None,
@@ -18,10 +18,10 @@ SHORT = dict(
 
 def study(folder, names, on_row=lambda part, row: None, force=False, **other):
     with (
-        open_lab(folder, **{**SHORT, **other}) as lab,
-        ResultsFolder(folder, lab.facts(), study_files(), force=force) as results,
+        open_study(folder, **{**SHORT, **other}) as context,
+        ResultsFolder(folder, context.facts(), study_files(), force=force) as results,
     ):
-        run_study(lab, results, names, on_row)
+        run_study(context, results, names, on_row)
 
 
 def test_an_interrupted_study_goes_on_and_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
@@ -82,11 +82,11 @@ def test_the_command_writes_tables_pictures_and_a_page(tmp_path, capsys):
 
 
 def test_parts_are_named(tmp_path, capsys):
-    with open_lab(tmp_path, **SHORT) as lab:
-        assert [part.name for part in study_parts(lab)] == list(NAMES)
+    with open_study(tmp_path, **SHORT) as context:
+        assert [part.name for part in study_parts(context)] == list(NAMES)
     with pytest.raises(SystemExit) as stop:
         fastswitch.main(["hybrid", "--out", str(tmp_path), "--part", "everything"])
     assert stop.value.code == 2
     assert "part everything is unknown; give smallest," in capsys.readouterr().err
     with pytest.raises(FastSwitchError, match="trials is 0; give at least 1"):
-        open_lab(tmp_path, **{**SHORT, "trials": 0})
+        open_study(tmp_path, **{**SHORT, "trials": 0})
