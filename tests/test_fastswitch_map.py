@@ -30,9 +30,15 @@ def test_map_json_adds_up(capsys: pytest.CaptureFixture[str], objective: str) ->
     assert (status, err) == (0, "")
     record = json.loads(out)
     assert record["objective"] == objective and record["seconds"] > 0
-    assert record["legal"] == record["evaluated"] + sum(record["pruned"].values()) <= record["space_size"]
+    assert record["evaluated"] + sum(record["pruned"].values()) == record["space_size"]
     assert record["tile_bound"] == 8 * 8 * 196 <= record["cycles"]
     assert record["lower_bound"] <= record["optimum"] * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["groups=24", "R=3 S=3 kind=maxpool", "kind=mul", "kind=pool"])
+def test_map_takes_layers_of_every_kind(capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    status, out, err = call(capsys, "map", "--layer", f"K=24 C=24 H=14 W=14 {kind}", "--accelerator", "tiny")
+    assert (status, err) == (0, "") and "one STORE" in out and "for pixel in 0.." in out
 
 
 @pytest.mark.parametrize(
@@ -40,8 +46,8 @@ def test_map_json_adds_up(capsys: pytest.CaptureFixture[str], objective: str) ->
     [
         (("map", "--layer", "K=3"), "fastswitch: layer 'K=3': C is missing; give C=..\n"),
         (
-            ("map", "--layer", "K=3 C=3 groups=3"),
-            "fastswitch: layer layer: kind is a depthwise conv; give a dense conv or linear, which have mappings\n",
+            ("map", "--layer", "K=3 C=3 kind=add"),
+            "fastswitch: layer layer: kind is add; give the layer in whose STORE it runs\n",
         ),
         (
             ("map", "--layer", "K=4 C=4000 R=3 S=3 H=28 W=28"),

@@ -12,12 +12,8 @@ FUNCTION_LINES = 80
 
 LONG_FILES = {
     "mapper/lowering/dense.py",
-    "mapper/search/bounds.py",
-    "mapper/search/optimise.py",
 }
-LONG_FUNCTIONS = {
-    ("mapper/search/bounds.py", "__init__"),
-}
+LONG_FUNCTIONS: set[tuple[str, str]] = set()
 """What is still longer; one that no longer is must leave the list."""
 
 

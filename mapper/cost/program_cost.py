@@ -33,6 +33,7 @@ from arch_model.timing.rows import (
     PBEAT,
     REPS,
     STORE_UNIT,
+    TOTAL_CYCLES,
     WAIT_OUT,
     WAIT_SB,
     WAIT_WEIGHTS,
@@ -234,10 +235,11 @@ class ProgramCosts:
         if slots is not None and any((own >= 0).any() for own in slots):
             self._there = np.concatenate([own.reshape(-1) for own in slots])
             self.machine[PB] = max(self.machine[PB], self._there.max() + 1)
-        self._room(commands)
+        self.make_room(commands)
         self._counts = np.zeros(len(TOTALS) + 1, np.int64)
 
-    def _room(self, commands: int) -> None:
+    def make_room(self, commands: int) -> None:
+        """A new workspace, with room for so many commands in each stream."""
         sizes = self.xs[:, [K_TILES - LAYER_AT, WINDOWS - LAYER_AT, C_TILES - LAYER_AT]]
         tiles = max(int(np.maximum(sizes, 1).prod(axis=1).max()), int(self.xs[:, COLUMN_TILES - LAYER_AT].max()))
         self.w = new_workspace(self.machine, commands, self._tensor_rows, tiles, len(self._there))
@@ -260,18 +262,22 @@ class ProgramCosts:
         """
         ts = np.array([tiling_row(tiling) for tiling in tilings], np.int64)
         while (cycles := cycles_of(self.w, self.xs, ts)) == 0:
-            self._room(4 * self.commands)
+            self.make_room(4 * self.commands)
         if cycles < 0:
             raise why_refused(self.w, self.steps, tilings, self.a)
         return int(cycles)
 
     def cost(self, tilings: Sequence[Tiling]) -> ProgramCost:
         """All that follows from tilings. Raises as :meth:`cycles`."""
-        cycles, w = self.cycles(tilings), self.w
-        count_program(w, self.xs, self._counts)
+        self.cycles(tilings)
+        count_program(self.w, self.xs, self._counts)
+        return self.counted(self._counts)
+
+    def counted(self, counts: Ints) -> ProgramCost:
+        """The cost of the Program that lies timed in the workspace, with what :func:`count_program` found."""
+        w, (*totals, work) = self.w, counts.tolist()
         waits = {"sb": int(w[WAIT_SB]), "weights": int(w[WAIT_WEIGHTS]), "out": int(w[WAIT_OUT])}
-        *totals, work = self._counts.tolist()
-        return ProgramCost(self.a, cycles, waits, dict(zip(TOTALS, totals, strict=True)), work)
+        return ProgramCost(self.a, int(w[TOTAL_CYCLES]), waits, dict(zip(TOTALS, totals, strict=True)), work)
 
 
 __all__ = ["PORTS", "ProgramCost", "ProgramCosts", "count_program"]

@@ -246,6 +246,18 @@ def new_pass(w: Ints, act: int, wgt: int, store: int, reps: int, cycles: int, fi
 
 
 @inner
+def stored_groups(w: Ints, chunk: int, stop: int) -> int:
+    """Channel groups that the STORE of K-tiles ``chunk`` to ``stop`` writes."""
+    return up(min(stop * w[KP], w[K]) - chunk * w[KP] // w[CP] * w[CP], w[CP])
+
+
+@inner
+def stored_cycles(w: Ints, rows: int) -> tuple[int, int]:
+    """Cycles of a STORE of so many rows of a channel group, to the read of its last word and to its last beat."""
+    return store_cycles(rows, w[OUT_COLS], w[CP], w[BEAT], w[INTERVAL], w[LATENCY], w[BESIDE], w[PIXELS])
+
+
+@inner
 def new_store(w: Ints, begin: int, chunk: int, stop: int, first: int, rows: int, half: int) -> None:
     """The STORE of K-tiles ``chunk`` to ``stop``, ``rows`` output rows from ``first`` on, behind the last PASS.
 
@@ -253,12 +265,10 @@ def new_store(w: Ints, begin: int, chunk: int, stop: int, first: int, rows: int,
     """
     index, last = new_row(w, STORE_UNIT), w[COUNT + PASS_UNIT] - 1
     row = store_at(w, index)
-    groups = up(min(stop * w[KP], w[K]) - chunk * w[KP] // w[CP] * w[CP], w[CP])
-    if w[TIMED_ROWS] != groups * rows:
-        w[TIMED_ROWS] = groups * rows
-        word, beat = store_cycles(
-            groups * rows, w[OUT_COLS], w[CP], w[BEAT], w[INTERVAL], w[LATENCY], w[BESIDE], w[PIXELS]
-        )
+    stored = stored_groups(w, chunk, stop) * rows
+    if w[TIMED_ROWS] != stored:
+        word, beat = stored_cycles(w, stored)
+        w[TIMED_ROWS] = stored
         w[TIMED_WORD] = word
         w[TIMED_BEAT] = beat
     w[row + OWNER] = w[LAYER_OWNER]

@@ -159,7 +159,8 @@ def _sb_words(w: Ints, inside: int) -> int:
 
 
 @inner
-def _rows_fit(w: Ints, rows: int) -> bool:
+def rows_fit(w: Ints, rows: int) -> bool:
+    """Whether the input and the partial sums of so many output rows of a dense layer fit."""
     inside, pixels = least_input(w, rows), rows * w[OUT_COLS]
     if _sb_words(w, inside) > w[SB] or (w[WINDOWS] * w[C_TILES] > 1 and pixels > w[OB]):
         return False
@@ -167,10 +168,16 @@ def _rows_fit(w: Ints, rows: int) -> bool:
 
 
 @inner
+def chunk_fits(w: Ints, rows: int, chunk: int) -> bool:
+    """Whether half the output side holds the results of so many rows of a chunk."""
+    return _out_words(w, chunk, rows * w[OUT_COLS]) <= w[OUT]
+
+
+@inner
 def fits_dense(w: Ints) -> bool:
     """Whether some tiling of the dense layer fits (:func:`mapper.lowering.tiling.check_least`)."""
     least = min(chunk_unit(w), w[K_TILES])
-    return _rows_fit(w, 1) and w[K_TILES] <= w[ZSB] and _out_words(w, least, w[OUT_COLS]) <= w[OUT] and _fields_hold(w)
+    return rows_fit(w, 1) and w[K_TILES] <= w[ZSB] and chunk_fits(w, 1, least) and _fields_hold(w)
 
 
 @inner
@@ -186,7 +193,7 @@ def _choose_dense(w: Ints, streamed: int) -> int:
     before = 0
     for count in range(w[OUT_ROWS], 0, -1):
         rows = up(w[OUT_ROWS], count)  # the least rows for each number of tiles
-        if rows == before or not _rows_fit(w, rows):
+        if rows == before or not rows_fit(w, rows):
             continue
         before, tiles = rows, up(w[OUT_ROWS], rows)
         compute = many * max(rows * w[OUT_COLS], kp + PASS_OVERHEAD)
@@ -195,7 +202,7 @@ def _choose_dense(w: Ints, streamed: int) -> int:
         for parts in range(units, 0, -1):
             size = up(units, parts)
             chunk = min(size * unit, kt)
-            if size == last or _out_words(w, chunk, rows * w[OUT_COLS]) > w[OUT]:
+            if size == last or not chunk_fits(w, rows, chunk):
                 continue
             last, stores = size, up(kt, chunk)
             store = stores * latency * (2 if w[BESIDE] else 1) + stored
@@ -224,13 +231,13 @@ def _held_words(w: Ints, chunk: int, rows: int) -> int:
 
 
 @inner
-def _cut_fits(w: Ints, rows: int, chunk: int, stays: bool) -> bool:
+def cut_fits(w: Ints, rows: int, chunk: int, stays: bool) -> bool:
     """As :func:`mapper.lowering.depthwise_tiling.check_cut`."""
     pixels, inside = rows * w[OUT_COLS], least_input(w, rows)
     held, brought = inside, inside
     if stays:
         held, brought = w[HEIGHT], min(inside + 2, w[HEIGHT])  # to a row of the first bank
-    if _held_words(w, chunk, held) > w[SB] or _out_words(w, chunk, pixels) > w[OUT]:
+    if _held_words(w, chunk, held) > w[SB] or not chunk_fits(w, rows, chunk):
         return False
     if w[WINDOWS] > 1 and pixels > w[OB]:
         return False
@@ -301,7 +308,7 @@ def _pipeline(w: Ints, rows: int, chunk: int, stays: bool, best: int) -> int:
 def fits_depthwise(w: Ints) -> bool:
     """Whether a depthwise layer fits, cut as finely as can be."""
     least = min(chunk_unit(w), w[K_TILES])
-    return w[NB] <= GROUPS_MAX and w[ZSB_ENTRIES] <= w[ZSB] and _fields_hold(w) and _cut_fits(w, 1, least, False)
+    return w[NB] <= GROUPS_MAX and w[ZSB_ENTRIES] <= w[ZSB] and _fields_hold(w) and cut_fits(w, 1, least, False)
 
 
 @inner
@@ -318,7 +325,7 @@ def _choose_depthwise(w: Ints) -> int:
         before, chunk = size, min(size * unit, kt)
         stays = _held_words(w, chunk, w[HEIGHT]) <= w[SB]
         for rows in range(1, w[OUT_ROWS] + 1):
-            if not _cut_fits(w, rows, chunk, stays):
+            if not cut_fits(w, rows, chunk, stays):
                 continue
             cycles = _pipeline(w, rows, chunk, stays, best)
             if cycles < best:

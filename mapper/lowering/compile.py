@@ -77,7 +77,7 @@ def compile_subnet(
     if subnet.name not in memory_map.tensors:
         raise MappingError(f"SubNet {subnet.name}: the memory map does not know it; build the map with it")
     tilings = tilings or {}
-    tiled = [step.layer.name for step in steps(subnet.layers) if step.layer.kind is not Kind.POOL]
+    tiled = [step.layer.name for step in steps(subnet.layers)]
     for name in tilings:
         if name not in tiled:
             raise MappingError(f"SubNet {subnet.name}: no layer {name} to tile; it has {', '.join(tiled)}")

@@ -237,6 +237,13 @@ def _load_run(w: Ints, run: int, after: int, memory: int, slot: int) -> int:
 
 
 @inner
+def input_span(w: Ints, first: int, rows: int) -> tuple[int, int]:
+    """The input rows that so many output rows from ``first`` on read: the first, and the one behind the last."""
+    low = max(0, first * w[STRIDE] - w[PADDING])
+    return low, min(w[HEIGHT], (first + rows - 1) * w[STRIDE] - w[PADDING] + w[KERNEL_ROWS])
+
+
+@inner
 def _begin_tile(w: Ints, number: int) -> None:
     """Take a spatial tile; its input comes unless it is there."""
     first = number * w[T_ROWS]
@@ -249,8 +256,7 @@ def _begin_tile(w: Ints, number: int) -> None:
         w[INPUT] = w[KEPT_LOAD + number]
         w[NEXT_GROUP] = w[IN_GROUPS]
         return
-    low = max(0, first * w[STRIDE] - w[PADDING])
-    high = min(w[HEIGHT], (first + w[TILE_ROWS] - 1) * w[STRIDE] - w[PADDING] + w[KERNEL_ROWS])
+    low, high = input_span(w, first, w[TILE_ROWS])
     w[LOW_ROW] = low
     w[LOW_ROWS] = high - low
     w[TILE_HALF] = next_half(w, SB_NEXT)

@@ -55,6 +55,8 @@ def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling) ->
     """
     kt = k_tiles_of(layer, accelerator)
     chunks = sorted({min(n * chunk_unit(accelerator), kt) for n in range(1, kt + 1)})
+    if layer.kind is Kind.POOL:
+        chunks = [1]
     for field, value, legal, right in (
         ("rows", tiling.rows, 1 <= tiling.rows <= layer.P, f"1 to {layer.P}"),
         ("chunk", tiling.chunk, tiling.chunk in chunks, f"one of {', '.join(map(str, chunks))}"),
@@ -65,7 +67,8 @@ def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling) ->
     ):
         if not legal:
             raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {right}")
-    check_cut(layer, accelerator, Cut(tiling.rows, tiling.chunk, tiling.stays))
+    if layer.kind is not Kind.POOL:  # a STORE that streams its input in: there is nothing to fit
+        check_cut(layer, accelerator, Cut(tiling.rows, tiling.chunk, tiling.stays))
 
 
 def _faults(layer: Layer, accelerator: Accelerator, cut: Cut) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from arch_model.compiled import Ints, compiled
+from arch_model.compiled import Ints, compiled, inner
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.timing.recurrence import issue
@@ -53,6 +53,21 @@ from mapper.lowering.weight_tiles import plan_weights
 from mapper.workload.fusion import Step
 
 
+@inner
+def lower_layer(w: Ints, slots: int, new: int) -> int:
+    """Append the commands of the layer and the tiling in the header; 0, or why the tiling is not possible.
+
+    ``slots``, ``new``: where those of a dense layer's weight tiles stand (0: none), as of :func:`lower`.
+    """
+    if w[FORM] == DENSE:
+        return lower_dense(w, slots, new)
+    if w[FORM] == DEPTHWISE:
+        lower_depthwise(w)
+    else:
+        lower_pool(w)
+    return 0
+
+
 @compiled
 def lower(w: Ints, xs: Ints, ts: Ints) -> int:
     """Append the commands of layers, in order, to a workspace that was cleared; 0, or why a tiling is not possible.
@@ -72,15 +87,10 @@ def lower(w: Ints, xs: Ints, ts: Ints) -> int:
             w[LAYER_AT + column] = xs[index, column]
         for column in range(len(TILING)):
             w[TILING_AT + column] = ts[index, column]
-        broken = 0
+        slots, new = w[ALL_SLOTS] + at if w[ALL_SLOTS] else 0, w[ALL_NEW] + at if w[ALL_NEW] else 0
+        broken = lower_layer(w, slots, new)
         if w[FORM] == DENSE:
-            slots, new = w[ALL_SLOTS] + at if w[ALL_SLOTS] else 0, w[ALL_NEW] + at if w[ALL_NEW] else 0
-            broken = lower_dense(w, slots, new)
             at += w[K_TILES] * w[WINDOWS] * w[C_TILES]
-        elif w[FORM] == DEPTHWISE:
-            lower_depthwise(w)
-        else:
-            lower_pool(w)
         if broken or w[FAILURE] or w[FULL]:
             w[FAILED_LAYER] = index
             return broken

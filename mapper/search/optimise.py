@@ -1,43 +1,41 @@
 """The best mapping of a layer, and the proof: every other one costs as much, or a bound says that it cannot cost less.
 
-The space: output rows of a spatial tile × K-tiles of a chunk × which of the two loops is outermost × in how many parts
-the first input and weights come × how many rows of weight tiles come at once: all that the compiler can make of a
-layer. Bounds (``mapper/search/bounds.py``) are cheap and taken of all mappings at once; the exact cost
-(``mapper/cost/layer_cost.py``) is that of the Program, and taken in the order of the bounds until none is below the
-best cost found.
+The space is what the compiler accepts (:mod:`mapper.search.space`); the search goes through all of it
+(:mod:`mapper.search.branch_and_bound`), and what it calls a mapping's cost is the cost of the layer's Program.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping as Mapped
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from arch_model.cost.energy import energy, energy_costs, leakage_w
+from arch_model.cost.activity import TOTALS
+from arch_model.cost.energy import joules_each, leakage_w
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.layer import INPUT, Layer
+from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from mapper.cost.layer_cost import LayerCost, LayerCosts
+from arch_model.program.isa import SLOT_BYTES
+from mapper.cost.layer_cost import LayerCost
+from mapper.cost.program_cost import PROG_BYTES, ProgramCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
-from mapper.layout.tensors import folds, is_pointwise, tile_grid
-from mapper.lowering.tiling import INTERLEAVES, Order, Tiling, check_least, chunks_of, legal_cuts, prologues_of
-from mapper.search.bounds import BOUNDS, Bounds, Candidates
+from mapper.layout.tensors import tile_grid
+from mapper.lowering.layer_rows import layer_row
+from mapper.lowering.quick_choice import why_none
+from mapper.lowering.rows import TILING
+from mapper.lowering.tiling import Order, Tiling, chunk_unit
+from mapper.search import candidates as c
 from mapper.search.costed import Costed
-from mapper.search.transfer_sizes import comes_in_quarters, ramp
-from mapper.search.weight_plan import LayerWeights, plan_layer
-from mapper.workload.depthwise import has_tiles
+from mapper.search.loop_nest import loop_nest
+from mapper.search.space import C_CHUNK, C_DONE, C_FILTERS, C_ROWS, C_SLOTS, CUT_COLUMNS
+from mapper.workload.depthwise import has_tiles, k_tiles_of, windows_of
 from mapper.workload.fusion import Step, check_supported, fused_adds
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class Objective(StrEnum):
@@ -53,16 +51,16 @@ class Objective(StrEnum):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a search has proved: ``space`` = illegal + ``evaluated`` + all of ``pruned``, and the ``optimum``.
+    """What a search has proved of the ``optimum``: ``space`` = ``evaluated`` + all of ``pruned``.
 
     Attributes
     ----------
     objective : in cycles, joules or joule seconds.
-    space : mappings there are, each counted once.
-    legal : of them fit every buffer.
+    space : mappings there are: tilings that the compiler accepts, without values that make no difference.
     evaluated : of them cost exactly.
-    pruned : legal ones that need no evaluation, by the bound that says so: no less than the best cost.
-    lower_bound : what the bounds alone say of the best, before any evaluation.
+    pruned : others, which cannot cost less than the optimum, by the bound that says so: ``cut``, whatever their
+        prologue is, or ``prologue``, which follows their weights.
+    lower_bound : what the bounds alone say of the best.
     optimum : the best cost: nothing in the space is below it.
     tile_bound : cycles of the array's passes over whole tiles; no mapping can have fewer, whatever the buffers.
     seconds : that the search took.
@@ -70,18 +68,12 @@ class Certificate:
 
     objective: Objective
     space: int
-    legal: int
     evaluated: int
     pruned: Mapped[str, int]
     lower_bound: float
     optimum: float
     tile_bound: int
     seconds: float
-
-    @property
-    def illegal(self) -> int:
-        """Mappings that do not fit some buffer."""
-        return self.space - self.legal
 
     @property
     def gap(self) -> float:
@@ -93,22 +85,11 @@ class Certificate:
 class Mapping(Costed):
     """A layer's best mapping: its tiling, its cost as a Program of its own, and the certificate.
 
-    ``bound`` names what takes longest: ``array``, a port (``act``, ``wgt``, ``out``, ``prog``), see
-    :data:`mapper.search.bounds.BOUNDS`.
-
-    >>> from arch_model.network.layer import Kind
     >>> best = optimise(Layer("a", Kind.CONV, K=8, C=3, R=3, S=3, H=8, W=8, padding=1), Accelerator.load("tiny"))
     >>> best.bound, best.tiling.chunk, best.cycles == best.certificate.optimum
-    ('wgt', 2, True)
+    ('out', 2, True)
     """
 
-    layer: Layer
-    add: Layer | None
-    accelerator: Accelerator
-    weights: LayerWeights
-    tiling: Tiling
-    walk: LayerCost
-    bound: str
     certificate: Certificate
 
     def to_dict(self) -> dict[str, Any]:
@@ -130,13 +111,13 @@ class Mapping(Costed):
             "prologue_parts": t.prologue_parts,
             "prefetch_rows": t.prefetch_rows,
             "interleave": t.interleave,
+            "stays": t.stays,
             "loop_nest": self.loop_nest(),
             "optimum": c.optimum,
             "lower_bound": c.lower_bound,
             "gap": c.gap,
             "tile_bound": c.tile_bound,
             "space_size": c.space,
-            "legal": c.legal,
             "evaluated": c.evaluated,
             "pruned": dict(c.pruned),
             "seconds": c.seconds,
@@ -144,7 +125,7 @@ class Mapping(Costed):
 
     def loop_nest(self) -> str:
         """The mapping as nested loops, a line each."""
-        return loop_nest(self.layer, self.tiling, self.weights, self.accelerator)
+        return loop_nest(self.layer, self.tiling, self.streamed, self.accelerator)
 
 
 def optimise(
@@ -154,52 +135,82 @@ def optimise(
     add: Layer | None = None,
     hits: Slots | None = None,
 ) -> Mapping:
-    """The best mapping of a weight layer, with its certificate.
+    """The best mapping of a layer, with its certificate.
 
-    ``add``: an ADD fused into the layer's STORE; ``hits`` int64 (K-tiles * windows, C-tiles): PB slots of weight tiles
-    that are there, or -1. Raises :class:`MappingError` for a layer that the machine cannot run: if no mapping is legal
-    it names operand, buffer, bytes needed and there.
+    Parameters
+    ----------
+    layer : of any kind but ADD, which runs in the STORE of another layer.
+    accelerator : the machine.
+    objective : what shall be least.
+    add : an ADD fused into the layer's STORE.
+    hits : int64 (K-tiles * windows, C-tiles), PB slots of a dense layer's weight tiles that are there, or -1; None:
+        none is.
 
-    >>> from arch_model.network.layer import Kind
+    Raises
+    ------
+    MappingError
+        For a layer that the machine cannot run: if no mapping is legal it names operand, buffer, bytes needed and
+        there.
+
+    Examples
+    --------
     >>> layer = Layer("a", Kind.CONV, K=16, C=9, R=3, S=3, H=8, W=8, padding=1)
     >>> best = optimise(layer, Accelerator.load("tiny"))
     >>> c = best.certificate
-    >>> c.tile_bound, best.cycles >= c.tile_bound, c.space == c.illegal + c.evaluated + sum(c.pruned.values())
+    >>> c.tile_bound, best.cycles >= c.tile_bound, c.space == c.evaluated + sum(c.pruned.values())
     (768, True, True)
     """
-    begin = time.perf_counter()
-    objective = Objective(objective)
-    check_supported(layer)
-    if not has_tiles(layer):
-        what = "a depthwise conv" if layer.kind.has_weights else layer.kind
-        raise MappingError(f"layer {layer.name}: kind is {what}; give a dense conv or linear, which have mappings")
-    check_least(layer, accelerator)
-    step, grid = Step(layer, add), tile_grid(layer, accelerator)
-    none = np.full((grid.rows, grid.ct), -1, np.int64)
-    hits = none if hits is None else hits
-    weights = plan_layer(grid, hits, none, accelerator.db_half_tiles)
-    everything = _space(layer, accelerator, weights)
-    legal = everything.take(_legal(layer, accelerator, weights, everything))
-    if not len(legal):
-        raise MappingError(f"layer {layer.name}: a row of one channel group needs more beats than a command holds")
-    bounds = Bounds(layer, accelerator, weights, add is not None, legal)
-    search = _Search(step, accelerator, hits, weights, legal, bounds, objective)
-    index, walk, cost = search.run()
-    which = np.argmax(bounds.cycles, axis=0)
-    pruned = np.bincount(which[~search.evaluated], minlength=len(BOUNDS))
+    begin, objective, step = time.perf_counter(), Objective(objective), Step(layer, add)
+    search = _Search(step, accelerator, hits, objective, 1)
+    (tiling,) = search.run()
+    walk, (optimum, *_) = search.costs.cost([tiling]), search.found[0]
+    pruned = {"cut": int(search.s[c.PRUNED_CUT]), "prologue": int(search.s[c.PRUNED_MAPPING]) + search.pruned}
     certificate = Certificate(
-        objective,
-        len(everything),
-        len(legal),
-        int(search.evaluated.sum()),
-        {name: int(count) for name, count in zip(BOUNDS, pruned, strict=True)},
-        search.least,
-        cost,
-        int(grid.tiles * layer.P * layer.Q),
-        time.perf_counter() - begin,
+        objective=objective,
+        space=int(search.s[c.SPACE]),
+        evaluated=search.evaluated,
+        pruned=pruned,
+        lower_bound=min(float(search.f[c.LEAST]), optimum),
+        optimum=optimum,
+        tile_bound=_tile_bound(layer, accelerator),
+        seconds=time.perf_counter() - begin,
     )
-    tiling = _tiling(legal, index, walk.cycles)
-    return Mapping(layer, add, accelerator, search.plan(tiling), tiling, walk, BOUNDS[which[index]], certificate)
+    return Mapping(layer, add, accelerator, replace(tiling, cycles=walk.cycles), search.streamed, walk, certificate)
+
+
+def ranked(
+    step: Step,
+    accelerator: Accelerator,
+    slots: Slots | None = None,
+    objective: Objective | str = Objective.LATENCY,
+    count: int = 8,
+) -> list[Tiling]:
+    """The best different mappings of a step as a Program of its own, the best first.
+
+    Parameters
+    ----------
+    step, accelerator : what runs where.
+    slots : PB slots of a dense layer's weight tiles, -1 for those that are streamed; None: all are.
+    objective : what is less in the first ones.
+    count : how many; fewer if there are no more.
+
+    Returns
+    -------
+    list of Tiling
+        With their exact cycles, if the objective is latency.
+
+    Raises
+    ------
+    MappingError
+        As :func:`optimise`.
+
+    Examples
+    --------
+    >>> layer = Layer("a", Kind.CONV, K=16, C=9, R=3, S=3, H=8, W=8, padding=1)
+    >>> [tiling.cycles for tiling in ranked(Step(layer), Accelerator.load("tiny"), count=3)]
+    [1577, 1582, 1598]
+    """
+    return _Search(step, accelerator, slots, Objective(objective), count).run()
 
 
 def optimise_subnet(
@@ -210,28 +221,37 @@ def optimise_subnet(
     resident: PersistentBuffer | None = None,
     skip_unsupported: bool = False,
 ) -> dict[str, Mapping]:
-    """The best mapping of each dense layer of a SubNet by itself, with ``resident`` in the PB; layers that are alike
-    are searched once. ``{name: m.tiling ...}`` is what :func:`mapper.lowering.compile.compile_subnet` takes.
+    """The best mapping of each layer of a SubNet by itself, with ``resident`` in the PB; layers that are alike are
+    searched once. ``{name: m.tiling ...}`` is what :func:`mapper.lowering.compile.compile_subnet` takes.
 
-    Raises :class:`MappingError` for a layer that the machine cannot run, unless ``skip_unsupported`` leaves it out.
+    An ADD has no mapping of its own: it runs in the STORE of the layer that is its step's.
 
+    Raises
+    ------
+    MappingError
+        For a layer that the machine cannot run, unless ``skip_unsupported`` leaves it out.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
     >>> found = optimise_subnet(fashion.subnet("fashion-d111-w222"), fashion, tiny)
-    >>> found["stem"].cycles
-    8003
+    >>> found["stem"].cycles, found["pool"].tiling.rows
+    (8003, 1)
     """
     resident = resident or PersistentBuffer.empty(supernet)
     known: dict[object, Mapping] = {}
     found = {}
     adds = fused_adds(subnet.layers)
     for layer in subnet.layers:
+        if layer.kind is Kind.ADD:
+            continue
         try:
             check_supported(layer)
-            if not has_tiles(layer):
-                continue
-            add, hits = adds.get(layer.name), resident.layer_slots(layer.name, tile_grid(layer, accelerator))
-            key = replace(layer, name="layer", inputs=(INPUT,)), add is None, hits.tobytes()
+            add, hits = adds.get(layer.name), None
+            if has_tiles(layer):
+                hits = resident.layer_slots(layer.name, tile_grid(layer, accelerator))
+            key = replace(layer, name="layer", inputs=(INPUT,)), add is None, None if hits is None else hits.tobytes()
             if key not in known:
                 known[key] = optimise(layer, accelerator, objective, add, hits)
         except MappingError:
@@ -242,217 +262,116 @@ def optimise_subnet(
     return found
 
 
-def _space(layer: Layer, accelerator: Accelerator, weights: LayerWeights) -> Candidates:
-    """Every mapping once: choices that make no difference are left out."""
-    rows, chunks = np.arange(1, layer.P + 1), chunks_of(layer, accelerator)
-    # Groups of streamed weights, as numbers of rows: those of the order "rows", then of each chunk in "filters".
-    streamed = np.array([any(p.group >= 0 for p in row) for row in weights.rows])
-    groups = [[len({row for row, _ in group}) for group in weights.groups]]
-    for chunk in chunks.tolist():
-        starts = range(0, weights.grid.rows, chunk * weights.grid.windows)
-        groups.append([n for i in starts if (n := int(streamed[i : i + chunk * weights.grid.windows].sum()))])
-    deepest = max((n for group in groups for n in group), default=1)
-    parts = np.array([-1, 0, *(1 << np.arange((deepest - 1).bit_length()))], np.int64)
-    quarters = comes_in_quarters(layer, weights, accelerator)
-    distinct = np.array([(quarters, *_distinct(tuple(rows_of), tuple(parts[1:].tolist()))) for rows_of in groups])
-    prologues, numbers = (prologues_of(layer, accelerator), np.arange(len(parts))), np.arange(len(chunks))
-    axes = np.meshgrid(rows, numbers, *prologues, np.arange(2), np.array(INTERLEAVES), indexing="ij")
-    row, which, prologue, part, filters, interleave = (axis.reshape(-1) for axis in axes)
-    # Prefetches belong to a prologue. One chunk has no order; with one tile the order still says which weights come
-    # together.
-    ordered = (which < len(chunks) - 1) & ((row < layer.P) | (weights.streamed > 0))
-    own = distinct[np.where(filters > 0, which + 1, 0), part]
-    found = Candidates(row, chunks[which], prologue, parts[part], filters, interleave)
-    # What is interleaved: parts along several C-tiles, of K-tiles whose rows the first group holds whole; in 1 x 1
-    # layers, whose input takes longer to come than a K-tile's passes over it.
-    grid, streams = weights.grid, weights.streamed == weights.grid.tiles
-    possible = is_pointwise(layer) and streams and 1 < grid.ct <= accelerator.db_half_tiles
-    together = np.minimum(chunks[which], np.where(filters > 0, chunks[which], groups[0][0] if groups[0] else 0))
-    legal = (interleave == 1) | (possible & (prologue > 1) & (interleave <= together))
-    return found.take(np.where(prologue > 1, own, parts[part] == 0) & ((filters == 0) | ordered) & legal)
-
-
-@lru_cache(maxsize=1 << 10)
-def _distinct(groups: tuple[int, ...], parts: tuple[int, ...]) -> tuple[bool, ...]:
-    """Which parts, in a layer whose groups have so many rows of tiles, cut them as no part before does."""
-    if not groups:
-        return tuple(part == 0 for part in parts)
-    known: set[object] = set()
-    found = []
-    for part in parts:
-        ways = (True, True), (True, False), (False, True), (False, False)
-        ends = groups[0], groups[-1], *groups[1:-1]
-        cut = tuple(ramp(n, up, down, part or n) for n in dict.fromkeys(ends) for up, down in ways)
-        found.append(cut not in known)
-        known.add(cut)
-    return tuple(found)
-
-
-def _legal(layer: Layer, accelerator: Accelerator, weights: LayerWeights, c: Candidates) -> npt.NDArray[np.bool_]:
-    chunks = chunks_of(layer, accelerator)
-    fits = legal_cuts(layer, accelerator, np.arange(1, layer.P + 1)[:, None], chunks[None, :])
-    streamed = [sum(p.length for p in row if p.group >= 0) for row in weights.rows]
-    total = np.concatenate([[0], np.cumsum(streamed)])
-    stays = np.array([_most(total, int(chunk) * weights.grid.windows) for chunk in chunks]) <= accelerator.db_half_tiles
-    which = np.searchsorted(chunks, c.chunk)
-    legal: npt.NDArray[np.bool_] = fits[c.rows - 1, which] & ((c.filters == 0) | stays[which])
-    legal &= (c.interleave == 1) | (c.interleave * c.rows * layer.Q <= accelerator.ob_pixels)
-    return legal
-
-
-def _most(total: Ints, rows: int) -> int:
-    """The most tiles in ``rows`` consecutive rows from a multiple of them on; ``total`` (r): tiles before row r."""
-    ends = [*range(0, len(total) - 1, rows), len(total) - 1]
-    return max(int(total[high] - total[low]) for low, high in pairwise(ends))
-
-
-def _tiling(c: Candidates, index: int, cycles: int = 0) -> Tiling:
-    order = Order.FILTERS if c.filters[index] else Order.ROWS
-    prologue = int(c.prologue_parts[index]), order, int(c.prefetch_rows[index]), int(c.interleave[index])
-    return Tiling(int(c.rows[index]), int(c.chunk[index]), cycles, *prologue)
-
-
 class _Search:
-    """Exact costs in the order of the bounds, until none is below the best cost."""
+    """Candidates in the order of their bounds, until none is below the best cost.
+
+    Attributes
+    ----------
+    found : (cost, cycles, row of the tiling) of the best mappings, in order.
+    evaluated : how many were evaluated.
+    """
 
     def __init__(
-        self,
-        step: Step,
-        accelerator: Accelerator,
-        hits: Slots,
-        weights: LayerWeights,
-        legal: Candidates,
-        bounds: Bounds,
-        objective: Objective,
+        self, step: Step, accelerator: Accelerator, slots: Slots | None, objective: Objective, count: int
     ) -> None:
-        self.step, self.a, self.hits = step, accelerator, hits
-        self.costs = LayerCosts(step, accelerator, hits)
-        self.legal, self.bounds, self.objective = legal, bounds, objective
-        self.evaluated = np.zeros(len(legal), np.bool_)
-        self.walks: dict[int, LayerCost] = {}
-        self.plans = {0: weights}
+        check_supported(step.layer)
+        if step.layer.kind is Kind.ADD:
+            raise MappingError(f"layer {step.layer.name}: kind is add; give the layer in whose STORE it runs")
+        self.step, self.a, self.objective, self.count = step, accelerator, objective, count
+        x = layer_row(step, accelerator)
+        self.costs = ProgramCosts([step], accelerator, None if slots is None else [slots], rows=(x[None], step.layer.P))
+        grid = tile_grid(step.layer, accelerator)
+        self.streamed = grid.tiles if slots is None else int((slots < 0).sum())
+        cuts = 2 * step.layer.P * -(-max(k_tiles_of(step.layer, accelerator), 1) // chunk_unit(accelerator))
+        room = max(cuts, 1 << 12)
+        ends = np.cumsum([c.SEARCH_PLACES, room * len(TILING), cuts * CUT_COLUMNS, 12 * (2 * grid.tiles + 4)])
+        self.s, self.f = np.zeros(ends[-1], np.int64), np.zeros(c.FLOAT_BOUNDS + room + cuts)
+        self.s[c.OBJECTIVE], self.s[c.CANDIDATES_ROOM] = list(Objective).index(objective), room
+        self.s[[c.CANDIDATES_AT, c.CUTS_AT, c.LISTS_AT]] = ends[:-1]
+        self.f[[c.LEAST, c.LIMIT]] = np.inf
+        if objective is not Objective.LATENCY:
+            self.f[: len(TOTALS)] = [joules_each(accelerator)[total] for total in TOTALS]
+            self.f[c.CYCLE_SECONDS] = 1 / accelerator.clock_hz
+            self.f[c.CYCLE_JOULES] = leakage_w(accelerator) / accelerator.clock_hz
+        self.found: list[tuple[float, int, list[int]]] = []
+        self.evaluated, self.pruned = 0, 0
 
-    def run(self) -> tuple[int, LayerCost, float]:
-        """(index, walk, cost) of the best."""
-        self._prepare()
-        lower = self._lower(np.arange(len(self.legal)))
-        refined = np.zeros(self.bounds.kind.max() + 1, np.bool_)
-        walked = np.zeros(len(self.legal), np.bool_)
-        by_slots = np.argsort(self.bounds.slots, kind="stable")  # of equal bounds, the one that is soonest known
-        ranked = lower[by_slots]
-        best, best_cost = -1, np.inf
-        while True:
-            rank = int(np.argmin(ranked))
-            index = int(by_slots[rank])
-            if ranked[rank] >= best_cost:
+    def run(self) -> list[Tiling]:
+        """The best mappings in order."""
+        s = self.s
+        best = c.begin_search(self.costs.w, s, self.f, self.costs.xs)
+        if best < 0:
+            raise why_none(self.step.layer, self.a)
+        if self.objective is not Objective.LATENCY:
+            self._find_fixed_joules(best)
+        # The cut with the least bound first: what it costs at best spares most of the others.
+        self._among(best, best + CUT_COLUMNS)
+        s[best + C_DONE] = 1
+        self._among(int(s[c.CUTS_AT]), int(s[c.CUTS_END]))
+        exact = self.objective is Objective.LATENCY
+        return [_tiling(row, cycles if exact else 0) for _, cycles, row in self.found]
+
+    def _among(self, first: int, stop: int) -> None:
+        """Find the best mappings of some cuts."""
+        s, more = self.s, 1
+        s[[c.CUT, c.STOP, c.NEXT_PARTS, c.NEXT_PREFETCH, c.NEXT_INTERLEAVE]] = first, stop, 1, 0, 1
+        while more:
+            more = c.find_candidates(self.costs.w, s, self.f)
+            self._evaluate_candidates()
+
+    def _evaluate_candidates(self) -> None:
+        count, at = int(self.s[c.CANDIDATES]), int(self.s[c.CANDIDATES_AT])
+        bounds = self.f[c.FLOAT_BOUNDS : c.FLOAT_BOUNDS + count]
+        rows = self.s[at : at + count * len(TILING)].reshape(count, len(TILING))
+        for done, number in enumerate(np.argsort(bounds, kind="stable").tolist()):
+            if bounds[number] >= self.f[c.LIMIT]:
+                self.pruned += count - done
                 break
-            kind = int(self.bounds.kind[index])
-            if not refined[kind]:
-                refined[kind] = True
-                at = self.bounds.refine(kind)
-                lower[at] = self._lower(at)
-                ranked = np.where(np.isinf(ranked), np.inf, lower[by_slots])
-                continue
-            if not walked[index]:
-                walked[index] = True
-                self.bounds.walk_halves(index)
-                lower[index] = ranked[rank] = self._lower(np.array([index]))[0]
-                continue
-            ranked[rank] = np.inf
-            cost = self._cost(self._walk(index))
-            if cost < best_cost:
-                best, best_cost = index, cost
-        self.least = float(lower.min())
-        return best, self.walks[best], best_cost
+            self._evaluate(rows[number].tolist())
 
-    def _walk(self, index: int) -> LayerCost:
-        if index not in self.walks:
-            self.walks[index] = self.costs.cost(_tiling(self.legal, index))
-            self.evaluated[index] = True
-        return self.walks[index]
-
-    def plan(self, tiling: Tiling) -> LayerWeights:
-        """Where weights come from: their groups depend on the order and, in "filters", on the chunk."""
-        key = tiling.chunk if tiling.order is Order.FILTERS else 0
-        if key not in self.plans:
-            grid = tile_grid(self.step.layer, self.a)
-            none, rows = np.full_like(self.hits, -1), tiling.chunk * grid.windows
-            self.plans[key] = plan_layer(grid, self.hits, none, self.a.db_half_tiles, rows)
-        return self.plans[key]
-
-    def _cost(self, walk: LayerCost) -> float:
+    def _evaluate(self, row: list[int]) -> None:
+        tiling = _tiling(row, 0)
+        self.evaluated += 1
         if self.objective is Objective.LATENCY:
-            return walk.cycles
-        joules = energy(walk.activity, self.a, walk.cycles).total_j
-        return joules if self.objective is Objective.ENERGY else joules * walk.cycles / self.a.clock_hz
+            cycles = self.costs.cycles([tiling])
+            cost = float(cycles)
+        else:
+            walk = self.costs.cost([tiling])
+            cycles, cost = walk.cycles, self._joules(walk)
+            cost *= cycles / self.a.clock_hz if self.objective is Objective.EDP else 1.0
+        self.found.append((cost, cycles, row))
+        self.found.sort(key=lambda one: one[0])
+        del self.found[self.count :]
+        if len(self.found) == self.count:
+            self.f[c.LIMIT] = self.found[-1][0]
 
-    def _prepare(self) -> None:
-        self.dynamic = np.zeros(len(self.legal)) if self.objective is Objective.LATENCY else self._dynamic_joules()
+    def _joules(self, walk: LayerCost) -> float:
+        return float(np.dot(self.f[: len(TOTALS)], list(walk.totals.values())) + self.f[c.CYCLE_JOULES] * walk.cycles)
 
-    def _lower(self, at: Ints) -> Floats:
-        """The objective's lower bound from those of the cycles."""
-        cycles = self.bounds.cycles[:, at].max(axis=0)
-        if self.objective is Objective.LATENCY:
-            return np.asarray(cycles, np.float64)
-        joules: Floats = self.dynamic[at] + leakage_w(self.a) * cycles / self.a.clock_hz
-        joules *= 1 - 1e-12  # sums in another order round otherwise
-        return joules if self.objective is Objective.ENERGY else joules * cycles / self.a.clock_hz
-
-    def _dynamic_joules(self) -> Floats:
-        """Joules without leakage: one mapping's, and where others differ: exact but for the Program's bytes."""
-        a, b, layer = self.a, self.bounds, self.step.layer
-        grid, streamed = tile_grid(layer, a), int((self.hits < 0).sum())
-        index = int(np.argmin(b.slots))
-        one, costs = self._walk(index).activity, energy_costs(a)
-        prog = -(-32 * b.slots // a.program_beat_bytes) * a.program_beat_bytes
-        passes = b.tiles * a.tile_bytes_raw
-        counts = {
-            "dram.act": b.rows_in * a.pitch(layer.W, folds(layer, a)),
-            "sb.write": b.rows_in * layer.W * a.cp,
-            "dram.wgt": b.fetches * streamed * a.tile_bytes,
-            "db.write": b.fetches * streamed * a.tile_bytes_raw,
-            "db.read": passes * streamed,
-            "pb.read": passes * (grid.tiles - streamed),
-            "weight_registers": 16 * passes * grid.tiles,
-        }
-        joules: Floats = np.full(len(b.slots), energy(one, a).total_j)
-        joules += costs["dram.prog"] * 1e-12 * (prog - one["dram.prog"])
-        for name, count in counts.items():
-            joules += costs[name] * 1e-12 * (count - count[index])
-        return joules
+    def _find_fixed_joules(self, cut: int) -> None:
+        """Joules that no tiling of a dense layer changes, from those of one of them."""
+        if not has_tiles(self.step.layer):
+            return
+        order = Order.FILTERS if self.s[cut + C_FILTERS] else Order.ROWS
+        walk = self.costs.cost([Tiling(int(self.s[cut + C_ROWS]), int(self.s[cut + C_CHUNK]), order=order)])
+        beat = self.a.program_beat_bytes
+        program = -(-(int(self.s[cut + C_SLOTS]) + 1) * SLOT_BYTES // beat) * beat - walk.totals["prog_bytes"]
+        known = self.f[c.FLOAT_BOUNDS + self.s[c.CANDIDATES_ROOM] + (cut - self.s[c.CUTS_AT]) // CUT_COLUMNS]
+        joules = float(np.dot(self.f[: len(TOTALS)], list(walk.totals.values())))
+        self.f[c.FIXED_JOULES] = joules + self.f[PROG_BYTES] * program - known
 
 
-def loop_nest(layer: Layer, tiling: Tiling, weights: LayerWeights, accelerator: Accelerator) -> str:
-    """A mapping as nested loops, a line each, with what each brings or writes.
+def _tiling(row: Sequence[int], cycles: int) -> Tiling:
+    """A row of :data:`mapper.lowering.rows.TILING` as an object."""
+    rows, chunk, filters, parts, prefetch, interleave, stays = row
+    order = Order.FILTERS if filters else Order.ROWS
+    return Tiling(rows, chunk, cycles, parts, order, prefetch, interleave, bool(stays))
 
-    >>> from arch_model.network.layer import Kind
-    >>> tiny = Accelerator.load("tiny")
-    >>> print(optimise(Layer("a", Kind.LINEAR, K=10, C=96), tiny).loop_nest())
-    ... # doctest: -NORMALIZE_WHITESPACE
-    for tile in 0..0                       1 output row: LOAD_ACT
-      for chunk in 0..0                    3 K-tiles: one STORE
-        for k_tile in 0..2                 4 filters
-          for c_tile in 0..3               27 channels: weights shift in (DB, loaded once)
-            for pixel in 0..0              4 filters x 27 products a cycle
-    """
-    a, grid = accelerator, weights.grid
-    tiles, chunks = -(-layer.P // tiling.rows), -(-grid.kt // tiling.chunk)
-    pointwise = layer.R == layer.S == 1
-    depth, taps = (9 * a.cp, 1) if pointwise else (a.cp, 9)
-    times = 1 if tiling.order is Order.FILTERS or weights.streamed <= a.db_half_tiles else tiles
-    source = "PB" if not weights.streamed else "DB" if weights.streamed == grid.tiles else "PB and DB"
-    often = "" if not weights.streamed else f", loaded {'once' if times == 1 else f'{times} times'}"
-    rows = f"{tiling.rows} output row{'s' if tiling.rows > 1 else ''}: LOAD_ACT"
-    act = rows if tiling.prologue_parts == 1 else f"{rows}, the first in {tiling.prologue_parts} parts"
-    if tiling.interleave > 1:
-        act += f", {tiling.interleave} K-tiles interleaved"
-    outer = [("tile", tiles, act), ("chunk", chunks, f"{tiling.chunk} K-tiles: one STORE")]
-    if tiling.order is Order.FILTERS:
-        outer.reverse()
-    loops = [*outer, ("k_tile", min(tiling.chunk, grid.kt), f"{a.kp} filters")]
-    if grid.windows > 1:
-        loops.append(("window", grid.windows, "3 x 3 taps"))
-    loops.append(("c_tile", grid.ct, f"{depth} channels: weights shift in ({source}{often})"))
-    loops.append(("pixel", tiling.rows * layer.Q, f"{a.kp} filters x {depth * taps} products a cycle"))
-    lines = (f"{'  ' * i}for {name} in 0..{count - 1}".ljust(39) + what for i, (name, count, what) in enumerate(loops))
-    return "\n".join(line.rstrip() for line in lines)
+
+def _tile_bound(layer: Layer, accelerator: Accelerator) -> int:
+    """Cycles of the array's passes over whole tiles, a pixel a cycle; of a global pool a pixel of a group a cycle."""
+    if layer.kind is Kind.POOL:
+        return accelerator.groups(layer.K) * layer.H * layer.W
+    if has_tiles(layer):
+        return tile_grid(layer, accelerator).tiles * layer.P * layer.Q
+    return k_tiles_of(layer, accelerator) * len(windows_of(layer)) * layer.P * layer.Q

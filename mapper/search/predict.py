@@ -18,15 +18,15 @@ from arch_model.machine.memories import BUFFERS
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.spaces import get_space
-from mapper.cost.layer_cost import PORTS, layer_cost
+from mapper.cost.layer_cost import PORTS
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.tiling import fetches
 from mapper.pinning.search import Pin, pin_best
 from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, map_network
-from mapper.workload.depthwise import is_channelwise
-from mapper.workload.fusion import Step, check_supported, fused_adds, fused_conv
+from mapper.workload.depthwise import has_tiles
+from mapper.workload.fusion import check_supported, fused_adds, fused_conv
 
 SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
 COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
@@ -38,9 +38,9 @@ DETAILS = (
 )
 COLUMNS = ("subnet", "layer_index", "name", "kind", "activation", *SHAPE, *COSTS, *DETAILS)
 """Columns of a row; those up to ``macs`` make it a row of a layer table
-(:func:`arch_model.network.layer.read_layer_table`). ``bound``: the unit or port that takes longest
-(:data:`mapper.search.bounds.BOUNDS`); ``fused: ...`` where the cost stands in the row of another layer; ``unsupported:
-...`` where there is none. ``wait_*_cycles``: that RUN stood still for input, weights or an output half;
+(:func:`arch_model.network.layer.read_layer_table`). ``bound``: what is busy longest
+(:attr:`mapper.search.costed.Costed.bound`); ``fused: ...`` where the cost stands in the row of another layer;
+``unsupported: ...`` where there is none. ``wait_*_cycles``: that RUN stood still for input, weights or an output half;
 ``dram_*_bytes`` by port, ``*_bytes`` read and written of each buffer on chip, ``energy_*_j``: parts of ``energy_j``
 (``docs/concepts/time.md``)."""
 
@@ -48,7 +48,7 @@ TOTALS = ("latency_s", "dram_bytes", "pb_hit_bytes", "energy_j")
 """What a SubNet's total has beside its cycles."""
 
 Search = Callable[..., Any]
-"""Gives a :class:`mapper.search.optimise.Mapping`, or what has its costs, ``weights``, ``tiling`` and ``walk``."""
+"""Gives a :class:`mapper.search.optimise.Mapping`, or what has its costs (:class:`mapper.search.costed.Costed`)."""
 
 _PARTS = {"dram": "dram", "leakage": "leakage", "requantise": "outputs", "store": "outputs"}
 _PARTS |= dict.fromkeys(BUFFERS, "buffers")
@@ -210,16 +210,14 @@ def _cost(
         conv = fused_conv(layer, by_name, readers)
         check_supported(conv)
         return dict.fromkeys(COSTS + DETAILS, 0) | {"bound": f"fused: {conv.name}"}
-    if is_channelwise(layer) or layer.kind is Kind.POOL:
-        return _quick(Step(layer, adds.get(layer.name)), machine)
     add, hits = adds.get(layer.name), None
-    if resident is not None:
+    if resident is not None and has_tiles(layer):
         hits = resident.layer_slots(layer.name, tile_grid(layer, machine))
     best = search(layer, machine, add=add, hits=hits)
     saved = 0
     if hits is not None and (hits >= 0).any():
         # Without the PB they would come as often as the others do.
-        times = fetches(layer, best.weights.streamed, best.tiling, machine)
+        times = fetches(layer, best.streamed, best.tiling, machine)
         saved = int((hits >= 0).sum()) * machine.tile_bytes * times
     return {
         "cycles": best.cycles,
@@ -245,28 +243,6 @@ def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
         *joules.values(),
     )
     return dict(zip(DETAILS, values, strict=True))
-
-
-def _quick(step: Step, accelerator: Accelerator) -> dict[str, Any]:
-    """Depthwise convs, pools and scalings, whose Program has no search behind it."""
-    a, walk = accelerator, layer_cost(step, accelerator)
-    spent = energy(walk.activity, a, walk.cycles)
-    beats = {
-        port: walk.activity[f"dram.{port}"] // size * a.dram.cycles_per_beat
-        for port, size in (("act", a.beat_bytes), ("wgt", a.weight_beat_bytes))
-    }
-    beats["out"] = max(walk.activity[f"dram.{port}"] for port in ("out", "b")) // a.beat_bytes * a.dram.cycles_per_beat
-    taken = {"array": walk.array_cycles, **beats}
-    return {
-        "cycles": walk.cycles,
-        "latency_s": walk.cycles / a.clock_hz,
-        "utilisation": step.layer.macs / (walk.cycles * a.multipliers),
-        "dram_bytes": walk.dram_bytes,
-        "pb_hit_bytes": 0,
-        "energy_j": spent.total_j,
-        "bound": max(taken, key=lambda name: taken[name]),
-        **_details(spent, walk.waits),
-    }
 
 
 def best_cached(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from mapper.cost.layer_cost import LayerCost, LayerCosts
+from mapper.cost.layer_cost import LayerCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.quick_choice import quick_tiling
-from mapper.lowering.tiling import Tiling
 from mapper.pinning.greedy import fit_subgraph
-from mapper.search.bounds import BOUNDS, Bounds, Candidates
 from mapper.search.costed import Costed
 from mapper.search.predict import predict_subnet
-from mapper.search.weight_plan import LayerWeights, plan_layer
 from mapper.workload.fusion import Step, check_supported
 
 CACHED = ("best", "none")
@@ -28,21 +22,7 @@ CACHED = ("best", "none")
 there, or nothing."""
 
 
-@dataclass(frozen=True, eq=False)
-class CompiledLayer(Costed):
-    """A layer cut as the compiler does by itself (:func:`mapper.lowering.quick_choice.quick_tiling`), and its cost."""
-
-    layer: Layer
-    accelerator: Accelerator
-    weights: LayerWeights
-    tiling: Tiling
-    walk: LayerCost
-    bound: str
-
-
-def as_compiled(
-    layer: Layer, accelerator: Accelerator, add: Layer | None = None, hits: Slots | None = None
-) -> CompiledLayer:
+def as_compiled(layer: Layer, accelerator: Accelerator, add: Layer | None = None, hits: Slots | None = None) -> Costed:
     """What :func:`mapper.search.optimise.optimise` gives, for the compiler's own choice instead of the best one.
 
     Raises :class:`arch_model.errors.MappingError` for a layer that the machine cannot run.
@@ -53,15 +33,11 @@ def as_compiled(
     4
     """
     check_supported(layer)
-    step, grid = Step(layer, add), tile_grid(layer, accelerator)
-    none = np.full((grid.rows, grid.ct), -1, np.int64)
-    hits = none if hits is None else hits
-    weights = plan_layer(grid, hits, none, accelerator.db_half_tiles)
-    tiling = quick_tiling(step, accelerator, hits)
-    walk = LayerCosts(step, accelerator, hits).cost(tiling)
-    numbers = (tiling.rows, tiling.chunk, tiling.prologue_parts, tiling.prefetch_rows, 0, tiling.interleave)
-    bounds = Bounds(layer, accelerator, weights, add is not None, Candidates(*(np.array([n]) for n in numbers)))
-    return CompiledLayer(layer, accelerator, weights, tiling, walk, BOUNDS[int(bounds.cycles[:, 0].argmax())])
+    step = Step(layer, add)
+    tiling, streamed = quick_tiling(step, accelerator, hits), tile_grid(layer, accelerator).tiles
+    if hits is not None:
+        streamed = int((hits < 0).sum())
+    return Costed(layer, add, accelerator, tiling, streamed, LayerCosts(step, accelerator, hits).cost(tiling))
 
 
 def layer_rows(

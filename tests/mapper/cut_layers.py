@@ -7,7 +7,8 @@ import numpy as np
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.weights import ConvQuant
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.tiling import Order, Tiling, chunks_of, prologues_of
+from mapper.lowering.tiling import Order, Tiling, chunk_unit
+from mapper.workload.depthwise import has_tiles, k_tiles_of
 
 
 def plain_quant(layer):
@@ -48,10 +49,40 @@ def random_hits(layer, accelerator, rng):
     return hits
 
 
+def random_windows(rng, most=40, size=14):
+    """A depthwise conv, a pool over windows, a scaling or a product."""
+    kind = Kind(rng.choice([Kind.CONV, Kind.MAXPOOL, Kind.AVGPOOL, Kind.SCALE, Kind.MUL]))
+    k, stride, r = int(rng.integers(1, most)), int(rng.integers(1, 3)), int(rng.choice([1, 2, 3]))
+    h, w = int(rng.integers(4, size)), int(rng.integers(4, size))
+    if kind.is_product:
+        return Layer("a", kind, k, k, H=h, W=w, inputs=("b", "c"))
+    if kind is not Kind.CONV:
+        return Layer("a", kind, k, k, r, r, h, w, stride)
+    r = int(rng.choice([3, 5]))
+    return Layer("a", kind, k, k, r, r, max(h, r), max(w, r), stride, r // 2, groups=k)
+
+
+def chunks_of(layer, accelerator):
+    """Every number of K-tiles that a chunk can have."""
+    kt, unit = k_tiles_of(layer, accelerator), chunk_unit(accelerator)
+    return sorted({min(n * unit, kt) for n in range(1, kt + 1)})
+
+
 def random_tiling(layer, accelerator, rng):
-    """Any tiling: it may be illegal."""
+    """A tiling of a dense layer: it may be illegal."""
     rows = max(1, int(rng.integers(1, layer.P + 1)) // int(rng.integers(1, 4)))
-    chunk, lead = int(rng.choice(chunks_of(layer, accelerator))), int(rng.choice(prologues_of(layer, accelerator)))
+    chunk = int(rng.choice(chunks_of(layer, accelerator)))
+    ct = tile_grid(layer, accelerator).ct
+    lead = int(rng.choice([1, 2, rng.integers(1, 2 * ct + 2), 2 * ct]))
     order = (Order.ROWS, Order.FILTERS)[int(rng.integers(2))]
     weave = 4 if lead > 1 and chunk >= 4 and rng.integers(2) else 1
-    return Tiling(rows, chunk, 0, lead, order, int(rng.choice([-1, 0, 1, 2, 4])) if lead > 1 else 0, weave)
+    part = int(rng.choice([-1, 0, 1, 2, 4, rng.integers(1, 20)])) if lead > 1 else 0
+    return Tiling(rows, chunk, 0, lead, order, part, weave)
+
+
+def any_tiling(layer, accelerator, rng):
+    """A tiling of a layer of any kind: it may be illegal."""
+    if has_tiles(layer):
+        return random_tiling(layer, accelerator, rng)
+    rows = max(1, int(rng.integers(1, layer.P + 1)) // int(rng.integers(1, 4)))
+    return Tiling(rows, int(rng.choice(chunks_of(layer, accelerator))), stays=bool(rng.integers(2)))

@@ -1,7 +1,4 @@
-"""Sources of a layer's weight tiles as the search's bounds take them: pieces by row, tiles by group.
-
-The compiled :mod:`mapper.lowering.weight_tiles` makes the same of them for commands (``tests/mapper/search``).
-"""
+"""Where a layer's weight tiles come from, written to be read: what the compiled lowering is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources of weight tiles as the bounds see them, and that commands see the same."""
+"""The readable plan of weight tiles gives every tile one source, and commands have the same groups."""
 
 import numpy as np
 from hypothesis import given
@@ -10,10 +10,10 @@ from mapper.lowering.layer_rows import layer_row as lowered_row
 from mapper.lowering.layer_rows import tiling_row
 from mapper.lowering.network import plan_of
 from mapper.lowering.tiling import Order, Tiling, chunks_of
-from mapper.search.weight_plan import plan_layer
 from mapper.workload.fusion import Step
 from tests.mapper.cut_layers import random_hits, random_layer
 from tests.mapper.random_nets import random_accelerator
+from tests.mapper.weight_plan import plan_layer
 
 
 @given(st.integers(0, 2**32))
