@@ -234,3 +234,24 @@ def test_the_command_line_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFix
     file.write_text("SPACE = 1")
     status, out, err = command(capsys, "subnets", "--space", file)
     assert (status, out, len(err.splitlines())) == (2, "", 1) and "makes no SuperNet" in err
+
+
+def test_the_command_line_takes_a_space_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "format: 1\nname: toy\nimage: {size: 8}\nstages: [{block: vgg, channels: 8, depth: [1, 2]}]\n"
+        "head: [{pool: average}, {linear: linear, channels: 5}]\n"
+        "subnets: {small: {choices: d1, top1: 50}, large: {choices: d2, top1: 75}}\n"
+    )
+    words = ("--space", file, "--subnets", "small,large", "--accelerator", "tiny")
+    status, _, err = command(capsys, "predict", *words, "--csv", tmp_path / "layers.csv")
+    assert status == 0 and "s1_pool" in (tmp_path / "layers.csv").read_text(), err
+    status, out, err = command(capsys, "serve", *words, "--queries", "5", "--json")
+    assert status == 0 and json.loads(out)["queries"] == 5, err  # with the accuracies of the file
+    explored = ("--vary", "PB=0,4KB", "--objectives", "latency,accuracy", "--backend", "joblib:2", "--no-report")
+    status, _, err = command(capsys, "explore", *words, *explored, "--out", tmp_path / "study")
+    assert status == 0, err
+    assert reproduce_command(load_study(tmp_path / "study")).before.startswith(f"fastswitch explore --space {file} ")
+    file.write_text("format: 1\nname: toy\n")
+    status, out, err = command(capsys, "subnets", "--space", file)
+    assert (status, out) == (2, "") and err.startswith(f"fastswitch: space file {file}: image is None; give a mapping")

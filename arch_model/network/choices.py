@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ class Choice:
     values : what each of its numbers can be.
     count : how many numbers it is a list of. None: a single number and not a list.
     first : what the first number of the list is drawn from, where two of ``values`` would be the same choice.
+    each : what each number of the list is drawn from, where they differ; ``values`` are then all that occur.
 
     Examples
     --------
@@ -36,6 +38,7 @@ class Choice:
     values: tuple[Number, ...]
     count: int | None = None
     first: tuple[Number, ...] = ()
+    each: tuple[tuple[Number, ...], ...] = ()
 
     @property
     def legal(self) -> str:
@@ -45,6 +48,8 @@ class Choice:
     @property
     def combinations(self) -> int:
         """How many different values :meth:`draw` can give."""
+        if self.each:
+            return math.prod(map(len, self.each))
         count = self.count or 1
         return len(self.first or self.values) * int(len(self.values) ** (count - 1))
 
@@ -74,6 +79,8 @@ class Choice:
         >>> Choice("depth", (2, 3, 4), 5).draw(np.random.default_rng(0))
         (4, 3, 3, 2, 2)
         """
+        if self.each:
+            return tuple(values[rng.integers(len(values))] for values in self.each)
         drawn = [self.values[i] for i in rng.integers(len(self.values), size=self.count or 1)]
         if self.first:
             drawn[0] = self.first[rng.integers(len(self.first))]

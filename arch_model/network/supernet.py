@@ -6,7 +6,7 @@ import difflib
 import inspect
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -131,6 +131,7 @@ class SuperNet:
     parse : ``parse(name)`` turns the name of a SubNet into its choices; SpaceError for a name that it does not know.
     names : the SubNets that have a name: all of a small space, the published ones of a large one.
     choices : the keywords of ``build`` and the values that :meth:`sample` draws them from.
+    top1 : known accuracies, fractions, by the SubNet's name.
 
     Raises
     ------
@@ -144,6 +145,7 @@ class SuperNet:
     parse: Callable[[str], dict[str, Any]] = field(repr=False, compare=False)
     names: tuple[str, ...] = field(repr=False)
     choices: tuple[Choice, ...] = field(default=(), repr=False, compare=False)
+    top1: Mapping[str, float] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for layer in self.layers:
@@ -207,6 +209,11 @@ class SuperNet:
             raise SpaceError(
                 f"SuperNet {self.name}: its function {what} fails with {kind}: {one_line(error)}"
             ) from error
+
+    @cached_property
+    def top1_by_config(self) -> Mapping[Config, float]:
+        """The known accuracies, by the SubNets' choices."""
+        return {self.subnet(name).config: top1 for name, top1 in self.top1.items()}
 
     def subnet_names(self) -> tuple[str, ...]:
         """The SubNets that have a name of their own; ``subnet`` takes each."""

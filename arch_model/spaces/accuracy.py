@@ -10,7 +10,7 @@ from types import MappingProxyType
 from arch_model.network.supernet import Config, SubNet, SuperNet
 from arch_model.network.weights import load_weights
 from arch_model.spaces import fashion, ofa_resnet50
-from arch_model.spaces.registry import get_space, ships
+from arch_model.spaces.registry import get_space, is_known, ships
 
 OFA_RESNET50_TOP1 = {
     "resnet50D_MAC@0.6B": 0.750,
@@ -37,8 +37,8 @@ def space_top1(space: str | SuperNet) -> Mapping[str, float]:
     -------
     Mapping
         Accuracy, as a fraction, by the SubNet's name. Of ``fashion`` it is that of the shipped integers on the 10,000
-        test images; of others it is the published one, of float weights on ImageNet. Empty where none is known, as of
-        a SuperNet of one's own.
+        test images; of others that ship it is the published one, of float weights on ImageNet. Of a SuperNet of one's
+        own it is what that says (``SuperNet.top1``). Empty where none is known.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def space_top1(space: str | SuperNet) -> Mapping[str, float]:
     (0.75, 6, 0)
     """
     supernet = get_space(space)
-    return _shipped_top1(supernet.name) if ships(supernet) else MappingProxyType({})
+    return _shipped_top1(supernet.name) if ships(supernet) else MappingProxyType(dict(supernet.top1))
 
 
 @cache
@@ -70,8 +70,8 @@ def _by_config(space: str) -> dict[Config, float]:
     return {supernet.subnet(name).config: top1 for name, top1 in space_top1(space).items()}
 
 
-def known_top1(subnet: SubNet) -> float | None:
-    """The known accuracy of a SubNet as a fraction, or None.
+def known_top1(subnet: SubNet, space: SuperNet | str | None = None) -> float | None:
+    """The known accuracy of a SubNet as a fraction, or None; ``space``: its SuperNet, None: the one of that name.
 
     The SubNet's choices decide, not its name: one of a user's own whose name ends in ``top1-99`` has none.
 
@@ -82,6 +82,8 @@ def known_top1(subnet: SubNet) -> float | None:
     >>> known_top1(get_space("ofa-mobilenetv3").sample(1, seed=0)[0]) is None
     True
     """
-    if not ships(subnet.supernet):
+    if space is None and not is_known(subnet.supernet):
         return None
-    return _by_config(subnet.supernet).get(subnet.config)
+    supernet = get_space(subnet.supernet if space is None else space)
+    known = _by_config(supernet.name) if ships(supernet) else supernet.top1_by_config
+    return known.get(subnet.config)

@@ -10,7 +10,7 @@ from pathlib import Path
 from arch_model.errors import SpaceError
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces.accuracy import known_top1
-from arch_model.spaces.registry import get_space, is_known, ships, space_names
+from arch_model.spaces.registry import get_space, is_known, space_names
 from arch_model.spaces.subnet_file import read_entries
 
 Asked = str | int | Path | Sequence[SubNet] | Sequence[str]
@@ -96,8 +96,7 @@ def choose_subnets(
     else:
         nets = tuple(_by_name(name.strip(), space) for name in text.split(","))
     _check(nets, space)
-    published = space is None or ships(space)  # not of one's own that has a published one's name
-    said = {net.name: known.get(net.name, known_top1(net) if published else None) for net in nets}
+    said = {net.name: known.get(net.name, known_top1(net, space)) for net in nets}
     accuracy = {name: top1 for name, top1 in said.items() if top1 is not None}
     return Chosen(nets, accuracy, space if isinstance(space, SuperNet) else None)
 

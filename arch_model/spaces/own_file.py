@@ -1,4 +1,4 @@
-"""A SuperNet by its name, or from a Python file or module of a user's own."""
+"""A SuperNet by its name, or from a file or module of a user's own."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from arch_model.files.wanted import Wanted, one_line
 from arch_model.network.supernet import SuperNet
 from arch_model.spaces.own_module import from_module, module_object
 from arch_model.spaces.registry import get_space, register_supernet
+from arch_model.spaces.space_file import SUFFIXES, read_space
 
 RIGHT = "a Python file that makes a SuperNet, as FILE.py or FILE.py:NAME"
 
 
 def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
-    """Load a SuperNet: one that ships or was registered, or one that a Python file or module of your own makes.
+    """Load a SuperNet: one that ships or was registered, or one that a file or module of your own makes.
 
-    A file is run as Python runs a script, except that its ``__name__`` is not ``__main__``; its SuperNet is registered
-    by its name (:func:`register_supernet`). Run only files that you would run yourself.
+    A Python file is run as Python runs a script, except that its ``__name__`` is not ``__main__``; the SuperNet of a
+    file or a module is registered by its name (:func:`register_supernet`). Run only files that you would run yourself.
 
     Parameters
     ----------
-    name_or_file : a name such as ``"ofa-resnet50"``; or ``"FILE.py"``, a file that makes one SuperNet; or
-        ``"FILE.py:NAME"``, the SuperNet that the file calls NAME; or ``"MODULE:OBJECT"``, a SuperNet, or a function
-        without arguments that makes one, of a module that is installed or in the current folder. A SuperNet is what it
-        is.
+    name_or_file : a name such as ``"ofa-resnet50"``; ``"FILE.yaml"``, a space file (docs/reference/space-file.md);
+        ``"FILE.py"``, a file that makes one SuperNet; ``"FILE.py:NAME"``, the SuperNet that the file calls NAME; or
+        ``"MODULE:OBJECT"``, a SuperNet, or a function without arguments that makes one, of a module that is installed
+        or in the current folder. A SuperNet is what it is.
 
     Returns
     -------
@@ -48,6 +49,8 @@ def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
     """
     if isinstance(name_or_file, SuperNet):
         return name_or_file
+    if Path(name_or_file).suffix.lower() in SUFFIXES:
+        return register_supernet(read_space(name_or_file), str(name_or_file))
     found = python_file(name_or_file)
     if found is None and module_object(name_or_file):
         return register_supernet(from_module(str(name_or_file)), str(name_or_file))
@@ -73,10 +76,10 @@ def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
 def is_source(text: str) -> bool:
     """Whether a text says where a SuperNet is made, in a file or a module, and not its name.
 
-    >>> is_source("nets/mine.py"), is_source("nets.mine:SMALL"), is_source("fashion")
-    (True, True, False)
+    >>> is_source("nets/mine.py"), is_source("mine.yaml"), is_source("nets.mine:SMALL"), is_source("fashion")
+    (True, True, True, False)
     """
-    return python_file(text) is not None or module_object(text) is not None
+    return Path(text).suffix.lower() in SUFFIXES or python_file(text) is not None or module_object(text) is not None
 
 
 def python_file(text: str | Path) -> tuple[Path, str] | None:

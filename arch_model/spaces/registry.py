@@ -83,7 +83,7 @@ def get_space(space: str | SuperNet) -> SuperNet:
         return _of_package(found)
     known = ", ".join(space_names())
     raise SpaceError(
-        f"SuperNet {plain(space)} does not exist; give one of {known}, or a FILE.py or MODULE:OBJECT that makes one"
+        f"SuperNet {plain(space)} does not exist; give one of {known}, or a FILE.yaml, FILE.py or MODULE:OBJECT"
     )
 
 

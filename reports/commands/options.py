@@ -54,7 +54,7 @@ def out_option(text: str, required: bool = True, default: Path | None = None) ->
     return folder_option("--out", text, required and default is None, default)
 
 
-SPACE_METAVAR = "NAME|FILE.py|MODULE:OBJECT"
+SPACE_METAVAR = "NAME|FILE.yaml|FILE.py|MODULE:OBJECT"
 
 
 class Space(Text):
@@ -71,7 +71,7 @@ class Space(Text):
 def space_option(required: bool = False, text: str = "") -> Decorator:
     """``--space``, a SuperNet by its name or where it is made."""
     if not text:
-        text = "The SuperNet, such as fashion or ofa-resnet50, or a Python file or module that makes one."
+        text = "The SuperNet, such as fashion or ofa-resnet50, or the file or module that makes one."
         text += "" if required else " Without it the one whose SubNets --subnets names."
     return click.option("--space", type=Space(), metavar=SPACE_METAVAR, required=required, help=text)
 
