@@ -325,7 +325,6 @@ OLD = (
     ("cosim", "--subnet", "fashion-d111-w222"),
     ("run", "--subnet", "fashion-d111-w222"),
     ("serve", "--trace", "stream.csv"),
-    ("explore", "--cached", "fit"),
     ("hybrid", "--report", "study"),
     ("table", "--out", "t.parquet"),
     ("package", "--out", "p.npz"),

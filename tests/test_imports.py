@@ -29,7 +29,7 @@ FLOORS = {
         ]
     ],
     "mapper": [
-        ["workload", "layout", "lowering", "cost", "search", "pinning serving", "hybrid", "(face)"],
+        ["workload", "layout", "lowering", "cost", "pinning serving", "search", "hybrid", "(face)"],
         ["importers", "(face)"],
     ],
     "rtl": [["driver", "(units)", "handover synth"]],
@@ -47,12 +47,7 @@ FLAT = {"rtl": "(units)", "reports": "(pages)"}
 """Rooms that have modules of their own beside inner rooms, and what stands for them above; ``(face)`` is a room's own
 ``__init__``, which nothing inside it imports."""
 
-EXCEPTIONS = {
-    (
-        "mapper.search.predict",
-        "mapper.pinning.search",
-    ): "what is pinned by default; goes with the one price",
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """Imports that point the other way still, and why. One that is not needed any more fails here, too."""
 
 

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from arch_model.cost.energy import Energy, energy
-from arch_model.errors import MappingError, SpaceError
-from arch_model.files.json_file import read_json
-from arch_model.files.wanted import Wanted
+from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import Machine
 from arch_model.machine.memories import BUFFERS
 from arch_model.network.layer import Kind, Layer
-from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces import get_space
 from mapper.cost.layer_cost import PORTS
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.tiling import fetches
-from mapper.pinning.search import Pin, pin_best
+from mapper.pinning.cached import cached_buffer
 from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, map_network
 from mapper.workload.depthwise import has_tiles
@@ -98,25 +95,21 @@ def predict_subnets(
 
     Parameters
     ----------
-    cached : ``none``, ``best`` (:func:`best_cached`) or the path of a SubGraph (:func:`read_subgraph`).
+    cached : what the PB holds, as :func:`mapper.pinning.cached.cached_buffer` takes it.
     space : the SuperNet of all of them; None: looked up by its name, if something is cached.
     policy : who tiles the layers of the Program.
 
     Raises
     ------
     MappingError
-        For a cache on a machine without a PB, and as :func:`best_cached` and :func:`read_subgraph`.
+        For a cache on a machine without a PB, and as :func:`mapper.pinning.cached.cached_buffer`.
     """
     for subnet in subnets:
         resident = None
         if cached != "none":
             if not isinstance(machine, Accelerator):
                 raise MappingError(f"accelerator {machine.name}: cached is {cached}; it has no PB to load: give none")
-            supernet = get_space(space or subnet.supernet)
-            if cached == "best":
-                resident = best_cached(subnet, supernet, machine)
-            else:
-                resident = PersistentBuffer.of(read_subgraph(cached, supernet), supernet, machine)
+            resident = cached_buffer(cached, subnet, get_space(space or subnet.supernet), machine)
         rows = list(predict_subnet(subnet, machine, resident))
         yield rows, {"subnet": subnet.name, **program_total(subnet, rows, machine, resident, policy)}
 
@@ -243,35 +236,3 @@ def _details(spent: Energy, waits: Mapping[str, int]) -> dict[str, Any]:
         *joules.values(),
     )
     return dict(zip(DETAILS, values, strict=True))
-
-
-def best_cached(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
-    """A PB with the part of a SubNet's weights in it that makes its Program fastest, as far as :func:`pin_best` finds
-    that without exact search; if the machine cannot run some layer, the sum of the others' cycles counts.
-    """
-    try:
-        best = pin_best(supernet, [subnet], accelerator, objective=Pin.LATENCY, exact=False)
-    except MappingError:
-        best = pin_best(supernet, [subnet], accelerator, objective=Pin.LAYERS, exact=False)
-    return PersistentBuffer.of(best.subgraph, supernet, accelerator)
-
-
-def read_subgraph(path: str | Path, supernet: SuperNet) -> SubGraph:
-    """A SubGraph from JSON: a list with [K, C] of each SuperNet layer, or one that is [K1, C1, K2, C2, ...].
-
-    Raises :class:`SpaceError` that names the file.
-    """
-    source = f"SubGraph {path}"
-    data = read_json(path, Wanted(source, "a JSON list of [K, C]", SpaceError))
-    layers = len(supernet.layers)
-    flat = data if isinstance(data, list) else []
-    if flat and all(isinstance(pair, list) and len(pair) == 2 for pair in flat):
-        flat = [number for pair in flat for number in pair]
-    if len(flat) != 2 * layers or not all(isinstance(n, int) and not isinstance(n, bool) for n in flat):
-        raise SpaceError(
-            f"{source} holds {len(flat)} numbers; give K and C of each of the {layers} layers of {supernet.name}"
-        )
-    try:
-        return SubGraph.decode(supernet, flat)
-    except SpaceError as error:
-        raise SpaceError(f"{source}: {error}") from None

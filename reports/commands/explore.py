@@ -67,7 +67,7 @@ from reports.terminal import counting, show_summary
     metavar="NAME[:WHERE]",
     help="joblib[:N], ray[:ADDRESS] or dask[:ADDRESS]; N local workers, without it one a core.",
 )
-@cached_option("best", file=False)
+@cached_option("fit", file=False)
 @click.option("--exact", is_flag=True, help="Price every point exactly, not only those that can be on the front.")
 @report_option
 @force_option

@@ -4,7 +4,7 @@
 ``--space``          the SuperNet
 ``--subnets``        SubNets: FILE.json, NAME,... or how many to draw with ``--seed``
 ``--subnet``         one SubNet
-``--cached``         what the PB holds: none, best or FILE.json
+``--cached``         what the PB holds: none, fit, best or FILE.json
 ``--stream``         a recorded stream of queries, FILE.csv
 ``--trace``          the folder for waveforms
 ``--out``            the folder for results
@@ -84,9 +84,9 @@ def subnets_option(text: str, required: bool = False) -> Decorator:
 
 def cached_option(default: str, file: bool) -> Decorator:
     """``--cached``, what the PB holds while a SubNet runs; ``file``: whether the command takes a SubGraph, too."""
-    text = "What the PB holds: nothing, or for each SubNet the part of it that saves most"
-    text += ", or a SubGraph ([K, C] of each SuperNet layer)." if file else "."
-    metavar = "none|best|FILE.json" if file else "none|best"
+    text = "What the PB holds: nothing; as much of each SubNet as fits"
+    text += "; the part of it that saves most; or a SubGraph ([K, C] of each SuperNet layer)." if file else "."
+    metavar = "none|fit|best|FILE.json" if file else "none|fit"
     return click.option("--cached", default=default, show_default=True, metavar=metavar, help=text)
 
 

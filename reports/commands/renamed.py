@@ -34,7 +34,6 @@ RENAMED = (
     Renamed("cosim", "--subnet", _any, "--subnets NAME,..."),
     Renamed("run", "--subnet", _any, "--subnets NAME,..."),
     Renamed("serve", "--trace", _any, "--stream FILE.csv"),
-    Renamed("explore", "--cached", lambda value: value == "fit", "--cached best"),
     Renamed("hybrid", "--report", _is_value, "--out DIR"),
     Renamed("hybrid", "--subnets", _any, "--family N"),
     Renamed("table", "--out", _has_suffix(".parquet"), "--out DIR, for DIR/sushiabs.parquet"),

@@ -85,7 +85,7 @@ def facts(study: Study) -> Mapping[str, str | list[str]]:
         "base": f"{study.base.name}, {study.base.kp} × {study.base.cp} DPEs, hash {study.base.hash()}",
         "knobs": [knob_range(knob) if knob.name != SUBNET else f"{SUBNET} each of them" for knob in study.knobs],
         "sampler": f"{study.sampler}, seed {study.seed}",
-        "PB": "holds what fits of each SubNet" if study.cached == "best" else "empty",
+        "PB": "holds what fits of each SubNet" if study.cached == "fit" else "empty",
         "prices": _prices(study),
         "FastSwitch": version("fastswitch"),
     }

@@ -55,7 +55,7 @@ def reproduce_command(study: Study) -> ReproduceCommand:
     space = space_argument(study.supernet)
     before = f"fastswitch explore --space {shlex.quote(space)} --accelerator {shlex.quote(base)}"
     after = f"--objectives {','.join(study.objectives)}" + (
-        "" if study.cached == "best" else f" --cached {study.cached}"
+        "" if study.cached == "fit" else f" --cached {study.cached}"
     )
     return ReproduceCommand(before, tuple(f"--subnets {shlex.quote(names)}" for names in subnets), after, files)
 

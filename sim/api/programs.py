@@ -10,7 +10,7 @@ from arch_model.cost.energy import energy_of
 from arch_model.errors import WeightsError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
-from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.network.weights import OpQuant, SuperNetWeights
 from arch_model.program.program import Program
 from arch_model.spaces import load_supernet
@@ -19,13 +19,9 @@ from mapper.importers.network import Network
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
+from mapper.pinning.cached import Cached, cached_buffer
 from mapper.search.policy import Policy, map_network
-from mapper.search.predict import best_cached, read_subgraph
 from sim.integers.random_integers import random_integers
-
-Cached = str | Path | SubGraph
-"""What the Persistent Buffer (PB) holds: ``"none"``, nothing; ``"best"``, the part of the SubNet's weights that saves
-most; a SubGraph, or a JSON file with one."""
 
 Weights = SuperNetWeights | Network
 """Integers of a SubNet: those of a weights file, or those that an imported network comes with."""
@@ -67,7 +63,8 @@ def compile(
     supernet : the SuperNet; or its name, or a Python file that makes it (``load_supernet``).
     subnet : one of its SubNets, or the name of one.
     accelerator : the machine, the name of a preset, or a YAML file.
-    cached : what the PB holds: ``"none"``, ``"best"``, a SubGraph, or a JSON file with one.
+    cached : what the PB holds: ``"none"``, ``"fit"`` (as much of the SubNet as fits), ``"best"`` (the part that saves
+        most), a SubGraph, or a JSON file with one.
     weights : the integers that the Program requantises with. None: drawn from ``seed``. They do not change its cycles.
     policy : who tiles the layers: ``"best"`` or ``"quick"`` (:class:`mapper.search.policy.Policy`).
 
@@ -92,23 +89,12 @@ def compile(
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
     net = space.subnet(subnet) if isinstance(subnet, str) else subnet
     quant = random_integers(net, seed).quant if weights is None else integers_of(net, weights)
-    places, resident = MemoryMap.build(space, [net], machine), cached_pb(cached, net, space, machine)
+    places, resident = MemoryMap.build(space, [net], machine), cached_buffer(cached, net, space, machine)
     tilings = None
     if Policy(policy) is Policy.BEST:
         tilings = map_network(net, machine, resident, policy).tilings
     program = compile_subnet(net, space, machine, quant, places, resident=resident, tilings=tilings)
     return CompiledSubNet(space, net, machine, program, places, resident)
-
-
-def cached_pb(cached: Cached, subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
-    """The PB with what is cached in it. Raises MappingError for a SubGraph that does not fit."""
-    if isinstance(cached, SubGraph):
-        return PersistentBuffer.of(cached, supernet, accelerator)
-    if str(cached) == "none":
-        return PersistentBuffer.empty(supernet)
-    if str(cached) == "best":
-        return best_cached(subnet, supernet, accelerator)
-    return PersistentBuffer.of(read_subgraph(cached, supernet), supernet, accelerator)
 
 
 def integers_of(subnet: SubNet, weights: Weights) -> Mapping[str, OpQuant]:
@@ -178,5 +164,5 @@ def price(
     """
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
     net = space.subnet(subnet) if isinstance(subnet, str) else subnet
-    mapped = map_network(net, machine, cached_pb(cached, net, space, machine), policy)
+    mapped = map_network(net, machine, cached_buffer(cached, net, space, machine), policy)
     return Price(mapped.cost.cycles, mapped.latency_s, mapped.cost.dram_bytes, mapped.energy.total_j)

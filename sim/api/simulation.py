@@ -13,9 +13,10 @@ from arch_model.machine.load import load_accelerator
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.spaces import load_supernet
 from mapper.importers.network import Network
+from mapper.pinning.cached import Cached, cached_buffer
 from mapper.search.policy import Policy, map_network
 from sim.api.inference import checked_image
-from sim.api.programs import Cached, Weights, cached_pb, integers_of
+from sim.api.programs import Weights, integers_of
 from sim.integers.random_weights import imported_weights, random_weights
 from sim.rtl_bench.bench import Bench, build
 from sim.rtl_bench.outcome import Outcome
@@ -95,7 +96,7 @@ def simulate(
         integers_of(net, weights)  # or one line that says what is not there
         held = imported_weights(weights, seed) if isinstance(weights, Network) else weights.only([net.name])
     session = Session(space, held, machine, {net.name: net})
-    resident = cached_pb(cached, net, space, machine)
+    resident = cached_buffer(cached, net, space, machine)
     tilings = map_network(net, machine, resident, policy).tilings if Policy(policy) is Policy.BEST else None
     with Bench(build(machine, tool)) as bench:
         if resident.slots:

@@ -9,15 +9,15 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from mapper.cost.layer_cost import LayerCosts
-from mapper.layout.persistent_buffer import PersistentBuffer, Slots
+from mapper.layout.persistent_buffer import Slots
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.quick_choice import quick_tiling
-from mapper.pinning.greedy import fit_subgraph
+from mapper.pinning.cached import cached_buffer
 from mapper.search.costed import Costed
 from mapper.search.predict import predict_subnet
 from mapper.workload.fusion import Step, check_supported
 
-CACHED = ("best", "none")
+CACHED = ("fit", "none")
 """What the PB holds while a SubNet runs: the part of its weights that :func:`mapper.pinning.greedy.fit_subgraph` puts
 there, or nothing."""
 
@@ -41,7 +41,7 @@ def as_compiled(layer: Layer, accelerator: Accelerator, add: Layer | None = None
 
 
 def layer_rows(
-    subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, cached: str = "best"
+    subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, cached: str = "fit"
 ) -> Iterator[dict[str, Any]]:
     """Rows with :data:`mapper.search.predict.COLUMNS`, one a layer; ``cached``: one of :data:`CACHED`.
 
@@ -51,7 +51,5 @@ def layer_rows(
     >>> rows[0]["name"], rows[0]["cycles"]
     ('stem', 8192)
     """
-    resident = None
-    if cached == "best":
-        resident = PersistentBuffer.of(fit_subgraph(subnet, supernet, accelerator), supernet, accelerator)
+    resident = None if cached == "none" else cached_buffer(cached, subnet, supernet, accelerator)
     yield from predict_subnet(subnet, accelerator, resident, as_compiled)

@@ -40,7 +40,7 @@ class Question:
     base: Accelerator
     knobs: tuple[Knob, ...]
     objectives: tuple[str, ...]
-    cached: str = "best"
+    cached: str = "fit"
     accuracy: tuple[float, ...] = field(default=())
 
     @property

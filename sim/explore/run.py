@@ -64,7 +64,7 @@ def explore(
     points: int | None = None,
     seed: int = 0,
     backend: str = "joblib",
-    cached: str = "best",
+    cached: str = "fit",
     on_count: OnCount = lambda stage, done, total: None,
     force: bool = False,
     accuracy: Mapping[str, float] | None = None,
@@ -89,7 +89,7 @@ def explore(
     accelerator : the machine whose other numbers stay: a preset, a file, or the machine.
     sampler : of :data:`sim.explore.samplers.SAMPLERS`; ``points``: how many, except of a grid.
     backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
-    cached : what the PB holds: ``best``, as :func:`mapper.pinning.greedy.fit_subgraph` fills it for each SubNet, or
+    cached : what the PB holds: ``fit``, as :func:`mapper.pinning.greedy.fit_subgraph` fills it for each SubNet, or
         ``none``.
     on_count : called with a stage of the work, how many points are done and how many there will be.
     force : replace a folder with another study.

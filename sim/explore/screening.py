@@ -76,7 +76,7 @@ def cached_hits(machines: Machines, work: Workload, cached: str) -> tuple[Ints, 
     first, place = machines.without_sizes()
     rows = rows_uncached(machines.ms[first], machines.xs, machines.arrays[first])[place]
     fits = (rows > 0)[:, work.uses].astype(np.int64)
-    if cached != "best":
+    if cached == "none":
         return fits, np.zeros(fits.shape, np.int64)
     return fits, fit_hits(machines.ms, machines.xs, machines.arrays, rows, work.uses, work.starts)
 

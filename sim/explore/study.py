@@ -71,7 +71,7 @@ class Study:
     seed: int
     points: pd.DataFrame
     nets: tuple[SubNet, ...] = ()
-    cached: str = "best"
+    cached: str = "fit"
     accuracy: tuple[float, ...] = ()
 
     @property

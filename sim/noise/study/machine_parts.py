@@ -19,7 +19,8 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubNet
 from mapper.hybrid.digital_half import DigitalHalf
 from mapper.hybrid.partition import partition_bytes
-from mapper.search.predict import best_cached, predict_subnet
+from mapper.pinning.cached import best_cached
+from mapper.search.predict import predict_subnet
 from sim.noise.engine.calibration import IMAGES, calibrate_adcs, observe
 from sim.noise.engine.hybrid import Hybrid
 from sim.noise.engine.network import Network

@@ -17,17 +17,16 @@ from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.compile import compile_subnet
+from mapper.pinning.cached import best_cached, read_subgraph
 from mapper.search.optimise import optimise
 from mapper.search.predict import (
     COLUMNS,
     DETAILS,
     TOTALS,
-    best_cached,
     check_whole,
     predict_subnet,
     predict_subnets,
     program_total,
-    read_subgraph,
     why_no_total,
 )
 from tests.mapper.random_nets import channelwise_network, random_quant

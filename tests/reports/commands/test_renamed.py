@@ -16,7 +16,6 @@ from tests.test_fastswitch import call
         ("cosim --space fashion --subnet fashion-d111-w222 --out o", "--subnets NAME,..."),
         ("run --subnet=fashion-d111-w222", "--subnets NAME,..."),
         ("serve --trace recorded.csv", "--stream FILE.csv"),
-        ("explore --space fashion --subnets 2 --vary KP=2 --out o --cached fit", "--cached best"),
         ("hybrid --report study --seed 1", "--out DIR"),
         ("hybrid --subnets 5 --out study", "--family N"),
         ("table --space fashion --subnets 2 --subgraphs 2 --out abs.parquet", "--out DIR, for DIR/sushiabs.parquet"),
@@ -37,8 +36,7 @@ def test_an_old_spelling_says_the_new_one(
 def test_the_changelog_lists_every_one() -> None:
     text = (Path(__file__).parents[3] / "CHANGELOG.md").read_text(encoding="utf-8")
     for old in RENAMED:
-        option = {"--cached": "--cached fit"}.get(old.option, old.option)
-        assert any(f"`{old.command} {option}" in line and old.instead in line for line in text.splitlines()), old
+        assert any(f"`{old.command} {old.option}" in line and old.instead in line for line in text.splitlines()), old
 
 
 @pytest.mark.parametrize(

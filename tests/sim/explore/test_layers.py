@@ -27,7 +27,7 @@ def test_cycles_are_those_of_the_compiled_program() -> None:
 
 def test_rows_are_those_of_predict_and_a_pb_saves_bytes() -> None:
     net = FASHION.subnet("fashion-d222-w444")
-    none, fit = (list(layer_rows(net, FASHION, TINY, cached)) for cached in ("none", "best"))
+    none, fit = (list(layer_rows(net, FASHION, TINY, cached)) for cached in ("none", "fit"))
     assert tuple(none[0]) == COLUMNS and len(none) == len(net.layers)
     assert sum(row["pb_hit_bytes"] for row in none) == 0 < sum(row["pb_hit_bytes"] for row in fit)
     assert sum(row["dram_wgt_bytes"] for row in fit) < sum(row["dram_wgt_bytes"] for row in none)

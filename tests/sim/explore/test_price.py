@@ -156,6 +156,6 @@ def test_a_machine_too_small_for_a_depthwise_layer_is_not_legal() -> None:
 
 
 def test_every_objective_has_a_value() -> None:
-    asked = Question("fashion", NETS[:1], TINY, parse_vary("KP=4"), OBJECTIVES, "best", (91.0,))
+    asked = Question("fashion", NETS[:1], TINY, parse_vary("KP=4"), OBJECTIVES, "fit", (91.0,))
     row = price(asked, [0], [0]).loc[0]
     assert row["legal"] and np.isfinite(row[list(OBJECTIVES)].to_numpy(float)).all() and row["accuracy"] == 91.0

@@ -97,7 +97,7 @@ def test_a_study_that_is_there_is_read_and_one_with_more_points_goes_on(tmp_path
         ({"subnets": "fashion-d111-w222"}, "subnets is"),
         ({"objectives": ("latency",)}, "objectives is"),
         ({"accelerator": Accelerator.load("tiny").replace(buffers={"sb_bytes": 60_000})}, "sb_bytes is 55296 there"),
-        ({"cached": "none"}, "cached is best there and none here"),
+        ({"cached": "none"}, "cached is fit there and none here"),
         ({"seed": 1}, "seed is 0 there and 1 here"),
     ],
 )
@@ -143,7 +143,7 @@ def test_force_replaces_another_study_and_nothing_else(tmp_path: Path) -> None:
         ({"objectives": ("speed",)}, "objective speed does not exist"),
         ({"objectives": ("area", "area")}, "objective area is given twice"),
         ({"objectives": ()}, "there are no objectives"),
-        ({"cached": "fit"}, "cached is fit; give one of best, none"),
+        ({"cached": "best"}, "cached is best; give one of fit, none"),
         ({"seed": -1}, "seed is -1"),
         ({"vary": "KP=1:60:1 CP=1:60:1 PB=0:8MB:1KB"}, "the grid has 28,803,600 points"),
         (

@@ -19,7 +19,7 @@ NETS = tuple(FASHION.subnet(name) for name in ("fashion-d111-w222", "fashion-d12
 def test_the_pb_holds_what_fit_subgraph_puts_there() -> None:
     machine = TINY.replace(buffers={"pb_bytes": 30_000})
     work = Workload(NETS)
-    fits, hits = cached_hits(Machines.of([ZCU, machine], work), work, "best")
+    fits, hits = cached_hits(Machines.of([ZCU, machine], work), work, "fit")
     assert fits.all()
     for net, order, low in zip(NETS, work.orders, work.starts.tolist(), strict=False):
         graph = fit_subgraph(net, FASHION, machine)
@@ -35,9 +35,9 @@ def test_the_pb_holds_what_fit_subgraph_puts_there() -> None:
 def test_a_machine_is_screened_as_if_it_were_alone() -> None:
     work = Workload(NETS)
     machines = [TINY, ZCU, set_knobs(TINY, {"PB": 0}), set_knobs(TINY, {"KP": 8, "SB": 20_000, "DB": 14_000})]
-    whole = screen(machines, work, "best")
+    whole = screen(machines, work, "fit")
     for row, machine in enumerate(machines):
-        alone = screen([machine], Workload(NETS), "best")
+        alone = screen([machine], Workload(NETS), "fit")
         for name in ("misfits", "hits", "cycles", "totals"):
             assert np.array_equal(getattr(whole, name)[row], getattr(alone, name)[0]), name
     assert (whole.misfits == -1).all() and (whole.cycles > 0).all()

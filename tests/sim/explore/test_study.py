@@ -30,7 +30,7 @@ def test_a_study_is_read_as_it_was_asked_for(study: Study) -> None:
     assert [(knob.name, knob.values, knob.unit) for knob in study.knobs] == [
         ("KP", (2, 3, 4), ""), ("PB", (0, 48_000), "B"), ("SB", (1000, 54_000), "B"),
     ]  # fmt: skip
-    assert (study.objectives, study.sampler, study.seed, study.cached) == (("latency", "energy"), "grid", 0, "best")
+    assert (study.objectives, study.sampler, study.seed, study.cached) == (("latency", "energy"), "grid", 0, "fit")
     points = study.points
     assert list(points) == [
         "KP", "PB", "SB", "legal", "why", "latency", "energy", "price", "estimated_latency", "estimated_energy",
