@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PRODUCT_BITS, TOTAL_BITS, SUM_BITS = 16, 20, 32  # of a tap, of a DPE (rtl/dpe.py), of the OB
 REQUANTISER_BITS = 293  # registers of a lane (rtl/requantiser.py): 33 + 26 + 6 + 43 + 42 + 59 + 2·6 + 60 + 8 + 4
-STORE_LANE_BITS = 224  # registers of a lane (rtl/store.py): 2·9 + 2·33 + 34 + 48 + 49 + 1 + 8
+STORE_LANE_BITS = 224  # registers of a lane (rtl/store_lane.py): 2·9 + 2·33 + 34 + 48 + 49 + 1 + 8
 
 UNITS: Mapping[str, str] = {
     **{f"dram.{port}": "bytes" for port in ("prog", "wgt", "act", "b", "out")},

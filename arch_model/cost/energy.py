@@ -29,7 +29,7 @@ PICO, NANO = 1e-12, 1e-9
 
 # Arithmetic of one requantised value (rtl/requantiser.py): bias added, 33 × 26 bits multiplied, rounded, z_out added.
 REQUANTISE_ADD_BITS, REQUANTISE_PRODUCT_BITS = 33 + 59 + 60, 33 * 26
-# Of one value of STORE (rtl/store.py): an operand less its zero-point, times 24 bits; then sum, total and z_out.
+# Of one value of STORE (rtl/store_lane.py): an operand less its zero-point, times 24 bits; then sum, total and z_out.
 OPERAND_ADD_BITS, OPERAND_PRODUCT_BITS = 9, 9 * 24
 STORE_ADD_BITS = 34 + 48 + 12
 

@@ -96,7 +96,7 @@ ARRAY = DPE + 1  # a window to the sums of all channels (rtl/array.py)
 ACCUMULATOR = MEMORY_READ + 1  # a partial sum's address to the new partial sum (rtl/accumulator.py)
 REQUANTISER = 5  # a sum to its int8 (rtl/requantiser.py)
 REPACKER = 1  # a K-tile's bytes to the banks' writes (rtl/repacker.py)
-STORE_LANE = 6  # two int8 operands to their int8 result (StoreLane in rtl/store.py)
+STORE_LANE = 6  # two int8 operands to their int8 result (rtl/store_lane.py)
 
 # ---------------------------------------------------------------------------------------------- latencies of units
 

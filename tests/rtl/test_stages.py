@@ -17,7 +17,8 @@ from rtl.pixel import delayed
 from rtl.requantiser import Requantiser
 from rtl.semaphore import Semaphore
 from rtl.stages import check_latency, registers_between
-from rtl.store import Store, StoreLane
+from rtl.store import Store
+from rtl.store_lane import StoreLane
 
 
 class Chosen(Component):

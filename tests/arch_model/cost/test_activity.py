@@ -140,7 +140,7 @@ def test_register_bits_are_those_of_the_rtl() -> None:
 
     from rtl.dpe import DPE
     from rtl.requantiser import Requantiser
-    from rtl.store import StoreLane
+    from rtl.store_lane import StoreLane
 
     for component, bits in ((DPE(), 9 * 16 + 20), (Requantiser(), REQUANTISER_BITS), (StoreLane(), STORE_LANE_BITS)):
         statements = Fragment.get(component, None).statements["sync"]
