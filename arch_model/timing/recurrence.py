@@ -245,14 +245,28 @@ def begin(w: Ints) -> None:
 
 
 @inner
+def issue_ahead(w: Ints, index: int, act: int, wgt: int, store: int, place: int) -> tuple[int, int, int]:
+    """Issue what can be issued before PASS ``index`` though that does not need it; arguments as of :func:`advance`."""
+    while _ahead(w, LOAD_ACT_UNIT, act, index, store):
+        place = _load(w, LOAD_ACT_UNIT, act, place)
+        act += 1
+    while _ahead(w, LOAD_WGT_UNIT, wgt, index, store):
+        place = _load(w, LOAD_WGT_UNIT, wgt, place)
+        wgt += 1
+    return act, wgt, place
+
+
+@inner
 def advance(w: Ints, first: int, last: int, act: int, wgt: int, store: int, place: int) -> tuple[int, int, int, int]:
-    """Issue PASS ``first`` to the one before ``last``, and the loads and STOREs that come before, between and behind
-    them; PASS -1 stands for the Program's start.
+    """Issue PASS ``first`` to the one before ``last``, the loads that these need, those that are issued ahead between
+    them, and the STOREs behind each; PASS -1 stands for the Program's start.
 
     ``act``, ``wgt``, ``store``: the next command of each of these units; ``place``: the next of all. Returns them anew.
     """
     acts, wgts, stores = w[COUNT], w[COUNT + 1], w[COUNT + 3]
     for index in range(first, last):
+        if index > max(first, 0):
+            act, wgt, place = issue_ahead(w, index, act, wgt, store, place)
         if index >= 0:
             while act < acts and w[act_at(w, act) + NEED] <= index:
                 place = _load(w, LOAD_ACT_UNIT, act, place)
@@ -264,12 +278,6 @@ def advance(w: Ints, first: int, last: int, act: int, wgt: int, store: int, plac
         while store < stores and w[store_at(w, store) + PLACE] <= index:
             place = _store(w, store, place)
             store += 1
-        while index >= 0 and _ahead(w, LOAD_ACT_UNIT, act, index + 1, store):
-            place = _load(w, LOAD_ACT_UNIT, act, place)
-            act += 1
-        while index >= 0 and _ahead(w, LOAD_WGT_UNIT, wgt, index + 1, store):
-            place = _load(w, LOAD_WGT_UNIT, wgt, place)
-            wgt += 1
     return act, wgt, store, place
 
 

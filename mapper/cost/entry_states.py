@@ -1,6 +1,6 @@
 """How a layer finds the machine: all times that the recurrence carries into it, counted from one of them.
 
-A state is taken between two layers, when the last PASS and STORE of one, and the loads behind these, have been issued.
+A state is taken between two layers, when the last PASS and STORE of one have been issued, before any load behind these.
 Its times count from FETCH's last dispatch, so it is the same whenever it comes about. Later commands reach their units
 :data:`SOON` cycles after that, or more: a time that no command can notice any more is written as the latest of these,
 so that states which differ in nothing that matters are equal.
@@ -45,11 +45,11 @@ FULL_QUEUE = -1
 
 # Loads of the next layers that have been issued, STOREs of which the end can still be noticed; repetitions until the
 # requantiser has left the half of the ZSB that the last layer does not use, the activation table that comes next, the
-# other one (0: the PASS that proves it has been issued). Then FETCH's slots, the units, the last end, starts of the
-# last commands of each unit, the last users of the halves of SB, DB and OB (next, other), the ends of those three
-# PASSes, and lists: when the issued loads are there, when STOREs end, latest first.
-V_ACTS, V_WGTS, V_STORES, V_DRAIN, V_READ, V_ARRIVAL, V_FREE = 0, 1, 2, 3, 6, 7, 8
-V_FEED_FREE, V_FIRST_PIXEL, V_IDLE, V_STARTS = 12, 13, 14, 15
+# other one (0: the PASS that proves it has been issued); whether the Program begins. Then FETCH's slots, the units, the
+# last end, starts of the last commands of each unit, the last users of the halves of SB, DB and OB (next, other), the
+# ends of those three PASSes, and lists: when the issued loads are there, when STOREs end, latest first.
+V_ACTS, V_WGTS, V_STORES, V_DRAIN, V_BEGINS, V_READ, V_ARRIVAL, V_FREE = 0, 1, 2, 3, 6, 7, 8, 9
+V_FEED_FREE, V_FIRST_PIXEL, V_IDLE, V_STARTS = 13, 14, 15, 16
 V_HALVES = V_STARTS + 4 * QUEUE_DEPTH
 V_DRAINED = V_HALVES + 6
 V_LISTS = V_DRAINED + 3
@@ -116,6 +116,7 @@ def take(w: Ints, m: Ints, v: int, ends: tuple[int, int, int, int], act: int, wg
     now, (acts, wgts, passes, stores) = w[SLOT_LEFT], ends
     m[v + V_ACTS] = act - acts
     m[v + V_WGTS] = wgt - wgts
+    m[v + V_BEGINS] = 0
     m[v + V_READ] = w[SLOTS_READ]
     arrival = w[SLOT_BEHIND] - (w[SLOT_PACE] if w[SLOTS_READ] == 0 else 0)
     m[v + V_ARRIVAL] = max(w[SLOT_ARRIVAL] - now, arrival)

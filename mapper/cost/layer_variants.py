@@ -15,12 +15,34 @@ from arch_model.cost.activity import TOTALS
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind
-from arch_model.timing.rows import PB, STORE_UNIT
+from arch_model.timing.rows import LOAD_ACT_UNIT, LOAD_WGT_UNIT, PB, STORE_UNIT
 from mapper.cost.layer_parts import SLOTS, LayerParts
-from mapper.cost.memo import BLOCK_AT, BLOCKS, MAP_AT, MAPS, grown, new_memo, segment_of, used
+from mapper.cost.memo import (
+    AT_MAPS,
+    BLOCK_AT,
+    BLOCKS,
+    HEAD_BITS,
+    MAP_AT,
+    MAPS,
+    VARIANT_WORDS,
+    grown,
+    new_memo,
+    segment_of,
+    used,
+)
 from mapper.cost.network_walk import MAP_BITS
 from mapper.cost.program_cost import count_program
-from mapper.cost.variant_rows import B_MAPS, prepare, put_block
+from mapper.cost.variant_rows import (
+    ACT_WORDS,
+    BLOCK_HEADER,
+    LEAST,
+    NOBODY,
+    TABLE_LEFT,
+    WGT_WORDS,
+    ZSB_LEFT,
+    prepare,
+    put_block,
+)
 from mapper.lowering.layer_rows import tiling_row
 from mapper.lowering.network import lower, why_refused
 from mapper.lowering.rows import (
@@ -62,6 +84,7 @@ class LayerVariants:
         self.made_of: list[tuple[int, ...]] = []
         self._numbers: dict[tuple[int, ...], int] = {}
         self._maps: dict[bytes, int] = {}
+        self._heads: dict[tuple[bytes, int], int] = {}
         self._counts = np.zeros((1 << 8, len(TOTALS) + 1), np.int64)
         self._room = (1 << 9, 1, 1)  # commands, rows of tensors, weight tiles
         self._w = np.empty(0, np.int64)
@@ -105,6 +128,9 @@ class LayerVariants:
             self.made_of.append(parts)
         return number
 
+    def _step(self, part: int) -> Step:
+        return self.parts.shapes[self.parts.of_shape[part]].step
+
     def _rows(self, parts: Sequence[int]) -> Ints:
         """Their layers; rows of tensors lie one behind the other, those of the input first."""
         rows = np.array([self.parts.shapes[self.parts.of_shape[part]].row for part in parts])
@@ -123,8 +149,7 @@ class LayerVariants:
         while True:
             prepare(self._w, rows, *self.parts.held[parts[0]])
             if lower(self._w, rows, ts) or self._w[FAILURE]:
-                steps = [self.parts.shapes[self.parts.of_shape[part]].step for part in parts]
-                raise why_refused(self._w, steps, tilings, self.a)
+                raise why_refused(self._w, [self._step(part) for part in parts], tilings, self.a)
             if not self._w[FULL]:
                 break
             self._room, self._w = (4 * self._room[0], *self._room[1:]), np.empty(0, np.int64)
@@ -133,19 +158,33 @@ class LayerVariants:
             block, room = self.memo[3 * BLOCKS : 3 * BLOCKS + 2].tolist()
             rel = used(self.memo, BLOCKS)
             end = put_block(self._w, rows, self.memo, block + rel, block + room, maps)
+            if end < 0:
+                raise MappingError(f"layer {self._step(parts[0]).layer.name}: its commands take more than 31 bits")
             if end:
                 break
             self.memo = grown(self.memo, BLOCKS)
         self.memo[3 * BLOCKS + 2] = end - block
-        self._append(BLOCK_AT, [rel])
-        for step, own in enumerate(np.split(maps, np.cumsum(rows[:-1, OUT_ROWS - LAYER_AT]))):
-            number = self._map(own)
-            segment_of(self.memo, BLOCKS)[rel + B_MAPS + step] = number
+        made = segment_of(self.memo, BLOCKS)[rel : rel + end - block]
+        stores, head = int(made[STORE_UNIT]), self._head(made)
+        numbers = [self._map(own) for own in np.split(maps, np.cumsum(rows[:-1, OUT_ROWS - LAYER_AT]))]
+        self._append(BLOCK_AT, [rel, head, stores, *numbers, *[-1] * (VARIANT_WORDS - AT_MAPS - len(numbers))])
         if len(self) >= len(self._counts):
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
         counts, own = self._counts[len(self)], segment_of(self.memo, BLOCKS)[rel : rel + 4]
         count_program(self._w, rows, counts)
         counts[SLOTS] = own.sum() + own[STORE_UNIT]
+
+    def _head(self, block: Ints) -> int:
+        """The number of the loads of weights with which a layer begins, before those that wait for a half of the DB."""
+        begin = BLOCK_HEADER + int(block[LOAD_ACT_UNIT]) * ACT_WORDS
+        loads = block[begin : begin + int(block[LOAD_WGT_UNIT]) * WGT_WORDS].reshape(-1, WGT_WORDS)
+        after = ((loads[:, 0] & 0xFFFFFFFF) + LEAST).tolist()
+        first = next((i for i, own in enumerate(after) if own not in (ZSB_LEFT, TABLE_LEFT)), len(loads))
+        key = loads[:first].tobytes(), after[first] if first < len(loads) else NOBODY
+        number = self._heads.setdefault(key, len(self._heads))
+        if number >> HEAD_BITS - 1:
+            raise MappingError(f"more than {number} different tables of scales; give fewer SubNets at once")
+        return number
 
     def _map(self, rows: Ints) -> int:
         """The number of a map from rows to STOREs."""

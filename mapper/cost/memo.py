@@ -13,10 +13,18 @@ import numpy as np
 from arch_model.compiled import Ints, compiled, inner
 from mapper.cost.entry_states import V_ACTS, V_LISTS, V_STORES, V_WGTS
 
-BLOCK_AT, BLOCKS, MAP_AT, MAPS, STATE_AT, VECTORS, STATE_TABLE, STEP_TABLE, NODES = range(9)
-"""Segments: where each layer's block begins, and the blocks; where each map from rows to STOREs begins, and the maps;
-where each state begins, and the states; hash tables of states and of steps; how many inner nodes of keys there are."""
+BLOCK_AT, BLOCKS, MAP_AT, MAPS, STATE_AT, VECTORS, STATE_TABLE, NODES, STEPS = range(9)
+"""Segments: of each variant what is below, and the blocks; where each map from rows to STOREs begins, and the maps; of
+each state where it begins and how many STOREs it has, and the states; a hash table of states. Of the last two only how
+many there are: inner nodes of keys, and steps."""
 _SEGMENTS = 9
+
+AT_BLOCK, AT_HEAD, AT_STORES, AT_MAPS, VARIANT_WORDS = 0, 1, 2, 3, 8
+"""Of each variant: where its block begins, which loads of weights it begins with, by number, how many STOREs it has,
+and the maps of its steps."""
+STATE_WORDS = 2
+HEAD_BITS = 20
+"""Bits of the number of loads that a layer begins with, and of whether its ZSB entries go to the other half."""
 
 KEY_WORDS, STEP_WORDS = 3, 5
 """Integers of a step's key, and of its entry: key, what it leads to, cycles."""
@@ -24,8 +32,11 @@ KEY_WORDS, STEP_WORDS = 3, 5
 END, FAILED, DEEPER = -1, -2, -3
 """What a step leads to beside a state: the Program's end; a rule is broken; node n of the next key (DEEPER - n)."""
 
-_SIZES = (1 << 10, 1 << 16, 1 << 8, 1 << 12, 1 << 12, 1 << 18, 1 << 13, STEP_WORDS << 14, 0)
-_HASHED = (STATE_TABLE, STEP_TABLE)
+_SIZES = (1 << 17, 1 << 24, 1 << 10, 1 << 16, 1 << 17, 1 << 22, 1 << 17, 0, 0)
+"""At first; room that nobody uses takes no memory."""
+
+FULLEST = 0.7
+"""Of a hash table, the part that is in use at most."""
 
 
 @inner
@@ -41,9 +52,15 @@ def room_in(m: Ints, segment: int, words: int) -> bool:
 
 
 @inner
+def variant_of(m: Ints, variant: int) -> int:
+    """Where what is known of a variant stands."""
+    return m[3 * BLOCK_AT] + variant * VARIANT_WORDS
+
+
+@inner
 def block_of(m: Ints, variant: int) -> int:
     """Where the block of a layer begins."""
-    return m[3 * BLOCKS] + m[m[3 * BLOCK_AT] + variant]
+    return m[3 * BLOCKS] + m[variant_of(m, variant)]
 
 
 @inner
@@ -55,7 +72,13 @@ def map_of(m: Ints, number: int) -> int:
 @inner
 def state_of(m: Ints, state: int) -> int:
     """Where the vector of a state begins."""
-    return m[3 * VECTORS] + m[m[3 * STATE_AT] + state]
+    return m[3 * VECTORS] + m[m[3 * STATE_AT] + state * STATE_WORDS]
+
+
+@inner
+def stores_in(m: Ints, state: int) -> int:
+    """How many STOREs of a state have not ended."""
+    return m[m[3 * STATE_AT] + state * STATE_WORDS + 1]
 
 
 @inner
@@ -101,9 +124,10 @@ def intern_state(m: Ints) -> int:
         if same:
             return m[begin + at] - 1
         at = (at + 1) & mask
-    state = m[3 * STATE_AT + 2]
-    m[m[3 * STATE_AT] + state] = m[3 * VECTORS + 2]
-    m[3 * STATE_AT + 2] += 1
+    state = m[3 * STATE_AT + 2] // STATE_WORDS
+    m[m[3 * STATE_AT] + state * STATE_WORDS] = m[3 * VECTORS + 2]
+    m[m[3 * STATE_AT] + state * STATE_WORDS + 1] = m[v + V_STORES]
+    m[3 * STATE_AT + 2] += STATE_WORDS
     m[3 * VECTORS + 2] += length
     m[begin + at] = state + 1
     m[3 * STATE_TABLE + 2] += 1
@@ -111,50 +135,53 @@ def intern_state(m: Ints) -> int:
 
 
 @inner
-def find_step(m: Ints, node: int, code: int, then: int, contexts: int) -> int:
-    """Where the entry of a step is, or is to be put: its key is not 0 if it is there.
+def find_step(t: Ints, node: int, code: int, then: int, contexts: int) -> int:
+    """Where the entry of a step is in the table of steps, or is to be put: its key is not 0 if it is there.
 
-    A key is a node (a state, or what keys before it came to), the code of a layer and of the one after it, and what is
-    to be known of layers before them.
+    A key is a node (a state, or what keys before it came to), the code of a layer, of the one after it and of the loads
+    that the next one begins with, and what is to be known of layers before them.
     """
-    begin, places = m[3 * STEP_TABLE], m[3 * STEP_TABLE + 1] // STEP_WORDS
-    h = node * 40503 + code * 69069 + then * 30011 + (contexts >> 32) * 50021 + (contexts & 0xFFFFFFFF) * 65537
-    at, first = _mixed(h) & (places - 1), node << 32 | code
+    places, first = len(t) // STEP_WORDS, node << 32 | code
+    h = node * 40503 + code * 69069 + (then >> HEAD_BITS) * 30011 + (then & 0xFFFFF) * 7919
+    at = _mixed(h + (contexts >> 32) * 50021 + (contexts & 0xFFFFFFFF) * 65537) & (places - 1)
     while True:
-        entry = begin + at * STEP_WORDS
-        if m[entry] == 0 or (m[entry] == first and m[entry + 1] == then and m[entry + 2] == contexts):
+        entry = at * STEP_WORDS
+        if t[entry] == 0 or (t[entry] == first and t[entry + 1] == then and t[entry + 2] == contexts):
             return entry
         at = (at + 1) & (places - 1)
 
 
-@inner
-def put_step(m: Ints, entry: int, node: int, code: int, then: int, contexts: int, leads: int, cycles: int) -> None:
-    """Fill an entry that was not there."""
-    m[entry] = node << 32 | code
-    m[entry + 1] = then
-    m[entry + 2] = contexts
-    m[entry + KEY_WORDS] = leads
-    m[entry + KEY_WORDS + 1] = cycles
-    m[3 * STEP_TABLE + 2] += STEP_WORDS
+@compiled
+def refill_states(m: Ints) -> None:
+    """Fill the hash table of states, which is empty."""
+    begin, mask = m[3 * STATE_TABLE], m[3 * STATE_TABLE + 1] - 1
+    for state in range(m[3 * STATE_AT + 2] // STATE_WORDS):
+        at = _state_hash(m, state_of(m, state)) & mask
+        while m[begin + at]:
+            at = (at + 1) & mask
+        m[begin + at] = state + 1
 
 
 @compiled
-def refill(m: Ints, segment: int, old: Ints) -> None:
-    """Fill the hash table of states or of steps, which is empty; ``old``: that of steps with less room."""
-    if segment == STATE_TABLE:
-        begin, mask = m[3 * STATE_TABLE], m[3 * STATE_TABLE + 1] - 1
-        for state in range(m[3 * STATE_AT + 2]):
-            at = _state_hash(m, state_of(m, state)) & mask
-            while m[begin + at]:
-                at = (at + 1) & mask
-            m[begin + at] = state + 1
-        return
+def refill_steps(t: Ints, old: Ints) -> None:
+    """Fill a table of steps, which is empty, with those of another one."""
     for before in range(0, len(old), STEP_WORDS):
         if old[before]:
-            node, code = old[before] >> 32, old[before] & 0xFFFFFFFF
-            entry = find_step(m, node, code, old[before + 1], old[before + 2])
+            entry = find_step(t, old[before] >> 32, old[before] & 0xFFFFFFFF, old[before + 1], old[before + 2])
             for word in range(STEP_WORDS):
-                m[entry + word] = old[before + word]
+                t[entry + word] = old[before + word]
+
+
+def new_steps(places: int = 1 << 17) -> Ints:
+    """A table of steps with so many places, a power of two."""
+    return np.zeros(places * STEP_WORDS, np.int64)
+
+
+def more_steps(t: Ints) -> Ints:
+    """A larger table with the same steps."""
+    larger = new_steps(4 * len(t) // STEP_WORDS)
+    refill_steps(larger, t)
+    return larger
 
 
 def new_memo() -> Ints:
@@ -177,18 +204,18 @@ def segment_of(m: Ints, segment: int) -> Ints:
 
 
 def grown(m: Ints, segment: int, words: int = 0) -> Ints:
-    """A copy with at least twice the room in a segment, and for ``words`` more integers."""
+    """A copy with at least four times the room in a segment, and for ``words`` more integers."""
     rooms = m[1 : 3 * _SEGMENTS : 3].copy()
-    while rooms[segment] < 2 * m[3 * segment + 1] or rooms[segment] < m[3 * segment + 2] + words:
+    while rooms[segment] < 4 * m[3 * segment + 1] or rooms[segment] < m[3 * segment + 2] + words:
         rooms[segment] *= 2
     n = np.zeros(3 * _SEGMENTS + int(rooms.sum()), np.int64)
     n[0 : 3 * _SEGMENTS : 3] = 3 * _SEGMENTS + np.concatenate([[0], np.cumsum(rooms)[:-1]])
     n[1 : 3 * _SEGMENTS : 3] = rooms
     n[2 : 3 * _SEGMENTS : 3] = m[2 : 3 * _SEGMENTS : 3]
     for each in range(_SEGMENTS):
-        if each != segment or each not in _HASHED:
-            old = segment_of(m, each)[: None if each in _HASHED else used(m, each)]
+        if each != segment or each != STATE_TABLE:
+            old = segment_of(m, each)[: None if each == STATE_TABLE else used(m, each)]
             segment_of(n, each)[: len(old)] = old
-    if segment in _HASHED:
-        refill(n, segment, segment_of(m, segment))
+    if segment == STATE_TABLE:
+        refill_states(n)
     return n

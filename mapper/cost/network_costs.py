@@ -24,6 +24,7 @@ from mapper.cost.entry_states import (
     LEFT,
     SOON,
     V_ARRIVAL,
+    V_BEGINS,
     V_FREE,
     V_HALVES,
     V_LISTS,
@@ -36,10 +37,12 @@ from mapper.cost.memo import (
     FAILED,
     STATE_AT,
     STATE_TABLE,
-    STEP_TABLE,
-    STEP_WORDS,
+    STATE_WORDS,
+    STEPS,
     VECTORS,
     grown,
+    more_steps,
+    new_steps,
     used,
 )
 from mapper.cost.network_cost import network_cycles
@@ -67,7 +70,7 @@ Floats = npt.NDArray[np.float64]
 AT = {name: number for number, name in enumerate(TOTALS)}
 """Places of the totals in an array of them."""
 
-_GROWS = {STATES_FULL: (STATE_AT, VECTORS, STATE_TABLE), STEPS_FULL: (STEP_TABLE,), WINDOW_FULL: ()}
+_STATES = (STATE_AT, VECTORS, STATE_TABLE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +134,7 @@ class NetworkCosts:
         self.variants = LayerVariants(accelerator)
         self.parts = self.variants.parts
         begin_state(self.variants.memo, accelerator)
-        self._window = self._new_window(1 << 10)
+        self._window, self._steps = self._new_window(1 << 10), new_steps()
         self._tiles = np.empty((0, 0, 0), np.int64)
         self._found: dict[tuple[int, tuple[int, ...]], Ints] = {}  # by SuperNet layer and shapes: variants, (columns,)
 
@@ -174,7 +177,7 @@ class NetworkCosts:
     @property
     def different(self) -> int:
         """How many different steps from layer to layer have turned up."""
-        return used(self.variants.memo, STEP_TABLE) // STEP_WORDS
+        return used(self.variants.memo, STEPS)
 
     def _laid_out(self, subnet: SubNet, tiles: Ints) -> tuple[Ints, Ints]:
         """A SubNet's layers as variants, int64 (layers, columns), global pools being part of the layer before them; and
@@ -211,10 +214,12 @@ class NetworkCosts:
         at = np.concatenate([[0, 0], np.zeros(columns, np.int64), np.full(columns, -1)])
         if (links[:, FLAGS] < 0).any():
             at[2 : 2 + columns] = FAILED
-        while (full := walk(self._window, self.variants.memo, variants, links, at)) != DONE:
+        while (full := walk(self._window, self.variants.memo, self._steps, variants, links, at)) != DONE:
             if full == WINDOW_FULL:
                 self._window = self._new_window(4 * int(self._window[ROOM]))
-            for segment in _GROWS[full]:
+            elif full == STEPS_FULL:
+                self._steps = more_steps(self._steps)
+            for segment in _STATES if full == STATES_FULL else ():
                 self.variants.memo = grown(self.variants.memo, segment)
         for column in np.flatnonzero(at[2 : 2 + columns] != END).tolist():
             at[2 + columns + column] = self._by_itself(subnet, variants[:, column].tolist())
@@ -237,10 +242,11 @@ def begin_state(memo: Ints, accelerator: Accelerator) -> None:
     free."""
     v, dram = int(memo[3 * VECTORS]), accelerator.dram
     memo[v + V_ARRIVAL] = FETCH_ADDRESS + dram.latency_cycles - dram.cycles_per_beat + 1
+    memo[v + V_BEGINS] = 1
     memo[v + V_FREE : v + V_STARTS] = SOON
     memo[v + V_STARTS : v + V_HALVES] = FULL_QUEUE
     memo[v + V_HALVES : v + V_LISTS] = LEFT
-    memo[3 * VECTORS + 2], memo[3 * STATE_AT + 2] = V_LISTS, 1
+    memo[3 * VECTORS + 2], memo[3 * STATE_AT + 2] = V_LISTS, STATE_WORDS
 
 
 def layers_of(order: Sequence[Step]) -> list[tuple[Step, ...]]:

@@ -9,26 +9,30 @@ ended.
 from __future__ import annotations
 
 from arch_model.compiled import Ints, compiled, inner
-from arch_model.timing.rows import STORE_UNIT
-from mapper.cost.entry_states import V_STORES
 from mapper.cost.memo import (
+    AT_HEAD,
+    AT_MAPS,
+    AT_STORES,
     DEEPER,
     FAILED,
+    FULLEST,
+    HEAD_BITS,
     KEY_WORDS,
     NODES,
     STATE_TABLE,
-    STEP_TABLE,
-    block_of,
+    STEP_WORDS,
+    STEPS,
     find_step,
     map_of,
-    put_step,
     state_of,
+    stores_in,
+    variant_of,
 )
-from mapper.cost.variant_rows import B_COUNT, B_MAPS
 from mapper.cost.window import (
     AFTERWARDS,
     DISTANCE,
     FLAGS,
+    NEW_HALF,
     NO_ROWS,
     NO_VECTOR,
     NOTHING,
@@ -53,7 +57,13 @@ def _code(variants: Ints, links: Ints, column: int, at: int) -> int:
 
 
 @inner
-def _context(m: Ints, v: int, variants: Ints, links: Ints, column: int, first: int, at: int) -> int:
+def _head(m: Ints, variants: Ints, links: Ints, column: int, at: int) -> int:
+    """The loads of weights with which a layer begins, and to which half of the ZSB they go, as one number."""
+    return m[variant_of(m, variants[at, column]) + AT_HEAD] << 1 | links[at, NEW_HALF]
+
+
+@inner
+def _context(m: Ints, state: int, variants: Ints, links: Ints, column: int, first: int, at: int) -> int:
     """What is to be known of layers before ``first`` for the loads of the layer ``at``: 0, or the map of the rows of
     its input, if not all of them have long been stored, and how many STOREs are between."""
     source = at - links[at, DISTANCE]
@@ -61,50 +71,61 @@ def _context(m: Ints, v: int, variants: Ints, links: Ints, column: int, first: i
         return 0
     between = 0
     for layer in range(source + 1, first):
-        between += m[block_of(m, variants[layer, column]) + B_COUNT + STORE_UNIT]
-    number = m[block_of(m, variants[source, column]) + B_MAPS + links[at, TENSOR]]
-    if between + m[map_of(m, number)] > m[v + V_STORES]:
+        between += m[variant_of(m, variants[layer, column]) + AT_STORES]
+    number = m[variant_of(m, variants[source, column]) + AT_MAPS + links[at, TENSOR]]
+    if between + m[map_of(m, number)] > stores_in(m, state):
         return 0
     return 1 + (number << MAP_BITS | between)
 
 
 @inner
-def _lookup(w: Ints, m: Ints, state: int, variants: Ints, links: Ints, column: int, first: int) -> tuple[int, int, int]:
+def _lookup(
+    w: Ints, m: Ints, t: Ints, state: int, variants: Ints, links: Ints, column: int, first: int
+) -> tuple[int, int, int]:
     """Take a step, or remember it: the state after it, its cycles, and what has no room."""
-    v, node, more, then, contexts = state_of(m, state), 2 * state + 2, 0, 0, 0
-    contexts = _context(m, v, variants, links, column, first, first) << 32
+    node, more, then = 2 * state + 2, 0, 0
+    contexts = _context(m, state, variants, links, column, first, first) << 32
     code = _code(variants, links, column, first)
     if links[first, AFTERWARDS] != NOTHING:
-        more, then = 1, _code(variants, links, column, first + 1) + 1
-        contexts |= _context(m, v, variants, links, column, first, first + 1)
+        more, then = 1, (_code(variants, links, column, first + 1) + 1) << HEAD_BITS
+        contexts |= _context(m, state, variants, links, column, first, first + 1)
+        if links[first + 1, AFTERWARDS] != NOTHING:
+            then |= _head(m, variants, links, column, first + 2)
     while True:
-        entry = find_step(m, node, code, then, contexts)
-        if m[entry] == 0:
-            used, room = m[3 * STEP_TABLE + 2], m[3 * STEP_TABLE + 1]
-            if 2 * used > room or 2 * m[3 * STATE_TABLE + 2] > m[3 * STATE_TABLE + 1]:
-                return state, 0, STEPS_FULL if 2 * used > room else STATES_FULL
-            leads, cycles = step(w, m, v, variants, links, column, first, more) if more < WINDOW else (FAILED, 0)
+        entry = find_step(t, node, code, then, contexts)
+        if t[entry] == 0:
+            if m[3 * STEPS + 2] * STEP_WORDS > FULLEST * len(t):
+                return state, 0, STEPS_FULL
+            if m[3 * STATE_TABLE + 2] > FULLEST * m[3 * STATE_TABLE + 1]:
+                return state, 0, STATES_FULL
+            leads, cycles = FAILED, 0
+            if more < WINDOW:
+                leads, cycles = step(w, m, state_of(m, state), variants, links, column, first, more)
             if leads in (NO_ROWS, NO_VECTOR):
                 return state, 0, WINDOW_FULL if leads == NO_ROWS else STATES_FULL
             if leads == DEEPER:
                 leads = DEEPER - m[3 * NODES + 2]
                 m[3 * NODES + 2] += 1
-            put_step(m, entry, node, code, then, contexts, leads, cycles)
-        if m[entry + KEY_WORDS] > DEEPER:
-            return m[entry + KEY_WORDS], m[entry + KEY_WORDS + 1], DONE
-        node, more = 2 * (DEEPER - m[entry + KEY_WORDS]) + 1, more + 1
+            t[entry], t[entry + 1], t[entry + 2] = node << 32 | code, then, contexts
+            t[entry + KEY_WORDS], t[entry + KEY_WORDS + 1] = leads, cycles
+            m[3 * STEPS + 2] += 1
+        if t[entry + KEY_WORDS] > DEEPER:
+            return t[entry + KEY_WORDS], t[entry + KEY_WORDS + 1], DONE
+        node, more = 2 * (DEEPER - t[entry + KEY_WORDS]) + 1, more + 1
         code, then = _code(variants, links, column, first + more), 0
-        contexts = _context(m, v, variants, links, column, first, first + more)
+        contexts = _context(m, state, variants, links, column, first, first + more)
+        if links[first + more, AFTERWARDS] != NOTHING:
+            then = _head(m, variants, links, column, first + more + 1)
 
 
 @compiled
-def walk(w: Ints, m: Ints, variants: Ints, links: Ints, at: Ints) -> int:
+def walk(w: Ints, m: Ints, t: Ints, variants: Ints, links: Ints, at: Ints) -> int:
     """Take every column through its layers.
 
     Parameters
     ----------
     w : a workspace for windows.
-    m : what is remembered (:mod:`mapper.cost.memo`).
+    m, t : what is remembered (:mod:`mapper.cost.memo`), and the table of steps.
     variants : int64 (layers, columns), each layer as cached in each column.
     links : int64 (layers, LINK_WORDS).
     at : int64 (2 + 2 * columns,): layer and column to go on with; the columns' states (below 0: done, or not possible);
@@ -119,7 +140,7 @@ def walk(w: Ints, m: Ints, variants: Ints, links: Ints, at: Ints) -> int:
         for column in range(at[1], columns):
             if at[2 + column] < 0:
                 continue
-            leads, cycles, full = _lookup(w, m, at[2 + column], variants, links, column, layer)
+            leads, cycles, full = _lookup(w, m, t, at[2 + column], variants, links, column, layer)
             if full:
                 at[0], at[1] = layer, column
                 return full

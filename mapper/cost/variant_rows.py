@@ -9,6 +9,7 @@ Global pools that follow a layer have no PASS; their STOREs are part of its bloc
 from __future__ import annotations
 
 from arch_model.compiled import Ints, compiled, inner
+from arch_model.machine.microarchitecture import FEED_FULL
 from arch_model.timing.rows import (
     ACT,
     AFTER,
@@ -17,6 +18,7 @@ from arch_model.timing.rows import (
     BEAT_CYCLES,
     COUNT,
     CYCLES,
+    KP,
     LOAD_WGT_UNIT,
     NEED,
     PASS_CYCLES,
@@ -66,17 +68,36 @@ STEPS_MAX = 4
 
 # A block: commands of each unit; the last users of the halves of SB, DB and OB when the layer ends, next and other;
 # the last LOAD_ACT and LOAD_WGT that wait for the entry's NEXT and OTHER; whether it takes an activation table; the
-# first PASS by whose end so many repetitions (1 .. DRAIN_PASSES) have begun; all repetitions; for each step, the number
-# of its map from rows of its tensor to STOREs. Then rows of LOAD_ACTs, LOAD_WGTs, PASSes and STOREs.
-B_COUNT, B_HALVES, B_WAITING, B_TABLE, B_DRAINED, B_REPS, B_MAPS = 0, 4, 10, 14, 15, 18, 19
-BLOCK_HEADER = B_MAPS + STEPS_MAX
+# first PASS by whose end so many repetitions (1 .. DRAIN_PASSES) have begun; all repetitions; the first PASS that waits
+# for the entry's NEXT and OTHER half of the output side; cycles that the array works on its PASSes, at least. Then rows
+# of LOAD_ACTs, LOAD_WGTs, PASSes and STOREs.
+B_COUNT, B_HALVES, B_WAITING, B_TABLE, B_DRAINED, B_REPS, B_OUT, B_WORK, BLOCK_HEADER = 0, 4, 10, 14, 15, 18, 19, 21, 22
 
-A_NEED, A_AFTER, A_ROW, A_CYCLES, ACT_WORDS = range(5)
-W_NEED, W_AFTER, W_CYCLES, WGT_WORDS = range(4)
-P_ACT, P_WGT, P_STORE, P_REPS, P_CYCLES, PASS_WORDS = range(6)
-S_PLACE, S_AFTER, S_WORD, S_BEAT, STORE_WORDS = range(5)
-"""Columns of the rows of a block, and how many there are; ``A_ROW``: the row of its input that must be stored, or
-NOBODY."""
+A_NEED, A_AFTER, A_ROW, A_CYCLES = range(4)
+W_NEED, W_AFTER, W_CYCLES = range(3)
+P_ACT, P_WGT, P_STORE, P_REPS, P_CYCLES, P_BEFORE = range(6)
+S_PLACE, S_AFTER, S_WORD, S_BEAT = range(4)
+ACT_WORDS, WGT_WORDS, PASS_WORDS, STORE_WORDS = 2, 2, 3, 2
+"""Columns of the rows of a block, two to an integer, and how many integers a row has. ``A_ROW``: the row of its input
+that must be stored, or NOBODY; ``P_BEFORE``: cycles that the array works on the block's PASSes before this one, at
+least."""
+
+SHIFT, LEAST = 32, -8
+"""Bits of a column, and the least number in one."""
+
+
+@inner
+def column_of(m: Ints, row: int, column: int) -> int:
+    """A column of a row of a block."""
+    both = m[row + (column >> 1)]
+    return ((both & 0xFFFFFFFF) if column & 1 else both >> SHIFT) + LEAST
+
+
+@inner
+def _put(m: Ints, row: int, column: int, one: int, two: int) -> int:
+    """Two columns of a row, the first one even; 1 if a number is too large for one."""
+    m[row + (column >> 1)] = (one - LEAST) << SHIFT | (two - LEAST)
+    return int(one - LEAST >= 1 << 31 or two - LEAST >= 1 << 31)
 
 
 @inner
@@ -148,13 +169,13 @@ def _put_header(w: Ints, m: Ints, block: int) -> None:
 
 
 @inner
-def _put_loads(w: Ints, m: Ints, block: int) -> None:
+def _put_loads(w: Ints, m: Ints, block: int) -> int:
+    """The rows of LOAD_ACTs and LOAD_WGTs; not 0 if a number is too large."""
+    large = 0
     for index in range(w[COUNT]):
         row, at = act_at(w, index), acts_of(block) + index * ACT_WORDS
-        m[at + A_NEED] = w[row + NEED]
-        m[at + A_AFTER] = w[row + AFTER_PASS]
-        m[at + A_ROW] = w[row + AFTER_STORE]
-        m[at + A_CYCLES] = w[row + CYCLES]
+        large += _put(m, at, A_NEED, w[row + NEED], w[row + AFTER_PASS])
+        large += _put(m, at, A_ROW, w[row + AFTER_STORE], w[row + CYCLES])
         if w[row + AFTER_PASS] in (NEXT, OTHER):
             m[block + B_WAITING + NEXT - w[row + AFTER_PASS]] = index
     for index in range(w[COUNT + LOAD_WGT_UNIT]):
@@ -167,36 +188,37 @@ def _put_loads(w: Ints, m: Ints, block: int) -> None:
             m[block + B_TABLE] = 1
         elif after in (NEXT, OTHER):
             m[block + B_WAITING + 2 + NEXT - after] = index
-        m[at + W_NEED] = w[row + NEED]
-        m[at + W_AFTER] = after
-        m[at + W_CYCLES] = w[row + CYCLES]
+        large += _put(m, at, W_NEED, w[row + NEED], after)
+        large += _put(m, at, W_CYCLES, w[row + CYCLES], 0)
+    return large
 
 
 @inner
 def _put_work(w: Ints, m: Ints, block: int) -> int:
-    """The rows of PASSes and STOREs; where the block ends."""
-    at = passes_of(m, block)
+    """The rows of PASSes and STOREs; not 0 if a number is too large."""
+    at, before, large = passes_of(m, block), 0, 0
     for index in range(w[COUNT + PASS_UNIT]):
         row = pass_at(w, index)
-        m[at + P_ACT] = w[row + ACT]
-        m[at + P_WGT] = w[row + WGT]
-        m[at + P_STORE] = w[row + STORE]
-        m[at + P_REPS] = w[row + REPS]
-        m[at + P_CYCLES] = w[row + PASS_CYCLES]
+        store, cycles, reps = w[row + STORE], w[row + PASS_CYCLES], w[row + REPS]
+        if store in (NEXT, OTHER) and m[block + B_OUT + NEXT - store] < 0:
+            m[block + B_OUT + NEXT - store] = index
+        large += _put(m, at, P_ACT, w[row + ACT], w[row + WGT])
+        large += _put(m, at, P_STORE, store, reps)
+        large += _put(m, at, P_CYCLES, cycles, before)
+        before += cycles + (reps - 1) * max(cycles, w[KP] + FEED_FULL)
         at += PASS_WORDS
+    m[block + B_WORK] = before
     for index in range(w[COUNT + STORE_UNIT]):
         row = store_at(w, index)
-        m[at + S_PLACE] = w[row + PLACE]
-        m[at + S_AFTER] = w[row + AFTER]
-        m[at + S_WORD] = w[row + WORD_CYCLES]
-        m[at + S_BEAT] = w[row + BEAT_CYCLES]
+        large += _put(m, at, S_PLACE, w[row + PLACE], w[row + AFTER])
+        large += _put(m, at, S_WORD, w[row + WORD_CYCLES], w[row + BEAT_CYCLES])
         at += STORE_WORDS
-    return at
+    return large
 
 
 @compiled
 def put_block(w: Ints, xs: Ints, m: Ints, block: int, most: int, maps: Ints) -> int:
-    """Put a layer and the global pools behind it into a block; where that ends, or 0 if it has no room.
+    """Put a layer and the global pools behind it into a block.
 
     Parameters
     ----------
@@ -205,16 +227,19 @@ def put_block(w: Ints, xs: Ints, m: Ints, block: int, most: int, maps: Ints) -> 
     m, block, most : where to put it, and where the room for it ends.
     maps : filled, for each row of each step's tensor, with how many STOREs of the block are not before the one that
         completes it.
+
+    Returns
+    -------
+    Where the block ends, 0 if it has no room, -1 if a number of cycles or commands has more than 31 bits.
     """
     words = w[COUNT] * ACT_WORDS + w[COUNT + LOAD_WGT_UNIT] * WGT_WORDS
     words += w[COUNT + PASS_UNIT] * PASS_WORDS + w[COUNT + STORE_UNIT] * STORE_WORDS
     if block + BLOCK_HEADER + words > most:
         return 0
     _put_header(w, m, block)
-    _put_loads(w, m, block)
-    found = 0
+    large, found = _put_loads(w, m, block) + _put_work(w, m, block), 0
     for step in range(len(xs)):
         for row in range(xs[step, OUT_ROWS - LAYER_AT]):
             maps[found] = w[COUNT + STORE_UNIT] - w[w[ROW_DONE] + xs[step, OUTPUT - LAYER_AT] + row]
             found += 1
-    return _put_work(w, m, block)
+    return -1 if large else block + BLOCK_HEADER + words

@@ -7,7 +7,8 @@ loads of layers after it, whose PASSes and STOREs are not issued yet. It is time
 from __future__ import annotations
 
 from arch_model.compiled import Ints, inner
-from arch_model.timing.recurrence import advance, finish
+from arch_model.machine.microarchitecture import TOKEN
+from arch_model.timing.recurrence import advance, finish, issue_ahead
 from arch_model.timing.rows import (
     ACT,
     AFTER,
@@ -30,6 +31,7 @@ from arch_model.timing.rows import (
     SLOT_LEFT,
     STORE,
     STORE_UNIT,
+    UNIT_FREE,
     WGT,
     WORD_CYCLES,
     WORD_READ,
@@ -44,6 +46,7 @@ from mapper.cost.entry_states import (
     FIRST_PASS,
     LEFT,
     V_ACTS,
+    V_BEGINS,
     V_DRAIN,
     V_DRAINED,
     V_HALVES,
@@ -54,17 +57,22 @@ from mapper.cost.entry_states import (
     restore,
     take,
 )
+from mapper.cost.forget import forget, work_before
 from mapper.cost.memo import (
+    AT_MAPS,
+    AT_STORES,
     DEEPER,
     END,
     FAILED,
     STATE_AT,
+    STATE_WORDS,
     VECTORS,
     block_of,
     intern_state,
     map_of,
     new_vector,
     room_in,
+    variant_of,
 )
 from mapper.cost.variant_rows import (
     A_AFTER,
@@ -75,7 +83,7 @@ from mapper.cost.variant_rows import (
     B_COUNT,
     B_DRAINED,
     B_HALVES,
-    B_MAPS,
+    B_OUT,
     B_REPS,
     B_TABLE,
     B_WAITING,
@@ -99,6 +107,7 @@ from mapper.cost.variant_rows import (
     WGT_WORDS,
     ZSB_LEFT,
     acts_of,
+    column_of,
     passes_of,
     wgts_of,
 )
@@ -153,25 +162,25 @@ def _append_loads(w: Ints, m: Ints, block: int, new_half: int, rows: int, end: i
     base = w[COUNT + PASS_UNIT]
     for index in range(m[block + B_COUNT]):
         at, row, stored = acts_of(block) + index * ACT_WORDS, act_at(w, w[COUNT + LOAD_ACT_UNIT] + index), -1
-        if rows and m[at + A_ROW] >= 0:
-            stored = end - m[rows + 1 + m[at + A_ROW]]
+        if rows and column_of(m, at, A_ROW) >= 0:
+            stored = end - m[rows + 1 + column_of(m, at, A_ROW)]
             if stored < floor:
                 stored = -1
-        w[row + NEED] = base + m[at + A_NEED]
-        w[row + AFTER_PASS] = _before(w, m[at + A_AFTER], base, X_HALVES)
+        w[row + NEED] = base + column_of(m, at, A_NEED)
+        w[row + AFTER_PASS] = _before(w, column_of(m, at, A_AFTER), base, X_HALVES)
         w[row + AFTER_STORE] = stored
-        w[row + CYCLES] = m[at + A_CYCLES]
+        w[row + CYCLES] = column_of(m, at, A_CYCLES)
     for index in range(m[block + B_COUNT + LOAD_WGT_UNIT]):
         at, row = wgts_of(m, block) + index * WGT_WORDS, wgt_at(w, w[COUNT + LOAD_WGT_UNIT] + index)
-        after = _before(w, m[at + W_AFTER], base, X_HALVES + 2)
-        if m[at + W_AFTER] == ZSB_LEFT and new_half:
+        after = _before(w, column_of(m, at, W_AFTER), base, X_HALVES + 2)
+        if column_of(m, at, W_AFTER) == ZSB_LEFT and new_half:
             after = _left_by(w, 0)
-        elif m[at + W_AFTER] == TABLE_LEFT:
+        elif column_of(m, at, W_AFTER) == TABLE_LEFT:
             after = _left_by(w, 1)
-        w[row + NEED] = base + m[at + W_NEED]
+        w[row + NEED] = base + column_of(m, at, W_NEED)
         w[row + AFTER_PASS] = after
         w[row + AFTER_STORE] = -1
-        w[row + CYCLES] = m[at + W_CYCLES]
+        w[row + CYCLES] = column_of(m, at, W_CYCLES)
 
 
 @inner
@@ -180,18 +189,18 @@ def _append_work(w: Ints, m: Ints, block: int) -> None:
     base, at = w[COUNT + PASS_UNIT], passes_of(m, block)
     for index in range(m[block + B_COUNT + PASS_UNIT]):
         row = pass_at(w, base + index)
-        w[row + ACT] = m[at + P_ACT] + FIRST_LOAD if m[at + P_ACT] >= 0 else -1
-        w[row + WGT] = m[at + P_WGT] + FIRST_LOAD if m[at + P_WGT] >= 0 else -1
-        w[row + STORE] = _before(w, m[at + P_STORE], w[COUNT + STORE_UNIT], X_HALVES + 4)
-        w[row + REPS] = m[at + P_REPS]
-        w[row + PASS_CYCLES] = m[at + P_CYCLES]
+        w[row + ACT] = column_of(m, at, P_ACT) + FIRST_LOAD if column_of(m, at, P_ACT) >= 0 else -1
+        w[row + WGT] = column_of(m, at, P_WGT) + FIRST_LOAD if column_of(m, at, P_WGT) >= 0 else -1
+        w[row + STORE] = _before(w, column_of(m, at, P_STORE), w[COUNT + STORE_UNIT], X_HALVES + 4)
+        w[row + REPS] = column_of(m, at, P_REPS)
+        w[row + PASS_CYCLES] = column_of(m, at, P_CYCLES)
         at += PASS_WORDS
     for index in range(m[block + B_COUNT + STORE_UNIT]):
         row = store_at(w, w[COUNT + STORE_UNIT] + index)
-        w[row + PLACE] = base + m[at + S_PLACE]
-        w[row + AFTER] = base + m[at + S_AFTER] if m[at + S_AFTER] >= 0 else -1
-        w[row + WORD_CYCLES] = m[at + S_WORD]
-        w[row + BEAT_CYCLES] = m[at + S_BEAT]
+        w[row + PLACE] = base + column_of(m, at, S_PLACE)
+        w[row + AFTER] = base + column_of(m, at, S_AFTER) if column_of(m, at, S_AFTER) >= 0 else -1
+        w[row + WORD_CYCLES] = column_of(m, at, S_WORD)
+        w[row + BEAT_CYCLES] = column_of(m, at, S_BEAT)
         at += STORE_WORDS
 
 
@@ -242,14 +251,13 @@ def _append(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, 
             return False
     rows, end, source = 0, 0, at - links[at, DISTANCE]
     if source < at:
-        made = block_of(m, variants[source, column])
-        rows = map_of(m, m[made + B_MAPS + links[at, TENSOR]])
+        rows = map_of(m, m[variant_of(m, variants[source, column]) + AT_MAPS + links[at, TENSOR]])
         if source >= first:
             end = w[X_STORES + source - first]
         else:
             end = first_store(m, v)
             for between in range(source + 1, first):
-                end -= m[block_of(m, variants[between, column]) + B_COUNT + STORE_UNIT]
+                end -= m[variant_of(m, variants[between, column]) + AT_STORES]
     _append_loads(w, m, block, new_half, rows, end, first_store(m, v) - m[v + V_STORES])
     if number == 0:
         _append_work(w, m, block)
@@ -273,16 +281,40 @@ def _begin(w: Ints, m: Ints, v: int) -> None:
 
 
 @inner
-def _end_window(w: Ints, comes: int) -> None:
-    """What could come after the window: loads that wait for as little as possible. If one of them is issued, more must
-    be known."""
-    act, wgt = act_at(w, w[COUNT + LOAD_ACT_UNIT]), wgt_at(w, w[COUNT + LOAD_WGT_UNIT])
+def _append_head(w: Ints, m: Ints, block: int, new_half: int) -> int:
+    """The loads with which a layer begins; the PASS that the next one waits for."""
+    for index in range(m[block + B_COUNT + LOAD_WGT_UNIT]):
+        at, row = wgts_of(m, block) + index * WGT_WORDS, wgt_at(w, w[COUNT + LOAD_WGT_UNIT])
+        after = column_of(m, at, W_AFTER)
+        if after != ZSB_LEFT and after != TABLE_LEFT:
+            return _before(w, after, w[COUNT + PASS_UNIT], X_HALVES + 2)
+        w[row + NEED] = NEVER
+        w[row + AFTER_STORE] = w[row + AFTER_PASS] = -1
+        if after == TABLE_LEFT:
+            w[row + AFTER_PASS] = _left_by(w, 1)
+        elif new_half:
+            w[row + AFTER_PASS] = _left_by(w, 0)
+        w[row + CYCLES] = column_of(m, at, W_CYCLES)
+        w[COUNT + LOAD_WGT_UNIT] += 1
+    return -1
+
+
+@inner
+def _end_window(w: Ints, m: Ints, block: int, new_half: int, comes: int, first: int) -> None:
+    """What comes after the window: the loads of weights with which the layer at ``block`` begins, and a LOAD_ACT and a
+    LOAD_WGT that wait for as little as those after them. If one of these is issued, more must be known.
+
+    ``first``: the first STORE of the window's last layer.
+    """
+    wait, index = _append_head(w, m, block, new_half), w[COUNT + LOAD_WGT_UNIT]
+    act, wgt = act_at(w, w[COUNT + LOAD_ACT_UNIT]), wgt_at(w, index)
     for row in (act, wgt):
         w[row + NEED] = NEVER
         w[row + AFTER_PASS] = w[row + AFTER_STORE] = -1
         w[row + CYCLES] = 0
     if comes == WAITS:
-        w[act + AFTER_STORE] = UNISSUED
+        w[act + AFTER_STORE] = first
+    w[wgt + AFTER_PASS] = wait
     w[COUNT + LOAD_ACT_UNIT] += 1
     w[COUNT + LOAD_WGT_UNIT] += 1
 
@@ -298,25 +330,25 @@ def _keep_halves(w: Ints, m: Ints, v: int) -> None:
 
 
 @inner
-def _time_halves(w: Ints, m: Ints, v: int, block: int) -> None:
-    """Put the times of these commands; those that no load of the next layer, at ``block``, waits for any more are long
-    past."""
-    now = w[SLOT_LEFT]
+def _time_halves(w: Ints, m: Ints, v: int, block: int, acts: int, wgts: int) -> None:
+    """Put the times of these commands; those that nothing of the next layer, at ``block``, waits for any more are long
+    past. ``acts``, ``wgts``: of its loads so many have been issued."""
     for half in range(6):
-        at = v + V_HALVES + half
+        at, past = v + V_HALVES + half, False
         if half < 2:
-            time = w[pass_at(w, m[at]) + RUN_LAST]
+            time, past = w[pass_at(w, m[at]) + RUN_LAST], 0 <= m[block + B_WAITING + half] < acts
         elif half < 4:
-            time = w[pass_at(w, m[at]) + FEED_LAST]
+            time, past = w[pass_at(w, m[at]) + FEED_LAST], 0 <= m[block + B_WAITING + half] < wgts
         else:
-            time = w[store_at(w, m[at]) + WORD_READ]
-        m[at] = max(time - now, LEFT)
-        if half < 4 and 0 <= m[block + B_WAITING + half] < m[v + (V_ACTS if half < 2 else V_WGTS)]:
-            m[at] = LEFT
+            time, user = w[store_at(w, m[at]) + WORD_READ] + TOKEN, m[block + B_OUT + half - 4]
+            free = w[UNIT_FREE + PASS_UNIT]
+            past = time <= free + (work_before(m, block, user) if user > 0 else 0)
+            time -= TOKEN
+        m[at] = LEFT if past else max(time - w[SLOT_LEFT], LEFT)
     for which in range(3):
         at = v + V_DRAINED + which
-        missing = m[v + V_DRAIN + which] > 0
-        m[at] = LEFT if missing else max(w[pass_at(w, m[at]) + FEED_LAST] - now, LEFT)
+        time = w[pass_at(w, m[at]) + FEED_LAST] - w[SLOT_LEFT]
+        m[at] = LEFT if m[v + V_DRAIN + which] > 0 else max(time, LEFT)
 
 
 @inner
@@ -327,7 +359,7 @@ def step(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, fir
     -------
     The state that the next layer finds, :data:`END` behind the last one, :data:`FAILED`, :data:`DEEPER` if a layer more
     is to be known, or what there is no room for; and the cycles from FETCH's last dispatch to that of the layer's last
-    command, or to the end.
+    STORE, or to the end.
     """
     new = new_vector(m)
     _begin(w, m, v)
@@ -338,7 +370,7 @@ def step(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, fir
     if not _append(w, m, v, variants, links, column, first, 0):
         return NO_ROWS, 0
     ends = w[COUNT], w[COUNT + LOAD_WGT_UNIT], w[COUNT + PASS_UNIT], w[COUNT + STORE_UNIT]
-    if not room_in(m, VECTORS, V_LISTS + w[ROOM] * 3) or not room_in(m, STATE_AT, 1):
+    if not room_in(m, VECTORS, V_LISTS + w[ROOM] * 3) or not room_in(m, STATE_AT, STATE_WORDS):
         return NO_VECTOR, 0
     _keep_halves(w, m, new)
     for number in range(1, more + 1):
@@ -346,16 +378,23 @@ def step(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, fir
             return NO_ROWS, 0
     comes = links[first + more, AFTERWARDS]
     if comes != NOTHING:
-        _end_window(w, comes)
+        after = block_of(m, variants[first + more + 1, column])
+        if w[COUNT + LOAD_WGT_UNIT] + m[after + B_COUNT + LOAD_WGT_UNIT] >= w[ROOM + LOAD_WGT_UNIT]:
+            return NO_ROWS, 0
+        _end_window(w, m, after, links[first + more + 1, NEW_HALF], comes, w[X_STORES + more - 1])
     acts, wgts = w[COUNT], w[COUNT + LOAD_WGT_UNIT]
     if comes != NOTHING and (act >= acts or wgt >= wgts):  # loads of layers behind the window have been issued before
         return DEEPER, 0
     w[COUNT + STORE_UNIT] = ends[3]
-    act, wgt, store, place = advance(w, FIRST_PASS, ends[2], act, wgt, store, 0)
+    place = 0
+    if not m[v + V_BEGINS]:
+        act, wgt, place = issue_ahead(w, FIRST_PASS, act, wgt, store, place)
+    act, wgt, store, place = advance(w, FIRST_PASS, ends[2], act, wgt, store, place)
     if more == 0:
         return END, finish(w, act, wgt, place)
     if comes != NOTHING and (act == acts or wgt == wgts):
         return DEEPER, 0
+    _time_halves(w, m, new, w[X_BLOCK + 1], act - ends[0], wgt - ends[1])
+    forget(w, m, w[X_BLOCK + 1], ends, act, wgt)
     take(w, m, new, ends, act, wgt)
-    _time_halves(w, m, new, w[X_BLOCK + 1])
     return intern_state(m), w[SLOT_LEFT]
