@@ -82,9 +82,10 @@ class _Orders:
     """What software asks for by writing a bit, each high for the cycle in which it is written."""
 
     def __init__(self) -> None:
-        self.start = Signal()
-        self.reset = Signal()
-        self.irq_clear = Signal()
+        # Names of their own: in waveforms the ports start and reset stand beside them.
+        self.start = Signal(name="start_written")
+        self.reset = Signal(name="reset_written")
+        self.irq_clear = Signal(name="irq_clear_written")
 
 
 class Control(Component):
