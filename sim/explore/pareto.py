@@ -97,11 +97,11 @@ def front(values: Floats) -> npt.NDArray[np.bool_]:
 def dominated(rows: Floats, by: Floats) -> npt.NDArray[np.bool_]:
     """Which rows some row of ``by`` is at least as good as in everything, and better in something; less is better."""
     found = np.zeros(len(rows), np.bool_)
-    for first in range(0, len(by), 4096):
-        other = by[None, first : first + 4096]
-        no_worse = (other <= rows[:, None]).all(axis=2)
-        better = (other < rows[:, None]).any(axis=2)
-        found |= np.any(no_worse & better, axis=1)
+    for start in range(0, len(rows), 1024):
+        block, own = rows[start : start + 1024, None], found[start : start + 1024]
+        for first in range(0, len(by), 1024):
+            other = by[None, first : first + 1024]
+            own |= np.any((other <= block).all(axis=2) & (other < block).any(axis=2), axis=1)
     return found
 
 
