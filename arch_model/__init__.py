@@ -18,7 +18,8 @@ from arch_model.machine.load import load_machine, machine_names
 from arch_model.machine.measured import MeasuredMachine
 from arch_model.network.choices import Choice
 from arch_model.network.layer import Activation, Kind, Layer, LayerRow, read_layer_table
-from arch_model.network.supernet import SubGraph, SubNet, SuperNet, weight_slice
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
+from arch_model.network.weight_slices import weight_slice
 from arch_model.spaces import get_space, read_subnets, space_names
 
 __all__ = [

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from arch_model.errors import MappingError
 from arch_model.network.layer import INPUT, Layer
-from arch_model.network.supernet import SubNet, used_weights
+from arch_model.network.supernet import SubNet
+from arch_model.network.weight_slices import used_weights
 from arch_model.network.weights import ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from arch_model.program.isa import entry_offset
 from arch_model.program.program import Program

@@ -16,7 +16,8 @@ from arch_model.errors import MappingError, SpaceError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.quant import encode_pair
-from arch_model.network.supernet import SubNet, SuperNet, weight_slice
+from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.network.weight_slices import weight_slice
 from arch_model.network.weights import OpQuant, PoolQuant
 from arch_model.program.isa import Command, Opcode
 from arch_model.program.limits import too_long

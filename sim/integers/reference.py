@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.quant import requantize, rounding_shift
-from arch_model.network.supernet import used_weights
+from arch_model.network.weight_slices import used_weights
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 
 Tensor = npt.NDArray[np.int8]

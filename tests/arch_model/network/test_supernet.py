@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arch_model.errors import SpaceError
 from arch_model.network.layer import INPUT, Kind, Layer
-from arch_model.network.supernet import SubGraph, SubNet, SuperNet, weight_slice
+from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.spaces import get_space, space_names
 
 ROOT = Layer("root", Kind.CONV, 4, 3, 3, 3, 8, 8, padding=1, inputs=(INPUT,))
@@ -178,19 +178,6 @@ def test_a_wrong_sample_is_refused(count: int, seed: int, message: str) -> None:
 def test_a_sample_of_all_is_all() -> None:
     fashion = get_space("fashion")
     assert {net.name for net in fashion.sample(216, seed=9)} == set(fashion.subnet_names())
-
-
-def test_a_slice_is_leading_in_channels_and_centred_in_the_kernel() -> None:
-    whole = Layer("w", Kind.CONV, 6, 5, 7, 5, 9, 9, padding=3)
-    part = Layer("w", Kind.CONV, 2, 3, 3, 5, 9, 9, padding=3)
-    weights = np.arange(6 * 5 * 7 * 5).reshape(6, 5, 7, 5)
-    used = weights[weight_slice(part, whole)]
-    assert used.shape == (2, 3, 3, 5) and used[0, 0, 1, 2] == weights[0, 0, 3, 2]
-    assert np.array_equal(used, weights[:2, :3, 2:5, :])
-    even = Layer("w", Kind.CONV, 2, 3, 4, 5, 9, 9)
-    for layer, text in ((even, "R is 4; its SuperNet's layer has 7"), (whole, "R is 7; its SuperNet's layer has 4")):
-        with pytest.raises(SpaceError, match=f"layer w: {text}"):
-            weight_slice(layer, whole if layer is even else Layer("w", Kind.CONV, 6, 5, 4, 5, 9, 9))
 
 
 # ------------------------------------------------------------------------------------ SubGraph
