@@ -24,6 +24,11 @@ class Array(Component):
         same.
     depthwise: with windows of the filters' own, below.
 
+    Raises
+    ------
+    ValueError
+        ``kp`` or ``cp`` is below 1.
+
     Ports
     -----
     load_en (In, kp): one-hot; writes ``load_data`` (In, 72 * cp; byte t * cp + c is tap t, channel c) to that

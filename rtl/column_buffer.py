@@ -19,6 +19,11 @@ class ColumnBuffer(Component):
     ----------
     kp, cp: channels of a K-tile, of a group. A K-tile lies in at most three groups: kp + cp - gcd(kp, cp) <= 3 * cp.
 
+    Raises
+    ------
+    ValueError
+        A K-tile can lie in more than three groups.
+
     Ports
     -----
     words (In, 72 * cp): of one column, byte (3 * i + j) * cp + c is row i, group j, channel c.

@@ -100,6 +100,11 @@ class Control(Component):
     stripes, weight_stripes, pixels : int
         As PORTS tells them: 1, 2 or 4.
 
+    Raises
+    ------
+    ValueError
+        A parameter is outside its range.
+
     Ports
     -----
     s_axi_ctrl : In(axi_lite())

@@ -45,6 +45,11 @@ class DmaRead(Component):
         Longest burst in beats: a power of two, 2 to 256. No burst crosses a multiple of ``max_burst * B``,
         so the first and last of a run may be short.
 
+    Raises
+    ------
+    ValueError
+        The bus cannot be built (:func:`check_bus`).
+
     Ports
     -----
     request : stream in, REQUEST

@@ -43,6 +43,11 @@ class DmaWrite(Component):
     max_burst : int
         Beats of the longest burst, a power of two, 2 to 256; ``max_burst * B`` at most 4096.
 
+    Raises
+    ------
+    ValueError
+        The bus cannot be built (:func:`rtl.dma_read.check_bus`).
+
     Ports
     -----
     request : In(stream of REQUEST)

@@ -54,6 +54,11 @@ class Fetch(Component):
     limits : sequence of Limit
         A command that breaks one is not dispatched, but an error.
 
+    Raises
+    ------
+    ValueError
+        The bus cannot be built (:func:`rtl.dma_read.check_bus`).
+
     Ports
     -----
     start : In(1)

@@ -25,6 +25,11 @@ class Gearbox(Component):
     in_parts, out_parts : int
         Equal parts of a word, of which the last ones may be absent: see ``absent`` and ``unwanted``. 1: always whole.
 
+    Raises
+    ------
+    ValueError
+        A size or padding is outside its range, or a word is not a whole number of its parts.
+
     Ports
     -----
     i : stream in, {data: 8 * in_bytes, pad: 8}

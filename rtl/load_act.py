@@ -82,6 +82,11 @@ class LoadAct(Component):
     beat_bytes, max_burst : int
         As in :class:`~rtl.dma_read.DmaRead`.
 
+    Raises
+    ------
+    ValueError
+        A parameter is outside its range, or the bus cannot be built (:func:`rtl.dma_read.check_bus`).
+
     Ports
     -----
     command : stream in, ``command_layout(LOAD_ACT)``

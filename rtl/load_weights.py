@@ -45,6 +45,12 @@ class LoadWeights(Component):
     beat_bytes, max_burst : int
         As in :class:`~rtl.dma_read.DmaRead`.
 
+    Raises
+    ------
+    ValueError
+        A parameter is outside its range, the bus cannot be built (:func:`rtl.dma_read.check_bus`), or ``8 * kp`` is not
+        a multiple of ``beat_bytes``.
+
     Ports
     -----
     command : stream in, ``command_layout(LOAD_WGT)``

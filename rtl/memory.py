@@ -108,6 +108,11 @@ class SplitMemory(Component):
     writes: words written a cycle, at addresses that follow each other; 1, 2 or 4.
     reads: words read a cycle, likewise. ``parts`` is the greater of the two.
 
+    Raises
+    ------
+    ValueError
+        ``writes`` or ``reads`` is not 1, 2 or 4; or as :class:`BlockMemory`.
+
     Ports
     -----
     write_en (In, width // granularity × writes), write_addr (In, address_bits × writes),

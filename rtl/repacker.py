@@ -18,6 +18,11 @@ class Repacker(Component):
     kp, cp: bytes in, lanes of a group.
     nb: banks, at least the groups that a K-tile can touch (:attr:`arch_model.Accelerator.nb`).
 
+    Raises
+    ------
+    ValueError
+        A K-tile can touch more groups than there are banks, or a bank's number needs more than BANK_BITS bits.
+
     Ports
     -----
     y (In, 8 * kp): the K-tile's outputs of one pixel; taken while ``valid`` (In, 1).

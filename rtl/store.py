@@ -67,6 +67,11 @@ class Store(Component):
     beat_bytes, max_burst : int
         Bytes of a beat, beats of the longest burst.
 
+    Raises
+    ------
+    ValueError
+        A parameter is outside its range, or the bus cannot be built (:func:`rtl.dma_read.check_bus`).
+
     Ports
     -----
     command : In(stream of STORE)

@@ -52,8 +52,13 @@ class Machine:
     def reset(self) -> None:
         """Reset everything but the registers that software writes. Transfers under way end first.
 
-        Raises :class:`BusBroken` if they do not: memory owes an answer, and only ``aresetn`` of machine and
-        interconnect helps, or a reset once it has answered after all.
+        Raises
+        ------
+        BusBroken
+            They do not end: memory owes an answer, and only ``aresetn`` of machine and interconnect helps, or a reset
+            once it has answered after all.
+        DriverError
+            The machine stays in its reset.
         """
         self.write("IRQ_ENABLE", 0)
         patience = self.read("WATCHDOG") or RESET_PATIENCE

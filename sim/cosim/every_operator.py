@@ -33,7 +33,9 @@ WIDER = 2
 def network(channelwise: bool = True) -> tuple[SuperNet, SubNet]:
     """A SubNet with every operator, and a SuperNet whose leading slices it takes.
 
-    Not ``channelwise``: without those of which a channel sees itself alone (:func:`takes_channelwise`).
+    Parameters
+    ----------
+    channelwise : False: without the operators of which each channel sees only itself (:func:`takes_channelwise`).
 
     >>> _, subnet = network()
     >>> len(subnet.layers), {layer.kind for layer in subnet.layers} == set(Kind)

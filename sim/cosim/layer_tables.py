@@ -49,21 +49,38 @@ def run_layers(
     on_stage: Callable[[str], None] = lambda stage: None,
     on_left_out: Callable[[Sequence[Layer]], None] = lambda layers: None,
 ) -> list[Row]:
-    """Simulate every row of the table ``layers``; each goes to ``on_row``, and all to the file ``csv``.
+    """Simulate every row of a layer table, each as a Program of its own.
 
     Finished rows are kept until the file is whole (:class:`arch_model.files.result_file.ResultFile`), and the same call
-    goes on behind them. ``force``: replace a file with other content. ``inputs``: files, beside ``layers``, that are
-    read and must not be replaced.
+    goes on behind them.
 
-    ``netlist``: Verilog files with the accelerator's module ``fastswitch`` and all it needs, instead of its RTL.
-    ``best``: each dense layer has the mapping of :func:`mapper.search.optimise.optimise`, not the compiler's own quick
-    choice. ``tracing``: each layer leaves a waveform, named by the row's place and the layer. A row is the table's, and
-    predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, utilisation (multiply-accumulates a
-    multiplier and simulated cycle) and mismatches (wrong int8 outputs). Raises
-    :class:`~arch_model.errors.FastSwitchError` before anything is simulated if a row is malformed or too much for the
-    accelerator, naming it. An ADD is a part of the STORE of the convolution before it and has no Program of its own:
-    the table of a whole network, as ``fastswitch predict`` writes it, may have such rows; they are not simulated, and
-    ``on_left_out`` is called with their layers.
+    Parameters
+    ----------
+    accelerator : the machine.
+    layers : the table, a CSV file. An ADD is done by the STORE of the convolution before it and has no Program of its
+        own: the table of a whole network, as ``fastswitch predict`` writes it, may have such rows; they are not
+        simulated.
+    csv : the file that all rows go to.
+    seed : of tensors and quantisation, with the row's place.
+    simulator : that runs the RTL.
+    best : each dense layer has the mapping of :func:`mapper.search.optimise.optimise`, not the compiler's quick choice.
+    netlist : Verilog files with the accelerator's module ``fastswitch`` and all it needs, instead of its RTL.
+    tracing : each layer leaves a waveform, named by the row's place and the layer.
+    force : replace a file with other content.
+    inputs : files, beside ``layers``, that are read and must not be replaced.
+    on_row, on_stage : called with each row, and with what long work begins.
+    on_left_out : called with the layers that are not simulated, if there are any.
+
+    Returns
+    -------
+    The rows: the table's columns, then predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes,
+    utilisation (multiply-accumulates a multiplier and simulated cycle) and mismatches (wrong int8 outputs).
+
+    Raises
+    ------
+    FastSwitchError
+        Before anything is simulated: a row is malformed or too much for the accelerator, which the message names; or
+        the table has additions only (LayerError).
     """
     table = read_layer_table(layers)
     rows = [row for row in table if row.layer.kind is not Kind.ADD]
@@ -135,7 +152,13 @@ def _run_jobs(
 
 
 class LayerJob:
-    """A row compiled for the accelerator; its tensors are drawn from the seed and the row's place."""
+    """A row compiled for the accelerator; its tensors are drawn from the seed and the row's place.
+
+    Raises
+    ------
+    LayerError
+        The accelerator cannot run the layer; the message names the table and the line.
+    """
 
     def __init__(self, row: LayerRow, accelerator: Accelerator, seed: int, table: Path, best: bool) -> None:
         self.row, self.layer, self.accelerator = row, row.layer, accelerator

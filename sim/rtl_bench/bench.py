@@ -16,7 +16,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -32,7 +31,7 @@ from arch_model.scratch import scratch_folder
 from rtl.errors import ErrorCode
 from rtl.registers import ADDRESS
 from sim.rtl_bench.bench_build import PROCESS, TOP, Build, Memory, build, build_verilog, last_lines, python_path
-from sim.rtl_bench.faults import BusFault
+from sim.rtl_bench.job import Job, JobResult
 from sim.rtl_bench.striping import Striping
 
 __all__ = ["Bench", "Build", "Job", "JobResult", "Memory", "build", "build_verilog"]
@@ -64,82 +63,26 @@ VIOLATIONS = (
 """What the bits of ``violation`` in ``sim/rtl_bench/verilog/dram.v`` mean."""
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One run of a Program.
-
-    ``segments``: (byte address, bytes) pairs written to DRAM before the start; addresses and lengths are whole beats.
-    What no segment covers is as the job before left it, in DRAM and on chip. ``dump``: (byte address, bytes) of DRAM
-    to bring back, whole beats. These are the machine's addresses, whose beats lie over stripes: those of weights below
-    ``weight_bytes``, those of tensors above (:mod:`sim.rtl_bench.striping`); ``program``, written to
-    ``program_address``, is in the first of these alone. ``watchdog_cycles``: the Program hangs if it takes more;
-    ``predicted_cycles``, what it should take, is for the message. ``error_range``: reads and writes of these byte
-    addresses on the ports, first to last + 1, are answered SLVERR. ``silent_after``: so many cycles after the start the
-    DRAM dies. ``reset_after``: so many cycles after the start, or at its interrupt if that is sooner, the machine is
-    reset through CTRL. ``patience_cycles``: for the register WATCHDOG, ``stall``: as the Bench's, both from this job
-    on. ``until_over``: after an error that leaves the Program running (an error response to a unit) the job goes on
-    until that is over. ``may_hang``: a Program that has not ended by then is a result, busy in its STATUS, instead of a
-    SimulatorError. ``fault``: what the DRAM does wrong on one port, from before the start until the next job.
-    """
-
-    program_address: int
-    program_beats: int
-    segments: tuple[tuple[int, bytes | NDArray[np.uint8] | NDArray[np.int8]], ...] = ()
-    dump: tuple[int, int] = (0, 0)
-    watchdog_cycles: int = 20_000_000
-    error_range: tuple[int, int] = (0, 0)
-    program: bytes = b""
-    weight_bytes: int = 0
-    predicted_cycles: int = 0
-    silent_after: int | None = None
-    reset_after: int | None = None
-    patience_cycles: int | None = None
-    stall: int | None = None
-    until_over: bool = False
-    may_hang: bool = False
-    fault: BusFault | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class JobResult:
-    """What a job came to.
-
-    ``cycles``: the register CYCLES. ``status``: the register STATUS. ``counters``: every counter by its register's
-    name. ``memory``: the bytes of ``Job.dump``. ``simulated_cycles``: from the host's write of CTRL to the interrupt.
-    ``seconds``: what those took. ``error_command``, ``bus``: registers ERROR_COMMAND and BUS, 0 where there is none.
-    ``later``: STATUS once more, after the counters were read. ``bursts``: how many the port of ``Job.fault`` has begun;
-    ``struck``: the fault has happened.
-    """
-
-    cycles: int
-    status: int
-    counters: Mapping[str, int]
-    memory: NDArray[np.uint8]
-    simulated_cycles: int
-    seconds: float
-    error_command: int = 0
-    bus: int = 0
-    later: int = 0
-    bursts: int = 0
-    struck: bool = False
-
-    @property
-    def error_code(self) -> int:
-        """The error code of STATUS, 0 if there is none (table in docs/reference/registers.md)."""
-        return (self.status >> 8) & 0xFF
-
-
 class Bench:
     """A context manager around a running simulation; :meth:`run` does a job on it.
 
-    ``registers``: name to address; the default is that of ``rtl.registers``. ``stall``: 0 to 255, how many
-    cycles in 256 each DRAM handshake pauses, drawn with ``seed``. ``trace``: a waveform file to write, FST; the build
-    must have been made with ``trace=True``. ``folder``: where the simulator works and leaves its log, ``bench.log``; a
-    temporary one, removed at the end, by default. ``beyond``: addresses beyond the DRAM are wanted; they answer DECERR,
-    and that is all.
+    Parameters
+    ----------
+    build : the compiled simulation.
+    registers : name to address; the default is that of ``rtl.registers``.
+    stall : 0 to 255, how many cycles in 256 each DRAM handshake pauses, drawn with ``seed``.
+    seed : 0 to 2**28 - 1.
+    trace : a waveform file to write, FST; the build must have been made with ``trace=True``.
+    folder : where the simulator works and leaves its log, ``bench.log``; by default a temporary one.
+    beyond : addresses beyond the DRAM are wanted; they answer DECERR, and that is all.
 
-    Raises SimulatorError when the simulation dies, hangs, or breaks a rule of AXI; it is then over. No wait is for
-    ever: the simulation bounds its own in cycles, and this end the time without a sign of life from there.
+    Raises
+    ------
+    ValueError
+        ``stall`` or ``seed`` is outside its range, or the build writes no waveform.
+    SimulatorError
+        The simulation dies, hangs, or breaks a rule of AXI; it is then over. No wait is for ever: the simulation bounds
+        its own in cycles, and this end the time without a sign of life from there.
     """
 
     SERVER = "sim.rtl_bench.server"

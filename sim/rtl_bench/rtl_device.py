@@ -82,7 +82,17 @@ class RtlDevice(Bench):
         self._order("write", offset=offset, value=value)
 
     def allocate(self, size: int) -> RtlBuffer:
-        """A piece of DRAM, never the one at address 0; its own until :meth:`release`."""
+        """A piece of DRAM, never the one at address 0; its own until :meth:`release`.
+
+        Parameters
+        ----------
+        size : bytes; pieces begin at multiples of :data:`PAGE` bytes.
+
+        Raises
+        ------
+        SimulatorError
+            The simulated DRAM has no such piece left.
+        """
         address = self._free
         self._free += -(-size // PAGE) * PAGE
         if self._free > self._dram.beats * self._dram.beat_bytes:

@@ -129,8 +129,15 @@ def cache_folder() -> Path:
 def find_simulator(name: str | None = None) -> Simulator:
     """Return the simulator to use, the first that is there and new enough.
 
-    ``name``: ``"verilator"`` or ``"icarus"`` to have that one and no other. Raises :class:`SimulatorError`,
-    whose text says what was looked for, what was found, and what to install.
+    Parameters
+    ----------
+    name : ``"verilator"`` or ``"icarus"`` to have that one and no other.
+
+    Raises
+    ------
+    SimulatorError
+        There is none; the text says what was looked for, what was found, and what to install. Or ``name`` is of no
+        simulator.
     """
     if find_libpython() is None:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -162,6 +169,11 @@ def find_waveform_simulator(name: str | None = None) -> Simulator:
     """Return the simulator to use for waveforms (FST), chosen as :func:`find_simulator` does.
 
     Verilator links zlib and LZ4 into a simulation that writes one, so it needs their headers; Icarus needs nothing.
+
+    Raises
+    ------
+    SimulatorError
+        As :func:`find_simulator`; or ``name`` is Verilator and headers are missing, which the text names.
     """
     simulator = find_simulator(name)
     if simulator.kind == "icarus" or not (missing := _lacking_headers()):
