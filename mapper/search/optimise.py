@@ -251,7 +251,8 @@ def optimise_subnet(
             add, hits = adds.get(layer.name), None
             if has_tiles(layer):
                 hits = resident.layer_slots(layer.name, tile_grid(layer, accelerator))
-            key = replace(layer, name="layer", inputs=(INPUT,)), add is None, None if hits is None else hits.tobytes()
+            alike = replace(layer, name="layer", inputs=(INPUT,) * len(layer.inputs))
+            key = alike, add is None, None if hits is None else hits.tobytes()
             if key not in known:
                 known[key] = optimise(layer, accelerator, objective, add, hits)
         except MappingError:

@@ -25,9 +25,12 @@ from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.tiling import Tiling, saved_tiles
-from mapper.search.optimise import Objective, optimise
+from mapper.search.optimise import Objective, ranked
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, check_runnable, steps
+
+RANKED = 4
+"""Tilings of each layer that the search offers: its best ones by themselves."""
 
 ROUNDS = 4
 """How often :func:`map_network` goes over the layers at most; two rounds are usual."""
@@ -39,8 +42,9 @@ class Policy(StrEnum):
     QUICK = "quick"
     """The compiler's quick choice of each layer, by an estimate. Tables of many Programs use it."""
     BEST = "best"
-    """The quick choice or the search's best of each layer, whichever makes the whole Program better, layer by layer
-    until no layer's change helps. Never worse than the quick choice; not proved to be the best of all combinations."""
+    """The quick choice or one of the search's four best of each layer, whichever makes the whole Program better, layer
+    by layer until no layer's change helps. Never worse than the quick choice; not proved to be the best of all
+    combinations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +116,7 @@ def map_network(
     costs = ProgramCosts(order, accelerator, [own for own in slots if own is not None])
     tilings = costs.quick()
     if policy is Policy.BEST:
-        tilings = _improve(costs, tilings, _searched(order, slots, tilings, accelerator, objective), objective)
+        tilings = _improve(costs, _choices(order, slots, tilings, accelerator, objective), objective)
     chosen = zip(order, tilings, strict=True)
     named = {step.layer.name: tiling for step, tiling in chosen if step.layer.kind is not Kind.POOL}
     hits = 0
@@ -136,48 +140,46 @@ def pb_slots(step: Step, accelerator: Accelerator, resident: PersistentBuffer | 
     return resident.layer_slots(step.layer.name, grid)
 
 
-def _searched(
+def _choices(
     order: Sequence[Step],
     slots: Sequence[Slots | None],
     quick: Sequence[Tiling],
     accelerator: Accelerator,
     objective: Objective,
-) -> list[Tiling]:
-    """The best tiling of each step by itself; layers that are alike are searched once."""
-    known: dict[object, Tiling] = {}
+) -> list[list[Tiling]]:
+    """Tilings of each step, all different: the quick choice, then the search's, the best first; steps that are alike
+    are searched once."""
+    known: dict[object, list[Tiling]] = {}
     found = []
     for step, own, default in zip(order, slots, quick, strict=True):
-        if own is None:
-            found.append(default)
+        if step.layer.kind is Kind.POOL:
+            found.append([default])
             continue
-        key = replace(step.layer, name="layer", inputs=(INPUT,)), step.add is None, own.tobytes()
+        layer = replace(step.layer, name="layer", inputs=(INPUT,) * len(step.layer.inputs))
+        key = layer, step.add is None, None if own is None else own.tobytes()
         if key not in known:
-            known[key] = optimise(step.layer, accelerator, objective, step.add, own).tiling
-        found.append(known[key])
+            known[key] = ranked(step, accelerator, own, objective, RANKED)
+        others = [tiling for tiling in known[key] if replace(tiling, cycles=default.cycles) != default]
+        found.append([default, *others])
     return found
 
 
-def _improve(
-    costs: ProgramCosts, quick: Sequence[Tiling], searched: Sequence[Tiling], objective: Objective
-) -> list[Tiling]:
-    """The better of both as a whole; then each layer by the other's tiling if that makes the Program better."""
-    best = min((list(quick), list(searched)), key=lambda tilings: _value(costs, tilings, objective))
+def _improve(costs: ProgramCosts, choices: Sequence[Sequence[Tiling]], objective: Objective) -> list[Tiling]:
+    """The quick choices, or the search's best ones, whichever are better as a whole; then each layer by another of its
+    tilings if that makes the Program better."""
+    quick, searched = [own[0] for own in choices], [own[min(1, len(own) - 1)] for own in choices]
+    best = min((quick, searched), key=lambda tilings: _value(costs, tilings, objective))
     value = _value(costs, best, objective)
-    choices = [(number, pair) for number, pair in enumerate(zip(quick, searched, strict=True)) if _differ(*pair)]
     for _ in range(ROUNDS):
         before = value
-        for number, pair in choices:
-            other = pair[1] if best[number] is pair[0] else pair[0]
-            tried = [*best[:number], other, *best[number + 1 :]]
-            if (new := _value(costs, tried, objective)) < value:
-                best, value = tried, new
+        for number, own in enumerate(choices):
+            for other in own:
+                tried = [*best[:number], other, *best[number + 1 :]]
+                if other is not best[number] and (new := _value(costs, tried, objective)) < value:
+                    best, value = tried, new
         if value == before:
             break
     return best
-
-
-def _differ(one: Tiling, other: Tiling) -> bool:
-    return replace(one, cycles=0) != replace(other, cycles=0)
 
 
 def _value(costs: ProgramCosts, tilings: Sequence[Tiling], objective: Objective) -> float:
