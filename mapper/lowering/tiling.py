@@ -144,12 +144,6 @@ def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:
     return np.minimum(np.arange(1, -(-kt // unit) + 1) * unit, kt)
 
 
-def prologues_of(layer: Layer, accelerator: Accelerator) -> Ints:
-    """The parts in which a layer may begin: whole, in halves, or C-tile by C-tile (a power of two that suffices)."""
-    ct = tile_grid(layer, accelerator).ct
-    return np.unique([1, 2, 1 << max((ct - 1).bit_length(), 1)])
-
-
 def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: int) -> None:
     """Raise :class:`MappingError`, naming operand, buffer, bytes needed and there, for a tiling that is not legal.
 
@@ -187,24 +181,6 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
     for operand, buffer, need, there in needs:
         if need > there:
             raise MappingError(f"layer {layer.name}: its {operand} need {need} bytes of {buffer}; {a.name} has {there}")
-
-
-def legal_cuts(layer: Layer, accelerator: Accelerator, rows: Ints, chunks: Ints) -> npt.NDArray[np.bool_]:
-    """Which pairs of rows (n, 1) and chunks (1, m) fit the SB, the OB and its output side: bool (n, m)."""
-    inside = np.minimum((rows - 1) * layer.stride + layer.R, layer.H)
-    if is_pointwise(layer):
-        words = -(-accelerator.groups(layer.C) // TAPS) * inside * layer.W
-    else:
-        words = accelerator.groups(layer.C) * -(-inside // 3) * -(-layer.W // 3)
-    pixels = rows * layer.Q
-    legal: npt.NDArray[np.bool_] = (words <= accelerator.sb_half_words) & (
-        out_words(chunks, pixels, accelerator) <= accelerator.out_half_words
-    )
-    if accumulates(layer, accelerator):
-        legal &= pixels <= accelerator.ob_pixels
-    for cols in (layer.W, layer.Q):
-        legal &= np.maximum(inside, rows) * accelerator.pitch(cols) <= RUN_BEATS_MAX * accelerator.beat_bytes
-    return legal
 
 
 def accumulates(layer: Layer, accelerator: Accelerator) -> bool:
