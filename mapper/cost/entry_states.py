@@ -57,6 +57,8 @@ V_LISTS = V_DRAINED + 3
 # The rows of a window that stand for commands before its first layer: a PASS or STORE for each of the last users above,
 # then the last commands of each unit.
 HALF_PASSES, HALF_STORES = 4, 2
+MOST_STORES = 2 * QUEUE_DEPTH
+"""STOREs before the layer that a window has room for; more are rare."""
 FIRST_DRAINED = HALF_PASSES
 FIRST_PASS = FIRST_DRAINED + 3 + QUEUE_DEPTH
 FIRST_LOAD = QUEUE_DEPTH
@@ -65,7 +67,7 @@ FIRST_LOAD = QUEUE_DEPTH
 @inner
 def first_store(m: Ints, v: int) -> int:
     """The number of the first STORE of the layer that finds the state at ``v`` of ``m``."""
-    return HALF_STORES + max(m[v + V_STORES], QUEUE_DEPTH)
+    return HALF_STORES + max(m[v + V_STORES], MOST_STORES)
 
 
 @inner

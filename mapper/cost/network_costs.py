@@ -62,7 +62,7 @@ from mapper.cost.window import (
 from mapper.layout.memory_map import image_folds
 from mapper.layout.tensors import slice_grid, tile_grid
 from mapper.lowering.rows import LAYER_AT, ZSB_ENTRIES, new_workspace
-from mapper.workload.fusion import Step, check_runnable, steps
+from mapper.workload.fusion import Step, steps
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -136,7 +136,8 @@ class NetworkCosts:
         begin_state(self.variants.memo, accelerator)
         self._window, self._steps = self._new_window(1 << 10), new_steps()
         self._tiles = np.empty((0, 0, 0), np.int64)
-        self._found: dict[tuple[int, tuple[int, ...]], Ints] = {}  # by SuperNet layer and shapes: variants, (columns,)
+        # By SuperNet layer and shapes: variants, (columns,), and the columns in the order of their variants.
+        self._found: dict[tuple[int, tuple[int, ...]], tuple[Ints, Ints]] = {}
 
     def cycles(self, subnets: Sequence[SubNet], tiles: Ints) -> Ints:
         """Cycles of SubNets for contents of the PB, int64 (SubNets, columns): those of :meth:`of`, and as that."""
@@ -162,8 +163,8 @@ class NetworkCosts:
         totals = np.zeros((*shape, len(TOTALS)), np.int64)
         beat = self.a.program_beat_bytes
         for row, subnet in enumerate(subnets):
-            variants, links = self._laid_out(subnet, tiles)
-            cycles[row] = self._cycles(subnet, variants, links)
+            variants, order, links = self._laid_out(subnet, tiles)
+            cycles[row] = self._cycles(subnet, variants, order, links)
             counts = self.variants.totals[variants].sum(axis=0)
             counts[:, AT["prog_bytes"]] = -(-(counts[:, SLOTS] + 1) * SLOT_BYTES // beat) * beat
             totals[row] = counts[:, : len(TOTALS)]
@@ -179,11 +180,13 @@ class NetworkCosts:
         """How many different steps from layer to layer have turned up."""
         return used(self.variants.memo, STEPS)
 
-    def _laid_out(self, subnet: SubNet, tiles: Ints) -> tuple[Ints, Ints]:
-        """A SubNet's layers as variants, int64 (layers, columns), global pools being part of the layer before them; and
-        what is fixed of them, int64 (layers, LINK_WORDS)."""
-        check_runnable(subnet)
-        order, nothing = steps(subnet.layers), np.zeros((len(tiles), 2), np.int64)
+    def _laid_out(self, subnet: SubNet, tiles: Ints) -> tuple[Ints, Ints, Ints]:
+        """A SubNet's layers as variants, int64 (layers, columns), global pools being part of the layer before them; the
+        columns in the order of their variants, alike; and what is fixed of the layers, int64 (layers, LINK_WORDS)."""
+        try:
+            order, nothing = steps(subnet.layers), np.zeros((len(tiles), 2), np.int64)
+        except MappingError as error:
+            raise MappingError(f"SubNet {subnet.name}: {error}") from None
         layers, folded = layers_of(order), image_folds(order, self.a)
         if not np.array_equal(tiles, self._tiles):
             self._tiles, self._found = tiles.copy(), {}
@@ -195,10 +198,12 @@ class NetworkCosts:
                 self._check_kernel(own[0])
                 index = self.supernet.index(own[0].layer.name)
             if (index, shapes) not in self._found:
-                self._found[index, shapes] = self.variants.numbers(shapes, nothing if index < 0 else tiles[:, index])
+                numbers = self.variants.numbers(shapes, nothing if index < 0 else tiles[:, index])
+                self._found[index, shapes] = numbers, np.argsort(numbers, kind="stable")
             variants.append(self._found[index, shapes])
             entries.append(int(form.row[ZSB_ENTRIES - LAYER_AT]))
-        return np.array(variants), links_of(layers, entries, self.a.zsb_half_entries)
+        both = np.array(variants).transpose(1, 0, 2).copy()
+        return both[0], both[1], links_of(layers, entries, self.a.zsb_half_entries)
 
     def _check_kernel(self, step: Step) -> None:
         layer, whole = step.layer, self.supernet.layer(step.layer.name)
@@ -208,13 +213,13 @@ class NetworkCosts:
                 f"{whole.R}x{whole.S}, of all but depthwise layers"
             )
 
-    def _cycles(self, subnet: SubNet, variants: Ints, links: Ints) -> Ints:
+    def _cycles(self, subnet: SubNet, variants: Ints, order: Ints, links: Ints) -> Ints:
         """Cycles of a SubNet's columns, (columns,)."""
         columns = variants.shape[1]
         at = np.concatenate([[0, 0], np.zeros(columns, np.int64), np.full(columns, -1)])
         if (links[:, FLAGS] < 0).any():
             at[2 : 2 + columns] = FAILED
-        while (full := walk(self._window, self.variants.memo, self._steps, variants, links, at)) != DONE:
+        while (full := walk(self._window, self.variants.memo, self._steps, variants, order, links, at)) != DONE:
             if full == WINDOW_FULL:
                 self._window = self._new_window(4 * int(self._window[ROOM]))
             elif full == STEPS_FULL:

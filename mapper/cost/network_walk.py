@@ -119,7 +119,7 @@ def _lookup(
 
 
 @compiled
-def walk(w: Ints, m: Ints, t: Ints, variants: Ints, links: Ints, at: Ints) -> int:
+def walk(w: Ints, m: Ints, t: Ints, variants: Ints, order: Ints, links: Ints, at: Ints) -> int:
     """Take every column through its layers.
 
     Parameters
@@ -127,9 +127,10 @@ def walk(w: Ints, m: Ints, t: Ints, variants: Ints, links: Ints, at: Ints) -> in
     w : a workspace for windows.
     m, t : what is remembered (:mod:`mapper.cost.memo`), and the table of steps.
     variants : int64 (layers, columns), each layer as cached in each column.
+    order : int64 (layers, columns), in which order to take the columns: like variants one after another are faster.
     links : int64 (layers, LINK_WORDS).
-    at : int64 (2 + 2 * columns,): layer and column to go on with; the columns' states (below 0: done, or not possible);
-        their cycles. Filled.
+    at : int64 (2 + 2 * columns,): layer and place in that order to go on with; the columns' states (below 0: done, or
+        not possible); their cycles. Filled.
 
     Returns
     -------
@@ -137,12 +138,13 @@ def walk(w: Ints, m: Ints, t: Ints, variants: Ints, links: Ints, at: Ints) -> in
     """
     layers, columns = variants.shape
     for layer in range(at[0], layers):
-        for column in range(at[1], columns):
+        for number in range(at[1], columns):
+            column = order[layer, number]
             if at[2 + column] < 0:
                 continue
             leads, cycles, full = _lookup(w, m, t, at[2 + column], variants, links, column, layer)
             if full:
-                at[0], at[1] = layer, column
+                at[0], at[1] = layer, number
                 return full
             at[2 + column] = leads
             at[2 + columns + column] += cycles

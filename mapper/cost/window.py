@@ -129,9 +129,11 @@ UNISSUED = NEVER
 
 # Of a window: the last users of the halves of SB, DB and OB (next, other); the PASSes with which the half of the ZSB
 # that the last layer does not use, the next activation table and the other one are left, and how many repetitions are
-# missing until there are such; each layer's block and where its STOREs end.
+# missing until there are such; each layer's block and where its STOREs end; whose PASSes and STOREs are there from an
+# earlier window, and from which STORE on.
 X_HALVES, X_DRAINED, X_MISSING, X_BLOCK = OWN_STATE, OWN_STATE + 6, OWN_STATE + 9, OWN_STATE + 12
 X_STORES = X_BLOCK + WINDOW
+X_WORK, X_BASE = X_STORES + WINDOW, X_STORES + WINDOW + 1
 
 NO_VECTOR, NO_ROWS = -4, -5
 """What :func:`step` comes to if there is no room for a state, or in a stream of the window."""
@@ -259,8 +261,9 @@ def _append(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, 
             for between in range(source + 1, first):
                 end -= m[variant_of(m, variants[between, column]) + AT_STORES]
     _append_loads(w, m, block, new_half, rows, end, first_store(m, v) - m[v + V_STORES])
-    if number == 0:
+    if number == 0 and (w[X_WORK] != variants[at, column] + 1 or w[X_BASE] != w[COUNT + STORE_UNIT]):
         _append_work(w, m, block)
+        w[X_WORK], w[X_BASE] = variants[at, column] + 1, w[COUNT + STORE_UNIT]
     _end_layer(w, m, block, new_half)
     w[X_STORES + number] = w[COUNT + STORE_UNIT]
     return True
@@ -387,13 +390,14 @@ def step(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, fir
         return DEEPER, 0
     w[COUNT + STORE_UNIT] = ends[3]
     place = 0
-    if not m[v + V_BEGINS]:
-        act, wgt, place = issue_ahead(w, FIRST_PASS, act, wgt, store, place)
-    act, wgt, store, place = advance(w, FIRST_PASS, ends[2], act, wgt, store, place)
+    for index in range(FIRST_PASS, ends[2]):
+        if index > FIRST_PASS or not m[v + V_BEGINS]:
+            act, wgt, place = issue_ahead(w, index, act, wgt, store, place)
+            if comes != NOTHING and (act == acts or wgt == wgts):
+                return DEEPER, 0
+        act, wgt, store, place = advance(w, index, index + 1, act, wgt, store, place)
     if more == 0:
         return END, finish(w, act, wgt, place)
-    if comes != NOTHING and (act == acts or wgt == wgts):
-        return DEEPER, 0
     _time_halves(w, m, new, w[X_BLOCK + 1], act - ends[0], wgt - ends[1])
     forget(w, m, w[X_BLOCK + 1], ends, act, wgt)
     take(w, m, new, ends, act, wgt)

@@ -89,7 +89,7 @@ def test_random_networks_on_random_machines(first):
             cycles = costs.cycles([net], tiles)[0]
         except MappingError:  # a layer that the machine has no room for
             continue
-        variants, _ = costs._laid_out(net, tiles)
+        variants, *_ = costs._laid_out(net, tiles)
         whole = [costs._by_itself(net, column.tolist()) for column in variants.T]
         assert cycles.tolist() == whole, seed
         told += 1
