@@ -29,6 +29,9 @@ _EITHER = ("MaxPool", "Pad", "Identity", "Dropout", "Shape", "Flatten", "Reshape
 
 Handler = Callable[["Walk", Node], None]
 
+SKIP_HINT = "; --skip-unsupported goes on without it"
+"""What the refusal of an operator ends with."""
+
 
 class Walk:
     """One pass over the nodes, in order of execution; ``handlers`` says what each operator (by ONNX's name) makes.
@@ -65,7 +68,7 @@ class Walk:
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the checker knows no operand's shape
             why = f"its operands or attributes do not fit each other ({one_line(error)})"
         if not self.skip:
-            raise NetworkError(f"{self.model.path}: {node.label}: {why}; --skip-unsupported goes on without it")
+            raise NetworkError(f"{self.model.path}: {node.label}: {why}{SKIP_HINT}")
         self._leave_out(node, why)
 
     def _read(self, node: Node) -> None:

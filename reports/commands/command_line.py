@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": ("serve", "Serve a stream of queries on the latency table."),
     "subnets": ("subnets", "List or sample the SubNets of a SuperNet."),
     "table": ("table", "Build SushiAbs, the latency table of SubNets by cached SubGraphs."),
+    "verify": ("verify", "Hold an ONNX model against onnxruntime, the reference and the RTL."),
 }
 
 
