@@ -29,6 +29,7 @@ from mapper.cost.network_costs import NetworkCosts
 from mapper.pinning.greedy import fit_subgraph
 from mapper.search.predict import predict_subnets
 from mapper.serving.latency_table import SushiAbs
+from sim.explore.run import explore
 
 Answer = tuple[int, int | None]
 """Cycles, and DRAM bytes where they are told."""
@@ -42,11 +43,10 @@ NETWORKS = (
 SEED = 0
 
 
-def answers(
-    space: SuperNet, net: SubNet, machine: Accelerator, held: SubGraph, policy: str, rtl: bool
-) -> dict[str, Answer]:
-    """What each way says of a SubNet with ``held`` in the PB."""
+def answers(space: SuperNet, net: SubNet, machine: Accelerator, word: str, policy: str, rtl: bool) -> dict[str, Answer]:
+    """What each way says of a SubNet; ``word``: what the PB holds."""
     found: dict[str, Answer] = {}
+    held = SubGraph.empty(space) if word == "none" else fit_subgraph(net, space, machine)
     program = fs.compile(space, net, machine, cached=held, policy=policy).program
     cycles = time_program(program.commands, machine).cycles
     found["compile"] = cycles, sum(program.dram_bytes.values())
@@ -62,6 +62,10 @@ def answers(
         found["table"] = int(table.cycles[0, 1]), None
         costs = NetworkCosts(space, machine).of_subgraphs([net], [held])
         found["serve"] = int(costs.cycles[0, 0]), int(costs.dram_bytes[0, 0])
+        with tempfile.TemporaryDirectory() as folder:
+            one = {"out": folder, "accelerator": machine, "backend": "joblib:1", "cached": word}
+            point = explore(space, [net], f"KP={machine.kp}", ("latency",), **one)
+        found["explore"] = round(float(point["latency"][0]) * machine.clock_hz), None
     if rtl:
         run = fs.simulate(space, net, machine, cached=held, policy=policy)
         found["RTL"] = run.simulated_cycles, run.simulated_dram_bytes
@@ -87,12 +91,11 @@ def main(rtl: bool, machines: str, networks: str) -> None:
             continue
         machine, space = Accelerator.load(name), get_space(space_name)
         net = space.subnet(net_name)
-        for held_name in ("empty", "full"):
+        for word in ("none", "fit"):
             for policy in ("quick", "best"):
-                start = f"| {net_name.partition('_lat')[0]} | {name} | {held_name} | {policy} |"
+                start = f"| {net_name.partition('_lat')[0]} | {name} | {word} | {policy} |"
                 try:
-                    held = SubGraph.empty(space) if held_name == "empty" else fit_subgraph(net, space, machine)
-                    found = answers(space, net, machine, held, policy, rtl)
+                    found = answers(space, net, machine, word, policy, rtl)
                 except FastSwitchError as error:
                     print(start, f"refused: {error} | | | |", flush=True)
                     continue
