@@ -1,4 +1,4 @@
-"""``fastswitch.map``: the best mapping of a layer, or of every dense layer of a SubNet."""
+"""``fastswitch.map``: the best mapping of a layer, or of every layer of a SubNet."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def map(
     Parameters
     ----------
     what : a layer; or its sizes in words, such as ``"K=64 C=3 R=7 S=7 H=224 W=224 stride=2"``; or a SubNet, each of
-        whose dense layers is mapped by itself.
+        whose layers is mapped by itself; an addition runs in the STORE of another one.
     accelerator : the machine, the name of a preset, or a YAML file.
     objective : ``"latency"``, ``"energy"`` or ``"edp"`` (energy × delay).
 

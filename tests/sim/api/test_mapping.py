@@ -19,7 +19,7 @@ def test_words_and_layers_are_the_same() -> None:
     assert words.tiling == layer.tiling and words.cycles == layer.cycles
 
 
-def test_a_subnet_has_each_dense_layer() -> None:
+def test_a_subnet_has_each_layer() -> None:
     net = own_supernet().subnet("toy-88")
     found = map(net, TINY, "energy")
     assert set(found) >= {"stem", "conv", "side", "linear"}
