@@ -11,6 +11,7 @@ from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -291,9 +292,8 @@ class _Search:
         self.s[[c.CANDIDATES_AT, c.CUTS_AT, c.LISTS_AT]] = ends[:-1]
         self.f[[c.LEAST, c.LIMIT]] = np.inf
         if objective is not Objective.LATENCY:
-            self.f[: len(TOTALS)] = [joules_each(accelerator)[total] for total in TOTALS]
+            self.f[: len(TOTALS)], self.f[c.CYCLE_JOULES] = _joules(accelerator)
             self.f[c.CYCLE_SECONDS] = 1 / accelerator.clock_hz
-            self.f[c.CYCLE_JOULES] = leakage_w(accelerator) / accelerator.clock_hz
         self.found: list[tuple[float, int, list[int]]] = []
         self.evaluated, self.pruned = 0, 0
 
@@ -360,6 +360,13 @@ class _Search:
         known = self.f[c.FLOAT_BOUNDS + self.s[c.CANDIDATES_ROOM] + (cut - self.s[c.CUTS_AT]) // CUT_COLUMNS]
         joules = float(np.dot(self.f[: len(TOTALS)], list(walk.totals.values())))
         self.f[c.FIXED_JOULES] = joules + self.f[PROG_BYTES] * program - known
+
+
+@lru_cache(maxsize=16)
+def _joules(accelerator: Accelerator) -> tuple[list[float], float]:
+    """Joules of one of each of the totals, and those that leak in a cycle."""
+    each = joules_each(accelerator)
+    return [each[total] for total in TOTALS], leakage_w(accelerator) / accelerator.clock_hz
 
 
 def _tiling(row: Sequence[int], cycles: int) -> Tiling:
