@@ -53,6 +53,7 @@ from mapper.cost.variant_rows import (
     WGT_WORDS,
     acts_of,
     column_of,
+    pass_column,
     passes_of,
     stores_of,
     wgts_of,
@@ -66,14 +67,14 @@ LONG_AGO = -(1 << 40)
 def work_before(m: Ints, block: int, index: int) -> int:
     """Cycles that the array works on a layer's PASSes before one of them, at least; behind the last one: on all."""
     if index < m[block + B_COUNT + PASS_UNIT]:
-        return column_of(m, passes_of(m, block) + index * PASS_WORDS, P_BEFORE)
+        return pass_column(m, passes_of(m, block) + index * PASS_WORDS, P_BEFORE)
     return m[block + B_WORK]
 
 
 @inner
 def _cycles_of(m: Ints, block: int, index: int) -> int:
     """Cycles of one repetition of a PASS."""
-    return column_of(m, passes_of(m, block) + index * PASS_WORDS, P_CYCLES)
+    return pass_column(m, passes_of(m, block) + index * PASS_WORDS, P_CYCLES)
 
 
 @inner
@@ -91,7 +92,7 @@ def _let_go(w: Ints, row: int, unit: int, ends: tuple[int, int, int, int]) -> in
 def _begins(w: Ints, m: Ints, block: int, act: int, ends: tuple[int, int, int, int]) -> int:
     """When the array begins with the layer at ``block``, at the earliest; its loads before ``act`` have been issued."""
     first, row = w[UNIT_FREE + PASS_UNIT], act_at(w, ends[0])
-    if column_of(m, passes_of(m, block), P_ACT):
+    if pass_column(m, passes_of(m, block), P_ACT):
         return first
     if act > ends[0]:
         return max(first, w[row + READY])

@@ -76,12 +76,14 @@ class LayerVariants:
     parts : layers without what follows them.
     memo : what :mod:`mapper.cost.memo` remembers, the variants' commands among it.
     made_of : of each variant, its parts.
+    large : variants with more commands or cycles than a block can say: no step tells them.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
         self.a, self.parts = accelerator, LayerParts(accelerator)
         self.memo = new_memo()
         self.made_of: list[tuple[int, ...]] = []
+        self.large: list[int] = []
         self._numbers: dict[tuple[int, ...], int] = {}
         self._maps: dict[bytes, int] = {}
         self._heads: dict[tuple[bytes, int], int] = {}
@@ -158,11 +160,12 @@ class LayerVariants:
             block, room = self.memo[3 * BLOCKS : 3 * BLOCKS + 2].tolist()
             rel = used(self.memo, BLOCKS)
             end = put_block(self._w, rows, self.memo, block + rel, block + room, maps)
-            if end < 0:
-                raise MappingError(f"layer {self._step(parts[0]).layer.name}: its commands take more than 31 bits")
             if end:
                 break
             self.memo = grown(self.memo, BLOCKS)
+        if end < 0:
+            self.large.append(len(self))
+            end = -end
         self.memo[3 * BLOCKS + 2] = end - block
         made = segment_of(self.memo, BLOCKS)[rel : rel + end - block]
         stores, head = int(made[STORE_UNIT]), self._head(made)

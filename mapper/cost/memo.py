@@ -179,7 +179,7 @@ def new_steps(places: int = 1 << 17) -> Ints:
 
 def more_steps(t: Ints) -> Ints:
     """A larger table with the same steps."""
-    larger = new_steps(4 * len(t) // STEP_WORDS)
+    larger = new_steps(2 * len(t) // STEP_WORDS)
     refill_steps(larger, t)
     return larger
 

@@ -219,6 +219,8 @@ class NetworkCosts:
         at = np.concatenate([[0, 0], np.zeros(columns, np.int64), np.full(columns, -1)])
         if (links[:, FLAGS] < 0).any():
             at[2 : 2 + columns] = FAILED
+        elif self.variants.large:
+            at[2 : 2 + columns][np.isin(variants, self.variants.large).any(axis=0)] = FAILED
         while (full := walk(self._window, self.variants.memo, self._steps, variants, order, links, at)) != DONE:
             if full == WINDOW_FULL:
                 self._window = self._new_window(4 * int(self._window[ROOM]))

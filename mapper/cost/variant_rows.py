@@ -77,10 +77,10 @@ A_NEED, A_AFTER, A_ROW, A_CYCLES = range(4)
 W_NEED, W_AFTER, W_CYCLES = range(3)
 P_ACT, P_WGT, P_STORE, P_REPS, P_CYCLES, P_BEFORE = range(6)
 S_PLACE, S_AFTER, S_WORD, S_BEAT = range(4)
-ACT_WORDS, WGT_WORDS, PASS_WORDS, STORE_WORDS = 2, 2, 3, 2
-"""Columns of the rows of a block, two to an integer, and how many integers a row has. ``A_ROW``: the row of its input
-that must be stored, or NOBODY; ``P_BEFORE``: cycles that the array works on the block's PASSes before this one, at
-least."""
+ACT_WORDS, WGT_WORDS, PASS_WORDS, STORE_WORDS = 2, 2, 2, 2
+"""Columns of the rows of a block, two to an integer, of PASSes three, and how many integers a row has. ``A_ROW``: the
+row of its input that must be stored, or NOBODY; ``P_BEFORE``: cycles that the array works on the block's PASSes before
+this one, at least."""
 
 SHIFT, LEAST = 32, -8
 """Bits of a column, and the least number in one."""
@@ -98,6 +98,26 @@ def _put(m: Ints, row: int, column: int, one: int, two: int) -> int:
     """Two columns of a row, the first one even; 1 if a number is too large for one."""
     m[row + (column >> 1)] = (one - LEAST) << SHIFT | (two - LEAST)
     return int(one - LEAST >= 1 << 31 or two - LEAST >= 1 << 31)
+
+
+@inner
+def pass_column(m: Ints, row: int, column: int) -> int:
+    """A column of a PASS's row: numbers of 21 bits; repetitions of 12, cycles of 20 and 31."""
+    if column < P_REPS:
+        return (m[row] >> 21 * (2 - column) & 0x1FFFFF) + LEAST
+    if column == P_REPS:
+        return m[row + 1] >> 51
+    return m[row + 1] >> 31 & 0xFFFFF if column == P_CYCLES else m[row + 1] & 0x7FFFFFFF
+
+
+@inner
+def _put_pass(m: Ints, row: int, refs: tuple[int, int, int], reps: int, cycles: int, before: int) -> int:
+    """A PASS's row; 1 if a number is too large."""
+    act, wgt, store = refs
+    m[row] = (act - LEAST) << 42 | (wgt - LEAST) << 21 | (store - LEAST)
+    m[row + 1] = reps << 51 | cycles << 31 | before
+    large = max(max(act, wgt), store) - LEAST >= 1 << 21
+    return int(large or reps >= 1 << 12 or cycles >= 1 << 20 or before >= 1 << 31)
 
 
 @inner
@@ -202,9 +222,7 @@ def _put_work(w: Ints, m: Ints, block: int) -> int:
         store, cycles, reps = w[row + STORE], w[row + PASS_CYCLES], w[row + REPS]
         if store in (NEXT, OTHER) and m[block + B_OUT + NEXT - store] < 0:
             m[block + B_OUT + NEXT - store] = index
-        large += _put(m, at, P_ACT, w[row + ACT], w[row + WGT])
-        large += _put(m, at, P_STORE, store, reps)
-        large += _put(m, at, P_CYCLES, cycles, before)
+        large += _put_pass(m, at, (w[row + ACT], w[row + WGT], store), reps, cycles, before)
         before += cycles + (reps - 1) * max(cycles, w[KP] + FEED_FULL)
         at += PASS_WORDS
     m[block + B_WORK] = before
@@ -230,7 +248,8 @@ def put_block(w: Ints, xs: Ints, m: Ints, block: int, most: int, maps: Ints) -> 
 
     Returns
     -------
-    Where the block ends, 0 if it has no room, -1 if a number of cycles or commands has more than 31 bits.
+    Where the block ends, that below 0 if a number of cycles or commands is too large for a column; 0 if there is no
+    room.
     """
     words = w[COUNT] * ACT_WORDS + w[COUNT + LOAD_WGT_UNIT] * WGT_WORDS
     words += w[COUNT + PASS_UNIT] * PASS_WORDS + w[COUNT + STORE_UNIT] * STORE_WORDS
@@ -242,4 +261,5 @@ def put_block(w: Ints, xs: Ints, m: Ints, block: int, most: int, maps: Ints) -> 
         for row in range(xs[step, OUT_ROWS - LAYER_AT]):
             maps[found] = w[COUNT + STORE_UNIT] - w[w[ROW_DONE] + xs[step, OUTPUT - LAYER_AT] + row]
             found += 1
-    return -1 if large else block + BLOCK_HEADER + words
+    end = block + BLOCK_HEADER + words
+    return -end if large else end

@@ -108,6 +108,7 @@ from mapper.cost.variant_rows import (
     ZSB_LEFT,
     acts_of,
     column_of,
+    pass_column,
     passes_of,
     wgts_of,
 )
@@ -191,11 +192,11 @@ def _append_work(w: Ints, m: Ints, block: int) -> None:
     base, at = w[COUNT + PASS_UNIT], passes_of(m, block)
     for index in range(m[block + B_COUNT + PASS_UNIT]):
         row = pass_at(w, base + index)
-        w[row + ACT] = column_of(m, at, P_ACT) + FIRST_LOAD if column_of(m, at, P_ACT) >= 0 else -1
-        w[row + WGT] = column_of(m, at, P_WGT) + FIRST_LOAD if column_of(m, at, P_WGT) >= 0 else -1
-        w[row + STORE] = _before(w, column_of(m, at, P_STORE), w[COUNT + STORE_UNIT], X_HALVES + 4)
-        w[row + REPS] = column_of(m, at, P_REPS)
-        w[row + PASS_CYCLES] = column_of(m, at, P_CYCLES)
+        w[row + ACT] = pass_column(m, at, P_ACT) + FIRST_LOAD if pass_column(m, at, P_ACT) >= 0 else -1
+        w[row + WGT] = pass_column(m, at, P_WGT) + FIRST_LOAD if pass_column(m, at, P_WGT) >= 0 else -1
+        w[row + STORE] = _before(w, pass_column(m, at, P_STORE), w[COUNT + STORE_UNIT], X_HALVES + 4)
+        w[row + REPS] = pass_column(m, at, P_REPS)
+        w[row + PASS_CYCLES] = pass_column(m, at, P_CYCLES)
         at += PASS_WORDS
     for index in range(m[block + B_COUNT + STORE_UNIT]):
         row = store_at(w, w[COUNT + STORE_UNIT] + index)

@@ -54,4 +54,4 @@ def test_steps_are_there_in_a_larger_table():
     refill_steps(table, steps.reshape(-1))
     assert entries(table) == entries(steps)
     larger = more_steps(table)
-    assert entries(larger) == entries(steps) and len(larger) == 4 * len(table)
+    assert entries(larger) == entries(steps) and len(larger) == 2 * len(table)

@@ -116,6 +116,14 @@ def test_links_by_hand():
     assert links[:, AFTERWARDS].tolist() == [WAITS, ANYTHING, NOTHING] and (links[:, FLAGS] >= 0).all()
 
 
+def test_a_layer_too_large_for_a_block_is_timed_with_its_program():
+    want, tiles = NetworkCosts(FASHION, TINY).of_subgraphs(NETS[:1], GRAPHS).cycles, cached_tiles(FASHION, GRAPHS, TINY)
+    costs = NetworkCosts(FASHION, TINY)
+    variants, *_ = costs._laid_out(NETS[0], tiles)
+    costs.variants.large.append(int(variants[0, 0]))
+    assert np.array_equal(costs.cycles(NETS[:1], tiles), want)
+
+
 def test_a_network_that_begins_with_a_pool():
     """No window tells it: its Program is timed by itself."""
     pool = Layer("pool", Kind.POOL, K=6, C=6, H=8, W=8, inputs=(INPUT,))

@@ -46,8 +46,14 @@ def test_one_tile_that_is_streamed():
     assert (need, after, row) == (0, NEXT, 3)
     entries, tile = columns(block, BLOCK_HEADER + 2, 2), columns(block, BLOCK_HEADER + 4, 2)
     assert entries[:2] == [0, ZSB_LEFT] and tile[:2] == [0, NEXT]
-    assert columns(block, BLOCK_HEADER + 6, 3) == [0, 1, NEXT, 1, 16, 0]  # loads 0 and 1, 16 pixels
-    assert columns(block, BLOCK_HEADER + 9, 2)[:2] == [0, 0]
+    refs, rest = block[BLOCK_HEADER + 6 : BLOCK_HEADER + 8].tolist()
+    assert [(refs >> shift & (1 << 21) - 1) + LEAST for shift in (42, 21, 0)] == [0, 1, NEXT]
+    assert (rest >> 51, rest >> 31 & (1 << 20) - 1, rest & (1 << 31) - 1) == (
+        1,
+        16,
+        0,
+    )  # once, 16 pixels, the first one
+    assert columns(block, BLOCK_HEADER + 8, 2)[:2] == [0, 0]
     assert block[B_HALVES : B_HALVES + 6].tolist() == [OTHER, 0, OTHER, 0, OTHER, 0]
     assert block[[B_REPS, B_WORK]].tolist() == [1, 16] and block[B_DRAINED : B_DRAINED + 3].tolist() == [0, -1, -1]
     assert maps[:5].tolist() == [1, 1, 1, 1, 1]  # every row is complete with the last STORE but none
