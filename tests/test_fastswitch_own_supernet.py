@@ -165,7 +165,7 @@ def test_a_subnet_alone_needs_its_supernet(tmp_path: Path) -> None:
 
 def test_what_goes_to_workers_is_data(tmp_path: Path) -> None:
     """Plain pickle takes a task, though not the SuperNet: Ray and Dask need no more."""
-    _, question = _asked(TOY, [SMALL], "PB=0,4KB", ("latency",), tmp_path, TINY, "grid", None, 0, "best", {})
+    _, question = _asked(TOY, [SMALL], "PB=0,4KB", ("latency",), tmp_path, TINY, "grid", None, 0, "fit", {})
     there = pickle.loads(pickle.dumps(question))
     assert there == question and price(there, [0], [1]).equals(price(question, [0], [1]))
     with pytest.raises(fs.FastSwitchError, match="SubNet 'toy-88' is not one of the 1 that are listed of SuperNet toy"):
