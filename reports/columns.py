@@ -115,5 +115,5 @@ SERVE_COLUMNS = (
 TABLE_COLUMNS = (
     Column("done", "SubNets", 8, count),
     Column("total", "of", 8, count),
-    Column("different", "different layers", 16, count),
+    Column("different", "different steps", 16, count),
 )

@@ -42,7 +42,7 @@ BLOCK = 100
 """SubNets that are worked on together; so many at most are lost when the work is killed."""
 
 OnBlock = Callable[[int, int, int], None]
-"""Called after each block with: SubNets done, SubNets in all, different layers timed so far."""
+"""Called after each block with: SubNets done, SubNets in all, different steps from layer to layer timed so far."""
 
 
 def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, Any]:
