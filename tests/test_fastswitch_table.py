@@ -31,7 +31,7 @@ def test_a_table_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
     words = ("--space", "fashion", "--subnets", source, "--subgraphs", "3", "--seed", "2", "--out", str(out))
     status, text, _ = call(capsys, "table", *words)
     assert status == 0
-    assert text.split()[:4] == ["SubNets", "of", "different", "layers"] and f"table  {out / TABLE}\n" in text
+    assert text.split()[:4] == ["SubNets", "of", "different", "steps"] and f"table  {out / TABLE}\n" in text
     table = load_table(out, TINY, FASHION)
     assert table.subnets == tuple(net.name for net in nets) and len(table.subgraphs) == 4
     graphs = [SubGraph.decode(FASHION, vector) for vector in table.vectors]
