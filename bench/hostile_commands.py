@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import click
+from hostile_files import small_model
 from hostile_runner import Case, main
 
 Words = list[str]
@@ -314,6 +315,7 @@ BASES: tuple[Base, ...] = (
     ),
     ("import", (("topology.csv",), ("--csv", "out.csv"))),
     ("import", (("topology.csv",), ("--timeloop", "made"), ("--json",))),
+    ("verify", (("model.onnx",), ("--random", "2"), ("--accelerator", "tiny"), ("--json",))),
     ("run", (("--queries", "1"), ("--out", "made"), ("--simulator", "icarus"), ("--subnets", "fashion-d111-w222"))),
     ("cosim", (("--layers", "layers.csv"), ("--csv", "out.csv"), ("--simulator", "icarus"))),
     ("cosim", (("--subnets", "fashion-d111-w222"), ("--out", "made"), ("--simulator", "icarus"))),
@@ -393,6 +395,7 @@ def _files() -> dict[str, bytes]:
         "subgraph.json": json.dumps(graph).encode(),
         "stream.csv": b"arrival_s,accuracy,latency_s\n0,0.9,1\n1,0.9,1\n",
         "topology.csv": topology.encode(),
+        "model.onnx": small_model(),
         "machine.yaml": b"name: mine\nclock_hz: 1e308\n",
         "empty": b"",
         "binary": bytes(range(256)),
@@ -446,7 +449,7 @@ def _values(draw: random.Random, command: click.Command, options: list[Words]) -
 def _inputs(draw: random.Random, command: click.Command, options: list[Words]) -> Words:
     """Another file, a folder or a device for an option that reads one."""
     names = [param.opts[0] for param in command.params if param.opts[0] in _READING]
-    if not names or options[0][0] == "topology.csv":
+    if not names or options[0][0] in ("topology.csv", "model.onnx"):
         option = _place(draw, options) if names else options[0]
         option[-1] = draw.choice(INPUTS)
         return _flat(options)

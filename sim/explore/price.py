@@ -172,6 +172,6 @@ def price(question: Question, points: Sequence[int], cells: Sequence[int], exact
     >>> nets = (get_space("fashion").subnet("fashion-d111-w222"),)
     >>> asked = Question("fashion", nets, Accelerator.load("tiny"), parse_vary("KP=2,4"), ("latency",))
     >>> price(asked, [0, 1], [0, 1])["latency"].round(7).tolist()
-    [0.0004878, 0.0003864]
+    [0.0004931, 0.0004045]
     """
     return _pricer(question).frame(points, cells, exact)
