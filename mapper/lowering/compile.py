@@ -26,7 +26,7 @@ from arch_model.timing.recurrence import issue
 from arch_model.timing.rows import PASS_UNIT, STORE_UNIT, machine_row, order_of
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots, later_tiles, layer_sources
-from mapper.lowering.dense import NO_INTERLEAVING, NO_QUARTERS
+from mapper.lowering.dense_loads import NO_INTERLEAVING, NO_QUARTERS
 from mapper.lowering.depthwise_tiling import check_channelwise
 from mapper.lowering.encode import Encoder
 from mapper.lowering.layer_rows import layer_row, network_rows, tiling_row

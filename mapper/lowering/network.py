@@ -24,7 +24,8 @@ from arch_model.timing.rows import (
     wgt_at,
 )
 from mapper.lowering.buffers import begin_layer, broken_rule
-from mapper.lowering.dense import load_tiles, lower_dense, why_not
+from mapper.lowering.dense import lower_dense
+from mapper.lowering.dense_loads import load_tiles, why_not
 from mapper.lowering.depthwise import lower_depthwise, lower_pool
 from mapper.lowering.rows import (
     ALL_NEW,
@@ -122,7 +123,7 @@ def plan_of(machine: Ints, layer: Ints, tiling: Ints, slots: Ints) -> tuple[int,
 
     Returns
     -------
-    The most tiles of a group, and what :func:`~mapper.lowering.dense.why_not` says.
+    The most tiles of a group, and what :func:`~mapper.lowering.dense_loads.why_not` says.
     """
     w = new_workspace(machine, 0, 0, len(slots), len(slots))
     w[LAYER_AT : LAYER_AT + len(LAYER)], w[TILING_AT : TILING_AT + len(TILING)] = layer, tiling

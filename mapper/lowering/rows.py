@@ -76,7 +76,7 @@ TABLES_AT = BUFFERS_AT + 19
 ) = range(TABLES_AT, TABLES_AT + 13)
 
 # Of the layer at work: groups of streamed weight tiles, and how many such tiles there are; rows of the STORE that was
-# timed last, and its times; what else it keeps (dense.py, depthwise.py).
+# timed last, and its times; what else it keeps (dense_loads.py, depthwise.py).
 LAYER_STATE = TABLES_AT + 13
 (
     GROUP_COUNT, STREAMED_TILES, TIMED_ROWS, TIMED_WORD, TIMED_BEAT, TILE_CYCLES, MORE_TILE_CYCLES,

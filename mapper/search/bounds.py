@@ -32,7 +32,7 @@ from arch_model.program.isa import SLOT_BYTES
 from arch_model.timing.rows import COUNT, CYCLES, DB, INTERVAL, KP, LATENCY, LOAD_ACT_UNIT, PBEAT, act_at
 from arch_model.timing.transfers import up
 from mapper.lowering.buffers import begin_layer, lane_cycles, stored_cycles, stored_groups, tile_cycles
-from mapper.lowering.dense import (
+from mapper.lowering.dense_loads import (
     PART,
     QUARTER,
     RELOADS,

@@ -23,7 +23,7 @@ from mapper.cost.program_cost import (
     PROG_BYTES,
     WGT_BYTES,
 )
-from mapper.lowering.dense import ACT_BEATS, RELOADS, begin_dense, cut_loads
+from mapper.lowering.dense_loads import ACT_BEATS, RELOADS, begin_dense, cut_loads
 from mapper.lowering.rows import (
     ALL_SLOTS,
     C_TILES,

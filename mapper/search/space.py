@@ -1,9 +1,10 @@
 """The space of a layer's mappings: every tiling that the compiler accepts, but for those that give the same commands.
 
 A *cut* is rows, chunk and order, or whether a chunk's input stays; it is legal if the rules say so by which the quick
-choice and the compiler go (:mod:`mapper.lowering.choice`, :mod:`mapper.lowering.dense`). A dense layer's cut has many
-prologues. Left out is what makes no difference: the order where there is one chunk, or one spatial tile and nothing to
-stream; numbers of prologue parts that give parts of equal size; numbers of prefetched rows that no transfer reaches.
+choice and the compiler go (:mod:`mapper.lowering.choice`, :mod:`mapper.lowering.dense_loads`). A dense layer's cut has
+many prologues. Left out is what makes no difference: the order where there is one chunk, or one spatial tile and
+nothing to stream; numbers of prologue parts that give parts of equal size; numbers of prefetched rows that no transfer
+reaches.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from arch_model.compiled import Ints, inner
 from arch_model.timing.rows import DB, OB
 from arch_model.timing.transfers import up
 from mapper.lowering.choice import chunk_fits, chunk_unit, cut_fits, fits_dense, fits_depthwise, input_high, rows_fit
-from mapper.lowering.dense import RELOADS, TABLES, cut_loads, ramp
+from mapper.lowering.dense_loads import RELOADS, TABLES, cut_loads, ramp
 from mapper.lowering.rows import (
     C_TILES,
     DENSE,

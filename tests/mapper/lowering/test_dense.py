@@ -1,28 +1,35 @@
-"""The sizes of a prologue's transfers."""
+"""How many commands a dense layer becomes, counted by hand, in both orders of its outer loops."""
 
 from __future__ import annotations
 
-import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from mapper.lowering.dense import ramp
+from arch_model.machine.accelerator import Accelerator
+from arch_model.network.layer import Kind, Layer
+from arch_model.timing.rows import COUNT, REPS, stream
+from mapper.cost.program_cost import ProgramCosts
+from mapper.lowering.tiling import Order, Tiling
+from mapper.workload.fusion import Step
+
+TINY = Accelerator.load("tiny")
+LAYER = Layer("a", Kind.CONV, K=24, C=6, R=3, S=3, H=4, W=4, padding=1)
+"""On 4 filters x 3 channels: 6 K-tiles in 2 chunks of 3, 2 C-tiles, one window, 4 output rows."""
 
 
-@given(st.integers(1, 60), st.booleans(), st.booleans(), st.integers(1, 60), st.integers(1, 4))
-def test_a_ramp_brings_every_row_once_and_grows_and_shrinks(
-    count: int, grows: bool, shrinks: bool, most: int, begin: int
-) -> None:
-    begin = min(begin, count)
-    sizes = np.zeros(count + 1, np.int64)
-    parts = sizes[: ramp(sizes, 0, count, int(grows), int(shrinks), most, begin)].tolist()
-    assert sum(parts) == count and min(parts) > 0
-    rest = parts[1:] if begin > 1 else parts
-    assert all(part <= most for part in rest)
-    before = begin if begin > 1 else 0
-    for part in rest:
-        if grows:  # no more than has come, so that the array has work meanwhile
-            assert part <= max(1, before)
-        if shrinks:  # no more than half of what is left, so that the last one is short
-            assert part <= -(-(count - before) // 2)
-        before += part
+@pytest.mark.parametrize(
+    ("order", "rows", "loads"),
+    [
+        (Order.ROWS, 4, 1),
+        (Order.ROWS, 2, 2),  # each input tile once
+        (Order.ROWS, 1, 4),
+        (Order.FILTERS, 2, 2),  # both tiles stay for the second chunk
+        (Order.FILTERS, 1, 8),  # four do not fit two halves: they come again
+    ],
+)
+def test_commands_of_a_layer(order: Order, rows: int, loads: int) -> None:
+    costs = ProgramCosts([Step(LAYER)], TINY)
+    costs.cycles([Tiling(rows, 3, order=order)])
+    tiles = 4 // rows
+    acts, _, passes, stores = costs.w[COUNT : COUNT + 4].tolist()
+    assert (acts, passes, stores) == (loads, tiles * 6, tiles * 2)
+    assert stream(costs.w, 2)[:, REPS].tolist() == [2] * passes  # a PASS goes over both C-tiles
