@@ -12,7 +12,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from sim.rtl_bench.server import Host, serve_orders
+from sim.rtl_bench.server import Host, serve_orders, write_out
 
 
 async def do(host: Host, order: Mapping[str, Any]) -> dict[str, object]:
@@ -42,6 +42,7 @@ async def do(host: Host, order: Mapping[str, Any]) -> dict[str, object]:
     elif kind == "power":
         await host.power()
     answer["violation"] = int(dut.violation.value)
+    write_out()
     return answer
 
 

@@ -82,8 +82,11 @@ def test_an_interrupted_stream_keeps_what_is_finished(tmp_path):
         run.send_signal(signal.SIGINT)
         rest, error = run.communicate(timeout=60)
         assert run.returncode == 130
-    finished = len(seen) + len(rest.splitlines())
-    said = f"fastswitch: interrupted; {finished} finished queries are in {tmp_path}, the same command goes on with them"
-    assert error.splitlines()[-1] == said
+    shown = len(seen) + len(rest.splitlines())
+    end = f" finished queries are in {tmp_path}, the same command goes on with them"
+    said = error.splitlines()[-1]
+    finished = int(said.removeprefix("fastswitch: interrupted; ").removesuffix(end))
     kept = [json.loads(line)["value"] for line in (tmp_path / "queries.jsonl").read_text().splitlines()[1:]]
-    assert len(kept) == finished and [row["subnet"] for row in kept[:3]] == [row["subnet"] for row in seen]
+    # The signal may come when a query is in the folder and not yet counted, or counted and not yet shown.
+    assert shown <= finished <= len(kept) <= shown + 1
+    assert [row["subnet"] for row in kept[:3]] == [row["subnet"] for row in seen]
