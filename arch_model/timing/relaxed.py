@@ -9,17 +9,20 @@ over fewer terms, no time is later than in the Program.
 
 from __future__ import annotations
 
-from arch_model.compiled import Ints, inner
+from arch_model.compiled import Ints, compiled, inner
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.microarchitecture import FETCH_ADDRESS, FETCH_DECODE, FETCH_QUEUE
 from arch_model.program.isa import SLOT_BYTES
 from arch_model.timing.recurrence import load_times, pass_times, store_times
 from arch_model.timing.rows import (
     COUNT,
+    INTERVAL,
+    LATENCY,
     LOAD_ACT_UNIT,
     LOAD_WGT_UNIT,
     NEED,
     PASS_UNIT,
+    PBEAT,
     PLACE,
     STORE_UNIT,
     act_at,
@@ -42,15 +45,21 @@ def slot_cycles(accelerator: Accelerator) -> int:
     return max(1, accelerator.dram.cycles_per_beat * beats)
 
 
-def first_dispatch(accelerator: Accelerator) -> int:
+@compiled
+def first_dispatch(machine: Ints) -> int:
     """The first cycle in which some unit's queue can show a command of a Program.
 
-    >>> first_dispatch(Accelerator.load("tiny"))
+    Parameters
+    ----------
+    machine : a row of :data:`arch_model.timing.rows.MACHINE`, or a workspace, which begins with one.
+
+    >>> from arch_model.timing.rows import machine_row
+    >>> first_dispatch(machine_row(Accelerator.load("tiny")))
     42
     """
-    dram, beats = accelerator.dram, max(1, SLOT_BYTES // accelerator.program_beat_bytes)
-    arrival = FETCH_ADDRESS + dram.latency_cycles + (beats - 1) * dram.cycles_per_beat
-    return arrival + FETCH_DECODE + FETCH_QUEUE
+    beats = max(1, SLOT_BYTES // machine[PBEAT])
+    first: int = FETCH_ADDRESS + machine[LATENCY] + (beats - 1) * machine[INTERVAL] + FETCH_DECODE + FETCH_QUEUE
+    return first
 
 
 @inner

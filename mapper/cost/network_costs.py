@@ -45,8 +45,8 @@ from mapper.cost.memo import (
     new_steps,
     used,
 )
-from mapper.cost.network_cost import network_cycles
 from mapper.cost.network_walk import DISTANCE_MAX, DONE, STATES_FULL, STEPS_FULL, WINDOW_FULL, walk
+from mapper.cost.program_cost import ProgramCosts
 from mapper.cost.variant_rows import STEPS_MAX
 from mapper.cost.window import (
     AFTERWARDS,
@@ -238,7 +238,7 @@ class NetworkCosts:
         parts = [part for number in variants for part in self.variants.made_of[number]]
         tilings = [self.parts.tilings[part] for part in parts]
         slots = [own for own in map(self.parts.slots, parts) if own is not None]
-        return network_cycles(steps(subnet.layers), tilings, slots, self.a)
+        return ProgramCosts(steps(subnet.layers), self.a, slots).cycles(tilings)
 
     def _new_window(self, commands: int) -> Ints:
         return new_workspace(self.parts.machine, commands, 0, 0)

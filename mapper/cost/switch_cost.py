@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.microarchitecture import PASS_OVERHEAD
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from mapper.layout.tensors import slice_grid, tile_grid
 from mapper.lowering.quick_choice import choose
-from mapper.lowering.tiling import PASS_OVERHEAD
 from mapper.workload.fusion import is_dense
 
 Ints = npt.NDArray[np.int64]

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import TAPS, Accelerator
-from arch_model.machine.microarchitecture import PASS_OVERHEAD as PASS_OVERHEAD
 from arch_model.network.layer import Layer
 from arch_model.program.isa import Opcode, greatest
 from mapper.layout.tensors import is_pointwise, tile_grid

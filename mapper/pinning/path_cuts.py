@@ -18,6 +18,7 @@ import numpy.typing as npt
 from arch_model.machine.microarchitecture import FETCH_END, FETCH_QUEUE, STORE_NEXT
 from arch_model.network.supernet import SubNet
 from arch_model.timing.relaxed import FAR, first_dispatch
+from arch_model.timing.rows import machine_row
 from mapper.cost.layer_parts import LayerParts
 from mapper.pinning.options import Menu, Use, program_uses
 from mapper.pinning.responses import FETCH, ROWS_AT, RUN, STORE, UNITS, LayerResponses, single_event
@@ -177,7 +178,7 @@ class SubNetPaths:
         """Times of the events before a stage if ``cause`` is at 0."""
         if cause == START:
             events = np.full(ROWS_AT + stage.height, FAR, np.int64)
-            events[:UNITS] = first_dispatch(self.menu.accelerator)
+            events[:UNITS] = first_dispatch(machine_row(self.menu.accelerator))
             return events
         return single_event(cause, stage.height)
 

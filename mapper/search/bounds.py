@@ -18,7 +18,6 @@ from arch_model.machine.microarchitecture import (
     FETCH_ADDRESS,
     FETCH_DECODE,
     FETCH_END,
-    FETCH_QUEUE,
     LANE_BYTES,
     LOAD_ADDRESS,
     LOAD_GIVE,
@@ -29,6 +28,7 @@ from arch_model.machine.microarchitecture import (
     TOKEN,
 )
 from arch_model.program.isa import SLOT_BYTES
+from arch_model.timing.relaxed import first_dispatch
 from arch_model.timing.rows import COUNT, CYCLES, DB, INTERVAL, KP, LATENCY, LOAD_ACT_UNIT, PBEAT, act_at
 from arch_model.timing.transfers import up
 from mapper.lowering.buffers import begin_layer, lane_cycles, stored_cycles, stored_groups, tile_cycles
@@ -104,8 +104,7 @@ def _begin(w: Ints, s: Ints) -> None:
     """All units are free when the first command reaches them."""
     for place in range(LISTS):
         s[place] = 0
-    beats = max(1, SLOT_BYTES // w[PBEAT])
-    begin = FETCH_ADDRESS + w[LATENCY] + (beats - 1) * w[INTERVAL] + FETCH_DECODE + FETCH_QUEUE
+    begin = first_dispatch(w)
     for place in (NEXT, PIXEL, PIXEL_BEFORE, ACT_FREE, WGT_FREE, STORE_FREE):
         s[place] = begin
     s[LOADED] = -1

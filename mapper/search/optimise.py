@@ -20,7 +20,7 @@ from arch_model.cost.activity import TOTALS
 from arch_model.cost.energy import joules_each, leakage_w
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.layer import INPUT, Kind, Layer
+from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.program.isa import SLOT_BYTES
 from mapper.cost.layer_cost import LayerCost
@@ -252,8 +252,7 @@ def optimise_subnet(
             add, hits = adds.get(layer.name), None
             if has_tiles(layer):
                 hits = resident.layer_slots(layer.name, tile_grid(layer, accelerator))
-            alike = replace(layer, name="layer", inputs=(INPUT,) * len(layer.inputs))
-            key = alike, add is None, None if hits is None else hits.tobytes()
+            key = layer.unnamed(), add is None, None if hits is None else hits.tobytes()
             if key not in known:
                 known[key] = optimise(layer, accelerator, objective, add, hits)
         except MappingError:

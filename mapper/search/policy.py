@@ -18,7 +18,7 @@ import numpy as np
 from arch_model.cost.energy import Energy, energy
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.layer import INPUT, Kind
+from arch_model.network.layer import Kind
 from arch_model.network.supernet import SubNet
 from mapper.cost.program_cost import ProgramCost, ProgramCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
@@ -155,8 +155,7 @@ def _choices(
         if step.layer.kind is Kind.POOL:
             found.append([default])
             continue
-        layer = replace(step.layer, name="layer", inputs=(INPUT,) * len(step.layer.inputs))
-        key = layer, step.add is None, None if own is None else own.tobytes()
+        key = step.layer.unnamed(), step.add is None, None if own is None else own.tobytes()
         if key not in known:
             known[key] = ranked(step, accelerator, own, objective, RANKED)
         others = [tiling for tiling in known[key] if replace(tiling, cycles=default.cycles) != default]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from arch_model.cost.energy import Energy, energy
@@ -69,7 +68,7 @@ def predict_subnet(
     by_name, adds = {layer.name: layer for layer in subnet.layers}, fused_adds(subnet.layers)
     known: dict[object, dict[str, Any]] = {}
     for index, layer in enumerate(subnet.layers):
-        alike = replace(layer, name="layer", inputs=()), layer.name in adds, resident and layer.name
+        alike = layer.unnamed(), layer.name in adds, resident and layer.name
         try:
             if alike not in known or layer.kind is Kind.ADD:
                 known[alike] = _cost(layer, machine, resident, adds, by_name, readers, search)

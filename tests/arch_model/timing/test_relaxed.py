@@ -68,8 +68,8 @@ def test_nothing_is_later_than_in_the_program(seed: int) -> None:
         return
     assert not w[FULL]
     cycles, exact = issue(w), times_of(w)
-    w[UNIT_FREE : UNIT_FREE + 4] = w[FEED_FREE] = w[FIRST_PIXEL] = first_dispatch(a)
-    end = relax_all(w, first_dispatch(a), slot_cycles(a)) + FETCH_END - FETCH_QUEUE
+    w[UNIT_FREE : UNIT_FREE + 4] = w[FEED_FREE] = w[FIRST_PIXEL] = first_dispatch(machine_row(a))
+    end = relax_all(w, first_dispatch(machine_row(a)), slot_cycles(a)) + FETCH_END - FETCH_QUEUE
     assert (times_of(w) <= exact).all()
     idle = max(w[UNIT_FREE + PASS_UNIT], stream(w, STORE_UNIT)[-1, STORE_END]) + 1
     assert max(idle, end) + 1 <= cycles
@@ -78,7 +78,7 @@ def test_nothing_is_later_than_in_the_program(seed: int) -> None:
 def test_the_first_command_by_hand():
     """A slot of 32 bytes, 24 cycles of latency, a beat every 2 cycles: its address is there in cycle 1, its last byte
     7 beats after its first one, its dispatch one cycle later; the queue shows it after another 2."""
-    assert first_dispatch(Accelerator.load("tiny")) == 1 + 24 + 7 * 2 + 1 + 2
+    assert first_dispatch(machine_row(Accelerator.load("tiny"))) == 1 + 24 + 7 * 2 + 1 + 2
     wide = Accelerator.load("u50")
-    assert wide.program_beat_bytes >= 32 and first_dispatch(wide) == 1 + wide.dram.latency_cycles + 1 + 2
+    assert wide.program_beat_bytes >= 32 and first_dispatch(machine_row(wide)) == 1 + wide.dram.latency_cycles + 1 + 2
     assert slot_cycles(wide) == 1

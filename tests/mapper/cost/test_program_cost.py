@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from arch_model.cost.activity import count_activity
 from arch_model.errors import MappingError
+from arch_model.program.check import check_program
 from arch_model.timing.reference_timing import time_program
 from arch_model.timing.rows import BEGIN, ORDER
 from mapper.cost.program_cost import PORTS, ProgramCosts
@@ -26,8 +27,9 @@ from tests.mapper.random_nets import (
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=65, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
+@example(997319440)  # a layer that could read a folded image and reads another tensor
 def test_the_cost_is_the_programs(seed: int) -> None:
     """Cycles, waits, bytes of each port and all activity, of random networks with a random part of them in the PB."""
     rng = np.random.default_rng(seed)
@@ -44,6 +46,7 @@ def test_the_cost_is_the_programs(seed: int) -> None:
         steps(subnet.layers), a, [resident.layer_slots(layer.name, tile_grid(layer, a)) for layer in dense]
     )
     cost, timed = costs.cost(costs.quick()), time_program(program.commands, a)
+    check_program(program)
     assert (cost.cycles, dict(cost.waits)) == (timed.cycles, timed.waits)
     assert cost.activity == count_activity(program.commands, a)
     assert {port: cost.totals[f"{port}_bytes"] for port in PORTS} == dict(program.dram_bytes)

@@ -10,7 +10,7 @@ import pytest
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind, Layer
-from mapper.cost.network_cost import network_cycles
+from mapper.cost.program_cost import ProgramCosts
 from mapper.lowering.tiling import Tiling
 from mapper.workload.fusion import Step
 
@@ -25,6 +25,6 @@ def test_entries_wait_until_those_of_two_halves_before_are_read() -> None:
     """A ZSB of one entry in each half: the third of three layers of one pass finds its half still read."""
     machine = Accelerator.load("tiny").replace(buffers={"zsb_bytes": 2 * 8 * 4})
     steps, tilings, slots = chain(2), [Tiling(1, 1)] * 2, [np.full((1, 1), -1)] * 2
-    assert network_cycles(steps, tilings, slots, machine) > 0
+    assert ProgramCosts(steps, machine, slots).cycles(tilings) > 0
     with pytest.raises(MappingError, match=r"layer l2: its 1 ZSB entries need 32 bytes of a half .* still read"):
-        network_cycles(chain(3), [Tiling(1, 1)] * 3, [np.full((1, 1), -1)] * 3, machine)
+        ProgramCosts(chain(3), machine, [np.full((1, 1), -1)] * 3).cycles([Tiling(1, 1)] * 3)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.microarchitecture import PASS_OVERHEAD
 from arch_model.network.layer import Kind, Layer
 from arch_model.timing.reference_timing import run_cycles
 from mapper.layout.tensors import folds, tile_grid
 from mapper.lowering.depthwise_tiling import Cut, check_cut
 from mapper.lowering.quick_choice import choose, choose_each, quick_tiling
-from mapper.lowering.tiling import PASS_OVERHEAD, Tiling, check_tiling, chunk_unit
+from mapper.lowering.tiling import Tiling, check_tiling, chunk_unit
 from mapper.workload.depthwise import input_rows_of, input_size, k_tiles_of, row_steps, stride_of, windows_of
 from mapper.workload.fusion import Step
 from tests.mapper.cut_layers import random_add, random_hits, random_layer

@@ -11,6 +11,7 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
 from arch_model.timing.relaxed import FAR, first_dispatch
+from arch_model.timing.rows import machine_row
 from mapper.cost.layer_parts import LayerParts
 from mapper.pinning.responses import (
     DB_FIRST,
@@ -53,7 +54,7 @@ def test_a_layer_by_hand():
     parts = LayerParts(TINY)
     part = int(parts.numbers(parts.shape(Step(LAYER), folded=False), np.zeros((1, 2), np.int64))[0])
     start = np.full(ROWS_AT + 4, FAR)
-    start[:UNITS] = first_dispatch(TINY)
+    start[:UNITS] = first_dispatch(machine_row(TINY))
     found = LayerResponses(parts).of([part], False, start[None], np.array([0, 3]), starts=True)[0, 0]
     assert found[WEIGHTS] == 178 and found[RUN] == 200
     assert found[ROWS_AT:].tolist() == [272, 272] and found[STORE] == 272 + 1
