@@ -19,6 +19,7 @@ import numpy as np
 from arch_model.cost.activity import TOTALS
 from arch_model.cost.energy import joules_each, leakage_w
 from arch_model.errors import MappingError
+from arch_model.files.shown import shown
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
@@ -48,6 +49,10 @@ class Objective(StrEnum):
     """Joules, leakage included."""
     EDP = "edp"
     """Joule seconds."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Objective:
+        raise MappingError(f"objective is {shown(value)}; give one of {', '.join(cls)}")
 
 
 @dataclass(frozen=True)

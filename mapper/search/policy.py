@@ -17,6 +17,7 @@ import numpy as np
 
 from arch_model.cost.energy import Energy, energy
 from arch_model.errors import MappingError
+from arch_model.files.shown import shown
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind
 from arch_model.network.supernet import SubNet
@@ -45,6 +46,10 @@ class Policy(StrEnum):
     """The quick choice or one of the search's four best of each layer, whichever makes the whole Program better, layer
     by layer until no layer's change helps. Never worse than the quick choice; not proved to be the best of all
     combinations."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Policy:
+        raise MappingError(f"policy is {shown(value)}; give one of {', '.join(cls)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +104,7 @@ def map_network(
     Raises
     ------
     MappingError
-        The machine cannot run a layer: the line names it and what is wrong.
+        The machine cannot run a layer: the line names it and what is wrong. There is no such policy or objective.
 
     Examples
     --------

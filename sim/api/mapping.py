@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import overload
 
-from arch_model.errors import MappingError
-from arch_model.files.shown import shown
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
 from arch_model.network.fixed_supernet import fixed_supernet
@@ -58,8 +56,7 @@ def map(
     True
     """
     machine = load_accelerator(accelerator)
-    if objective not in tuple(Objective):
-        raise MappingError(f"objective is {shown(objective)}; give one of {', '.join(Objective)}")
+    objective = Objective(objective)
     if isinstance(what, SubNet):
         return optimise_subnet(what, fixed_supernet([what]), machine, objective)
     return optimise(parse_layer(what) if isinstance(what, str) else what, machine, objective)

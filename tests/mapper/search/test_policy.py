@@ -97,6 +97,19 @@ def test_other_objectives_are_no_worse_than_the_quick_choice(objective: str) -> 
     assert values[1] <= values[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"policy": "fastest"}, "policy is 'fastest'; give one of quick, best"),
+        ({"objective": "speed"}, "objective is 'speed'; give one of latency, energy, edp"),
+    ],
+)
+def test_a_word_that_means_nothing_is_refused_in_one_line(words: dict[str, str], said: str) -> None:
+    with pytest.raises(MappingError) as error:
+        map_network(FASHION.subnet("fashion-d111-w222"), TINY, **words)
+    assert str(error.value) == said
+
+
 def test_a_network_that_cannot_run_is_named() -> None:
     odd = Layer("odd", Kind.CONV, K=6, C=6, R=3, S=3, H=8, W=8, padding=1, groups=3, inputs=(INPUT,))
     with pytest.raises(MappingError, match="layer odd: groups is 3"):
