@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mapper.pinning.options import Menu
+from mapper.pinning.quiet import without_c_output
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -105,13 +106,14 @@ class Knapsack:
             rows.append(csr_array(np.concatenate([fall * differs, self.share])[None]))
             low.append(np.array([cost / scale - fall * np.count_nonzero(choice)]))
         high = np.concatenate([np.ones(layers), [1.0 if slots else 0.0], np.full(cuts + len(self.known), np.inf)])
-        solved = milp(
-            np.concatenate([np.zeros(n), self.share]),
-            integrality=np.concatenate([np.full(n, int(whole)), np.zeros(subnets)]),
-            bounds=Bounds(np.zeros(n + subnets), np.concatenate([np.ones(n), np.full(subnets, np.inf)])),
-            constraints=LinearConstraint(vstack(rows).tocsr(), np.concatenate(low), high),
-            options={"mip_rel_gap": gap, "time_limit": max(seconds, 1.0)},
-        )
+        with without_c_output():
+            solved = milp(
+                np.concatenate([np.zeros(n), self.share]),
+                integrality=np.concatenate([np.full(n, int(whole)), np.zeros(subnets)]),
+                bounds=Bounds(np.zeros(n + subnets), np.concatenate([np.ones(n), np.full(subnets, np.inf)])),
+                constraints=LinearConstraint(vstack(rows).tocsr(), np.concatenate(low), high),
+                options={"mip_rel_gap": gap, "time_limit": max(seconds, 1.0)},
+            )
         choice, bound = np.zeros(layers, np.int64), 0.0
         if solved.x is not None:
             parts = np.zeros(menu.tiles.shape)
