@@ -66,7 +66,13 @@ def _watch(parent: int, session: bool) -> None:
 
 
 def start_supervised(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-    """Start a program below a supervisor; end it with :func:`end_session`. ``options`` are those of ``Popen``."""
+    """Start a program below a supervisor, which ends it when this process ends; end it with :func:`end_session`.
+
+    Parameters
+    ----------
+    command : the program and its arguments.
+    options : of ``subprocess.Popen``.
+    """
     supervisor = [sys.executable, "-IS", os.path.abspath(__file__), str(os.getpid())]
     return subprocess.Popen([*supervisor, *map(str, command)], start_new_session=True, **options)
 
@@ -74,8 +80,19 @@ def start_supervised(command: Sequence[str], **options: Any) -> subprocess.Popen
 def run_supervised(command: Sequence[str], timeout_s: float | None = None, **options: Any) -> int:
     """Run a program to its end and return its exit status; whatever it started is then gone.
 
-    Raises ``subprocess.TimeoutExpired`` after ``timeout_s`` seconds, with all of its processes ended.
+    Parameters
+    ----------
+    command : the program and its arguments.
+    timeout_s : seconds. None: without a limit.
+    options : of ``subprocess.Popen``.
 
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        It took longer; all of its processes are ended.
+
+    Examples
+    --------
     >>> run_supervised(["sh", "-c", "exit 3"])
     3
     """

@@ -122,6 +122,8 @@ def compiled(function: F) -> F:
     ----------
     function : takes and returns integers and int64 arrays.
 
+    Examples
+    --------
     >>> from arch_model.timing.transfers import up
     >>> up(7, 2)
     4

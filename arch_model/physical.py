@@ -13,8 +13,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from ``low`` to ``high``, both legal, of a quantity in ``unit``.
+    """A range of legal numbers for a quantity.
 
+    Attributes
+    ----------
+    low, high : its ends, both legal.
+    unit : of the numbers, for the error.
+
+    Examples
+    --------
     >>> 5e9 in CLOCK_HZ, 100e6 in CLOCK_HZ, float("nan") in CLOCK_HZ
     (False, True, False)
     >>> print(CLOCK_HZ)

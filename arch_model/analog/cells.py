@@ -12,8 +12,20 @@ Levels = npt.NDArray[np.int64]
 
 
 def quantise(weights: npt.ArrayLike, crossbar: Crossbar) -> Levels:
-    """Weights in units of ``crossbar.weight_step``, rounded half to even; all of int8 if ``weight_bits`` is 8.
+    """Weights in units of ``crossbar.weight_step``, rounded half to even; with 8 weight bits they stay as they are.
 
+    Parameters
+    ----------
+    weights : int8 of any shape.
+    crossbar : gives the bits of a weight.
+
+    Returns
+    -------
+    int64 array
+        Of the same shape.
+
+    Examples
+    --------
     >>> quantise([127, 6, -6, -128], Crossbar(weight_bits=6)).tolist()     # steps of 4: 31.75 and -32 are clipped
     [31, 2, -2, -31]
     """
@@ -39,11 +51,25 @@ def offset_of(crossbar: Crossbar) -> int:
 
 
 def to_levels(quantised: Levels, crossbar: Crossbar) -> Levels:
-    """Levels of the cells: int64 (columns, slices, ...) for quantised weights of shape (...).
+    """Levels of the cells that hold weights.
 
-    ``columns`` is 2, for positive and negative weights, unless the encoding is offset. Raises
-    :class:`~arch_model.errors.AnalogError` for a weight that the cells cannot hold (-128 in seven one-bit cells).
+    Parameters
+    ----------
+    quantised : (...), as :func:`quantise` gives them.
+    crossbar : gives the encoding and the bits of a cell.
 
+    Returns
+    -------
+    int64 array
+        (columns, slices, ...). There are 2 columns, for positive and negative weights, or 1 with the offset encoding.
+
+    Raises
+    ------
+    AnalogError
+        The cells cannot hold a weight (-128 in seven one-bit cells).
+
+    Examples
+    --------
     >>> to_levels(np.array([-7]), Crossbar(cell_bits=2))[:, :, 0].tolist()              # 7 = 3 + 1 * 4
     [[0, 0, 0, 0], [3, 1, 0, 0]]
     >>> to_levels(np.array([-7]), Crossbar(encoding="offset", cell_bits=4))[:, :, 0].tolist()      # 121 = 9 + 7 * 16
@@ -66,8 +92,15 @@ def to_levels(quantised: Levels, crossbar: Crossbar) -> Levels:
 
 
 def row_blocks(rows: int, crossbar: Crossbar) -> list[slice]:
-    """The rows of each array that a column of ``rows`` inputs is cut into.
+    """The rows of each array that a long column is cut into.
 
+    Parameters
+    ----------
+    rows : inputs of the column.
+    crossbar : gives the rows of an array.
+
+    Examples
+    --------
     >>> row_blocks(300, Crossbar(rows=128))
     [slice(0, 128, None), slice(128, 256, None), slice(256, 300, None)]
     """

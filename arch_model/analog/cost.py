@@ -21,9 +21,16 @@ PICO, NANO = 1e-12, 1e-9
 
 @dataclass(frozen=True)
 class Load:
-    """One layer: ``arrays`` of one copy, ``reads`` of each of them for an image, ``conversions`` of all for an image.
+    """One layer's use of arrays.
 
     An image's outputs are shared out among copies, so each copy reads ``reads / copies`` times.
+
+    Attributes
+    ----------
+    name : of the layer.
+    arrays : of one copy.
+    reads : of each of them, for an image.
+    conversions : of all together, for an image.
     """
 
     name: str
@@ -33,11 +40,23 @@ class Load:
 
 
 def layer_load(layer: Layer, channels: int, crossbar: Crossbar, words: int = 1) -> Load:
-    """The load of a layer of which ``channels`` input channels are analog.
+    """The load of a layer of which some input channels are analog.
 
-    ``words``: of which weights and inputs have so many times the crossbar's bits (2: the 16 bits of ISAAC), and so as
-    many times the cells and the DAC steps.
+    Parameters
+    ----------
+    layer : a convolution or a linear layer.
+    channels : analog input channels.
+    crossbar : the arrays.
+    words : weights and inputs have so many times the crossbar's bits (2: the 16 bits of ISAAC), and so as many times
+        the cells and the DAC steps.
 
+    Raises
+    ------
+    AnalogError
+        The layer does not have so many channels.
+
+    Examples
+    --------
     >>> from arch_model.network.layer import Kind
     >>> conv = Layer("a", Kind.CONV, K=48, C=32, R=3, S=3, H=7, W=7, padding=1)
     >>> isaac = Crossbar(encoding="offset", conversion="slice", adc_bits=8)       # 4 cells a weight: 32 outputs
@@ -58,8 +77,15 @@ def layer_load(layer: Layer, channels: int, crossbar: Crossbar, words: int = 1) 
 class AnalogCost:
     """An image's cost on the analog side.
 
-    ``copies`` by layer; ``interval_s``: from one image to the next in the pipeline; ``latency_s``: of one image, layer
-    after layer; ``joules`` by component; ``area_mm2`` of the arrays' part of their tiles.
+    Attributes
+    ----------
+    copies : by layer.
+    arrays : taken by all copies.
+    conversions : of an image.
+    interval_s : seconds from one image to the next in the pipeline.
+    latency_s : seconds of one image, layer after layer.
+    joules : of an image, by component.
+    area_mm2 : square millimetres, the arrays' share of their tiles.
     """
 
     copies: Mapping[str, int]
@@ -77,11 +103,19 @@ class AnalogCost:
 
 
 def analog_cost(loads: Sequence[Load], crossbar: Crossbar, tile: Isaac, arrays: int | None = None) -> AnalogCost:
-    """The cost of layers on at most ``arrays`` arrays, with the copies that make the slowest layer fastest.
+    """The cost of layers on a limited number of arrays, with the copies that make the slowest layer fastest.
 
-    ``arrays`` None: one copy of each.
-    ``tile`` takes the ADCs of the crossbar, if it has any. Raises :class:`~arch_model.errors.AnalogError` if the
-    layers do not fit, or the component table lacks the ADC.
+    Parameters
+    ----------
+    loads : one for each layer.
+    crossbar : the arrays.
+    tile : takes the ADCs of the crossbar, if it has any.
+    arrays : the limit. None: one copy of each layer.
+
+    Raises
+    ------
+    AnalogError
+        The layers do not fit, or the component table lacks the ADC.
     """
     bits = crossbar.adc_bits
     tile = tile if bits is None else replace(tile, adc_bits=bits)

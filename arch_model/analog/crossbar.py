@@ -54,14 +54,27 @@ _ADC_MOST = 32
 
 @dataclass(frozen=True)
 class Crossbar:
-    """Arrays of ``rows`` x ``cols`` cells, their DACs and ADCs.
+    """Arrays of cells, their DACs and ADCs.
 
-    ``cell_bits``: bits of a cell; ``dac_bits``: bits of an input driven at a time; ``weight_bits``: to which weights in
-    analog are rounded (int8 weights in steps of ``2**(8 - weight_bits)``). ``adc_bits``: None for an ideal conversion;
-    ``adc_bits_of``: other values for single layers. ``percentile``: share, in per cent, of calibration values within an
-    ADC's range; those beyond are clipped; ``percentile_of``: for single layers. Raises
-    :class:`~arch_model.errors.AnalogError` naming the field, its value and what is legal.
+    Parameters
+    ----------
+    encoding : how signed weights become cells.
+    rows, cols : cells of an array.
+    cell_bits : bits of a cell.
+    dac_bits : bits of an input that are driven at a time.
+    weight_bits : to which weights in analog are rounded (int8 weights in steps of ``2**(8 - weight_bits)``).
+    conversion : what an ADC converts: the sum with all its slices, or each slice.
+    adc_bits : of a conversion. None: an ideal one.
+    percentile : share, in per cent, of calibration values within an ADC's range; those beyond are clipped.
+    adc_bits_of, percentile_of : other values for single layers, by name.
 
+    Raises
+    ------
+    AnalogError
+        Naming the field, its value and what is legal.
+
+    Examples
+    --------
     >>> isaac = Crossbar(encoding="offset", conversion="slice", adc_bits=8)
     >>> isaac.cell_slices, isaac.dac_slices, isaac.cells
     (4, 8, 4)
@@ -151,7 +164,13 @@ class Crossbar:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`."""
+        """The inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        AnalogError
+            A field is unknown or has no legal value.
+        """
         unknown = set(record) - {f.name for f in fields(cls)}
         if unknown:
             raise AnalogError(f"crossbar: unknown field {min(unknown)}; give {', '.join(f.name for f in fields(cls))}")

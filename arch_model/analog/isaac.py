@@ -26,7 +26,15 @@ _UM2 = 1e-6
 
 @dataclass(frozen=True)
 class Component:
-    """``count`` of something that takes ``mw`` milliwatts and ``mm2`` square millimetres, all together."""
+    """A kind of component in a tile, all of its kind together.
+
+    Attributes
+    ----------
+    name : as in the published table.
+    count : how many there are.
+    mw : milliwatts.
+    mm2 : square millimetres.
+    """
 
     name: str
     count: float
@@ -36,11 +44,29 @@ class Component:
 
 @dataclass(frozen=True)
 class Isaac:
-    """A tile of IMAs, each of crossbars with their DACs and ADCs; milliwatts, square micrometres, nanoseconds.
+    """A tile of IMAs, each of crossbars with their DACs and ADCs.
 
-    ``router_tiles``: tiles that share a router. ``read_ns``: one DAC step of an array, in which each of an IMA's ADCs
-    converts the columns of one array. ``chip_tiles`` and ``links``: of the whole chip.
+    The defaults are those of ISAAC (Shafiee et al., ISCA 2016). Names end with their unit: ``_mw`` milliwatts, ``_w``
+    watts, ``_um2`` square micrometres, ``_mm2`` square millimetres.
 
+    Parameters
+    ----------
+    adc_bits, adc_gs : of an ADC, bits and 10^9 conversions a second.
+    arrays, rows, cols : crossbars of an IMA, and their cells.
+    imas, adcs : IMAs of a tile; ADCs of an IMA.
+    dac_mw, dac_um2, sample_hold_mw, sample_hold_um2, array_mw, array_um2 : of the DACs, the sample-and-holds and one
+        crossbar.
+    shift_adders, shift_add_mw, shift_add_um2 : shift-and-add units of an IMA, and one of them.
+    input_register_mw, input_register_um2, output_register_mw, output_register_um2 : of an IMA.
+    edram_mw, edram_um2, bus_mw, bus_um2, router_mw, router_um2 : of a tile.
+    router_tiles : tiles that share a router.
+    tile_digital_mw, tile_digital_um2 : a tile's sigmoid, shift-and-add, max-pool unit and output register.
+    read_ns : one DAC step of an array, in which each of an IMA's ADCs converts the columns of one array.
+    chip_tiles, links_w, links_mm2 : of the whole chip: its tiles, and the links between chips.
+    adc_pj, adc_um2 : of an ADC by its bits: a conversion's picojoules, and its area.
+
+    Examples
+    --------
     >>> tile = Isaac()
     >>> round(tile.tile_mw), round(tile.tile_mm2, 3)             # published: 330 mW, 0.372 mm2
     (330, 0.372)

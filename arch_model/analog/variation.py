@@ -78,12 +78,28 @@ _LIMITS = {
 class Variation:
     """What the cells of a crossbar do to the numbers that were written into them.
 
-    ``sigma``: dimensionless deviation of the distribution. ``read``: deviation of the factor ``1 + read N`` on each
-    cell's conductance at each read. ``stuck_off``, ``stuck_on``: fractions of cells at level 0 and at the greatest
-    level. ``drift``, ``drift_sigma``: mean and deviation over cells of the exponent in ``(time_s / 1 s) ** -exponent``.
-    ``on_off``: greatest over least conductance. ``ir``: resistance of a wire segment between neighbouring cells over
-    that of a cell that is on. Raises :class:`~arch_model.errors.AnalogError` naming the field and its value.
+    Parameters
+    ----------
+    distribution : of the factor on each written number.
+    sigma : its deviation, dimensionless.
+    mean : what becomes of the factor's mean.
+    relative_to : what the factor multiplies.
+    per : what shares a draw, the cells of a weight or none.
+    cycle : when a draw is made anew.
+    read : deviation of the factor ``1 + read N`` on each cell's conductance at each read.
+    stuck_off, stuck_on : fractions of cells at level 0 and at the greatest level.
+    drift, drift_sigma : mean and deviation over cells of the exponent in ``(time_s / 1 s) ** -exponent``.
+    time_s : seconds since the cells were written.
+    on_off : greatest over least conductance.
+    ir : resistance of a wire segment between neighbouring cells over that of a cell that is on.
 
+    Raises
+    ------
+    AnalogError
+        Naming the field, its value and what is legal.
+
+    Examples
+    --------
     >>> Variation.parse("lognormal:0.5").sigma
     0.5
     >>> print(Variation.parse("gaussian:0.1,conductance,on-off=50,read=0.02"))
@@ -132,7 +148,13 @@ class Variation:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what ``str`` writes: ``distribution:sigma`` and then options, in any order, apart by commas."""
+        """Read what ``str`` writes: ``distribution:sigma`` and then options, in any order, apart by commas.
+
+        Raises
+        ------
+        AnalogError
+            The text is not of that form, gives an option twice, or a number is out of range.
+        """
         head, *options = [part.strip() for part in text.split(",")]
         name, colon, sigma = head.partition(":")
         if name not in list(Distribution) or bool(colon) is (name == Distribution.NONE):
@@ -168,7 +190,13 @@ class Variation:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`."""
+        """The inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        AnalogError
+            A field is unknown or has no legal value.
+        """
         unknown = set(record) - {f.name for f in fields(cls)}
         if unknown:
             raise AnalogError(f"variation: unknown field {min(unknown)}; give {', '.join(f.name for f in fields(cls))}")

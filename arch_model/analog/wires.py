@@ -14,10 +14,22 @@ Matrix = npt.NDArray[np.float64]
 
 
 def exact_conductance(conductance: Matrix, wire: float) -> Matrix:
-    """``G_eff`` by nodal analysis: rows x cols, in the unit of ``conductance``; ``wire`` is a segment's resistance.
+    """``G_eff`` by nodal analysis.
 
     Solves a dense system of ``2 * rows * cols`` nodes: for small arrays.
 
+    Parameters
+    ----------
+    conductance : of the cells, (rows, cols), in any unit.
+    wire : resistance of a segment, in the inverse unit.
+
+    Returns
+    -------
+    array
+        (rows, cols), in the unit of ``conductance``.
+
+    Examples
+    --------
     >>> float(exact_conductance(np.array([[1.0]]), 0.5)[0, 0])      # 0.5 + 1 + 0.5 in series
     0.5
     """
@@ -47,11 +59,23 @@ def exact_conductance(conductance: Matrix, wire: float) -> Matrix:
 
 
 def fast_conductance(conductance: Matrix, wire: float) -> Matrix:
-    """``G_eff`` to first order in ``wire``: (..., rows, cols), any number of arrays at once.
+    """``G_eff`` to first order in the resistance of the wires.
 
     A cell's voltage falls by what the currents of its row and of its column, taken without drops, lose on the segments
     that they share with it. The drop ``x`` is applied as ``1 / (1 + x)``, equal to first order and never negative.
 
+    Parameters
+    ----------
+    conductance : of the cells, (..., rows, cols): any number of arrays at once, in any unit.
+    wire : resistance of a segment, in the inverse unit.
+
+    Returns
+    -------
+    array
+        Of the same shape and unit.
+
+    Examples
+    --------
     >>> float(fast_conductance(np.array([[1.0]]), 0.5)[0, 0])
     0.5
     """

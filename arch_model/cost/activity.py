@@ -83,6 +83,13 @@ class Activity:
 def tree_bits(terms: int, bits: int) -> int:
     """Bits of all adders of a balanced tree over ``terms`` numbers of ``bits`` each; a sum is a bit wider.
 
+    Parameters
+    ----------
+    terms : numbers that are added.
+    bits : of each.
+
+    Examples
+    --------
     >>> tree_bits(9, 16)      # a DPE: 4 of 17, 2 of 18, 1 of 19 and 1 of 20
     143
     """
@@ -95,8 +102,15 @@ def tree_bits(terms: int, bits: int) -> int:
 
 
 def tree_width(terms: int, bits: int) -> int:
-    """Bits of that tree's sum.
+    """Bits of the sum of such a tree.
 
+    Parameters
+    ----------
+    terms : numbers that are added.
+    bits : of each.
+
+    Examples
+    --------
     >>> tree_width(9, 16), tree_width(3, 20), tree_width(1, 20)
     (20, 22, 20)
     """
@@ -109,6 +123,13 @@ def count_activity(commands: Iterable[Command], accelerator: Accelerator) -> Act
     ``dram.prog`` counts whole beats of the commands given: for a whole Program what is fetched, for layers up to a beat
     a layer more.
 
+    Parameters
+    ----------
+    commands : a whole Program or some of its commands.
+    accelerator : that runs them.
+
+    Examples
+    --------
     >>> from arch_model.machine.accelerator import Accelerator
     >>> count_activity([], Accelerator.load("tiny"))["dram.act"]
     0
@@ -117,7 +138,13 @@ def count_activity(commands: Iterable[Command], accelerator: Accelerator) -> Act
 
 
 def count_totals(commands: Iterable[Command], accelerator: Accelerator) -> dict[str, int]:
-    """The :data:`TOTALS` of commands."""
+    """The :data:`TOTALS` of commands: what their fields say, summed.
+
+    Parameters
+    ----------
+    commands : a whole Program or some of its commands.
+    accelerator : that runs them.
+    """
     totals: Counter[str] = Counter()
     slots = 0
     for command in commands:
@@ -129,7 +156,13 @@ def count_totals(commands: Iterable[Command], accelerator: Accelerator) -> dict[
 
 
 def activity_of(totals: Mapping[str, int], accelerator: Accelerator) -> Activity:
-    """The activity that these :data:`TOTALS` mean; those left out are 0."""
+    """The activity that totals mean.
+
+    Parameters
+    ----------
+    totals : :data:`TOTALS` by name; those that are left out are 0.
+    accelerator : that does it.
+    """
     a, of = accelerator, Counter(totals)
     engines, tile, window = a.kp * a.cp, a.tile_bytes_raw, TAPS * a.cp
     tiles, steps, done = of["db_tiles"] + of["pb_tiles"], of["steps"], of["pixels_done"]

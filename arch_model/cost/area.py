@@ -32,7 +32,15 @@ FIFO_BIT_GATES = 1.5  # choosing what a FIFO's registers offer
 
 @dataclass(frozen=True)
 class Area:
-    """Square millimetres by component; the buffers are SRAM, all else flip-flops and gates."""
+    """Area by component; the buffers are SRAM, all else flip-flops and gates.
+
+    Attributes
+    ----------
+    mm2 : square millimetres.
+    gates : gates of two inputs.
+    flip_flops : one bit each.
+    sram_bits : bits.
+    """
 
     mm2: Mapping[str, float]
     gates: Mapping[str, float]

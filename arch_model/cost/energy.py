@@ -36,10 +36,13 @@ STORE_ADD_BITS = 34 + 48 + 12
 
 @dataclass(frozen=True)
 class Energy:
-    """Joules by component, each a count times picojoules.
+    """Energy by component, each a count times picojoules.
 
-    ``joules`` and ``pj_each`` have the names of :data:`arch_model.cost.activity.UNITS`; ``joules`` also "leakage", if
-    the time was given (else it has none).
+    Attributes
+    ----------
+    activity : the counts.
+    pj_each : picojoules of one, by the names of :data:`arch_model.cost.activity.UNITS`.
+    joules : by the same names, and of "leakage" if the time was given.
     """
 
     activity: Activity
@@ -114,8 +117,16 @@ def leakage_w(accelerator: Accelerator) -> float:
 
 
 def energy(activity: Activity, accelerator: Accelerator, cycles: float | None = None) -> Energy:
-    """The energy of an activity; with ``cycles``, how long it takes, leakage too.
+    """The energy of an activity.
 
+    Parameters
+    ----------
+    activity : what the machine did.
+    accelerator : the machine, with its energy table.
+    cycles : how long it took, for the leakage. None: without leakage.
+
+    Examples
+    --------
     >>> from arch_model.cost.activity import Activity
     >>> tiny = Accelerator.load("tiny")
     >>> energy(Activity({"dram.act": 8}), tiny).total_j
@@ -129,7 +140,14 @@ def energy(activity: Activity, accelerator: Accelerator, cycles: float | None = 
 
 
 def energy_of(commands: Iterable[Command], accelerator: Accelerator, cycles: float | None = None) -> Energy:
-    """The energy of a Program's commands, or of some of them; ``cycles`` as in :func:`energy`."""
+    """The energy of a Program's commands, or of some of them.
+
+    Parameters
+    ----------
+    commands : whose activity counts.
+    accelerator : the machine, with its energy table.
+    cycles : how long they take, for the leakage. None: without leakage.
+    """
     return energy(count_activity(commands, accelerator), accelerator, cycles)
 
 

@@ -44,7 +44,18 @@ URAM = (4096, 72)
 
 @dataclass(frozen=True)
 class Resources:
-    """What a component takes. ``bram36`` counts half ones; ``lutram`` are LUTs used as memory, not part of ``luts``."""
+    """What a component takes of an FPGA.
+
+    Attributes
+    ----------
+    component : its name.
+    luts : used as logic.
+    lutram : LUTs used as memory, not counted in ``luts``.
+    ffs : flip-flops.
+    dsps : DSP slices.
+    bram36 : block RAMs of 36 Kb, in halves.
+    uram : UltraRAMs.
+    """
 
     component: str
     luts: int = 0
@@ -86,9 +97,15 @@ def fpga_resources(
 ) -> Estimate:
     """What an Accelerator takes of an UltraScale+ device.
 
-    Memories of ``uram_depth`` words or more of the buffers ``uram_buffers`` become UltraRAMs; None: none does, as on
-    devices without them. ``table``: other coefficients than the shipped ones.
+    Parameters
+    ----------
+    accelerator : the machine.
+    uram_depth : memories of so many words or more become UltraRAMs. None: none does, as on devices without them.
+    uram_buffers : the buffers that may.
+    table : coefficients in place of the shipped ones.
 
+    Examples
+    --------
     >>> total = fpga_resources(Accelerator.load("zcu104"), uram_depth=4096).total
     >>> total.dsps, total.uram      # 648 of the array, 32 of the requantisers, 72 of STORE, 3 of RUN, 1 of LOAD_WGT
     (756, 102)
@@ -118,7 +135,13 @@ def coefficients() -> Coefficients:
 
 
 def estimate(part: Part, table: Coefficients) -> Resources:
-    """What a part takes, by a table of coefficients."""
+    """What a unit of the RTL takes, by a table of coefficients.
+
+    Parameters
+    ----------
+    part : its structural counts.
+    table : LUTs and flip-flops of one of each count, by the unit's kind.
+    """
 
     def times(counts: Counts, each: Mapping[str, float]) -> int:
         return round(sum(number * each.get(name, 0.0) for name, number in counts.items()))
@@ -156,6 +179,19 @@ def block_rams(depth: int, width: int, granularity: int | None = None) -> tuple[
     have an enable of their own and take whole lanes. Several rows of block RAMs share their columns: all lanes of all
     rows are read at once, and the word's row is chosen. So block RAMs are counted in lanes; the cheapest win.
 
+    Parameters
+    ----------
+    depth : words.
+    width : bits of a word.
+    granularity : bits of a word that one write enable covers. None: the whole word.
+
+    Returns
+    -------
+    brams, rows
+        Block RAMs of 36 Kb, in halves, and the rows they stand in.
+
+    Examples
+    --------
     >>> block_rams(512, 72), block_rams(2048, 24), block_rams(512, 72, 8)
     ((1.0, 1), (1.5, 1), (1.5, 1))
     >>> block_rams(3200, 40)   # 7 rows of 512 words, 5 lanes each: 35 lanes, four to a half block RAM

@@ -42,7 +42,17 @@ Counts = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Part:
-    """A part: ``luts`` and ``ffs`` are structural counts by name, a coefficient each; DSPs and LUT memory are exact."""
+    """A unit of the RTL and what it is made of.
+
+    Attributes
+    ----------
+    path : of the instance in the design.
+    kind : names its coefficients.
+    luts, ffs : structural counts by name, each of which has a coefficient.
+    dsps : DSP slices, exact.
+    lutram : LUTs used as memory, exact.
+    component : to which results add it.
+    """
 
     path: str
     kind: str

@@ -75,6 +75,18 @@ def read_csv(
 def parse_csv(data: bytes, wanted: Wanted, needed: Sequence[str] = (), comments: bool = False) -> CsvTable:
     r"""A table in the bytes of a CSV file, as :func:`read_csv` does.
 
+    Parameters
+    ----------
+    data : the file's bytes.
+    wanted : what the file is called in an error, and what would be right.
+    needed : columns that must be there.
+    comments : whether lines ``# key: value`` may come before the header.
+
+    Raises
+    ------
+    FastSwitchError
+        As ``wanted`` says, naming the line.
+
     Examples
     --------
     >>> table = parse_csv(b"# seed: 1\nname,K\nconv#1,8\n", Wanted("a.csv", "a table"), ["name"])
@@ -148,6 +160,13 @@ def _rows(reader: Any, width: int, skipped: int, wanted: Wanted, comments: bool)
 def whole_number(text: str, most_digits: int = 18) -> int | None:
     """The whole number, at least 0, that a field holds; None for anything else, also for too many digits.
 
+    Parameters
+    ----------
+    text : the field.
+    most_digits : of the number.
+
+    Examples
+    --------
     >>> whole_number(" 12 "), whole_number("-1"), whole_number("9" * 5000)
     (12, None, None)
     """
@@ -157,8 +176,15 @@ def whole_number(text: str, most_digits: int = 18) -> int | None:
 
 
 def real_number(text: str) -> float:
-    """The number that a field holds, as CSV's readers agree on; ValueError for others that Python reads (1_0, Arabic).
+    """The number that a field holds, as CSV's readers agree on.
 
+    Raises
+    ------
+    ValueError
+        It holds something else, or what only Python reads (1_0, Arabic digits).
+
+    Examples
+    --------
     >>> real_number(" -2.5e3 ")
     -2500.0
     >>> real_number("1_0")
@@ -220,5 +246,14 @@ def quoting(texts: Iterable[object]) -> Any:
 
 
 def refused_field(wanted: Wanted, line: int, column: str, value: object, right: str) -> Exception:
-    """The error for a field of a row: the line, the column, its value and what would be right."""
+    """The error for a field of a row: the line, the column, its value and what would be right.
+
+    Parameters
+    ----------
+    wanted : what the file is called, and the class of the error.
+    line : of the file.
+    column : its name.
+    value : that it has.
+    right : what it should have been.
+    """
     return wanted.wrong(f"{column} is {shown(value)}", line, right)

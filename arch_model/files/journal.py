@@ -87,7 +87,12 @@ class Journal:
         return self._values.get(key)
 
     def keep(self, key: str, make: Callable[[], Any]) -> Any:
-        """The finished piece of that key; what ``make`` returns, kept from now on, if there is none.
+        """The finished piece of that key. If there is none, it is made and kept from now on.
+
+        Parameters
+        ----------
+        key : of the piece.
+        make : makes its value, which JSON can hold.
 
         Returns
         -------
@@ -100,6 +105,11 @@ class Journal:
 
     def add(self, key: str, value: Any) -> None:
         """Keep a piece of work.
+
+        Parameters
+        ----------
+        key : of the piece.
+        value : anything that JSON can hold.
 
         Raises
         ------

@@ -26,12 +26,29 @@ class _Refused(ValueError):
 
 
 def read_json(path: str | Path, wanted: Wanted, most: int = TEXT_BYTES) -> Any:
-    """What a JSON file holds. Raises as :func:`parse_json`, and for a file of no text or too much of it."""
+    """What a JSON file holds, in plain values.
+
+    Parameters
+    ----------
+    path : the file.
+    wanted : what it is called in an error, and what would be right.
+    most : bytes that it may have.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`parse_json`, and for a file of no text or too much of it.
+    """
     return parse_json(read_text(path, wanted, most), wanted)
 
 
 def parse_json(text: str | bytes, wanted: Wanted) -> Any:
     """What a JSON text holds, in plain values.
+
+    Parameters
+    ----------
+    text : the JSON.
+    wanted : what it is called in an error, and what would be right.
 
     Raises
     ------

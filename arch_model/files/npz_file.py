@@ -84,7 +84,19 @@ def read_npz(path: str | Path, wanted: Wanted, names: Collection[str] | None = N
 
 
 def read_npy(path: str | Path, wanted: Wanted, most: int = BYTES) -> npt.NDArray[Any]:
-    """The array of an npy file. Raises as :func:`read_npz`."""
+    """The array of an npy file.
+
+    Parameters
+    ----------
+    path : the file.
+    wanted : what it is called in an error, and what would be right.
+    most : bytes that the file and the array may have.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`read_npz`.
+    """
     with opened(path, wanted, most) as file, _damage(wanted):
         size = file.seek(0, 2)
         file.seek(0)

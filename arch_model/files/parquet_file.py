@@ -73,7 +73,19 @@ def to_frame(data: Any) -> Any:
 
 
 def parquet_record(data: Any, key: bytes, wanted: Wanted) -> Any:
-    """The JSON that a table's metadata holds under a key. Raises as ``wanted`` says if there is none."""
+    """The JSON that a table's metadata holds under a key.
+
+    Parameters
+    ----------
+    data : the table, of pyarrow.
+    key : of the metadata.
+    wanted : what the file is called in an error, and what would be right.
+
+    Raises
+    ------
+    FastSwitchError
+        There is none, or it is not JSON.
+    """
     text = (data.schema.metadata or {}).get(key)
     if text is None:
         raise wanted.wrong(f"it does not say what made it ({key.decode()})")

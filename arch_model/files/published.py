@@ -43,6 +43,8 @@ def published(name: str) -> Path:
     ------
     FastSwitchError
         It is in none of the folders that the environment variable :data:`VARIABLE` names, or that names none.
+    KeyError
+        The name is none of :data:`PUBLISHED`.
 
     Examples
     --------

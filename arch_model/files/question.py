@@ -40,6 +40,13 @@ def asked(command: str, **question: Any) -> dict[str, Any]:
 
     Paths and enumerations become texts, NumPy numbers numbers, tuples lists.
 
+    Parameters
+    ----------
+    command : its name.
+    question : what else the results depend on, by name.
+
+    Examples
+    --------
     >>> asked("run", accelerator="tiny", seed=7)  # doctest: +ELLIPSIS
     {'command': 'run', 'schema': 2, 'version': '...', 'accelerator': 'tiny', 'seed': 7}
     """
@@ -156,6 +163,12 @@ def argument(text: str) -> str:
 def difference(there: Question, here: Question) -> str | None:
     """The first thing in which two questions differ, with both values; None if they are one.
 
+    Parameters
+    ----------
+    there, here : the question that results answer, and the one that is asked now.
+
+    Examples
+    --------
     >>> difference({"seed": 1, "knobs": [{"KP": 2}]}, {"seed": 1, "knobs": [{"KP": 4}]})
     'knobs.0.KP is 2 there and 4 here'
     >>> difference({"seed": 1}, {"seed": 1, "best": True})

@@ -107,20 +107,38 @@ class ResultFile:
         return self._values.get(key) if self._journal is None else self._journal.get(key)
 
     def add(self, key: str, value: Any) -> None:
-        """Keep a piece of work that was made elsewhere, such as by a worker; in any order."""
+        """Keep a piece of work that was made elsewhere, such as by a worker; in any order.
+
+        Parameters
+        ----------
+        key : of the piece.
+        value : anything that JSON can hold.
+        """
         if self._journal is None:
             self._values[key] = plain(value)
         else:
             self._journal.add(key, value)
 
     def keep(self, key: str, make: Callable[[], Any]) -> Any:
-        """The piece of that key, made now if no earlier run has finished it; any JSON value."""
+        """The piece of that key, made now if no earlier run has finished it; any JSON value.
+
+        Parameters
+        ----------
+        key : of the piece.
+        make : makes its value, which JSON can hold.
+        """
         if key not in self:
             self.add(key, make())
         return self.get(key)
 
     def row(self, key: str, make: Callable[[], Row]) -> dict[str, Any]:
-        """As :meth:`keep`, of a row; :meth:`finish` writes rows in the order of these calls."""
+        """As :meth:`keep`, of a row; :meth:`finish` writes rows in the order of these calls.
+
+        Parameters
+        ----------
+        key : of the row.
+        make : makes it, values by column.
+        """
         row: dict[str, Any] = self.keep(key, make)
         self._rows.append(row)
         if self._stream:
@@ -128,7 +146,13 @@ class ResultFile:
         return row
 
     def finish(self, rows: Iterable[Row] | None = None, facts: Question | None = None) -> None:
-        """Write the table: these rows, or those of :meth:`row`; ``facts``: what else is to stand before it."""
+        """Write the table.
+
+        Parameters
+        ----------
+        rows : of the table. None: those of :meth:`row`.
+        facts : what else is to stand before it, by name.
+        """
         if self.path is None or self._live is not None:
             return
         write_table(self.path, {**(facts or {}), **self.question}, self._rows if rows is None else rows)
@@ -176,7 +200,19 @@ class ResultFile:
 def check_result_file(path: Path, question: Question, inputs: Iterable[Source], force: bool) -> None:
     """Refuse to write a file that is an input, or holds something else than results of this question.
 
-    A file without content may be replaced. Raises FastSwitchError.
+    A file without content may be replaced.
+
+    Parameters
+    ----------
+    path : the file to write.
+    question : that its results will answer.
+    inputs : files that the command reads.
+    force : replace what it holds, whatever it is.
+
+    Raises
+    ------
+    FastSwitchError
+        Naming the file and what is in the way.
     """
     check_output(path, inputs)
     if force or is_stream(path) or not path.is_file() or path.stat().st_size == 0:

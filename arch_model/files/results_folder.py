@@ -107,7 +107,13 @@ class ResultsFolder:
         self._lock.close()
 
     def path(self, name: str) -> Path:
-        """The path of one of the command's files. Raises ValueError for a name that it did not declare."""
+        """The path of one of the command's files.
+
+        Raises
+        ------
+        ValueError
+            The command did not declare a file of that name.
+        """
         if name not in self.files and not any(own.endswith("/") and name.startswith(own) for own in self.files):
             raise ValueError(f"{name} is none of the files that the command writes")
         path = self.folder / name
@@ -121,12 +127,24 @@ class ResultsFolder:
         return whole_file(path)
 
     def write(self, name: str, data: bytes | str) -> None:
-        """Write a file whole."""
+        """Write a file whole.
+
+        Parameters
+        ----------
+        name : of the file in the folder.
+        data : all of its bytes, or its text.
+        """
         with self.open(name) as file:
             file.write(data.encode() if isinstance(data, str) else data)
 
     def write_table(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write a CSV table whole, behind the question."""
+        """Write a CSV table whole, behind the question.
+
+        Parameters
+        ----------
+        name : of the file in the folder.
+        rows : values by column.
+        """
         write_table(self.path(name), self.question, rows)
 
     def journal(self, name: str) -> Journal:

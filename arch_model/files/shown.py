@@ -15,6 +15,11 @@ def shown(value: object, most: int = MOST) -> str:
     No more of the value is visited than is shown: a list that holds itself a billion times over, by a few aliases of
     YAML, costs what a short list costs. Of an object that is no plain value the class is named.
 
+    Parameters
+    ----------
+    value : anything.
+    most : characters.
+
     Examples
     --------
     >>> shown({"kp": [1, 2.5, None]}), shown("x" * 100, most=20)
@@ -37,6 +42,11 @@ def shown(value: object, most: int = MOST) -> str:
 
 def plain(text: str, most: int = MOST) -> str:
     r"""A text for the middle of a sentence: without quotes, control characters escaped, cut to ``most`` characters.
+
+    Parameters
+    ----------
+    text : any text.
+    most : characters.
 
     Examples
     --------

@@ -19,6 +19,11 @@ class TableWriter:
 
     Columns are those of the first row. Without any row there are only the lines.
 
+    Parameters
+    ----------
+    file : where the bytes go; it stays open.
+    question : what made the rows, by name.
+
     Examples
     --------
     >>> file = io.BytesIO()
@@ -39,7 +44,13 @@ class TableWriter:
         return self
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Append a row. Raises ValueError for one with other columns than the first."""
+        """Append a row.
+
+        Raises
+        ------
+        ValueError
+            It has a column that the first row does not have.
+        """
         if self._rows is None:
             self._columns = list(row)
             self._rows = CsvRows(self._text, self._columns)
@@ -61,6 +72,11 @@ class TableWriter:
 def whole_table(path: Path, question: Question) -> Iterator[TableWriter]:
     """A table in a file of its own, which is there when the block ends without an exception.
 
+    Parameters
+    ----------
+    path : the file.
+    question : what made the rows, by name.
+
     Examples
     --------
     >>> import tempfile
@@ -75,7 +91,14 @@ def whole_table(path: Path, question: Question) -> Iterator[TableWriter]:
 
 
 def write_table(path: Path, question: Question, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a table whole, replacing what is there; as :func:`whole_table`."""
+    """Write a table whole, replacing what is there; as :func:`whole_table`.
+
+    Parameters
+    ----------
+    path : the file.
+    question : what made the rows, by name.
+    rows : values by column.
+    """
     with whole_table(path, question) as table:
         for row in rows:
             table.write(row)

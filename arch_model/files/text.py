@@ -24,6 +24,12 @@ def opened(path: str | Path, wanted: Wanted, most: int) -> Iterator[BinaryIO]:
 
     A pipe is opened without waiting for its writer, so one that nobody writes is an empty file.
 
+    Parameters
+    ----------
+    path : the file.
+    wanted : what it is called in an error, and what would be right.
+    most : bytes that it may have.
+
     Raises
     ------
     FastSwitchError
@@ -52,7 +58,19 @@ def opened(path: str | Path, wanted: Wanted, most: int) -> Iterator[BinaryIO]:
 
 
 def read_bytes(path: str | Path, wanted: Wanted, most: int = TEXT_BYTES) -> bytes:
-    """All bytes of a file or a pipe, at most ``most``. Raises as :func:`opened`."""
+    """All bytes of a file or a pipe.
+
+    Parameters
+    ----------
+    path : the file.
+    wanted : what it is called in an error, and what would be right.
+    most : bytes that it may have.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`opened`.
+    """
     with opened(path, wanted, most) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -63,6 +81,12 @@ def read_bytes(path: str | Path, wanted: Wanted, most: int = TEXT_BYTES) -> byte
 def read_text(path: str | Path, wanted: Wanted, most: int = TEXT_BYTES) -> str:
     """A UTF-8 text, without the byte order mark that it may begin with.
 
+    Parameters
+    ----------
+    path : the file.
+    wanted : what it is called in an error, and what would be right.
+    most : bytes that it may have.
+
     Raises
     ------
     FastSwitchError
@@ -72,7 +96,18 @@ def read_text(path: str | Path, wanted: Wanted, most: int = TEXT_BYTES) -> str:
 
 
 def decoded(data: bytes, wanted: Wanted) -> str:
-    """Bytes as :func:`read_text` takes them."""
+    """Bytes as the text that :func:`read_text` returns.
+
+    Parameters
+    ----------
+    data : UTF-8.
+    wanted : what the file is called in an error, and what would be right.
+
+    Raises
+    ------
+    FastSwitchError
+        A byte is not UTF-8; the line names the first one.
+    """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -81,6 +116,17 @@ def decoded(data: bytes, wanted: Wanted) -> str:
 
 def gunzipped(data: bytes, wanted: Wanted, most: int = TEXT_BYTES) -> bytes:
     """What the bytes of a gzip file unpack to, at most ``most`` bytes. All its members are read.
+
+    Parameters
+    ----------
+    data : the gzip file.
+    wanted : what it is called in an error, and what would be right.
+    most : bytes that it may unpack to.
+
+    Raises
+    ------
+    FastSwitchError
+        It is not gzip, cut off, damaged or too large.
 
     Examples
     --------

@@ -38,7 +38,14 @@ class Wanted:
     missing: str = "does not exist"
 
     def wrong(self, what: str, line: int | None = None, right: str | None = None) -> FastSwitchError:
-        """The error for something in the file; ``right`` stands for :attr:`right` where that says less."""
+        """The error for something in the file, for the caller to raise.
+
+        Parameters
+        ----------
+        what : is wrong.
+        line : of the file, if it has lines.
+        right : what would be right, where :attr:`right` says less.
+        """
         where = self.source if line is None else f"{self.source}, line {line}"
         return self.error(f"{where}: {what}; give {right or self.right}")
 

@@ -81,6 +81,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     ------
     FastSwitchError
         If the file cannot be written, or another process is writing it now.
+    IsADirectoryError
+        Inside, for a folder; :func:`writing` turns it into the FastSwitchError.
 
     Examples
     --------
@@ -122,6 +124,18 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write a file of these bytes, or of this text in UTF-8, as :func:`whole_file` does.
 
+    Parameters
+    ----------
+    path : the file.
+    data : its bytes, or its text.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`whole_file`.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_whole(Path(folder) / "a.txt", "µs\\n")
@@ -133,7 +147,20 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 
 def write_new(path: Path, data: bytes | str, inputs: Iterable[Source] = (), force: bool = False) -> None:
-    """Write a file that the command makes at once, as :func:`write_all_new`."""
+    """Write a file that the command makes at once, as :func:`write_all_new`.
+
+    Parameters
+    ----------
+    path : the file.
+    data : its bytes, or its text.
+    inputs : files that the command reads.
+    force : replace what is there.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`write_all_new`.
+    """
     write_all_new({path: data}, inputs, force)
 
 
@@ -142,6 +169,12 @@ def write_all_new(files: Mapping[Path, bytes | str], inputs: Iterable[Source] = 
 
     For conversions and pictures, whose content is known when they are written: a file that has the same bytes already
     stays, an empty one is filled, any other is in the way.
+
+    Parameters
+    ----------
+    files : bytes or text by path.
+    inputs : files that the command reads.
+    force : replace what is there.
 
     Raises
     ------
@@ -185,6 +218,11 @@ def _same(path: Path, content: bytes) -> bool:
 def check_outputs(paths: Iterable[Path | None], inputs: Iterable[Source] = ()) -> None:
     """:func:`check_output` for every file that a command writes; None is an option that was not given.
 
+    Parameters
+    ----------
+    paths : the files that it writes.
+    inputs : the files that it reads.
+
     Raises
     ------
     FastSwitchError
@@ -208,6 +246,11 @@ def check_outputs(paths: Iterable[Path | None], inputs: Iterable[Source] = ()) -
 
 def check_output(path: Path, inputs: Iterable[Source]) -> None:
     """Refuse a file to write that is also read, under whatever name: a hard link and a symbolic one are the same file.
+
+    Parameters
+    ----------
+    path : the file to write.
+    inputs : the files that are read.
 
     Raises
     ------
@@ -263,6 +306,14 @@ def beside_name(path: Path, suffix: str, hidden: bool = False) -> Path:
 
     A name too long for one more suffix is shortened, with a digest so that no two are alike.
 
+    Parameters
+    ----------
+    path : of the finished file.
+    suffix : behind the name, without its dot.
+    hidden : begin the name with a dot.
+
+    Examples
+    --------
     >>> beside_name(Path("a/b.csv"), "part").as_posix(), beside_name(Path("a/b.csv"), "new", hidden=True).as_posix()
     ('a/b.csv.part', 'a/.b.csv.new')
     """

@@ -28,7 +28,18 @@ _OTHER_BASE = re.compile(r"[-+]?0[0-9_]*[1-9_]|.*:")
 
 
 def read_yaml(path: str | Path, wanted: Wanted) -> Any:
-    """The one document of a YAML file, in plain values. Raises as :func:`parse_yaml` and for a file of no text."""
+    """The one document of a YAML file, in plain values.
+
+    Parameters
+    ----------
+    path : the file.
+    wanted : what it is called in an error, and what would be right.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`parse_yaml`, and for a file of no text or too much of it.
+    """
     return parse_yaml(read_text(path, wanted, BYTES), wanted)
 
 
@@ -36,6 +47,11 @@ def parse_yaml(text: str, wanted: Wanted) -> Any:
     """The one document of a YAML text, in plain values.
 
     Aliases and merge keys (``<<``) are read; tags are not, nor is a key that is given twice in a mapping.
+
+    Parameters
+    ----------
+    text : the YAML.
+    wanted : what it is called in an error, and what would be right.
 
     Raises
     ------

@@ -250,8 +250,15 @@ class Accelerator(Section):
         return -(-channels // self.cp)
 
     def pitch(self, cols: int, folded: bool = False) -> int:
-        """Bytes of a row of ``cols`` pixels of one channel group, or of a folded image, in DRAM: whole beats.
+        """Bytes from a row of one channel group, or of a folded image, to the next in DRAM: whole beats.
 
+        Parameters
+        ----------
+        cols : pixels of the row.
+        folded : whether several pixels share a word of CP bytes.
+
+        Examples
+        --------
         >>> Accelerator.load("tiny").pitch(7)   # 21 bytes, in beats of 4
         24
         >>> Accelerator.load("zcu104").pitch(160), Accelerator.load("zcu104").pitch(160, folded=True)
@@ -276,10 +283,15 @@ class Accelerator(Section):
         return self.cp // self.fold
 
     def row(self, cols: int, folded: bool) -> tuple[int, int]:
-        """A row of ``cols`` pixels as (words of CP bytes, words that LOAD_ACT writes together).
+        """A row as (words of CP bytes, words that LOAD_ACT writes together).
 
-        A word of a folded image holds ``fold`` pixels, which are written together.
+        Parameters
+        ----------
+        cols : pixels of the row.
+        folded : whether a word holds ``fold`` pixels, which are written together.
 
+        Examples
+        --------
         >>> Accelerator.load("zcu104").row(160, False), Accelerator.load("zcu104").row(160, True)
         ((160, 4), (54, 1))
         """
@@ -338,9 +350,13 @@ class Accelerator(Section):
     def load(cls, name_or_path: str | Path) -> Accelerator:
         """Read a preset by its name, or a YAML file by its path.
 
-        Raises :class:`AcceleratorError`, one line that names the file, the key, its value and what would be
-        legal, for a file that is missing, is not YAML or describes no machine.
+        Raises
+        ------
+        AcceleratorError
+            The file is missing, is not YAML or describes no machine; the line names the key and what would be legal.
 
+        Examples
+        --------
         >>> Accelerator.load("zcu104").multipliers
         1296
         """
@@ -375,12 +391,9 @@ class Accelerator(Section):
     def _misfits(self) -> Iterable[Misfit]:
         """Fields that are legal alone but not together, as (key, value, what would be legal)."""
         axi, buffers = self.axi, self.buffers
-        for key, value, legal in (
-            ("axi.data_bits", axi.data_bits, "a power of two in 32..1024"),
-            ("axi.max_burst", axi.max_burst, "a power of two in 2..256"),
-        ):
-            if value & (value - 1):
-                yield key, value, legal
+        for name, legal in (("data_bits", "32..1024"), ("max_burst", "2..256")):
+            if (value := getattr(axi, name)) & (value - 1):
+                yield f"axi.{name}", value, f"a power of two in {legal}"
         if axi.data_bits < 32 * axi.stripes:
             yield "axi.stripes", axi.stripes, f"at most {axi.data_bits // 32}: a port has 32 bits or more"
         beat = max(self.beat_bytes, self.weight_beat_bytes)
@@ -405,27 +418,17 @@ class Accelerator(Section):
         ):
             value = getattr(buffers, key)
             if not low * unit <= value < (high + 1) * unit:
-                yield (
-                    f"buffers.{key}",
-                    value,
-                    f"{low * unit} to {high * unit} bytes ({low} to {high} {what}, {unit} bytes each)",
-                )
+                legal = f"{low * unit} to {high * unit} bytes ({low} to {high} {what}, {unit} bytes each)"
+                yield f"buffers.{key}", value, legal
         for name in _TABLES:
             yield from getattr(self, name).misfits(name)
         if self.nb > 1 << BANK_BITS:
             lie = f"{self.kp} filters lie in up to {self.nb} groups of {self.cp} channels"
-            yield (
-                "array.kp",
-                self.kp,
-                f"so few, or so many of array.cp, that they lie in {1 << BANK_BITS} groups: {lie}",
-            )
+            legal = f"so few, or so many of array.cp, that they lie in {1 << BANK_BITS} groups: {lie}"
+            yield "array.kp", self.kp, legal
         if self.weight_beat_bytes > BEAT_BYTES_MAX:
-            most = BEAT_BYTES_MAX // self.port_bytes
-            yield (
-                "axi.weight_stripes",
-                self.weight_stripes,
-                f"at most {most}: a beat has {BEAT_BYTES_MAX} bytes or fewer",
-            )
+            legal = f"at most {BEAT_BYTES_MAX // self.port_bytes}: a beat has {BEAT_BYTES_MAX} bytes or fewer"
+            yield "axi.weight_stripes", self.weight_stripes, legal
         # Beyond that a port is still busy with a load's last beat when the first of the next load could come.
         most = self.dram.latency_cycles + LOAD_TURNAROUND
         if self.dram.cycles_per_beat > most:

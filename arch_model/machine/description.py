@@ -42,7 +42,14 @@ class Section(BaseModel):
 
 
 def within(limits: Range, example: str = "", **more: Any) -> Any:
-    """A field whose numbers are those of a range; the error says it, and an ``example``. ``more``: of pydantic's."""
+    """A field of a description whose numbers are those of a range.
+
+    Parameters
+    ----------
+    limits : legal numbers; the error for any other shows them.
+    example : text behind them in that error.
+    more : other arguments of pydantic's ``Field``.
+    """
     return Field(ge=limits.low, le=limits.high, description=f"{limits}{example}", **more)
 
 
@@ -58,9 +65,17 @@ def preset_files(folder: str = "") -> dict[str, resources.abc.Traversable]:
 
 
 def read_description(name_or_path: str | Path, presets: Mapping[str, resources.abc.Traversable]) -> str:
-    """The text of one of ``presets``, by its name, or of the file at a path.
+    """The text of a preset, by its name, or of the file at a path.
 
-    Raises :class:`AcceleratorError` for a file that is not there, cannot be read or is not UTF-8.
+    Parameters
+    ----------
+    name_or_path : a key of ``presets`` or a path.
+    presets : the shipped files by name.
+
+    Raises
+    ------
+    AcceleratorError
+        The file is not there, cannot be read or is not UTF-8.
     """
     if isinstance(name_or_path, str) and name_or_path in presets:
         return presets[name_or_path].read_text(encoding="utf-8")
@@ -71,9 +86,18 @@ def read_description(name_or_path: str | Path, presets: Mapping[str, resources.a
 
 
 def parse_mapping(text: str, source: str, keys: Iterable[str]) -> dict[Any, Any]:
-    """The mapping that a YAML text holds; ``keys`` are those that the error for any other content names.
+    """The mapping that a YAML text holds.
 
-    Raises :class:`AcceleratorError`, which begins with ``source``.
+    Parameters
+    ----------
+    text : the YAML.
+    source : what the text is called at the start of an error.
+    keys : those that the error for any other content names.
+
+    Raises
+    ------
+    AcceleratorError
+        The text is not YAML or holds no mapping.
     """
     wanted = Wanted(source, f"a mapping with the keys {', '.join(keys)}", AcceleratorError)
     data = parse_yaml(text, wanted)
@@ -87,7 +111,22 @@ def checked(
 ) -> tuple[Model, str]:
     """What a wrap validator of ``model`` needs: the validated model, and how errors call it.
 
-    The name is ``source`` of the validation's context, else that in ``data``. Raises :class:`AcceleratorError`.
+    The name is ``source`` of the validation's context, else that in ``data``.
+
+    Parameters
+    ----------
+    model : the class that is validated.
+    data : a mapping or a model.
+    handler, info : as pydantic gives them to a wrap validator.
+
+    Returns
+    -------
+    model, name
+
+    Raises
+    ------
+    AcceleratorError
+        The first thing that is wrong, in one line.
     """
     source = (info.context or {}).get("source")
     if source is None:

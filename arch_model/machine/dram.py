@@ -56,6 +56,13 @@ class Dram(Section):
 def changed(dram: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a DRAM with some changed: a quantity that is given in another form is no longer in its old one.
 
+    Parameters
+    ----------
+    dram : keys and values as they were described.
+    changes : keys and values to put in their place.
+
+    Examples
+    --------
     >>> changed({"latency_ns": 200, "cycles_per_beat": 1}, {"latency_cycles": 60})
     {'cycles_per_beat': 1, 'latency_cycles': 60}
     """
@@ -89,7 +96,19 @@ def in_cycles(dram: Dram, clock_hz: float, cycle_bytes: int) -> Dram:
 
 
 def misfits(dram: Dram, clock_hz: float, cycle_bytes: int) -> Iterator[Misfit]:
-    """What of a description is missing, contradicts itself or is out of range in cycles; before :func:`in_cycles`."""
+    """What of a description is missing, contradicts itself or is out of range in cycles; before :func:`in_cycles`.
+
+    Parameters
+    ----------
+    dram : as it is described.
+    clock_hz : hertz.
+    cycle_bytes : bytes of a beat of weights, activations and results together.
+
+    Yields
+    ------
+    key, value, legal
+        Of each misfit, as the error shows them.
+    """
     for key, beside in FORMS.items():
         said, value, limits = getattr(dram, key), getattr(dram, beside), _LIMITS[key]
         cycles = _derived(dram, key, clock_hz, cycle_bytes)

@@ -41,7 +41,17 @@ MEANINGS: Mapping[str, str] = {
 
 
 def keys(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every key of a description, those in sections by their path; tables of energy and area are one key."""
+    """Every key of a description, those in sections by their path; tables of energy and area are one key.
+
+    Parameters
+    ----------
+    model : the description's class.
+    before : path of the section that it is, with its dot.
+
+    Yields
+    ------
+    path, field
+    """
     for name, info in model.model_fields.items():
         kind = info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, Table):

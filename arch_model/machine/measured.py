@@ -151,8 +151,16 @@ class MeasuredMachine(Section):
         return self.sweep(*sizes.T, names=tuple(layer.name for layer in all_layers))
 
     def sweep(self, K: Sizes, C: Sizes, H: Sizes, W: Sizes, *, names: tuple[str, ...] | None = None) -> SweepCost:
-        """The same for 3 x 3 layers given as arrays of sizes, which broadcast; H and W are the input's.
+        """The cost of 3 x 3 layers given as arrays of sizes, which broadcast; otherwise as :meth:`cost`.
 
+        Parameters
+        ----------
+        K, C : output and input channels.
+        H, W : rows and columns of the input.
+        names : the layers' names, if they have any.
+
+        Examples
+        --------
         >>> sushi = MeasuredMachine.load("sushi-zcu104")
         >>> sushi.sweep(16, np.array([9, 10, 18]), 7, 7).sweep_cycles   # one pass, two, two, of 8 * 8
         array([ 64, 128, 128])
@@ -188,7 +196,18 @@ class MeasuredMachine(Section):
 
     @classmethod
     def parse(cls, text: str, source: str) -> MeasuredMachine:
-        """Read a YAML text; ``source`` begins the error for one that describes no machine."""
+        """Read a YAML text.
+
+        Parameters
+        ----------
+        text : the description.
+        source : what the text is called at the start of an error.
+
+        Raises
+        ------
+        AcceleratorError
+            The text describes no machine.
+        """
         return cls.model_validate(parse_mapping(text, source, cls.model_fields), context={"source": source})
 
     @model_validator(mode="wrap")
@@ -199,7 +218,14 @@ class MeasuredMachine(Section):
 
 @dataclass(frozen=True)
 class SweepCost:
-    """Layers on a :class:`MeasuredMachine`: arrays of one shape, times in seconds; their sum is the latency."""
+    """Layers on a :class:`MeasuredMachine`: arrays of one shape, times in seconds; their sum is the latency.
+
+    Attributes
+    ----------
+    clock_hz : hertz, of the array.
+    sweep_s : seconds in which the array takes input pixels.
+    weights_s, inputs_s : seconds in which weights and inputs come from DRAM.
+    """
 
     names: tuple[str, ...] | None
     """The layers' names; None where sizes were given."""

@@ -19,6 +19,14 @@ class Memory:
     """A buffer: ``banks`` simple dual-port memories of ``depth`` words of ``width`` bits.
 
     One write enable covers ``granularity`` bits of a word.
+
+    Attributes
+    ----------
+    buffer : such as ``"sb"``.
+    banks : simple dual-port memories.
+    depth : words of a bank.
+    width : bits of a word.
+    granularity : bits of a word that one write enable covers.
     """
 
     buffer: str

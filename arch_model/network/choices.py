@@ -58,6 +58,18 @@ class Choice:
 
         Raises :class:`SpaceError`, which names the space, the keyword, the value and what is legal.
 
+        Parameters
+        ----------
+        space : name of the SuperNet, for the error.
+        value : one of ``values``, or a sequence of ``count`` of them.
+
+        Raises
+        ------
+        SpaceError
+            The value is none that the space has; the line names the space, the keyword, the value and what is legal.
+
+        Examples
+        --------
         >>> Choice("depth", (2, 3, 4), 2).take("toy", [3, 4.0])
         (3, 4)
         """
@@ -91,5 +103,11 @@ class Choice:
 
 
 def is_list(value: Any, count: int) -> bool:
-    """Whether ``value`` is a sequence, and no text, of ``count`` items."""
+    """Whether ``value`` is a sequence, and no text, of ``count`` items.
+
+    Parameters
+    ----------
+    value : anything.
+    count : how many items it must have.
+    """
     return isinstance(value, Sequence) and not isinstance(value, str) and len(value) == count

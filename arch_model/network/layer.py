@@ -286,7 +286,17 @@ _MAY_BE_EMPTY = ("layer_index", "supernet_layer_index", "groups")
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row of a layer table: its layer, and every field of the row as it stood in the file."""
+    """One row of a layer table: its layer, and every field of the row as it stood in the file.
+
+    Attributes
+    ----------
+    line : line of the file; the header is line 1.
+    network : the SubNet that the row belongs to; empty where the file does not say.
+    layer_index : position of the layer in its SubNet, from 0; None where the field is empty.
+    supernet_layer_index : position among the SuperNet's layers with weights, from 0; None where the field is empty.
+    layer : what the row describes.
+    fields : every field by its column's name, as text.
+    """
 
     line: int
     """Line of the file; the header is line 1."""

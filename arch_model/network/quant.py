@@ -24,8 +24,18 @@ IntArray = npt.NDArray[np.int64]
 def rounding_shift(value: npt.ArrayLike, shift: npt.ArrayLike) -> IntArray:
     """Shift right and round half to even, exactly.
 
-    ``value``: int64 array; ``shift``: ints in [0, 63], broadcast. Returns int64 of the broadcast shape.
+    Parameters
+    ----------
+    value : integers, read as int64.
+    shift : bits, 0 to 63; broadcasts against ``value``.
 
+    Returns
+    -------
+    int64 array
+        Of the broadcast shape.
+
+    Examples
+    --------
     >>> rounding_shift([5, 6, 7, -5, -6, -7], 2).tolist()   # 1.25 1.5 1.75
     [1, 2, 2, -1, -2, -2]
     >>> rounding_shift([2, 6], 2).tolist()                  # the ties 0.5 and 1.5 go to even
@@ -52,9 +62,22 @@ def requantize(
 ) -> npt.NDArray[np.int8]:
     """Turn int32 accumulators into int8: ``clamp(round((acc + bias) * multiplier / 2**shift) + zero_point)``.
 
-    ``acc`` int32 of any shape whose last axis is the output channel; ``bias``, ``multiplier`` (unsigned,
-    below 2**26) and ``shift`` (0..63) one a channel. ReLU is ``lo = zero_point``.
+    Parameters
+    ----------
+    acc : accumulators, int32 of any shape (..., K).
+    bias : int32, (K,).
+    multiplier : (K,), unsigned and below 2**26.
+    shift : (K,), 0 to 63.
+    zero_point : the output's, -128 to 127.
+    lo, hi : bounds of the result; ReLU is ``lo = zero_point``.
 
+    Returns
+    -------
+    int8 array
+        (..., K).
+
+    Examples
+    --------
     >>> requantize([[100, -100]], [0, 50], [1 << 25, 1 << 25], [26, 26], 3).tolist()
     [[53, -22]]
     """
@@ -64,11 +87,27 @@ def requantize(
 
 
 def encode_multiplier(scale: npt.ArrayLike, bits: int = MULTIPLIER_BITS) -> tuple[IntArray, IntArray]:
-    """The (multiplier, shift) pairs nearest to positive real ``scale``: multiplier in [2**(bits-1), 2**bits).
+    """The (multiplier, shift) pairs nearest to real scales: ``multiplier / 2**shift``.
 
-    A scale of 0, or one too small for a shift of 63, becomes a smaller multiplier (0 at the end). Raises
-    ValueError for a negative scale or one of 2**(bits-1) and more.
+    A scale of 0, or one too small for a shift of 63, gets a smaller multiplier, 0 at the end.
 
+    Parameters
+    ----------
+    scale : real numbers of any shape, from 0 to below 2**(bits - 1).
+    bits : of the multiplier, which is in [2**(bits - 1), 2**bits).
+
+    Returns
+    -------
+    multipliers, shifts
+        Int64 arrays of the shape of ``scale``.
+
+    Raises
+    ------
+    ValueError
+        A scale is negative, not finite, or 2**(bits - 1) or more.
+
+    Examples
+    --------
     >>> m, s = encode_multiplier([0.5, 0.3])
     >>> (m / 2.0**s).round(7).tolist()
     [0.5, 0.3]
@@ -84,10 +123,20 @@ def encode_multiplier(scale: npt.ArrayLike, bits: int = MULTIPLIER_BITS) -> tupl
 
 
 def encode_pair(scale_a: float, scale_b: float, bits: int = PAIR_BITS) -> tuple[int, int, int]:
-    """Two multipliers with one shift: ``(m_a, m_b, shift)`` with ``m / 2**shift`` nearest to each scale.
+    """Two multipliers with one shift: ``m / 2**shift`` is nearest to each scale.
 
-    The larger one fills ``bits``; ``scale_b = 0`` gives the single multiplier of a pooling.
+    Parameters
+    ----------
+    scale_a, scale_b : real numbers of at least 0; ``scale_b = 0`` gives the single multiplier of a pooling.
+    bits : of the larger multiplier.
 
+    Returns
+    -------
+    m_a, m_b, shift
+        Integers.
+
+    Examples
+    --------
     >>> encode_pair(1.0, 0.5)
     (8388608, 4194304, 23)
     """

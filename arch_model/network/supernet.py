@@ -171,8 +171,18 @@ class SuperNet:
     def subnet(self, name: str | None = None, /, **config: Any) -> SubNet:
         """The SubNet of that name, or the one that the keywords describe.
 
-        Raises :class:`SpaceError` for a name or a choice that the space does not have.
+        Parameters
+        ----------
+        name : of a SubNet, as :attr:`names` has it or as ``parse`` reads it.
+        config : instead of a name, the choices by keyword.
 
+        Raises
+        ------
+        SpaceError
+            The space has no such name or choice, or both a name and choices were given.
+
+        Examples
+        --------
         >>> from arch_model.spaces import get_space
         >>> fashion = get_space("fashion")
         >>> fashion.subnet("fashion-d122-w234") == fashion.subnet(depth=(1, 2, 2), width=(2, 3, 4))
@@ -219,11 +229,25 @@ class SuperNet:
         return self.names
 
     def sample(self, count: int, seed: int) -> tuple[SubNet, ...]:
-        """``count`` different SubNets, each choice drawn on its own and uniformly; repeats are drawn again.
+        """``count`` different SubNets, each choice drawn uniformly by itself; repeats are drawn again.
 
-        Raises :class:`SpaceError` for a count below 1 or above what there is, a seed below 0, or a SuperNet
-        without ``choices``.
+        Parameters
+        ----------
+        count : 1 to the number of SubNets that the choices make.
+        seed : at least 0; the same seed draws the same SubNets.
 
+        Returns
+        -------
+        tuple of SubNet
+            In the order in which they were drawn.
+
+        Raises
+        ------
+        SpaceError
+            The count or the seed is out of range, or the SuperNet has no ``choices``.
+
+        Examples
+        --------
         >>> from arch_model.spaces import get_space
         >>> [net.name for net in get_space("fashion").sample(2, seed=1)]
         ['fashion-d122-w422', 'fashion-d221-w243']
@@ -302,7 +326,17 @@ class SubGraph:
 
     @classmethod
     def of(cls, subnet: SubNet, supernet: SuperNet) -> SubGraph:
-        """The weights that a SubNet uses; SpaceError if it is of another SuperNet or uses more than that has."""
+        """The weights that a SubNet uses.
+
+        Parameters
+        ----------
+        subnet, supernet : one of that SuperNet, and the SuperNet, whose layers give the order of the slices.
+
+        Raises
+        ------
+        SpaceError
+            The SubNet is of another SuperNet or uses more than that has.
+        """
         _same_supernet(f"SubNet {subnet.name}", subnet.supernet, supernet.name)
         slices = [(0, 0)] * len(supernet.layers)
         for layer in subnet.weight_layers:
@@ -310,9 +344,8 @@ class SubGraph:
             for axis in ("K", "C", "R", "S"):
                 value, most = getattr(layer, axis), getattr(whole, axis)
                 if value > most:
-                    raise SpaceError(
-                        f"SubNet {subnet.name}: layer {layer.name} has {axis} = {value}; {supernet.name} has {most}"
-                    )
+                    has = f"layer {layer.name} has {axis} = {value}"
+                    raise SpaceError(f"SubNet {subnet.name}: {has}; {supernet.name} has {most}")
             slices[supernet.index(layer.name)] = (layer.K, layer.C)
         return cls(supernet.name, tuple(slices))
 
@@ -320,8 +353,15 @@ class SubGraph:
     def decode(cls, supernet: SuperNet, vector: npt.ArrayLike) -> SubGraph:
         """The SubGraph of a vector [K1, C1, K2, C2, ...]; the inverse of :meth:`encode`.
 
-        Raises :class:`SpaceError` for a wrong length, numbers that are not whole or a slice greater than its
-        layer.
+        Parameters
+        ----------
+        supernet : whose layers the vector describes.
+        vector : whole numbers, (2 * layers,).
+
+        Raises
+        ------
+        SpaceError
+            The length is wrong, a number is not whole, or a slice is greater than its layer.
         """
         numbers = np.asarray(vector)
         length = 2 * len(supernet.layers)
@@ -354,16 +394,23 @@ class SubGraph:
         return all(a[0] >= b[0] and a[1] >= b[1] for a, b in pairs)
 
     def only(self, supernet: SuperNet, *kinds: Kind) -> SubGraph:
-        """The part of it in layers of those kinds; SpaceError if it is not a SubGraph of that SuperNet."""
+        """The slices in layers of those kinds; all others become empty.
+
+        Parameters
+        ----------
+        supernet, kinds : the SubGraph's SuperNet; the kinds, such as ``Kind.CONV``.
+
+        Raises
+        ------
+        SpaceError
+            It is no SubGraph of that SuperNet.
+        """
         self._check(supernet)
         pairs = zip(self.slices, supernet.layers, strict=True)
         return SubGraph(self.supernet, tuple(s if layer.kind in kinds else (0, 0) for s, layer in pairs))
 
     def bytes(self, supernet: SuperNet) -> int:
-        """Int8 weights in it: K * C * R * S a layer, K * R * S if depthwise.
-
-        Raises :class:`SpaceError` if it is not a SubGraph of that SuperNet.
-        """
+        """Int8 weights in it, K * C * R * S a layer, K * R * S if depthwise; SpaceError for another SuperNet's."""
         self._check(supernet)
         return sum(
             k * (c if layer.groups == 1 else 1) * layer.R * layer.S
@@ -377,15 +424,13 @@ class SubGraph:
 
     def _check(self, supernet: SuperNet) -> None:
         _same_supernet("SubGraph", self.supernet, supernet.name)
-        if len(self.slices) != len(supernet.layers):
-            raise SpaceError(
-                f"SubGraph has {len(self.slices)} slices; {supernet.name} has {len(supernet.layers)} layers"
-            )
+        have, need = len(self.slices), len(supernet.layers)
+        if have != need:
+            raise SpaceError(f"SubGraph has {have} slices; {supernet.name} has {need} layers")
         for (k, c), layer in zip(self.slices, supernet.layers, strict=True):
             if k > layer.K or c > layer.C:
-                raise SpaceError(
-                    f"SubGraph: slice of layer {layer.name} is {(k, c)}; {supernet.name} has {(layer.K, layer.C)}"
-                )
+                thing, most = f"SubGraph: slice of layer {layer.name}", (layer.K, layer.C)
+                raise SpaceError(f"{thing} is {(k, c)}; {supernet.name} has {most}")
             if layer.groups > 1 and k != c:
                 raise SpaceError(f"SubGraph: slice of depthwise layer {layer.name} is {(k, c)}; give K = C")
 

@@ -42,8 +42,25 @@ def weight_slice(layer: Layer, whole: Layer) -> tuple[slice, slice, slice, slice
 
 
 def used_weights(layer: Layer, weights: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
-    """What a SubNet's layer uses of its SuperNet layer's (K, C / groups, R, S) weights: :func:`weight_slice` of them.
+    """What a SubNet's layer uses of its SuperNet layer's weights: :func:`weight_slice` of them.
 
+    Parameters
+    ----------
+    layer : the SubNet's.
+    weights : of the SuperNet's layer, (K, C / groups, R, S).
+
+    Returns
+    -------
+    array
+        A view, (layer.K, layer.C / groups, layer.R, layer.S).
+
+    Raises
+    ------
+    SpaceError
+        The layer is greater than the weights.
+
+    Examples
+    --------
     >>> from arch_model.network.layer import Kind
     >>> layer = Layer("a", Kind.CONV, 2, 1, 1, 1, 9, 9)
     >>> used_weights(layer, np.arange(27).reshape(3, 1, 3, 3)).ravel().tolist()

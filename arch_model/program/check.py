@@ -33,13 +33,23 @@ from arch_model.program.untimed_run import (
 
 
 def check_program(program: Program, accelerator: Accelerator | None = None) -> None:
-    """Execute the rules of tokens, queues and dispatch; raise :class:`ProgramError` where a command breaks one.
+    """Execute the rules of tokens, queues and dispatch.
 
-    Errors: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's output
-    side, activation tables or DRAM written while they may still be read, or read before they must be written; addresses
-    beyond a buffer or the DRAM; a value that its field, and a length that its register, does not hold; a field that the
-    hardware refuses (:mod:`arch_model.program.limits`); fields that do not go
-    together (:func:`check_fields`).
+    What it finds: a deadlock; tokens left at the end; more than 255 of one kind at once; words of SB, DB, PB, ZSB, OB's
+    output side, activation tables or DRAM written while they may still be read, or read before they must be written;
+    addresses beyond a buffer or the DRAM; a value that its field, and a length that its register, does not hold; a
+    field that the hardware refuses (:mod:`arch_model.program.limits`); fields that do not go together
+    (:func:`check_fields`).
+
+    Parameters
+    ----------
+    program : whose commands are checked.
+    accelerator : the machine that would run it. None: the one that it was compiled for.
+
+    Raises
+    ------
+    ProgramError
+        A command breaks a rule; the line names the first one by its number.
     """
     a = accelerator or program.accelerator
     known = limits(a)
@@ -59,7 +69,19 @@ def check_program(program: Program, accelerator: Accelerator | None = None) -> N
 
 
 def check_fields(number: int, command: Command, accelerator: Accelerator) -> None:
-    """Raise :class:`ProgramError` for fields of one command that do not go together."""
+    """Refuse fields of one command that do not go together.
+
+    Parameters
+    ----------
+    number : of the command in its Program, for the error.
+    command : whose fields are checked.
+    accelerator : the machine that would run it.
+
+    Raises
+    ------
+    ProgramError
+        Naming the field and its value.
+    """
     c, a = command, accelerator
     rules: list[tuple[str, bool]] = []
     if c.opcode is Opcode.PASS:

@@ -65,7 +65,15 @@ class Memory(IntEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field: ``bits`` wide, two's complement if ``signed``."""
+    """One field of a command.
+
+    Attributes
+    ----------
+    name : as in ``Command.fields``.
+    bits : its width.
+    doc : what it means, for the documentation.
+    signed : two's complement.
+    """
 
     name: str
     bits: int
@@ -87,8 +95,15 @@ class Field:
         return (1 << (self.bits - self.signed)) - 1
 
     def check(self, value: int) -> int:
-        """Return ``value`` as an unsigned bit pattern; ValueError if it does not fit.
+        """The value as an unsigned bit pattern.
 
+        Raises
+        ------
+        ValueError
+            It does not fit.
+
+        Examples
+        --------
         >>> Field("pad_top", 4, "", signed=True).check(-1)
         15
         """
@@ -237,8 +252,15 @@ UNITS: Mapping[Opcode, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Command:
-    """One command: an opcode and its fields by name (fields left out are 0).
+    """One command.
 
+    Parameters
+    ----------
+    opcode : what it does.
+    fields : values by the field's name; those that are left out are 0.
+
+    Examples
+    --------
     >>> c = Command(Opcode.LOAD_WGT, {"addr": 4096, "runs": 1, "run_beats": 28, "memory": Memory.PB})
     >>> Command.decode(c.encode()).fields["run_beats"], len(c.encode())
     (28, 32)
@@ -251,9 +273,12 @@ class Command:
         return self.fields.get(name, 0)
 
     def encode(self) -> bytes:
-        """The command as bytes: SLOTS[opcode] * 32 of them.
+        """The command as bytes, ``SLOTS[opcode] * 32`` of them.
 
-        Raises ValueError for a field that the command does not have, or a value that does not fit.
+        Raises
+        ------
+        ValueError
+            It has a field that the opcode does not have, or a value that does not fit.
         """
         known, word = _PLACES[self.opcode], int(self.opcode)
         for name, value in self.fields.items():
@@ -265,7 +290,13 @@ class Command:
 
     @classmethod
     def decode(cls, data: bytes) -> Command:
-        """The inverse of :meth:`encode`; ValueError for an unknown opcode or too few bytes."""
+        """The inverse of :meth:`encode`.
+
+        Raises
+        ------
+        ValueError
+            The opcode is unknown or there are too few bytes.
+        """
         opcode = Opcode(data[0] & 15) if data else Opcode.END
         need = SLOTS[opcode] * SLOT_BYTES
         if len(data) < need:
@@ -282,8 +313,19 @@ class Command:
 
 
 def counted_window(rows: int, cols: int) -> int:
-    """The field ``last_lanes`` of a depthwise PASS of whose 3 x 3 taps these top left rows and columns count.
+    """The field ``last_lanes`` of a depthwise PASS that counts only the top left taps of its 3 x 3 window.
 
+    Parameters
+    ----------
+    rows, cols : of the taps that count, 1 to 3.
+
+    Raises
+    ------
+    ValueError
+        A number is out of range.
+
+    Examples
+    --------
     >>> counted_window(2, 3), window_counted(counted_window(2, 3)), window_counted(0)
     (11, (2, 3), (0, 0))
     """
@@ -298,8 +340,14 @@ def window_counted(last_lanes: int) -> tuple[int, int]:
 
 
 def entry_offset(rows: Number, cols: Number) -> Number:
-    """Which ZSB entry, counted from ``zsb``, a depthwise PASS takes for a window with so many taps in the tensor.
+    """Which ZSB entry, counted from ``zsb``, a depthwise PASS takes for a window.
 
+    Parameters
+    ----------
+    rows, cols : of the window's taps that lie in the tensor, 1 to 3.
+
+    Examples
+    --------
     >>> entry_offset(1, 1), entry_offset(2, 3), entry_offset(3, 3)
     (0, 5, 8)
     """
@@ -330,6 +378,13 @@ _PLACES = {opcode: {field.name: (field, at) for field, at in layout(opcode) if a
 def greatest(opcode: Opcode, name: str) -> int:
     """The greatest value of a command's field.
 
+    Parameters
+    ----------
+    opcode : the command.
+    name : of the field.
+
+    Examples
+    --------
     >>> greatest(Opcode.LOAD_ACT, "cols"), greatest(Opcode.PASS, "slot")
     (4095, 65535)
     """

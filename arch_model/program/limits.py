@@ -28,9 +28,17 @@ PRODUCTS_MAX = 1 << 16
 
 @dataclass(frozen=True)
 class Limit:
-    """``field`` (with ``plus``, its sum with that field) is ``low`` to ``high`` (None: as it can) and a ``multiple``.
+    """One rule for a field of a command.
 
-    It holds for commands in which every field of ``when`` has its value. ``text`` says it for any machine.
+    Attributes
+    ----------
+    opcode : of the commands that it concerns.
+    field : whose value it limits.
+    text : the rule in words, for any machine.
+    low, high : smallest and greatest value. None: as the field's bits allow.
+    multiple : the value is a multiple of it.
+    plus : the name of another field; the rule is then for the sum of both.
+    when : it holds for commands in which each of these fields has this value.
     """
 
     opcode: Opcode
@@ -78,13 +86,26 @@ def limits(a: Accelerator) -> tuple[Limit, ...]:
 
 
 def first_broken(command: Command, known: tuple[Limit, ...]) -> Limit | None:
-    """The limit that the hardware names: the first that the command does not keep."""
+    """The first limit that a command does not keep, which is the one that the hardware names; None if it keeps all.
+
+    Parameters
+    ----------
+    command : whose fields are checked.
+    known : the limits of the machine, in the order of the hardware.
+    """
     return next((limit for limit in known if not limit.allows(command)), None)
 
 
 def too_long(commands: int, beats: int) -> str:
     """Why no register holds the length of a Program, or the number of one of its commands; "" if they do.
 
+    Parameters
+    ----------
+    commands : of the Program.
+    beats : that it takes in DRAM.
+
+    Examples
+    --------
     >>> too_long(1 << 16, 1 << 19), too_long(1 << 17, 1 << 20)
     ('', 'a Program of 1048576 beats; PROG_BEATS holds at most 1048575')
     """

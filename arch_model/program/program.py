@@ -15,7 +15,15 @@ PORTS = ("prog", "wgt", "act", "b", "out")
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """An int8 (C, H, W) tensor in DRAM: byte address, bytes of a row of one group (``pitch``), whether ``folded``."""
+    """Where an int8 tensor lies in DRAM.
+
+    Attributes
+    ----------
+    address : of its first byte.
+    C, H, W : its shape.
+    pitch : bytes from one row of a channel group to the next.
+    folded : whether several pixels share a word.
+    """
 
     address: int
     C: int
@@ -37,10 +45,16 @@ class TensorPlace:
 
 @dataclass(frozen=True)
 class LayerSpan:
-    """A layer's part of a Program: commands ``first`` (its first PASS, a pool's STORE) to ``last`` (its last STORE).
+    """A layer's part of a Program.
 
-    Its loads may stand before ``first``, and the next layer's among its own. ``tensor`` names what it writes: the
-    layer's own output or, if an add is fused into its STORE, the add's.
+    Its loads may stand before ``first``, and the next layer's among its own.
+
+    Attributes
+    ----------
+    name : of the layer.
+    first : number of its first PASS, or of a pool's STORE.
+    last : number of its last STORE.
+    tensor : what it writes: the layer's own output or, if an add is fused into its STORE, the add's.
     """
 
     name: str

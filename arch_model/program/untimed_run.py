@@ -29,7 +29,16 @@ class ProgramError(FastSwitchError):
 
 @dataclass
 class Node:
-    """A command in one unit's queue: its number in the Program, in the unit, and repetitions up to its end."""
+    """A command in one unit's queue.
+
+    Attributes
+    ----------
+    command : what is executed.
+    number : in the Program.
+    index : among the unit's commands.
+    reps_end : repetitions of the unit up to the command's end.
+    start : what must be over when it starts; None before that is known.
+    """
 
     command: Command
     number: int
@@ -73,6 +82,13 @@ class UntimedRun:
         self.run_starts: dict[int, Clock] = {}
 
     def execute(self) -> None:
+        """Dispatch and execute every command.
+
+        Raises
+        ------
+        ProgramError
+            Some commands wait for ever, or tokens are left at the end.
+        """
         next_command = 0
         while True:
             progress = False

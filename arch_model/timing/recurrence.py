@@ -110,7 +110,15 @@ def _dispatch(w: Ints, slots: int, room: int) -> int:
 
 @inner
 def load_times(w: Ints, unit: int, row: int, there: int) -> None:
-    """The times of a LOAD_ACT or LOAD_WGT that its queue shows from ``there`` on; ``row``: where its row begins."""
+    """The times of a LOAD_ACT or LOAD_WGT, written into its row.
+
+    Parameters
+    ----------
+    w : workspace.
+    unit : ``LOAD_ACT_UNIT`` or ``LOAD_WGT_UNIT``.
+    row : index in ``w`` at which the command's row begins.
+    there : cycle from which its queue shows the command.
+    """
     start = max(there, w[UNIT_FREE + unit])
     if w[row + AFTER_PASS] >= 0:
         after = pass_at(w, w[row + AFTER_PASS])
@@ -126,7 +134,15 @@ def load_times(w: Ints, unit: int, row: int, there: int) -> None:
 
 @inner
 def pass_times(w: Ints, row: int, there: int) -> None:
-    """The times of a PASS: FEED brings its weights to the shadow registers while RUN goes over pixels."""
+    """The times of a PASS, written into its row: FEED brings its weights to the shadow registers while RUN goes over
+    pixels.
+
+    Parameters
+    ----------
+    w : workspace.
+    row : index in ``w`` at which the command's row begins.
+    there : cycle from which its queue shows the command.
+    """
     feed = max(there, w[FEED_FREE])
     if w[row + WGT] >= 0:
         feed = max(feed, w[wgt_at(w, w[row + WGT]) + READY])
@@ -161,7 +177,14 @@ def pass_times(w: Ints, row: int, there: int) -> None:
 
 @inner
 def store_times(w: Ints, row: int, there: int) -> None:
-    """The times of a STORE."""
+    """The times of a STORE, written into its row.
+
+    Parameters
+    ----------
+    w : workspace.
+    row : index in ``w`` at which the command's row begins.
+    there : cycle from which its queue shows the command.
+    """
     start = max(there, w[UNIT_FREE + STORE_UNIT])
     if w[row + AFTER] >= 0:
         start = max(start, w[pass_at(w, w[row + AFTER]) + RUN_LAST] + RUN_WRITE + TOKEN)
@@ -246,7 +269,20 @@ def begin(w: Ints) -> None:
 
 @inner
 def issue_ahead(w: Ints, index: int, act: int, wgt: int, store: int, place: int) -> tuple[int, int, int]:
-    """Issue what can be issued before PASS ``index`` though that does not need it; arguments as of :func:`advance`."""
+    """Issue what can be issued before a PASS though that does not need it.
+
+    Parameters
+    ----------
+    w : workspace.
+    index : of the PASS.
+    act, wgt, store : index of the next command of LOAD_ACT, LOAD_WGT and STORE.
+    place : position of the next command in the Program.
+
+    Returns
+    -------
+    act, wgt, place
+        As they are then.
+    """
     while _ahead(w, LOAD_ACT_UNIT, act, index, store):
         place = _load(w, LOAD_ACT_UNIT, act, place)
         act += 1
@@ -258,10 +294,19 @@ def issue_ahead(w: Ints, index: int, act: int, wgt: int, store: int, place: int)
 
 @inner
 def advance(w: Ints, first: int, last: int, act: int, wgt: int, store: int, place: int) -> tuple[int, int, int, int]:
-    """Issue PASS ``first`` to the one before ``last``, the loads that these need, those that are issued ahead between
-    them, and the STOREs behind each; PASS -1 stands for the Program's start.
+    """Issue PASSes, the loads that these need, those that are issued ahead between them, and the STOREs behind each.
 
-    ``act``, ``wgt``, ``store``: the next command of each of these units; ``place``: the next of all. Returns them anew.
+    Parameters
+    ----------
+    w : workspace.
+    first, last : PASS ``first`` to the one before ``last``; PASS -1 stands for the Program's start.
+    act, wgt, store : index of the next command of LOAD_ACT, LOAD_WGT and STORE.
+    place : position of the next command in the Program.
+
+    Returns
+    -------
+    act, wgt, store, place
+        As they are then.
     """
     acts, wgts, stores = w[COUNT], w[COUNT + 1], w[COUNT + 3]
     for index in range(first, last):
@@ -283,7 +328,19 @@ def advance(w: Ints, first: int, last: int, act: int, wgt: int, store: int, plac
 
 @inner
 def finish(w: Ints, act: int, wgt: int, place: int) -> int:
-    """Issue loads that no PASS of this Program waits for, and END; cycles from start to done, both counted."""
+    """Issue the loads that no PASS of this Program waits for, and END.
+
+    Parameters
+    ----------
+    w : workspace.
+    act, wgt : index of the next command of LOAD_ACT and LOAD_WGT.
+    place : position of the next command in the Program.
+
+    Returns
+    -------
+    int
+        Cycles from start to done, both counted.
+    """
     for index in range(act, w[COUNT]):
         place = _load(w, LOAD_ACT_UNIT, index, place)
     for index in range(wgt, w[COUNT + 1]):

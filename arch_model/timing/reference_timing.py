@@ -68,7 +68,15 @@ UNITS = ("LOAD_ACT", "LOAD_WGT", "FEED", "RUN", "STORE")
 
 @dataclass(frozen=True)
 class Interval:
-    """One command in one unit: accepted in cycle ``start``, done in cycle ``end``."""
+    """One command in one unit.
+
+    Attributes
+    ----------
+    unit : its name.
+    command : number in the Program.
+    start : cycle in which the unit accepts it.
+    end : cycle in which it is done.
+    """
 
     unit: str
     command: int
@@ -78,10 +86,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Timing:
-    """The result: ``cycles`` from start to done, both counted, and what each unit did.
+    """When a Program ends, and what each unit did meanwhile.
 
-    ``busy``: cycles in which a unit executed a command. ``waits``: cycles that RUN stood still, by cause (``sb``,
-    ``weights``, ``out``). ``timeline``: every command in every unit that executed it, by start.
+    Attributes
+    ----------
+    cycles : from start to done, both counted.
+    busy : by unit, cycles in which it executed a command.
+    waits : by cause (``sb``, ``weights``, ``out``), cycles in which RUN stood still.
+    passes : executed PASSes, repetitions counted.
+    timeline : every command in every unit that executed it, by start.
     """
 
     cycles: int
@@ -155,6 +168,16 @@ def run_cycles(rows: int, cols: int, depthwise: int = 0, stride: int = 1, width:
     column of its window: ``(P - 1) * max(W, s * (Q - 1) + 1) + s * (Q - 1) + x0 + 4``. Where windows go on beyond the
     last column, so do the steps. With ``stride`` 0 one pixel stands still under all windows, as if they went on by 1.
 
+    Parameters
+    ----------
+    rows, cols : output pixels of the pass, P and Q.
+    depthwise : 1 for a depthwise pass.
+    stride : pixels from one window to the next.
+    width : (depthwise) columns of the input row, W.
+    x0 : (depthwise) column at which the first window begins; negative in padding.
+
+    Examples
+    --------
     >>> run_cycles(4, 4), run_cycles(4, 4, depthwise=1, stride=2, width=8, x0=-1), run_cycles(4, 4, 1, 0, 1, 0)
     (16, 33, 19)
     >>> run_cycles(3, 3, depthwise=1, stride=2, width=4, x0=-1)   # windows at -1, 1, 3: steps of columns 0 to 4
@@ -167,8 +190,22 @@ def run_cycles(rows: int, cols: int, depthwise: int = 0, stride: int = 1, width:
 
 
 def load_words(memory: int, runs: int, run_beats: int, accelerator: Accelerator) -> tuple[int, int, int]:
-    """What a LOAD_WGT writes as (rows, words of a row, bytes of a word): see ``arch_model/timing/transfers.py``.
+    """What a LOAD_WGT writes: see :mod:`arch_model.timing.transfers`.
 
+    Parameters
+    ----------
+    memory : code of the memory, :class:`~arch_model.program.isa.Memory`.
+    runs : runs of consecutive bytes in DRAM.
+    run_beats : beats of each.
+    accelerator : whose words they are.
+
+    Returns
+    -------
+    rows, words, size
+        Rows, words of a row, bytes of a word.
+
+    Examples
+    --------
     >>> tiny = Accelerator.load("tiny")
     >>> load_words(0, 2, 27, tiny), load_words(Memory.ZSB, 1, 16, tiny), load_words(Memory.TABLE, 1, 64, tiny)
     ((2, 4, 27), (2, 4, 8), (1, 32, 8))
@@ -184,7 +221,15 @@ def load_words(memory: int, runs: int, run_beats: int, accelerator: Accelerator)
 def time_program(commands: Sequence[Command], accelerator: Accelerator) -> Timing:
     """Cycles of a Program on an accelerator.
 
-    ``commands`` end with END. Raises ValueError if the Program never ends, naming the commands that wait.
+    Parameters
+    ----------
+    commands : of the Program; the last is END.
+    accelerator : that runs it.
+
+    Raises
+    ------
+    ValueError
+        The Program never ends; the line names the commands that wait.
     """
     m = _Machine(commands, accelerator)
     processes = [_fetch(m), _load_act(m), _load_wgt(m), _feed(m), _run(m), _store(m)]
@@ -214,6 +259,19 @@ def slot_pace(program_beat_bytes: int, interval: int) -> tuple[int, int, int]:
     after that one meanwhile. So two beats of a slot are at hand when the one before leaves, the rest follow at DRAM's
     pace. For slots of one beat or of a part of one the last number stands for the next beat's arrival, less its pace.
 
+    Parameters
+    ----------
+    program_beat_bytes : bytes of a beat of the Program.
+    interval : cycles from one beat to the next.
+
+    Returns
+    -------
+    together, pace, behind
+        Slots of a beat; cycles from a slot's arrival to the next one's; cycles from its leave to the next one's
+        arrival.
+
+    Examples
+    --------
     >>> slot_pace(4, 2), slot_pace(16, 1), slot_pace(64, 3)
     ((1, 16, 13), (1, 2, 1), (2, 3, -2))
     """
@@ -224,6 +282,14 @@ def slot_pace(program_beat_bytes: int, interval: int) -> tuple[int, int, int]:
 class Slots:
     """When each slot of a Program leaves FETCH's gearbox.
 
+    Parameters
+    ----------
+    program_beat_bytes : bytes of a beat of the Program.
+    interval : cycles from one beat to the next.
+    latency : cycles from a read's address to its first beat.
+
+    Examples
+    --------
     >>> slots = Slots(4, 2, 24)          # AR in 1, beats in 25, 27 .. 39, the next slot's in 41 .. 55
     >>> slots.leave(), slots.leave()
     (40, 56)

@@ -53,6 +53,8 @@ def first_dispatch(machine: Ints) -> int:
     ----------
     machine : a row of :data:`arch_model.timing.rows.MACHINE`, or a workspace, which begins with one.
 
+    Examples
+    --------
     >>> from arch_model.timing.rows import machine_row
     >>> first_dispatch(machine_row(Accelerator.load("tiny")))
     42
@@ -64,13 +66,15 @@ def first_dispatch(machine: Ints) -> int:
 
 @inner
 def relax(w: Ints, passes: int, stores: int, there: int, pace: int, starts: int) -> int:
-    """Time all loads of a workspace, its PASSes from row ``passes`` on and its STOREs from row ``stores`` on.
+    """Time all loads of a workspace, and its PASSes and STOREs from some on.
 
     When the units are free before stands in the header (``UNIT_FREE``, ``FEED_FREE``, ``FIRST_PIXEL``), and the times
     of the rows before in these rows.
 
     Parameters
     ----------
+    w : workspace.
+    passes, stores : index of the first PASS and of the first STORE that are timed.
     there, pace : when the next command can be there, and cycles from a slot to the next one. A PASS and a STORE are
         behind all that is needed before; loads may be ahead of that.
     starts : whether these are the first rows of a Program, so that the loads which the first PASS needs are the first

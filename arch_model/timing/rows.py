@@ -71,25 +71,49 @@ ACT_COLUMNS, WGT_COLUMNS, PASS_COLUMNS, STORE_COLUMNS = LOAD_TIMES + 7, LOAD_TIM
 
 @inner
 def act_at(w: Ints, index: int) -> int:
-    """Where a LOAD_ACT's row begins."""
+    """Index in the workspace at which a LOAD_ACT's row begins.
+
+    Parameters
+    ----------
+    w : workspace.
+    index : of the command among its unit's.
+    """
     return w[BEGIN + LOAD_ACT_UNIT] + index * ACT_COLUMNS
 
 
 @inner
 def wgt_at(w: Ints, index: int) -> int:
-    """Where a LOAD_WGT's row begins."""
+    """Index in the workspace at which a LOAD_WGT's row begins.
+
+    Parameters
+    ----------
+    w : workspace.
+    index : of the command among its unit's.
+    """
     return w[BEGIN + LOAD_WGT_UNIT] + index * WGT_COLUMNS
 
 
 @inner
 def pass_at(w: Ints, index: int) -> int:
-    """Where a PASS's row begins."""
+    """Index in the workspace at which a PASS's row begins.
+
+    Parameters
+    ----------
+    w : workspace.
+    index : of the command among its unit's.
+    """
     return w[BEGIN + PASS_UNIT] + index * PASS_COLUMNS
 
 
 @inner
 def store_at(w: Ints, index: int) -> int:
-    """Where a STORE's row begins."""
+    """Index in the workspace at which a STORE's row begins.
+
+    Parameters
+    ----------
+    w : workspace.
+    index : of the command among its unit's.
+    """
     return w[BEGIN + STORE_UNIT] + index * STORE_COLUMNS
 
 
@@ -111,7 +135,18 @@ def machine_row(accelerator: Accelerator) -> Ints:
 
 
 def stream(w: Ints, unit: int) -> Ints:
-    """A unit's commands, (n, columns): a view into the workspace."""
+    """A unit's commands as a view into the workspace.
+
+    Parameters
+    ----------
+    w : workspace.
+    unit : such as ``PASS_UNIT``.
+
+    Returns
+    -------
+    int64 array
+        (commands, columns).
+    """
     columns = (ACT_COLUMNS, WGT_COLUMNS, PASS_COLUMNS, STORE_COLUMNS)[unit]
     begin, count = int(w[BEGIN + unit]), int(w[COUNT + unit])
     return w[begin : begin + count * columns].reshape(count, columns)

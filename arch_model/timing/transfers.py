@@ -33,14 +33,28 @@ _LOWEST = -(1 << 60)
 
 @compiled
 def up(dividend: int, divisor: int) -> int:
-    """The quotient, rounded up."""
+    """The quotient, rounded up.
+
+    Parameters
+    ----------
+    dividend : at least 0.
+    divisor : at least 1.
+    """
     return -(-dividend // divisor)
 
 
 @compiled
 def row_beats(cols: int, size: int, beat: int) -> int:
-    """Beats of a padded row.
+    """Beats of a row that is padded to whole ones.
 
+    Parameters
+    ----------
+    cols : words of the row.
+    size : bytes of a word.
+    beat : bytes of a beat.
+
+    Examples
+    --------
     >>> row_beats(7, 3, 4)
     6
     """
@@ -49,8 +63,15 @@ def row_beats(cols: int, size: int, beat: int) -> int:
 
 @compiled
 def row_words(cols: int, pixels: int) -> int:
-    """Words of a row.
+    """Words of a row of pixels that are written together.
 
+    Parameters
+    ----------
+    cols : pixels.
+    pixels : of a word.
+
+    Examples
+    --------
     >>> row_words(7, 2)
     4
     """
@@ -76,6 +97,16 @@ def read_cycles(rows: int, cols: int, size: int, beat: int, interval: int, pixel
     The last word is written at the latest of (arrival of the beat that completes some word + 1 + words after
     that one). Over rows that is linear, so the word is in the first row or in the last.
 
+    Parameters
+    ----------
+    rows, cols : rows, and pixels of a row.
+    size : bytes of a pixel.
+    beat : bytes of a beat.
+    interval : cycles from one beat to the next.
+    pixels : that are written together.
+
+    Examples
+    --------
     >>> read_cycles(1, 4, 3, 4, 2, 1)   # beats in 0 2 4 complete words 0, 1, 2 and 3: written in 1 3 5 6
     6
     """
@@ -90,11 +121,28 @@ def read_cycles(rows: int, cols: int, size: int, beat: int, interval: int, pixel
 def store_cycles(
     rows: int, cols: int, size: int, beat: int, interval: int, latency: int, add: int, pixels: int
 ) -> tuple[int, int]:
-    """Cycles of a STORE from its acceptance to (the read of its last word, its last beat).
+    """Cycles of a STORE from its acceptance.
 
-    ``add``, 1 or 0: each word waits for operand b, that is rows of the same form from DRAM. Without b words are read a
-    cycle until the FIFO behind them is full, because beats leave more slowly.
+    With operand b each word waits for rows of the same form from DRAM. Without it words are read a cycle until the FIFO
+    behind them is full, because beats leave more slowly.
 
+    Parameters
+    ----------
+    rows, cols : rows, and pixels of a row.
+    size : bytes of a pixel.
+    beat : bytes of a beat.
+    interval : cycles from one beat to the next.
+    latency : cycles from a read's address to its first beat.
+    add : 1 with operand b, 0 without.
+    pixels : that are read together.
+
+    Returns
+    -------
+    word, beat
+        Cycles to the read of its last word, and to its last beat.
+
+    Examples
+    --------
     >>> store_cycles(1, 4, 3, 4, 2, 24, 0, 1)     # words read in 1 .. 4 complete beats offered in 12 13 14
     (4, 16)
     """
@@ -153,5 +201,11 @@ _gearbox_bytes = inner(microarchitecture.gearbox_bytes)
 
 @compiled
 def gearbox_bytes(word: int, beat: int) -> int:
-    """Bytes that STORE's gearbox holds (``rtl/gearbox.py``: words in, beats out, rows padded)."""
+    """Bytes that STORE's gearbox holds (``rtl/gearbox.py``: words in, beats out, rows padded).
+
+    Parameters
+    ----------
+    word : bytes of a word.
+    beat : bytes of a beat.
+    """
     return _gearbox_bytes(word, beat, beat - 1, 0)
