@@ -35,6 +35,10 @@ class Kind(StrEnum):
     """Each channel of a tensor times that channel's one value of another: the end of a squeeze-excite."""
     MUL = "mul"
     """The product of two tensors of the same shape, value by value."""
+    CONCAT = "concat"
+    """Tensors one behind the other along the channels: no work, they are written to one place."""
+    SLICE = "slice"
+    """Consecutive channels of a tensor: no work, the tensor is read from its middle on."""
 
     @property
     def has_weights(self) -> bool:
@@ -42,12 +46,17 @@ class Kind(StrEnum):
 
     @property
     def operands(self) -> int:
-        """Tensors that a layer reads.
+        """Tensors that a layer reads; of a CONCAT, any number.
 
         >>> Kind.MUL.operands, Kind.CONV.operands
         (2, 1)
         """
         return 2 if self is Kind.ADD or self.is_product else 1
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it names a place in DRAM and computes nothing."""
+        return self in (Kind.CONCAT, Kind.SLICE)
 
     @property
     def is_product(self) -> bool:
@@ -65,11 +74,21 @@ class Activation(StrEnum):
     """x * min(max(x + 3, 0), 6) / 6."""
     HSIGMOID = "hsigmoid"
     """min(max(x + 3, 0), 6) / 6."""
+    SIGMOID = "sigmoid"
+    SILU = "silu"
+    """x * sigmoid(x)."""
+    TANH = "tanh"
+    GELU = "gelu"
+    """x * (1 + erf(x / sqrt(2))) / 2."""
+    LEAKY_RELU = "leaky_relu"
+    """x, or x times a slope if it is negative."""
+    CURVE = "curve"
+    """Any other function of one value."""
 
     @property
     def is_clamp(self) -> bool:
         """Whether bounds on the output do it; the others need a table."""
-        return self not in (Activation.HSWISH, Activation.HSIGMOID)
+        return self in (Activation.NONE, Activation.RELU, Activation.RELU6)
 
 
 _ONE_TAP = {"R": 1, "S": 1, "stride": 1, "groups": 1, "padding": 0}
@@ -83,6 +102,8 @@ _FIXED: dict[Kind, dict[str, int]] = {
     Kind.POOL: _ONE_TAP | _NO_WEIGHTS,
     Kind.MAXPOOL: _NO_WEIGHTS,
     Kind.AVGPOOL: _NO_WEIGHTS,
+    Kind.CONCAT: _ONE_TAP | _NO_WEIGHTS,
+    Kind.SLICE: _ONE_TAP | _NO_WEIGHTS,
 }
 """Fields that a kind does not choose."""
 _KINDS, _ACTIVATIONS = tuple(Kind), tuple(Activation)
@@ -98,7 +119,7 @@ class Layer:
     ----------
     name : differs from those of all other layers of a SubNet. Layers with weights are named as in the SuperNet.
     kind : what it computes, a :class:`Kind` or its text, such as ``"conv"``.
-    K, C : output and input channels. ADD, SCALE, MUL and the pools have K = C.
+    K, C : output and input channels. ADD, SCALE, MUL, CONCAT and the pools have K = C.
     R, S : rows and columns of the kernel or window.
     H, W : rows and columns of the input, in pixels. LINEAR has 1 and 1.
     stride : pixels from one window to the next.
@@ -106,9 +127,11 @@ class Layer:
     groups : 1 for a dense convolution, K = C for a depthwise one.
     inputs : the names of the layers whose outputs it reads, :data:`INPUT` for the image. An ADD has two: the
         convolution that it follows, then the other. A SCALE has two: the tensor, then its C factors. A MUL has two, in
-        either order.
+        either order. A CONCAT has any number.
     ceil_mode : (MAXPOOL, AVGPOOL) a last window that overhangs the input is kept.
     activation : applied last of all, an :class:`Activation` or its text.
+    first : (SLICE) the channel of the input that becomes its channel 0.
+    align : (CONCAT) each input begins at the next multiple of so many channels; those between two hold 0.
     bias, batch_norm : (CONV, LINEAR) which parameters it was trained with beside its weights, one and two for each
         channel. They fold into the integers of the requantisation.
 
@@ -140,6 +163,8 @@ class Layer:
     activation: Activation = Activation.NONE
     bias: bool = False
     batch_norm: bool = False
+    first: int = 0
+    align: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -152,8 +177,8 @@ class Layer:
             raise self._error("activation", f"one of {', '.join(Activation)}")
         object.__setattr__(self, "kind", Kind(self.kind))
         object.__setattr__(self, "activation", Activation(self.activation))
-        for field in (*_SIZES, "padding"):
-            low = 0 if field == "padding" else 1
+        for field in (*_SIZES, "padding", "first", "align"):
+            low = 0 if field in ("padding", "first") else 1
             value = getattr(self, field)
             if type(value) is not int or not low <= value <= _LARGEST:
                 object.__setattr__(self, field, self._whole(field, low))
@@ -190,7 +215,9 @@ class Layer:
         for field, value in _FIXED[self.kind].items():
             if getattr(self, field) != value:
                 raise self._error(field, f"{value}: a layer of kind {self.kind} has no other")
-        if not self.kind.has_weights and self.K != self.C:
+        if self.kind is Kind.SLICE and self.first + self.K > self.C:
+            raise self._error("K", f"at most {self.C - self.first}, the channels from {self.first} on")
+        if not self.kind.has_weights and self.K != self.C and self.kind is not Kind.SLICE:
             raise self._error("K", f"C, which is {self.C}: a layer of kind {self.kind} keeps its channels")
         for field in ("K", "C"):
             if getattr(self, field) % self.groups:
@@ -200,7 +227,9 @@ class Layer:
             raise self._error("ceil_mode", f"False: a layer of kind {self.kind} has no other")
         if windowed_pool and 2 * self.padding > min(self.R, self.S):
             raise self._error("padding", "at most half of the window, so that each holds a pixel")
-        if self.inputs and len(self.inputs) != self.kind.operands:
+        if self.kind is not Kind.SLICE and self.first:
+            raise self._error("first", f"0: a layer of kind {self.kind} has no other")
+        if self.inputs and len(self.inputs) != self.kind.operands and self.kind is not Kind.CONCAT:
             raise self._error("inputs", f"{self.kind.operands} for kind {self.kind}")
 
     def unnamed(self) -> Layer:
@@ -256,14 +285,16 @@ class Layer:
 
     @property
     def input_bytes(self) -> int:
-        """Int8 activations read: C * H * W for each operand, of a SCALE's factors C."""
+        """Int8 activations read: C * H * W for each operand, of a SCALE's factors C; nothing for a view."""
+        if self.kind.is_view:
+            return 0
         one = self.C * self.H * self.W
         return one + self.C if self.kind is Kind.SCALE else one * self.kind.operands
 
     @property
     def output_bytes(self) -> int:
-        """Int8 activations written: K * P * Q."""
-        return self.K * self.P * self.Q
+        """Int8 activations written: K * P * Q; nothing for a view."""
+        return 0 if self.kind.is_view else self.K * self.P * self.Q
 
 
 COLUMNS = (
@@ -385,6 +416,8 @@ def _read_row(
     if why := why_no_name(network or "none"):
         raise LayerError(f"{where}: {called['network']} is {shown(network)}: {why}; give another")
     said, activation = (fields.get(column, "").strip() for column in ("kind", "activation"))
+    if said in (Kind.CONCAT, Kind.SLICE):
+        raise LayerError(f"{where}: kind is {said}, which runs nowhere by itself; leave the row out")
     if numbers["N"] not in (1, None):
         raise LayerError(f"{where}: N is {numbers['N']}; give 1, one image at a time")
     k, c, r, s, h, w, stride, padding = (numbers[i] or 0 for i in ("K", "C", *"RSHW", "stride", "padding"))

@@ -18,6 +18,7 @@ from arch_model.errors import FastSwitchError, SpaceError
 from arch_model.files.shown import shown
 from arch_model.files.wanted import one_line
 from arch_model.network.choices import Choice
+from arch_model.network.concat import concat_starts
 from arch_model.network.layer import INPUT, Kind, Layer
 
 if TYPE_CHECKING:
@@ -67,11 +68,19 @@ class SubNet:
                     )
                 before = made[source]
                 have, need = (before.K, before.P, before.Q), (layer.C, layer.H, layer.W)
+                if layer.kind is Kind.CONCAT:
+                    need = (before.K, layer.H, layer.W)
                 if layer.kind is Kind.SCALE and source == layer.inputs[1]:
                     need = (layer.C, 1, 1)
                 if have != need:
                     raise SpaceError(
                         f"SubNet {self.name}: layer {layer.name} reads C, H, W = {need}, but {source} makes {have}"
+                    )
+            if layer.kind is Kind.CONCAT and INPUT not in layer.inputs:
+                (*_, whole) = concat_starts([made[source].K for source in layer.inputs], layer.align)
+                if whole != layer.K:
+                    raise SpaceError(
+                        f"SubNet {self.name}: layer {layer.name} has {layer.K} channels, but its inputs have {whole}"
                     )
             made[layer.name] = layer
 

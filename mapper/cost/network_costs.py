@@ -276,7 +276,7 @@ def links_of(layers: Sequence[tuple[Step, ...]], entries: Sequence[int], half: i
     links = np.zeros((len(layers), LINK_WORDS), np.int64)
     top = 0
     for at, own in enumerate(layers):
-        source, tensor = made.get(own[0].source, (at, 0))
+        source, tensor = made.get(own[0].awaited, (at, 0))
         new_half, top = top + entries[at] > half, top + entries[at]
         if new_half:
             top = entries[at]

@@ -40,14 +40,15 @@ def write_layer_table(path: str | Path, subnet: SubNet) -> tuple[Layer, ...]:
 def table_text(subnet: SubNet) -> tuple[str, tuple[Layer, ...]]:
     """A SubNet's layers as a CSV that ``arch_model.network.layer.read_layer_table`` and ``fastswitch cosim`` read.
 
-    Also the layers left out, which do not run by themselves: additions, which run in the layer before them, and layers
-    with groups that are not depthwise. Raises :class:`NetworkError` if none is left.
+    Also the layers left out, which do not run by themselves: additions, which run in the layer before them,
+    concatenations and slices, which are addresses, and layers with groups that are not depthwise. Raises :class:`NetworkError` if none is left.
     """
     rows: list[dict[str, object]] = []
     left_out = []
     weighted = 0
     for index, layer in enumerate(subnet.layers):
-        if layer.kind is Kind.ADD or layer.groups not in (1, layer.C) or (layer.groups > 1 and layer.K != layer.C):
+        beside = layer.kind is Kind.ADD or layer.kind.is_view
+        if beside or layer.groups not in (1, layer.C) or (layer.groups > 1 and layer.K != layer.C):
             left_out.append(layer)
             continue
         numbers = {size: getattr(layer, size) for size in ("K", "C", "H", "W", "R", "S", "stride", "padding")}

@@ -14,6 +14,7 @@ from arch_model.program.program import TensorPlace
 from mapper.layout.tensors import activation_bytes, dram_tiles, folds, tile_grid
 from mapper.workload.depthwise import entries_of, input_size, is_channelwise, ones_tiles, uses_ones
 from mapper.workload.fusion import Step, steps
+from mapper.workload.views import has_views, homes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class MemoryMap:
     weights : of each SuperNet layer's tiles; there is one copy for all SubNets.
     zsb : of each layer's ZSB entries, by SubNet and layer: weight layers, pools over windows, scalings.
     tensors : by SubNet and name. A SubNet's tensors do not overlap; those of different SubNets share one area,
-        as does the image, "input".
+        as does the image, "input". Concatenations and slices are places as well, with those that lie inside.
     weight_bytes : what weights and ZSB entries, which come over stripes of their own, take together, from address 0 on.
     program : of the Program area, which reaches to the end of DRAM. With stripes the Program lies in the first one
         alone, at ``program / stripes``.
@@ -99,12 +100,16 @@ class MemoryMap:
         tensors = {}
         for subnet, shape, fold in zip(chosen, shapes, folded, strict=True):
             top = area
-            tensors[subnet.name] = {
+            inside = homes(subnet.layers) if has_views(subnet.layers) else {}
+            places = {
                 name: TensorPlace(image, *chw, pitch=a.pitch(chw[2], fold), folded=fold)
                 if name == INPUT
                 else TensorPlace(take(activation_bytes(*chw, a)), *chw, pitch=a.pitch(chw[2]))
                 for name, chw in shape.items()
+                if inside.get(name, (name, 0)) == (name, 0)
             }
+            places |= {name: _inside(places, name, shape[name], *inside[name], a) for name in shape.keys() - places}
+            tensors[subnet.name] = places
             highest = max(highest, top)
         top = highest
         if top >= a.dram.bytes:
@@ -129,6 +134,25 @@ def image_folds(order: Sequence[Step], accelerator: Accelerator) -> bool:
     return all(folds(layer, accelerator) for layer in readers) and all(step.addend != INPUT for step in order)
 
 
+def _inside(
+    places: Mapping[str, TensorPlace],
+    name: str,
+    shape: tuple[int, int, int],
+    root: str,
+    first: int,
+    accelerator: Accelerator,
+) -> TensorPlace:
+    """The place of a tensor that begins with channel ``first`` of another one."""
+    if first % accelerator.cp or places[root].folded:
+        what = "of the image" if places[root].folded else f"that is no multiple of {accelerator.cp}"
+        raise MappingError(
+            f"layer {name}: it begins with channel {first} {what} in {root}; {accelerator.name} has words of "
+            f"{accelerator.cp} channels: fit the network to it (mapper.workload.views.fitted_layers)"
+        )
+    whole = places[root]
+    return TensorPlace(whole.address + first // accelerator.cp * whole.group_bytes, *shape, pitch=whole.pitch)
+
+
 def _shapes(subnet: SubNet) -> dict[str, tuple[int, int, int]]:
     """(C, H, W) of the image and of each tensor that the SubNet writes to DRAM."""
     shapes: dict[str, tuple[int, int, int]] = {}
@@ -139,6 +163,7 @@ def _shapes(subnet: SubNet) -> dict[str, tuple[int, int, int]]:
         if step.addend == INPUT:
             shapes.setdefault(INPUT, (layer.K, layer.P, layer.Q))
         shapes[step.output] = (layer.K, layer.P, layer.Q)
+    shapes |= {layer.name: (layer.K, layer.P, layer.Q) for layer in subnet.layers if layer.kind.is_view}
     if INPUT not in shapes:
         raise MappingError(f"SubNet {subnet.name}: no layer reads the image; name it {INPUT!r} among the inputs")
     return shapes

@@ -71,6 +71,6 @@ def network_rows(steps: Sequence[Step], accelerator: Accelerator) -> tuple[Ints,
     for owner, step in enumerate(steps):
         begins[step.output] = total
         folded = image and step.source == INPUT
-        rows.append(layer_row(step, accelerator, owner, begins.get(step.source, -1), total, folded))
+        rows.append(layer_row(step, accelerator, owner, begins.get(step.awaited, -1), total, folded))
         total += step.layer.P
     return np.array(rows, np.int64), total

@@ -107,7 +107,7 @@ class SubNetPaths:
         route, made = [], {use.step.output: number for number, use in enumerate(uses)}
         for use in uses:
             options, entry = np.unique(use.parts, return_inverse=True)
-            height, source, rows = self.responses.of_input(options[0]), made.get(use.step.source, -1), use.step.layer.P
+            height, source, rows = self.responses.of_input(options[0]), made.get(use.step.awaited, -1), use.step.layer.P
             route.append(_Stage(use.layer, source, height, rows, tuple(options.tolist()), entry.reshape(-1)))
         return route
 

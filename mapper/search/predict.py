@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from arch_model.cost.energy import Energy, energy
@@ -23,6 +24,7 @@ from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, map_network
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import check_supported, fused_adds, fused_conv
+from mapper.workload.views import fitted_layers, has_views
 
 SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
 COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
@@ -57,17 +59,20 @@ def predict_subnet(
     latency. They do not add up to what the SubNet costs, whose layers overlap: :func:`program_total`.
 
     ``resident``: what the PB holds; None: nothing. ``search``: who maps a layer, called as
-    ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why.
+    ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why. Of a SubNet with
+    concatenations or slices a row has the network's channels, and what they cost where they fit the machine's words
+    (:mod:`mapper.workload.views`).
 
     >>> from arch_model.spaces import get_space
     >>> rows = list(predict_subnet(get_space("fashion").subnet("fashion-d111-w222"), Accelerator.load("tiny")))
     >>> rows[0]["name"], rows[0]["cycles"], rows[4]["name"], rows[4]["bound"]
     ('stem', 8003, 's1b1_add', 'fused: s1b1_conv2')
     """
+    plain, subnet = subnet, fitted_subnet(subnet, machine)
     readers = Counter(source for layer in subnet.layers for source in layer.inputs)
     by_name, adds = {layer.name: layer for layer in subnet.layers}, fused_adds(subnet.layers)
     known: dict[object, dict[str, Any]] = {}
-    for index, layer in enumerate(subnet.layers):
+    for index, (own, layer) in enumerate(zip(plain.layers, subnet.layers, strict=True)):
         alike = layer.unnamed(), layer.name in adds, resident and layer.name
         try:
             if alike not in known or layer.kind is Kind.ADD:
@@ -76,7 +81,7 @@ def predict_subnet(
         except MappingError as error:
             reason = str(error).removeprefix(f"layer {layer.name}: ")
             cost = dict.fromkeys(COSTS + DETAILS) | {"bound": f"unsupported: {reason}"}
-        shape = {key: getattr(layer, key) for key in SHAPE}
+        shape = {key: getattr(own, key) for key in SHAPE}
         what = {"subnet": subnet.name, "layer_index": index, "name": layer.name}
         what |= {"kind": str(layer.kind), "activation": str(layer.activation)}
         row = what | shape | cost
@@ -150,7 +155,7 @@ def program_total(
         return total
     if isinstance(machine, Accelerator):
         try:
-            mapped = map_network(subnet, machine, resident, policy)
+            mapped = map_network(fitted_subnet(subnet, machine), machine, resident, policy)
         except MappingError as error:
             return total | {"why": str(error)}
         values = mapped.latency_s, mapped.cost.dram_bytes, mapped.hit_bytes, mapped.energy.total_j
@@ -161,6 +166,13 @@ def program_total(
             total[key] = None if None in values_of else sum(values_of)
     total["utilisation"] = total["macs"] / (total["latency_s"] * machine.clock_hz * machine.multipliers)
     return total
+
+
+def fitted_subnet(subnet: SubNet, machine: Machine) -> SubNet:
+    """The SubNet with channels that fit the machine's words, if it has concatenations or slices; else as it is."""
+    if not isinstance(machine, Accelerator) or not has_views(subnet.layers):
+        return subnet
+    return replace(subnet, layers=fitted_layers(subnet.layers, machine.cp).layers)
 
 
 def why_no_total(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -198,6 +210,8 @@ def _cost(
         found = dict.fromkeys(COSTS + DETAILS) | {"cycles": cycles, "latency_s": latency, "utilisation": used}
         return found | {"bound": str(cost.bound[0])}
     check_supported(layer)
+    if layer.kind.is_view:
+        return dict.fromkeys(COSTS + DETAILS, 0) | {"bound": "an address"}
     if layer.kind is Kind.ADD:
         conv = fused_conv(layer, by_name, readers)
         check_supported(conv)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arch_model.errors import MappingError
 from arch_model.network.layer import INPUT, Kind, Layer
@@ -21,6 +21,8 @@ class Step:
 
     layer: Layer
     add: Layer | None = None
+    after: str = ""
+    """Of a source that is a view: the step's output that is the last of those that it shows."""
 
     @property
     def output(self) -> str:
@@ -39,12 +41,18 @@ class Step:
         """The tensor that LOAD_ACT brings (a POOL's STORE reads it): the layer's input, a product's factors."""
         return (self.layer.inputs or (INPUT,))[-1]
 
+    @property
+    def awaited(self) -> str:
+        """The step's output that must be written before the source can be read; those before it are written earlier."""
+        return self.after or self.source
+
 
 def steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
     """The steps of layers given in topological order.
 
     A conv whose result is added to something runs where the add stands, so that the other operand is in DRAM;
-    its own result never is. Raises :class:`MappingError` for a layer that the machine does not have.
+    its own result never is. Concatenations and slices are no steps: they are places of tensors. Raises
+    :class:`MappingError` for a layer that the machine does not have.
 
     >>> a = Layer("a", Kind.CONV, K=4, C=4, inputs=("input",))
     >>> b = Layer("b", Kind.CONV, K=4, C=4, inputs=("a",))
@@ -60,11 +68,20 @@ def steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
         if layer.kind is Kind.ADD:
             fused[layer.name] = fused_conv(layer, by_name, readers)
     inside = {conv.name for conv in fused.values()}
-    return tuple(
-        Step(fused[layer.name], layer) if layer.kind is Kind.ADD else Step(layer)
-        for layer in layers
-        if layer.name not in inside
-    )
+    made: list[Step] = []
+    last: dict[str, tuple[int, str]] = {INPUT: (-1, INPUT)}  # of each tensor, the last step that writes to it
+    for layer in layers:
+        if layer.name in inside:
+            continue
+        if layer.kind.is_view:
+            last[layer.name] = max(last[name] for name in layer.inputs)
+            continue
+        step = Step(fused[layer.name], layer) if layer.kind is Kind.ADD else Step(layer)
+        if step.source in last and last[step.source][1] != step.source:
+            step = replace(step, after=last[step.source][1])
+        last[step.output] = len(made), step.output
+        made.append(step)
+    return tuple(made)
 
 
 def fused_adds(layers: Sequence[Layer]) -> dict[str, Layer]:
@@ -102,6 +119,8 @@ def check_supported(layer: Layer) -> None:
     def refuse(field: str, value: object, legal: str) -> MappingError:
         return MappingError(f"layer {layer.name}: {field} is {value}; the mapper takes {legal}")
 
+    if layer.kind.is_view:
+        return
     if not layer.activation.is_clamp and not layer.kind.has_weights:
         raise refuse("activation", layer.activation, f"none, relu and relu6 on a layer of kind {layer.kind}")
     if layer.kind is Kind.POOL and layer.H * layer.W > POOLED_MAX:

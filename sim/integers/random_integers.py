@@ -40,6 +40,9 @@ def random_integers(subnet: SubNet, seed: int) -> RandomIntegers:
     for layer in subnet.layers:
         if INPUT in layer.inputs:
             shape = layer.C, layer.H, layer.W
+        if layer.kind.is_view:
+            zero[layer.name] = zero[layer.inputs[0]]
+            continue
         quant[layer.name] = op = _op(layer, [zero[name] for name in layer.inputs], rng)
         zero[layer.name] = zero[layer.inputs[0]] if isinstance(op, MaxPoolQuant) else op.z_out
         if layer.kind.has_weights:

@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from arch_model.network.concat import concat_starts
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.quant import requantize, rounding_shift
 from arch_model.network.weight_slices import used_weights
@@ -114,6 +115,16 @@ def pool(x: Tensor, q: PoolQuant) -> Tensor:
     return np.clip(rounding_shift(total, q.shift) + q.z_out, q.lo, q.hi).astype(np.int8)
 
 
+def view(tensors: Sequence[Tensor], layer: Layer) -> Tensor:
+    """A concatenation, with 0 in channels between two of its inputs, or a slice: int8 (K, P, Q)."""
+    if layer.kind is Kind.SLICE:
+        return tensors[0][layer.first : layer.first + layer.K]
+    made = np.zeros((layer.K, layer.P, layer.Q), np.int8)
+    for tensor, start in zip(tensors, concat_starts([len(own) for own in tensors], layer.align), strict=False):
+        made[start : start + len(tensor)] = tensor
+    return made
+
+
 def run_layers(
     layers: Sequence[Layer],
     weights: Mapping[str, npt.NDArray[np.int8]],
@@ -129,6 +140,9 @@ def run_layers(
     tensors: dict[str, Tensor] = {INPUT: image}
     for layer in layers:
         inputs = [tensors[name] for name in layer.inputs or (INPUT,)]
+        if layer.kind.is_view:
+            tensors[layer.name] = view(inputs, layer)
+            continue
         q = quant[layer.name]
         if layer.kind.has_weights:
             used = used_weights(layer, weights[layer.name])

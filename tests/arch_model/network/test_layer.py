@@ -79,8 +79,8 @@ def test_ceil_mode_keeps_an_overhanging_window(
             "layer x: kind is 'dense'; give one of conv, linear, add, pool, maxpool, avgpool, scale",
         ),
         (
-            {"activation": "tanh"},
-            "layer x: activation is 'tanh'; give one of none, relu, relu6, hswish, hsigmoid",
+            {"activation": "swish"},
+            "layer x: activation is 'swish'; give one of none, relu, relu6, hswish, hsigmoid",
         ),
         ({"bias": 1}, "layer x: bias is 1; give True or False"),
         (
@@ -217,8 +217,8 @@ def test_optional_columns_name_kind_groups_and_activation(tmp_path: Path) -> Non
     deep, most = (row.layer for row in read_layer_table(write(tmp_path, *lines)))
     assert (deep.kind, deep.groups, deep.activation) == (Kind.CONV, 8, Activation.HSWISH)
     assert (most.kind, most.groups, most.activation) == (Kind.MAXPOOL, 1, Activation.NONE)
-    wrong = [lines[0], lines[1].replace("hswish", "sigmoid")]
-    with pytest.raises(LayerError, match="line 2: layer deep: activation is 'sigmoid'; give one of none, relu"):
+    wrong = [lines[0], lines[1].replace("hswish", "swoosh")]
+    with pytest.raises(LayerError, match="line 2: layer deep: activation is 'swoosh'; give one of none, relu"):
         read_layer_table(write(tmp_path, *wrong))
 
 
