@@ -41,7 +41,8 @@ def table_text(subnet: SubNet) -> tuple[str, tuple[Layer, ...]]:
     """A SubNet's layers as a CSV that ``arch_model.network.layer.read_layer_table`` and ``fastswitch cosim`` read.
 
     Also the layers left out, which do not run by themselves: additions, which run in the layer before them,
-    concatenations and slices, which are addresses, and layers with groups that are not depthwise. Raises :class:`NetworkError` if none is left.
+    concatenations and slices, which are addresses, and layers with groups that are not depthwise. Raises
+    :class:`NetworkError` if none is left.
     """
     rows: list[dict[str, object]] = []
     left_out = []

@@ -59,9 +59,9 @@ def predict_subnet(
     latency. They do not add up to what the SubNet costs, whose layers overlap: :func:`program_total`.
 
     ``resident``: what the PB holds; None: nothing. ``search``: who maps a layer, called as
-    ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why. Of a SubNet with
-    concatenations or slices a row has the network's channels, and what they cost where they fit the machine's words
-    (:mod:`mapper.workload.views`).
+    ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why. Of a SubNet
+    with concatenations or slices a row has the network's channels, and what they cost where they fit the machine's
+    words (:mod:`mapper.workload.views`).
 
     >>> from arch_model.spaces import get_space
     >>> rows = list(predict_subnet(get_space("fashion").subnet("fashion-d111-w222"), Accelerator.load("tiny")))

@@ -6,7 +6,10 @@ from arch_model.errors import LayerError
 from arch_model.files.shown import shown
 from arch_model.network.layer import Activation, Kind, Layer
 
-_WORDS: dict[str, tuple[str, ...]] = {"kind": tuple(kind for kind in Kind if not kind.is_view), "activation": tuple(Activation)}
+_WORDS: dict[str, tuple[str, ...]] = {
+    "kind": tuple(kind for kind in Kind if not kind.is_view),
+    "activation": tuple(Activation),
+}
 _KEYS = ("K", "C", "R", "S", "H", "W", "stride", "padding", "groups")
 
 
