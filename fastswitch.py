@@ -3,8 +3,8 @@
 ``import fastswitch as fs`` gives a few names, listed in ``__all__``; each loads what it needs when it is first used:
 
 * what there is to work on: :func:`load_accelerator`, :func:`load_supernet`, :func:`load_weights`, :func:`read_network`;
-  :func:`fixed_supernet` makes a SuperNet of SubNets that you list, :func:`register_supernet` makes one known by its
-  name;
+  :func:`quantise` makes weights of a PyTorch model, which :func:`save_weights` writes; :func:`fixed_supernet` makes a
+  SuperNet of SubNets that you list, :func:`register_supernet` makes one known by its name;
 * what to do with it: :func:`map` a layer, :func:`compile` a SubNet, :func:`price` it, :func:`infer` what it computes,
   :func:`simulate` it on the RTL, put it on :func:`noise`-y crossbars, :func:`explore` machines, :func:`serve` a stream
   of queries, :func:`generate_rtl`;
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from arch_model.network.fixed_supernet import fixed_supernet
     from arch_model.network.layer import Layer
     from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-    from arch_model.network.weights import load_weights
+    from arch_model.network.weights import load_weights, save_weights
     from arch_model.spaces.own_file import load_supernet
     from arch_model.spaces.registry import register_supernet
     from mapper.importers import read_network
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from sim.api.serving import serve
     from sim.api.simulation import simulate
     from sim.explore.run import explore
+    from sim.quantise.quantise import quantise
 
 __all__ = [
     "Accelerator",
@@ -76,8 +77,10 @@ __all__ = [
     "map",
     "noise",
     "price",
+    "quantise",
     "read_network",
     "register_supernet",
+    "save_weights",
     "serve",
     "simulate",
 ]
@@ -103,8 +106,10 @@ _HOME = {
     "map": "sim.api.mapping",
     "noise": "sim.api.noise",
     "price": "sim.api.programs",
+    "quantise": "sim.quantise.quantise",
     "read_network": "mapper.importers",
     "register_supernet": "arch_model.spaces.registry",
+    "save_weights": "arch_model.network.weights",
     "serve": "sim.api.serving",
     "simulate": "sim.api.simulation",
 }

@@ -36,6 +36,7 @@ FLOORS = {
     "sim": [
         ["workers", "integers", "rtl_bench", "cosim serving", "api"],
         ["workers", "explore", "api"],
+        ["integers", "quantise", "api"],
         ["workers", "noise", "noise.engine", "noise.sensitivity", "noise.study", "api"],
     ],
     "reports": [["(pages)", "explore", "commands"]],

@@ -224,14 +224,35 @@ def load_weights(path: str | Path | None = None) -> SuperNetWeights:
         ) from None
 
 
-def save_weights(path: Path, weights: SuperNetWeights) -> None:
-    """Write what ``load_weights`` reads: a compressed npz without pickles, a few arrays an operator.
+def save_weights(path: str | Path, weights: SuperNetWeights) -> None:
+    """Write a weights file: one compressed npz, which :func:`load_weights` reads.
 
-    ``format``: :data:`FORMAT`. ``layer/<name>``: a layer's weights, ``number/<name>``: their number format, one of
-    :data:`NUMBERS`. Row n of the following belongs to SubNet n: ``subnet/*``: its description;
-    ``channels/<op>``: int32 (N, 3, K) bias, multiplier, shift, zero beyond the SubNet's channels;
-    ``scalars/<op>``: int32, the SubNet's channels (0: it has no such operator), then the scalar
-    fields of its class (``kind/<op>``) in their order; ``table/<op>``: int8 (N, 256), if it has an activation table.
+    ``docs/reference/file-formats.md`` says which arrays it has.
+
+    Parameters
+    ----------
+    path : of the file. One that is there is replaced, when the new one is whole.
+    weights : what to write.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    WeightsError
+        A layer's weights are of a type that no number format of :data:`NUMBERS` has.
+    OutputError
+        There is no place for the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     small = load_weights().only(["fashion-d111-w222"])
+    ...     save_weights(Path(folder) / "small.npz", small)
+    ...     list(load_weights(Path(folder) / "small.npz").subnets)
+    ['fashion-d111-w222']
     """
     subnets = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
     names = list(dict.fromkeys(name for s in sorted(subnets, key=lambda s: -len(s.ops)) for name in s.ops))

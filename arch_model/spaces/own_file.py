@@ -6,13 +6,14 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from arch_model.errors import SpaceError
 from arch_model.files.shown import plain
 from arch_model.files.text import read_text
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.network.supernet import SuperNet
-from arch_model.spaces.own_module import from_module, module_object
+from arch_model.spaces.own_module import from_module, module_object, module_value
 from arch_model.spaces.registry import get_space, register_supernet
 from arch_model.spaces.space_file import SUFFIXES, read_space
 
@@ -94,9 +95,30 @@ def python_file(text: str | Path) -> tuple[Path, str] | None:
     return (Path(text), "") if str(text).endswith(".py") else None
 
 
-def _run(path: Path) -> ModuleType:
+def load_object(text: str, thing: str) -> Any:
+    """What ``FILE.py:NAME`` or ``MODULE:OBJECT`` names; ``thing`` is what the errors call it, such as ``"model"``.
+
+    Raises
+    ------
+    SpaceError
+        The text is neither; there is no such file, module or object; or what is run fails (the line says where).
+    """
+    found = python_file(text)
+    if found is None:
+        return module_value(text, thing)
+    path, name = found
+    if not name:
+        raise SpaceError(f"{thing} {plain(text)} names a file; give FILE.py:NAME, what it calls the {thing}")
+    module = _run(path, f"{thing} file", "a Python file, as FILE.py:NAME")
+    if not hasattr(module, name):
+        known = [one for one in vars(module) if not one.startswith("_")]
+        raise SpaceError(f"{thing} file {path} has no {plain(name)}; give one of {plain(', '.join(known), 100)}")
+    return getattr(module, name)
+
+
+def _run(path: Path, thing: str = "SuperNet file", right: str = RIGHT) -> ModuleType:
     """The module that the file makes."""
-    source = read_text(path, Wanted(f"SuperNet file {path}", RIGHT, SpaceError))
+    source = read_text(path, Wanted(f"{thing} {path}", right, SpaceError))
     module = ModuleType(f"fastswitch_supernet_{path.stem}")
     module.__file__ = str(path)
     # Known by its name while it runs and afterwards: dataclasses ask for it, and so does pickle.
@@ -107,7 +129,7 @@ def _run(path: Path) -> ModuleType:
         exec(compile(source, str(path), "exec"), vars(module))
     except Exception as error:
         del sys.modules[module.__name__]
-        raise SpaceError(f"SuperNet file {path}{_line(error, path)}: {_said(error)}; mend the file") from None
+        raise SpaceError(f"{thing} {path}{_line(error, path)}: {_said(error)}; mend the file") from None
     finally:
         sys.path.remove(folder)
     return module

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -47,9 +48,21 @@ def from_module(text: str) -> SuperNet:
     SpaceError
         There is no such module or object in it, it fails, or is no SuperNet; the line says which.
     """
+    made: SuperNet = module_value(text, "SuperNet", lambda value: _made(value, text))
+    return made
+
+
+def module_value(text: str, thing: str, made: Callable[[Any], Any] = lambda value: value) -> Any:
+    """The object of ``MODULE:OBJECT``, or what ``made`` makes of it; ``thing`` is what the errors call it.
+
+    Raises
+    ------
+    SpaceError
+        There is no such module or object in it, or it fails; the line says which.
+    """
     found = module_object(text)
     if found is None:
-        raise SpaceError(f"SuperNet {shown(text)} names no object of a module; give MODULE:OBJECT")
+        raise SpaceError(f"{thing} {shown(text)} names no object of a module; give MODULE:OBJECT")
     module, name = found
     folder = str(Path.cwd())
     sys.path.append(folder)  # behind all others: what is installed is found first
@@ -57,30 +70,28 @@ def from_module(text: str) -> SuperNet:
         value: Any = import_module(module)
         for part in name.split("."):
             value = getattr(value, part)
-        return _made(value, text)
+        return made(value)
     except SpaceError:
         raise
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise _fails(text, error) from None
+            raise _fails(text, thing, error) from None
         raise SpaceError(
-            f"SuperNet {plain(text)}: there is no module {plain(error.name)}; give MODULE:OBJECT of a module that is "
+            f"{thing} {plain(text)}: there is no module {plain(error.name)}; give MODULE:OBJECT of a module that is "
             "installed or in this folder, or a FILE.py"
         ) from None
     except AttributeError as error:
         if getattr(error, "obj", None) is None or str(getattr(error, "name", "")) not in name.split("."):
-            raise _fails(text, error) from None
-        raise SpaceError(
-            f"SuperNet {plain(text)}: module {module} has no {plain(name)}; give one that it has"
-        ) from None
+            raise _fails(text, thing, error) from None
+        raise SpaceError(f"{thing} {plain(text)}: module {module} has no {plain(name)}; give one that it has") from None
     except Exception as error:
-        raise _fails(text, error) from None
+        raise _fails(text, thing, error) from None
     finally:
         sys.path.remove(folder)
 
 
-def _fails(text: str, error: Exception) -> SpaceError:
-    return SpaceError(f"SuperNet {plain(text)}: {type(error).__name__}: {one_line(error)}; mend the module")
+def _fails(text: str, thing: str, error: Exception) -> SpaceError:
+    return SpaceError(f"{thing} {plain(text)}: {type(error).__name__}: {one_line(error)}; mend the module")
 
 
 def _made(value: Any, text: str) -> SuperNet:

@@ -1,0 +1,200 @@
+"""The layers that are read so far of a trace, and what is known of the result of each of its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from arch_model.network.layer import INPUT, Activation, Kind, Layer
+from sim.quantise.curves import CURVES, POINTS, named_activation
+from sim.quantise.errors import ModelError, need_torch
+from sim.quantise.layers import BatchNorm, Float, FloatLayer, FloatNet
+from sim.quantise.trace import Node, Ref, Trace
+
+IMAGE = -1
+"""The number of the image among the layers."""
+
+
+@dataclass(eq=False)
+class Made:
+    """A layer as far as it is known: its activation may still come."""
+
+    kind: Kind
+    sizes: tuple[int, ...]
+    """K, C, R, S, H, W, stride, padding, groups."""
+    inputs: tuple[int, ...]
+    module: str
+    ceil_mode: bool = False
+    weights: Float | None = None
+    bias: Float | None = None
+    norm: BatchNorm | None = None
+    origin: str = ""
+    activation: Activation | None = None
+    """None: nobody has read its result yet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """What a node makes of a layer's result.
+
+    Attributes
+    ----------
+    layer : the layer's number, :data:`IMAGE` for the image.
+    curve : what became of each of :data:`~sim.quantise.curves.POINTS`.
+    shape : without the axis of images.
+    averaged : of (1: rows, 2: columns) those over which a mean was taken already.
+    pad : zeros on each side that the next convolution takes in.
+    """
+
+    layer: int
+    curve: Any
+    shape: tuple[int, ...]
+    averaged: frozenset[int] = frozenset()
+    pad: int = 0
+
+
+class Reader:
+    def __init__(self, trace: Trace) -> None:
+        self.torch = need_torch()
+        self.made: list[Made] = []
+        identity = self.torch.tensor(POINTS)
+        self.values: dict[int, Value] = {IMAGE: Value(IMAGE, identity, tuple(trace.images.shape[1:]))}
+        self.identity = identity
+        self.shapes = {IMAGE: tuple(trace.images.shape)} | {n: node.shape for n, node in enumerate(trace.nodes)}
+
+    # ---- operands ----
+
+    def value(self, node: Node, place: int = 0) -> Value:
+        """An operand that depends on the image."""
+        operand = node.args[place]
+        if not isinstance(operand, Ref):
+            raise self.no(node, "an operand that should depend on the image does not")
+        return self.values[operand.number]
+
+    def constant(self, node: Node, place: int, what: str) -> Any:
+        operand = node.args[place] if place < len(node.args) else None
+        if isinstance(operand, Ref):
+            raise self.no(node, f"its {what} depends on the image; give a constant")
+        return None if operand is None else operand.tensor
+
+    def numbers(self, node: Node, place: int, what: str) -> Float | None:
+        tensor = self.constant(node, place, what)
+        if tensor is None:
+            return None
+        array: Float = np.array(tensor.detach().numpy(), np.float32)
+        if not np.isfinite(array).all():
+            raise self.no(node, f"its {what} have a NaN or an infinity; give finite numbers")
+        return array
+
+    def no(self, node: Node, why: str) -> ModelError:
+        return ModelError(f"operator {node.label}: {why}")
+
+    def read(self, node: Node, value: Value, padded: bool = False) -> int:
+        """The number of the layer that a node reads, with what became of its result as its activation."""
+        if value.averaged:
+            raise self.no(node, "it reads a mean over rows or columns alone; take it over both")
+        if value.pad and not padded:
+            raise self.no(node, "it reads a padded tensor; only a convolution takes padding in")
+        if value.layer == IMAGE:
+            if not self.torch.equal(value.curve, self.identity):
+                raise self.no(node, "the image is changed before the first layer; give images as that layer reads them")
+            return IMAGE
+        layer, found = self.made[value.layer], named_activation(value.curve)
+        if found is None:
+            raise self.no(
+                node, f"what it reads of {layer.module or 'the layer before'} is no activation that is known; {CURVES}"
+            )
+        if layer.activation not in (None, found):
+            raise self.no(
+                node, f"{layer.module or 'a layer'} is read with {found} and with {layer.activation}; read one of them"
+            )
+        layer.activation = found
+        return value.layer
+
+    def add(self, layer: Made) -> Value:
+        self.made.append(layer)
+        shaped = layer_of(layer, "layer", ())
+        return Value(len(self.made) - 1, self.identity, (shaped.K, shaped.P, shaped.Q))
+
+    # ---- the end ----
+
+    def network(self, result: int, name: str) -> FloatNet:
+        value = self.values[result]
+        node = Node("output", None, (Ref(result),), {}, (), "")
+        last = self.read(node, value)
+        if last == IMAGE:
+            raise ModelError("it gives the image itself; give a network")
+        needed, waiting = set(), [last]
+        while waiting:
+            number = waiting.pop()
+            if number not in needed and number != IMAGE:
+                needed.add(number)
+                waiting += self.made[number].inputs
+        names = _names([self.made[n] for n in range(len(self.made))], needed)
+        layers = []
+        for number in sorted(needed):
+            made = self.made[number]
+            inputs = tuple(INPUT if one == IMAGE else names[one] for one in made.inputs)
+            layer = layer_of(made, names[number], inputs)
+            layers.append(FloatLayer(layer, made.weights, made.bias, made.norm, made.origin))
+        return FloatNet(name, tuple(layers))
+
+
+def layer_of(made: Made, name: str, inputs: tuple[str, ...]) -> Layer:
+    k, c, r, s, h, w, stride, padding, groups = made.sizes
+    facts: dict[str, Any] = {}
+    if made.kind.has_weights:
+        facts = {"bias": made.bias is not None, "batch_norm": made.norm is not None}
+    activation = made.activation or Activation.NONE
+    return Layer(
+        name, made.kind, k, c, r, s, h, w, stride, padding, groups, inputs, made.ceil_mode, activation, **facts
+    )
+
+
+def _names(made: Sequence[Made], needed: set[int]) -> dict[int, str]:
+    """A name for each layer: of those with weights the path of the parameter; of others that of the module, or, in the
+    outermost module, the layer that they follow."""
+    names: dict[int, str] = {}
+    taken: set[str] = {INPUT}
+    for number, layer in enumerate(made):
+        if number not in needed:
+            continue
+        if layer.kind.has_weights:
+            name = layer.origin.removesuffix(".weight") or layer.module or f"layer{number}"
+            if name in taken:
+                raise ModelError(f"module {name} runs twice; give each run a module of its own")
+        else:
+            first = layer.inputs[0]
+            base = f"{layer.module or (INPUT if first == IMAGE else names[first])}_{layer.kind}"
+            name, count = base, 1
+            while name in taken:
+                count += 1
+                name = f"{base}{count}"
+        taken.add(name)
+        names[number] = name
+    return names
+
+
+# ---- for operators ----
+
+
+def one_number(node: Node, reader: Reader, value: Any, what: str) -> int:
+    """One number for rows and columns."""
+    numbers = [int(one) for one in value] if isinstance(value, list | tuple) else [int(value)] * 2
+    if len(set(numbers)) != 1:
+        raise reader.no(node, f"its {what} is {', '.join(map(str, numbers))}; give one for rows and columns")
+    return numbers[0]
+
+
+def argument(node: Node, place: int, default: Any) -> Any:
+    return node.args[place] if place < len(node.args) else default
+
+
+def image_like(reader: Reader, node: Node, value: Value) -> tuple[int, int, int]:
+    if len(value.shape) != 3:
+        raise reader.no(node, f"its operand has shape (N, {', '.join(map(str, value.shape))}); give (N, C, H, W)")
+    c, h, w = value.shape
+    return c, h, w
