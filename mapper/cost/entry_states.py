@@ -66,13 +66,26 @@ FIRST_LOAD = QUEUE_DEPTH
 
 @inner
 def first_store(m: Ints, v: int) -> int:
-    """The number of the first STORE of the layer that finds the state at ``v`` of ``m``."""
+    """The number of the first STORE of the layer that finds a state.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    v : index at which the state begins.
+    """
     return HALF_STORES + max(m[v + V_STORES], MOST_STORES)
 
 
 @inner
 def restore(w: Ints, m: Ints, v: int) -> None:
-    """Put the state at ``v`` of ``m`` into a workspace: what is carried, and rows for the commands before."""
+    """Put a state into a workspace: what is carried, and rows for the commands before.
+
+    Parameters
+    ----------
+    w : workspace.
+    m : memory of the tables of costs.
+    v : index at which the state begins.
+    """
     begin(w)
     acts, wgts, stores = FIRST_LOAD + m[v + V_ACTS], FIRST_LOAD + m[v + V_WGTS], first_store(m, v)
     w[SLOT_LEFT] = 0
@@ -110,10 +123,15 @@ def restore(w: Ints, m: Ints, v: int) -> None:
 
 @inner
 def take(w: Ints, m: Ints, v: int, ends: tuple[int, int, int, int], act: int, wgt: int) -> int:
-    """Write what a workspace carries as a state to ``v`` of ``m``, halves and ZSB apart; where it ends.
+    """Write what a workspace carries as a state, halves and ZSB apart; index at which it ends.
 
-    ``ends``: where each unit's commands end, all of which have been issued; ``act``, ``wgt``: the first loads behind
-    them that have not.
+    Parameters
+    ----------
+    w : workspace.
+    m : memory of the tables of costs.
+    v : index at which the state begins.
+    ends : of each unit, the number behind its commands, all of which have been issued.
+    act, wgt : numbers of the first loads behind them that have not been issued.
     """
     now, (acts, wgts, passes, stores) = w[SLOT_LEFT], ends
     m[v + V_ACTS] = act - acts

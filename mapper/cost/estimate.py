@@ -259,7 +259,21 @@ def _tiles(x: Ints) -> int:
 
 @compiled
 def held_at_once(ms: Ints, xs: Ints, arrays: Ints, uses: Ints, hits: Ints) -> Ints:
-    """Whether half the DB holds what of each use is not in the PB, 0 or 1: int64 (machines, u)."""
+    """Whether half the DB holds what of each layer is not in the PB.
+
+    Parameters
+    ----------
+    ms : machines, rows of :data:`arch_model.timing.rows.MACHINE`.
+    xs : layers, (arrays, layers, columns).
+    arrays : of each machine, its array's number.
+    uses : of each use, its layer's number.
+    hits : K-tiles in the PB, (machines, uses).
+
+    Returns
+    -------
+    int64 array
+        (machines, uses), 0 or 1.
+    """
     found = np.ones(hits.shape, np.int64)
     for i in range(len(ms)):
         for use in range(len(uses)):
@@ -272,7 +286,19 @@ def held_at_once(ms: Ints, xs: Ints, arrays: Ints, uses: Ints, hits: Ints) -> In
 
 @compiled
 def add_up(table: Ints, index: Ints, starts: Ints) -> Ints:
-    """Sums of the rows of ``table`` at ``index`` (n, u) over each network's uses, (n, networks, columns)."""
+    """Sums over the layers of each network.
+
+    Parameters
+    ----------
+    table : (rows, columns).
+    index : of each machine and use its row in ``table``, (machines, uses).
+    starts : of each network its first use, and where the last one ends, (networks + 1,).
+
+    Returns
+    -------
+    int64 array
+        (machines, networks, columns).
+    """
     found = np.zeros((len(index), len(starts) - 1, table.shape[1]), np.int64)
     for i in range(len(index)):
         for net in range(len(starts) - 1):

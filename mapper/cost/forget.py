@@ -65,7 +65,14 @@ LONG_AGO = -(1 << 40)
 
 @inner
 def work_before(m: Ints, block: int, index: int) -> int:
-    """Cycles that the array works on a layer's PASSes before one of them, at least; behind the last one: on all."""
+    """The least number of cycles that the array works on a layer's PASSes before one of them.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    block : index at which the layer's commands begin.
+    index : of the PASS; behind the last one, all PASSes count.
+    """
     if index < m[block + B_COUNT + PASS_UNIT]:
         return pass_column(m, passes_of(m, block) + index * PASS_WORDS, P_BEFORE)
     return m[block + B_WORK]
@@ -149,9 +156,15 @@ def _waits_for(w: Ints, m: Ints, block: int, ends: tuple[int, int, int, int], ro
 
 @inner
 def forget(w: Ints, m: Ints, block: int, ends: tuple[int, int, int, int], act: int, wgt: int) -> None:
-    """Put times long ago that cannot be noticed when the layer at ``block`` comes next.
+    """Put times long ago that cannot be noticed when a layer comes next.
 
-    ``ends``: where the commands that have been issued end; ``act``, ``wgt``: the next loads, whose rows are there.
+    Parameters
+    ----------
+    w : workspace.
+    m : memory of the tables of costs.
+    block : index at which the layer's commands begin.
+    ends : of each unit, the number behind the commands that have been issued.
+    act, wgt : numbers of the next loads, whose rows are there.
     """
     first = _begins(w, m, block, act, ends)
     _forget_loads(w, m, block, ends, act, wgt, first)

@@ -52,7 +52,18 @@ class LayerCosts:
 
 
 def layer_cost(step: Step, accelerator: Accelerator) -> LayerCost:
-    """The cost of a step by the quick choice, with nothing in the PB."""
+    """The cost of a step by the quick choice, with nothing in the PB.
+
+    Parameters
+    ----------
+    step : the layer and the add in its STORE.
+    accelerator : that runs it.
+
+    Raises
+    ------
+    MappingError
+        No tiling fits.
+    """
     return LayerCosts(step, accelerator).quick()
 
 

@@ -55,11 +55,22 @@ class Shape:
 
 
 def held_slots(grid: TileGrid, kt: int, ct: int) -> Slots:
-    """PB slots of a layer's weight tiles, (rows, C-tiles), -1 for those that are streamed, if the PB holds the first
-    ``kt`` K-tiles and ``ct`` C-tiles.
+    """PB slots of a layer's weight tiles if the PB holds its first K-tiles and C-tiles.
 
     They count from the layer's first one: a tile's commands do not depend on where in the PB its layer begins.
 
+    Parameters
+    ----------
+    grid : the layer's tiles.
+    kt, ct : K-tiles and C-tiles in the PB.
+
+    Returns
+    -------
+    int64 array
+        (rows, C-tiles), -1 for those that are streamed.
+
+    Examples
+    --------
     >>> held_slots(TileGrid(2, 1, 3), 2, 2).tolist()
     [[0, 1, -1], [2, 3, -1]]
     """
@@ -100,7 +111,13 @@ class LayerParts:
         return len(self.tilings)
 
     def shape(self, step: Step, folded: bool) -> int:
-        """The number of a step's shape; ``folded``: whether its input is a folded image."""
+        """The number of a step's shape, the same for steps that cost the same.
+
+        Parameters
+        ----------
+        step : the layer and the add in its STORE.
+        folded : whether its input is a folded image.
+        """
         x = step.layer
         key = (
             *(x.kind, x.K, x.C, x.R, x.S, x.H, x.W, x.stride, x.padding, x.groups, x.ceil_mode),
@@ -113,7 +130,17 @@ class LayerParts:
         return number
 
     def numbers(self, shape: int, cached: Ints) -> Ints:
-        """The parts of a layer, int64 (columns,), if the PB holds so many (K-tiles, C-tiles), (columns, 2), of it.
+        """The number of a layer for each content of the PB: its shape together with the slice of it that the PB holds.
+
+        Parameters
+        ----------
+        shape : the number that :meth:`shape` gave.
+        cached : (K-tiles, C-tiles) of it in the PB, (columns, 2).
+
+        Returns
+        -------
+        int64 array
+            (columns,).
 
         Raises
         ------

@@ -41,43 +41,86 @@ FULLEST = 0.7
 
 @inner
 def begin_of(m: Ints, segment: int) -> int:
-    """Where a segment begins."""
+    """Index at which a segment begins.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    segment : its number.
+    """
     return m[3 * segment]
 
 
 @inner
 def room_in(m: Ints, segment: int, words: int) -> bool:
-    """Whether so many more integers fit into a segment."""
+    """Whether more integers fit into a segment.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    segment : its number.
+    words : how many integers.
+    """
     return m[3 * segment + 2] + words <= m[3 * segment + 1]
 
 
 @inner
 def variant_of(m: Ints, variant: int) -> int:
-    """Where what is known of a variant stands."""
+    """Index at which what is known of a variant stands.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    variant : its number.
+    """
     return m[3 * BLOCK_AT] + variant * VARIANT_WORDS
 
 
 @inner
 def block_of(m: Ints, variant: int) -> int:
-    """Where the block of a layer begins."""
+    """Index at which the commands of a variant begin.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    variant : its number.
+    """
     return m[3 * BLOCKS] + m[variant_of(m, variant)]
 
 
 @inner
 def map_of(m: Ints, number: int) -> int:
-    """Where a map begins: its least entry, then one for each row."""
+    """Index at which a map begins: its least entry, then one for each row.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    number : of the map.
+    """
     return m[3 * MAPS] + m[m[3 * MAP_AT] + number]
 
 
 @inner
 def state_of(m: Ints, state: int) -> int:
-    """Where the vector of a state begins."""
+    """Index at which the vector of a state begins.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    state : its number.
+    """
     return m[3 * VECTORS] + m[m[3 * STATE_AT] + state * STATE_WORDS]
 
 
 @inner
 def stores_in(m: Ints, state: int) -> int:
-    """How many STOREs of a state have not ended."""
+    """How many STOREs of a state have not ended.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    state : its number.
+    """
     return m[m[3 * STATE_AT] + state * STATE_WORDS + 1]
 
 
@@ -96,7 +139,13 @@ def _mixed(h: int) -> int:
 
 @inner
 def length_of(m: Ints, v: int) -> int:
-    """Integers of the state at ``v``."""
+    """Integers of a state.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    v : index at which its vector begins.
+    """
     return V_LISTS + m[v + V_ACTS] + m[v + V_WGTS] + m[v + V_STORES]
 
 
@@ -136,10 +185,15 @@ def intern_state(m: Ints) -> int:
 
 @inner
 def find_step(t: Ints, node: int, code: int, then: int, contexts: int) -> int:
-    """Where the entry of a step is in the table of steps, or is to be put: its key is not 0 if it is there.
+    """Index at which the entry of a step is in the table of steps, or is to be put: its key is not 0 if it is there.
 
-    A key is a node (a state, or what keys before it came to), the code of a layer, of the one after it and of the loads
-    that the next one begins with, and what is to be known of layers before them.
+    Parameters
+    ----------
+    t : table of steps.
+    node : a state, or what keys before it came to.
+    code : of a layer.
+    then : code of the layer after it and of the loads that the next one begins with.
+    contexts : what is to be known of layers before them.
     """
     places, first = len(t) // STEP_WORDS, node << 32 | code
     h = node * 40503 + code * 69069 + (then >> HEAD_BITS) * 30011 + (then & 0xFFFFF) * 7919
@@ -164,7 +218,13 @@ def refill_states(m: Ints) -> None:
 
 @compiled
 def refill_steps(t: Ints, old: Ints) -> None:
-    """Fill a table of steps, which is empty, with those of another one."""
+    """Fill an empty table of steps with those of another one.
+
+    Parameters
+    ----------
+    t : the empty table.
+    old : the other one.
+    """
     for before in range(0, len(old), STEP_WORDS):
         if old[before]:
             entry = find_step(t, old[before] >> 32, old[before] & 0xFFFFFFFF, old[before + 1], old[before + 2])
@@ -193,18 +253,37 @@ def new_memo() -> Ints:
 
 
 def used(m: Ints, segment: int) -> int:
-    """Integers of a segment that are in use."""
+    """Integers of a segment that are in use.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    segment : its number.
+    """
     return int(m[3 * segment + 2])
 
 
 def segment_of(m: Ints, segment: int) -> Ints:
-    """The integers of a segment, those without use too: a view."""
+    """The integers of a segment, those without use too: a view.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    segment : its number.
+    """
     begin, room = m[3 * segment : 3 * segment + 2].tolist()
     return m[begin : begin + room]
 
 
 def grown(m: Ints, segment: int, words: int = 0) -> Ints:
-    """A copy with at least four times the room in a segment, and for ``words`` more integers."""
+    """A copy with at least four times the room in a segment.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    segment : its number.
+    words : so many more integers fit, too.
+    """
     rooms = m[1 : 3 * _SEGMENTS : 3].copy()
     while rooms[segment] < 4 * m[3 * segment + 1] or rooms[segment] < m[3 * segment + 2] + words:
         rooms[segment] *= 2

@@ -140,7 +140,18 @@ class NetworkCosts:
         self._found: dict[tuple[int, tuple[int, ...]], tuple[Ints, Ints]] = {}
 
     def cycles(self, subnets: Sequence[SubNet], tiles: Ints) -> Ints:
-        """Cycles of SubNets for contents of the PB, int64 (SubNets, columns): those of :meth:`of`, and as that."""
+        """Cycles of SubNets for contents of the PB: those of :meth:`of`, which says what may be wrong.
+
+        Parameters
+        ----------
+        subnets : of the SuperNet.
+        tiles : (K-tiles, C-tiles) of each SuperNet layer in the PB, (columns, layers, 2).
+
+        Returns
+        -------
+        int64 array
+            (SubNets, columns).
+        """
         rows = [self._cycles(subnet, *self._laid_out(subnet, tiles)) for subnet in subnets]
         return np.array(rows, np.int64).reshape(len(rows), len(tiles))
 
@@ -172,7 +183,18 @@ class NetworkCosts:
         return Costs(self.a, cycles, totals, hits * self.a.tile_bytes)
 
     def of_subgraphs(self, subnets: Sequence[SubNet], subgraphs: Sequence[SubGraph]) -> Costs:
-        """The costs of SubNets for SubGraphs in the PB. Raises :class:`MappingError` for one that does not fit, too."""
+        """The costs of SubNets for SubGraphs in the PB.
+
+        Parameters
+        ----------
+        subnets : of the SuperNet.
+        subgraphs : of the same SuperNet.
+
+        Raises
+        ------
+        MappingError
+            As :meth:`of`, and for a SubGraph that does not fit the PB.
+        """
         return self.of(subnets, cached_tiles(self.supernet, subgraphs, self.a))
 
     @property
@@ -246,7 +268,13 @@ class NetworkCosts:
 
 def begin_state(memo: Ints, accelerator: Accelerator) -> None:
     """Put the state in which Programs begin to an empty memory, as number 0: FETCH waits for its first slot, all is
-    free."""
+    free.
+
+    Parameters
+    ----------
+    memo : memory of the tables of costs.
+    accelerator : whose Programs they are.
+    """
     v, dram = int(memo[3 * VECTORS]), accelerator.dram
     memo[v + V_ARRIVAL] = FETCH_ADDRESS + dram.latency_cycles - dram.cycles_per_beat + 1
     memo[v + V_BEGINS] = 1
@@ -268,9 +296,18 @@ def layers_of(order: Sequence[Step]) -> list[tuple[Step, ...]]:
 
 
 def links_of(layers: Sequence[tuple[Step, ...]], entries: Sequence[int], half: int) -> Ints:
-    """What is fixed of a SubNet's layers, int64 (layers, LINK_WORDS); FLAGS below 0 where windows cannot tell it.
+    """What is fixed of a SubNet's layers.
 
-    ``entries``: ZSB entries of each layer; ``half``: how many half the ZSB holds.
+    Parameters
+    ----------
+    layers : of each, its steps.
+    entries : ZSB entries of each.
+    half : ZSB entries that half the ZSB holds.
+
+    Returns
+    -------
+    int64 array
+        (layers, LINK_WORDS); FLAGS is below 0 where windows cannot tell the layer.
     """
     made = {step.output: (at, tensor) for at, own in enumerate(layers) for tensor, step in enumerate(own)}
     links = np.zeros((len(layers), LINK_WORDS), np.int64)
@@ -290,7 +327,18 @@ def links_of(layers: Sequence[tuple[Step, ...]], entries: Sequence[int], half: i
 
 
 def cached_tiles(supernet: SuperNet, subgraphs: Sequence[SubGraph], accelerator: Accelerator) -> Ints:
-    """(K-tiles, C-tiles) of each SuperNet layer in each SubGraph, int64 (SubGraphs, layers, 2).
+    """The slice of each SuperNet layer that each SubGraph holds, in weight tiles.
+
+    Parameters
+    ----------
+    supernet : gives the layers.
+    subgraphs : of ``supernet``.
+    accelerator : with the PB.
+
+    Returns
+    -------
+    int64 array
+        (SubGraphs, layers, 2), K-tiles and C-tiles.
 
     Raises
     ------

@@ -161,6 +161,7 @@ def count_program(w: Ints, xs: Ints, counts: Ints) -> None:
 
     Parameters
     ----------
+    w : workspace.
     xs : its layers (layers, columns), rows of :data:`~mapper.lowering.rows.LAYER`; a command's owner is one of them.
     counts : int64 (TOTALS + 1,), filled: :data:`arch_model.cost.activity.TOTALS`, and cycles of the array's passes.
     """
@@ -181,6 +182,8 @@ class ProgramCost:
     waits : cycles that RUN stood still, by cause (``sb``, ``weights``, ``out``).
     totals : what the machine does, by the names of :data:`arch_model.cost.activity.TOTALS`.
     array_cycles : of the array's passes, one after another.
+    accelerator : that runs it.
+    cycles : from start to done, both counted.
     """
 
     accelerator: Accelerator

@@ -36,7 +36,13 @@ MOST = 30_000_000
 
 
 class Switch(NamedTuple):
-    """A place in a table of switches: the SubNet that runs, the SubGraph before, the one after."""
+    """A place in a table of switches.
+
+    Attributes
+    ----------
+    row : the SubNet that runs.
+    before, after : the SubGraphs in the PB.
+    """
 
     row: int
     before: int
@@ -45,11 +51,17 @@ class Switch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Switches:
-    """Cycles and DRAM bytes that a query takes beyond what it would without a switch.
+    """What a query costs beyond what it would without a switch.
 
-    int64 (SubNets, SubGraphs before, SubGraphs after), zero where nothing changes; the first axis has length 1 if it
-    does not matter which SubNet the query runs. May be negative: a switch to what the query needs can pay at once.
-    ``exact``: where they are of a compiled Program, not estimates; None: nowhere.
+    Arrays (SubNets, SubGraphs before, SubGraphs after), zero where nothing changes; the first axis has length 1 if it
+    does not matter which SubNet the query runs. Numbers may be negative: a switch to what the query needs can pay at
+    once.
+
+    Attributes
+    ----------
+    cycles : int64.
+    bytes : int64, from DRAM.
+    exact : where the cycles are of a compiled Program and no estimate. None: nowhere.
     """
 
     cycles: Ints
@@ -98,13 +110,20 @@ def estimated_switches(
     cycles: Ints,
     tail: Ints | None = None,
 ) -> Switches:
-    """Every switch between ``subgraphs``, estimated.
+    """Every switch between SubGraphs, estimated.
 
-    ``cycles`` (SubNets, SubGraphs) as in SushiAbs; ``tail`` (SubNets): cycles at a Program's end in which no weight
-    is loaded, behind which tiles for later queries can hide; None: none. The sums run over layers that the mapper
-    takes, each bound by weights or by passes, whichever takes longer. No query with a switch is faster than both with
-    the SubGraph before and with the one after it. Beyond :data:`MOST` entries every new tile counts as one for later,
-    whichever SubNet runs: the first axis has length 1.
+    The sums run over layers that the mapper takes, each bound by weights or by passes, whichever takes longer. No query
+    with a switch is faster than both with the SubGraph before and with the one after it. Beyond :data:`MOST` entries
+    every new tile counts as one for later, whichever SubNet runs: the first axis has length 1.
+
+    Parameters
+    ----------
+    subnets, subgraphs : between and with which to switch.
+    supernet : of both.
+    accelerator : with the PB.
+    cycles : without a switch, (SubNets, SubGraphs), as in SushiAbs.
+    tail : of each SubNet, cycles at its Program's end in which no weight is loaded, behind which tiles for later
+        queries can hide. None: none.
     """
     a = accelerator
     load = a.tile_beats * a.dram.cycles_per_beat

@@ -88,7 +88,14 @@ SHIFT, LEAST = 32, -8
 
 @inner
 def column_of(m: Ints, row: int, column: int) -> int:
-    """A column of a row of a block."""
+    """A column of a row of a block.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    row : index at which the row begins.
+    column : its number.
+    """
     both = m[row + (column >> 1)]
     return ((both & 0xFFFFFFFF) if column & 1 else both >> SHIFT) + LEAST
 
@@ -102,7 +109,14 @@ def _put(m: Ints, row: int, column: int, one: int, two: int) -> int:
 
 @inner
 def pass_column(m: Ints, row: int, column: int) -> int:
-    """A column of a PASS's row: numbers of 21 bits; repetitions of 12, cycles of 20 and 31."""
+    """A column of a PASS's row, in which numbers have 21 bits, repetitions 12, cycles 20 and 31.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    row : index at which the row begins.
+    column : its number.
+    """
     if column < P_REPS:
         return (m[row] >> 21 * (2 - column) & 0x1FFFFF) + LEAST
     if column == P_REPS:
@@ -128,19 +142,37 @@ def acts_of(block: int) -> int:
 
 @inner
 def wgts_of(m: Ints, block: int) -> int:
-    """Where its LOAD_WGT rows begin."""
+    """Index at which a block's LOAD_WGT rows begin.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    block : index at which the block begins.
+    """
     return acts_of(block) + m[block] * ACT_WORDS
 
 
 @inner
 def passes_of(m: Ints, block: int) -> int:
-    """Where its PASS rows begin."""
+    """Index at which a block's PASS rows begin.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    block : index at which the block begins.
+    """
     return wgts_of(m, block) + m[block + LOAD_WGT_UNIT] * WGT_WORDS
 
 
 @inner
 def stores_of(m: Ints, block: int) -> int:
-    """Where its STORE rows begin."""
+    """Index at which a block's STORE rows begin.
+
+    Parameters
+    ----------
+    m : memory of the tables of costs.
+    block : index at which the block begins.
+    """
     return passes_of(m, block) + m[block + PASS_UNIT] * PASS_WORDS
 
 
@@ -150,6 +182,7 @@ def prepare(w: Ints, xs: Ints, kt: int, ct: int) -> None:
 
     Parameters
     ----------
+    w : workspace.
     xs : (steps, columns), rows of :data:`~mapper.lowering.rows.LAYER`; the first input lies in rows of tensors from 0
         on.
     kt, ct : K-tiles and C-tiles of the layer that the PB holds.

@@ -357,7 +357,18 @@ def _time_halves(w: Ints, m: Ints, v: int, block: int, acts: int, wgts: int) -> 
 
 @inner
 def step(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, first: int, more: int) -> tuple[int, int]:
-    """Time layer ``first`` of a column from the state at ``v`` on, with loads of ``more`` layers after it.
+    """Time one layer of a column, with loads of some layers after it.
+
+    Parameters
+    ----------
+    w : workspace.
+    m : memory of the tables of costs.
+    v : index at which the state begins that the layer finds.
+    variants : number of each layer's variant, (layers, columns).
+    links : of the layers, as :func:`mapper.cost.network_walk.links_of` gives them.
+    column : content of the PB.
+    first : the layer.
+    more : layers after it.
 
     Returns
     -------

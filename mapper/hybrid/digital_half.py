@@ -33,9 +33,18 @@ Channels = npt.NDArray[np.int64]
 class DigitalHalf:
     """Which input channels of a SuperNet's layers stay digital, in all its SubNets.
 
-    ``channels``: ascending, by SuperNet layer; layers not named are analog. Raises
-    :class:`~arch_model.errors.AnalogError` for a channel that its layer has not.
+    Parameters
+    ----------
+    supernet : whose layers they are.
+    channels : ascending, by SuperNet layer; layers not named are analog.
 
+    Raises
+    ------
+    AnalogError
+        A layer does not have such a channel.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion = get_space("fashion")
     >>> half = DigitalHalf(fashion, {"s1b1_conv2": (1, 5, 20)})
@@ -60,9 +69,17 @@ class DigitalHalf:
 
     @classmethod
     def union(cls, partitions: Iterable[Partition], supernet: SuperNet) -> DigitalHalf:
-        """The channels that any of the partitions of SubNets keeps digital.
+        """The channels that any of some partitions keeps digital.
 
-        Raises :class:`~arch_model.errors.AnalogError` for a partition of single weights, which are no SubGraph.
+        Parameters
+        ----------
+        partitions : of SubNets.
+        supernet : of all of them.
+
+        Raises
+        ------
+        AnalogError
+            A partition is of single weights, which are no SubGraph.
         """
         merged: dict[str, set[int]] = {}
         for partition in partitions:
@@ -89,7 +106,14 @@ class DigitalHalf:
         return bisect_left(self.channels.get(layer.name, ()), layer.C)
 
     def partition(self, subnet: SubNet, network_hash: str, facts: Mapping[str, Any] | None = None) -> Partition:
-        """A SubNet's own partition."""
+        """A SubNet's own partition.
+
+        Parameters
+        ----------
+        subnet : of the SuperNet.
+        network_hash : of the network whose weights were ranked.
+        facts : what else the partition says of itself.
+        """
         counts = {layer.name: self.count(layer) for layer in subnet.weight_layers}
         chosen = {name: self.channels[name][:n] for name, n in counts.items() if n}
         return Partition(subnet.name, network_hash, chosen, facts=dict(facts or {}))
@@ -116,7 +140,13 @@ class DigitalHalf:
         return SubGraph(self.supernet.name, tuple((int(k), int(c)) for k, c in slices))
 
     def pin(self, wanted: SubGraph, accelerator: Accelerator) -> PersistentBuffer:
-        """A PB with ``wanted`` in it or, if that is too much, the part of it worth most."""
+        """A PB with a SubGraph in it or, if that is too much, the slice of it worth most.
+
+        Parameters
+        ----------
+        wanted : the SubGraph.
+        accelerator : with the PB.
+        """
         pairs = zip(self.supernet.layers, wanted.slices, strict=True)
         layers = tuple(replace(layer, K=k, C=c, inputs=(INPUT,)) for layer, (k, c) in pairs if k)
         part = fit_subgraph(SubNet("wanted", self.supernet.name, layers), self.supernet, accelerator)
@@ -125,10 +155,21 @@ class DigitalHalf:
     def price(
         self, subnet: SubNet, accelerator: Accelerator, resident: PersistentBuffer | None = None
     ) -> list[dict[str, Any]]:
-        """A row for each digital layer of a SubNet: :data:`mapper.search.predict.COLUMNS`, with ``resident`` in the PB.
+        """A row for each digital layer of a SubNet: :data:`mapper.search.predict.COLUMNS`.
 
         Each is a Program of its own, mapped for latency: as if its sums met those of the crossbars in the output
-        buffer, before it requantises them. Raises :class:`~arch_model.errors.MappingError` if one of them cannot run.
+        buffer, before it requantises them.
+
+        Parameters
+        ----------
+        subnet : of the SuperNet.
+        accelerator : that runs the digital half.
+        resident : what its PB holds. None: nothing.
+
+        Raises
+        ------
+        MappingError
+            One of the layers cannot run.
         """
         rows = list(predict_subnet(self.layers(subnet), accelerator, resident))
         check_whole(rows, f"the digital half of SubNet {subnet.name} on {accelerator.name}")

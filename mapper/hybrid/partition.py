@@ -53,8 +53,12 @@ class Ranking(StrEnum):
 class Partition:
     """The digital half of one network.
 
-    ``channels``: input channels by layer, ascending; ``weights``: single weights by layer, as indices into the flat (K,
-    C, R, S) array. ``network``, ``network_hash``: whose. ``facts``: how it was found.
+    Attributes
+    ----------
+    network, network_hash : its name, and what tells it from others.
+    channels : input channels by layer, ascending.
+    weights : single weights by layer, as indices into the flat (K, C, R, S) array.
+    facts : how it was found.
     """
 
     network: str
@@ -64,10 +68,22 @@ class Partition:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def masks(self, layers: Sequence[Layer], network_hash: str) -> dict[str, Mask]:
-        """What is digital, by layer: bool (C,), or (K, C, R, S) if single weights are.
+        """What is digital, by layer.
 
-        ``layers``: the network's layers with weights. Raises :class:`~arch_model.errors.AnalogError` if they, or
-        ``network_hash``, are another network's.
+        Parameters
+        ----------
+        layers : the network's layers with weights.
+        network_hash : the network's.
+
+        Returns
+        -------
+        dict
+            Bool (C,) by layer, or (K, C, R, S) if single weights are digital.
+
+        Raises
+        ------
+        AnalogError
+            The layers, or ``network_hash``, are another network's.
         """
         if network_hash != self.network_hash:
             raise AnalogError(
@@ -93,7 +109,18 @@ class Partition:
 
     @classmethod
     def from_json(cls, text: str, source: str = "partition") -> Partition:
-        """Raises :class:`~arch_model.errors.AnalogError` naming ``source`` for anything that is no partition."""
+        """Read what :meth:`to_json` writes.
+
+        Parameters
+        ----------
+        text : the JSON.
+        source : what the text is called at the start of an error.
+
+        Raises
+        ------
+        AnalogError
+            The text is no partition; the line begins with ``source``.
+        """
         wanted = Wanted(f"{source}: not a partition", "a file of fastswitch partition", AnalogError)
         record = parse_json(text, wanted)
         try:
@@ -133,9 +160,16 @@ class Partition:
 
 @dataclass(frozen=True, eq=False)
 class RankedUnits:
-    """What can become digital, in order: number of the ``layer``, ``index`` in it, ``size`` in weights.
+    """What can become digital, in order.
 
-    The index is that of a channel or, for single weights, that into the flat (K, C, R, S) array.
+    Attributes
+    ----------
+    network, network_hash : its name, and what tells it from others.
+    layers : those with weights.
+    ranking : by which the units are in order.
+    layer : number of each unit's layer, (units,).
+    index : of each unit's channel or, for single weights, into the flat (K, C, R, S) array, (units,).
+    size : of each in weights, (units,).
     """
 
     network: str
@@ -156,13 +190,25 @@ class RankedUnits:
         return float(self.size[:count].sum() / self.total)
 
     def count(self, fraction: float) -> int:
-        """Units, from the first, whose weights are at most ``fraction`` of all."""
+        """How many units, from the first, have at most a fraction of all weights.
+
+        Raises
+        ------
+        AnalogError
+            ``fraction`` is not 0 to 1.
+        """
         if not 0 <= fraction <= 1:
             raise AnalogError(f"fraction is {fraction:g}; give 0..1")
         return int(np.searchsorted(np.cumsum(self.size), fraction * self.total + 0.5, side="right"))
 
     def partition(self, count: int, facts: Mapping[str, Any] | None = None) -> Partition:
-        """The first ``count`` units digital."""
+        """The partition in which the first units are digital.
+
+        Parameters
+        ----------
+        count : of units.
+        facts : what else the partition says of itself.
+        """
         chosen: dict[str, tuple[int, ...]] = {}
         for i, layer in enumerate(self.layers):
             indices = np.sort(self.index[:count][self.layer[:count] == i])
@@ -184,10 +230,20 @@ def bytes_moved(layer: Layer) -> int:
 
 
 def partition_bytes(partition: Partition, layers: Sequence[Layer]) -> dict[str, int]:
-    """Bytes a partition moves for an image: ``weights``, their ``indices`` (single weights only) and ``activations``.
+    """Bytes a partition moves for an image.
 
-    A channel of which only some weights are digital is needed by both halves, so its activations are extra; those of
-    a whole channel go to one side. An index is the four bytes of a position in its layer; partial sums are not counted.
+    A channel of which only some weights are digital is needed by both halves, so its activations are extra; those of a
+    whole channel go to one side. An index is the four bytes of a position in its layer; partial sums are not counted.
+
+    Parameters
+    ----------
+    partition : what is digital.
+    layers : the network's layers with weights.
+
+    Returns
+    -------
+    dict
+        ``weights``, their ``indices`` (single weights only) and ``activations``.
     """
     known = {layer.name: layer for layer in layers}
     weights = indices = activations = 0
@@ -212,10 +268,23 @@ def rank(
     scores: Scores | None = None,
     seed: int = 0,
 ) -> RankedUnits:
-    """Order the input channels of ``layers`` (single weights for ``weights``), best first.
+    """Order the input channels of layers (single weights for ``weights``), best first.
 
-    ``scores``: by weight, |w| for ``magnitude``, |g w| for ``gradient``, g**2 w**2 for those by Fisher; not needed for
-    the others. Ties keep the order of layers and channels.
+    Ties keep the order of layers and channels.
+
+    Parameters
+    ----------
+    network, network_hash : its name, and what tells it from others.
+    layers : those with weights.
+    ranking : by what.
+    scores : by weight, |w| for ``magnitude``, |g w| for ``gradient``, g**2 w**2 for those by Fisher; not needed for the
+        others.
+    seed : of a random order.
+
+    Raises
+    ------
+    AnalogError
+        The ranking needs scores, and there are none.
     """
     layers = tuple(layers)
     single = ranking is Ranking.WEIGHTS

@@ -41,7 +41,15 @@ def weights_segments(memory_map: MemoryMap, weights: Weights) -> list[Segment]:
     """The SuperNet's packed weights, once for all SubNets; the middles of depthwise kernels that SubNets have smaller;
     the constant tiles if SubNets have a use for them.
 
-    Raises :class:`MappingError` if an array does not have its layer's shape.
+    Parameters
+    ----------
+    memory_map : says where.
+    weights : int8 by layer, (K, C / groups, R, S).
+
+    Raises
+    ------
+    MappingError
+        An array does not have its layer's shape.
     """
     a, segments = memory_map.accelerator, []
     for layer in memory_map.supernet.layers:
@@ -63,7 +71,20 @@ def weights_segments(memory_map: MemoryMap, weights: Weights) -> list[Segment]:
 def zsb_segments(
     memory_map: MemoryMap, subnet: SubNet, weights: Weights, quant: Mapping[str, OpQuant]
 ) -> list[Segment]:
-    """A SubNet's ZSB tables and activation tables; ``-z_in * sum(w)`` is folded into each bias."""
+    """A SubNet's ZSB tables and activation tables; ``-z_in * sum(w)`` is folded into each bias.
+
+    Parameters
+    ----------
+    memory_map : says where.
+    subnet : whose layers' tables they are.
+    weights : of the SuperNet, int8 by layer.
+    quant : the integers of each operator.
+
+    Raises
+    ------
+    MappingError
+        A bias does not fit 32 bits, or an activation has no table.
+    """
     kp, segments = memory_map.accelerator.kp, []
     for layer in subnet.layers:
         if not zsb_entries(layer, memory_map.accelerator):
@@ -84,7 +105,18 @@ def zsb_segments(
 
 
 def activation_table(layer: Layer, quant: ConvQuant) -> npt.NDArray[np.int8]:
-    """A layer's activation table, int8 (256,); :class:`MappingError` if it lacks one."""
+    """A layer's activation table, int8 (256,).
+
+    Parameters
+    ----------
+    layer : with an activation that is no clamp.
+    quant : its integers.
+
+    Raises
+    ------
+    MappingError
+        They have no such table.
+    """
     if quant.table is None or quant.table.shape != (256,):
         raise MappingError(
             f"layer {layer.name}: its activation is {layer.activation}; give its quantisation a table of 256"
@@ -113,7 +145,19 @@ def _common_entries(layer: Layer, quant: OpQuant) -> list[tuple[int, int, int]]:
 
 
 def image_segment(memory_map: MemoryMap, subnet: SubNet, image: npt.NDArray[np.int8]) -> Segment:
-    """An int8 (C, H, W) image. Raises :class:`MappingError` for another shape than the SubNet's."""
+    """The image as it is written to DRAM.
+
+    Parameters
+    ----------
+    memory_map : says where.
+    subnet : that reads it.
+    image : int8 (C, H, W).
+
+    Raises
+    ------
+    MappingError
+        The SubNet reads another shape.
+    """
     place = memory_map.tensors[subnet.name][INPUT]
     if image.shape != place.shape:
         raise MappingError(f"SubNet {subnet.name}: the image has shape {image.shape}; it reads {place.shape}")
@@ -126,12 +170,25 @@ def program_segment(program: Program) -> Segment:
 
 
 def write_segments(dram: Bytes, segments: Iterable[Segment]) -> None:
-    """Copy segments into ``dram``, a uint8 array that begins at address 0."""
+    """Copy segments into DRAM.
+
+    Parameters
+    ----------
+    dram : uint8, from address 0 on; it is changed.
+    segments : addresses and bytes.
+    """
     for address, data in segments:
         dram[address : address + len(data)] = data
 
 
 def read_tensor(dram: Bytes, program: Program, name: str) -> npt.NDArray[np.int8]:
-    """The int8 (C, H, W) tensor ``name`` that ``program`` left in ``dram``."""
+    """A tensor that a Program left in DRAM, int8 (C, H, W).
+
+    Parameters
+    ----------
+    dram : uint8, from address 0 on.
+    program : that was executed.
+    name : of the tensor: the layer that wrote it.
+    """
     place = program.tensors[name]
     return unpack_activations(dram[place.address :], place.shape, program.accelerator, place.folded)

@@ -35,6 +35,7 @@ class MemoryMap:
     kernels : of the middle of a SuperNet layer's depthwise kernel, by layer, R and S, for SubNets in which it is
         smaller: a copy of its own, because its windows cut it otherwise.
     ones : of the constant weight tiles of average pools and scalings; -1 if no SubNet has one.
+    accelerator, supernet : for which it was built.
     """
 
     accelerator: Accelerator
@@ -55,8 +56,21 @@ class MemoryMap:
 
     @classmethod
     def build(cls, supernet: SuperNet, subnets: Iterable[SubNet], accelerator: Accelerator) -> MemoryMap:
-        """Lay out DRAM for these SubNets. Raises :class:`MappingError` if it is too small.
+        """Lay out DRAM.
 
+        Parameters
+        ----------
+        supernet : whose weights all SubNets share.
+        subnets : for which it has room.
+        accelerator : with the DRAM.
+
+        Raises
+        ------
+        MappingError
+            The DRAM is too small, or a SubNet cannot run.
+
+        Examples
+        --------
         >>> from arch_model.spaces import get_space
         >>> fashion = get_space("fashion")
         >>> subnet = fashion.subnet("fashion-d111-w222")
@@ -122,14 +136,26 @@ class MemoryMap:
 
 
 def zsb_entries(layer: Layer, accelerator: Accelerator) -> int:
-    """ZSB entries of a layer; 0 for adds and global pools, which STORE does alone."""
+    """ZSB entries of a layer; 0 for adds and global pools, which need none.
+
+    Parameters
+    ----------
+    layer : any.
+    accelerator : gives KP.
+    """
     if is_channelwise(layer):
         return entries_of(layer, accelerator)
     return tile_grid(layer, accelerator).kt if layer.kind.has_weights else 0
 
 
 def image_folds(order: Sequence[Step], accelerator: Accelerator) -> bool:
-    """Whether every reader of the image takes it folded; ``order``: the steps of a SubNet."""
+    """Whether every reader of the image takes it as a folded image.
+
+    Parameters
+    ----------
+    order : the steps of a SubNet.
+    accelerator : that runs them.
+    """
     readers = [step.layer for step in order if step.source == INPUT]
     return all(folds(layer, accelerator) for layer in readers) and all(step.addend != INPUT for step in order)
 

@@ -24,6 +24,16 @@ def subgraph_tiles(subgraph: SubGraph, supernet: SuperNet, accelerator: Accelera
     """The tiles that hold a SubGraph, in DRAM order; a slice that ends within a tile takes the whole tile.
 
     Only those of dense layers: depthwise weights are few and never in the PB, whatever the SubGraph has of them.
+
+    Parameters
+    ----------
+    subgraph : of ``supernet``.
+    supernet : gives the layers.
+    accelerator : gives the size of a tile.
+
+    Yields
+    ------
+    layer, K-tile, window, C-tile
     """
     for layer, (k, c) in zip(supernet.layers, subgraph.slices, strict=True):
         grid = slice_grid(layer, k, c, accelerator)
@@ -34,7 +44,14 @@ def subgraph_tiles(subgraph: SubGraph, supernet: SuperNet, accelerator: Accelera
 
 
 def subgraph_tile_count(subgraph: SubGraph, supernet: SuperNet, accelerator: Accelerator) -> int:
-    """How many PB slots a SubGraph takes: tiles of dense layers, as in :func:`subgraph_tiles`."""
+    """How many PB slots a SubGraph takes: tiles of dense layers, as in :func:`subgraph_tiles`.
+
+    Parameters
+    ----------
+    subgraph : of ``supernet``.
+    supernet : gives the layers.
+    accelerator : gives the size of a tile.
+    """
     pairs = zip(supernet.layers, subgraph.slices, strict=True)
     return sum(slice_grid(layer, k, c, accelerator).tiles for layer, (k, c) in pairs)
 
@@ -60,15 +77,40 @@ class PersistentBuffer:
 
     @classmethod
     def of(cls, subgraph: SubGraph, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
-        """A SubGraph in an otherwise empty PB. Raises :class:`MappingError` if it does not fit."""
+        """A SubGraph in an otherwise empty PB.
+
+        Parameters
+        ----------
+        subgraph : of ``supernet``.
+        supernet : gives the layers.
+        accelerator : with the PB.
+
+        Raises
+        ------
+        MappingError
+            It does not fit.
+        """
         return cls.empty(supernet).switch(subgraph, supernet, accelerator)
 
     def switch(self, subgraph: SubGraph, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
-        """The PB after a switch to ``subgraph``: tiles of both stay where they are, the others make room.
+        """The PB after a switch: tiles that both SubGraphs have stay where they are, the others make room.
 
-        New tiles fill, in DRAM order, first the slots that held nothing, then the slots of tiles that go, each
-        in ascending order. Raises :class:`MappingError` if the SubGraph needs more tiles than the PB has.
+        New tiles fill, in DRAM order, first the slots that held nothing, then the slots of tiles that go, each in
+        ascending order.
 
+        Parameters
+        ----------
+        subgraph : that the PB is to hold.
+        supernet : gives the layers.
+        accelerator : with the PB.
+
+        Raises
+        ------
+        MappingError
+            The SubGraph needs more tiles than the PB has.
+
+        Examples
+        --------
         >>> from arch_model.spaces import get_space
         >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
         >>> stem = SubGraph(fashion.name, ((16, 1),) + ((0, 0),) * (len(fashion.layers) - 1))
@@ -97,7 +139,18 @@ class PersistentBuffer:
         return layers
 
     def layer_slots(self, layer: str, grid: TileGrid) -> npt.NDArray[np.int64]:
-        """Slots of a layer's tiles as int64 (rows, ct) of ``grid``, row = K-tile * windows + window; -1: not there."""
+        """Slots of a layer's tiles.
+
+        Parameters
+        ----------
+        layer : its name.
+        grid : its tiles.
+
+        Returns
+        -------
+        int64 array
+            (rows, ct) of ``grid``, row = K-tile * windows + window; -1: not there.
+        """
         found = np.full((grid.rows, grid.ct), -1, np.int64)
         if entries := self._by_layer.get(layer):
             kt, w, ct, slot = np.array(entries, np.int64).T
@@ -112,11 +165,22 @@ Slots = npt.NDArray[np.int64]
 def layer_sources(
     layers: Sequence[Layer], resident: PersistentBuffer, target: PersistentBuffer, accelerator: Accelerator
 ) -> dict[str, tuple[Slots, Slots]]:
-    """For weight layers in order of execution: PB slots of tiles to use (hits) and of tiles to bring (new), or -1.
+    """For each weight layer: PB slots of tiles to use (hits) and of tiles to bring (new), or -1.
 
-    ``layers`` are a SubNet's, ``resident`` is in the PB before its Program and ``target`` after. A tile that goes is
-    a hit only while nothing has been written over it: a new tile of this SubNet is written when its own layer is
-    due, one for later queries at the end.
+    A tile that goes is a hit only while nothing has been written over it: a new tile of this SubNet is written when its
+    own layer is due, one for later queries at the end.
+
+    Parameters
+    ----------
+    layers : of a SubNet, in order of execution, those with weights.
+    resident : in the PB before the SubNet's Program.
+    target : in the PB after it.
+    accelerator : with the PB.
+
+    Returns
+    -------
+    dict
+        By layer, hits and new ones, each (rows, C-tiles).
     """
     sources = {}
     written = np.full(max(accelerator.pb_tiles, 1), len(layers), np.int64)  # in which layer a slot is written
@@ -140,7 +204,21 @@ def later_tiles(
     target: PersistentBuffer,
     accelerator: Accelerator,
 ) -> dict[str, Slots]:
-    """By SuperNet layer: PB slots, or -1, of the target's tiles that ``subnet`` does not use and the PB lacks."""
+    """Tiles that a Program brings for later queries only: the target's that the SubNet does not use and the PB lacks.
+
+    Parameters
+    ----------
+    supernet : gives the layers.
+    subnet : that the Program runs.
+    resident : in the PB before.
+    target : in the PB after.
+    accelerator : with the PB.
+
+    Returns
+    -------
+    dict
+        By SuperNet layer their PB slots, or -1, (rows, C-tiles).
+    """
     used = {layer.name: tile_grid(layer, accelerator) for layer in subnet.weight_layers}
     found = {}
     for layer in supernet.layers:

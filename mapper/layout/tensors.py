@@ -21,10 +21,15 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class TileGrid:
-    """The weight tiles of a layer: ``kt`` K-tiles by ``windows`` of 3 x 3 taps by ``ct`` C-tiles, in DRAM order.
+    """The weight tiles of a layer, in DRAM order.
 
-    A *row* is one (K-tile, window): ``ct`` consecutive tiles. In a pointwise layer (1 x 1) a tile covers 9 CP
-    channels and there is one window.
+    A *row* is one (K-tile, window): ``ct`` consecutive tiles.
+
+    Attributes
+    ----------
+    kt : K-tiles, of KP filters each.
+    windows : of 3 x 3 taps; 1 in a pointwise layer (1 x 1).
+    ct : C-tiles, of CP channels each; of 9 CP in a pointwise layer.
     """
 
     kt: int
@@ -59,6 +64,13 @@ def window_offsets(layer: Layer) -> list[tuple[int, int]]:
 def tile_grid(layer: Layer, accelerator: Accelerator) -> TileGrid:
     """The tiles that hold a layer's K x C x R x S weights.
 
+    Parameters
+    ----------
+    layer : with weights.
+    accelerator : gives KP and CP.
+
+    Examples
+    --------
     >>> from arch_model.network.layer import Kind
     >>> tiny = Accelerator.load("tiny")                      # KP 4, CP 3
     >>> tile_grid(Layer("a", Kind.CONV, K=10, C=16, R=3, S=3, H=8, W=8, padding=1), tiny)
@@ -70,10 +82,16 @@ def tile_grid(layer: Layer, accelerator: Accelerator) -> TileGrid:
 
 
 def slice_grid(layer: Layer, k: int, c: int, accelerator: Accelerator) -> TileGrid:
-    """The tiles that hold the leading ``k`` x ``c`` slice of a layer; none of them if ``k`` or ``c`` is 0.
+    """The tiles that hold the leading slice of a layer.
 
     Those are the tiles that the PB can hold, so a depthwise layer has none here: its weights, few as they are, lie in
     tiles of columns (:func:`pack_columns`) and always go through the DB.
+
+    Parameters
+    ----------
+    layer : with weights.
+    k, c : output and input channels of the slice; there are no tiles if one is 0.
+    accelerator : gives KP and CP.
     """
     if is_channelwise(layer):
         return TileGrid(0, len(window_offsets(layer)), 0)
@@ -82,8 +100,20 @@ def slice_grid(layer: Layer, k: int, c: int, accelerator: Accelerator) -> TileGr
 
 
 def weight_tiles(weights: npt.NDArray[np.int8], kp: int, cp: int) -> npt.NDArray[np.int8]:
-    """Cut int8 (K, C, R, S) weights into tiles: int8 (K-tiles, windows, C-tiles, KP, 9 CP), zero outside.
+    """Cut weights into tiles.
 
+    Parameters
+    ----------
+    weights : int8 (K, C, R, S).
+    kp, cp : filters and channels of a tile.
+
+    Returns
+    -------
+    int8 array
+        (K-tiles, windows, C-tiles, KP, 9 CP), zero outside.
+
+    Examples
+    --------
     >>> w = np.arange(1, 10, dtype=np.int8).reshape(1, 1, 3, 3)
     >>> weight_tiles(w, kp=1, cp=2)[0, 0, 0, 0].tolist()      # byte t * CP + c
     [1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8, 0, 9, 0]
@@ -103,13 +133,31 @@ def weight_tiles(weights: npt.NDArray[np.int8], kp: int, cp: int) -> npt.NDArray
 
 
 def dram_tiles(layer: Layer, accelerator: Accelerator) -> int:
-    """Tiles that a layer's weights take in DRAM, dense or depthwise."""
+    """Tiles that a layer's weights take in DRAM, dense or depthwise.
+
+    Parameters
+    ----------
+    layer : with weights.
+    accelerator : gives KP and CP.
+    """
     return column_tiles(layer, accelerator) if is_channelwise(layer) else tile_grid(layer, accelerator).tiles
 
 
 def depthwise_columns(weights: npt.NDArray[np.int8], kp: int) -> npt.NDArray[np.int8]:
-    """Cut depthwise int8 (K, 1, R, S) weights into columns: int8 (K-tiles * windows, KP, 9), zero outside.
+    """Cut depthwise weights into columns, one for each K-tile and window.
 
+    Parameters
+    ----------
+    weights : int8 (K, 1, R, S).
+    kp : filters of a K-tile.
+
+    Returns
+    -------
+    int8 array
+        (K-tiles * windows, KP, 9), zero outside.
+
+    Examples
+    --------
     >>> w = np.arange(1, 11, dtype=np.int8).reshape(1, 1, 2, 5)
     >>> depthwise_columns(w, kp=1)[:, 0].tolist()
     [[1, 2, 3, 6, 7, 8, 0, 0, 0], [4, 5, 0, 9, 10, 0, 0, 0, 0]]
@@ -133,8 +181,20 @@ def ones_columns(kp: int) -> npt.NDArray[np.int8]:
 
 
 def pack_columns(columns: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
-    """Weight columns int8 (numbers, KP, 9) as DRAM bytes: CP of them a tile, byte t * CP + c of a word is tap t of
-    column c."""
+    """Weight columns as DRAM bytes: CP of them in a tile.
+
+    Byte t * CP + c of a word is tap t of column c.
+
+    Parameters
+    ----------
+    columns : int8 (numbers, KP, 9).
+    accelerator : gives KP and CP.
+
+    Returns
+    -------
+    uint8 array
+        Tiles in order, each padded to whole beats.
+    """
     a, tiles = accelerator, -(-len(columns) // accelerator.cp)
     whole = np.zeros((tiles * a.cp, a.kp, TAPS), np.int8)
     whole[: len(columns)] = columns
@@ -142,7 +202,18 @@ def pack_columns(columns: npt.NDArray[np.int8], accelerator: Accelerator) -> Byt
 
 
 def pack_weights(weights: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
-    """A layer's int8 (K, C, R, S) weights as DRAM bytes: tiles in order, each padded to whole beats."""
+    """A layer's weights as DRAM bytes.
+
+    Parameters
+    ----------
+    weights : int8 (K, C, R, S).
+    accelerator : gives KP and CP.
+
+    Returns
+    -------
+    uint8 array
+        Tiles in order, each padded to whole beats.
+    """
     return _padded(weight_tiles(weights, accelerator.kp, accelerator.cp), accelerator)
 
 
@@ -156,10 +227,27 @@ def _padded(tiles: npt.NDArray[np.int8], accelerator: Accelerator) -> Bytes:
 def fold_zero_point(
     bias: npt.ArrayLike, weights: npt.NDArray[np.int8], z_in: int, name: str = "conv"
 ) -> npt.NDArray[np.int64]:
-    """The bias of raw inputs, ``bias - z_in * sum(w)`` for each filter: sum w (x - z) = sum w x - z sum w.
+    """The bias for inputs as they are in memory, zero point and all: sum w (x - z) = sum w x - z sum w.
 
-    Raises :class:`MappingError` if one does not fit int32.
+    Parameters
+    ----------
+    bias : int32, (K,).
+    weights : int8 (K, C, R, S).
+    z_in : zero point of the input.
+    name : of the layer, for the error.
 
+    Returns
+    -------
+    int64 array
+        (K,), ``bias - z_in * sum(w)``.
+
+    Raises
+    ------
+    MappingError
+        One does not fit int32.
+
+    Examples
+    --------
     >>> fold_zero_point([10], np.full((1, 2, 3, 3), 2, np.int8), z_in=-1).tolist()   # 10 + 36
     [46]
     """
@@ -170,10 +258,22 @@ def fold_zero_point(
 
 
 def pack_zsb(bias: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike, kp: int) -> Bytes:
-    """ZSB entries, one a K-tile: for each filter bias (int32), then multiplier | shift << 26, little-endian.
+    """ZSB entries, one a K-tile, as DRAM bytes.
 
-    ``bias``, ``multiplier``, ``shift``: (K,). Filters that fill up the last K-tile get zeros.
+    For each filter: bias (int32), then multiplier | shift << 26, little-endian. Filters that fill up the last K-tile
+    get zeros.
 
+    Parameters
+    ----------
+    bias, multiplier, shift : integers, (K,).
+    kp : filters of a K-tile.
+
+    Returns
+    -------
+    uint8 array
+
+    Examples
+    --------
     >>> pack_zsb([-2], [3], [1], kp=1).tolist()
     [254, 255, 255, 255, 3, 0, 0, 4]
     """
@@ -188,6 +288,13 @@ def pack_zsb(bias: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLik
 def folds(layer: Layer, accelerator: Accelerator) -> bool:
     """Whether the layer takes its input as a folded image: few channels, windows; the host writes such an input.
 
+    Parameters
+    ----------
+    layer : any.
+    accelerator : gives the pixels that fit a word.
+
+    Examples
+    --------
     >>> from arch_model.network.layer import Kind
     >>> stem = Layer("stem", Kind.CONV, K=8, C=3, R=3, S=3, H=8, W=8, padding=1)
     >>> folds(stem, Accelerator.load("zcu104")), folds(stem, Accelerator.load("tiny"))   # tiny: a pixel a word
@@ -198,8 +305,20 @@ def folds(layer: Layer, accelerator: Accelerator) -> bool:
 
 
 def pack_activations(tensor: npt.NDArray[np.int8], accelerator: Accelerator, folded: bool = False) -> Bytes:
-    """An int8 (C, H, W) tensor as DRAM bytes: [group][row][column][CP], rows padded to the pitch; or a folded image.
+    """A tensor as DRAM bytes: [group][row][column][CP], rows padded to the pitch; or as a folded image.
 
+    Parameters
+    ----------
+    tensor : int8 (C, H, W).
+    accelerator : gives CP and the beat.
+    folded : whether several pixels share a word.
+
+    Returns
+    -------
+    uint8 array
+
+    Examples
+    --------
     >>> tiny = Accelerator.load("tiny")                       # CP 3, beats of 4 bytes
     >>> pack_activations(np.array([[[1, 2]], [[3, 4]]], np.int8), tiny).tolist()
     [1, 3, 0, 2, 4, 0, 0, 0]
@@ -223,7 +342,14 @@ def pack_activations(tensor: npt.NDArray[np.int8], accelerator: Accelerator, fol
 
 
 def activation_bytes(c: int, h: int, w: int, accelerator: Accelerator, folded: bool = False) -> int:
-    """Bytes that a (C, H, W) tensor, or folded image, takes in DRAM."""
+    """Bytes that a tensor takes in DRAM.
+
+    Parameters
+    ----------
+    c, h, w : its shape.
+    accelerator : gives CP and the beat.
+    folded : whether several pixels share a word.
+    """
     return accelerator.groups(c) * h * accelerator.pitch(w, folded)
 
 
@@ -233,7 +359,20 @@ def unpack_activations(
     accelerator: Accelerator,
     folded: bool = False,
 ) -> npt.NDArray[np.int8]:
-    """The inverse of :func:`pack_activations`: ``data`` begins with the tensor; ``shape`` is (C, H, W)."""
+    """The inverse of :func:`pack_activations`.
+
+    Parameters
+    ----------
+    data : begins with the tensor.
+    shape : (C, H, W).
+    accelerator : gives CP and the beat.
+    folded : whether several pixels share a word.
+
+    Returns
+    -------
+    int8 array
+        (C, H, W), a copy.
+    """
     c, h, w = shape
     groups, cp = accelerator.groups(c), accelerator.cp
     flat = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)

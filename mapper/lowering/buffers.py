@@ -113,8 +113,14 @@ def begin_layer(w: Ints) -> None:
 
 @inner
 def next_half(w: Ints, buffer: int) -> int:
-    """The half of a double buffer that comes next; ``buffer``: its place, ``SB_NEXT`` and so on. Its last user stands
-    one place behind, and one more for the second half."""
+    """The half of a double buffer that comes next, 0 or 1.
+
+    Parameters
+    ----------
+    w : workspace.
+    buffer : index of its entry, such as ``SB_NEXT``. The last user of its first half stands one place behind, that of
+        the second half one more.
+    """
     half = w[buffer]
     w[buffer] = 1 - half
     return half
@@ -122,7 +128,13 @@ def next_half(w: Ints, buffer: int) -> int:
 
 @inner
 def new_row(w: Ints, unit: int) -> int:
-    """The number of a new command in a stream; where there is no room, the last one again, and a note."""
+    """The number of a new command of a unit; where there is no room, that of the last one, and ``FULL`` is noted.
+
+    Parameters
+    ----------
+    w : workspace.
+    unit : such as ``PASS_UNIT``.
+    """
     if w[COUNT + unit] >= w[ROOM + unit]:
         w[FULL] = 1
         w[COUNT + unit] = w[ROOM + unit] - 1
@@ -132,19 +144,43 @@ def new_row(w: Ints, unit: int) -> int:
 
 @inner
 def tile_cycles(w: Ints, tiles: int) -> int:
-    """Cycles of the transfer of so many weight tiles."""
+    """Cycles of the transfer of weight tiles.
+
+    Parameters
+    ----------
+    w : workspace.
+    tiles : how many.
+    """
     return w[TILE_CYCLES] + (tiles - 1) * w[MORE_TILE_CYCLES]
 
 
 @inner
 def lane_cycles(w: Ints, rows: int, words: int) -> int:
-    """Cycles of the transfer of rows of so many words of a lane each: ZSB entries (KP words), activation tables."""
+    """Cycles of the transfer of ZSB entries (KP words of a lane each) or of activation tables.
+
+    Parameters
+    ----------
+    w : workspace.
+    rows : entries or tables.
+    words : of each.
+    """
     return read_cycles(rows, words, LANE_BYTES, w[WBEAT], w[INTERVAL], 1)
 
 
 @inner
 def new_weight_load(w: Ints, after: int, memory: int, slot: int, first: int, ct: int, length: int, runs: int) -> int:
-    """A LOAD_WGT of ``runs`` runs of ``length`` tiles (ZSB entries, tables), needed by the next PASS; its number."""
+    """Append a LOAD_WGT that the next PASS needs; its number.
+
+    Parameters
+    ----------
+    w : workspace.
+    after : number of the PASS whose end it waits for, -1 for none.
+    memory : code of the memory it writes.
+    slot : the first that it writes.
+    first, ct : row and C-tile of the first tile, or the first entry.
+    length : tiles of a run (ZSB entries, tables).
+    runs : how many runs.
+    """
     index = new_row(w, LOAD_WGT_UNIT)
     row, rows = wgt_at(w, index), length * runs
     w[row + OWNER] = w[LAYER_OWNER]
@@ -186,10 +222,20 @@ def _drained_after(w: Ints, last: int) -> int:
 
 @inner
 def take_zsb(w: Ints, entries: int) -> int:
-    """Room for a layer's ZSB entries behind those of the layer before, or in the other half; the PASS to wait for.
+    """Find room for a layer's ZSB entries behind those of the layer before, or in the other half.
 
-    The layer's entries end at ``ZSB_TOP`` of the half ``ZSB_NEXT``. The other half is free once the requantiser has
-    left it.
+    The entries then end at ``ZSB_TOP`` of the half ``ZSB_NEXT``. The other half is free once the requantiser has left
+    it.
+
+    Parameters
+    ----------
+    w : workspace.
+    entries : of the layer.
+
+    Returns
+    -------
+    int
+        Number of the PASS to wait for, -1 for none.
     """
     after = -1
     if w[ZSB_TOP] + entries > w[ZSB]:
@@ -221,7 +267,13 @@ def load_table(w: Ints) -> int:
 
 @inner
 def end_layer(w: Ints, table: int) -> None:
-    """A layer's last PASS is there; ``table``: the activation table that it used, -1 for none."""
+    """Note that a layer's last PASS has been appended.
+
+    Parameters
+    ----------
+    w : workspace.
+    table : number of the activation table that it used, -1 for none.
+    """
     last = w[pass_at(w, w[COUNT + PASS_UNIT] - 1) + REPS_END]
     w[ZSB_LAST + w[ZSB_NEXT]] = last
     if table >= 0:
@@ -230,7 +282,16 @@ def end_layer(w: Ints, table: int) -> None:
 
 @inner
 def new_pass(w: Ints, act: int, wgt: int, store: int, reps: int, cycles: int, first: int, rows: int) -> int:
-    """A PASS of so many repetitions over output rows from ``first`` on; where its row begins."""
+    """Append a PASS; index in the workspace at which its row begins.
+
+    Parameters
+    ----------
+    w : workspace.
+    act, wgt, store : numbers of the LOAD_ACT, LOAD_WGT and STORE that it waits for, -1 for none.
+    reps : repetitions.
+    cycles : of one of them.
+    first, rows : output rows, the first and how many.
+    """
     index = new_row(w, PASS_UNIT)
     row = pass_at(w, index)
     w[row + OWNER] = w[LAYER_OWNER]
@@ -247,21 +308,39 @@ def new_pass(w: Ints, act: int, wgt: int, store: int, reps: int, cycles: int, fi
 
 @inner
 def stored_groups(w: Ints, chunk: int, stop: int) -> int:
-    """Channel groups that the STORE of K-tiles ``chunk`` to ``stop`` writes."""
+    """Channel groups that the STORE of some K-tiles writes.
+
+    Parameters
+    ----------
+    w : workspace.
+    chunk, stop : the first K-tile, and the one behind the last.
+    """
     return up(min(stop * w[KP], w[K]) - chunk * w[KP] // w[CP] * w[CP], w[CP])
 
 
 @inner
 def stored_cycles(w: Ints, rows: int) -> tuple[int, int]:
-    """Cycles of a STORE of so many rows of a channel group, to the read of its last word and to its last beat."""
+    """Cycles of a STORE, to the read of its last word and to its last beat.
+
+    Parameters
+    ----------
+    w : workspace.
+    rows : of channel groups.
+    """
     return store_cycles(rows, w[OUT_COLS], w[CP], w[BEAT], w[INTERVAL], w[LATENCY], w[BESIDE], w[PIXELS])
 
 
 @inner
 def new_store(w: Ints, begin: int, chunk: int, stop: int, first: int, rows: int, half: int) -> None:
-    """The STORE of K-tiles ``chunk`` to ``stop``, ``rows`` output rows from ``first`` on, behind the last PASS.
+    """Append the STORE of a chunk behind the last PASS.
 
-    ``begin``: the first PASS of these K-tiles over these rows; all of them fill this ``half`` of the output side.
+    Parameters
+    ----------
+    w : workspace.
+    begin : number of the first PASS of these K-tiles over these rows.
+    chunk, stop : the first K-tile, and the one behind the last.
+    first, rows : output rows, the first and how many.
+    half : of the output side that the PASSes fill.
     """
     index, last = new_row(w, STORE_UNIT), w[COUNT + PASS_UNIT] - 1
     row = store_at(w, index)
@@ -291,7 +370,14 @@ def new_store(w: Ints, begin: int, chunk: int, stop: int, first: int, rows: int,
 
 
 def broken_rule(failure: int, layer: Layer, accelerator: Accelerator) -> str:
-    """What a layer breaks, in words, and what would be right."""
+    """What a layer breaks, in words, and what would be right.
+
+    Parameters
+    ----------
+    failure : code in ``FAILURE`` of a workspace.
+    layer : that was being lowered.
+    accelerator : for which.
+    """
     a = accelerator
     if failure == ZSB_STILL_READ:
         entries = up(layer.K, a.kp)

@@ -79,7 +79,14 @@ CHOICE = TILING_AT + len(TILING)
 
 @inner
 def put(w: Ints, machine: Ints, layer: Ints) -> None:
-    """Write a machine and a layer to a header."""
+    """Write a machine and a layer to a header.
+
+    Parameters
+    ----------
+    w : workspace, which begins with the header.
+    machine : a row of :data:`arch_model.timing.rows.MACHINE`.
+    layer : a row of :data:`mapper.lowering.rows.LAYER`.
+    """
     for column in range(len(MACHINE)):
         w[column] = machine[column]
     for column in range(len(LAYER)):
@@ -87,7 +94,18 @@ def put(w: Ints, machine: Ints, layer: Ints) -> None:
 
 
 def header(machine: Ints, layer: Ints) -> Ints:
-    """A header with a row of :data:`arch_model.timing.rows.MACHINE` and one of :data:`mapper.lowering.rows.LAYER`."""
+    """A new header of a machine and a layer.
+
+    Parameters
+    ----------
+    machine : a row of :data:`arch_model.timing.rows.MACHINE`.
+    layer : a row of :data:`mapper.lowering.rows.LAYER`.
+
+    Returns
+    -------
+    int64 array
+        (CHOICE,).
+    """
     w = np.zeros(CHOICE, np.int64)
     w[: len(MACHINE)], w[LAYER_AT : LAYER_AT + len(LAYER)] = machine, layer
     return w
@@ -104,7 +122,13 @@ def chunk_unit(w: Ints) -> int:
 
 @inner
 def least_input(w: Ints, rows: int) -> int:
-    """Input rows that so many output rows need, at most the tensor's."""
+    """Input rows that some output rows need, at most the tensor's.
+
+    Parameters
+    ----------
+    w : header.
+    rows : output rows.
+    """
     if w[SCALE]:
         return 1
     return min((rows - 1) * w[STRIDE] + w[KERNEL_ROWS], w[HEIGHT])
@@ -117,7 +141,13 @@ def _out_words(w: Ints, k_tiles: int, pixels: int) -> int:
 
 @inner
 def pitch_beats(w: Ints, cols: int) -> int:
-    """Beats of a row of a channel group in DRAM."""
+    """Beats of a row of a channel group in DRAM.
+
+    Parameters
+    ----------
+    w : header.
+    cols : pixels of the row.
+    """
     return row_beats(cols, w[CP], w[BEAT])
 
 
@@ -160,7 +190,13 @@ def _sb_words(w: Ints, inside: int) -> int:
 
 @inner
 def rows_fit(w: Ints, rows: int) -> bool:
-    """Whether the input and the partial sums of so many output rows of a dense layer fit."""
+    """Whether the input and the partial sums of some output rows of a dense layer fit.
+
+    Parameters
+    ----------
+    w : header.
+    rows : output rows of a spatial tile.
+    """
     inside, pixels = least_input(w, rows), rows * w[OUT_COLS]
     if _sb_words(w, inside) > w[SB] or (w[WINDOWS] * w[C_TILES] > 1 and pixels > w[OB]):
         return False
@@ -169,7 +205,14 @@ def rows_fit(w: Ints, rows: int) -> bool:
 
 @inner
 def chunk_fits(w: Ints, rows: int, chunk: int) -> bool:
-    """Whether half the output side holds the results of so many rows of a chunk."""
+    """Whether a half of the output side holds a chunk's results.
+
+    Parameters
+    ----------
+    w : header.
+    rows : output rows of a spatial tile.
+    chunk : K-tiles.
+    """
     return _out_words(w, chunk, rows * w[OUT_COLS]) <= w[OUT]
 
 
@@ -220,7 +263,13 @@ def _choose_dense(w: Ints, streamed: int) -> int:
 
 @inner
 def group_of(w: Ints, k_tiles: int) -> int:
-    """Channel groups of so many K-tiles of a chunk."""
+    """Channel groups of some K-tiles of a chunk.
+
+    Parameters
+    ----------
+    w : header.
+    k_tiles : how many.
+    """
     return up(min(k_tiles * w[KP], w[C]), w[CP])
 
 
@@ -232,7 +281,15 @@ def _held_words(w: Ints, chunk: int, rows: int) -> int:
 
 @inner
 def cut_fits(w: Ints, rows: int, chunk: int, stays: bool) -> bool:
-    """As :func:`mapper.lowering.depthwise_tiling.check_cut`."""
+    """Whether a depthwise tiling fits, as :func:`mapper.lowering.depthwise_tiling.check_cut` decides.
+
+    Parameters
+    ----------
+    w : header.
+    rows : output rows of a spatial tile.
+    chunk : K-tiles.
+    stays : whether the SB holds all of a chunk's input rows.
+    """
     pixels, inside = rows * w[OUT_COLS], least_input(w, rows)
     held, brought = inside, inside
     if stays:
@@ -258,13 +315,25 @@ def _row_passes(w: Ints, rows: int) -> int:
 
 @inner
 def input_low(w: Ints, first: int) -> int:
-    """The first input row that the output rows from ``first`` on read."""
+    """The first input row that output rows read.
+
+    Parameters
+    ----------
+    w : header.
+    first : the first of the output rows.
+    """
     return 0 if w[SCALE] else max(0, first * w[STRIDE] - w[PADDING])
 
 
 @inner
 def input_high(w: Ints, last: int) -> int:
-    """The input row behind those that output row ``last`` reads."""
+    """The input row behind those that an output row reads.
+
+    Parameters
+    ----------
+    w : header.
+    last : the output row.
+    """
     return 1 if w[SCALE] else min(w[HEIGHT], last * w[STRIDE] - w[PADDING] + w[KERNEL_ROWS])
 
 
@@ -349,6 +418,7 @@ def choose_tiling(w: Ints, streamed: int) -> int:
 
     Parameters
     ----------
+    w : header.
     streamed : weight tiles of a dense layer that are not in the PB.
 
     Returns

@@ -51,21 +51,29 @@ def compile_subnet(
     target: PersistentBuffer | None = None,
     tilings: Mapping[str, Tiling] | None = None,
 ) -> Program:
-    """The Program that computes ``subnet`` with ``resident`` in the PB and leaves ``target`` there.
+    """The Program that computes a SubNet, with one content of the PB before it and maybe another after it.
+
+    A switch costs no extra byte for tiles that this SubNet uses: they go to their PB slot instead of to the DB, when
+    the layer that needs them is due. Tiles for later queries only are loaded behind the last layers' work.
 
     Parameters
     ----------
+    subnet : to compile.
+    supernet : whose weights it uses.
+    accelerator : for which.
     quant : of each operator the class of ``arch_model/network/weights.py`` (duck-typed; only the scalars matter here).
     memory_map : addresses; it must know the SubNet.
     resident : what earlier Programs left in the PB; None: nothing.
     target : what this Program must leave there (``resident.switch(...)``); None: what is there.
     tilings : by layer, how it is tiled and in which order it runs; the quick choice decides for the others.
 
-    A switch costs no extra byte for tiles that this SubNet uses: they go to their PB slot instead of to the DB, when
-    the layer that needs them is due. Tiles for later queries only are loaded behind the last layers' work.
+    Raises
+    ------
+    MappingError
+        The accelerator cannot run a layer, the memory map does not know the SubNet, or a tiling is of no layer.
 
-    Raises :class:`MappingError` for what the accelerator cannot run.
-
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> from arch_model.timing.reference_timing import time_program
     >>> from arch_model.network.weights import load_weights
@@ -86,9 +94,14 @@ def compile_subnet(
 
 
 def single_layer(layer: Layer) -> tuple[SuperNet, SubNet]:
-    """A SuperNet of one layer, and its one SubNet (both named as the layer); the image is what the layer reads.
+    """A SuperNet of one layer, and its one SubNet, both named as the layer; the layer reads the image.
 
     A MUL reads it twice. The factors of a SCALE come from the image too, by a global pool before it.
+
+    Raises
+    ------
+    SpaceError
+        Later, from the SuperNet, for a SubNet of another name.
     """
     if layer.kind is not Kind.SCALE:
         layers: tuple[Layer, ...] = (replace(layer, inputs=(INPUT,) * layer.kind.operands),)
@@ -107,8 +120,20 @@ def single_layer(layer: Layer) -> tuple[SuperNet, SubNet]:
 
 
 def single_quant(layer: Layer, quant: OpQuant) -> dict[str, OpQuant]:
-    """The integers of :func:`single_layer`'s SubNet. A SCALE's factors are sums of pixels, scaled so that those of a
-    random image spread over int8."""
+    """The integers of :func:`single_layer`'s SubNet.
+
+    A SCALE's factors are sums of pixels, scaled so that those of a random image spread over int8.
+
+    Parameters
+    ----------
+    layer : the one layer.
+    quant : its integers.
+
+    Returns
+    -------
+    dict
+        Integers by the layer's name.
+    """
     found = {layer.name: quant}
     if layer.kind is Kind.SCALE:
         m, _, shift = encode_pair(0.7 / float(np.sqrt(layer.H * layer.W)), 0.0)
@@ -121,9 +146,19 @@ def compile_layer(
 ) -> tuple[Program, MemoryMap]:
     """The Program of one layer from "input" in DRAM to its output, and the memory map made for it.
 
-    ``tiling``: how it is tiled; None: the quick choice decides.
+    ``single_layer(layer)`` gives the SubNet that ``mapper.layout.dram_image`` needs.
 
-    ``single_layer(layer)`` gives the SubNet that ``mapper.layout.dram_image`` needs. Raises :class:`MappingError`.
+    Parameters
+    ----------
+    layer : to compile.
+    accelerator : for which.
+    quant : the layer's integers.
+    tiling : how it is tiled. None: the quick choice decides.
+
+    Raises
+    ------
+    MappingError
+        The accelerator cannot run it, or not with this tiling.
     """
     supernet, subnet = single_layer(layer)
     memory_map = MemoryMap.build(supernet, [subnet], accelerator)
@@ -266,8 +301,20 @@ class _Compiler:
 
 
 def check_mapping(step: Step, accelerator: Accelerator, slots: Slots | None, tiling: Tiling) -> None:
-    """Raise :class:`MappingError` for a tiling that is not legal for a layer; ``slots``: PB slots of its weight tiles,
-    None for one without."""
+    """Refuse a tiling that is not legal for a layer.
+
+    Parameters
+    ----------
+    step : the layer and the add in its STORE.
+    accelerator : that would run it.
+    slots : PB slots of its weight tiles, -1 for streamed ones. None: it has no weight tiles.
+    tiling : to check.
+
+    Raises
+    ------
+    MappingError
+        Naming the field, its value and what is legal, or operand, buffer and bytes.
+    """
     layer, name = step.layer, step.layer.name
     if slots is None:
         check_channelwise(layer, accelerator, tiling)

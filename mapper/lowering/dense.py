@@ -5,7 +5,8 @@ C-tiles (PASS). In the order :attr:`~mapper.lowering.tiling.Order.FILTERS` the f
 alternate between the halves of the SB, chunks between those of the OB's output side, groups of streamed weight tiles
 between those of the DB, and ZSB tables fill one half after the other.
 
-What the layer brings, and in which parts, is :mod:`mapper.lowering.dense_loads`. With ``interleave`` > 1 so many
+What the layer loads, and in which parts, is :mod:`mapper.lowering.dense_input` and
+:mod:`mapper.lowering.dense_loads`. With ``interleave`` > 1 so many
 K-tiles take each part of the prologue in turns, every one with partial sums of its own in the OB.
 """
 
@@ -25,6 +26,7 @@ from mapper.lowering.buffers import (
     next_half,
     take_zsb,
 )
+from mapper.lowering.dense_input import begin_tile, end_tile, load_part
 from mapper.lowering.dense_loads import (
     BASE,
     ENTRIES,
@@ -44,9 +46,6 @@ from mapper.lowering.dense_loads import (
     TILE_ROWS,
     ZSB_AFTER,
     begin_dense,
-    begin_tile,
-    end_tile,
-    load_part,
     load_tiles,
     load_zsb,
     weights_of,
@@ -188,9 +187,17 @@ def _chunk(w: Ints, chunk: int) -> None:
 
 @inner
 def lower_dense(w: Ints, slots: int, new: int) -> int:
-    """Append the commands of the dense layer and the tiling in the header; 0, or what :func:`why_not` says.
+    """Append the commands of the dense layer and the tiling in the header.
 
-    ``slots``, ``new``: where those of its tiles stand (0: none), as of :func:`mapper.lowering.network.lower`.
+    Parameters
+    ----------
+    w : workspace.
+    slots, new : index at which the PB slots of its tiles stand (0: none), as in :func:`mapper.lowering.network.lower`.
+
+    Returns
+    -------
+    int
+        0, or the code of what the layer's weights do not allow.
     """
     broken = begin_dense(w, slots)
     if broken:

@@ -23,8 +23,17 @@ def load_act_fields(
     accelerator: Accelerator,
     groups: range | None = None,
 ) -> Fields:
-    """LOAD_ACT of ``rows`` input rows from row ``first`` on, of these channel groups (None: all; in pointwise layout
-    from a multiple of nine on)."""
+    """Fields of a LOAD_ACT.
+
+    Parameters
+    ----------
+    layer : that reads the input.
+    place : of the input in DRAM.
+    first, rows : input rows, the first and how many.
+    sb_base : SB word at which they begin.
+    accelerator : for which.
+    groups : channel groups; in pointwise layout from a multiple of nine on. None: all.
+    """
     row_step, group_step, _ = sb_shape(layer, rows, accelerator)
     groups = range(accelerator.groups(layer.C)) if groups is None else groups
     block = groups.start // TAPS if is_pointwise(layer) else groups.start
@@ -54,10 +63,17 @@ def weight_fields(
     memory: Memory,
     accelerator: Accelerator,
 ) -> Fields:
-    """LOAD_WGT of tiles of a SuperNet's layer, whose tiles begin at ``address``.
+    """Fields of a LOAD_WGT of weight tiles.
 
-    ``runs`` runs of ``length`` tiles each, from the ``first`` (row, C-tile) and the rows after it, to slots from
-    ``slot``.
+    Parameters
+    ----------
+    layer : the SuperNet's, which says how its tiles lie.
+    address : of its first tile in DRAM.
+    first : (row, C-tile) of the first tile; the other runs begin in the rows after it.
+    length, runs : tiles of a run, and runs.
+    slot : the first that it writes.
+    memory : the DB or the PB.
+    accelerator : for which.
     """
     ct, size = tile_grid(layer, accelerator).ct, accelerator.tile_bytes
     return {
@@ -71,7 +87,16 @@ def weight_fields(
 
 
 def tile_fields(layer: Layer, q: ConvQuant, first: int, rows: int, sb_base: int, accelerator: Accelerator) -> Fields:
-    """What the PASS commands of a spatial tile, ``rows`` output rows from ``first`` on, share."""
+    """What the PASS commands of a spatial tile share.
+
+    Parameters
+    ----------
+    layer : dense.
+    q : its integers.
+    first, rows : output rows, the first and how many.
+    sb_base : SB word at which the input begins.
+    accelerator : for which.
+    """
     low, count = input_rows(layer, first, rows)
     row_step, group_step, _ = sb_shape(layer, count, accelerator)
     return {
@@ -95,7 +120,18 @@ def tile_fields(layer: Layer, q: ConvQuant, first: int, rows: int, sb_base: int,
 
 
 def k_tile_fields(tile: Fields, k_tile: int, first: int, out_base: int, accelerator: Accelerator) -> Fields:
-    """Where a K-tile's results go: groups and banks count from the chunk that begins with K-tile ``first``."""
+    """The fields of a K-tile's PASS commands: where its results go.
+
+    Groups and banks count from the chunk's first K-tile.
+
+    Parameters
+    ----------
+    tile : fields of the spatial tile.
+    k_tile : number of the K-tile.
+    first : number of the chunk's first K-tile.
+    out_base : word of the output side at which the chunk begins.
+    accelerator : for which.
+    """
     kp, cp, nb = accelerator.kp, accelerator.cp, accelerator.nb
     group, lane = divmod(k_tile * kp, cp)
     group -= first * kp // cp
@@ -105,7 +141,17 @@ def k_tile_fields(tile: Fields, k_tile: int, first: int, out_base: int, accelera
 def piece_fields(
     k_tile: Fields, layer: Layer, offset: tuple[int, int], ct: int, reps: int, accelerator: Accelerator
 ) -> Fields:
-    """A PASS over ``reps`` C-tiles from ``ct`` on of the window whose top left tap is at ``offset`` in the kernel."""
+    """Fields of a PASS over some C-tiles of one window.
+
+    Parameters
+    ----------
+    k_tile : fields of the K-tile.
+    layer : dense.
+    offset : row and column of the window's top left tap in the kernel.
+    ct : number of the first C-tile.
+    reps : how many C-tiles.
+    accelerator : for which.
+    """
     a, groups = accelerator, accelerator.groups(layer.C)
     last_banks, last_lanes = TAPS, a.cp
     if is_pointwise(layer):
@@ -125,7 +171,17 @@ def piece_fields(
 def store_fields(
     layer: Layer, place: TensorPlace, k_tiles: range, first: int, rows: int, out_base: int, accelerator: Accelerator
 ) -> Fields:
-    """STORE of a chunk of K-tiles, ``rows`` output rows from ``first`` on, as it is."""
+    """Fields of a STORE of a chunk of K-tiles, without an add.
+
+    Parameters
+    ----------
+    layer : whose output it writes.
+    place : of the output in DRAM.
+    k_tiles : of the chunk.
+    first, rows : output rows, the first and how many.
+    out_base : word of the output side at which the chunk begins.
+    accelerator : for which.
+    """
     a = accelerator
     group = k_tiles.start * a.kp // a.cp
     channels = min(k_tiles.stop * a.kp, layer.K) - group * a.cp
@@ -151,7 +207,16 @@ def store_fields(
 def add_fields(
     q: AddQuant, place: TensorPlace, k_tiles: range, first: int, rows: int, accelerator: Accelerator
 ) -> Fields:
-    """What a STORE needs besides to add the same part of the tensor at ``place``."""
+    """What a STORE needs besides to add another tensor.
+
+    Parameters
+    ----------
+    q : integers of the add.
+    place : of the other tensor in DRAM.
+    k_tiles : of the chunk.
+    first, rows : output rows, the first and how many.
+    accelerator : for which.
+    """
     a = accelerator
     scalars = {name: getattr(q, name) for name in ("m_a", "m_b", "shift", "z_a", "z_b", "z_out", "lo", "hi")}
     return scalars | {
@@ -166,7 +231,15 @@ def add_fields(
 def pool_fields(
     layer: Layer, q: PoolQuant, source: TensorPlace, place: TensorPlace, accelerator: Accelerator
 ) -> Fields:
-    """STORE that averages the whole tensor at ``source``."""
+    """Fields of a STORE that averages a whole tensor.
+
+    Parameters
+    ----------
+    layer : the global pool.
+    q : its integers.
+    source, place : of its input and its output in DRAM.
+    accelerator : for which.
+    """
     a = accelerator
     groups = a.groups(layer.K)
     return {

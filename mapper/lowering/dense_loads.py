@@ -1,4 +1,4 @@
-"""What a dense layer brings: its input tiles, its weights and its ZSB entries, each load as its prologue asks for it.
+"""What a dense layer loads beside its input: its weights and its ZSB entries, each load as its prologue asks for it.
 
 A *prologue* of several parts (``prologue_parts`` > 1) lets the array start before the first input tile and the first
 row of weight tiles have come whole: both come in so many parts along the channels, each as late as its first PASS wants
@@ -11,34 +11,9 @@ first rows of so many K-tiles come together, part by part.
 from __future__ import annotations
 
 from arch_model.compiled import Ints, compiled, inner
-from arch_model.machine.accelerator import TAPS
-from arch_model.timing.rows import (
-    AFTER_PASS,
-    AFTER_STORE,
-    BEAT,
-    BEATS,
-    COUNT,
-    CP,
-    CYCLES,
-    DB,
-    FOLD,
-    INTERVAL,
-    LOAD_ACT_UNIT,
-    NEED,
-    OWNER,
-    PASS_UNIT,
-    PIXELS,
-    TILE_BEATS,
-    act_at,
-)
+from arch_model.timing.rows import BEAT, CP, DB, FOLD, INTERVAL, PIXELS, TILE_BEATS
 from arch_model.timing.transfers import read_cycles, row_beats, up
-from mapper.lowering.buffers import (
-    begin_layer,
-    load_table,
-    new_row,
-    new_weight_load,
-    next_half,
-)
+from mapper.lowering.buffers import begin_layer, load_table, new_weight_load, next_half
 from mapper.lowering.rows import (
     BROUGHT,
     C_TILES,
@@ -47,38 +22,21 @@ from mapper.lowering.rows import (
     DB_NEXT,
     ENTRY_LOAD,
     FOLDED,
-    GROUP,
     GROUP_BEGIN,
     GROUP_COUNT,
-    GROUPS,
-    HEIGHT,
-    IN_GROUPS,
-    IN_ROWS,
     K_TILES,
-    KERNEL_ROWS,
-    LAYER_OWNER,
-    LOW,
     OUT_COLS,
     OUT_ROWS,
     OWN_STATE,
-    PADDING,
     PB_LAST,
     PB_MEMORY,
-    POINTWISE,
-    ROW_DONE,
     RUN_ROWS,
-    SB_HALF,
-    SB_LAST,
-    SB_NEXT,
-    SOURCE,
     STREAMED,
     STREAMED_TILES,
-    STRIDE,
     T_FILTERS,
     T_INTERLEAVE,
     T_PREFETCH,
     T_PROLOGUE,
-    T_ROWS,
     TILE_LOAD,
     WIDTH,
     WINDOWS,
@@ -114,10 +72,19 @@ from mapper.lowering.weight_tiles import (
 
 @compiled
 def ramp(w: Ints, sizes: int, count: int, grows: int, shrinks: int, most: int, begin: int) -> int:
-    """Sizes of parts of ``count`` rows, at most ``most`` each, that grow from one and shrink to one where asked to.
+    """Sizes of parts of some rows that grow from one and shrink to one where asked to; how many parts there are.
 
-    ``begin``: rows of the first part, if they are more than one. Puts them at ``sizes`` and returns how many there are.
+    Parameters
+    ----------
+    w : workspace.
+    sizes : index at which to put them.
+    count : rows together.
+    grows, shrinks : 1 if they do.
+    most : rows of a part.
+    begin : rows of the first part, if they are more than one.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> sizes = np.zeros(12, np.int64)
     >>> sizes[:ramp(sizes, 0, 12, 1, 0, 12, 1)].tolist(), sizes[:ramp(sizes, 0, 12, 1, 1, 12, 1)].tolist()
@@ -170,6 +137,7 @@ def load_tiles(w: Ints, slots: int, brought: int) -> int:
 
     Parameters
     ----------
+    w : workspace.
     slots : where the slot stands that each of its tiles goes to, row by row, -1 for those that stay away.
     brought : where the load of each tile is noted, -1 for others.
     """
@@ -202,82 +170,6 @@ def _load_run(w: Ints, run: int, after: int, memory: int, slot: int) -> int:
     return new_weight_load(
         w, after, memory, slot, w[run + RUN_ROW], w[run + RUN_CT], w[run + RUN_LENGTH], w[run + RUN_RUNS]
     )
-
-
-# ---------------------------------------------------------------------- input
-
-
-@inner
-def input_span(w: Ints, first: int, rows: int) -> tuple[int, int]:
-    """The input rows that so many output rows from ``first`` on read: the first, and the one behind the last."""
-    low = max(0, first * w[STRIDE] - w[PADDING])
-    return low, min(w[HEIGHT], (first + rows - 1) * w[STRIDE] - w[PADDING] + w[KERNEL_ROWS])
-
-
-@inner
-def begin_tile(w: Ints, number: int) -> None:
-    """Take a spatial tile; its input comes unless it is there."""
-    first = number * w[T_ROWS]
-    w[TILE] = first
-    w[TILE_ROWS] = min(w[T_ROWS], w[OUT_ROWS] - first)
-    if w[RELOADS]:
-        w[LOADED] = -1
-    if w[OUT_ROWS] <= 2 * w[T_ROWS] and w[KEPT_HALF + number] >= 0:
-        w[TILE_HALF] = w[KEPT_HALF + number]
-        w[INPUT] = w[KEPT_LOAD + number]
-        w[NEXT_GROUP] = w[IN_GROUPS]
-        return
-    low, high = input_span(w, first, w[TILE_ROWS])
-    w[LOW_ROW] = low
-    w[LOW_ROWS] = high - low
-    w[TILE_HALF] = next_half(w, SB_NEXT)
-    w[FREED] = w[SB_LAST + w[TILE_HALF]]
-    # A tile may be loaded as soon as its own rows are there; those after it are still in the making.
-    w[STORED] = w[w[ROW_DONE] + w[SOURCE] + high - 1] if w[SOURCE] >= 0 else -1
-    in_parts = w[PART] > 0 and w[BEGUN] == 0
-    w[BEGUN] = 1
-    w[NEXT_GROUP] = 0
-    w[INPUT] = -1
-    w[GROUP_STEP] = w[PART] * (TAPS if w[POINTWISE] else 1) if in_parts else w[IN_GROUPS]
-    if not in_parts:
-        load_part(w)
-
-
-@inner
-def input_cycles(w: Ints, rows: int) -> int:
-    """Cycles of the transfer of so many input rows of a channel group."""
-    return w[ACT_ONE] + (rows - 1) * w[ACT_ROW]
-
-
-@inner
-def load_part(w: Ints) -> None:
-    """The next part of the tile's input."""
-    index = new_row(w, LOAD_ACT_UNIT)
-    row, groups = act_at(w, index), min(w[GROUP_STEP], w[IN_GROUPS] - w[NEXT_GROUP])
-    w[row + OWNER] = w[LAYER_OWNER]
-    w[row + NEED] = w[COUNT + PASS_UNIT]
-    w[row + AFTER_PASS] = w[FREED]
-    w[row + AFTER_STORE] = w[STORED]
-    w[row + BEATS] = groups * w[LOW_ROWS] * w[ACT_BEATS]
-    w[row + CYCLES] = input_cycles(w, groups * w[LOW_ROWS])
-    w[row + LOW] = w[LOW_ROW]
-    w[row + IN_ROWS] = w[LOW_ROWS]
-    w[row + GROUP] = w[NEXT_GROUP]
-    w[row + GROUPS] = groups
-    w[row + SB_HALF] = w[TILE_HALF]
-    w[NEXT_GROUP] += groups
-    w[INPUT] = index
-
-
-@inner
-def end_tile(w: Ints, number: int) -> None:
-    w[SB_LAST + w[TILE_HALF]] = w[COUNT + PASS_UNIT] - 1
-    if w[T_FILTERS] and number < 2:
-        w[KEPT_HALF + number] = w[TILE_HALF]
-        w[KEPT_LOAD + number] = w[INPUT]
-
-
-# ---------------------------------------------------------------------- weights
 
 
 @inner
@@ -321,7 +213,13 @@ def _part_ends(w: Ints, group: int, ends: int) -> int:
 
 @inner
 def plan_loads(w: Ints, group: int) -> None:
-    """The loads of a group of streamed weight tiles, in order, to the table of runs."""
+    """Write the loads of a group of streamed weight tiles, in order, to the table of runs.
+
+    Parameters
+    ----------
+    w : workspace.
+    group : its number.
+    """
     begin, ends = w[w[GROUP_BEGIN] + group], w[TABLES]
     count, found, skip = _part_ends(w, group, ends), 0, 0
     if group == 0 and w[TILE] == 0 and w[T_INTERLEAVE] > 1:
@@ -344,8 +242,18 @@ def plan_loads(w: Ints, group: int) -> None:
 
 @inner
 def weights_of(w: Ints, row: int) -> int:
-    """Bring the weights of the piece at work if they are not there, put their first slot in ``PIECE_SLOT``; the load to
-    wait for, or -1."""
+    """Load the weights of the PASS at work if they are not there, and put their first slot in ``PIECE_SLOT``.
+
+    Parameters
+    ----------
+    w : workspace.
+    row : (K-tile, window) of the weights.
+
+    Returns
+    -------
+    int
+        Number of the load to wait for, -1 for none.
+    """
     piece, load = w[PIECE], -1
     group, slot, length = w[piece + PIECE_GROUP], w[piece + PIECE_SLOT], w[piece + PIECE_LENGTH]
     if group < 0:
@@ -376,7 +284,13 @@ def weights_of(w: Ints, row: int) -> int:
 
 @inner
 def load_zsb(w: Ints, end: int) -> None:
-    """Load the table's entries up to ``end``."""
+    """Load the layer's ZSB entries that are not there.
+
+    Parameters
+    ----------
+    w : workspace.
+    end : up to this one.
+    """
     begin = w[ENTRIES]
     if begin == 0:
         w[TABLE_NUMBER] = load_table(w)
@@ -389,8 +303,18 @@ def load_zsb(w: Ints, end: int) -> None:
 
 @inner
 def begin_dense(w: Ints, slots: int) -> int:
-    """Plan the weights of the dense layer in the header, and what its tiling asks of its loads; 0, or what
-    :func:`why_not` says. ``slots``: as of :func:`lower_dense`."""
+    """Plan the weights of the dense layer in the header, and what its tiling asks of its loads.
+
+    Parameters
+    ----------
+    w : workspace.
+    slots : index at which the PB slots of its tiles stand (0: none).
+
+    Returns
+    -------
+    int
+        0, or the code of what the layer's weights do not allow.
+    """
     begin_layer(w)
     w[PIECE] = plan_weights(w, slots)
     w[TABLES] = w[PIECE] + 4

@@ -135,7 +135,13 @@ def _window_at(w: Ints, window: int) -> tuple[int, int]:
 
 @inner
 def column_of(w: Ints, k_tile: int, window: int) -> int:
-    """The number of the weight column that a K-tile's window uses: its own, or that of the constant ones."""
+    """The number of the weight column that a K-tile's window uses: its own, or that of the constant ones.
+
+    Parameters
+    ----------
+    w : workspace.
+    k_tile, window : their numbers.
+    """
     row, col = _window_at(w, window)
     if not w[WEIGHTED]:
         return 3 * (min(3, w[KERNEL_ROWS] - row) - 1) + min(3, w[KERNEL_COLS] - col) - 1
@@ -144,7 +150,14 @@ def column_of(w: Ints, k_tile: int, window: int) -> int:
 
 @inner
 def pass_cycles(w: Ints, rows: int, window: int) -> int:
-    """As :func:`arch_model.timing.reference_timing.run_cycles`."""
+    """Cycles of a depthwise PASS, as :func:`arch_model.timing.reference_timing.run_cycles` counts them.
+
+    Parameters
+    ----------
+    w : workspace.
+    rows : output rows.
+    window : its number.
+    """
     across = (1 if w[SCALE] else w[STRIDE]) * (w[OUT_COLS] - 1)  # from a row's first pixel to its last
     column = _window_at(w, window)[1]
     return (rows - 1) * max(w[WIDTH], across + 1) + across - w[PADDING] + column + COLUMN_ISSUE + 1
@@ -152,7 +165,14 @@ def pass_cycles(w: Ints, rows: int, window: int) -> int:
 
 @inner
 def load_input(w: Ints, chunk: int, stop: int, first: int, rows: int) -> None:
-    """Bring what the tile wants of the chunk's groups and is not there."""
+    """Load what a spatial tile reads of a chunk's groups and is not there.
+
+    Parameters
+    ----------
+    w : workspace.
+    chunk, stop : the first K-tile, and the one behind the last.
+    first, rows : output rows, the first and how many.
+    """
     low, high = 0, 1
     if not w[SCALE]:
         low = max(0, first * w[STRIDE] - w[PADDING])

@@ -34,8 +34,13 @@ Y0_MAX = 7
 class ChannelwisePlaces:
     """Where a channelwise step's data are in DRAM.
 
-    ``source``: what LOAD_ACT brings; ``other``: what STORE reads (an add's second operand, a product's first);
-    ``weights``: tiles of columns, its own or the constant ones; ``zsb``: its entries.
+    Attributes
+    ----------
+    source : what LOAD_ACT brings.
+    output : what STORE writes.
+    other : what STORE reads: an add's second operand, a product's first. None: nothing.
+    weights : address of its tiles of columns, its own or the constant ones.
+    zsb : address of its entries.
     """
 
     source: TensorPlace
@@ -46,7 +51,13 @@ class ChannelwisePlaces:
 
 
 class Held(NamedTuple):
-    """Input rows that lie together in the SB, the first of each group of them at a word of ``sb_base``."""
+    """Input rows that lie together in the SB.
+
+    Attributes
+    ----------
+    rows : of the tensor.
+    sb_base : word at which the first row of each group begins.
+    """
 
     rows: range
     sb_base: int
@@ -54,7 +65,16 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class ChannelwiseFields:
-    """The fields of one channelwise step. ``add``: the integers of the add in its STORE."""
+    """The fields of one channelwise step's commands.
+
+    Attributes
+    ----------
+    step : the layer and the add in its STORE.
+    accelerator : for which.
+    places : of its data in DRAM.
+    quant : integers of the layer.
+    add : integers of the add; None without.
+    """
 
     step: Step
     accelerator: Accelerator
@@ -63,7 +83,14 @@ class ChannelwiseFields:
     add: AddQuant | None = None
 
     def act(self, groups: range, rows: range, held: Held) -> Fields:
-        """LOAD_ACT of these input rows of these channel groups to where they are held."""
+        """LOAD_ACT of input rows to where they are held.
+
+        Parameters
+        ----------
+        groups : channel groups.
+        rows : of the tensor.
+        held : the rows that lie together in the SB.
+        """
         a, place = self.accelerator, self.places.source
         row_step, group_step = skewed_shape(self.step.layer, len(held.rows))
         return {
@@ -81,7 +108,13 @@ class ChannelwiseFields:
         }
 
     def columns(self, tiles: range, slot: int) -> Fields:
-        """LOAD_WGT of tiles of weight columns to the DB."""
+        """LOAD_WGT of tiles of weight columns to the DB.
+
+        Parameters
+        ----------
+        tiles : their numbers.
+        slot : the first that it writes.
+        """
         a = self.accelerator
         return {
             "memory": Memory.DB,
@@ -98,9 +131,13 @@ class ChannelwiseFields:
         return {"memory": Memory.ZSB, "addr": self.places.zsb, "runs": 1, "run_beats": beats, "slot": slot}
 
     def tile(self, first: int, rows: int, held: Held, come: int) -> Fields:
-        """What the PASS commands of ``rows`` output rows from ``first`` on share, but for where each window begins.
+        """What the PASS commands of a spatial tile share, but for where each window begins.
 
-        Rows from ``come`` on are not there yet; a window may reach them where its weights are zero.
+        Parameters
+        ----------
+        first, rows : output rows, the first and how many.
+        held : the input rows in the SB.
+        come : input rows from this one on are not there yet; a window may reach them where its weights are zero.
         """
         layer = self.step.layer
         row_step, group_step = skewed_shape(layer, len(held.rows))
@@ -129,7 +166,16 @@ class ChannelwiseFields:
         }
 
     def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int) -> Fields:
-        """A K-tile of the chunk, and of the LOAD_ACT, that begins with K-tile ``first``; ``zsb``: the first entry."""
+        """The fields of a K-tile's PASS commands.
+
+        Parameters
+        ----------
+        tile : fields of the spatial tile.
+        k_tile : number of the K-tile.
+        first : number of the K-tile with which the chunk and the LOAD_ACT begin.
+        out_base : word of the output side at which the chunk begins.
+        zsb : the layer's first entry.
+        """
         a = self.accelerator
         group = k_tile * a.kp // a.cp - first * a.kp // a.cp
         entry = zsb + (k_tile if self.step.layer.kind.has_weights else 0)
@@ -140,9 +186,16 @@ class ChannelwiseFields:
         }
 
     def window(self, k_tile_fields: Fields, k_tile: int, window: Window, slot: int) -> Fields:
-        """PASS of one window, its weight column in tile slot ``slot`` of the DB.
+        """PASS of one window.
 
         ``y0`` has few bits, so the pass counts input rows from the last row of the first bank that it may count from.
+
+        Parameters
+        ----------
+        k_tile_fields : of the K-tile.
+        k_tile : its number.
+        window : one of the layer's.
+        slot : tile slot of the DB with its weight column.
         """
         column, rows = column_of(self.step.layer, k_tile, window), k_tile_fields["rows"]
         y0 = k_tile_fields["y0"] + window.row
@@ -158,7 +211,14 @@ class ChannelwiseFields:
         }
 
     def store(self, k_tiles: range, first: int, rows: int, out_base: int) -> Fields:
-        """STORE of a chunk, ``rows`` output rows from ``first`` on."""
+        """STORE of a chunk.
+
+        Parameters
+        ----------
+        k_tiles : of the chunk.
+        first, rows : output rows, the first and how many.
+        out_base : word of the output side at which the chunk begins.
+        """
         layer, other, a = self.step.layer, self.places.other, self.accelerator
         fields = store_fields(layer, self.places.output, k_tiles, first, rows, out_base, a)
         if other is None:

@@ -29,7 +29,14 @@ GROUPS_MAX = 3
 
 @dataclass(frozen=True)
 class Cut:
-    """Output rows of a spatial tile, K-tiles of a chunk (a STORE), whether the SB holds all of a chunk's input rows."""
+    """How a channelwise layer is cut.
+
+    Attributes
+    ----------
+    rows : output rows of a spatial tile.
+    chunk : K-tiles of a chunk, which one STORE writes.
+    stays : whether the SB holds all of a chunk's input rows.
+    """
 
     rows: int
     chunk: int
@@ -43,15 +50,36 @@ def _words(layer: Layer, accelerator: Accelerator, chunk: int, rows: int) -> int
 
 
 def check_cut(layer: Layer, accelerator: Accelerator, cut: Cut) -> None:
-    """Raise :class:`MappingError`, naming operand, buffer, bytes needed and there, for a cut that does not fit."""
+    """Refuse a cut that does not fit.
+
+    Parameters
+    ----------
+    layer : channelwise.
+    accelerator : that would run it.
+    cut : to check.
+
+    Raises
+    ------
+    MappingError
+        Naming operand, buffer, bytes needed and there.
+    """
     if fault := next(_faults(layer, accelerator, cut), None):
         raise MappingError(f"layer {layer.name}: {fault}")
 
 
 def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling) -> None:
-    """Raise :class:`MappingError` for a tiling that is not legal for a layer whose outputs have one input channel each.
+    """Refuse a tiling that is not legal for a layer whose outputs have one input channel each.
 
-    It names the field, or operand, buffer, bytes needed and there.
+    Parameters
+    ----------
+    layer : channelwise.
+    accelerator : that would run it.
+    tiling : to check.
+
+    Raises
+    ------
+    MappingError
+        Naming the field and what is legal, or operand, buffer, bytes needed and there.
     """
     kt = k_tiles_of(layer, accelerator)
     chunks = sorted({min(n * chunk_unit(accelerator), kt) for n in range(1, kt + 1)})

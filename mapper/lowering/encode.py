@@ -123,7 +123,13 @@ class Encoder:
         return [made[unit][row] for unit, row in order_of(w).tolist()]
 
     def integers(self, name: str) -> OpQuant:
-        """The integers of an operator. Raises :class:`MappingError` if there are none."""
+        """The integers of an operator.
+
+        Raises
+        ------
+        MappingError
+            There are none.
+        """
         try:
             return self.quant[name]
         except KeyError:

@@ -65,7 +65,18 @@ def tiling_row(tiling: Tiling) -> Ints:
 
 
 def network_rows(steps: Sequence[Step], accelerator: Accelerator) -> tuple[Ints, int]:
-    """The steps of a SubNet as rows of layers (layers, columns), and how many rows its tensors have together."""
+    """The steps of a SubNet as rows of layers, and how many rows its tensors have together.
+
+    Parameters
+    ----------
+    steps : in order of execution.
+    accelerator : that runs them.
+
+    Returns
+    -------
+    rows, tensor_rows
+        Int64 (layers, columns) of :data:`mapper.lowering.rows.LAYER`, and a number.
+    """
     begins: dict[str, int] = {}
     rows, total, image = [], 0, image_folds(steps, accelerator)
     for owner, step in enumerate(steps):

@@ -56,9 +56,17 @@ from mapper.workload.fusion import Step
 
 @inner
 def lower_layer(w: Ints, slots: int, new: int) -> int:
-    """Append the commands of the layer and the tiling in the header; 0, or why the tiling is not possible.
+    """Append the commands of the layer and the tiling in the header.
 
-    ``slots``, ``new``: where those of a dense layer's weight tiles stand (0: none), as of :func:`lower`.
+    Parameters
+    ----------
+    w : workspace.
+    slots, new : index at which the PB slots of a dense layer's tiles stand (0: none), as in :func:`lower`.
+
+    Returns
+    -------
+    int
+        0, or the code of why the tiling is not possible.
     """
     if w[FORM] == DENSE:
         return lower_dense(w, slots, new)
@@ -79,6 +87,7 @@ def lower(w: Ints, xs: Ints, ts: Ints) -> int:
 
     Parameters
     ----------
+    w : workspace.
     xs, ts : (layers, columns), a row of :data:`~mapper.lowering.rows.LAYER` and of
         :data:`~mapper.lowering.rows.TILING` each.
     """
@@ -99,7 +108,15 @@ def lower(w: Ints, xs: Ints, ts: Ints) -> int:
 
 
 def why_refused(w: Ints, steps: Sequence[Step], tilings: Sequence[Tiling], accelerator: Accelerator) -> MappingError:
-    """What the layer breaks at which :func:`lower` stopped, as an error to raise."""
+    """What the layer breaks at which :func:`lower` stopped, as an error to raise.
+
+    Parameters
+    ----------
+    w : workspace.
+    steps : in order of execution.
+    tilings : of each.
+    accelerator : for which.
+    """
     number = int(w[FAILED_LAYER])
     layer = steps[number].layer
     if failure := int(w[FAILURE]):
@@ -135,10 +152,11 @@ def plan_of(machine: Ints, layer: Ints, tiling: Ints, slots: Ints) -> tuple[int,
 
 @compiled
 def load_for_later(w: Ints, layer: int, rows: int, c_tiles: int, slots: int) -> None:
-    """LOAD_WGT commands of tiles of a layer that no PASS of this Program uses.
+    """Append LOAD_WGT commands of tiles of a layer that no PASS of this Program uses.
 
     Parameters
     ----------
+    w : workspace.
     layer : the owner that tells it from others.
     rows, c_tiles : its weight tiles.
     slots : where the slot stands that each goes to, -1 for those that stay away.
@@ -156,8 +174,13 @@ def load_for_later(w: Ints, layer: int, rows: int, c_tiles: int, slots: int) -> 
 
 @compiled
 def cycles_of(w: Ints, xs: Ints, ts: Ints) -> int:
-    """Cycles of layers as one Program; 0 if the streams have no room for it, -1 if a tiling or a layer is not
-    possible."""
+    """Cycles of layers as one Program; 0 if the streams have no room for it, -1 if a tiling or a layer is not possible.
+
+    Parameters
+    ----------
+    w : workspace.
+    xs, ts : (layers, columns), as in :func:`lower`.
+    """
     clear(w)
     if lower(w, xs, ts) or w[FAILURE]:
         return -1

@@ -51,15 +51,32 @@ def quick_tiling(step: Step, accelerator: Accelerator, slots: Slots | None = Non
 def choose(layer: Layer, accelerator: Accelerator, streamed: int | None = None, add: bool = False) -> Tiling:
     """The tiling of a layer with the least estimated cycles.
 
-    ``streamed``: weight tiles that are not in the PB (None: all); ``add``: STORE also reads an operand. Raises as
-    :func:`quick_tiling`.
+    Parameters
+    ----------
+    layer : any that the machine takes.
+    accelerator : the machine.
+    streamed : weight tiles that are not in the PB. None: all.
+    add : STORE also reads an operand.
+
+    Raises
+    ------
+    MappingError
+        No tiling fits.
     """
     tiles = tile_grid(layer, accelerator).tiles if streamed is None else streamed
     return choose_each(layer, accelerator, (tiles,), add)[0]
 
 
 def choose_each(layer: Layer, accelerator: Accelerator, streamed: Sequence[int], add: bool = False) -> list[Tiling]:
-    """:func:`choose` for several numbers of streamed weight tiles."""
+    """:func:`choose` for several numbers of streamed weight tiles.
+
+    Parameters
+    ----------
+    layer : any that the machine takes.
+    accelerator : the machine.
+    streamed : weight tiles that are not in the PB.
+    add : STORE also reads an operand.
+    """
     w = _header(Step(layer), accelerator)
     w[BESIDE] = add or layer.kind.is_product
     return [_chosen(w, layer, accelerator, tiles) for tiles in streamed]
@@ -77,7 +94,18 @@ def _chosen(w: Ints, layer: Layer, accelerator: Accelerator, streamed: int) -> T
 
 
 def why_none(layer: Layer, accelerator: Accelerator) -> MappingError:
-    """What keeps a layer from a machine, as an error to raise."""
+    """What keeps a layer from a machine, as an error to raise.
+
+    Parameters
+    ----------
+    layer : of which no tiling fits.
+    accelerator : the machine.
+
+    Raises
+    ------
+    AssertionError
+        The layer fits.
+    """
     try:
         if is_channelwise(layer):
             least = min(chunk_unit(accelerator), k_tiles_of(layer, accelerator))

@@ -143,6 +143,7 @@ def put_slots(w: Ints, there: Ints, come: Ints | None = None) -> None:
 
     Parameters
     ----------
+    w : workspace.
     there : where each tile is when its layer runs, -1 for those that are streamed.
     come : where each comes now, -1 for others; None: none comes.
     """

@@ -18,8 +18,15 @@ from mapper.lowering.weight_tiles import RUN_CT, RUN_LENGTH, RUN_ROW, RUN_RUNS, 
 
 
 def switch_program(before: PersistentBuffer, after: PersistentBuffer, memory_map: MemoryMap) -> Program:
-    """Loads every tile of ``after`` that ``before`` does not hold in the same slot.
+    """The Program that loads every tile that the PB is to hold and does not hold in the same slot.
 
+    Parameters
+    ----------
+    before, after : contents of the PB.
+    memory_map : says where weights and Programs lie.
+
+    Examples
+    --------
     >>> from arch_model.machine.accelerator import Accelerator
     >>> from arch_model.spaces import get_space
     >>> from arch_model.network.supernet import SubGraph

@@ -79,8 +79,20 @@ class Tiling:
 
 
 def input_rows(layer: Layer, first: int, rows: int) -> tuple[int, int]:
-    """First and number of the input rows that output rows ``first`` .. ``first + rows - 1`` read, inside the tensor.
+    """The input rows, inside the tensor, that some output rows read.
 
+    Parameters
+    ----------
+    layer : dense.
+    first, rows : output rows, the first and how many.
+
+    Returns
+    -------
+    first, rows
+        The first input row, and how many there are.
+
+    Examples
+    --------
     >>> from arch_model.network.layer import Kind
     >>> layer = Layer("a", Kind.CONV, K=1, C=1, R=3, S=3, H=8, W=8, stride=2, padding=1)
     >>> input_rows(layer, 0, 2), input_rows(layer, 2, 2)     # taps -1..3 and 3..7
@@ -92,8 +104,21 @@ def input_rows(layer: Layer, first: int, rows: int) -> tuple[int, int]:
 
 
 def sb_shape(layer: Layer, rows: int, accelerator: Accelerator) -> tuple[int, int, int]:
-    """(row_step, group_step, words a bank) of ``rows`` input rows of all channels in the SB.
+    """How input rows of all channels lie in the SB.
 
+    Parameters
+    ----------
+    layer : dense.
+    rows : input rows.
+    accelerator : gives CP.
+
+    Returns
+    -------
+    row_step, group_step, words
+        SB words from row to row of a bank, from group to group, and of a bank altogether.
+
+    Examples
+    --------
     >>> from arch_model.network.layer import Kind
     >>> tiny = Accelerator.load("tiny")                      # CP 3
     >>> sb_shape(Layer("a", Kind.CONV, K=1, C=6, R=3, S=3, H=8, W=8), 4, tiny)   # 2 groups of 2 x 3 cells
@@ -115,38 +140,78 @@ def chunk_unit(accelerator: Accelerator) -> int:
 
 
 def out_words(k_tiles: int | Ints, pixels: int | Ints, accelerator: Accelerator) -> int | Ints:
-    """Words a bank of the OB's output side that ``k_tiles`` from a group boundary write, ``pixels`` a group.
+    """Words of a bank of the OB's output side that some K-tiles from a group boundary on write.
 
     The last K-tile may reach into groups above K: the repacker writes them too.
+
+    Parameters
+    ----------
+    k_tiles : how many.
+    pixels : of a group.
+    accelerator : gives KP, CP and the banks.
     """
     groups = -(-k_tiles * accelerator.kp // accelerator.cp)
     return -(-groups // accelerator.nb) * pixels
 
 
 def fetches(layer: Layer, streamed: int, tiling: Tiling, accelerator: Accelerator) -> int:
-    """How often each of the ``streamed`` weight tiles that are not in the PB comes to the DB."""
+    """How often each weight tile that is not in the PB is loaded into the DB.
+
+    Parameters
+    ----------
+    layer : dense.
+    streamed : weight tiles that are not in the PB.
+    tiling : of the layer.
+    accelerator : gives the size of the DB.
+    """
     stays = tiling.order is Order.FILTERS or streamed <= accelerator.db_half_tiles
     return 1 if stays else -(-layer.P // tiling.rows)
 
 
 def saved_tiles(step: Step, tiling: Tiling, without: Tiling, streamed: int, accelerator: Accelerator) -> int:
-    """Weight tiles that a step need not fetch thanks to the PB: those that it would if that were empty, tiled as
-    ``without``, less its ``streamed`` ones as often as they come."""
+    """Weight tiles that a step need not fetch thanks to the PB.
+
+    Those that it would if the PB were empty, less its streamed ones as often as they are loaded.
+
+    Parameters
+    ----------
+    step : with a dense layer.
+    tiling : with the PB's content.
+    without : the tiling with an empty PB.
+    streamed : weight tiles that are not in the PB.
+    accelerator : that runs it.
+    """
     tiles = tile_grid(step.layer, accelerator).tiles
     fetched = streamed * fetches(step.layer, streamed, tiling, accelerator)
     return tiles * fetches(step.layer, tiles, without, accelerator) - fetched
 
 
 def chunks_of(layer: Layer, accelerator: Accelerator) -> Ints:
-    """Every number of K-tiles that a chunk can have: whole units, or all of them."""
+    """Every number of K-tiles that a chunk can have: whole units, or all of them.
+
+    Parameters
+    ----------
+    layer : dense.
+    accelerator : that runs it.
+    """
     kt, unit = tile_grid(layer, accelerator).kt, chunk_unit(accelerator)
     return np.minimum(np.arange(1, -(-kt // unit) + 1) * unit, kt)
 
 
 def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: int) -> None:
-    """Raise :class:`MappingError`, naming operand, buffer, bytes needed and there, for a tiling that is not legal.
+    """Refuse a tiling that is not legal.
 
-    ``group``: the most tiles that a half of the DB must hold at once.
+    Parameters
+    ----------
+    layer : dense.
+    accelerator : that would run it.
+    tiling : to check.
+    group : the most tiles that a half of the DB must hold at once.
+
+    Raises
+    ------
+    MappingError
+        Naming the field and what is legal, or operand, buffer, bytes needed and there.
     """
     a = accelerator
     check_least(layer, a)
@@ -183,13 +248,30 @@ def check_tiling(layer: Layer, accelerator: Accelerator, tiling: Tiling, group: 
 
 
 def accumulates(layer: Layer, accelerator: Accelerator) -> bool:
-    """Whether partial sums meet in the OB: more than one pass a K-tile."""
+    """Whether partial sums meet in the OB: a K-tile has more than one pass.
+
+    Parameters
+    ----------
+    layer : dense.
+    accelerator : that runs it.
+    """
     grid = tile_grid(layer, accelerator)
     return grid.windows * grid.ct > 1
 
 
 def check_least(layer: Layer, accelerator: Accelerator) -> None:
-    """Raise MappingError if one output row and the least chunk do not fit some buffer."""
+    """Refuse a layer of which one output row and the least chunk do not fit some buffer.
+
+    Parameters
+    ----------
+    layer : dense.
+    accelerator : that would run it.
+
+    Raises
+    ------
+    MappingError
+        Naming operand, buffer, bytes needed and there.
+    """
     a, grid = accelerator, tile_grid(layer, accelerator)
     inside = min(layer.R, layer.H)
     words = sb_shape(layer, inside, a)[2]

@@ -94,9 +94,12 @@ def _group_sizes(w: Ints, counts: int, rows: int, sizes: int, spare: int) -> int
 
 @inner
 def plan_weights(w: Ints, slots: int) -> int:
-    """Fill the tables of the layer's pieces, streamed tiles and groups; where the room behind them begins.
+    """Fill the tables of the layer's PASSes, streamed tiles and groups; index at which the room behind them begins.
 
-    ``slots``: where the PB slots of its tiles stand, row by row, -1 for those that are streamed; 0: all are.
+    Parameters
+    ----------
+    w : workspace.
+    slots : index at which the PB slots of its tiles stand, row by row, -1 for those that are streamed. 0: all are.
     """
     ct, rows = w[C_TILES], w[K_TILES] * w[WINDOWS]
     tiles = rows * ct
@@ -163,8 +166,11 @@ def split_runs(w: Ints, tiles: int, count: int, slots: int, first_slot: int, run
 
     Parameters
     ----------
+    w : workspace.
     tiles : where row and C-tile of each of the ``count`` tiles stand.
+    count : tiles.
     slots : where the slot of each stands; 0: consecutive ones from ``first_slot`` on.
+    first_slot : where their slots begin if ``slots`` is 0.
     runs : where to put the commands, five places each.
     """
     most = max(w[DB], 1)
@@ -205,7 +211,10 @@ def runs_of(slots: Ints, accelerator: Accelerator) -> Ints:
     Parameters
     ----------
     slots : (rows, C-tiles), the slot that each tile goes to, -1 for those that stay away.
+    accelerator : gives the size of a tile.
 
+    Examples
+    --------
     >>> runs_of(np.array([[-1, -1, 5, 6], [-1, -1, 7, 8]]), Accelerator.load("tiny")).tolist()
     [[0, 2, 5, 2, 2]]
     """

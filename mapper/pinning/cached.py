@@ -54,8 +54,16 @@ def cached_buffer(cached: Cached, subnet: SubNet, supernet: SuperNet, accelerato
 
 
 def best_cached(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
-    """A PB with the part of a SubNet's weights in it that makes its Program fastest, as far as :func:`pin_best` finds
-    that without exact search; if the machine cannot run some layer, the sum of the others' cycles counts.
+    """A PB with the slice of a SubNet's weights in it that makes its Program fastest, as far as :func:`pin_best` finds
+    that without exact search.
+
+    If the machine cannot run some layer, the sum of the others' cycles counts.
+
+    Parameters
+    ----------
+    subnet : that will run.
+    supernet : gives the layers.
+    accelerator : with the PB.
     """
     try:
         best = pin_best(supernet, [subnet], accelerator, objective=Pin.LATENCY, exact=False)
@@ -67,7 +75,15 @@ def best_cached(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) ->
 def read_subgraph(path: str | Path, supernet: SuperNet) -> SubGraph:
     """A SubGraph from JSON: a list with [K, C] of each SuperNet layer, or one that is [K1, C1, K2, C2, ...].
 
-    Raises :class:`SpaceError` that names the file.
+    Parameters
+    ----------
+    path : the file.
+    supernet : whose SubGraph it must be.
+
+    Raises
+    ------
+    SpaceError
+        It holds something else; the line names the file.
     """
     source = f"SubGraph {path}"
     data = read_json(path, Wanted(source, "a JSON list of [K, C]", SpaceError))

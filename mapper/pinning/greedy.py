@@ -25,13 +25,26 @@ def _worth(shape: tuple[int, ...], accelerator: Accelerator) -> tuple[int, int]:
 
 
 def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> SubGraph:
-    """The part of a SubNet's weights worth most in the PB, as large as fits.
+    """The slice of a SubNet's weights worth most in the PB, as large as fits.
 
-    Layers are taken in the order of what a pinned tile saves: first the cycles by which DRAM brings it more slowly
-    than the array uses it up (few pixels), then how often it would be fetched (once for every spatial tile, unless
-    the layer's tiles stay in one half of the DB). The last layer taken is cut to leading K-tiles. A PB of 0 bytes
-    pins nothing.
+    Layers are taken in the order of what a pinned tile saves: first the cycles by which DRAM brings it more slowly than
+    the array uses it up (few pixels), then how often it would be fetched (once for every spatial tile, unless the
+    layer's tiles stay in one half of the DB). The last layer taken is cut to leading K-tiles. A PB of 0 bytes pins
+    nothing.
 
+    Parameters
+    ----------
+    subnet : that will run.
+    supernet : gives the layers.
+    accelerator : with the PB.
+
+    Raises
+    ------
+    MappingError
+        The machine cannot run a layer.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
     >>> pinned = fit_subgraph(fashion.subnet("fashion-d111-w222"), fashion, tiny)
@@ -63,9 +76,20 @@ def fit_subgraph(subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -
 
 
 def candidates(subnets: dict[str, SubNet], supernet: SuperNet, accelerator: Accelerator) -> dict[str, SubGraph]:
-    """The SubGraphs that a scheduler may choose from, by name: for each SubNet its own best part.
+    """The SubGraphs that a scheduler may choose from: for each SubNet its own best slice.
 
-    SubNets whose parts are equal share one candidate, named after the first.
+    SubNets whose slices are equal share one candidate.
+
+    Parameters
+    ----------
+    subnets : by name.
+    supernet : of all of them.
+    accelerator : with the PB.
+
+    Returns
+    -------
+    dict
+        SubGraphs by the name of the first SubNet that they are of.
     """
     found: dict[SubGraph, str] = {}
     for name, subnet in subnets.items():

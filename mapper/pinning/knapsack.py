@@ -20,15 +20,31 @@ Floats = npt.NDArray[np.float64]
 
 
 def total(costs: Floats, choice: Ints) -> float:
-    """The sum over layers of costs (layers, entries) at a choice (layers,)."""
+    """The cost of a choice: the sum over layers.
+
+    Parameters
+    ----------
+    costs : (layers, entries).
+    choice : an entry of each layer, (layers,).
+    """
     return float(costs[np.arange(len(choice)), choice].sum())
 
 
 def greedy_choice(menu: Menu, costs: Floats) -> tuple[Ints, float]:
-    """(entry of each layer, lower bound) for costs that add up, (layers, entries).
+    """A choice and a lower bound for costs that add up.
 
     Layers go along their hulls, the steps with the most saved a tile first. Where all fit, what is reached would be the
     optimum of the relaxed problem, and so is the first step that does not fit, taken in part: the bound.
+
+    Parameters
+    ----------
+    menu : the entries.
+    costs : of each, (layers, entries).
+
+    Returns
+    -------
+    choice, bound
+        An entry of each layer, (layers,), and what no choice costs less than.
     """
     steps = []
     for layer, count in enumerate(menu.count.tolist()):
@@ -54,7 +70,14 @@ def greedy_choice(menu: Menu, costs: Floats) -> tuple[Ints, float]:
 
 
 def fill(menu: Menu, costs: Floats, choice: Ints) -> Ints:
-    """The choice with each layer in turn at the best entry that the remaining slots allow."""
+    """The choice with each layer in turn at the best entry that the remaining slots allow.
+
+    Parameters
+    ----------
+    menu : the entries.
+    costs : of each, (layers, entries).
+    choice : an entry of each layer, (layers,); it is not changed.
+    """
     choice, free = choice.copy(), menu.accelerator.pb_tiles - menu.used(choice)
     for layer in np.argsort(costs[:, 0] - costs.min(axis=1))[::-1].tolist():
         more = menu.tiles[layer] - menu.tiles[layer, choice[layer]]
@@ -73,6 +96,7 @@ class Knapsack:
     share : of each SubNet.
     known, least : choices (layers,) whose cost is known, each with it, and what no choice costs less than. If a choice
         is one of them the optimum is not sought below its cost.
+    menu : the entries.
     """
 
     menu: Menu
@@ -83,8 +107,20 @@ class Knapsack:
     least: float = 0.0
 
     def solve(self, whole: bool, gap: float, seconds: float) -> tuple[Ints, float]:
-        """(entry of each layer, lower bound), by HiGHS: exactly, or without ``whole`` as a linear program whose
-        layers, where they are split between entries, take the smallest."""
+        """A choice and a lower bound, by HiGHS.
+
+        Parameters
+        ----------
+        whole : solve exactly; else a linear program whose layers, where they are split between entries, take the
+            smallest.
+        gap : relative distance of the bound at which to stop.
+        seconds : after which to stop.
+
+        Returns
+        -------
+        choice, bound
+            An entry of each layer, (layers,), and what no choice costs less than.
+        """
         from scipy.optimize import Bounds, LinearConstraint, milp
         from scipy.sparse import csr_array, hstack, vstack
 

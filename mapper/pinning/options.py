@@ -25,11 +25,17 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Menu:
-    """Leading parts of SuperNet layers, one of which is pinned of each: entry 0 is always nothing.
+    """Leading slices of SuperNet layers, one of which is pinned of each: entry 0 is always nothing.
 
-    ``slices`` int64 (layers, entries, 2): K and C; ``tiles`` (layers, entries): PB slots that they take; ``count``
-    (layers,): entries of each layer, those beyond repeat entry 0. A layer's other entries are its leading K-tiles with
-    the C of some SubNet: whatever lies between two SubNets' C is no more use than the smaller.
+    A layer's other entries are its leading K-tiles with the C of some SubNet: whatever lies between two SubNets' C is
+    no more use than the smaller.
+
+    Attributes
+    ----------
+    supernet, accelerator : for which the menu is.
+    slices : K and C, int64 (layers, entries, 2).
+    tiles : PB slots that they take, (layers, entries).
+    count : entries of each layer, (layers,); those beyond repeat entry 0.
     """
 
     supernet: SuperNet
@@ -42,10 +48,17 @@ class Menu:
     def of(
         cls, supernet: SuperNet, subnets: Sequence[SubNet], accelerator: Accelerator, levels: int | None = None
     ) -> Menu:
-        """What is worth pinning for these SubNets, as far as it fits the PB.
+        """What is worth pinning for SubNets, as far as it fits the PB.
 
-        ``levels``: at most so many numbers of K-tiles for each C, evenly spaced with the most among them; None: all.
+        Parameters
+        ----------
+        supernet : of the SubNets.
+        subnets : that will run.
+        accelerator : with the PB.
+        levels : at most so many numbers of K-tiles for each C, evenly spaced with the most among them. None: all.
 
+        Examples
+        --------
         >>> from arch_model.spaces import get_space
         >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
         >>> menu = Menu.of(fashion, [fashion.subnet("fashion-d111-w222")], tiny)
@@ -76,7 +89,14 @@ class Menu:
 
     @classmethod
     def one(cls, supernet: SuperNet, subgraph: SubGraph, accelerator: Accelerator) -> Menu:
-        """Of each layer nothing or what ``subgraph`` has of it: its entry 1."""
+        """A menu of one SubGraph: of each layer nothing, or the SubGraph's slice as entry 1.
+
+        Parameters
+        ----------
+        supernet : of the SubGraph.
+        subgraph : that may be pinned.
+        accelerator : with the PB.
+        """
         slices = np.array([[(0, 0), pair] for pair in subgraph.slices], np.int64)
         pairs = zip(supernet.layers, subgraph.slices, strict=True)
         tiles = [(0, slice_grid(layer, k, c, accelerator).tiles) for layer, (k, c) in pairs]
@@ -135,6 +155,12 @@ class Use:
 def program_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
     """The layers of a SubNet's Program, in order.
 
+    Parameters
+    ----------
+    menu : gives the entries of each layer.
+    subnet : whose Program it is.
+    parts : numbers the layers' slices.
+
     Raises
     ------
     MappingError
@@ -147,7 +173,14 @@ def program_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
 
 
 def dense_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
-    """The dense layers of a SubNet, each by itself; it may have layers that the machine cannot run."""
+    """The dense layers of a SubNet, each by itself; it may have layers that the machine cannot run.
+
+    Parameters
+    ----------
+    menu : gives the entries of each layer.
+    subnet : whose layers they are.
+    parts : numbers the layers' slices.
+    """
     adds = fused_adds(subnet.layers)
     dense = [Step(layer, adds.get(layer.name)) for layer in subnet.weight_layers if is_dense(layer)]
     return [_use(menu, step, folds(step.layer, menu.accelerator), parts) for step in dense]
@@ -189,12 +222,25 @@ def layer_table(
 
 
 def dram_bytes(parts: LayerParts, number: int) -> int:
-    """What a part adds to the bytes of a Program, on all ports; its commands' before they are rounded up to beats."""
+    """What a layer adds to the bytes of a Program, on all ports; those of its commands before they are rounded up to
+    beats.
+
+    Parameters
+    ----------
+    parts : the numbered layers' slices.
+    number : of the slice.
+    """
     totals = parts.totals(number)
     return int(totals[SLOTS]) * SLOT_BYTES + sum(int(totals[AT[f"{port}_bytes"]]) for port in PORTS[1:])
 
 
 def stand_alone_cycles(parts: LayerParts, number: int) -> int:
-    """Cycles of a part as a Program of its own."""
+    """Cycles of a layer as a Program of its own.
+
+    Parameters
+    ----------
+    parts : the numbered layers' slices.
+    number : of the slice.
+    """
     step = parts.shapes[parts.of_shape[number]].step
     return LayerCosts(step, parts.a, parts.slots(number)).cycles(parts.tilings[number])

@@ -112,7 +112,13 @@ class SubNetPaths:
         return route
 
     def cycles(self, subnet: int, choice: Ints) -> int:
-        """A SubNet's cycles without FETCH for one entry of each SuperNet layer, (layers,)."""
+        """A SubNet's cycles without FETCH.
+
+        Parameters
+        ----------
+        subnet : its number.
+        choice : an entry of each SuperNet layer, (layers,).
+        """
         return self._walk(subnet, choice).cycles
 
     def plane(self, subnet: int, choice: Ints, firm: bool = False) -> Floats:
@@ -157,7 +163,18 @@ class SubNetPaths:
         return found
 
     def changes(self, subnet: int, choice: Ints) -> Floats:
-        """By how many cycles each single change of a choice makes a SubNet longer, (layers, entries), without FETCH."""
+        """By how many cycles each single change of a choice makes a SubNet longer, without FETCH.
+
+        Parameters
+        ----------
+        subnet : its number.
+        choice : an entry of each SuperNet layer, (layers,).
+
+        Returns
+        -------
+        float64 array
+            (layers, entries).
+        """
         walk, found = self._walk(subnet, choice), np.zeros(self.menu.tiles.shape)
         for number, stage in enumerate(self.routes[subnet]):
             before, rest = walk.before[number], walk.rest[number]

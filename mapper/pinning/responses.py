@@ -92,6 +92,7 @@ def precede(w: Ints, x: Ints, k_tiles: int, c_tiles: int) -> None:
 
     Parameters
     ----------
+    w : workspace.
     x : (1, columns), the layer; if its input is made in the Program, its rows begin at 0 and its output's behind them.
     k_tiles, c_tiles : its first tiles are cached, in one slot after another.
     """
@@ -184,7 +185,18 @@ _DEPTH = {event: _depth(event) for event in range(ROWS_AT + 1)}
 
 
 def single_event(event: int, rows: int) -> Ints:
-    """An event, or a row behind :data:`EVENTS`, at 0, and what is never before it: (events and rows,)."""
+    """One event at time 0, and what is never before it.
+
+    Parameters
+    ----------
+    event : its number, or that of a row behind :data:`EVENTS`.
+    rows : rows of tensors.
+
+    Returns
+    -------
+    int64 array
+        (events and rows,).
+    """
     events = np.full(ROWS_AT + rows, FAR, np.int64)
     events[event] = 0
     return closed(events)
@@ -224,7 +236,13 @@ class LayerResponses:
         return found
 
     def needs(self, part: int, reads: bool) -> Ints:
-        """The last rows of their input that the LOAD_ACTs of a part wait for, each once, int64 ascending."""
+        """The last rows of their input that the LOAD_ACTs of a layer wait for, each once, int64 ascending.
+
+        Parameters
+        ----------
+        part : number of the layer's slice.
+        reads : whether the input is made in the Program.
+        """
         if not reads:
             return np.empty(0, np.int64)
         loads = stream(self._commands(part, reads), LOAD_ACT_UNIT)

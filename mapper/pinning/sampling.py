@@ -20,13 +20,27 @@ _DRAWS = 50
 def draw_subgraphs(
     supernet: SuperNet, subnets: Iterable[SubNet], count: int, accelerator: Accelerator, seed: int
 ) -> dict[str, SubGraph]:
-    """``count`` different SubGraphs that fit the PB, none of them empty, by name.
+    """Different SubGraphs that fit the PB, none of them empty, by name.
 
-    First the best part of each of the first ``count`` SubNets (:func:`~mapper.pinning.greedy.fit_subgraph`),
-    "fit-NAME", where NAME is the first SubNet whose it is; then, drawn with ``seed``, "drawn-1" and so on:
-    layers of a SubNet of the SuperNet in a random order until the PB is full, the last one cut to leading
-    K-tiles. Raises :class:`MappingError` if the PB holds no tile or the space has not so many.
+    First the best slice of each of the first SubNets (:func:`~mapper.pinning.greedy.fit_subgraph`), "fit-NAME", where
+    NAME is the first SubNet whose it is; then "drawn-1" and so on: layers of a SubNet of the SuperNet in a random order
+    until the PB is full, the last one cut to leading K-tiles.
 
+    Parameters
+    ----------
+    supernet : of all of them.
+    subnets : that will run.
+    count : of SubGraphs.
+    accelerator : with the PB.
+    seed : of the draws.
+
+    Raises
+    ------
+    MappingError
+        The PB holds no tile, or the space has not so many.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
     >>> list(draw_subgraphs(fashion, [fashion.subnet("fashion-d222-w444")], 2, tiny, seed=0))

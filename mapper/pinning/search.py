@@ -54,6 +54,9 @@ class Pinned:
     bound : no choice of the menu costs less.
     tiles : PB slots that it takes.
     rounds : knapsacks solved.
+    subgraph : to pin.
+    objective : for which.
+    empty : expected cycles or bytes with nothing in the PB.
     """
 
     subgraph: SubGraph
@@ -141,7 +144,19 @@ def pin_cost(
 ) -> float:
     """What any SubGraph costs on average, as :func:`pin_best` counts it.
 
-    Raises :class:`MappingError` as that does, and for a SubGraph that does not fit the PB.
+    Parameters
+    ----------
+    subgraph : in the PB.
+    supernet : of all of them.
+    subnets : that run.
+    accelerator : with the PB.
+    share : probability of each SubNet. None: all alike.
+    objective : what is counted.
+
+    Raises
+    ------
+    MappingError
+        The machine cannot run a layer, or the SubGraph does not fit the PB.
     """
     objective, chances = _objective(objective), _shares(subnets, share)
     tiles = cached_tiles(supernet, [subgraph], accelerator)

@@ -32,17 +32,8 @@ from arch_model.timing.relaxed import first_dispatch
 from arch_model.timing.rows import COUNT, CYCLES, DB, INTERVAL, KP, LATENCY, LOAD_ACT_UNIT, PBEAT, act_at
 from arch_model.timing.transfers import up
 from mapper.lowering.buffers import begin_layer, lane_cycles, stored_cycles, stored_groups, tile_cycles
-from mapper.lowering.dense_loads import (
-    PART,
-    QUARTER,
-    RELOADS,
-    TILE,
-    TILE_ROWS,
-    begin_dense,
-    input_cycles,
-    input_span,
-    plan_loads,
-)
+from mapper.lowering.dense_input import input_cycles, input_span
+from mapper.lowering.dense_loads import PART, QUARTER, RELOADS, TILE, TILE_ROWS, begin_dense, plan_loads
 from mapper.lowering.depthwise import ROWS_FROM, ROWS_TO, load_input, pass_cycles
 from mapper.lowering.rows import (
     ALL_SLOTS,
@@ -159,7 +150,12 @@ def _store(w: Ints, s: Ints, times: int, cycles: int) -> None:
 
 @inner
 def time_stores(w: Ints, s: Ints, at: int) -> None:
-    """Put the times of STOREs with the cut in the header at ``at``, for :data:`STORE_PLACES` places."""
+    """Put the times of STOREs with the cut in the header, for :data:`STORE_PLACES` places.
+
+    Parameters
+    ----------
+    w, s, at : workspace; what a bound keeps; index in it at which they begin.
+    """
     tiles, chunks = up(w[OUT_ROWS], w[T_ROWS]), up(w[K_TILES], w[T_CHUNK])
     for which in range(4):
         rows, chunk, stop = min(w[T_ROWS], w[OUT_ROWS]), 0, min(w[T_CHUNK], w[K_TILES])
@@ -204,9 +200,15 @@ def _list_group(w: Ints, s: Ints, at: int, group: int, entries: int) -> tuple[in
 
 @inner
 def list_loads(w: Ints, s: Ints, number: int, at: int) -> int:
-    """List the weight loads that come with a spatial tile by the prologue in the header; where the list ends.
+    """List the weight loads that come with a spatial tile by the prologue in the header; index at which the list ends.
 
-    ``number``: of the list, 1 more for the first spatial tile and 2 for the last. Weights must be planned.
+    Weights must be planned.
+
+    Parameters
+    ----------
+    w, s : workspace; what a bound keeps.
+    number : of the list, 1 more for the first spatial tile and 2 for the last.
+    at : index in ``s`` at which it begins.
     """
     first, last = number % 2, number // 2
     s[LISTS + 2 * number] = at
@@ -228,7 +230,12 @@ def list_loads(w: Ints, s: Ints, number: int, at: int) -> int:
 
 @inner
 def list_all_loads(w: Ints, s: Ints, at: int) -> None:
-    """The lists that a layer with the prologue in the header needs."""
+    """The lists that a layer with the prologue in the header needs.
+
+    Parameters
+    ----------
+    w, s, at : workspace; what a bound keeps; index in it at which they begin.
+    """
     at = list_loads(w, s, 3, at)
     if w[RELOADS]:
         for number in range(3):
@@ -335,6 +342,7 @@ def dense_bound(w: Ints, s: Ints, times: int, follow: int) -> int:
 
     Parameters
     ----------
+    w : workspace.
     s : what a bound keeps; with the lists of :func:`list_all_loads`, if they are followed.
     times : where :func:`time_stores` put the times.
     follow : 1: with the prologue in the header; 0: whatever the prologue is.
@@ -384,7 +392,13 @@ def _passes(w: Ints, rows: int, windows: int) -> int:
 
 @inner
 def depthwise_bound(w: Ints, s: Ints, times: int) -> int:
-    """The least cycles of the layer with windows and the tiling in the header; as :func:`dense_bound`."""
+    """The least cycles of the layer with windows and the tiling in the header.
+
+    Parameters
+    ----------
+    w, s : workspace; what a bound keeps.
+    times : index in ``s`` at which :func:`time_stores` put the times.
+    """
     clear(w)
     begin_layer(w)
     _begin(w, s)
@@ -414,12 +428,14 @@ def depthwise_bound(w: Ints, s: Ints, times: int) -> int:
 
 @compiled
 def bounds(w: Ints, s: Ints, at: int) -> None:
-    """The bounds of the layer and the tiling in the header: of its cut at ``s[at]``, of the mapping in the place
-    after it.
+    """The bounds of the layer and the tiling in the header: of its cut at ``s[at]``, of the mapping in the place after
+    it.
 
     Parameters
     ----------
+    w : workspace.
     s : places for a bound, for the times of STOREs from ``at`` on, and for lists of weight loads behind these.
+    at : index in ``s``.
     """
     if w[FORM] != DENSE:
         time_stores(w, s, at)

@@ -128,7 +128,13 @@ def _varying(w: Ints, s: Ints, f: Floats) -> float:
 
 @inner
 def joules_at(s: Ints, cut: int) -> int:
-    """Where the joules of a cut stand."""
+    """Index at which the joules of a cut stand.
+
+    Parameters
+    ----------
+    s : what the search keeps.
+    cut : index at which the cut stands.
+    """
     return FLOAT_BOUNDS + s[CANDIDATES_ROOM] + (cut - s[CUTS_AT]) // CUT_COLUMNS
 
 

@@ -21,6 +21,9 @@ class Costed:
     add : an ADD in the layer's STORE, or None.
     streamed : weight tiles of a dense layer that are not in the PB.
     walk : its exact cost.
+    layer : that runs.
+    accelerator : that runs it.
+    tiling : how it is tiled.
     """
 
     layer: Layer

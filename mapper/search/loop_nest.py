@@ -17,8 +17,13 @@ def loop_nest(layer: Layer, tiling: Tiling, streamed: int, accelerator: Accelera
 
     Parameters
     ----------
+    layer : that is mapped.
+    tiling : its mapping.
     streamed : weight tiles of a dense layer that are not in the PB.
+    accelerator : that runs it.
 
+    Examples
+    --------
     >>> tiny = Accelerator.load("tiny")
     >>> print(loop_nest(Layer("a", Kind.LINEAR, K=10, C=96), Tiling(1, 3), 12, tiny))
     ... # doctest: -NORMALIZE_WHITESPACE

@@ -227,10 +227,24 @@ def optimise_subnet(
     resident: PersistentBuffer | None = None,
     skip_unsupported: bool = False,
 ) -> dict[str, Mapping]:
-    """The best mapping of each layer of a SubNet by itself, with ``resident`` in the PB; layers that are alike are
-    searched once. ``{name: m.tiling ...}`` is what :func:`mapper.lowering.compile.compile_subnet` takes.
+    """The best mapping of each layer of a SubNet by itself; layers that are alike are searched once.
 
-    An ADD has no mapping of its own: it runs in the STORE of the layer that is its step's.
+    ``{name: m.tiling ...}`` is what :func:`mapper.lowering.compile.compile_subnet` takes. An ADD has no mapping of its
+    own: it runs in the STORE of the layer that is its step's.
+
+    Parameters
+    ----------
+    subnet : whose layers are mapped.
+    supernet : of the SubNet.
+    accelerator : that runs them.
+    objective : what shall be least.
+    resident : what the PB holds. None: nothing.
+    skip_unsupported : leave out layers that the machine cannot run.
+
+    Returns
+    -------
+    dict
+        Mappings by the layer's name.
 
     Raises
     ------

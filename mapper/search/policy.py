@@ -61,6 +61,8 @@ class NetworkMapping:
     tilings : by layer, of all but global pools, which have none.
     cost : cycles, waits and activity of the Program.
     hit_bytes : of weights that the PB spares, as :attr:`arch_model.program.program.Program.pb_hit_bytes`.
+    accelerator : that runs it.
+    policy, objective : by which it was tiled.
     """
 
     accelerator: Accelerator
@@ -133,9 +135,19 @@ def map_network(
 
 
 def pb_slots(step: Step, accelerator: Accelerator, resident: PersistentBuffer | None) -> Slots | None:
-    """PB slots of a step's weight tiles, int64 (K-tiles * windows, C-tiles), -1 for tiles that are not there.
+    """PB slots of a step's weight tiles.
 
-    None for a step that has no weight tiles which the PB can hold.
+    Parameters
+    ----------
+    step : the layer and the add in its STORE.
+    accelerator : gives the size of a tile.
+    resident : what the PB holds. None: nothing.
+
+    Returns
+    -------
+    int64 array or None
+        (K-tiles * windows, C-tiles), -1 for tiles that are not there; None for a step that has no weight tiles which
+        the PB can hold.
     """
     if not has_tiles(step.layer):
         return None

@@ -56,13 +56,21 @@ def predict_subnet(
     subnet: SubNet, machine: Machine, resident: PersistentBuffer | None = None, search: Search = optimise
 ) -> Iterator[dict[str, Any]]:
     """Rows with :data:`COLUMNS`, one a layer, in order: each layer stand-alone, as a Program of its own, mapped for
-    latency. They do not add up to what the SubNet costs, whose layers overlap: :func:`program_total`.
+    latency.
 
-    ``resident``: what the PB holds; None: nothing. ``search``: who maps a layer, called as
-    ``search(layer, machine, add=, hits=)``. A layer that the machine cannot run is a row that says why. Of a SubNet
-    with concatenations or slices a row has the network's channels, and what they cost where they fit the machine's
-    words (:mod:`mapper.workload.views`).
+    They do not add up to what the SubNet costs, whose layers overlap: :func:`program_total`. A layer that the machine
+    cannot run is a row that says why. Of a SubNet with concatenations or slices a row has the network's channels, and
+    what they cost where they fit the machine's words (:mod:`mapper.workload.views`).
 
+    Parameters
+    ----------
+    subnet : whose layers they are.
+    machine : an Accelerator, or a machine that was measured.
+    resident : what the PB holds. None: nothing.
+    search : who maps a layer, called as ``search(layer, machine, add=, hits=)``.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> rows = list(predict_subnet(get_space("fashion").subnet("fashion-d111-w222"), Accelerator.load("tiny")))
     >>> rows[0]["name"], rows[0]["cycles"], rows[4]["name"], rows[4]["bound"]
@@ -99,6 +107,8 @@ def predict_subnets(
 
     Parameters
     ----------
+    subnets : to price.
+    machine : an Accelerator, or a machine that was measured.
     cached : what the PB holds, as :func:`mapper.pinning.cached.cached_buffer` takes it.
     space : the SuperNet of all of them; None: looked up by its name, if something is cached.
     policy : who tiles the layers of the Program.
@@ -189,7 +199,18 @@ def why_no_total(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def check_whole(rows: Sequence[Mapping[str, Any]], network: str) -> None:
-    """Raise :class:`MappingError`, naming the layers, if rows have no total because some layer cannot run."""
+    """Refuse rows that have no total because some layer cannot run.
+
+    Parameters
+    ----------
+    rows : of a network's layers.
+    network : what it is called.
+
+    Raises
+    ------
+    MappingError
+        Naming the layers.
+    """
     if why := why_no_total(rows):
         raise MappingError(f"{network} has no total cost, for not every layer can run: {why}")
 

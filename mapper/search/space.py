@@ -56,10 +56,17 @@ def _append(s: Ints, at: int, rows: int, chunk: int, filters: int, stays: int) -
 
 @inner
 def list_cuts(w: Ints, s: Ints, at: int, streamed: int) -> int:
-    """List the legal cuts of the layer in the header from ``at`` on, but for the rule that a chunk's weights fit half
-    of the DB; where the list ends. Those with the same plan of weights lie together.
+    """List the legal cuts of the layer in the header, but for the rule that a chunk's weights fit half of the DB; index
+    at which the list ends.
 
-    ``streamed``: weight tiles that are not in the PB.
+    Those with the same plan of weights lie together.
+
+    Parameters
+    ----------
+    w : workspace.
+    s : what the search keeps.
+    at : index in ``s`` at which the list begins.
+    streamed : weight tiles that are not in the PB.
     """
     unit, kt = chunk_unit(w), w[K_TILES]
     if w[FORM] == DENSE:
@@ -93,7 +100,14 @@ def list_cuts(w: Ints, s: Ints, at: int, streamed: int) -> int:
 
 @inner
 def put_cut(w: Ints, s: Ints, cut: int) -> None:
-    """Write a cut of the table to the header, with no prologue."""
+    """Write a cut of the table to the header, with no prologue.
+
+    Parameters
+    ----------
+    w : workspace.
+    s : what the search keeps.
+    cut : index in ``s`` at which the cut stands.
+    """
     w[T_ROWS] = s[cut + C_ROWS]
     w[T_CHUNK] = s[cut + C_CHUNK]
     w[T_FILTERS] = s[cut + C_FILTERS]
@@ -104,7 +118,14 @@ def put_cut(w: Ints, s: Ints, cut: int) -> None:
 
 @inner
 def put_prologue(w: Ints, parts: int, prefetch: int, interleave: int) -> None:
-    """Write a prologue to the header."""
+    """Write a prologue to the header.
+
+    Parameters
+    ----------
+    w : workspace.
+    parts, prefetch, interleave : ``prologue_parts``, ``prefetch_rows`` and ``interleave`` of a
+        :class:`~mapper.lowering.tiling.Tiling`.
+    """
     w[T_PROLOGUE] = parts
     w[T_PREFETCH] = prefetch
     w[T_INTERLEAVE] = interleave
@@ -121,7 +142,13 @@ def fits_half(w: Ints) -> bool:
 
 @inner
 def interleaves(w: Ints, rows: int, chunk: int) -> bool:
-    """Whether a cut allows as many K-tiles to be interleaved as the header says."""
+    """Whether a cut allows as many K-tiles to be interleaved as the header says.
+
+    Parameters
+    ----------
+    w : workspace.
+    rows, chunk : of the cut.
+    """
     together = w[T_INTERLEAVE]
     return together == 1 or (together <= chunk and together * rows * w[OUT_COLS] <= w[OB])
 
@@ -147,7 +174,10 @@ def _largest_part(w: Ints, group: int, first: int, last: int) -> int:
 def most_prefetched(w: Ints, several: int) -> int:
     """The least limit on prefetched rows that limits no transfer, with the weights and the prologue in the header.
 
-    ``several``: spatial tiles, for each of which weights may come.
+    Parameters
+    ----------
+    w : workspace.
+    several : whether there are several spatial tiles, for each of which weights may come.
     """
     groups, largest = w[GROUP_COUNT], 0
     for group in range(groups):
@@ -170,9 +200,15 @@ def _smaller_part(w: Ints, size: int) -> int:
 
 @inner
 def next_prologue(w: Ints, s: Ints, parts: int, prefetch: int, interleave: int) -> None:
-    """Go on to the next prologue, whose values stand at the places that are given; after the last one ``parts`` is 0.
+    """Go on to the next prologue; after the last one ``parts`` is 0.
 
     The weights are planned. The first prologue is none at all: 1 part, 0 rows prefetched, 1 K-tile interleaved.
+
+    Parameters
+    ----------
+    w : workspace.
+    s : what the search keeps.
+    parts, prefetch, interleave : indices in ``s`` at which the prologue's values stand.
     """
     size = up(w[C_TILES], s[parts]) if s[parts] > 1 else w[C_TILES] + 1
     if s[parts] > 1:

@@ -22,7 +22,17 @@ from mapper.serving.serving_table import ServingTable, byte_joules, vectors_of
 
 @dataclass(frozen=True, eq=False)
 class Programs:
-    """The Programs of SubNets (rows of a table) for SubGraphs in the PB (its columns)."""
+    """The Programs of SubNets (rows of a table) for SubGraphs in the PB (its columns).
+
+    Attributes
+    ----------
+    subnets, subgraphs : rows and columns.
+    buffers : the PB with each SubGraph.
+    supernet : of all of them.
+    accelerator : for which they are compiled.
+    quant : integers by SubNet.
+    memory_map : knows all SubNets.
+    """
 
     subnets: Sequence[SubNet]
     subgraphs: Sequence[SubGraph]
@@ -33,7 +43,13 @@ class Programs:
     memory_map: MemoryMap
 
     def run(self, row: int, before: int, after: int) -> tuple[Program, Timing]:
-        """The Program of a SubNet that finds one SubGraph in the PB and leaves another, and its timing."""
+        """The Program of a SubNet that finds one SubGraph in the PB and leaves another, and its timing.
+
+        Parameters
+        ----------
+        row : the SubNet.
+        before, after : the SubGraphs.
+        """
         net, resident = self.subnets[row], self.buffers[before]
         target = resident
         if after != before:
@@ -45,7 +61,13 @@ class Programs:
         return program, time_program(program.commands, self.accelerator)
 
     def switch(self, row: int, before: int, after: int) -> tuple[int, int]:
-        """(cycles, DRAM bytes) of the Program with that switch."""
+        """(cycles, DRAM bytes) of the Program with that switch.
+
+        Parameters
+        ----------
+        row : the SubNet.
+        before, after : the SubGraphs.
+        """
         program, timing = self.run(row, before, after)
         return timing.cycles, sum(program.dram_bytes.values())
 
@@ -64,8 +86,19 @@ def compiled_table(
     """The table of SubNets whose Programs can be compiled: cycles, bytes and joules of each Program.
 
     Rows are in the order of MACs. Switches are estimated, to be compiled by :meth:`ServingTable.compile` where they
-    happen; ``exact`` compiles all of them here: as many Programs for every SubGraph as the table has entries.
-    ``on_entry`` is called when a row, or an exact switch, is done.
+    happen.
+
+    Parameters
+    ----------
+    subnets : by name.
+    accuracy : of each, a fraction.
+    subgraphs : by name; the empty one comes before them.
+    supernet : of all of them.
+    accelerator : for which.
+    quant : integers by SubNet.
+    memory_map : knows all SubNets.
+    exact : compile all switches here: as many Programs for every SubGraph as the table has entries.
+    on_entry : called when a row, or an exact switch, is done.
     """
     names = sorted(subnets, key=lambda name: subnets[name].macs)
     nets = [subnets[name] for name in names]

@@ -15,8 +15,13 @@ Floats = npt.NDArray[np.float64]
 class Decisions:
     """The rules of :func:`mapper.serving.sushi_sched.choose_subnet`, tabulated for every cached SubGraph.
 
-    ``latency_s`` (SubNets, SubGraphs), ``accuracy`` (SubNets,). Ties go to the other target, then to the first row. A
-    table is made when a rule is first asked: O(SubNets × SubGraphs) entries, two sorts a column.
+    Ties go to the other target, then to the first row. A table is made when a rule is first asked: O(SubNets ×
+    SubGraphs) entries, two sorts a column.
+
+    Parameters
+    ----------
+    latency_s : seconds, (SubNets, SubGraphs).
+    accuracy : fractions, (SubNets,).
     """
 
     def __init__(self, latency_s: Floats, accuracy: Floats) -> None:
@@ -26,12 +31,24 @@ class Decisions:
         self._best = bisect_left(self._asked, self._asked[-1])
 
     def strict_accuracy(self, column: int, accuracy: float) -> int:
-        """Of those at least so accurate the fastest; if there is none, of the most accurate the fastest."""
+        """Of the SubNets that are accurate enough the fastest; if there is none, of the most accurate the fastest.
+
+        Parameters
+        ----------
+        column : the cached SubGraph.
+        accuracy : that is asked for, a fraction.
+        """
         index = bisect_left(self._asked, accuracy)
         return self._fastest[column][index if index < len(self._asked) else self._best]
 
     def strict_latency(self, column: int, latency_s: float) -> int:
-        """Of those at least so fast the most accurate; if there is none, the fastest."""
+        """Of the SubNets that are fast enough the most accurate; if there is none, the fastest.
+
+        Parameters
+        ----------
+        column : the cached SubGraph.
+        latency_s : that is asked for, seconds.
+        """
         index = bisect_right(self._times[column], latency_s)
         return self._finest[column][index - 1 if index else 0]
 

@@ -62,12 +62,27 @@ class SushiAbs:
         accelerator: Accelerator,
         order: Sequence[str] | None = None,
     ) -> SushiAbs:
-        """The table of whole Programs: thousands of SubNets by hundreds of SubGraphs in seconds, each entry exactly the
-        cycles of the Program that ``compile_subnet`` makes for it (:class:`~mapper.cost.network_costs.NetworkCosts`).
+        """The table of whole Programs: thousands of SubNets by hundreds of SubGraphs in seconds.
 
-        ``accuracy`` may lack SubNets (NaN); ``order``: the rows, all SubNets as they come if None. Raises
-        :class:`MappingError` for what the machine cannot run.
+        Each entry is exactly the cycles of the Program that ``compile_subnet`` makes for it
+        (:class:`~mapper.cost.network_costs.NetworkCosts`).
 
+        Parameters
+        ----------
+        subnets : by name.
+        accuracy : fractions by SubNet; may lack SubNets (NaN).
+        subgraphs : by name; the empty one comes before them.
+        supernet : of all of them.
+        accelerator : that runs them.
+        order : names of the rows. None: all SubNets as they come.
+
+        Raises
+        ------
+        MappingError
+            The machine cannot run a SubNet, or a SubGraph does not fit the PB.
+
+        Examples
+        --------
         >>> from arch_model.spaces import get_space
         >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
         >>> subnets = {name: fashion.subnet(name) for name in fashion.subnet_names()[:2]}
@@ -88,9 +103,15 @@ class SushiAbs:
         accuracy: Mapping[str, float],
         accelerator: Accelerator,
     ) -> SushiAbs:
-        """The table of ``cycles`` int64 (SubNets, SubGraphs), ``columns`` being all of the latter, the empty one first.
+        """The table of cycles that are known.
 
-        ``accuracy`` may lack SubNets (NaN).
+        Parameters
+        ----------
+        names : of the rows, the SubNets.
+        columns : all SubGraphs, the empty one first.
+        cycles : int64 (SubNets, SubGraphs).
+        accuracy : fractions by SubNet; may lack SubNets (NaN).
+        accelerator : gives the clock.
         """
         vectors = np.array([subgraph.encode() for subgraph in columns.values()])
         known = np.array([accuracy.get(name, np.nan) for name in names])

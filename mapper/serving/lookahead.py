@@ -21,9 +21,20 @@ class ForecastSched:
 
     The forecast learns, query by query, how levels of accuracy follow one another (a Markov chain; at first that a
     query is like the one before), and what each SubGraph is worth then: W(level, B) = Σ P(level → l) min over C of
-    (step(l, B, C) + ``keep`` W(l, C)), by value iteration that goes on every ``every`` queries, :data:`WORK` steps at
-    a time. 1 / (1 - ``keep``) queries is how far it looks. If the steps are too many for a table (``StepCosts.whole``),
-    a running mean of each SubGraph's latency takes the chain's place.
+    (step(l, B, C) + ``keep`` W(l, C)), by value iteration, :data:`WORK` steps at a time. If the steps are too many for
+    a table (``StepCosts.whole``), a running mean of each SubGraph's latency takes the chain's place.
+
+    Parameters
+    ----------
+    costs : seconds of each query.
+    keep : discount from query to query, from 0 to below 1; 1 / (1 - ``keep``) queries is how far it looks.
+    every : queries after which value iteration goes on.
+    prior : weight of the chain's beginning, in queries.
+
+    Raises
+    ------
+    ValueError
+        ``keep`` is out of range.
     """
 
     def __init__(self, costs: StepCosts, keep: float = 0.97, every: int = 3, prior: float = 1.0) -> None:
@@ -88,9 +99,16 @@ turn."""
 class ForecastCache:
     """Any SubNet rule, with the SubGraph that a running mean of recent queries says will cost it least.
 
-    ``by_column``: whether the rule's choice depends on what is cached; it is then asked for SubGraphs at each query,
-    for all or in turn (:data:`FEW`). ``accuracy_first``: a SubGraph that lets the rule serve more accurately is worth
-    any latency; else only seconds count. A query that a switch would make late does not switch.
+    A query that a switch would make late does not switch.
+
+    Parameters
+    ----------
+    table : costs of each query.
+    rule : chooses the SubNet.
+    by_column : whether the rule's choice depends on what is cached; it is then asked for SubGraphs at each query, for
+        all or in turn (:data:`FEW`).
+    accuracy_first : a SubGraph that lets the rule serve more accurately is worth any latency; else only seconds count.
+    keep : weight of the mean before a query, from 0 to below 1.
     """
 
     def __init__(

@@ -15,7 +15,14 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """A schedule: ``rows`` and ``columns`` int64 (queries,), the SubGraph left in the PB; ``seconds`` in all."""
+    """A schedule that could not have been faster.
+
+    Attributes
+    ----------
+    rows : the SubNet of each query, int64 (queries,).
+    columns : the SubGraph that it leaves in the PB, int64 (queries,).
+    seconds : in all.
+    """
 
     rows: Ints
     columns: Ints
@@ -23,10 +30,15 @@ class Optimum:
 
 
 def offline_optimum(costs: StepCosts, accuracy: Floats) -> Optimum:
-    """The least total service time that gives each query of (n,) the accuracy it asks for, exactly.
+    """The least total service time that gives each query the accuracy it asks for, exactly.
 
     V(t, B) = min over A of V(t - 1, A) + step(level of t, A, B), V(0, ·) = 0 for the empty PB alone: O(queries ×
     SubGraphs²).
+
+    Parameters
+    ----------
+    costs : seconds of each query.
+    accuracy : that each asks for, fractions, (queries,).
     """
     levels = [costs.level(value) for value in accuracy.tolist()]
     count, columns = len(levels), costs.best.shape[1]

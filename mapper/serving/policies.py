@@ -22,8 +22,14 @@ class SubNetRule(Protocol):
     """Picks the SubNet of a query."""
 
     def row(self, column: int, accuracy: float, slack_s: float) -> int:
-        """The SubNet for a query that wants ``accuracy`` within ``slack_s`` seconds, while SubGraph ``column`` is
-        cached."""
+        """The SubNet for a query.
+
+        Parameters
+        ----------
+        column : the SubGraph that is cached.
+        accuracy : that the query asks for, a fraction.
+        slack_s : seconds until its deadline.
+        """
 
 
 class CacheRule(Protocol):
@@ -40,11 +46,28 @@ class Scheduler(Protocol):
     """Picks both."""
 
     def decide(self, accuracy: float, slack_s: float) -> tuple[int, int]:
-        """(SubNet of the next query, SubGraph that its Program leaves in the PB); the PB begins empty, column 0."""
+        """The SubNet of the next query, and the SubGraph that its Program leaves in the PB; the PB begins empty, column
+        0.
+
+        Parameters
+        ----------
+        accuracy : that the query asks for, a fraction.
+        slack_s : seconds until its deadline.
+
+        Returns
+        -------
+        row, column
+        """
 
 
 class Separate:
-    """A SubNet rule and a cache rule, each for itself: the SubNet is chosen for the SubGraph that will be cached."""
+    """A SubNet rule and a cache rule, each for itself: the SubNet is chosen for the SubGraph that will be cached.
+
+    Parameters
+    ----------
+    subnet : chooses the SubNet.
+    cache : chooses the SubGraph.
+    """
 
     def __init__(self, subnet: SubNetRule, cache: CacheRule) -> None:
         self._row, self._column, self._served = subnet.row, cache.column, cache.served
@@ -82,9 +105,19 @@ class StrictLatency:
 class SlackFit:
     """After SuperServe's SlackFit (NSDI 2025), for a machine that takes one query at a time.
 
-    Latencies are divided into ``buckets`` of equal width. A query takes the highest bucket that ends within the time
-    that is left, and the most accurate SubNet of it; the fastest SubNet if no bucket does. (SlackFit also chooses the
-    size of a batch, of which there is none here.)
+    Latencies are divided into buckets of equal width. A query takes the highest bucket that ends within the time that
+    is left, and the most accurate SubNet of it; the fastest SubNet if no bucket does. (SlackFit also chooses the size
+    of a batch, of which there is none here.)
+
+    Parameters
+    ----------
+    decisions : latencies and accuracies.
+    buckets : how many, at least 1.
+
+    Raises
+    ------
+    ValueError
+        ``buckets`` is less.
     """
 
     def __init__(self, decisions: Decisions, buckets: int = 8) -> None:
@@ -118,7 +151,13 @@ class StaticSubNet:
 
 
 class RandomSubNet:
-    """Any of ``rows`` SubNets, drawn from ``seed``."""
+    """Any SubNet, drawn.
+
+    Parameters
+    ----------
+    rows : SubNets of the table.
+    seed : of the draws.
+    """
 
     BLOCK = 4096
 
@@ -149,9 +188,19 @@ class StaticCache:
 
 
 class SushiCache:
-    """SUSHI's rule: every ``window`` queries the SubGraph nearest (Euclid) to the mean of the SubNets served since.
+    """SUSHI's rule: every few queries the SubGraph nearest (Euclid) to the mean of the SubNets served since.
 
     |g - mean|² is |g|² - 2 g·mean and what is the same for all, so sums of tabulated products decide, in integers.
+
+    Parameters
+    ----------
+    table : the SubNets' and SubGraphs' vectors.
+    window : queries between two choices, at least 1.
+
+    Raises
+    ------
+    ValueError
+        ``window`` is less.
     """
 
     def __init__(self, table: ServingTable, window: int) -> None:

@@ -23,17 +23,30 @@ class SwitchPrograms(Protocol):
     """Knows what a switch costs exactly; :class:`mapper.serving.compiled_table.Programs` is one."""
 
     def switch(self, row: int, before: int, after: int) -> tuple[int, int]:
-        """(cycles, DRAM bytes) of the query in whose Program the SubGraph changes."""
+        """(cycles, DRAM bytes) of the query in whose Program the SubGraph changes.
+
+        Parameters
+        ----------
+        row : the SubNet.
+        before, after : the SubGraphs.
+        """
 
 
 @dataclass(frozen=True, eq=False)
 class ServingTable:
     """Costs of a query by its SubNet (rows) and the SubGraph that is cached (columns).
 
-    ``vectors`` int64 (SubNets, 2 × layers): each SubNet as a SubGraph's vector. ``dram_bytes`` of a query,
-    ``hit_bytes`` that the PB spared it, int64 (SubNets, SubGraphs); ``energy_j`` float64 alike. ``switches``: what a
-    query takes beyond that if the SubGraph changes with it. ``byte_j``: joules of a byte of DRAM. ``programs``: what
-    can make a switch exact; None: switches stay estimates.
+    Attributes
+    ----------
+    sushi : names, cycles and accuracy.
+    vectors : each SubNet as a SubGraph's vector, int64 (SubNets, 2 × layers).
+    dram_bytes : of a query, int64 (SubNets, SubGraphs).
+    hit_bytes : that the PB spared it, int64 (SubNets, SubGraphs).
+    energy_j : joules, float64 (SubNets, SubGraphs).
+    switches : what a query takes beyond that if the SubGraph changes with it.
+    byte_j : joules of a byte of DRAM.
+    facts : what else results say of the table, by name.
+    programs : what can make a switch exact. None: switches stay estimates.
     """
 
     sushi: SushiAbs
@@ -75,9 +88,17 @@ class ServingTable:
         return {switch for switch in happened if exact is None or not exact[switch]}
 
     def compile(self, wanted: Iterable[Switch], on_entry: Callable[[], None] = lambda: None) -> ServingTable:
-        """A copy in which these switches cost what their Programs say.
+        """A copy in which some switches cost what their Programs say.
 
-        ``on_entry`` is called after each Program. Raises ValueError for a table that has no Programs.
+        Parameters
+        ----------
+        wanted : the switches.
+        on_entry : called after each Program.
+
+        Raises
+        ------
+        ValueError
+            The table has no Programs.
         """
         if self.programs is None:
             raise ValueError("this table has no Programs to compile")
@@ -140,7 +161,18 @@ class ServingTable:
 
 
 def vectors_of(subnets: Sequence[SubNet], supernet: SuperNet) -> Ints:
-    """Each SubNet as a SubGraph's vector, int64 (SubNets, 2 × layers)."""
+    """Each SubNet as a SubGraph's vector.
+
+    Parameters
+    ----------
+    subnets : of ``supernet``.
+    supernet : gives the layers.
+
+    Returns
+    -------
+    int64 array
+        (SubNets, 2 × layers).
+    """
     return np.array([SubGraph.of(subnet, supernet).encode() for subnet in subnets])
 
 

@@ -24,17 +24,30 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True)
 class Query:
-    """What a query asks for: at least ``min_accuracy`` (a fraction) within ``max_latency_s`` (seconds)."""
+    """What a query asks for.
+
+    Attributes
+    ----------
+    min_accuracy : a fraction.
+    max_latency_s : seconds.
+    """
 
     min_accuracy: float
     max_latency_s: float
 
 
 def choose_subnet(table: SushiAbs, column: int, query: Query, policy: Policy) -> int:
-    """The row of the SubNet that serves ``query`` while SubGraph ``column`` is cached.
+    """The row of the SubNet that serves a query.
 
     STRICT_ACCURACY: of those accurate enough the fastest. STRICT_LATENCY: of those fast enough the most accurate. If
     none is, the nearest miss: the most accurate, or the fastest. Ties go to the other target, then to the first row.
+
+    Parameters
+    ----------
+    table : latencies and accuracies.
+    column : the SubGraph that is cached.
+    query : what is asked for.
+    policy : which target is strict.
     """
     latency, accuracy = table.latency_s[:, column], table.accuracy
     if policy is Policy.STRICT_ACCURACY:
@@ -50,16 +63,33 @@ def choose_subnet(table: SushiAbs, column: int, query: Query, policy: Policy) ->
 
 
 def choose_subgraph(table: SushiAbs, served: npt.NDArray[np.int64]) -> int:
-    """The column of the candidate nearest (Euclid) to the mean of the served vectors, (queries, 2 × layers)."""
+    """The column of the candidate nearest (Euclid) to the mean of what was served.
+
+    Parameters
+    ----------
+    table : the candidates' vectors.
+    served : vectors of the SubNets, (queries, 2 × layers).
+    """
     distance = np.linalg.norm(table.vectors - served.mean(axis=0), axis=1)
     return int(np.argmin(distance))
 
 
 class SushiSched:
-    """The scheduler: :meth:`serve` takes queries one after another and says what each runs on.
+    """The scheduler of SUSHI: :meth:`serve` takes queries one after another and says what each runs on.
 
-    ``subnet_vectors`` int64 (SubNets, 2 × layers), rows as in the table; ``window``: Q, queries between two choices
-    of a SubGraph, at least 1. The PB begins empty.
+    The PB begins empty.
+
+    Parameters
+    ----------
+    table : latencies, accuracies and the candidates' vectors.
+    subnet_vectors : int64 (SubNets, 2 × layers), rows as in the table.
+    policy : which target is strict.
+    window : Q, queries between two choices of a SubGraph, at least 1.
+
+    Raises
+    ------
+    ValueError
+        ``window`` is less.
     """
 
     def __init__(self, table: SushiAbs, subnet_vectors: npt.NDArray[np.int64], policy: Policy, window: int = 4) -> None:

@@ -160,7 +160,17 @@ def _numbers(data: Any, name: str, kind: str) -> np.ndarray[Any, Any]:
 
 @dataclass(frozen=True)
 class TableJob:
-    """A table to build and save: SubNets by SubGraphs, the empty one first, of a SuperNet on an accelerator."""
+    """A table to build and save.
+
+    Attributes
+    ----------
+    supernet, accelerator : of which it is.
+    subnets : the rows.
+    subgraphs : the columns, the empty one first.
+    seed : with which SubNets or SubGraphs were drawn. None: none were.
+    accuracy : fractions by SubNet, where they are known.
+    block : rows that are built and kept at a time.
+    """
 
     supernet: SuperNet
     subnets: Sequence[SubNet]
@@ -180,7 +190,17 @@ class TableJob:
         seed: int | None = None,
         accuracy: Mapping[str, float] | None = None,
     ) -> TableJob:
-        """The job for these SubGraphs and the empty one; ``accuracy``: fractions, of the SubNets where it is known."""
+        """The job for SubGraphs and the empty one.
+
+        Parameters
+        ----------
+        supernet : of all of them.
+        subnets : the rows.
+        subgraphs : the columns behind the empty one.
+        accelerator : that runs them.
+        seed : with which SubNets or SubGraphs were drawn. None: none were.
+        accuracy : fractions by SubNet, where they are known.
+        """
         graphs = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         return cls(supernet, subnets, graphs, accelerator, seed, accuracy)
 
@@ -192,11 +212,22 @@ class TableJob:
         force: bool = False,
         inputs: Sequence[Source] = (),
     ) -> SushiAbs:
-        """Build the table in blocks, each kept in ``folder``; the table is there as :data:`TABLE`.
+        """Build the table in blocks, each kept in a folder; the table is there as :data:`TABLE`.
 
-        Started again after an end before its time, it goes on with the first block that is not there. ``force``,
-        ``inputs``: as of :class:`~arch_model.files.results_folder.ResultsFolder`. Raises :class:`FastSwitchError` if
-        the folder holds another table, and if nothing can be written.
+        Started anew after an end before its time, it goes on with the first block that is not there.
+
+        Parameters
+        ----------
+        folder : where the blocks and the table go.
+        on_block : called after each block.
+        force, inputs : as :class:`~arch_model.files.results_folder.ResultsFolder` takes them.
+
+        Raises
+        ------
+        MappingError
+            A SubNet cannot run or is in the table twice.
+        FastSwitchError
+            The folder holds another table, or nothing can be written.
         """
         for subnet in self.subnets:
             check_runnable(subnet)

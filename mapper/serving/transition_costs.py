@@ -57,7 +57,13 @@ class StepCosts:
         return min(bisect_left(self._levels, accuracy), len(self._levels) - 1)
 
     def after(self, level: int, before: int) -> Floats:
-        """Seconds (SubGraphs,) of a query that finds ``before`` in the PB, by what it leaves there."""
+        """Seconds of a query by what it leaves in the PB, (SubGraphs,).
+
+        Parameters
+        ----------
+        level : of accuracy that it asks for.
+        before : the SubGraph that it finds in the PB.
+        """
         if self.whole:
             return np.asarray(self.best[level, before] + self.extra[before])
         return np.asarray(self.steps[level, before])
@@ -69,5 +75,11 @@ class StepCosts:
         return np.asarray(self.steps[level])
 
     def row(self, level: int, before: int, after: int) -> int:
-        """The SubNet that serves the query in that time."""
+        """The SubNet that serves the query in that time.
+
+        Parameters
+        ----------
+        level : of accuracy that it asks for.
+        before, after : the SubGraphs that it finds and leaves in the PB.
+        """
         return int(self._best_row[level, before] if self.whole else self._rows[level, before, after])

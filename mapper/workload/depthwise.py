@@ -42,7 +42,14 @@ def uses_ones(layer: Layer) -> bool:
 
 @dataclass(frozen=True)
 class Window:
-    """One PASS a K-tile: its top left tap's ``row`` and ``col`` in the kernel, its number, and the taps it has."""
+    """A window of at most 3 x 3 taps of a kernel, for which each K-tile has a PASS.
+
+    Attributes
+    ----------
+    row, col : of its top left tap in the kernel.
+    number : of the window, from 0.
+    rows, cols : of its taps.
+    """
 
     row: int
     col: int
@@ -69,7 +76,13 @@ def windows_of(layer: Layer) -> tuple[Window, ...]:
 
 
 def k_tiles_of(layer: Layer, accelerator: Accelerator) -> int:
-    """K-tiles: KP channels each."""
+    """K-tiles of a layer: KP output channels each.
+
+    Parameters
+    ----------
+    layer : any.
+    accelerator : gives KP.
+    """
     return -(-layer.K // accelerator.kp)
 
 
@@ -103,6 +116,13 @@ def entries_of(layer: Layer, accelerator: Accelerator) -> int:
 
     An average whose windows overhang the tensor has one for each number of rows and columns inside.
 
+    Parameters
+    ----------
+    layer : a depthwise layer, a pool or a product.
+    accelerator : gives KP.
+
+    Examples
+    --------
     >>> pool = Layer("a", Kind.AVGPOOL, 4, 4, 2, 2, H=7, W=7, stride=2, ceil_mode=True)
     >>> entries_of(pool, Accelerator.load("tiny"))      # 1 x 1, 1 x 2, (1 x 3,) 2 x 1, 2 x 2
     5
@@ -115,6 +135,13 @@ def entries_of(layer: Layer, accelerator: Accelerator) -> int:
 def column_tiles(layer: Layer, accelerator: Accelerator) -> int:
     """Tiles of CP weight columns that hold a depthwise layer's weights in DRAM; 0 for layers without.
 
+    Parameters
+    ----------
+    layer : a depthwise layer or one without weights.
+    accelerator : gives KP and CP.
+
+    Examples
+    --------
     >>> five = Layer("a", Kind.CONV, K=10, C=10, R=5, S=5, H=8, W=8, padding=2, groups=10)
     >>> column_tiles(five, Accelerator.load("tiny"))        # 3 K-tiles of 4 windows, 3 a tile
     4
@@ -129,7 +156,16 @@ def ones_tiles(accelerator: Accelerator) -> int:
 
 
 def column_of(layer: Layer, k_tile: int, window: Window) -> int:
-    """The number of the weight column that a K-tile's window uses; tile and ``sub`` are its quotient and rest by CP."""
+    """The number of the weight column that a K-tile's window uses.
+
+    Its tile and ``sub`` are quotient and rest of the division by CP.
+
+    Parameters
+    ----------
+    layer : a depthwise layer, a pool or a product.
+    k_tile : number of the K-tile.
+    window : one of :func:`windows_of`.
+    """
     if uses_ones(layer):
         return 3 * (window.rows - 1) + window.cols - 1
     return k_tile * len(windows_of(layer)) + window.number
@@ -141,7 +177,18 @@ def input_size(layer: Layer) -> tuple[int, int]:
 
 
 def input_rows_of(layer: Layer, first: int, rows: int) -> tuple[int, int]:
-    """First and number of the input rows that output rows ``first`` .. ``first + rows - 1`` read, inside the tensor."""
+    """The input rows, inside the tensor, that some output rows read.
+
+    Parameters
+    ----------
+    layer : a depthwise layer, a pool or a product.
+    first, rows : the first output row, and how many there are.
+
+    Returns
+    -------
+    first, rows
+        The first input row, and how many there are.
+    """
     if layer.kind is Kind.SCALE:
         return 0, 1
     low = max(0, first * layer.stride - layer.padding)
@@ -160,8 +207,20 @@ def row_steps(layer: Layer) -> int:
 
 
 def skewed_shape(layer: Layer, rows: int) -> tuple[int, int]:
-    """(row_step, group_step) of ``rows`` input rows in the SB's skewed layout.
+    """Where rows and channel groups begin in the SB's skewed layout.
 
+    Parameters
+    ----------
+    layer : whose input it is.
+    rows : input rows.
+
+    Returns
+    -------
+    row_step, group_step
+        SB words from row to row of a bank, and from group to group.
+
+    Examples
+    --------
     >>> skewed_shape(Layer("a", Kind.MAXPOOL, 3, 3, 3, 3, 8, 8), 4)     # columns 0..9 in 4 words, 2 rows of them
     (4, 8)
     """

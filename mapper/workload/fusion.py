@@ -17,7 +17,13 @@ LARGEST_KERNEL = 7
 
 @dataclass(frozen=True)
 class Step:
-    """One layer of the machine's order: ``layer`` (any but an ADD) and the ``add`` fused into its STORE."""
+    """One layer in the machine's order.
+
+    Attributes
+    ----------
+    layer : any but an ADD.
+    add : the ADD that is fused into its STORE; None without.
+    """
 
     layer: Layer
     add: Layer | None = None
@@ -99,9 +105,18 @@ def fused_adds(layers: Sequence[Layer]) -> dict[str, Layer]:
 
 
 def fused_conv(add: Layer, by_name: Mapping[str, Layer], readers: Mapping[str, int]) -> Layer:
-    """The conv in whose STORE an add is done: its first input, which nobody else reads. Raises :class:`MappingError`.
+    """The conv in whose STORE an add is done: its first input, which nobody else reads.
 
-    ``readers``: of each tensor, how many layers read it.
+    Parameters
+    ----------
+    add : the ADD.
+    by_name : the SubNet's layers.
+    readers : of each tensor, how many layers read it.
+
+    Raises
+    ------
+    MappingError
+        The first input is no conv, or has another reader.
     """
     conv = by_name.get(add.inputs[0]) if add.inputs else None
     if conv is None or not conv.kind.has_weights or readers[conv.name] != 1:
@@ -142,10 +157,17 @@ def check_supported(layer: Layer) -> None:
 
 
 def check_runnable(subnet: SubNet) -> None:
-    """Raise :class:`MappingError`, naming SubNet, layer and field, for a SubNet that the machine cannot run as a whole.
+    """Refuse a SubNet that the machine cannot run as a whole.
 
     Such a SubNet has no cost: the sum over its other layers would be that of another network.
 
+    Raises
+    ------
+    MappingError
+        Naming SubNet, layer and field.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> check_runnable(get_space("ofa-resnet50").subnet("resnet50D_MAC@0.6B"))
     """
