@@ -54,18 +54,17 @@ class SubNet:
 
     def __post_init__(self) -> None:
         made: dict[str, Layer] = {}
+        net = f"SubNet {self.name}"
         for layer in self.layers:
             if layer.name in made or layer.name == INPUT:
-                raise SpaceError(f"SubNet {self.name}: layer name {layer.name} is taken; give each its own")
+                raise SpaceError(f"{net}: layer name {layer.name} is taken; give each its own")
             if not layer.inputs:
-                raise SpaceError(f"SubNet {self.name}: layer {layer.name} has no inputs; name at least one")
+                raise SpaceError(f"{net}: layer {layer.name} has no inputs; name at least one")
             for source in layer.inputs:
                 if source == INPUT:
                     continue
                 if source not in made:
-                    raise SpaceError(
-                        f"SubNet {self.name}: input {source} of layer {layer.name} is not an earlier layer"
-                    )
+                    raise SpaceError(f"{net}: input {source} of layer {layer.name} is not an earlier layer")
                 before = made[source]
                 have, need = (before.K, before.P, before.Q), (layer.C, layer.H, layer.W)
                 if layer.kind is Kind.CONCAT:
@@ -73,15 +72,11 @@ class SubNet:
                 if layer.kind is Kind.SCALE and source == layer.inputs[1]:
                     need = (layer.C, 1, 1)
                 if have != need:
-                    raise SpaceError(
-                        f"SubNet {self.name}: layer {layer.name} reads C, H, W = {need}, but {source} makes {have}"
-                    )
+                    raise SpaceError(f"{net}: layer {layer.name} reads C, H, W = {need}, but {source} makes {have}")
             if layer.kind is Kind.CONCAT and INPUT not in layer.inputs:
                 (*_, whole) = concat_starts([made[source].K for source in layer.inputs], layer.align)
                 if whole != layer.K:
-                    raise SpaceError(
-                        f"SubNet {self.name}: layer {layer.name} has {layer.K} channels, but its inputs have {whole}"
-                    )
+                    raise SpaceError(f"{net}: layer {layer.name} has {layer.K} channels, but its inputs have {whole}")
             made[layer.name] = layer
 
     @cached_property
@@ -158,10 +153,8 @@ class SuperNet:
     def __post_init__(self) -> None:
         for layer in self.layers:
             if not layer.kind.has_weights or layer.groups not in (1, layer.C):
-                raise SpaceError(
-                    f"SuperNet {self.name}: layer {layer.name} is {layer.kind} with {layer.groups} groups; "
-                    "give conv or linear layers, each dense or depthwise"
-                )
+                has = f"layer {layer.name} is {layer.kind} with {layer.groups} groups"
+                raise SpaceError(f"SuperNet {self.name}: {has}; give conv or linear layers, each dense or depthwise")
         if len(self._index) != len(self.layers):
             raise SpaceError(f"SuperNet {self.name}: a layer name occurs twice; give each its own")
 
@@ -223,10 +216,8 @@ class SuperNet:
         except FastSwitchError:
             raise
         except Exception as error:
-            kind = type(error).__name__
-            raise SpaceError(
-                f"SuperNet {self.name}: its function {what} fails with {kind}: {one_line(error)}"
-            ) from error
+            fails = f"its function {what} fails with {type(error).__name__}"
+            raise SpaceError(f"SuperNet {self.name}: {fails}: {one_line(error)}") from error
 
     @cached_property
     def top1_by_config(self) -> Mapping[Config, float]:

@@ -179,7 +179,13 @@ def program_total(
 
 
 def fitted_subnet(subnet: SubNet, machine: Machine) -> SubNet:
-    """The SubNet with channels that fit the machine's words, if it has concatenations or slices; else as it is."""
+    """The SubNet with channels that fit the machine's words, if it has concatenations or slices; else as it is.
+
+    Parameters
+    ----------
+    subnet : any.
+    machine : an Accelerator, or a machine that was measured.
+    """
     if not isinstance(machine, Accelerator) or not has_views(subnet.layers):
         return subnet
     return replace(subnet, layers=fitted_layers(subnet.layers, machine.cp).layers)

@@ -29,7 +29,13 @@ Positions = npt.NDArray[np.int64]
 class NeedsCopy(MappingError):
     """An input of a concatenation that cannot be written where the concatenation wants it; a copy of it can.
 
-    ``concat``: the layer; ``place``: which of its inputs.
+    Attributes ``concat`` and ``place`` say which input of which layer.
+
+    Parameters
+    ----------
+    layer : the concatenation.
+    place : number of the input.
+    why : it cannot, for the line.
     """
 
     def __init__(self, layer: Layer, place: int, why: str) -> None:
@@ -92,7 +98,10 @@ def _channels(by_name: Mapping[str, Layer], reader: Layer, name: str) -> int:
 class FittedLayers:
     """A SubNet's layers with channels that fit the words of a machine's memory.
 
-    ``layers``: under the names that they had. ``positions``: of each tensor's channels among those that it has now.
+    Attributes
+    ----------
+    layers : under the names that they had.
+    positions : of each tensor's channels among those that it has now.
     """
 
     layers: tuple[Layer, ...]
@@ -100,9 +109,14 @@ class FittedLayers:
 
 
 def fitted_layers(layers: Sequence[Layer], cp: int) -> FittedLayers:
-    """The layers with a group of channels for each input of a concatenation, of ``cp`` channels each.
+    """The layers with a group of channels for each input of a concatenation.
 
     Layers of networks without views stay as they are.
+
+    Parameters
+    ----------
+    layers : of a SubNet.
+    cp : channels of a group.
 
     Raises
     ------
