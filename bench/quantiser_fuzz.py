@@ -141,7 +141,7 @@ def made_before(folder: Path, seed: int, images: int) -> Iterator[tuple[str, Ver
 
 def mutants() -> dict[str, tuple[Any, str, Any]]:
     """Faults to put into the importer: an object, its attribute, and what takes its place."""
-    from mapper.importers import onnx_integers, onnx_ops, onnx_proof, onnx_walk, onnx_weighted
+    from mapper.importers import onnx_integers, onnx_network, onnx_ops, onnx_proof, onnx_walk, onnx_weighted
 
     def uint8_always(self: Any, node: Any) -> Any:
         return np.dtype(np.uint8) if node.op == "QuantizeLinear" and not node.input(2) else stored_type(self, node)
@@ -163,12 +163,16 @@ def mutants() -> dict[str, tuple[Any, str, Any]]:
         "zero points of weights are 0": (onnx_walk, "steps_of", without_zero),
         "one scale for all channels": (onnx_ops.Dequantized, "scale_along", one_scale),
         "ReLU and Clip do nothing": (onnx_ops.Operator, "clip", no_bound),
-        "every QDQ form is fused": (onnx_walk, "arithmetic", lambda model, op: integer),
+        "every QDQ form is fused": (onnx_network, "arithmetic", lambda model, op: integer),
         "float32 is exact": (onnx_proof, "float_wrong", lambda op, quant: 0),
         "float32 sums never round": (onnx_proof, "_MANTISSA", 1 << 60),
         "no step of float32 is tried": (onnx_proof, "wrong_steps", lambda first, *rest: np.zeros(len(first), np.int64)),
         "no pair of float32 is tried": (onnx_proof, "wrong_pairs", lambda *rest: 0),
-        "integer operators have no wrong step": (onnx_walk, "integers", lambda op: (onnx_integers.integers(op)[0], 0)),
+        "integer operators have no wrong step": (
+            onnx_network,
+            "integers",
+            lambda op: (onnx_integers.integers(op)[0], 0),
+        ),
     }
 
 

@@ -22,7 +22,7 @@ ELEMENTS = 2**25
 """Of a constant that a node makes, and of all of them together."""
 
 _ELEMENTWISE = (
-    "Abs Add And BitShift Cast CastLike Ceil Celu Clip Cos DequantizeLinear Div Elu Equal Erf Exp Floor Greater "
+    "Abs Add And BitShift Cast CastLike Ceil Celu Clip Cos DequantizeLinear Div Elu Equal Erf Exp Floor Gelu Greater "
     "GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mod Mul "
     "Neg Not Or PRelu Pow QuantizeLinear Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Sub Sum "
     "Tanh Where Xor"

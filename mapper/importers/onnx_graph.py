@@ -24,9 +24,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mapper.importers import onnx_plain, onnx_weighted
+from mapper.importers import onnx_curves, onnx_plain, onnx_weighted
 from mapper.importers.network import Network
 from mapper.importers.onnx_model import load_model
+from mapper.importers.onnx_network import network_of
 from mapper.importers.onnx_walk import Handler, Walk
 
 
@@ -42,7 +43,7 @@ def read_onnx(path: str | Path, *, skip_unsupported: bool = False) -> Network:
     walk = Walk(model, _HANDLERS, skip_unsupported)
     for node in model.nodes:
         walk.visit(node)
-    return walk.network(Path(path).stem)
+    return network_of(walk, Path(path).stem)
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -75,4 +76,8 @@ _HANDLERS: dict[str, Handler] = {
     "Reshape": onnx_plain.reshape,
     "Squeeze": onnx_plain.reshape,
     "Unsqueeze": onnx_plain.reshape,
+}
+_HANDLERS |= {
+    name: onnx_curves.or_function(_HANDLERS.get(name, onnx_curves.no_layer))
+    for name in (*onnx_curves.FUNCTIONS, *onnx_curves.STORED)
 }

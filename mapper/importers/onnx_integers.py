@@ -10,7 +10,9 @@ of them. Averages over windows and products have the nearest integers, and nothi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from arch_model.network.quant import PAIR_BITS, SHIFT_MAX, encode_multiplier
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from mapper.importers.float32 import fit_add, fit_multiplier
 from mapper.importers.network import TensorQuant
+from mapper.importers.onnx_finish import copied
 from mapper.importers.onnx_ops import Operator
 from mapper.importers.onnx_proof import float_wrong, product_errors
 
@@ -38,6 +41,13 @@ def integers(op: Operator) -> tuple[OpQuant, int]:
     """
     if op.no_integers:
         raise NoIntegers(op.no_integers)
+    made, wrong = (copied(op.layer.K), 0) if op.lookup else _integers(op)
+    if op.curve is not None:
+        made = replace(cast(ConvQuant, made), table=op.curve.steps)
+    return made, wrong
+
+
+def _integers(op: Operator) -> tuple[OpQuant, int]:
     if any(source is None for source in op.sources):
         raise NoIntegers("an operand is not int8 (no QuantizeLinear before it)")
     if op.out is None:

@@ -13,6 +13,9 @@ from arch_model.network.layer import Activation, Layer
 from mapper.importers.network import FloatLayer, TensorQuant
 from mapper.importers.onnx_model import Array, Node, Shape, Unsupported
 
+EVERY = np.arange(-128, 128).astype(np.int8)
+"""The values of an int8 tensor, in the order of a table's entries."""
+
 
 @dataclass
 class Operator:
@@ -27,6 +30,9 @@ class Operator:
     For :mod:`mapper.importers.onnx_proof`: ``node``, the operator in the graph; ``real_bias`` float32 (K,), the bias
     of a node that ONNX computes in real numbers; ``fused_bias`` int64 (K,), what onnxruntime's integer operator would
     add there, None if it is no int32 constant; ``plain_bias``: there is none, or it has just the scale of the product.
+
+    ``curve``: the function of its int8 result (whose meaning is ``out``) that the machine applies behind it, and
+    ``after``, what the function's result means. A ``lookup`` is a layer that only applies its curve, or copies.
     """
 
     layer: Layer
@@ -47,6 +53,14 @@ class Operator:
     real_bias: npt.NDArray[np.float32] | None = None
     fused_bias: npt.NDArray[np.int64] | None = None
     plain_bias: bool = False
+    curve: Curve | None = None
+    after: TensorQuant | None = None
+    lookup: bool = False
+
+    @property
+    def meaning(self) -> TensorQuant | None:
+        """What the layer's int8 result means."""
+        return self.out if self.after is None else self.after
 
     def clip(self, lo: float, hi: float) -> None:
         """Bound the real result; ReLU and ReLU6 go into the layer as its activation."""
@@ -83,7 +97,8 @@ class Value:
     ``operator`` is None for the image and, with ``left_out``, for what a node without a layer made. ``flat``: ONNX
     sees (1, C * H * W). ``quant``: its int8 meaning; ``stored``: it is the int8 tensor itself, else the real one.
     ``alone``: nobody else has read the operator's result on the way here. ``pad``: top, left, bottom, right, from a
-    Pad node that a convolution must take in.
+    Pad node that a convolution must take in. ``curve``: it is a function of an int8 tensor for which no layer has been
+    made yet; ``layer`` and ``operator`` are those of that tensor.
     """
 
     layer: str
@@ -95,6 +110,7 @@ class Value:
     alone: bool = True
     left_out: bool = False
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+    curve: Curve | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -102,6 +118,54 @@ class Value:
         c, h, w = self.shape
         top, left, bottom, right = self.pad
         return (1, c * h * w) if self.flat else (1, c, h + top + bottom, w + left + right)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A function of an int8 tensor: what a graph makes of it value by value, see :mod:`mapper.importers.onnx_curves`.
+
+    Attributes
+    ----------
+    base : the int8 tensor, with its meaning.
+    real : float64 (256,), what the function makes of each of its values, from -128 on.
+    steps : int8 (256,), the same quantised; None for a function whose result is not int8.
+    doubt : how far another implementation's ``real`` may be, relatively (of values below 1 absolutely).
+    unsure : entries that another implementation could round to another step.
+    direct : it only changes the scale: nothing comes between its DequantizeLinear and the next QuantizeLinear.
+    name : of the last node that is no QuantizeLinear or DequantizeLinear.
+    """
+
+    base: Value
+    real: npt.NDArray[np.float64]
+    steps: npt.NDArray[np.int8] | None = None
+    doubt: float = 0.0
+    unsure: int = 0
+    direct: bool = False
+    name: str = ""
+
+    def quantized(self, quant: TensorQuant) -> Curve:
+        """What a QuantizeLinear makes of it, and a DequantizeLinear of that again.
+
+        >>> half = curve_of(Value("a", (1, 1, 1), quant=TensorQuant(np.float32(0.5), 0)))
+        >>> half.quantized(TensorQuant(np.float32(1), 0)).steps[126:132].tolist()      # of -1.0, -0.5 .. 1.5
+        [-1, 0, 0, 0, 1, 2]
+        """
+        steps = quant.quantize(self.real)
+        far = self.doubt * np.maximum(np.abs(self.real), 1.0)
+        ends = [np.rint((self.real + side) / np.float64(quant.scale)) + quant.zero_point for side in (-far, far)]
+        apart = np.count_nonzero(np.clip(ends[0], -128, 127) != np.clip(ends[1], -128, 127)) if self.doubt else 0
+        direct = self.steps is not None or self.direct
+        real = quant.dequantize(steps).astype(np.float64)
+        return Curve(self.base, real, steps, 0.0, self.unsure + int(apart), direct, self.name)
+
+
+def curve_of(value: Value) -> Curve:
+    """A value as a function of an int8 tensor, perhaps of itself. Unsupported if it is none."""
+    if value.curve is not None:
+        return value.curve
+    if value.quant is None:
+        raise Unsupported("its operand is not int8 and no function of an int8 tensor")
+    return Curve(value, value.quant.dequantize(EVERY).astype(np.float64), EVERY)
 
 
 @dataclass

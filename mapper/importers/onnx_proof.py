@@ -37,6 +37,7 @@ _FUSED = ("Conv", "Gemm", "MatMul", "Add", "GlobalAveragePool")
 
 
 _NOT_KNOWN = "the arithmetic of onnxruntime's operator is not known"
+_NOT_KNOWN_FORM = "what onnxruntime's optimisations make of its form is not known"
 
 
 class Arithmetic(Enum):
@@ -54,6 +55,18 @@ def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic) -> 
 
     ``wrong``: the steps (pairs) that the integer operator takes elsewhere; ``optimised``: of :func:`arithmetic`.
     """
+    found = {} if op.lookup else _reasons(op, quant, wrong, optimised)
+    if op.curve is not None and op.curve.unsure:
+        found = (
+            dict.fromkeys(GRAPHS, f"{op.curve.unsure} entries of its table are too near to the middle of two steps")
+            | found
+        )
+    elif op.curve is not None and op.curve.direct:  # onnxruntime may join two pairs of QuantizeLinear and Dequantize..
+        found = {GRAPHS[1]: _NOT_KNOWN_FORM} | found
+    return found
+
+
+def _reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic) -> dict[str, str]:
     assert op.node is not None
     if op.layer.kind is Kind.MAXPOOL:  # of int8 or of what they stand for: the greatest is the same
         return {}
@@ -68,7 +81,7 @@ def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic) -> 
             Arithmetic.INTEGER: integer,
             Arithmetic.FLOAT: real,
             Arithmetic.EITHER: integer or real,
-            Arithmetic.UNKNOWN: "what onnxruntime's optimisations make of its form is not known",
+            Arithmetic.UNKNOWN: _NOT_KNOWN_FORM,
         }
         found = dict(zip(GRAPHS, (real, demanded[optimised]), strict=True))
     return {graph: reason for graph, reason in found.items() if reason}

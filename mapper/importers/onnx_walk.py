@@ -13,13 +13,10 @@ import numpy.typing as npt
 from arch_model.errors import FastSwitchError
 from arch_model.files.wanted import one_line
 from arch_model.network.layer import INPUT
-from arch_model.network.supernet import SubNet
-from arch_model.network.weights import OpQuant
-from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant, unique_names
-from mapper.importers.onnx_integers import NoIntegers, integers
+from mapper.importers.network import NetworkError, TensorQuant, unique_names
+from mapper.importers.onnx_finish import lookup
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported
-from mapper.importers.onnx_ops import Dequantized, Operator, Value, as_scalar, same_quant, vector
-from mapper.importers.onnx_proof import arithmetic, may_saturate, reasons
+from mapper.importers.onnx_ops import Curve, Dequantized, Operator, Value, as_scalar, curve_of, same_quant, vector
 from mapper.importers.onnx_shapes import Shapes
 from mapper.importers.onnx_table import RANDOM, check_node
 
@@ -54,6 +51,7 @@ class Walk:
         self.skipped: list[str] = []
         self.notes = list(model.notes)
         self.names: set[str] = {INPUT}
+        self._lookups: dict[int, tuple[Curve, Operator]] = {}
         self.readers = {name: node for node in model.nodes for name in node.inputs}
 
     # ---- the walk ----
@@ -159,8 +157,8 @@ class Walk:
 
     # ---- tensors ----
 
-    def value(self, name: str, padded: bool = False) -> Value:
-        """The tensor of that name, as its next reader sees it."""
+    def value(self, name: str, padded: bool = False, curve: bool = False) -> Value:
+        """The tensor of that name, as its next reader sees it; only with ``curve`` it may have no layer yet."""
         if name not in self.values:
             constant = name in self.constants or name in self.dequantized
             what = "is a constant" if constant else "comes from an operator that was left out"
@@ -168,7 +166,35 @@ class Walk:
         value = self.values[name]
         if any(value.pad) and not padded:
             raise Unsupported("it follows a Pad; only a convolution takes padding in")
+        if value.curve is not None and not curve:
+            return self._looked_up(value, value.curve)
         return replace(value, alone=value.alone and self.model.uses[name] == 1)
+
+    def _looked_up(self, value: Value, curve: Curve) -> Value:
+        """A function of an int8 tensor as a tensor with a layer of its own, made when it is first read."""
+        if curve.steps is None or value.quant is None or curve.base.quant is None:
+            raise Unsupported(f'its operand, the result of "{curve.name}", is not int8; put a QuantizeLinear after it')
+        if id(curve) not in self._lookups:
+            (name,) = unique_names([curve.name or f"{curve.base.layer}_rescaled"], self.names)
+            made = lookup(name, curve.base.layer, value.shape, curve.base.quant, curve)
+            made.after, made.node = value.quant, self.model.nodes[0]
+            self.names.add(name)
+            self.operators.append(made)
+            self._lookups[id(curve)] = curve, made
+        _, operator = self._lookups[id(curve)]
+        return replace(value, layer=operator.layer.name, operator=operator, alone=False, curve=None)
+
+    def only_bounds(self, node: Node) -> bool:
+        """Whether a Relu or Clip of an int8 tensor only narrows the bounds of the layer that makes it."""
+        value = self.values.get(node.input(0))
+        if node.op not in ("Relu", "Clip") or value is None or value.curve is not None or value.operator is None:
+            return False
+        if not value.alone or self.model.uses[node.input(0)] != 1:
+            return False
+        reader = self.model.reader(node.outputs[0])
+        if reader is None or reader.op != "QuantizeLinear":
+            return True
+        return value.quant is not None and same_quant(self.quant(reader, 1, 2), value.quant)
 
     def constant(self, name: str, thing: str) -> Array:
         """A constant's numbers; Unsupported if it is none, or has a NaN, or (bounds apart) an infinity."""
@@ -235,7 +261,7 @@ class Walk:
 
     def alias(self, node: Node, **changes: Any) -> None:
         """The node's output is its first input."""
-        self.values[node.outputs[0]] = replace(self.value(node.input(0)), **changes)
+        self.values[node.outputs[0]] = replace(self.value(node.input(0), curve=True), **changes)
 
     def add(self, node: Node, operator: Operator, *, flat: bool = False) -> None:
         """Append an operator; the node's output is its result."""
@@ -252,20 +278,22 @@ class Walk:
         name = node.input(0)
         if name in self.constants or name in self.dequantized:
             return self._quantized_constant(node)
-        value, quant = self.value(name), self.quant(node, 1, 2)
+        value, quant = self.value(name, curve=True), self.quant(node, 1, 2)
         if node.op == "DequantizeLinear":
             self.values[node.outputs[0]] = replace(self.stored(value, quant), stored=False)
             return
-        if value.quant is not None:
-            if value.stored or not same_quant(value.quant, quant):
-                raise Unsupported("it changes the scale of an int8 tensor; give the scale of its input")
+        if value.stored:
+            raise Unsupported("its operand is int8 already; put a DequantizeLinear before it")
+        if value.curve is not None or (value.quant is not None and not same_quant(value.quant, quant)):
+            if value.quant is None or not same_quant(value.quant, quant):
+                value = replace(value, curve=curve_of(value).quantized(quant))
+        elif value.quant is not None:
+            pass
         elif value.operator is not None:
             if value.operator.out is not None and not same_quant(value.operator.out, quant):
                 raise Unsupported(f"layer {value.operator.layer.name} already has another scale; give one")
             value.operator.out = quant
         elif not value.left_out:
-            if value.stored:
-                raise Unsupported("the image is int8 already; give a DequantizeLinear")
             self._image(quant)
         self.values[node.outputs[0]] = replace(value, quant=quant, stored=True)
 
@@ -314,71 +342,6 @@ class Walk:
         if x.quant is None or not x.stored or not same_quant(x.quant, quant):
             raise Unsupported("its scale or zero point is not that of the tensor; give the same")
         return x
-
-    # ---- the end ----
-
-    def network(self, stem: str) -> Network:
-        weights: dict[str, npt.NDArray[np.int8]] = {}
-        floats: dict[str, FloatLayer] = {}
-        quant: dict[str, OpQuant] = {}
-        tensors: dict[str, TensorQuant] = {}
-        wrong: dict[str, int] = {}
-        unproven: dict[str, dict[str, str]] = {graph: {} for graph in GRAPHS}
-        if self.image_quant is not None:
-            tensors[INPUT] = self.image_quant
-        if not self.operators:
-            raise NetworkError(f"{self.model.path}: no node has a layer; give a network with at least one")
-        for name in self.model.outputs:
-            if name in self.values and any(self.values[name].pad):
-                raise NetworkError(f'{self.model.path}: result "{name}" is padded; only a convolution takes padding in')
-        if self.model.absent:  # no numbers of any layer: each follows from those before it
-            subnet = SubNet(stem, stem, tuple(operator.layer for operator in self.operators))
-            return Network(subnet, skipped=tuple(self.skipped), notes=tuple(self.notes))
-        is_int8 = self.image_quant is not None or any(op.steps is not None or op.out for op in self.operators)
-        for operator in self.operators:
-            name = operator.layer.name
-            if operator.steps is not None:
-                weights[name] = operator.steps
-            if operator.out is not None:
-                tensors[name] = operator.out
-            if not is_int8:
-                floats[name] = self._floats(operator)
-                continue
-            try:
-                quant[name], differs = integers(operator)
-            except NoIntegers as why:
-                self.notes.append(f"layer {name} has no integers: {why}")
-                continue
-            if differs:
-                wrong[name] = differs
-            for graph, reason in reasons(operator, quant[name], differs, arithmetic(self.model, operator)).items():
-                unproven[graph][name] = reason
-        if len(quant) == len(self.operators) and not all(unproven.values()) and any(map(may_saturate, self.operators)):
-            self.notes.append(
-                "weights beyond 64: on x86-64 without VNNI onnxruntime saturates unless session.x64quantprecision is 1"
-            )
-        layers = tuple(operator.layer for operator in self.operators)
-        return Network(
-            SubNet(stem, stem, layers),
-            weights,
-            quant,
-            tensors,
-            floats,
-            tuple(self.skipped),
-            tuple(self.notes),
-            wrong,
-            unproven,
-        )
-
-    def _floats(self, operator: Operator) -> FloatLayer:
-        """An operator's float32 numbers; NetworkError if what was folded into them is beyond float32."""
-        with np.errstate(over="ignore"):
-            found = operator.floats()
-        for thing, array in (("weights", found.weights), ("bias", found.bias)):
-            if array is not None and not np.all(np.isfinite(array)):
-                label = operator.node.label if operator.node else operator.layer.name
-                raise NetworkError(f"{self.model.path}: {label}: its {thing} with what is folded in exceed float32")
-        return found
 
 
 def element_type(kind: int) -> np.dtype[Any]:

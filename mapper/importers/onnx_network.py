@@ -1,0 +1,89 @@
+"""The network that a walk over an ONNX graph ends with: layers, their numbers, and what is proven of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from arch_model.network.layer import INPUT
+from arch_model.network.supernet import SubNet
+from arch_model.network.weights import OpQuant
+from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant
+from mapper.importers.onnx_finish import finish
+from mapper.importers.onnx_integers import NoIntegers, integers
+from mapper.importers.onnx_ops import Operator
+from mapper.importers.onnx_proof import arithmetic, may_saturate, reasons
+from mapper.importers.onnx_walk import Walk
+
+
+def network_of(walk: Walk, stem: str) -> Network:
+    """The layers of a walk and their int8 or float32 numbers; NetworkError if it has none or a result is padded."""
+    weights: dict[str, npt.NDArray[np.int8]] = {}
+    floats: dict[str, FloatLayer] = {}
+    quant: dict[str, OpQuant] = {}
+    tensors: dict[str, TensorQuant] = {}
+    wrong: dict[str, int] = {}
+    unproven: dict[str, dict[str, str]] = {graph: {} for graph in GRAPHS}
+    if walk.image_quant is not None:
+        tensors[INPUT] = walk.image_quant
+    _finish(walk)
+    if not walk.operators:
+        raise NetworkError(f"{walk.model.path}: no node has a layer; give a network with at least one")
+    for name in walk.model.outputs:
+        if name in walk.values and any(walk.values[name].pad):
+            raise NetworkError(f'{walk.model.path}: result "{name}" is padded; only a convolution takes padding in')
+    if walk.model.absent:  # no numbers of any layer: each follows from those before it
+        subnet = SubNet(stem, stem, tuple(operator.layer for operator in walk.operators))
+        return Network(subnet, skipped=tuple(walk.skipped), notes=tuple(walk.notes))
+    is_int8 = walk.image_quant is not None or any(op.steps is not None or op.out for op in walk.operators)
+    for operator in walk.operators:
+        name = operator.layer.name
+        if operator.steps is not None:
+            weights[name] = operator.steps
+        if operator.meaning is not None:
+            tensors[name] = operator.meaning
+        if not is_int8:
+            floats[name] = _floats(walk, operator)
+            continue
+        try:
+            quant[name], differs = integers(operator)
+        except NoIntegers as why:
+            walk.notes.append(f"layer {name} has no integers: {why}")
+            continue
+        if differs:
+            wrong[name] = differs
+        for graph, reason in reasons(operator, quant[name], differs, arithmetic(walk.model, operator)).items():
+            unproven[graph][name] = reason
+    if len(quant) == len(walk.operators) and not all(unproven.values()) and any(map(may_saturate, walk.operators)):
+        walk.notes.append(
+            "weights beyond 64: on x86-64 without VNNI onnxruntime saturates unless session.x64quantprecision is 1"
+        )
+    layers = tuple(operator.layer for operator in walk.operators)
+    return Network(
+        SubNet(stem, stem, layers),
+        weights,
+        quant,
+        tensors,
+        floats,
+        tuple(walk.skipped),
+        tuple(walk.notes),
+        wrong,
+        unproven,
+    )
+
+
+def _finish(walk: Walk) -> None:
+    """Layers for results that have none yet, tables behind convolutions, copies for additions."""
+    results = {walk.value(name, padded=True).layer for name in walk.model.outputs if name in walk.values}
+    walk.operators, _ = finish(walk.operators, results, walk.names)
+
+
+def _floats(walk: Walk, operator: Operator) -> FloatLayer:
+    """An operator's float32 numbers; NetworkError if what was folded into them is beyond float32."""
+    with np.errstate(over="ignore"):
+        found = operator.floats()
+    for thing, array in (("weights", found.weights), ("bias", found.bias)):
+        if array is not None and not np.all(np.isfinite(array)):
+            label = operator.node.label if operator.node else operator.layer.name
+            raise NetworkError(f"{walk.model.path}: {label}: its {thing} with what is folded in exceed float32")
+    return found
