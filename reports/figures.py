@@ -23,7 +23,7 @@ def timeline_svg(queries: Sequence[Query], pb_bytes: int) -> str:
     """Plot 1 as SVG."""
     titles = {
         f"q{n}": f"query {query.query}: {query.subnet}, {1000 * query.latency_s:.3f} ms, "
-        f"{class_name(query.predicted_class)}" + ("" if query.bit_exact else ", NOT BIT-EXACT")
+        f"{class_name(query.predicted_class, query.subnet)}" + ("" if query.bit_exact else ", NOT BIT-EXACT")
         for n, query in enumerate(queries)
     }
     layers = merged_order(query.layer_order for query in queries)

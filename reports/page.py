@@ -88,7 +88,7 @@ def _numbers(queries: Sequence[Query], summary: Mapping[str, Any], exact: bool) 
         else ("bad", str(same), f"of {len(queries)}", "bit-exact: NOT ALL"),
         ("", _percent(summary["max_cycle_error"]), "%", "largest cycle error"),
         ("", _percent(summary["bytes_saved_fraction"], 1), "%", "DRAM bytes saved"),
-        ("", _percent(summary["accuracy"], 1), "%", "accuracy"),
+        *([] if summary["accuracy"] is None else [("", _percent(summary["accuracy"], 1), "%", "accuracy")]),
         ("", f"{1000 * mean:.3f}", "ms", f"mean latency, {_clock(summary['clock_hz'])}"),
     ]
     cells = [
@@ -172,16 +172,15 @@ def _table(queries: Sequence[Query]) -> str:
 
 
 def _row(query: Query) -> str:
-    image = (
-        ""
-        if query.image is None
-        else f'<img src="{png_data_uri(query.image)}" alt="{escape(class_name(query.label))}">'
-    )
-    given = _value("predicted_class", query.predicted_class, class_name(query.predicted_class))
+    shows = "random" if query.label is None else class_name(query.label, query.subnet)
+    image = "" if query.image is None else f'<img src="{png_data_uri(query.image)}" alt="{escape(shows)}">'
+    given = _value("predicted_class", query.predicted_class, class_name(query.predicted_class, query.subnet))
     verdict = (
-        '<small class="yes">✓ right</small>'
+        ""
+        if query.label is None
+        else '<small class="yes">✓ right</small>'
         if query.right
-        else f'<small class="no">✗ is {_value("label", query.label, class_name(query.label))}</small>'
+        else f'<small class="no">✗ is {_value("label", query.label, class_name(query.label, query.subnet))}</small>'
     )
     accuracy = _value("subnet_accuracy", query.subnet_accuracy, f"{100 * query.subnet_accuracy:.2f}&thinsp;%")
     latency = _value("latency_s", query.latency_s, f"{1000 * query.latency_s:.3f}&thinsp;ms")

@@ -10,6 +10,8 @@ from typing import Any
 
 import networkx as nx
 
+from arch_model.files.cifar10 import CLASSES as CIFAR10_CLASSES
+
 CLASSES = (
     "T-shirt/top",
     "Trouser",
@@ -23,13 +25,16 @@ CLASSES = (
     "Ankle boot",
 )
 """The classes of Fashion-MNIST, by label."""
+_OF_SUPERNET = {"fashion": CLASSES, "cifar": CIFAR10_CLASSES}
+"""By what the names of its SubNets begin with."""
 
 
 @dataclass(frozen=True)
 class Query:
     """A row of the stream; times in seconds, sizes in bytes, accuracies and errors as fractions.
 
-    A target that is ``None`` was not asked for and counts as met. ``image`` is uint8 (rows, columns) or None.
+    A target that is ``None`` was not asked for and counts as met. ``label`` is None if the image is a random
+    one. ``image`` is uint8 (rows, columns), or (3, rows, columns) in colour, or None.
     ``pb_layers`` leaves out layers of which nothing is in the PB, ``layer_order`` is that of all that the row names.
     """
 
@@ -48,7 +53,7 @@ class Query:
     simulated_cycles: int
     cycle_error: float
     predicted_class: int
-    label: int
+    label: int | None
     bit_exact: bool
     image: Any
     latency_s: float
@@ -74,7 +79,7 @@ class Query:
             simulated_cycles=cycles,
             cycle_error=float(row["cycle_error"]),
             predicted_class=int(row["predicted_class"]),
-            label=int(row["label"]),
+            label=None if row["label"] is None else int(row["label"]),
             bit_exact=bool(row["bit_exact"]),
             image=row.get("image"),
             latency_s=cycles / clock_hz,
@@ -106,13 +111,14 @@ class Query:
         return self.pb_saved_bytes / self.bytes_without_pb if self.bytes_without_pb else 0.0
 
 
-def class_name(label: int) -> str:
-    """The name of a class.
+def class_name(label: int, subnet: str) -> str:
+    """The name of a class of the images that a SubNet, called ``subnet``, is for.
 
-    >>> class_name(9), class_name(12)
-    ('Ankle boot', 'class 12')
+    >>> class_name(9, "fashion-d111-w222"), class_name(9, "cifar-d111-e101010"), class_name(9, "mine")
+    ('Ankle boot', 'truck', 'class 9')
     """
-    return CLASSES[label] if 0 <= label < len(CLASSES) else f"class {label}"
+    names = _OF_SUPERNET.get(subnet.partition("-")[0], ())
+    return names[label] if 0 <= label < len(names) else f"class {label}"
 
 
 def subnets_by_accuracy(queries: Iterable[Query]) -> list[str]:

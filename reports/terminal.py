@@ -262,6 +262,8 @@ def summary_text(name: str, value: Any) -> str:
     >>> summary_text("accuracy", 0.875), summary_text("bit_exact", True), summary_text("seconds", 12.3456)
     ('87.50%', 'yes', '12.35')
     """
+    if value is None:
+        return "not known"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -77,7 +77,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "16"], "unexpected extra argument"),
         (["cosim", "--csv", "out.csv"], "Missing option '--layers'"),
         (["subnets"], "Missing option '--space'"),
-        (["subnets", "--space", "ofa"], "SuperNet ofa does not exist; give one of fashion, ofa-resnet50, "),
+        (["subnets", "--space", "ofa"], "SuperNet ofa does not exist; give one of fashion, cifar, ofa-resnet50, "),
         (["subnets", "--space", "fashion", "--sample", "0"], "'--sample': 0 is out of range; give 1 to 20,000"),
         (["subnets", "--space", "fashion", "--sample", "217"], "count is 217; give 1..216"),
         (["subnets", "--space", "compofa-elastic"], "no SubNet of compofa-elastic has a name of its own; give"),

@@ -1,4 +1,4 @@
-"""The top-1 accuracies that are known of SubNets: published ones, and those measured of ``fashion``."""
+"""The top-1 accuracies that are known of SubNets: published ones, and those measured of SuperNets that ship trained."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 from arch_model.network.supernet import Config, SubNet, SuperNet
 from arch_model.network.weights import load_weights
-from arch_model.spaces import fashion, ofa_resnet50
+from arch_model.spaces import ofa_resnet50
 from arch_model.spaces.registry import get_space, is_known, ships
+from arch_model.spaces.shipped_weights import weights_file
 
 OFA_RESNET50_TOP1 = {
     "resnet50D_MAC@0.6B": 0.750,
@@ -36,9 +37,9 @@ def space_top1(space: str | SuperNet) -> Mapping[str, float]:
     Returns
     -------
     Mapping
-        Accuracy, as a fraction, by the SubNet's name. Of ``fashion`` it is that of the shipped integers on the 10,000
-        test images; of others that ship it is the published one, of float weights on ImageNet. Of a SuperNet of one's
-        own it is what that says (``SuperNet.top1``). Empty where none is known.
+        Accuracy, as a fraction, by the SubNet's name. Of ``fashion`` and ``cifar`` it is that of the shipped integers
+        on their 10,000 test images; of others that ship it is the published one, of float weights on ImageNet. Of a
+        SuperNet of one's own it is what that says (``SuperNet.top1``). Empty where none is known.
 
     Raises
     ------
@@ -56,8 +57,8 @@ def space_top1(space: str | SuperNet) -> Mapping[str, float]:
 
 @cache
 def _shipped_top1(space: str) -> Mapping[str, float]:
-    if space == fashion.NAME:
-        return MappingProxyType({name: net.top1 for name, net in load_weights().subnets.items()})
+    if (file := weights_file(space)) is not None:
+        return MappingProxyType({name: net.top1 for name, net in load_weights(file).subnets.items()})
     if space == ofa_resnet50.NAME:
         return MappingProxyType(OFA_RESNET50_TOP1)
     said = {name: _IN_THE_NAME.search(name) for name in get_space(space).subnet_names()}

@@ -11,11 +11,12 @@ from arch_model.files.names import why_no_name
 from arch_model.files.question import digest
 from arch_model.files.shown import plain, shown
 from arch_model.network.supernet import SuperNet
-from arch_model.spaces import compofa, fashion, ofa_mobile, ofa_resnet50, superfednas
+from arch_model.spaces import cifar, compofa, fashion, ofa_mobile, ofa_resnet50, superfednas
 from arch_model.spaces.own_module import load_registered, registered
 
 _SHIPPED = {
     fashion.NAME: fashion.supernet,
+    cifar.NAME: cifar.supernet,
     ofa_resnet50.NAME: ofa_resnet50.supernet,
     ofa_mobile.MOBILENETV3.name: ofa_mobile.MOBILENETV3.supernet,
     ofa_mobile.MOBILENETV3_WIDE.name: ofa_mobile.MOBILENETV3_WIDE.supernet,
@@ -36,7 +37,7 @@ def space_names() -> tuple[str, ...]:
     """The names that :func:`get_space` knows: SuperNets that ship, then those of packages and those of this process.
 
     >>> space_names()[:3]
-    ('fashion', 'ofa-resnet50', 'ofa-mobilenetv3')
+    ('fashion', 'cifar', 'ofa-resnet50')
     """
     return tuple(dict.fromkeys((*_SHIPPED, *registered(), *_OWN)))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from arch_model.errors import SpaceError
 from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights, load_weights
-from arch_model.spaces import fashion
 from arch_model.spaces.chosen import choose_subnets
-from arch_model.spaces.registry import get_space, ships
+from arch_model.spaces.registry import get_space
+from arch_model.spaces.shipped_weights import weights_file
 
 
 def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNetWeights:
@@ -18,7 +18,7 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     Parameters
     ----------
     space : the SuperNet, or its name.
-    path : a weights file (:func:`~arch_model.network.weights.save_weights`). None: those that ship, of ``fashion``.
+    path : a weights file (:func:`~arch_model.network.weights.save_weights`). None: those that ship.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     Raises
     ------
     SpaceError
-        No file is given, and the SuperNet is not ``fashion``.
+        No file is given, and the SuperNet ships without weights.
     WeightsError
         The file cannot be read.
 
@@ -37,14 +37,13 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     (16, 1, 3, 3)
     """
     check_weights(space, path)
-    return load_weights(path)
+    return load_weights(weights_file(space) if path is None else path)
 
 
 def check_weights(space: SuperNet | str, path: str | Path | None) -> None:
     """Raise :class:`~arch_model.errors.SpaceError` if :func:`weights_of` would, without reading anything."""
-    name = get_space(space).name
-    if path is None and not (ships(space) and name == fashion.NAME):
-        raise SpaceError(f"SuperNet {name} comes without weights; give --weights FILE.npz")
+    if path is None and weights_file(space) is None:
+        raise SpaceError(f"SuperNet {get_space(space).name} comes without weights; give --weights FILE.npz")
 
 
 def choose_weights(

@@ -51,7 +51,7 @@ def replay(
     """
     sushi = served.table.sushi
     subgraphs = [SubGraph.decode(session.supernet, vector) for vector in sushi.vectors]
-    images = np.random.default_rng(seed).integers(len(session.weights.images), size=len(served.stream))
+    images = np.random.default_rng(seed).integers(len(session.images), size=len(served.stream))
     rows = []
     for query, image in enumerate(images.tolist()):
         name, column = sushi.subnets[served.rows[query]], int(served.columns[query])

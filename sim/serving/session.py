@@ -24,6 +24,10 @@ from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench
 from sim.rtl_bench.outcome import Outcome, Tensors, run_program
 
+RANDOM_IMAGES = 100
+"""Images of weights that come without test images."""
+RANDOM = "random: the weights come without test images"
+
 
 class Session:
     """A SuperNet, its weights and its SubNets laid out in an accelerator's DRAM, and what is in the PB.
@@ -56,10 +60,19 @@ class Session:
         self.subnets: dict[str, SubNet] = {
             name: known[name] if name in known else self.supernet.subnet(name) for name in weights.subnets
         }
+        self.images, self.labels = self._images()
         self.memory_map = MemoryMap.build(self.supernet, self.subnets.values(), accelerator)
         self.resident = PersistentBuffer.empty(self.supernet)
         self._on_chip = self.resident
         self._written = False
+
+    def _images(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+        """The test images and their labels; of weights that have none random images, the same each time, and None."""
+        if len(self.weights.images):
+            return self.weights.images, self.weights.labels
+        first = self.supernet.layers[0]
+        shape = (RANDOM_IMAGES, first.C, first.H, first.W)
+        return np.random.default_rng(0).integers(0, 256, shape, np.uint8), None
 
     @cached_property
     def shared_segments(self) -> list[Segment]:
@@ -70,9 +83,9 @@ class Session:
         return segments
 
     def image(self, index: int, name: str) -> npt.NDArray[np.int8]:
-        """Test image ``index`` as SubNet ``name`` reads it: int8 (C, H, W), pixel − 128; of a larger one the middle."""
+        """Image ``index`` as SubNet ``name`` reads it: int8 (C, H, W), pixel − 128; of a larger one the middle."""
         place = self.memory_map.tensors[name][INPUT]
-        pixels = self.weights.images[index].reshape(-1, *self.weights.images.shape[-2:])
+        pixels = self.images[index].reshape(-1, *self.images.shape[-2:])
         top, left = (pixels.shape[1] - place.H) // 2, (pixels.shape[2] - place.W) // 2
         middle = pixels[:, top : top + place.H, left : left + place.W]
         signed: npt.NDArray[np.int8] = (middle.astype(np.int16) - 128).astype(np.int8)

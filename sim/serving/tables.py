@@ -14,7 +14,7 @@ from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.network.weights import SuperNetWeights, load_weights
 from arch_model.spaces import choose_subnets, get_space, space_top1
 from arch_model.spaces.chosen import Asked
-from arch_model.spaces.registry import ships
+from arch_model.spaces.shipped_weights import weights_file
 from mapper.pinning.greedy import candidates as pin
 from mapper.serving.compiled_table import compiled_table
 from mapper.serving.latency_table import NOTHING
@@ -99,9 +99,9 @@ def load_table(
     accelerator : the machine.
     space : the SuperNet, or its name. None: that of the SubNets, or ``fashion``.
     subnets : as :func:`arch_model.spaces.choose_subnets` takes them, a number draws with ``seed``; None: those of the
-        space that have a known accuracy (``accuracy``, :func:`arch_model.spaces.space_top1`). Those of ``fashion`` that
-        have weights are compiled; others need an accuracy, the file's key ``top1`` (per cent, or a fraction) or a known
-        one.
+        space that have a known accuracy (``accuracy``, :func:`arch_model.spaces.space_top1`). Those that
+        ship with weights are compiled; others need an accuracy, the file's key ``top1`` (per cent, or a fraction) or a
+        known one.
     candidates : SubNets that SubGraphs are made of.
     exact : as in :func:`fashion_table`.
     saved : a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then, and nothing is compiled.
@@ -121,33 +121,35 @@ def load_table(
     """
     given = dict(accuracy or {})
     if exact and saved is not None:
-        raise SpaceError(f"table {saved}: exact switches need Programs; leave out --exact, or serve fashion without it")
+        raise SpaceError(f"table {saved}: exact switches need Programs; leave out --exact or the table")
     if subnets is None and saved is None and not (given or space_top1(space or FASHION)):
         name = space.name if isinstance(space, SuperNet) else space
         raise SpaceError(f"SuperNet {name} comes without accuracies; give --subnets FILE.json with top1 of each")
-    trained = space is None or (ships(space) and get_space(space).name == FASHION)
-    weights = load_weights() if trained else None
+    file = weights_file(FASHION if space is None else space)
+    weights = None if file is None else load_weights(file)
     if subnets is None:
         supernet = get_space(space or FASHION)
         known: Mapping[str, float] = {**space_top1(supernet), **given}
-        named = () if saved is not None or trained else known
+        named = () if saved is not None or weights else known
         nets: dict[str, SubNet] = {name: supernet.subnet(name) for name in named}
     else:
         number = isinstance(subnets, int) or (isinstance(subnets, str) and subnets.isdecimal())
         among = list(weights.subnets) if weights and saved is None else None
         chosen = choose_subnets(subnets, space or (FASHION if number else None), seed, among, is_runnable)
         supernet, nets = chosen.supernet, {net.name: net for net in chosen.subnets}
+        if (found := weights_file(supernet)) != file:  # no SuperNet was given, and these are not fashion's
+            weights = None if found is None else load_weights(found)
         known = {**chosen.accuracy, **given}
     for name, value in given.items():
         if not 0 < value <= 1:
             raise SpaceError(f"accuracy of SubNet {name} is {value!r}; give a fraction above 0 and up to 1")
-    if saved is None and weights and ships(supernet) and supernet.name == FASHION and _all_trained(nets, weights):
+    if saved is None and weights and _all_trained(nets, supernet, weights):
         held = weights.only(nets) if nets else weights
         told = {name: replace(net, top1=known[name]) for name, net in held.subnets.items()}
-        return fashion_table(accelerator, candidates, replace(held, subnets=told), exact, on_count)
+        return session_table(Session(supernet, replace(held, subnets=told), accelerator), candidates, exact, on_count)
     if exact:
         what = f"SubNets {subnets}" if subnets else f"SuperNet {supernet.name}"
-        raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion without it")
+        raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion or cifar")
     on_count("building the latency table", 0, 1)
     if saved is not None:
         return _from_saved(saved, accelerator, supernet, nets, known)
@@ -158,9 +160,8 @@ def load_table(
     return ServingTable.build(nets, known, subgraphs, supernet, accelerator)
 
 
-def _all_trained(nets: Mapping[str, SubNet], weights: SuperNetWeights) -> bool:
+def _all_trained(nets: Mapping[str, SubNet], supernet: SuperNet, weights: SuperNetWeights) -> bool:
     """Whether the weights have every SubNet, as its name says it is."""
-    supernet = get_space(FASHION)
     return all(name in weights.subnets and supernet.subnet(name) == net for name, net in nets.items())
 
 

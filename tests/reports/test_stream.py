@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from arch_model.errors import FastSwitchError
@@ -186,6 +187,16 @@ def test_wrong_classes_and_missed_targets_are_marked(tmp_path: Path) -> None:
     assert page.rows[4]["text"].count("no target") == 2
     words = " ".join(page.text)
     assert "1 query missed the latency asked for and 1 query missed the accuracy asked for" in words
+
+
+def test_random_images_have_no_label(tmp_path: Path) -> None:
+    """Neither right nor wrong, in colour here, and no accuracy; the classes are those of the SubNet's images."""
+    rows, summary = stream(2, label={0: None, 1: None}, subnet={1: "cifar-d111-e101010"}, predicted_class={0: 9, 1: 9})
+    rows[1]["image"] = np.random.default_rng(1).integers(0, 256, (3, 32, 32), np.uint8)
+    _, page = read(write_page(rows, summary | {"accuracy": None, "images": "random"}, tmp_path))
+    assert ["Ankle boot" in page.rows[1]["text"], "truck" in page.rows[2]["text"]] == [True, True]
+    assert "right" not in " ".join(row["text"] for row in page.rows[1:])
+    assert not re.findall("✗ is", " ".join(page.text)) and all("image" in row for row in page.rows[1:])
 
 
 def test_image_may_be_absent_or_nested_lists(tmp_path: Path) -> None:

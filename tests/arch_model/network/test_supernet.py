@@ -119,7 +119,7 @@ def test_a_supernet_holds_only_weights_that_slice(layers: tuple[Layer, ...], mes
 
 
 def test_an_unknown_space_names_the_known_ones() -> None:
-    with pytest.raises(SpaceError, match=r"SuperNet resnet does not exist; give one of fashion, ofa-resnet50"):
+    with pytest.raises(SpaceError, match=r"SuperNet resnet does not exist; give one of fashion, cifar, ofa-resnet50"):
         get_space("resnet")
 
 

@@ -27,10 +27,10 @@ from tests.own_supernet import own_supernet
 
 def test_the_spaces() -> None:
     assert space_names() == (
-        "fashion", "ofa-resnet50", "ofa-mobilenetv3", "ofa-mobilenetv3-w1.2", "ofa-proxyless", "compofa",
+        "fashion", "cifar", "ofa-resnet50", "ofa-mobilenetv3", "ofa-mobilenetv3-w1.2", "ofa-proxyless", "compofa",
         "compofa-elastic", "superfednas-cifar10", "superfednas-cifar100",
     )  # fmt: skip
-    with pytest.raises(SpaceError, match="SuperNet ofa does not exist; give one of fashion, ofa-resnet50, "):
+    with pytest.raises(SpaceError, match="SuperNet ofa does not exist; give one of fashion, cifar, ofa-resnet50, "):
         get_space("ofa")
 
 
