@@ -30,7 +30,13 @@ _VARIABLE = {colour.light: f"var(--{colour.name})" for colour in ALL}
 
 
 def require_matplotlib() -> None:
-    """Raise :class:`FastSwitchError`, one line that says how to get it, if matplotlib is not installed."""
+    """Refuse if matplotlib is not installed.
+
+    Raises
+    ------
+    FastSwitchError
+        One line that says how to get it.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -41,9 +47,14 @@ def require_matplotlib() -> None:
 
 @contextlib.contextmanager
 def drawing(name: str, size: float = 9) -> Iterator[None]:
-    """Within it figures are made and saved: text of ``size`` points, repeatable output.
+    """Within it figures are made and saved with repeatable output.
 
-    ``name`` salts the identifiers in an SVG. The user's own matplotlib settings do not apply and stay as they are.
+    The user's own matplotlib settings do not apply and stay as they are.
+
+    Parameters
+    ----------
+    name : salts the identifiers in an SVG.
+    size : of text, in points.
     """
     require_matplotlib()
     import matplotlib
@@ -83,14 +94,27 @@ def drawing(name: str, size: float = 9) -> Iterator[None]:
 
 
 def new_figure(width_px: float, height_px: float, dpi: float = PAGE_DPI) -> Figure:
-    """An empty figure of a size in pixels at ``dpi``."""
+    """An empty figure.
+
+    Parameters
+    ----------
+    width_px, height_px : its size in pixels.
+    dpi : pixels of an inch.
+    """
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_px / dpi, height_px / dpi), dpi=dpi)
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
-    """Axes in a rectangle given in pixels from the figure's top left corner."""
+    """Axes in a rectangle of a figure.
+
+    Parameters
+    ----------
+    figure : the figure.
+    left, top, width, height : pixels, from the figure's top left corner.
+    options : of matplotlib's ``add_axes``.
+    """
     wide, high = figure.get_size_inches() * figure.dpi
     return figure.add_axes((left / wide, 1 - (top + height) / high, width / wide, height / high), **options)
 
@@ -123,15 +147,33 @@ def font_size() -> float:
 
 
 def text_px(text: str, figure: Figure, size: float) -> float:
-    """Width in pixels of ``text`` in ``size`` points, generously: 0.6 em a character."""
+    """Width of a text in pixels, generously: 0.6 em a character.
+
+    Parameters
+    ----------
+    text : the text.
+    figure : where it will be.
+    size : points.
+    """
     return len(text) * 0.6 * size * figure.dpi / 72
 
 
 def to_svg(figure: Figure, name: str, description: str, titles: Mapping[str, str] | None = None) -> str:
     """The figure as an ``<svg>`` element to put in a page: no prologue, no namespace, no address, text as text.
 
-    Identifiers begin with ``name``, so that several may live in one page. ``titles`` gives artists, by their gid,
-    a text that shows when the pointer rests on them. Equal figures give equal text.
+    Equal figures give equal text.
+
+    Parameters
+    ----------
+    figure : the figure.
+    name : begins its identifiers, so that several may live in one page.
+    description : for readers who do not see it.
+    titles : by an artist's gid, a text that shows when the pointer rests on it.
+
+    Raises
+    ------
+    AssertionError
+        Matplotlib wrote no viewBox.
     """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -158,8 +200,15 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def check_picture(path: Path) -> None:
-    """Raise :class:`~arch_model.errors.FastSwitchError` for a picture whose name does not say what it shall be.
+    """Refuse a picture whose name does not say what it shall be.
 
+    Raises
+    ------
+    FastSwitchError
+        The name ends in none of :data:`PICTURES`.
+
+    Examples
+    --------
     >>> check_picture(Path("timeline.svg"))
     """
     if path.suffix.lower() not in PICTURES:
@@ -167,12 +216,26 @@ def check_picture(path: Path) -> None:
 
 
 def save_picture(figure: Figure, path: Path, **options: Any) -> None:
-    """Write a figure as :func:`picture_bytes` gives it, replacing what is there."""
+    """Write a figure as :func:`picture_bytes` gives it, replacing what is there.
+
+    Parameters
+    ----------
+    figure : the figure.
+    path : the file.
+    options : of matplotlib's ``savefig``.
+    """
     write_whole(path, picture_bytes(figure, path, **options))
 
 
 def picture_bytes(figure: Figure, path: Path, **options: Any) -> bytes:
-    """A figure as what a file's name says: PNG, SVG or PDF; the same figure gives the same bytes."""
+    """A figure as PNG, SVG or PDF; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : the figure.
+    path : whose ending says which.
+    options : of matplotlib's ``savefig``.
+    """
     check_picture(path)
     kind = path.suffix.lower().removeprefix(".")
     nothing = {"png": ("Software",), "svg": ("Creator", "Date", "Format", "Type"), "pdf": ("Creator", "CreationDate")}

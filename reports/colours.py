@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 
 class Colour(NamedTuple):
-    """A colour by its name in CSS, on a light and on a dark page."""
+    """A colour of pages and plots.
+
+    Attributes
+    ----------
+    name : in CSS.
+    light, dark : its value on a light and on a dark page.
+    """
 
     name: str
     light: str
@@ -56,10 +62,17 @@ def subnet_marker(place: int) -> str:
 
 
 def ramp(place: int, count: int) -> tuple[str, str]:
-    """A colour for the ``place``-th of ``count`` ordered things and the text colour to write on it.
+    """A colour for one of several ordered things, and the text colour to write on it.
 
     Runs from light sand to dark blue; equal on light and dark pages.
 
+    Parameters
+    ----------
+    place : of the thing, from 0.
+    count : of things.
+
+    Examples
+    --------
     >>> ramp(0, 3), ramp(2, 3)
     (('#f0d9a0', '#101418'), ('#2e5a86', '#fefefe'))
     """

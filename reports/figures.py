@@ -20,7 +20,13 @@ STREAM_TITLE = "The stream of queries, and what the Persistent Buffer holds"
 
 
 def timeline_svg(queries: Sequence[Query], pb_bytes: int) -> str:
-    """Plot 1 as SVG."""
+    """The timeline of the stream as SVG.
+
+    Parameters
+    ----------
+    queries : in order.
+    pb_bytes : of the PB.
+    """
     titles = {
         f"q{n}": f"query {query.query}: {query.subnet}, {1000 * query.latency_s:.3f} ms, "
         f"{class_name(query.predicted_class, query.subnet)}" + ("" if query.bit_exact else ", NOT BIT-EXACT")
@@ -58,7 +64,14 @@ def traffic_svg(queries: Sequence[Query]) -> str:
 
 
 def save_picture(queries: Sequence[Query], pb_bytes: int, file: BinaryIO) -> None:
-    """Plots 1 and 3 side by side as a PNG of 1400 x 700 pixels on white."""
+    """Timeline and DRAM bytes side by side as a PNG of 1400 x 700 pixels on white.
+
+    Parameters
+    ----------
+    queries : in order.
+    pb_bytes : of the PB.
+    file : where the bytes go.
+    """
     width, height = PICTURE_PX
     with drawing("picture", size=11):
         figure = new_figure(width, height, dpi=100)

@@ -46,10 +46,19 @@ def write_delivery(
     on_stage: Callable[[str], None] = lambda stage: None,
     force: bool = False,
 ) -> dict[str, bytes]:
-    """Make every file and write it below ``folder``; return them by path. ``force``: as of ``deliver``.
+    """Make every file of a delivery and write it; return them by path.
 
-    Raises :class:`~arch_model.errors.FastSwitchError` as :func:`rtl.handover.deliver.deliver` and
-    :func:`rtl.handover.files.delivery` do.
+    Parameters
+    ----------
+    accelerator : the machine.
+    folder : below which they are written.
+    on_stage : called with what is begun.
+    force : as :func:`rtl.handover.deliver.deliver` takes it.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`rtl.handover.deliver.deliver` and :func:`rtl.handover.files.delivery`.
     """
     on_stage("compiling the bench's Programs")
     smoke = smoke_case(accelerator)

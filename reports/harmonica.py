@@ -94,7 +94,13 @@ def _tables_in(folder: Path) -> list[Path]:
 
 
 def figures(tables: Tables, sigma: str) -> dict[str, tuple[Draw, int, int]]:
-    """What draws each picture whose tables are there, with its width and height in pixels."""
+    """What draws each picture whose tables are there, with its width and height in pixels.
+
+    Parameters
+    ----------
+    tables : rows by table.
+    sigma : of the variation, as text.
+    """
     there = {name for name, needs in NEEDS.items() if all(tables.get(need) for need in needs)}
     made: dict[str, tuple[Draw, int, int]] = {}
     if "subgraph" in there:
@@ -120,10 +126,14 @@ def figures(tables: Tables, sigma: str) -> dict[str, tuple[Draw, int, int]]:
 
 
 def write_report(folder: Path, write: Callable[[str, bytes], None]) -> Path:
-    """Draw every picture that the tables in ``folder`` allow, as PNG, and write two pages; return the first's path.
+    """Draw every picture that the tables in a folder allow, as PNG, and write two pages; return the first's path.
 
-    ``index.html`` has the pictures and the tables; ``tables.md`` the tables alone, in Markdown. ``write`` takes a
-    file's name and its bytes.
+    ``index.html`` has the pictures and the tables; ``tables.md`` the tables alone, in Markdown.
+
+    Parameters
+    ----------
+    folder : with the tables.
+    write : takes a file's name and its bytes.
     """
     tables, facts = read_tables(folder), read_facts(folder)
     svgs: dict[str, str] = {}
@@ -141,7 +151,14 @@ def write_report(folder: Path, write: Callable[[str, bytes], None]) -> Path:
 
 
 def page(tables: Tables, facts: Mapping[str, str], svgs: Mapping[str, str]) -> str:
-    """The page: facts, pictures with a sentence each, tables."""
+    """The page: facts, pictures with a sentence each, tables.
+
+    Parameters
+    ----------
+    tables : rows by table.
+    facts : what made them, by name.
+    svgs : pictures by name.
+    """
     heading = f"A hybrid of crossbars and an SGS accelerator: {facts.get('subnet', '')}"
     parts = [
         "<!DOCTYPE html>",
@@ -168,7 +185,13 @@ def page(tables: Tables, facts: Mapping[str, str], svgs: Mapping[str, str]) -> s
 
 
 def markdown(tables: Tables, facts: Mapping[str, str]) -> str:
-    """The tables and what made them, in Markdown."""
+    """The tables and what made them, in Markdown.
+
+    Parameters
+    ----------
+    tables : rows by table.
+    facts : what made them, by name.
+    """
     told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items())
     parts = [f"Made with {told}.\n"]
     for name, title in (SHOWN | MORE).items():

@@ -30,7 +30,13 @@ TITLES = {
 
 
 def draw_collapse(figure: Figure, rows: Rows) -> None:
-    """Accuracy against sigma: a line an encoding, a band of the 95 % interval of the mean, dots for the worst 5 %."""
+    """Accuracy against sigma: a line an encoding, a band of the 95 % interval of the mean, dots for the worst 5 %.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    rows : of the table ``collapse``.
+    """
     axes = place(figure, 70, 40, 560, 330)
     clean = 100 * float(rows[0]["accuracy_clean"])
     axes.axhline(clean, color=MUTED.light, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -57,7 +63,14 @@ def draw_collapse(figure: Figure, rows: Rows) -> None:
 
 
 def draw_recovery(figure: Figure, rows: Rows, sigma: str) -> None:
-    """Accuracy against the digital fraction: a line a ranking."""
+    """Accuracy against the digital fraction: a line a ranking.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    rows : of the table ``recovery``.
+    sigma : of the variation, as text.
+    """
     axes = place(figure, 70, 40, 560, 330)
     clean = 100 * float(rows[0]["accuracy_clean"])
     axes.axhline(clean, color=MUTED.light, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -81,7 +94,14 @@ def draw_recovery(figure: Figure, rows: Rows, sigma: str) -> None:
 
 
 def draw_heat(figure: Figure, rows: Rows, energy: Rows) -> None:
-    """Accuracy by ADC bits and digital fraction, with contours of energy."""
+    """Accuracy by ADC bits and digital fraction, with contours of energy.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    rows : of the table ``heat``.
+    energy : of the table ``energy``.
+    """
     bits = sorted({int(row["adc_bits"]) for row in rows})
     asked = sorted({float(row["asked"]) for row in rows})
     value = {(int(row["adc_bits"]), float(row["asked"])): 100 * row["accuracy_mean"] for row in rows}
@@ -116,7 +136,13 @@ def draw_heat(figure: Figure, rows: Rows, energy: Rows) -> None:
 
 
 def draw_sensitivity(figure: Figure, rows: Rows) -> None:
-    """A line of cells a layer, one a channel, most sensitive first; the layer's share of the whole beside it."""
+    """A line of cells a layer, one a channel, most sensitive first; the layer's share of the whole beside it.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    rows : of the table ``sensitivity``.
+    """
     axes = place(figure, 110, 40, 700, 24 * len(rows))
     for y, row in enumerate(rows):
         share = sorted((float(v) for v in str(row["channels"]).split()), reverse=True)
@@ -133,7 +159,13 @@ def draw_sensitivity(figure: Figure, rows: Rows) -> None:
 
 
 def draw_histogram(figure: Figure, rows: Rows) -> None:
-    """What each ADC meets: a row a layer, a column a cell slice, clip lines where the range ends."""
+    """What each ADC meets: a row a layer, a column a cell slice, clip lines where the range ends.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    rows : of the table ``histogram``.
+    """
     layers = list(dict.fromkeys(str(row["layer"]) for row in rows))
     slices = sorted({int(row["slice"]) for row in rows})
     for row in rows:
@@ -163,7 +195,14 @@ def draw_histogram(figure: Figure, rows: Rows) -> None:
 
 
 def draw_pareto(figure: Figure, rows: Rows, sigma: str) -> None:
-    """Accuracy of every SubNet against energy and area: all analog, hybrid, all digital."""
+    """Accuracy of every SubNet against energy and area: all analog, hybrid, all digital.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    rows : of the table ``subnets``.
+    sigma : of the variation, as text.
+    """
     ways = (
         ("all analog (ISAAC, 8 bits)", "analog", "bare_accuracy_mean", WITHOUT.light, "X"),
         ("hybrid", "hybrid", "accuracy_mean", WITH.light, "o"),
@@ -196,7 +235,14 @@ def draw_pareto(figure: Figure, rows: Rows, sigma: str) -> None:
 
 
 def draw_subgraph(figure: Figure, rows: Rows, shared: Row) -> None:
-    """The digital half on the SGS accelerator: bytes of each SubNet, those that the PB gave, cycles saved."""
+    """The digital half on the SGS accelerator: bytes of each SubNet, those that the PB gave, cycles saved.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    rows : of the table ``subnets``.
+    shared : the row of the table ``shared``.
+    """
     names = [str(row["member"]).removeprefix("fashion-") for row in rows]
     y = np.arange(len(rows))[::-1]
     left = place(figure, 90, 70, 420, 22 * len(rows))

@@ -16,7 +16,14 @@ NAMED = 8
 
 
 def page(queries: Sequence[Query], summary: Mapping[str, Any], plots: Mapping[str, str]) -> str:
-    """The whole page; ``plots`` holds the SVG of ``timeline``, ``prediction`` and ``traffic``."""
+    """The whole page.
+
+    Parameters
+    ----------
+    queries : in order.
+    summary : as :func:`reports.stream.write_page` takes it.
+    plots : SVG of ``timeline``, ``prediction`` and ``traffic``.
+    """
     wrong = [query for query in queries if not query.bit_exact]
     exact = not wrong and bool(summary["bit_exact"])
     warning = "" if exact else "NOT BIT-EXACT: "

@@ -18,7 +18,14 @@ SMALLEST_PERCENT = 0.1
 
 
 def draw_prediction(figure: Figure, queries: Sequence[Query], box: tuple[float, float, float, float]) -> None:
-    """Draw scatter and residuals into ``box`` = (left, top, width, height), pixels from the top left corner."""
+    """Draw scatter and residuals.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    queries : in order.
+    box : left, top, width, height in pixels, from the top left corner.
+    """
     left, top, width, height = box
     side = height - 56
     scatter = place(figure, left + 78, top + 10, side, side)

@@ -33,9 +33,21 @@ _OF_SUPERNET = {"fashion": CLASSES, "cifar": CIFAR10_CLASSES}
 class Query:
     """A row of the stream; times in seconds, sizes in bytes, accuracies and errors as fractions.
 
-    A target that is ``None`` was not asked for and counts as met. ``label`` is None if the image is a random
-    one. ``image`` is uint8 (rows, columns), or (3, rows, columns) in colour, or None.
-    ``pb_layers`` leaves out layers of which nothing is in the PB, ``layer_order`` is that of all that the row names.
+    Attributes
+    ----------
+    query : its number.
+    min_accuracy, max_latency_s : its targets. None: not asked for, which counts as met.
+    subnet, subnet_accuracy : what served it.
+    cached_subgraph : in the PB.
+    pb_layers : bytes in the PB by layer, without layers of which nothing is there.
+    layer_order : all layers that the row names.
+    switched : whether the SubGraph changed with it.
+    dram_bytes, pb_saved_bytes : moved, and spared by the PB.
+    predicted_cycles, simulated_cycles, cycle_error : by the model, on the RTL, and their difference over the latter.
+    predicted_class, label : what the network said, and what is right.
+    bit_exact : whether every integer was the reference's.
+    image : uint8 (rows, columns), or None.
+    latency_s : on the RTL.
     """
 
     query: int
@@ -60,7 +72,13 @@ class Query:
 
     @classmethod
     def of(cls, row: Mapping[str, Any], clock_hz: float) -> Query:
-        """Read a row; ``clock_hz`` turns its cycles into seconds."""
+        """Read a row.
+
+        Parameters
+        ----------
+        row : as ``fastswitch run`` writes it.
+        clock_hz : turns its cycles into seconds.
+        """
         accuracy, latency = row["min_accuracy"], row["max_latency_s"]
         cycles = int(row["simulated_cycles"])
         return cls(
@@ -112,8 +130,15 @@ class Query:
 
 
 def class_name(label: int, subnet: str) -> str:
-    """The name of a class of the images that a SubNet, called ``subnet``, is for.
+    """The name of a class of the images that a SubNet is for.
 
+    Parameters
+    ----------
+    label : its number.
+    subnet : name of the SubNet.
+
+    Examples
+    --------
     >>> class_name(9, "fashion-d111-w222"), class_name(9, "cifar-d111-e101010"), class_name(9, "mine")
     ('Ankle boot', 'truck', 'class 9')
     """

@@ -22,12 +22,24 @@ MOST = 2000
 
 
 def save_timeline(served: Served, path: Path) -> None:
-    """Write :func:`timeline_picture` to a file, replacing what is there."""
+    """Write :func:`timeline_picture` to a file, replacing what is there.
+
+    Parameters
+    ----------
+    served : the run.
+    path : the file.
+    """
     write_whole(path, timeline_picture(served, path))
 
 
 def timeline_picture(served: Served, path: Path) -> bytes:
-    """The timeline as PNG, SVG or PDF, as ``path`` is named: latency, deadlines, queue, SubGraph over the time."""
+    """The timeline as PNG, SVG or PDF: latency, deadlines, queue, SubGraph over the time.
+
+    Parameters
+    ----------
+    served : the run.
+    path : whose ending says which.
+    """
     count = min(len(served.stream), MOST)
     arrival, latency = served.stream.arrival_s[:count], 1e3 * served.latency_s[:count]
     deadline, late = 1e3 * served.stream.latency_s[:count], ~served.in_time[:count]

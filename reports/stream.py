@@ -17,16 +17,24 @@ PAGE_NAME = "stream.html"
 
 
 def write_page(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], out: Path) -> Path:
-    """Write ``out/stream.html`` and return its path; makes the folder ``out`` if it is not there.
+    """Write ``out/stream.html`` and return its path.
 
-    ``rows``: one mapping a query, in the order of the stream, with the keys of :class:`reports.queries.Query`
-    (all but ``latency_s`` and ``layer_order``; ``image``, uint8 of shape (rows, columns), may be absent;
-    ``pb_layers`` in the order of the SuperNet, with or without the layers that have 0 bytes). Times are seconds, sizes
-    bytes, accuracies and errors fractions. ``summary``: ``queries``, ``bit_exact``, ``max_cycle_error``,
-    ``bytes_saved_fraction``, ``accuracy``, ``accelerator`` (name), ``clock_hz``, ``pb_bytes``, ``policy``,
-    ``seed``, ``version``, ``simulator``; ``command``, if given, stands in the foot as it is.
-    Equal input gives an equal file. Raises :class:`FastSwitchError` if there is no row, if matplotlib is not
-    installed or if the file cannot be written.
+    Times are seconds, sizes bytes, accuracies and errors fractions. Equal input gives an equal file.
+
+    Parameters
+    ----------
+    rows : one mapping a query, in the order of the stream, with the keys of :class:`reports.queries.Query` (all but
+        ``latency_s`` and ``layer_order``; ``image``, uint8 of shape (rows, columns), may be absent; ``pb_layers`` in
+        the order of the SuperNet, with or without the layers that have 0 bytes).
+    summary : ``queries``, ``bit_exact``, ``max_cycle_error``, ``bytes_saved_fraction``, ``accuracy``, ``accelerator``
+        (name), ``clock_hz``, ``pb_bytes``, ``policy``, ``seed``, ``version``, ``simulator``; ``command``, if given,
+        stands in the foot as it is.
+    out : the folder, made if it is not there.
+
+    Raises
+    ------
+    FastSwitchError
+        There is no row, matplotlib is not installed, or the file cannot be written.
     """
     require_matplotlib()
     queries = _queries(rows, summary)
@@ -43,9 +51,17 @@ def write_page(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], ou
 
 
 def write_picture(rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], path: Path) -> Path:
-    """Save timeline and DRAM bytes of a stream as a PNG of 1400 x 700 pixels; returns ``path``.
+    """Save timeline and DRAM bytes of a stream as a PNG of 1400 x 700 pixels; returns its path.
 
-    ``rows`` and ``summary`` are those of :func:`write_page`. Raises :class:`FastSwitchError` likewise.
+    Parameters
+    ----------
+    rows, summary : as :func:`write_page` takes them.
+    path : the file.
+
+    Raises
+    ------
+    FastSwitchError
+        As :func:`write_page`.
     """
     require_matplotlib()
     queries = _queries(rows, summary)

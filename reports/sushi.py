@@ -107,7 +107,13 @@ GRIDS = (
 
 
 def draw(found: Mapping[str, pd.DataFrame], path: Path) -> None:
-    """Latency and DRAM bytes saved over the size of the PB, a line a bandwidth, a row a family."""
+    """Latency and DRAM bytes saved over the size of the PB, a line a bandwidth, a row a family.
+
+    Parameters
+    ----------
+    found : the sweep by family.
+    path : the file.
+    """
     width, height = 1100, 340 * len(found)
     with drawing("sushi", size=10):
         figure = new_figure(width, height, dpi=100)
@@ -129,6 +135,13 @@ def draw(found: Mapping[str, pd.DataFrame], path: Path) -> None:
 def lines_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table.
 
+    Parameters
+    ----------
+    head : titles of the columns.
+    rows : as many texts each.
+
+    Examples
+    --------
     >>> print(lines_of(("a", "b"), [("1", "2")]))
     | a | b |
     |---|---|
@@ -140,7 +153,15 @@ def lines_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def grid(frame: pd.DataFrame, key: str, scale: float = 100, digits: int = 1) -> str:
-    """A Markdown table of ``key``: rows PB sizes, columns bandwidths."""
+    """A Markdown table of one quantity: rows PB sizes, columns bandwidths.
+
+    Parameters
+    ----------
+    frame : the sweep of a family.
+    key : the quantity's column.
+    scale : by which it is multiplied.
+    digits : behind the point.
+    """
     wide = frame.pivot(index="pb_mb", columns="gb_s", values=key)
     rows = zip(wide.index.tolist(), wide.to_numpy().tolist(), strict=True)
     return lines_of(
@@ -150,7 +171,14 @@ def grid(frame: pd.DataFrame, key: str, scale: float = 100, digits: int = 1) -> 
 
 
 def met(frame: pd.DataFrame, key: str, published: float) -> str:
-    """Where ``key`` reaches what was published, for each bandwidth the smallest PB; or what comes nearest."""
+    """Where a quantity reaches what was published, for each bandwidth the smallest PB; or what comes nearest.
+
+    Parameters
+    ----------
+    frame : the sweep of a family.
+    key : the quantity's column.
+    published : its published value.
+    """
     enough = frame[frame[key] >= published]
     if enough.empty:
         best = frame.iloc[int(frame[key].to_numpy().argmax())]
@@ -174,7 +202,13 @@ def beside(found: Mapping[str, pd.DataFrame]) -> str:
 
 
 def page(found: Mapping[str, pd.DataFrame], others: Mapping[str, pd.DataFrame]) -> str:
-    """The text of docs/studies/sushi.md: the sweep by family; other rows by what they are of."""
+    """The text of docs/studies/sushi.md.
+
+    Parameters
+    ----------
+    found : the sweep by family.
+    others : other rows by what they are of.
+    """
     a, even = Accelerator.load(PRESET), machine(shipped_mb(), SHIPPED_GB_S)
     q, many, preset = (others[what] for what in ("q", "candidates", "preset"))
     said = {"version": version("fastswitch"), "preset": PRESET, "hash": a.hash(), "kp": a.kp, "cp": a.cp}
@@ -211,7 +245,13 @@ def page(found: Mapping[str, pd.DataFrame], others: Mapping[str, pd.DataFrame]) 
 
 
 def by_number(frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, ...]]:
-    """Lines of a table: ``number``, then per cent of ``keys`` for each family."""
+    """Lines of a table: ``number``, then per cent for each family.
+
+    Parameters
+    ----------
+    frame : the rows.
+    keys : columns with fractions.
+    """
     return [
         (str(number), *(f"{100 * value:.2f}" for _, row in part.iterrows() for value in row[list(keys)]))
         for number, part in frame.groupby("number")

@@ -46,14 +46,27 @@ APART = "deterministic:0.1"
 
 @dataclass(frozen=True)
 class Family:
-    """SubNets of one SuperNet and their accuracies, fractions."""
+    """SubNets of one SuperNet.
+
+    Attributes
+    ----------
+    supernet : of all of them.
+    subnets : by name.
+    accuracy : of each, a fraction.
+    """
 
     supernet: SuperNet
     subnets: Mapping[str, SubNet]
     accuracy: Mapping[str, float]
 
     def table(self, a: Accelerator, drawn: int = 0) -> ServingTable:
-        """The serving table, with the best part of each SubNet as SubGraphs, or that many different ones."""
+        """The serving table on a machine.
+
+        Parameters
+        ----------
+        a : the machine.
+        drawn : SubGraphs. 0: the best slice of each SubNet.
+        """
         if drawn:
             graphs = draw_subgraphs(self.supernet, self.subnets.values(), drawn, a, seed=0)
         else:
@@ -93,7 +106,13 @@ def shipped_mb() -> float:
 
 
 def machine(pb_mb: float, gb_s: float) -> Accelerator:
-    """The preset with another PB and its ports shared evenly, maybe slower or wider."""
+    """The preset with another PB and its ports shared evenly, maybe slower or wider.
+
+    Parameters
+    ----------
+    pb_mb : megabytes of the PB.
+    gb_s : one of :data:`BANDWIDTHS`.
+    """
     preset = Accelerator.load(PRESET)
     slower, wider = BANDWIDTHS[gb_s]
     bits = 8 * wider * EVEN_STRIPES * preset.port_bytes
@@ -105,7 +124,13 @@ def machine(pb_mb: float, gb_s: float) -> Accelerator:
 
 
 def streams(table: ServingTable, seeds: Sequence[int] = SEEDS) -> list[Stream]:
-    """Streams with temporal locality whose deadlines lie within what the SubNets need without a PB."""
+    """Streams with temporal locality whose deadlines lie within what the SubNets need without a PB.
+
+    Parameters
+    ----------
+    table : latencies and accuracies.
+    seeds : one a stream.
+    """
     latency = table.latency_s[:, 0]
     targets = Targets(
         (float(table.accuracy.min()), float(table.accuracy.max())), (float(latency.min()), float(latency.max()))
@@ -117,9 +142,14 @@ def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) ->
     """What the PB is worth on one machine, each against the same machine with nothing in it.
 
     ``alone``: the most that any SubNet's latency falls with its best SubGraph; ``sushi``, ``forecast``: how much the
-    mean latency of STRICT_ACCURACY falls; ``accuracy``: points gained by STRICT_LATENCY with SUSHI's cache;
-    ``energy`` and ``energy_alone``: DRAM bytes saved by ``forecast``, and at most by a SubNet alone; ``gap`` of it to
-    the optimum.
+    mean latency of STRICT_ACCURACY falls; ``accuracy``: points gained by STRICT_LATENCY with SUSHI's cache; ``energy``
+    and ``energy_alone``: DRAM bytes saved by ``forecast``, and at most by one SubNet; ``gap`` of it to the optimum.
+
+    Parameters
+    ----------
+    table : costs of each query.
+    window : queries between two choices of SUSHI's cache rule.
+    seeds : one a stream.
     """
     schedulers = Schedulers(table)
     rows = []
@@ -151,7 +181,14 @@ def gains(table: ServingTable, window: int = 4, seeds: Sequence[int] = SEEDS) ->
 
 
 def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
-    """The most that any SubNet's weight traffic alone falls with its best SubGraph."""
+    """The most that any SubNet's weight traffic falls with its best SubGraph, a fraction.
+
+    Parameters
+    ----------
+    family : the SubNets.
+    table : theirs on the machine.
+    a : the machine.
+    """
     nets = [family.subnets[name] for name in table.sushi.subnets]
     nothing = [SubGraph.empty(family.supernet)]
     without = NetworkCosts(family.supernet, a).of_subgraphs(nets, nothing).weight_bytes[:, 0]
@@ -160,8 +197,15 @@ def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
 
 @dataclass(frozen=True)
 class Point:
-    """One row to work out: a family on a machine, for the sweep (``what`` pb), a Q (q) or a number of candidates
-    (candidates), or on the preset as it is (preset)."""
+    """One row to work out.
+
+    Attributes
+    ----------
+    what : ``pb`` (the sweep), ``q`` (a Q), ``candidates`` (a number of them) or ``preset`` (the preset as it is).
+    family : its name.
+    gb_s, pb_mb : of the machine.
+    number : the Q or the number of candidates.
+    """
 
     what: str
     family: str
@@ -170,7 +214,13 @@ class Point:
     number: int = 0
 
     def work_out(self, family: Family, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
-        """Its gains."""
+        """The gains of this point.
+
+        Parameters
+        ----------
+        family : the SubNets.
+        seeds : one a stream.
+        """
         a = Accelerator.load(PRESET) if self.what == "preset" else machine(self.pb_mb, self.gb_s)
         if self.what == "q":
             return gains(family.table(a), self.number, seeds)
@@ -195,10 +245,14 @@ def points(titles: Sequence[str]) -> Iterator[Point]:
 def rows(
     kept: Path, on_row: Callable[[int, int], None] = lambda done, total: None, only: Sequence[Point] | None = None
 ) -> pd.DataFrame:
-    """The gains of every point (or of ``only`` some), one row each.
+    """The gains of every point, one row each.
 
-    ``kept``: a file of JSON lines that holds what is known already, of this version and this preset; new rows are
-    added to it. ``on_row``: rows known and in all.
+    Parameters
+    ----------
+    kept : a file of JSON lines that holds what is known already, of this version and this preset; new rows are added to
+        it.
+    on_row : called with how many rows are known and how many there will be.
+    only : some points. None: all.
     """
     members = families()
     wanted = list(points(list(members))) if only is None else list(only)

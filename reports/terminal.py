@@ -77,7 +77,16 @@ def exact(value: object) -> str:
 
 
 class Column(NamedTuple):
-    """A column of the table on the terminal: a row's key, the heading, the width, how to write a value."""
+    """A column of the table on the terminal.
+
+    Attributes
+    ----------
+    key : of a row.
+    title : the heading.
+    width : characters.
+    text : how to write a value.
+    left : whether it is aligned left.
+    """
 
     key: str
     title: str
@@ -87,8 +96,15 @@ class Column(NamedTuple):
 
 
 def line(columns: Sequence[Column], row: Row | None) -> str:
-    """Return a row, or the headings, as one aligned line; ``-`` for what a row does not have.
+    """A row, or the headings, as one aligned line; ``-`` for what a row does not have.
 
+    Parameters
+    ----------
+    columns : of the table.
+    row : values by key. None: the headings.
+
+    Examples
+    --------
     >>> columns = (Column("name", "layer", 6, left=True), Column("cycles", "cycles", 8, count))
     >>> line(columns, {"name": "stem", "cycles": 1234})
     'stem       1,234'
@@ -102,7 +118,13 @@ def line(columns: Sequence[Column], row: Row | None) -> str:
 
 
 def show_table(columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    """Print the headings and the rows."""
+    """Print the headings and the rows.
+
+    Parameters
+    ----------
+    columns : of the table.
+    rows : values by key.
+    """
     for row in (None, *rows):
         click.echo(line(columns, row))
 
@@ -110,6 +132,13 @@ def show_table(columns: Sequence[Column], rows: Iterable[Row]) -> None:
 def named(title: str, rows: Sequence[Row]) -> Column:
     """A first column, wide enough for every row's ``name``.
 
+    Parameters
+    ----------
+    title : its heading.
+    rows : of the table.
+
+    Examples
+    --------
     >>> named("layer", [{"name": "stem"}, {"name": "block1.conv"}]).width
     11
     """
@@ -185,8 +214,12 @@ def _bar(stderr: bool) -> Progress:
 def shown(total: int | None, columns: Sequence[Column] | None) -> Iterator[tuple[OnRow, OnStage]]:
     """Give the functions that show a row and name a stage of the work.
 
-    Rows are aligned under ``columns``, or JSON without them. A terminal gets a progress bar, on the stream that
-    carries no data; elsewhere a stage is a line on standard error.
+    A terminal gets a progress bar, on the stream that carries no data; elsewhere a stage is a line on standard error.
+
+    Parameters
+    ----------
+    total : rows that will come, if it is known.
+    columns : under which rows are aligned. None: rows are JSON.
     """
     write: Callable[[str], object] = click.echo
     bar = None
@@ -259,6 +292,13 @@ def show_summary(summary: Row) -> None:
 def summary_text(name: str, value: Any) -> str:
     """Write one value of a summary.
 
+    Parameters
+    ----------
+    name : which says what it counts.
+    value : the value.
+
+    Examples
+    --------
     >>> summary_text("accuracy", 0.875), summary_text("bit_exact", True), summary_text("seconds", 12.3456)
     ('87.50%', 'yes', '12.35')
     """

@@ -13,10 +13,19 @@ from arch_model.errors import FastSwitchError
 
 
 def png_data_uri(image: npt.ArrayLike) -> str:
-    """Return an image, integers 0 .. 255 of (rows, columns), in colour (3, rows, columns), as a ``data:`` URI of a PNG.
+    """An image as a ``data:`` URI of an 8-bit grey PNG.
 
-    Raises :class:`FastSwitchError` for another shape or range.
+    Parameters
+    ----------
+    image : integers 0 .. 255, (rows, columns).
 
+    Raises
+    ------
+    FastSwitchError
+        Its shape or range is another.
+
+    Examples
+    --------
     >>> png_data_uri([[0, 255]])[:30]
     'data:image/png;base64,iVBORw0K'
     """

@@ -30,7 +30,13 @@ LANE_PX, CHECK_PX, PB_PX, GAP_PX, TOP_PX, BOTTOM_PX = 26, 17, 210, 46, 8, 40
 
 @dataclass(frozen=True)
 class Span:
-    """A time in which something did not change: milliseconds, and the queries within."""
+    """A time in which something did not change.
+
+    Attributes
+    ----------
+    begin, end : milliseconds.
+    queries : within it.
+    """
 
     begin: float
     end: float
@@ -44,7 +50,13 @@ def times_ms(queries: Sequence[Query]) -> tuple[list[float], list[float]]:
 
 
 def spans(queries: Sequence[Query], key: Callable[[Query], object]) -> list[Span]:
-    """The stream cut where ``key`` changes from one query to the next."""
+    """The stream cut where something changes from one query to the next.
+
+    Parameters
+    ----------
+    queries : in order.
+    key : what must not change.
+    """
     begins, ends = times_ms(queries)
     cut = []
     for _, group in groupby(range(len(queries)), key=lambda n: key(queries[n])):
@@ -71,9 +83,16 @@ def _lanes_px(lanes: int) -> float:
 def draw_timeline(
     figure: Figure, queries: Sequence[Query], pb_bytes: int, box: tuple[float, float, float, float]
 ) -> None:
-    """Draw into ``box`` = (left, top, width, height) of ``figure``, pixels from the top left corner.
+    """Draw the stream and the content of the PB.
 
     Bars get the gid ``q0``, ``q1``, ... and bands of the PB ``b0-0``, ``b0-1``, ... (span, layer).
+
+    Parameters
+    ----------
+    figure : to draw into.
+    queries : in order.
+    pb_bytes : of the PB.
+    box : left, top, width, height in pixels, from the top left corner.
     """
     left, top, width, height = box
     names = [*subnets_by_accuracy(queries), *(check for check, _ in CHECKS)]

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
 
 def draw_traffic(figure: Figure, queries: Sequence[Query], box: tuple[float, float, float, float]) -> None:
-    """Draw paired bars into ``box`` = (left, top, width, height), pixels from the top left corner.
+    """Draw a pair of bars for each query.
 
-    The percentage that the PB saved is over each pair, if there is room. Bars get the gids ``o0``, ... (without)
-    and ``w0``, ... (with the PB).
+    The percentage that the PB saved is over each pair, if there is room. Bars get the gids ``o0``, ... (without) and
+    ``w0``, ... (with the PB).
+
+    Parameters
+    ----------
+    figure : to draw into.
+    queries : in order.
+    box : left, top, width, height in pixels, from the top left corner.
     """
     size = 0.9 * font_size()
     left, top, width, height = box

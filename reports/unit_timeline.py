@@ -41,7 +41,15 @@ CLOSER_COMMANDS = 16
 
 @dataclass(frozen=True)
 class Pair:
-    """What is compared: the model's intervals and those seen on the RTL, and the cycles of both."""
+    """What is compared.
+
+    Attributes
+    ----------
+    commands : of the Program.
+    predicted : the model's intervals.
+    cycles : the model's.
+    observed : on the RTL.
+    """
 
     commands: Sequence[Command]
     predicted: Sequence[Interval]
@@ -78,7 +86,19 @@ class Pair:
 
 
 def save_unit_timeline(pair: Pair, title: str, path: Path) -> None:
-    """Write the plot as PNG; FastSwitchError if matplotlib is not there."""
+    """Write the plot as PNG.
+
+    Parameters
+    ----------
+    pair : what is compared.
+    title : of the plot.
+    path : the file.
+
+    Raises
+    ------
+    FastSwitchError
+        Matplotlib is not installed, or the file cannot be written.
+    """
     closer = closer_range(pair.observed)
     panel = WORK_PX + len(UNITS) * LANE_PX + AXIS_PX
     height = TITLE_PX + LEGEND_PX + panel * (1 if closer is None else 2)
@@ -125,8 +145,16 @@ def label(command: Command) -> str:
 
 
 def at_work(timeline: Sequence[Interval], cycles: tuple[int, int], points: int) -> npt.NDArray[np.float64]:
-    """How many units execute a command, as means over ``points`` equal parts of the range ``cycles``.
+    """How many units execute a command, as means over equal parts of a range.
 
+    Parameters
+    ----------
+    timeline : intervals of commands.
+    cycles : first and last of the range.
+    points : parts.
+
+    Examples
+    --------
     >>> at_work([Interval("FEED", 0, 0, 4), Interval("RUN", 0, 2, 4)], (0, 8), 4)
     array([0.5, 1.5, 1. , 0. ])
     """

@@ -141,5 +141,10 @@ class Greatest(Component):
 
 
 def larger(a, b):
-    """The larger of two values."""
+    """The larger of two values.
+
+    Parameters
+    ----------
+    a, b : Amaranth values.
+    """
     return Mux(a > b, a, b)

@@ -26,8 +26,20 @@ def command_layout(opcode: Opcode) -> data.FlexibleLayout:
 
 
 def ask(request: data.View[data.StructLayout], **fields: Value | ValueCastable) -> list[Any]:
-    """The assignments of a request's fields; ValueError for one that has fewer bits than what it is given.
+    """The assignments of a request's fields.
 
+    Parameters
+    ----------
+    request : a view of its layout.
+    fields : values by name.
+
+    Raises
+    ------
+    ValueError
+        A field has fewer bits than what it is given.
+
+    Examples
+    --------
     >>> from amaranth import Signal
     >>> ask(Signal(data.StructLayout({"runs": 8})), runs=Signal(12))
     Traceback (most recent call last):

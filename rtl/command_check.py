@@ -18,6 +18,11 @@ from rtl.command import command_layout
 class CommandCheck(Component):
     """Looks at a command of one opcode; a function of its input.
 
+    Parameters
+    ----------
+    opcode : of the commands.
+    limits : of the machine, all opcodes'.
+
     Ports
     -----
     command : In(command_layout(opcode))

@@ -47,9 +47,10 @@ class Compute(Component):
 
     Parameters
     ----------
-    kp, cp, dsp_packing: the array's. nb: banks of the OB's output side.
+    kp, cp, dsp_packing: the array's.
+    nb: banks of the OB's output side.
+    sb_words, ob_pixels, out_words: words of an SB bank, of the OB, and of an output-side bank.
     pixels: that LOAD_ACT writes, and STORE reads, a cycle.
-    sb_words: words of an SB bank. ob_pixels: words of the OB. out_words: words of an output-side bank.
 
     Ports
     -----

@@ -19,8 +19,20 @@ REQUEST = data.StructLayout(
 
 
 def check_bus(beat_bytes: int, max_burst: int) -> None:
-    """ValueError unless the bus can be built.
+    """Refuse a bus that cannot be built.
 
+    Parameters
+    ----------
+    beat_bytes : bytes of a beat.
+    max_burst : beats of the longest burst.
+
+    Raises
+    ------
+    ValueError
+        A number is no legal power of two, or a burst is longer than 4 KiB.
+
+    Examples
+    --------
     >>> check_bus(16, 512)
     Traceback (most recent call last):
     ValueError: max_burst is 512; it can be a power of two, 2 to 256

@@ -94,7 +94,13 @@ class PackedDPE(Component):
 
 
 def less_borrow(high, low_sign):
-    """The upper half of a packed operand: the int8 ``high``, less one where the lower half is negative; 9 bits."""
+    """The upper half of a packed operand, less one where the lower half is negative; 9 bits.
+
+    Parameters
+    ----------
+    high : int8.
+    low_sign : 1 bit.
+    """
     return (high.as_signed() - low_sign)[:HIGH_BITS]
 
 

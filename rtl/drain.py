@@ -68,6 +68,11 @@ class DrainWrite(Component):
     ``held``: an address is, or beats of a burst that was announced are still to go.
     ``unit`` offers no beat before its burst's address, accepted or not, and has at most AW_AHEAD + 1 bursts whose
     address was offered and whose last beat has not gone, as :class:`rtl.dma_write.DmaWrite` does.
+
+    Parameters
+    ----------
+    beat_bytes : bytes of a beat.
+    max_burst : beats of the longest burst.
     """
 
     def __init__(self, beat_bytes: int, max_burst: int) -> None:

@@ -45,17 +45,30 @@ def make_package(
     on_subnet: Callable[[str, PackedSubNet], None] = lambda name, packed: None,
     keep: Keep = lambda key, make: make(),
 ) -> Package:
-    """Compile these SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
+    """Compile SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
 
-    ``subnets``: SubNets or their names, ``weights`` having integers of each. ``subgraphs``: by the names that the
-    driver will know them by. In its turn each gets the PB as :meth:`PersistentBuffer.switch` leaves it after the one
-    before: a tile of both is in the same slot, so neighbours in this order switch with the fewest bytes.
-    ``on_subnet``: called with each SubNet when its Programs are made. ``keep``: returns a SubNet's finished
-    Programs of an earlier call, as :meth:`arch_model.files.journal.Journal.keep` does.
+    In its turn each SubGraph gets the PB as :meth:`PersistentBuffer.switch` leaves it after the one before: a tile of
+    both is in the same slot, so neighbours in this order switch with the fewest bytes.
 
-    Raises :class:`~arch_model.errors.FastSwitchError` (or one of its kinds) for a SubNet without integers, a SubGraph
-    that does not fit the PB, a SuperNet that does not fit DRAM, a layer that the machine cannot run.
+    Parameters
+    ----------
+    supernet : of the SubNets.
+    weights : with integers of each SubNet.
+    accelerator : the machine.
+    subnets : SubNets or their names.
+    subgraphs : by the names that the driver will know them by.
+    on_subnet : called with each SubNet when its Programs are made.
+    keep : returns a SubNet's finished Programs of an earlier call, as :meth:`arch_model.files.journal.Journal.keep`
+        does.
 
+    Raises
+    ------
+    FastSwitchError
+        A SubNet has no integers, a SubGraph does not fit the PB, the SuperNet does not fit DRAM, or the machine cannot
+        run a layer.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> from arch_model.network.weights import load_weights
     >>> name = "fashion-d111-w222"

@@ -64,9 +64,14 @@ def acquire() -> Signature:
 
 
 def sb_write(cp: int, pixels: int = 1) -> Signature:
-    """LOAD_ACT to the SB: ``pixels`` words of ``cp`` bytes, each to one of nine banks (``bank`` one-hot, 0 = no write).
+    """LOAD_ACT to the SB: words, each to one of nine banks (``bank`` one-hot, 0 = no write).
 
     Words for one bank in one cycle have addresses that follow each other.
+
+    Parameters
+    ----------
+    cp : bytes of a word.
+    pixels : words of a cycle.
     """
     return Signature(
         {
@@ -83,5 +88,11 @@ def table_write() -> Signature:
 
 
 def word_read(addr_bits: int, data_bits: int) -> Signature:
-    """A memory's read port: the word at ``addr`` arrives one cycle later."""
+    """A memory's read port: the word at ``addr`` arrives one cycle later.
+
+    Parameters
+    ----------
+    addr_bits : of an address.
+    data_bits : of a word.
+    """
     return Signature({"addr": Out(addr_bits), "data": In(data_bits)})

@@ -19,13 +19,24 @@ from rtl.stages import check_latency
 def weights_write(cp: int, words: int) -> Signature:
     """LOAD_WGT to the PB or the DB: one word of 9 * cp bytes at ``addr`` (slot * kp + filter) while ``en``.
 
-    ``memory`` is 0 for the DB, 1 for the PB, as in a PASS; ``words`` are those of the larger one.
+    ``memory`` is 0 for the DB, 1 for the PB, as in a PASS.
+
+    Parameters
+    ----------
+    cp : channels worked on at once.
+    words : of the larger of the two.
     """
     return Signature({"memory": Out(1), "en": Out(1), "addr": Out(address_bits(words)), "data": Out(72 * cp)})
 
 
 def zsb_write(kp: int, entries: int) -> Signature:
-    """LOAD_WGT to the ZSB: 8 bytes of entry ``addr`` (``en`` is one-hot by filter, 0 = no write)."""
+    """LOAD_WGT to the ZSB: 8 bytes of entry ``addr`` (``en`` is one-hot by filter, 0 = no write).
+
+    Parameters
+    ----------
+    kp : filters of an entry.
+    entries : of the ZSB.
+    """
     return Signature({"en": Out(kp), "addr": Out(address_bits(entries)), "data": Out(64)})
 
 

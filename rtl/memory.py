@@ -19,8 +19,21 @@ def address_bits(depth: int) -> int:
 
 
 def check_reach(memory: str, depth: int, address: Value | ValueCastable) -> None:
-    """Raise ValueError if ``address`` has too few bits for the last of a memory's ``depth`` words.
+    """Refuse an address with too few bits for a memory's last word.
 
+    Parameters
+    ----------
+    memory : its name.
+    depth : words.
+    address : an Amaranth value.
+
+    Raises
+    ------
+    ValueError
+        It has too few bits.
+
+    Examples
+    --------
     >>> check_reach("pb", 81_920, Signal(16))
     Traceback (most recent call last):
     ValueError: an address of 16 bits reaches 65536 words of pb, which has 81920
@@ -33,11 +46,20 @@ def check_reach(memory: str, depth: int, address: Value | ValueCastable) -> None
 class BlockMemory(Component):
     """One write port, one registered read port, no reset: the form that FPGA tools infer as block RAM.
 
+    :meth:`read_at` and :meth:`write_at` are how a design drives the addresses: they raise ValueError for one with too
+    few bits. Addresses beyond ``depth`` read another word that is there, never one that a simulator of four states
+    knows nothing of, and must not be written.
+
     Parameters
     ----------
     width: bits of a word.
     depth: words, at least 1.
     granularity: bits that one write enable covers; ``width`` (one enable for the word) unless told.
+
+    Raises
+    ------
+    ValueError
+        ``depth`` is below 1, or ``granularity`` does not divide ``width``.
 
     Ports
     -----
@@ -45,10 +67,6 @@ class BlockMemory(Component):
     write_addr (In, address_bits), write_data (In, width): taken while an enable is set.
     read_addr (In, address_bits): every cycle.
     read_data (Out, width): the word at last cycle's ``read_addr``, as it was before a write in that cycle.
-
-    :meth:`read_at` and :meth:`write_at` are how a design drives the addresses: they raise ValueError for one with too
-    few bits. Addresses beyond ``depth`` read another word that is there, never one that a simulator of four states
-    knows nothing of, and must not be written.
     """
 
     def __init__(self, width: int, depth: int, granularity: int | None = None):
@@ -70,12 +88,34 @@ class BlockMemory(Component):
         )
 
     def read_at(self, address: Value, name: str) -> Any:
-        """The assignment of ``read_addr``; ValueError, with ``name``, if ``address`` can't reach the last word."""
+        """The assignment of ``read_addr``.
+
+        Parameters
+        ----------
+        address : an Amaranth value.
+        name : of the memory, for the error.
+
+        Raises
+        ------
+        ValueError
+            ``address`` cannot reach the last word.
+        """
         check_reach(name, self.depth, address)
         return self.read_addr.eq(address)
 
     def write_at(self, address: Value, name: str) -> Any:
-        """The assignment of ``write_addr``; ValueError as for :meth:`read_at`."""
+        """The assignment of ``write_addr``.
+
+        Parameters
+        ----------
+        address : an Amaranth value.
+        name : of the memory, for the error.
+
+        Raises
+        ------
+        ValueError
+            ``address`` cannot reach the last word.
+        """
         check_reach(name, self.depth, address)
         return self.write_addr.eq(address)
 
@@ -141,12 +181,25 @@ class SplitMemory(Component):
         )
 
     def read_at(self, address: Value, name: str) -> Any:
-        """As :meth:`BlockMemory.read_at`."""
+        """As :meth:`BlockMemory.read_at`.
+
+        Parameters
+        ----------
+        address : an Amaranth value.
+        name : of the memory, for the error.
+        """
         check_reach(name, self.depth, address)
         return self.read_addr.eq(address)
 
     def write_at(self, index: int, address: Value, name: str) -> Any:
-        """As :meth:`BlockMemory.write_at`, of the ``index``-th of ``writes``."""
+        """As :meth:`BlockMemory.write_at`, of one of the words written in a cycle.
+
+        Parameters
+        ----------
+        index : of the word.
+        address : an Amaranth value.
+        name : of the memory, for the error.
+        """
         check_reach(name, self.depth, address)
         return self.write_addr[index].eq(address)
 

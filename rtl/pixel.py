@@ -33,7 +33,15 @@ PIXEL = data.StructLayout(
 
 
 def delayed(m: Module, value: Signal, cycles: int, name: str) -> list[Signal]:
-    """``value`` and its copies 1..``cycles`` register stages later; index = delay."""
+    """A signal and its copies some register stages later; index = delay.
+
+    Parameters
+    ----------
+    m : the module that gets the registers.
+    value : the signal.
+    cycles : stages.
+    name : begins the copies' names.
+    """
     stages = [value]
     for n in range(1, cycles + 1):
         stage = Signal(value.shape(), name=f"{name}_{n}")

@@ -6,6 +6,13 @@ from __future__ import annotations
 def port_names(name: str, stripes: int) -> list[str]:
     """The ports that have the stripes of one purpose.
 
+    Parameters
+    ----------
+    name : of the purpose: prog, wgt, act or out.
+    stripes : ports of it.
+
+    Examples
+    --------
     >>> port_names("wgt", 1), port_names("wgt", 2)
     (['m_axi_wgt'], ['m_axi_wgt0', 'm_axi_wgt1'])
     """
@@ -15,6 +22,13 @@ def port_names(name: str, stripes: int) -> list[str]:
 def master_names(stripes: int, weight_stripes: int) -> list[str]:
     """All master ports; those of ``out`` read as well as write.
 
+    Parameters
+    ----------
+    stripes : ports that activations and results have each.
+    weight_stripes : ports that weights have.
+
+    Examples
+    --------
     >>> master_names(1, 2)
     ['m_axi_prog', 'm_axi_wgt0', 'm_axi_wgt1', 'm_axi_act', 'm_axi_out']
     """

@@ -57,9 +57,14 @@ class Access(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """Bits ``low`` to ``low + width - 1`` of a register.
+    """Some bits of a register.
 
-    ``reset``: their value after reset, in a CONSTANT register always; a name is that of the machine's parameter.
+    Attributes
+    ----------
+    name : its name.
+    low, width : bits ``low`` to ``low + width - 1``.
+    doc : what they mean.
+    reset : their value after reset, in a CONSTANT register always; a name is that of the machine's parameter.
     """
 
     name: str
@@ -91,9 +96,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Register:
-    """One register of 32 bits: its name, byte address, access, and what its bits mean; others read 0.
+    """One register of 32 bits.
 
     A COUNT register counts the cycles in which the port of its name in lower case is high.
+
+    Attributes
+    ----------
+    name : its name.
+    address : byte address.
+    access : who may do what with it.
+    fields : its bits; others read 0.
     """
 
     name: str

@@ -15,10 +15,17 @@ LOW_BITS = 17
 
 
 def round_shift(m, value, shift, name: str):
-    """``value >> shift`` rounded half to even, combinational; ``value`` signed, ``shift`` unsigned.
+    """``value >> shift`` rounded half to even, combinational.
 
-    The value is shifted with one bit to spare: that bit is the half, and what falls below it only matters as
-    "any bit set" (sticky).
+    The value is shifted with one bit to spare: that bit is the half, and what falls below it only matters as "any bit
+    set" (sticky).
+
+    Parameters
+    ----------
+    m : the module that gets the logic.
+    value : signed.
+    shift : unsigned.
+    name : begins the signals' names.
     """
     wide = Signal(signed(len(value) + 1), name=f"{name}_wide")
     shifted = Signal(signed(len(value) + 1), name=f"{name}_shifted")
@@ -35,7 +42,12 @@ def round_shift(m, value, shift, name: str):
 
 
 def saturate(value, lo, hi):
-    """``value`` limited to lo..hi."""
+    """A value limited to a range.
+
+    Parameters
+    ----------
+    value, lo, hi : Amaranth values.
+    """
     return Mux(value < lo, lo, Mux(value > hi, hi, value))
 
 

@@ -304,8 +304,13 @@ ENTRIES = [entry_offset(max(n & 3, 1), max((n >> 2).bit_count(), 1)) for n in ra
 def zsb_entry(m: Module, step, row_in, col_in, x0):
     """A pixel's ZSB entry, counted from the command's, by which rows and columns of its window are inside the tensor.
 
-    ``row_in`` is of the row that is read now, ``col_in`` of the pixel's window, whose leftmost column but for padding
-    was read x0 + 3 steps before; x0 is 0 or -1.
+    Parameters
+    ----------
+    m : the module that gets the logic.
+    step : a column is read.
+    row_in : of the row that is read now, which of its window's rows are inside.
+    col_in : of the pixel's window, whose leftmost column but for padding was read x0 + 3 steps before.
+    x0 : 0 or -1.
     """
     rows = [Signal(2, name=f"rows_in_{n}") for n in range(1, 4)]  # n steps ago
     with m.If(step):
@@ -314,7 +319,13 @@ def zsb_entry(m: Module, step, row_in, col_in, x0):
 
 
 def counts(place: int, taps):
-    """Whether a window's row or column ``place`` counts, of ``taps`` (0: three)."""
+    """Whether a window's row or column counts.
+
+    Parameters
+    ----------
+    place : of the row or column, from 0.
+    taps : that count; 0: three.
+    """
     return (C(1), taps != 1, (taps == 0) | (taps == 3))[place]
 
 

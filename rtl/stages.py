@@ -82,6 +82,7 @@ def check_latency(name: str, promised: int, kind: type, source: str, target: str
         The unit's class; ``parameters`` are those of its constructor.
     source, target : str
         Names of its ports, with dots and numbers for parts of them (``i.payload``, ``sums.0``).
+    parameters : of the unit's constructor.
 
     Raises
     ------

@@ -151,6 +151,11 @@ class StripedWrite(Component):
     yet. ``waits``: the same of a port, or it is offered an address or a beat, and offers no response itself. ``broke``:
     a response to no such burst, or EXOKAY. Of addresses and last beats neither may be further ahead on a port than
     :class:`rtl.dma_write.DmaWrite` lets them be.
+
+    Parameters
+    ----------
+    beat_bytes : of the wide port.
+    stripes : narrower ports.
     """
 
     def __init__(self, beat_bytes: int, stripes: int) -> None:

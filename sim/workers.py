@@ -51,9 +51,17 @@ class Workers:
             raise
 
     def map(self, function: Callable[..., R], tasks: Sequence[tuple[Any, ...]]) -> Generator[R, None, None]:
-        """What the function returns for each task's arguments, in order; what is not asked for any more is dropped.
+        """What a function returns for each task, in order; what is not asked for any more is dropped.
 
-        Raises :class:`~arch_model.errors.FastSwitchError` if a process was killed.
+        Parameters
+        ----------
+        function : that a process can import.
+        tasks : arguments of each call.
+
+        Raises
+        ------
+        FastSwitchError
+            A process was killed.
         """
         futures = [self._pool.submit(function, *task) for task in tasks]
         try:

@@ -53,13 +53,21 @@ def groups_of(values: Floats) -> tuple[list[tuple[float, float]], npt.NDArray[np
 
 
 def explained(group: npt.NDArray[np.int64], y: Floats, sampled: bool = True) -> float:
-    """The part of the variance of ``y`` (n,) between groups, 0..1.
+    """The part of a variance that lies between groups, 0..1.
 
-    With the sums of squares B between k groups, W within them and T in total it is B / T where ``y`` is the whole grid:
-    nothing in it is chance. Of points that were ``sampled``, it is freed of what chance alone puts there, so a knob
-    that does nothing gets about 0 however many values it has: (B - (k - 1) W / (n - k)) / T, at least 0, Kelley's
-    epsilon squared ("An unbiased correlation ratio measure", PNAS 21, 1935).
+    With the sums of squares B between k groups, W within them and T in total it is B / T for a whole grid: nothing in
+    it is chance. For points that were drawn, it is freed of what chance puts there, so a knob that does nothing gets
+    about 0 however many values it has: (B - (k - 1) W / (n - k)) / T, at least 0, Kelley's epsilon squared ("An
+    unbiased correlation ratio measure", PNAS 21, 1935).
 
+    Parameters
+    ----------
+    group : of each point, (n,).
+    y : the values, (n,).
+    sampled : whether the points were drawn; else they are the whole grid.
+
+    Examples
+    --------
     >>> explained(np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 3.0, 3.0]))
     1.0
     >>> mixed = np.array([1.0, 3.0, 2.0, 4.0])
@@ -79,10 +87,16 @@ def explained(group: npt.NDArray[np.int64], y: Floats, sampled: bool = True) -> 
 
 
 def effect(group: npt.NDArray[np.int64], objective: Floats, sampled: bool = True) -> Effect:
-    """The effect on one objective (n,) of a knob whose points fall into ``group`` (n,); ``sampled``: not a whole grid.
+    """The effect of a knob on one objective.
 
-    Variance is that of the logarithm where all values are above 0, as a machine twice as large is twice as fast, not
-    so many seconds faster.
+    Variance is that of the logarithm where all values are above 0, as a machine twice as large is twice as fast, not so
+    many seconds faster.
+
+    Parameters
+    ----------
+    group : which of the knob's values each point has, (n,).
+    objective : of each point, (n,).
+    sampled : whether the points were drawn; else they are the whole grid.
     """
     spread = np.array([np.quantile(objective[group == g], QUANTILES) for g in range(int(group.max()) + 1)])
     medians = spread[:, 2]

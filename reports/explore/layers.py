@@ -33,11 +33,18 @@ OnPoint = Callable[[str, int, int], None]
 
 
 def spread_points(front: Sequence[int], values: npt.NDArray[np.float64], most: int) -> list[int]:
-    """At most ``most`` of ``front``: the best in each objective, then always the one farthest from those taken.
+    """Some points of a front: the best in each objective, then always the one farthest from those taken, ascending.
 
-    ``values`` (points, objectives), smaller is better; distances are Euclidean after each objective is scaled to 0..1,
-    its logarithm where all values are above 0. Ascending.
+    Distances are Euclidean after each objective is scaled to 0..1, its logarithm where all values are above 0.
 
+    Parameters
+    ----------
+    front : points.
+    values : their objectives, smaller is better, (points, objectives).
+    most : points to take.
+
+    Examples
+    --------
     >>> spread_points([5, 6, 7, 8], np.array([[1.0, 9], [1.1, 8], [4, 4], [9, 1]]), 3)
     [5, 7, 8]
     """
@@ -72,9 +79,14 @@ def roofs(accelerator: Accelerator) -> dict[str, float]:
 def layer_data(
     study: Study, points: Sequence[int], subnets: Mapping[int, Sequence[str]], on_point: OnPoint | None = None
 ) -> dict[str, Any]:
-    """Layers of ``points``, columns of lists: what each is by SubNet, what it costs by point and SubNet.
+    """Layers of points, columns of lists: what each is by SubNet, what it costs by point and SubNet.
 
-    ``subnets``: of each point, those to give. ``on_point(stage, done, total)`` after each.
+    Parameters
+    ----------
+    study : of the points.
+    points : their numbers.
+    subnets : of each point, those to give.
+    on_point : called with the stage of the work, how many points are done and how many there are.
     """
     what: dict[str, dict[str, list[Any]]] = {}
     costs: dict[int, dict[str, dict[str, list[Any]]]] = {}

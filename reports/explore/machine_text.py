@@ -8,8 +8,15 @@ Lines = list[tuple[int, str]]
 
 
 def changed_lines(base: str, texts: Iterable[str]) -> Iterable[Lines | str]:
-    """Each text as the lines, by number from 0, that differ from those of ``base``; whole where it has more or fewer.
+    """Each text as the lines, by number from 0, that differ from those of a base; whole where it has more or fewer.
 
+    Parameters
+    ----------
+    base : the text to compare with.
+    texts : the others.
+
+    Examples
+    --------
     >>> list(changed_lines("a: 1\\nb: 2\\n", ["a: 1\\nb: 3\\n", "a: 1\\n"]))
     [[(1, 'b: 3')], 'a: 1\\n']
     """

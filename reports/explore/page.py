@@ -23,8 +23,12 @@ Facts = Mapping[str, str | Sequence[str]]
 def page(facts: Facts, data: Mapping[str, Any], illegal: Sequence[Reason], plotly: str) -> str:
     """The whole page: nothing in it is fetched.
 
-    ``facts``: what made the study, by name; a sequence becomes a list. ``data``: see
-    :func:`reports.explore.payload.payload`. ``illegal``: why other points are no machine. ``plotly``: its JavaScript.
+    Parameters
+    ----------
+    facts : what made the study, by name; a sequence becomes a list.
+    data : see :func:`reports.explore.payload.payload`.
+    illegal : why other points are no machine.
+    plotly : its JavaScript.
     """
     found = data["legal"] + sum(reason.count for reason in illegal)
     heading = f"{_count(found, 'point', 'points')} explored for {facts['space']}"

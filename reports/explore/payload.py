@@ -29,11 +29,17 @@ Floats = npt.NDArray[np.float64]
 
 
 def payload(study: Study, on_point: OnPoint | None = None, most: int = MOST_SHOWN) -> dict[str, Any]:
-    """What the page's script reads, ready for JSON, with ``most`` points at most.
+    """What the page's script reads, ready for JSON.
 
     ``points``: columns of the points that are drawn, ``knobs`` by place in the knob's values, ``objectives`` in the
     unit of ``objectives``; ``yaml``: their machines as lines that differ from the base's; ``layers``: see
     :func:`~reports.explore.layers.layer_data`; ``effects``: see :mod:`reports.explore.effects`.
+
+    Parameters
+    ----------
+    study : with its points.
+    on_point : called with the stage of the work, how many points are done and how many there are.
+    most : points that are drawn.
     """
 
     points = study.points
@@ -70,8 +76,15 @@ def payload(study: Study, on_point: OnPoint | None = None, most: int = MOST_SHOW
 
 
 def shown_rows(front: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.int64]:
-    """Rows to draw, ascending: those of the front first, then every so-manyth of the others.
+    """Rows to draw, ascending: those of the front first, then evenly spaced ones of the others.
 
+    Parameters
+    ----------
+    front : which rows are on it, (n,).
+    most : rows to draw.
+
+    Examples
+    --------
     >>> shown_rows(np.array([False, True, False, False, False]), 3)
     array([0, 1, 3])
     """
@@ -82,7 +95,15 @@ def shown_rows(front: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.int64]
 
 
 def effects(study: Study, legal: pd.DataFrame, front: npt.NDArray[np.bool_], objectives: Sequence[Any]) -> list[Any]:
-    """For each knob that varies, the most telling first: its groups, where the front is, its effect on objectives."""
+    """For each knob that varies, the most telling first: its groups, where the front is, its effect on objectives.
+
+    Parameters
+    ----------
+    study : of the points.
+    legal : its legal points.
+    front : which of them are on the front.
+    objectives : as the page has them.
+    """
     rows, found = [], []
     for place, knob in enumerate(study.knobs):
         values = _floats(legal, knob.name)

@@ -30,9 +30,14 @@ WIDE_RATIO = 8
 
 
 def write_pictures(data: Data, folder: Path) -> None:
-    """Write pareto.png and knobs.png from :func:`reports.explore.payload.payload`.
+    """Write pareto.png and knobs.png.
 
     The one needs two objectives, the other a knob that varies.
+
+    Parameters
+    ----------
+    data : of :func:`reports.explore.payload.payload`.
+    folder : for the files.
     """
     drawn: list[tuple[str, tuple[int, int], Any]] = []
     if len(data["objectives"]) > 1:
@@ -49,7 +54,13 @@ def write_pictures(data: Data, folder: Path) -> None:
 
 
 def draw_front(figure: Figure, data: Data) -> None:
-    """The first two objectives as axes, the third as colour; of two alone the front's line; the dominated in grey."""
+    """The first two objectives as axes, the third as colour; of two alone the front's line; the dominated in grey.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    data : of :func:`reports.explore.payload.payload`.
+    """
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 
     ahead = np.array(data["points"]["front"], dtype=bool)
@@ -85,6 +96,11 @@ def draw_front(figure: Figure, data: Data) -> None:
 def draw_knobs(figure: Figure, data: Data) -> None:
     """A column a knob, the most telling first, a row an objective: medians, half of the points, nine in ten; over each
     the part of the variance that the knob explains.
+
+    Parameters
+    ----------
+    figure : to draw into.
+    data : of :func:`reports.explore.payload.payload`.
     """
     for column, knob in enumerate(data["effects"]):
         at, (labels, unit) = np.arange(len(knob["groups"])), without_unit(knob["groups"])

@@ -24,7 +24,13 @@ _WHOLE = frozenset({"B", "B/s", "Hz"})  # no millibytes
 
 @dataclass(frozen=True)
 class Scale:
-    """``value / factor`` is the figure to write before ``unit``."""
+    """How the numbers of a column are written.
+
+    Attributes
+    ----------
+    factor : by which they are divided.
+    unit : behind them.
+    """
 
     factor: float
     unit: str
@@ -43,6 +49,13 @@ class Scale:
 def quantity_range(name: str, values: Iterable[float]) -> str:
     """The least and most of an objective, in one unit, of those that are numbers.
 
+    Parameters
+    ----------
+    name : of the objective.
+    values : in its SI unit.
+
+    Examples
+    --------
     >>> quantity_range("latency", [0.0004, 0.00062, float("nan")]), quantity_range("dsp", [108, 1300])
     ('400 to 620 µs', '108 to 1,300')
     """
@@ -55,6 +68,13 @@ def quantity_range(name: str, values: Iterable[float]) -> str:
 def value_labels(values: Sequence[float], unit: str) -> list[str]:
     """The values of a knob, exactly: in one unit, or each in its own where one would need more than four digits.
 
+    Parameters
+    ----------
+    values : in the base unit.
+    unit : the base unit.
+
+    Examples
+    --------
     >>> value_labels([0, 24576, 49152], "B"), value_labels([27648, 5_000_000], "B")
     (['0', '24 KiB', '48 KiB'], ['27 KiB', '5 MB'])
     """
@@ -79,6 +99,13 @@ def without_unit(labels: Sequence[str]) -> tuple[list[str], str]:
 def scale_of(values: Iterable[float], unit: str) -> Scale:
     """The scale for a column: that of its median size; bytes in KiB and MiB if all are whole in them.
 
+    Parameters
+    ----------
+    values : in the base unit.
+    unit : the base unit.
+
+    Examples
+    --------
     >>> scale_of([0.0004, 0.004], "s"), scale_of([0, 65536, 1 << 20], "B"), scale_of([0, 500_000], "B")
     (Scale(factor=0.001, unit='ms'), Scale(factor=1024, unit='KiB'), Scale(factor=1000.0, unit='kB'))
     >>> scale_of([2.4e9, 19.2e9], "B/s").unit, scale_of([1e8], "Hz").unit, scale_of([3], "mm2").unit

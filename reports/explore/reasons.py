@@ -12,7 +12,14 @@ _SOURCE = re.compile(r"^accelerator \S+: ")
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason, in the words of its first point."""
+    """Why points are no machine.
+
+    Attributes
+    ----------
+    text : in the words of the first point.
+    count : of points.
+    point : number of the first.
+    """
 
     text: str
     count: int

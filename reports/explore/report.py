@@ -34,9 +34,16 @@ LISTED = 6
 def write_report(study: Study, folder: Path, on_point: OnPoint | None = None) -> Path:
     """Write report.html, pareto.png, knobs.png, pareto.csv and points.csv; gives the page's path.
 
-    ``on_point(stage, done, total)`` is called with each point whose layers are worked out. Raises
-    :class:`~arch_model.errors.FastSwitchError` for a study without points, a missing library, or a folder that cannot
-    be written.
+    Parameters
+    ----------
+    study : with its points.
+    folder : for the files.
+    on_point : called with the stage of the work, how many points are done and how many there are.
+
+    Raises
+    ------
+    FastSwitchError
+        The study has no points, a library is missing, or the folder cannot be written.
     """
     if not len(study.points):
         raise FastSwitchError(f"study {study.folder} has no finished point yet; let fastswitch explore find some")
@@ -64,7 +71,13 @@ def _write(study: Study, folder: Path, on_point: OnPoint | None) -> Path:
 
 
 def require_libraries() -> None:
-    """Raise :class:`~arch_model.errors.FastSwitchError` if what draws the report is not installed."""
+    """Refuse if what draws the report is not installed.
+
+    Raises
+    ------
+    FastSwitchError
+        One line that says how to get it.
+    """
     require_matplotlib()
     if find_spec("plotly") is None:
         raise FastSwitchError("the report needs plotly, which is not installed: pip install 'fastswitch[explore]'")

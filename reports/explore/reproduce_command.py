@@ -28,7 +28,11 @@ MOST_NAMED = 8
 class ReproduceCommand:
     """The command is ``before``, one of ``subnets``, ``--vary`` with the point's knobs, ``after``.
 
-    ``subnets`` has one text, or one a SubNet where each point runs only one. ``files``: texts by name.
+    Attributes
+    ----------
+    before, after : texts.
+    subnets : one text, or one a SubNet where each point runs only one.
+    files : that it needs, texts by name.
     """
 
     before: str

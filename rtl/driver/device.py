@@ -40,7 +40,13 @@ class Device(Protocol):
         """Read the register at this byte offset of ``s_axi_ctrl``."""
 
     def write(self, offset: int, value: int) -> None:
-        """Write it, 32 bits."""
+        """Write a register.
+
+        Parameters
+        ----------
+        offset : its address.
+        value : 32 bits.
+        """
 
     def allocate(self, size: int) -> Buffer:
         """Give ``size`` bytes of memory, below address 2**32 and on a multiple of 4096; their content is anything."""

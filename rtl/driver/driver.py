@@ -22,10 +22,17 @@ PORT_COUNTERS = {"prog": "BEATS_PROG", "wgt": "BEATS_WGT", "act": "BEATS_ACT", "
 
 @dataclass(frozen=True)
 class Counts:
-    """What a Program's run counted, and what the model predicted, by the counters' register names.
+    """What a Program's run counted, and what the model predicted.
 
-    ``predicted`` cycles are those of the DRAM that the Accelerator describes; beats are exact with any.
+    Predicted cycles are those of the DRAM that the Accelerator describes; beats are exact with any.
 
+    Attributes
+    ----------
+    counted, predicted : by the counters' register names.
+    machine : that ran it.
+
+    Examples
+    --------
     >>> machine = MachineShape("tiny", "0", kp=4, cp=3, beat_bytes=4, stripes=1, weight_stripes=1, pixels=1,
     ...                        max_burst=16, clock_hz=1e8)
     >>> beats = dict.fromkeys(PORT_COUNTERS.values(), 10)

@@ -41,10 +41,18 @@ class BusBroken(DriverError):
 class MachineError(DriverError):
     """The machine latched an error.
 
-    ``code``: as in STATUS. ``name``: the code's, "UNKNOWN" if this driver does not know it. ``command``: what
-    ERROR_COMMAND tells. ``stuck``: the Program has not run to its end, and only :meth:`Driver.reset` helps. ``ports``:
-    which broke AXI's rules, or owe an answer to a machine that stands still.
+    Attribute ``name`` is the code's, "UNKNOWN" if this driver does not know it.
 
+    Parameters
+    ----------
+    code : as in STATUS.
+    command : what ERROR_COMMAND tells.
+    stuck : the Program has not run to its end, and only :meth:`Driver.reset` helps.
+    what : was run, for the line.
+    ports : which broke AXI's rules, or owe an answer to a machine that stands still.
+
+    Examples
+    --------
     >>> str(MachineError(1, 12, True, "SubNet demo"))
     'SubNet demo: error 1 (OPCODE), unknown opcode, at command 12; reset the machine'
     """

@@ -31,7 +31,13 @@ class Machine:
         return {name: value >> low & (1 << width) - 1 for name, (low, width) in FIELDS[register].items()}
 
     def write(self, register: str, value: int) -> None:
-        """Write a register."""
+        """Write a register.
+
+        Parameters
+        ----------
+        register : its name.
+        value : 32 bits.
+        """
         self.device.write(ADDRESS[register], int(value))
 
     def command(self, name: str) -> None:
@@ -39,7 +45,13 @@ class Machine:
         self.write("CTRL", 1 << FIELDS["CTRL"][name][0])
 
     def check(self, shape: MachineShape) -> None:
-        """Raise :class:`ConfigurationError` unless ID, SHAPE and PORTS say that this is such a machine."""
+        """Refuse a machine of another shape.
+
+        Raises
+        ------
+        ConfigurationError
+            ID, SHAPE or PORTS say something else.
+        """
         identity = self.read("ID")
         if identity != IDENTITY:
             raise ConfigurationError(f"ID is 0x{identity:08x}, not 0x{IDENTITY:08x}: no FastSwitch at this address")
@@ -75,10 +87,23 @@ class Machine:
             raise BusBroken(self.ports("waits"))
 
     def run(self, address: int, beats: int, limit: int, what: str) -> dict[str, int]:
-        """Run the Program of ``beats`` beats at physical address ``address``; returns all counters by name.
+        """Run a Program; returns all counters by name.
 
-        Raises :class:`MachineError` if STATUS has one, :class:`MachineTimeout` after ``limit`` cycles. ``what`` names
-        the Program in their texts. While an earlier Program is not over, DriverError until :meth:`reset`.
+        Parameters
+        ----------
+        address : physical, of its first beat.
+        beats : of the Program.
+        limit : cycles.
+        what : names the Program in errors.
+
+        Raises
+        ------
+        DriverError
+            An earlier Program is not over; :meth:`reset` ends it.
+        MachineError
+            STATUS has an error.
+        MachineTimeout
+            ``limit`` cycles are over.
         """
         if self._stuck or self.fields("STATUS")["busy"]:
             raise DriverError(f"{what}: the machine is busy with an earlier Program; reset it")

@@ -17,7 +17,16 @@ ADDRESSES = 1 << 32
 def allocate(device: Device, size: int, burst_bytes: int) -> Buffer:
     """A buffer that the machine can reach: it begins on a multiple of a port's longest burst.
 
-    Raises :class:`DriverError` if the device gives another.
+    Parameters
+    ----------
+    device : that gives it.
+    size : bytes.
+    burst_bytes : of the longest burst.
+
+    Raises
+    ------
+    DriverError
+        The device gives another.
     """
     buffer = device.allocate(size)
     address = buffer.physical_address
@@ -29,10 +38,19 @@ def allocate(device: Device, size: int, burst_bytes: int) -> Buffer:
 
 
 class FlatMemory:
-    """``size`` bytes from ``start`` on, as commands count them: part i of the beat at address a lies at
-    ``bases[i] + a / stripes``, modulo 2**32.
+    """Memory as commands count its bytes: part i of the beat at address a lies at ``bases[i] + a / stripes``, modulo
+    2**32.
 
     Addresses, sizes and lengths are whole beats of ``stripes`` times ``port_bytes``.
+
+    Parameters
+    ----------
+    device : that gives the buffers.
+    size : bytes.
+    stripes : over which beats lie.
+    port_bytes : bytes of a beat of one port.
+    burst_bytes : of the longest burst.
+    start : address of the first byte.
     """
 
     def __init__(
@@ -48,14 +66,26 @@ class FlatMemory:
         return [(int(buffer.physical_address) - begin) % ADDRESSES for buffer in self._buffers]
 
     def write(self, address: int, data: Bytes) -> None:
-        """Put ``data`` where the machine sees it."""
+        """Put data where the machine sees it.
+
+        Parameters
+        ----------
+        address : of the first byte.
+        data : uint8.
+        """
         beats = data.reshape(-1, self.stripes, self.port_bytes)
         for i, part in enumerate(self._parts(address, len(data))):
             part[:] = beats[:, i].reshape(-1)
             part.flush()
 
     def read(self, address: int, size: int) -> Bytes:
-        """What the machine has left there."""
+        """What the machine has left in memory, uint8.
+
+        Parameters
+        ----------
+        address : of the first byte.
+        size : bytes.
+        """
         parts = []
         for part in self._parts(address, size):
             part.invalidate()

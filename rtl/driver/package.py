@@ -31,8 +31,13 @@ EMPTY = "empty"
 class MachineShape:
     """The machine that a package is for.
 
-    ``kp``, ``cp``, ``beat_bytes``: as the register SHAPE tells them; ``stripes``, ``weight_stripes``, ``pixels``: as
-    PORTS does. ``max_burst``: beats. ``name`` and ``hash`` are the Accelerator's, which no register tells.
+    Attributes
+    ----------
+    name, hash : the Accelerator's, which no register tells.
+    kp, cp, beat_bytes : as the register SHAPE tells them.
+    stripes, weight_stripes, pixels : as the register PORTS tells them.
+    max_burst : beats.
+    clock_hz : hertz.
     """
 
     name: str
@@ -64,7 +69,14 @@ class MachineShape:
 
 @dataclass(frozen=True)
 class PackedProgram:
-    """A Program: ``beats`` from byte ``first`` of :attr:`Package.programs` on; ``predicted``: counters by name."""
+    """Where a Program is in a package, and what it should count.
+
+    Attributes
+    ----------
+    first : its first byte in :attr:`Package.programs`.
+    beats : its length.
+    predicted : counters by name.
+    """
 
     first: int
     beats: int
@@ -73,9 +85,13 @@ class PackedProgram:
 
 @dataclass(frozen=True)
 class PackedSubNet:
-    """A SubNet's image and logits, and its Program for each SubGraph in the PB.
+    """A SubNet in a package.
 
-    ``logits_zero``: the int8 that stands for 0 among the logits.
+    Attributes
+    ----------
+    image, logits : where they are.
+    logits_zero : the int8 that stands for 0 among the logits.
+    programs : for each SubGraph in the PB.
     """
 
     image: Place
@@ -118,7 +134,17 @@ class Package:
         return _named(self.subnets, name, "SubNet")
 
     def switch(self, before: str, after: str) -> PackedProgram:
-        """The Program of a switch. Raises :class:`PackageError` for a SubGraph that is not in the package."""
+        """The Program of a switch.
+
+        Parameters
+        ----------
+        before, after : names of SubGraphs.
+
+        Raises
+        ------
+        PackageError
+            A SubGraph is not in the package.
+        """
         return _named(_named(self.switches, before, "SubGraph"), after, "SubGraph")
 
     def save(self, path: Path | str | BinaryIO) -> None:
@@ -134,7 +160,13 @@ class Package:
 
     @classmethod
     def load(cls, path: Path | str) -> Package:
-        """Read the file. Raises :class:`PackageError` if it is missing, damaged or some other file."""
+        """Read the file.
+
+        Raises
+        ------
+        PackageError
+            It is missing, damaged or some other file.
+        """
         try:
             with zipfile.ZipFile(path) as file:
                 header, weights, programs = (_array(file, name) for name in ("header", "weights", "programs"))

@@ -55,7 +55,13 @@ class PynqDevice:
         return int(self._mmio.read(offset))
 
     def write(self, offset: int, value: int) -> None:
-        """Write a register."""
+        """Write a register.
+
+        Parameters
+        ----------
+        offset : its address.
+        value : 32 bits.
+        """
         self._mmio.write(offset, value)
 
     def allocate(self, size: int) -> Buffer:

@@ -12,11 +12,18 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Place:
-    """An int8 (C, H, W) tensor stored by groups of ``CP`` channels: ``[group][row][column][CP]``.
+    """Where an int8 (C, H, W) tensor is, stored by groups of channels: ``[group][row][column][CP]``.
 
-    ``address``: its byte address, as commands count; ``pitch``: bytes of a row of one group, W·CP and padding.
-    ``fold`` > 1: a folded image, so many pixels of CP // fold channels in CP bytes.
+    Attributes
+    ----------
+    address : of its first byte, as commands count.
+    C, H, W : its shape.
+    pitch : bytes of a row of one group, W·CP and padding.
+    CP : channels of a group.
+    fold : of a folded image, pixels of CP // fold channels in CP bytes; else 1.
 
+    Examples
+    --------
     >>> place = Place(address=0, C=2, H=1, W=2, pitch=8, CP=3)
     >>> place.pack(np.array([[[1, 2]], [[3, 4]]], np.int8)).tolist()
     [1, 3, 0, 2, 4, 0, 0, 0]

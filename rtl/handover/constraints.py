@@ -42,7 +42,13 @@ set_output_delay {io:.3f} -clock [get_clocks {clock}] [all_outputs]
 
 
 def sdc(accelerator: Accelerator, ports: Iterable[Port]) -> str:
-    """Synopsys Design Constraints: time in ns, which SDC leaves to the tool's library unless ``set_units`` says."""
+    """Synopsys Design Constraints: time in ns, which SDC leaves to the tool's library unless ``set_units`` says.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    ports : of its top module.
+    """
     parts = [
         _HEAD,
         "# Synopsys Design Constraints, version 2.1.\n\nset_units -time ns\n",
@@ -56,7 +62,13 @@ def sdc(accelerator: Accelerator, ports: Iterable[Port]) -> str:
 
 
 def xdc(accelerator: Accelerator, ports: Iterable[Port]) -> str:
-    """Xilinx Design Constraints for the module by itself (out of context)."""
+    """Xilinx Design Constraints for the module by itself (out of context).
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    ports : of its top module.
+    """
     parts = [
         _HEAD,
         "# Xilinx Design Constraints, for synthesis of the module by itself (USED_IN out_of_context): in a block\n"

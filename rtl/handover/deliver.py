@@ -14,12 +14,21 @@ MANIFEST = "MANIFEST.sha256"
 
 
 def deliver(files: Mapping[str, bytes], folder: Path, force: bool = False) -> None:
-    """Write ``files`` (by path below ``folder``) and MANIFEST.sha256, which ``sha256sum --check`` reads.
+    """Write files and MANIFEST.sha256, which ``sha256sum --check`` reads.
 
     Files that an earlier delivery wrote, and nobody has changed since, are replaced, or removed where there is no such
-    file any more; others that are in the way are an error, or replaced with ``force``, and everything else in the
-    folder is left alone. Raises :class:`~arch_model.errors.FastSwitchError`, before anything is written, for a file in
-    the way; also for a folder that cannot be written to.
+    file any more; everything else in the folder is left alone.
+
+    Parameters
+    ----------
+    files : bytes by path below the folder.
+    folder : where they go.
+    force : replace other files that are in the way.
+
+    Raises
+    ------
+    FastSwitchError
+        A file is in the way, before anything is written; or the folder cannot be written to.
     """
     with writing(folder):
         old = _read_manifest(folder)

@@ -17,10 +17,20 @@ from rtl.handover.systemrdl import register_files
 
 
 def delivery(accelerator: Accelerator, smoke: Smoke, layers: list[LayerRow]) -> dict[str, bytes]:
-    """The files by path. ``smoke``: what the bench runs; ``layers``: for the README's table of cycles.
+    """The files of a delivery by path.
 
-    The same accelerator and versions give the same bytes. Raises :class:`~arch_model.errors.FastSwitchError` if the
-    tools that make the register files are missing.
+    The same accelerator and versions give the same bytes.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    smoke : what the bench runs.
+    layers : for the README's table of cycles.
+
+    Raises
+    ------
+    FastSwitchError
+        The tools that make the register files are missing.
     """
     registers = register_files(accelerator)  # first: it is what may be missing
     verilog = delivered_verilog(accelerator)

@@ -10,7 +10,14 @@ from rtl.generate import TOP
 
 @dataclass(frozen=True)
 class Port:
-    """One port: ``direction`` is ``input`` or ``output``, ``width`` in bits."""
+    """One port of the top module.
+
+    Attributes
+    ----------
+    name : its name.
+    direction : ``input`` or ``output``.
+    width : bits.
+    """
 
     name: str
     direction: str
@@ -121,7 +128,13 @@ def ports_table(ports: list[Port]) -> str:
 
 
 def instance(ports: list[Port], module: str = "top") -> str:
-    """Verilog of a module that holds an instance with every port connected to a port of its own of the same name."""
+    """Verilog of a module that holds an instance with every port connected to a port of its own of the same name.
+
+    Parameters
+    ----------
+    ports : of the top module.
+    module : name of the module around it.
+    """
     outside = ",\n".join(f"    {p.direction} wire {_range(p)}{p.name}" for p in ports)
     inside = ",\n".join(f"        .{p.name}({p.name})" for p in ports)
     return f"module {module} (\n{outside}\n);\n    {TOP} accelerator (\n{inside}\n    );\nendmodule\n"

@@ -24,7 +24,15 @@ URAM_DEPTH = 4096
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer in words, its predicted cycles and the part of the multipliers that they use, or why it cannot run."""
+    """A layer in the README's table.
+
+    Attributes
+    ----------
+    layer : in words.
+    cycles : predicted.
+    utilisation : the part of the multipliers that they use.
+    problem : why it cannot run.
+    """
 
     layer: str
     cycles: int = 0
@@ -33,7 +41,15 @@ class LayerRow:
 
 
 def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers: Iterable[LayerRow]) -> str:
-    """The page, in Markdown."""
+    """The page, in Markdown.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    ports : of its top module.
+    smoke : what the bench runs.
+    layers : rows of the table of cycles.
+    """
     a = accelerator
     parts = [
         f"# FastSwitch accelerator `{a.name}`\n\n"

@@ -23,10 +23,15 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Run:
-    """One start of the machine: what it is for, where its Program is, and what it should take.
+    """One start of the machine.
 
-    ``address``: byte address on m_axi_prog. ``beats``: of the Program. ``cycles``: the prediction. ``transfers``: beats
-    of weights, activations, operand b and results.
+    Attributes
+    ----------
+    title : what it is for.
+    address : byte address of its Program on m_axi_prog.
+    beats : of the Program.
+    cycles : the prediction.
+    transfers : beats of weights, activations, operand b and results.
     """
 
     title: str
@@ -40,9 +45,16 @@ class Run:
 class Smoke:
     """What the bench runs on a machine, and what must come of it.
 
-    ``network``: in words. ``bases``: what the registers of stripes hold. ``before``: uint8, the memory that every run
-    starts from. ``after``: the same bytes when a run has ended. ``models``: Verilog by file name, the memory (module
-    ``dram``) and the module ``machine`` between the bench's vectors and the accelerator's ports.
+    Attributes
+    ----------
+    accelerator : the machine.
+    network : in words.
+    runs : in order.
+    bases : what the registers of stripes hold.
+    before : uint8, the memory that every run starts from.
+    after : the same bytes when a run has ended.
+    models : Verilog by file name, the memory (module ``dram``) and the module ``machine`` between the bench's vectors
+        and the accelerator's ports.
     """
 
     accelerator: Accelerator
@@ -93,6 +105,13 @@ class Smoke:
 def hex_words(memory: Bytes, beat_bytes: int) -> str:
     """Text for $readmemh: a word a beat, its first byte rightmost; words of 0 are left out.
 
+    Parameters
+    ----------
+    memory : uint8, whole beats.
+    beat_bytes : bytes of a beat.
+
+    Examples
+    --------
     >>> print(hex_words(np.array([0, 0, 0, 0, 1, 2, 3, 4, 5, 0, 0, 0], np.uint8), 4), end="")
     @1
     04030201

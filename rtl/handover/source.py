@@ -29,7 +29,13 @@ def without_empty_wires(text: str) -> str:
 
 
 def headed(text: str, accelerator: Accelerator) -> str:
-    """The text under a line that says what it is."""
+    """The text under a line that says what it is.
+
+    Parameters
+    ----------
+    text : Verilog.
+    accelerator : that it describes.
+    """
     what = f"accelerator {accelerator.name}, description {accelerator.hash()}, version {version('fastswitch')}"
     return f"// FastSwitch: {what}. MIT licence.\n// Verilog-2001; made by a program: change the description.\n{text}"
 
@@ -37,6 +43,13 @@ def headed(text: str, accelerator: Accelerator) -> str:
 def with_interfaces(text: str, names: Iterable[str]) -> str:
     """Attributes on clock, reset and interrupt; Vivado finds the AXI ports by their names, and by these their clock.
 
+    Parameters
+    ----------
+    text : Verilog.
+    names : of the AXI master ports.
+
+    Examples
+    --------
     >>> print(with_interfaces("  input aclk;\\n  input aresetn;\\n  output irq;\\n", ["m_axi_prog"]))
       (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 aclk CLK" *)
       (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF s_axi_ctrl:m_axi_prog, ASSOCIATED_RESET aresetn" *)

@@ -76,7 +76,10 @@ def _quoted(text: str) -> str:
 def register_files(accelerator: Accelerator) -> dict[str, bytes]:
     """By file name: ``fastswitch.rdl``, ``.h``, ``.md``, ``.xml`` (IP-XACT, IEEE 1685-2014) and ``html/``.
 
-    Raises :class:`~arch_model.errors.FastSwitchError` if PeakRDL is not installed.
+    Raises
+    ------
+    FastSwitchError
+        PeakRDL is not installed.
     """
     try:
         from peakrdl_cheader.exporter import CHeaderExporter

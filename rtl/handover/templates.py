@@ -12,11 +12,18 @@ DATA = Path(__file__).parent / "data"
 def fill(name: str, values: Mapping[str, object]) -> str:
     """The file ``data/NAME``, with every ``@PLACE@`` in it replaced by ``values["PLACE"]``.
 
+    Parameters
+    ----------
+    name : of the file.
+    values : by place.
+
     Raises
     ------
     KeyError
         The file has a place that ``values`` lacks.
 
+    Examples
+    --------
     >>> fill("fastswitch.core", {})
     Traceback (most recent call last):
     KeyError: 'VLNV'

@@ -19,7 +19,11 @@ COLUMNS = ("luts", "lutram", "ffs", "dsps", "bram18", "bram36", "uram")
 class Target:
     """A family: how Yosys synthesises for it, and what each of its cells takes.
 
-    ``cells``: cell type, or its beginning, to (column, how many).
+    Attributes
+    ----------
+    name : of the family.
+    command : of Yosys.
+    cells : cell type, or its beginning, to (column, how many).
     """
 
     name: TargetName
@@ -77,7 +81,13 @@ TARGETS: Mapping[str, Target] = {
 
 
 def target_of(name: str) -> Target:
-    """The target of that name. Raises SynthesisError for another."""
+    """The target of that name.
+
+    Raises
+    ------
+    SynthesisError
+        There is none.
+    """
     if name not in TARGETS:
         raise SynthesisError(f"target is {name}; it can be {' or '.join(TARGETS)}")
     return TARGETS[name]

@@ -22,9 +22,13 @@ _DIRECTION = re.compile(r"^  (?:input|output|inout) .*;$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Module:
-    """One module in canonical form: ``text`` is the same for all that do the same under other names.
+    """One module in canonical form.
 
-    ``name`` comes from a hash of the text. ``children`` counts its instances of other canonical modules.
+    Attributes
+    ----------
+    name : from a hash of the text.
+    text : the same for all that do the same under other names.
+    children : how many instances of other canonical modules it has.
     """
 
     name: str
@@ -41,7 +45,13 @@ class Module:
 
 @dataclass(frozen=True)
 class Design:
-    """All modules by canonical name, and where each instance stands."""
+    """All modules by canonical name, and where each instance stands.
+
+    Attributes
+    ----------
+    modules : by canonical name.
+    top : canonical name of the top module.
+    """
 
     modules: Mapping[str, Module]
     top: str
@@ -56,6 +66,13 @@ class Design:
 def read_design(verilog: str, top: str) -> Design:
     """Take the text of :func:`rtl.generate.verilog` apart.
 
+    Parameters
+    ----------
+    verilog : the text.
+    top : name of the top module.
+
+    Examples
+    --------
     >>> leaf = "module {}(a);\\n  input a;\\nendmodule\\n"
     >>> calls = "".join(f"  {name} {name} (\\n    .a(b)\\n  );\\n" for name in ("x", "y"))
     >>> top = f"module t(b);\\n  input b;\\n{calls}endmodule\\n"

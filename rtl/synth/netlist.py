@@ -37,7 +37,19 @@ def write_netlist(accelerator: Accelerator, folder: Path, kind: str, limit_s: fl
     """Synthesise an accelerator and write its netlist; its files, the simulation models of its cells last.
 
     Modules keep their borders, multipliers become gates or LUTs (Yosys has no model of a DSP48E2). The models are the
-    installed Yosys's own. Raises SynthesisError.
+    installed Yosys's own.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    folder : for the files.
+    kind : one of :data:`KINDS`.
+    limit_s : seconds of each process. None: no limit.
+
+    Raises
+    ------
+    SynthesisError
+        The kind is another, or Yosys fails.
     """
     from rtl.generate import verilog
 

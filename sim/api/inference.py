@@ -55,7 +55,18 @@ def infer(
 
 
 def checked_image(image: npt.ArrayLike, subnet: SubNet) -> npt.NDArray[np.int8]:
-    """The image as an array; FastSwitchError for one that the SubNet does not read."""
+    """The image as an array.
+
+    Parameters
+    ----------
+    image : int8 (C, H, W).
+    subnet : that reads it.
+
+    Raises
+    ------
+    FastSwitchError
+        The SubNet reads another shape or another type.
+    """
     array = np.asarray(image)
     reader = next(layer for layer in subnet.layers if INPUT in layer.inputs)
     wanted = reader.C, reader.H, reader.W

@@ -51,6 +51,7 @@ def noise(
     trials : chips, drawn from ``seed``.
     jobs : processes.
     weights : a weights file as it was read. None: that of ``fashion``, which ships.
+    seed : of the chips and of a random ranking.
 
     Returns
     -------

@@ -66,6 +66,7 @@ def compile(
     cached : what the PB holds: ``"none"``, ``"fit"`` (as much of the SubNet as fits), ``"best"`` (the part that saves
         most), a SubGraph, or a JSON file with one.
     weights : the integers that the Program requantises with. None: drawn from ``seed``. They do not change its cycles.
+    seed : of integers that are drawn.
     policy : who tiles the layers: ``"best"`` or ``"quick"`` (:class:`mapper.search.policy.Policy`).
 
     Returns
@@ -98,7 +99,18 @@ def compile(
 
 
 def integers_of(subnet: SubNet, weights: Weights) -> Mapping[str, OpQuant]:
-    """The integers of a SubNet's operators, by name; WeightsError if they are not all there."""
+    """The integers of a SubNet's operators, by name.
+
+    Parameters
+    ----------
+    subnet : whose operators they are.
+    weights : a weights file as it was read, or an imported network.
+
+    Raises
+    ------
+    WeightsError
+        An operator has none.
+    """
     found = weights.quant if isinstance(weights, Network) else weights.only([subnet.name]).subnets[subnet.name].ops
     lacking = [layer.name for layer in subnet.layers if layer.name not in found]
     if lacking:

@@ -69,6 +69,7 @@ def simulate(
         counts.
     weights : the SuperNet's weights file as it was read, or the imported network. None: drawn from ``seed``.
     image : int8 (C, H, W), as the first layer reads it. None: the first image of the weights.
+    seed : of integers and an image that are drawn.
     simulator : ``"verilator"`` or ``"icarus"``. None: the first that is found.
 
     Returns

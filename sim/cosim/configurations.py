@@ -38,12 +38,23 @@ CHOICES = 24
 def draw_configurations(
     count: int, seed: int, *, fits: Callable[[Accelerator], bool] = lambda _: True
 ) -> Iterator[Accelerator]:
-    """Yield ``count`` legal machines named ``random0`` and up, of those that ``fits`` accepts; sizes of buffers are
-    random as well.
+    """Legal machines named ``random0`` and up; sizes of buffers are random as well.
 
-    The same seed gives the same machines, and the first of a larger set are those of a smaller one. Raises
-    :class:`~arch_model.errors.AcceleratorError` if ``fits`` accepts none of :data:`CHOICES`.
+    The same seed gives the same machines, and the first of a larger set are those of a smaller one.
 
+    Parameters
+    ----------
+    count : machines.
+    seed : of the draws.
+    fits : which of the drawn machines are accepted.
+
+    Raises
+    ------
+    AcceleratorError
+        It accepts none of :data:`CHOICES`.
+
+    Examples
+    --------
     >>> [(a.name, a.kp, a.cp) for a in draw_configurations(2, seed=1)] == [
     ...     (a.name, a.kp, a.cp) for a in draw_configurations(5, seed=1)][:2]
     True

@@ -37,6 +37,13 @@ def network(channelwise: bool = True) -> tuple[SuperNet, SubNet]:
     ----------
     channelwise : False: without the operators of which each channel sees only itself (:func:`takes_channelwise`).
 
+    Raises
+    ------
+    SpaceError
+        Later, from the SuperNet, for a SubNet of another name.
+
+    Examples
+    --------
     >>> _, subnet = network()
     >>> len(subnet.layers), {layer.kind for layer in subnet.layers} == set(Kind)
     (16, True)
@@ -98,7 +105,14 @@ def fits(accelerator: Accelerator) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """The network for a machine: its Programs in the order in which they run, DRAM before, and every tensor after."""
+    """The network for a machine.
+
+    Attributes
+    ----------
+    programs : its Programs in the order in which they run.
+    segments : what is in DRAM before the first.
+    expected : every tensor after each.
+    """
 
     programs: tuple[Program, ...]
     segments: tuple[Segment, ...]
@@ -106,10 +120,20 @@ class Case:
 
     @classmethod
     def of(cls, accelerator: Accelerator, seed: int) -> Case:
-        """Compile it, with integers drawn from ``seed``.
+        """Compile the network.
 
         The first Program fills the PB with as much of the weights as it holds, the second finds them there; a machine
-        without a PB has one Program. Raises :class:`~arch_model.errors.MappingError` if the machine is too small.
+        without a PB has one Program.
+
+        Parameters
+        ----------
+        accelerator : for which.
+        seed : of the integers.
+
+        Raises
+        ------
+        MappingError
+            The machine is too small.
         """
         supernet, subnet = network(takes_channelwise(accelerator))
         drawn = random_integers(subnet, seed)
@@ -135,8 +159,11 @@ class Case:
         return tuple(run_program(bench, program, self.segments, self.expected, stall=0) for program in self.programs)
 
     def run_stalled(self, bench: Bench, stall: int) -> Outcome:
-        """Run the first Program with ``stall``, 0 to 255 in 256: how often each DRAM handshake pauses a cycle.
+        """Run the first Program while DRAM handshakes pause. The prediction knows of no stalls.
 
-        The prediction knows of no stalls.
+        Parameters
+        ----------
+        bench : the machine.
+        stall : 0 to 255 in 256: how often each DRAM handshake pauses a cycle.
         """
         return run_program(bench, self.programs[0], self.segments, self.expected, stall=stall)

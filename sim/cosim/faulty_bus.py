@@ -42,9 +42,14 @@ class After(StrEnum):
 class Finding:
     """A faulty run and what came of it.
 
-    ``struck``: the fault has happened: there was a burst fit for it, such as one of two beats for an early RLAST.
-    ``error``: the error's name, or empty; ``late``: it came after *done*, while counters were read. ``right``: every
-    tensor was. ``reset_cycles``: what CTRL's reset took, 0 if there was none.
+    Attributes
+    ----------
+    struck : the fault has happened: there was a burst fit for it, such as one of two beats for an early RLAST.
+    error : the error's name, or empty.
+    late : it came after *done*, while counters were read.
+    right : every tensor was.
+    after : what became of the run after it.
+    reset_cycles : what CTRL's reset took, 0 if there was none.
     """
 
     struck: bool
@@ -62,7 +67,13 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class FaultyBus:
-    """A sound Program, as :class:`~sim.cosim.every_operator.Case` has it, on a machine whose bus is to be spoilt."""
+    """A sound Program on a machine whose bus is to be spoilt.
+
+    Parameters
+    ----------
+    case : the Program.
+    bench : the machine.
+    """
 
     case: Case
     bench: Bench
@@ -81,9 +92,17 @@ class FaultyBus:
                             yield name, BusFault(fault, index, burst)
 
     def run(self, fault: BusFault, stall: int) -> Finding:
-        """Run the Program on the spoilt bus, with ``stall`` of every DRAM handshake, and then again on a sound one.
+        """Run the Program on the spoilt bus, and then once more on a sound one.
 
-        SimulatorError if the machine breaks a rule of AXI itself, or does not answer.
+        Parameters
+        ----------
+        fault : what the bus does wrong.
+        stall : of every DRAM handshake in the first run, 0 to 255 in 256.
+
+        Raises
+        ------
+        SimulatorError
+            The machine breaks a rule of AXI itself, or does not answer.
         """
         result = self._run(stall, fault)
         right = self._is_right(result)

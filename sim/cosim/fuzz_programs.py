@@ -36,8 +36,15 @@ ADDRESSES = {"addr", "b_addr", "run_stride", "b_run_stride"}
 
 @dataclass(frozen=True)
 class Malformed:
-    """A spoilt Program: what was done to it, its bytes, and what goes to PROG_ADDR (its place + ``offset``) and
-    PROG_BEATS."""
+    """A spoilt Program.
+
+    Attributes
+    ----------
+    what : was done to it.
+    program : its bytes.
+    beats : for the register PROG_BEATS.
+    offset : what is added to its address for the register PROG_ADDR.
+    """
 
     what: str
     program: bytes
@@ -53,26 +60,46 @@ class End(StrEnum):
 
 
 def malformed(program: Program, kind: str, rng: Generator) -> Malformed:
-    """Spoil ``program`` in the way of ``kind``, one of :data:`KINDS`."""
+    """Spoil a Program.
+
+    Parameters
+    ----------
+    program : a sound one.
+    kind : of the damage, one of :data:`KINDS`.
+    rng : draws it.
+    """
     return KINDS[kind](program, rng)
 
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """A sound Program, as :class:`~sim.cosim.every_operator.Case` has it, on a machine that must survive spoilt ones.
+    """A sound Program on a machine that must survive spoilt ones.
 
-    ``bench`` is to tolerate addresses beyond the DRAM (``beyond=True``).
+    Parameters
+    ----------
+    case : the Program.
+    bench : the machine, whose DRAM tolerates addresses beyond it (``beyond=True``).
     """
 
     case: Case
     bench: Bench
 
     def survive(self, spoilt: Malformed, stall: int) -> str:
-        """Run ``spoilt`` and then the sound Program; return how the spoilt one ended, by :class:`End` or code.
+        """Run a spoilt Program and then the sound one; how the spoilt one ended, by :class:`End` or code.
 
-        In between the machine is reset if it is still busy. ``stall``: of every DRAM handshake while the spoilt one
-        runs. AssertionError if the machine does anything else than it should; SimulatorError if it hangs or breaks a
-        rule of AXI.
+        In between the machine is reset if it is still busy.
+
+        Parameters
+        ----------
+        spoilt : the Program.
+        stall : of every DRAM handshake while it runs, 0 to 255 in 256.
+
+        Raises
+        ------
+        AssertionError
+            The machine does anything else than it should.
+        SimulatorError
+            It hangs or breaks a rule of AXI.
         """
         program = self.case.programs[0]
         result = self.bench.run(

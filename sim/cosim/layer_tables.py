@@ -154,6 +154,14 @@ def _run_jobs(
 class LayerJob:
     """A row compiled for the accelerator; its tensors are drawn from the seed and the row's place.
 
+    Parameters
+    ----------
+    row : of the layer table.
+    accelerator : for which it is compiled.
+    seed : of its tensors.
+    table : where the row is from, for errors.
+    best : compile the best mapping; else the quick choice.
+
     Raises
     ------
     LayerError

@@ -47,7 +47,14 @@ PARTS = "parts.csv"
 
 @dataclass(frozen=True)
 class Part:
-    """Layers of a SubNet, as a SubNet of their own whose image is tensor ``source``, its last tensor ``result``."""
+    """Some layers of a SubNet, which run as one Program.
+
+    Attributes
+    ----------
+    subnet : the layers, as a SubNet of their own.
+    source : the tensor that is its image.
+    result : its last tensor.
+    """
 
     subnet: SubNet
     source: str
@@ -55,8 +62,15 @@ class Part:
 
 
 def cut(subnet: SubNet, most: int) -> list[Part]:
-    """At most ``most`` parts of about as many multiply-accumulates each.
+    """Cut a SubNet into parts of about as many multiply-accumulates each.
 
+    Parameters
+    ----------
+    subnet : to cut.
+    most : parts, at most.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> parts = cut(get_space("fashion").subnet("fashion-d111-w222"), 3)
     >>> [(part.source, part.result, len(part.subnet.layers)) for part in parts]
@@ -100,14 +114,34 @@ def run_whole(
 ) -> list[Row]:
     """Simulate whole SubNets with seeded random integers.
 
-    A row for each part goes to ``on_row``. Finished parts are in ``folder``, from which the same call goes on, unless
-    their Program or the machine's RTL has become another; the table is ``folder/parts.csv``. A row: subnet, part,
-    layers, predicted_cycles, simulated_cycles, predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8
-    values of any layer's tensor, against the whole network computed by :mod:`sim.integers.reference`). ``parts``: into
-    how many Programs a SubNet is cut at most; ``policy``: who tiles the layers of a Program. ``tracing``:
-    each part leaves a waveform, also one that was finished without. ``force``, ``inputs``: as of
-    :class:`~arch_model.files.results_folder.ResultsFolder`. Raises :class:`~arch_model.errors.FastSwitchError` for what
-    the machine cannot run, and for a folder of another question.
+    Finished parts are in the folder, from which the same call goes on, unless their Program or the machine's RTL has
+    become another; the table is ``folder/parts.csv``. A row: subnet, part, layers, predicted_cycles, simulated_cycles,
+    predicted_dram_bytes, simulated_dram_bytes, mismatches (wrong int8 values of any layer's tensor, against the whole
+    network computed by :mod:`sim.integers.reference`).
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    subnets : to simulate.
+    folder : for results.
+    seed : of the integers.
+    simulator : that runs the RTL.
+    parts : Programs that a SubNet is cut into, at most.
+    policy : who tiles the layers of a Program.
+    force, inputs : as :class:`~arch_model.files.results_folder.ResultsFolder` takes them.
+    tracing : each part leaves a waveform, also one that was finished without.
+    on_row : called with each part's row.
+    on_stage : called with what is begun.
+
+    Returns
+    -------
+    list
+        The rows.
+
+    Raises
+    ------
+    FastSwitchError
+        The machine cannot run a SubNet, or the folder is of another question.
     """
     question = asked(
         "cosim", **machine_facts(accelerator), **nets_facts(subnets), seed=seed, parts=parts, policy=str(policy)

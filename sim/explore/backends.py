@@ -36,15 +36,26 @@ class Backend(Protocol):
     workers: int
 
     def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-        """Results as they come, in any order."""
+        """Results as they come, in any order.
+
+        Parameters
+        ----------
+        function : that workers can import.
+        tasks : its arguments.
+        """
 
 
 @contextmanager
 def open_backend(spec: str) -> Iterator[Backend]:
     """The backend that a text names: ``joblib[:N]``, ``ray[:ADDRESS|:N]`` or ``dask[:ADDRESS|:N]``; N: local workers.
 
-    Raises :class:`ExploreError` for another name, and for a cluster that is not there.
+    Raises
+    ------
+    ExploreError
+        The name is another, or the cluster is not there.
 
+    Examples
+    --------
     >>> with open_backend("joblib:1") as backend:
     ...     list(backend.map(abs, [-1, 2]))
     [1, 2]

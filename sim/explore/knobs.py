@@ -81,8 +81,13 @@ MOST_VALUES = 100_000
 def parse_vary(text: str) -> tuple[Knob, ...]:
     """The knobs of a text such as ``"KP=8,16 PB=0:8MB:0.5MB"``, in its order.
 
-    Raises :class:`ExploreError` for an unknown knob, one given twice, a missing or wrong unit and an empty range.
+    Raises
+    ------
+    ExploreError
+        A knob is unknown or given twice, a unit is missing or wrong, or a range is empty.
 
+    Examples
+    --------
     >>> parse_vary("KP=8,16 DRAM=2.4,9.6GB/s PB=0:1MiB:512KiB")[1:]
     (Knob(name='DRAM', values=(2400000000, 9600000000), unit='B/s'),
      Knob(name='PB', values=(0, 524288, 1048576), unit='B'))
@@ -180,14 +185,26 @@ def _range(name: str, text: str, numbers: Sequence[Fraction]) -> list[Fraction]:
 
 
 def set_knobs(base: Accelerator, values: Mapping[str, Number], name: str | None = None) -> Accelerator:
-    """``base`` with these knobs set, checked as any Accelerator is, and called ``name``.
+    """A machine with some knobs set, checked as any Accelerator is.
 
     DRAM, the bytes a second of weights, activations and results together, is kept to exactly: ``cycles_per_beat`` is
     the ports' bytes a second at a beat a cycle by it. If that is below 1, the ports are widened first (powers of two),
     unless BITS is varied. A memory that is described in nanoseconds and bytes a second stays as it is when CLOCK or the
-    ports are varied; of one that is described in cycles the cycles stay. Raises :class:`AcceleratorError` where no
-    whole number does, and for what no machine can have.
+    ports are varied; of one that is described in cycles the cycles stay.
 
+    Parameters
+    ----------
+    base : the machine whose other numbers stay.
+    values : of the knobs, in base units.
+    name : of the new machine. None: the old one's.
+
+    Raises
+    ------
+    AcceleratorError
+        DRAM is no whole number of cycles a beat, or no machine can have these numbers.
+
+    Examples
+    --------
     >>> made = set_knobs(Accelerator.load("zcu104"), {"KP": 32, "DRAM": 2_400_000_000})
     >>> made.kp, made.axi.data_bits, made.dram.cycles_per_beat
     (32, 128, 4)

@@ -25,8 +25,20 @@ there, or nothing."""
 def as_compiled(layer: Layer, accelerator: Accelerator, add: Layer | None = None, hits: Slots | None = None) -> Costed:
     """What :func:`mapper.search.optimise.optimise` gives, for the compiler's own choice instead of the best one.
 
-    Raises :class:`arch_model.errors.MappingError` for a layer that the machine cannot run.
+    Parameters
+    ----------
+    layer : to compile.
+    accelerator : for which.
+    add : an ADD in its STORE.
+    hits : PB slots of its weight tiles. None: none is in the PB.
 
+    Raises
+    ------
+    MappingError
+        The machine cannot run the layer.
+
+    Examples
+    --------
     >>> from arch_model.network.layer import Kind
     >>> layer = Layer("a", Kind.CONV, K=6, C=9, R=3, S=3, H=8, W=8, padding=1)
     >>> as_compiled(layer, Accelerator.load("tiny")).tiling.rows
@@ -43,8 +55,17 @@ def as_compiled(layer: Layer, accelerator: Accelerator, add: Layer | None = None
 def layer_rows(
     subnet: SubNet, supernet: SuperNet, accelerator: Accelerator, cached: str = "fit"
 ) -> Iterator[dict[str, Any]]:
-    """Rows with :data:`mapper.search.predict.COLUMNS`, one a layer; ``cached``: one of :data:`CACHED`.
+    """Rows with :data:`mapper.search.predict.COLUMNS`, one a layer.
 
+    Parameters
+    ----------
+    subnet : whose layers they are.
+    supernet : of the SubNet.
+    accelerator : that runs it.
+    cached : what the PB holds, one of :data:`CACHED`.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> fashion = get_space("fashion")
     >>> rows = list(layer_rows(fashion.subnet("fashion-d111-w222"), fashion, Accelerator.load("tiny"), "none"))

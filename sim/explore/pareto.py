@@ -17,7 +17,18 @@ LARGER_IS_BETTER = ("accuracy",)
 
 
 def costs(points: pd.DataFrame, objectives: Sequence[str]) -> Floats:
-    """The objectives as numbers of which less is better, float64 (points, objectives)."""
+    """The objectives as numbers of which less is better.
+
+    Parameters
+    ----------
+    points : a row each.
+    objectives : names of columns.
+
+    Returns
+    -------
+    float64 array
+        (points, objectives).
+    """
     found = points[list(objectives)].to_numpy(np.float64, copy=True)
     for column, name in enumerate(objectives):
         if name in LARGER_IS_BETTER:
@@ -95,7 +106,13 @@ def front(values: Floats) -> npt.NDArray[np.bool_]:
 
 
 def dominated(rows: Floats, by: Floats) -> npt.NDArray[np.bool_]:
-    """Which rows some row of ``by`` is at least as good as in everything, and better in something; less is better."""
+    """Which rows some other row is at least as good as in everything, and better in something; less is better.
+
+    Parameters
+    ----------
+    rows : (n, objectives).
+    by : the other rows, (m, objectives).
+    """
     found = np.zeros(len(rows), np.bool_)
     for start in range(0, len(rows), 1024):
         block, own = rows[start : start + 1024, None], found[start : start + 1024]
@@ -106,10 +123,17 @@ def dominated(rows: Floats, by: Floats) -> npt.NDArray[np.bool_]:
 
 
 def hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> float:
-    """The volume that points (n, m) dominate below ``reference`` (m,); less is better. Exact, for any m.
+    """The volume that points dominate below a reference; less is better. Exact, for any number of objectives.
 
     By slices along the last objective, down to two (Zitzler, 1999, "hypervolume by slicing objectives").
 
+    Parameters
+    ----------
+    values : points, (n, m).
+    reference : (m,).
+
+    Examples
+    --------
     >>> hypervolume([[1, 3], [2, 1]], [4, 4])       # 3 x 1 + 2 x 2 of it not in both
     7.0
     """

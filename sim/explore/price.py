@@ -36,7 +36,14 @@ class Pricer:
         self.question, self.work = question, Workload(question.nets)
 
     def frame(self, points: Sequence[int], cells: Sequence[int], exact: bool = False) -> pd.DataFrame:
-        """Rows of these points: knobs, ``legal``, ``why``, objectives, ``price``, estimates; the index is ``point``."""
+        """Rows of points: knobs, ``legal``, ``why``, objectives, ``price``, estimates; the index is ``point``.
+
+        Parameters
+        ----------
+        points : their numbers.
+        cells : their places in the grid.
+        exact : whether they are priced exactly.
+        """
         q = self.question
         places = q.places(np.array(cells, np.int64))
         columns: dict[str, list[Number]] = {
@@ -162,11 +169,20 @@ def warm(question: Question) -> None:
 
 
 def price(question: Question, points: Sequence[int], cells: Sequence[int], exact: bool = False) -> pd.DataFrame:
-    """Rows of points, which are ``cells`` of a question's grid: knobs, ``legal``, ``why``, objectives, ``price`` and
-    the estimates of latency and energy, if they are objectives.
+    """Rows of points: knobs, ``legal``, ``why``, objectives, ``price`` and the estimates of latency and energy, if they
+    are objectives.
 
     The rows depend on their cells alone, to the bit, whatever else is in the task.
 
+    Parameters
+    ----------
+    question : what is asked.
+    points : their numbers.
+    cells : their places in the question's grid.
+    exact : price whole Programs; else estimate.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> from sim.explore.knobs import parse_vary
     >>> nets = (get_space("fashion").subnet("fashion-d111-w222"),)

@@ -27,6 +27,8 @@ def program_sums(machine: Accelerator, work: Workload, nets: Sequence[int], cach
 
     Parameters
     ----------
+    machine : that runs them.
+    work : the SubNets.
     nets : numbers of SubNets of the workload.
     cached : what the PB holds, one of :data:`sim.explore.layers.CACHED`.
 

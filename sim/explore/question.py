@@ -30,9 +30,16 @@ EXACT, ESTIMATE = "exact", "estimate"
 class Question:
     """All that a worker needs, which is data alone and so can be sent to any process.
 
-    ``space``: the name of a SuperNet, or one that has these SubNets and no functions of a user's
-    (:func:`arch_model.network.fixed_supernet.fixed_supernet`). ``accuracy``: per cent, one a SubNet, if it is an
-    objective.
+    Attributes
+    ----------
+    space : the name of a SuperNet, or one that has these SubNets and no functions of a user's
+        (:func:`arch_model.network.fixed_supernet.fixed_supernet`).
+    nets : the SubNets.
+    base : the machine whose other numbers stay.
+    knobs : what is varied.
+    objectives : what is asked for.
+    cached : what the PB holds.
+    accuracy : per cent, one a SubNet, if it is an objective.
     """
 
     space: str | SuperNet

@@ -67,7 +67,10 @@ def possible(estimates: Floats, known: Floats, done: npt.NDArray[np.bool_]) -> n
     ----------
     estimates, known : (points, objectives), less is better; of ``known`` the rows that are ``done``, not a number where
         a point turned out not to be legal.
+    done : which points have an exact price, bool (points,).
 
+    Examples
+    --------
     >>> estimates = np.array([[10.0, 1], [20, 1], [11, 2], [30, 3]])
     >>> known = np.array([[9.0, 1], [20, 1], [np.nan] * 2, [np.nan] * 2])      # at best a tenth less than estimated
     >>> possible(estimates, known, np.array([True, True, False, False]))       # 9.9 > 9, and 2 > 1

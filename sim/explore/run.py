@@ -88,6 +88,8 @@ def explore(
         replaced.
     accelerator : the machine whose other numbers stay: a preset, a file, or the machine.
     sampler : of :data:`sim.explore.samplers.SAMPLERS`; ``points``: how many, except of a grid.
+    points : how many the sampler takes, except of a grid. None: all.
+    seed : of samplers and of SubNets that are drawn.
     backend : ``joblib[:N]``, ``ray[:ADDRESS]`` or ``dask[:ADDRESS]``.
     cached : what the PB holds: ``fit``, as :func:`mapper.pinning.greedy.fit_subgraph` fills it for each SubNet, or
         ``none``.

@@ -29,8 +29,16 @@ _DRAWN = 4096
 
 
 def random_cells(size: int, count: int, seed: int) -> Ints:
-    """``count`` different cells of a grid, int64; fewer of the same seed are the first of them.
+    """Different cells of a grid, int64; fewer of the same seed are the first of them.
 
+    Parameters
+    ----------
+    size : cells of the grid.
+    count : to draw.
+    seed : of the draws.
+
+    Examples
+    --------
     >>> random_cells(1000, 5, seed=1).tolist()[:3] == random_cells(1000, 3, seed=1).tolist()
     True
     """
@@ -50,7 +58,13 @@ Answer = Sequence[float] | None
 
 
 def require_optuna() -> Any:
-    """The module optuna, quiet. Raises :class:`ExploreError` if it is not installed."""
+    """The module optuna, quiet.
+
+    Raises
+    ------
+    ExploreError
+        It is not installed.
+    """
     try:
         import optuna
     except ImportError:
@@ -74,7 +88,13 @@ class Search:
     """An Optuna sampler asked for batches of points.
 
     A trial's parameters are which value each knob has. The same seed and the same answers make the same points, however
-    many workers there are; a search that goes on is asked again from the first batch, and answered from what is there.
+    many workers there are; a search that goes on is asked from the first batch on, and answered from what is there.
+
+    Parameters
+    ----------
+    question : what is asked.
+    sampler : its name.
+    seed : of the sampler.
     """
 
     def __init__(self, question: Question, sampler: str, seed: int) -> None:
@@ -89,9 +109,14 @@ class Search:
         self.space = {knob.name: integer(0, len(knob.values) - 1) for knob in question.knobs}
 
     def batches(self, count: int, answer: Callable[[list[int]], Mapping[int, Answer]]) -> Iterator[list[int]]:
-        """Batches of cells, each new, until ``count`` cells were given in all; ``answer``: gives their objectives.
+        """Batches of new cells.
 
         Ends earlier when the grid has no more, or the sampler has nothing new for twenty batches.
+
+        Parameters
+        ----------
+        count : of cells in all.
+        answer : gives the objectives of cells.
         """
         given: dict[int, None] = {}
         known: dict[int, Answer] = {}
@@ -116,8 +141,18 @@ class Search:
     def keep(self, folder: Path, on_count: Callable[[int, int], None]) -> None:
         """Put the points, as trials in their order, into the folder's database for Optuna's own tools.
 
-        Those that are there stay. Knobs are in base units there; an illegal point is a failed trial. ``on_count`` is
-        called with how many are there and how many there will be. Some tens of milliseconds each, so it comes last.
+        Those that are there stay. Knobs are in base units there; an illegal point is a failed trial. A point takes some
+        tens of milliseconds, so this comes last.
+
+        Parameters
+        ----------
+        folder : of the study.
+        on_count : called with how many are there and how many there will be.
+
+        Raises
+        ------
+        ExploreError
+            The database cannot be written or holds something else.
         """
         optuna = self.optuna
         first: dict[int, Any] = {}

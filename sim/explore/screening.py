@@ -39,7 +39,13 @@ class Machines:
 
     @classmethod
     def of(cls, machines: Sequence[Accelerator], work: Workload) -> Machines:
-        """Machines, and what of a workload runs on them."""
+        """Machines, and what of a workload runs on them.
+
+        Parameters
+        ----------
+        machines : the Accelerators.
+        work : what runs.
+        """
         places: dict[tuple[int, int, int], int] = {}
         arrays = np.array([places.setdefault(array_of(machine), len(places)) for machine in machines], np.int64)
         first = [machines[int(np.argmax(arrays == place))] for place in range(len(places))]
@@ -72,7 +78,19 @@ class Screened:
 
 
 def cached_hits(machines: Machines, work: Workload, cached: str) -> tuple[Ints, Ints]:
-    """Which uses fit, 0 or 1; how many leading K-tiles of each the PB holds: both (machines, uses)."""
+    """Which layers fit, and what of each the PB holds.
+
+    Parameters
+    ----------
+    machines : of one task.
+    work : what runs.
+    cached : what the PB holds, one of :data:`sim.explore.layers.CACHED`.
+
+    Returns
+    -------
+    fits, hits
+        0 or 1, and leading K-tiles in the PB, both (machines, uses).
+    """
     first, place = machines.without_sizes()
     rows = rows_uncached(machines.ms[first], machines.xs, machines.arrays[first])[place]
     fits = (rows > 0)[:, work.uses].astype(np.int64)
@@ -86,6 +104,8 @@ def screen(accelerators: Sequence[Accelerator], work: Workload, cached: str) -> 
 
     Parameters
     ----------
+    accelerators : the machines.
+    work : what runs.
     cached : what the PB holds, one of :data:`sim.explore.layers.CACHED`.
     """
     machines = Machines.of(accelerators, work)

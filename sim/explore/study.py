@@ -59,6 +59,7 @@ class Study:
         estimates that it was screened by, as ``estimated_latency`` and ``estimated_energy``.
     cached : what the PB holds (:data:`sim.explore.layers.CACHED`).
     accuracy : of each SubNet, in per cent, if it is an objective.
+    subnets, nets : names of the SubNets, and these.
     """
 
     folder: Path
@@ -88,7 +89,13 @@ class Study:
         return set_knobs(self.base, self.values(point), f"{self.base.name}-{point}")
 
     def values(self, point: int) -> dict[str, int | float]:
-        """The knobs of a point, in base units."""
+        """The knobs of a point, in base units.
+
+        Raises
+        ------
+        ExploreError
+            There is no such point.
+        """
         if point not in self.points.index:
             last = int(self.points.index.max()) if len(self.points) else -1
             raise ExploreError(f"study {self.folder} has no point {point}; give one of 0 to {last}")
@@ -96,10 +103,20 @@ class Study:
         return {knob.name: row[knob.name].item() for knob in self.knobs}
 
     def layers(self, point: int, subnet: str | None = None) -> pd.DataFrame:
-        """The layer table of a point, one SubNet's or all of them: the columns of ``fastswitch predict``.
+        """The layer table of a point: the columns of ``fastswitch predict``.
 
         Layers are tiled as the point was priced, and each is a Program of its own. In the SubNet's Program layers
         overlap, so the point's latency is below the sum of ``latency_s``.
+
+        Parameters
+        ----------
+        point : its number.
+        subnet : a name. None: all SubNets.
+
+        Raises
+        ------
+        ExploreError
+            There is no such point, or it runs no such SubNet.
         """
         values, machine = self.values(point), self.accelerator(point)
         names = self.subnets if SUBNET not in values else (self.subnets[int(values[SUBNET])],)
@@ -147,7 +164,13 @@ class Study:
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], folder: Path) -> Study:
-        """The study that has these :attr:`facts`, without points."""
+        """The study that has these :attr:`facts`, without points.
+
+        Parameters
+        ----------
+        facts : as :attr:`facts` gives them.
+        folder : where it is on disk.
+        """
         if "layers" in facts:  # one's own, whose functions need not be there
             nets = tuple(_listed(facts["space"], entry) for entry in facts["subnets"])
             space = fixed_supernet(nets, _layers(facts["layers"]), facts["space"])
@@ -187,7 +210,13 @@ def _layers(entries: Iterable[Mapping[str, Any]]) -> tuple[Layer, ...]:
 
 
 def study_folder(study: Study, inputs: Iterable[Source] = (), force: bool = False) -> ResultsFolder:
-    """The folder of a study, to write into; ``inputs`` and ``force`` as :class:`ResultsFolder` takes them."""
+    """The folder of a study, to write into.
+
+    Parameters
+    ----------
+    study : whose folder it is.
+    inputs, force : as :class:`ResultsFolder` takes them.
+    """
     return ResultsFolder(study.folder, study.question, FILES, inputs, force)
 
 
@@ -249,6 +278,11 @@ def screened_rows(points: pd.DataFrame, objectives: Sequence[str]) -> pd.DataFra
     """A study's points as they were before any was priced exactly: a search is answered with these.
 
     Without those that only their exact price showed not to be legal.
+
+    Parameters
+    ----------
+    points : of the study.
+    objectives : names of columns.
     """
     if not len(points):
         return points
@@ -270,7 +304,16 @@ def _plain(table: Any) -> Any:
 def write_parquet(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any] | None = None) -> None:
     """Write a table of points: it is there whole, or not at all.
 
-    Raises :class:`~arch_model.errors.FastSwitchError` if it cannot be written; what was there before stays.
+    Parameters
+    ----------
+    frame : the table.
+    path : the file; what was there before stays until the new one is whole.
+    facts : what the file says of itself.
+
+    Raises
+    ------
+    FastSwitchError
+        It cannot be written.
     """
     table = pa.Table.from_pandas(frame.reset_index(), preserve_index=False)
     if facts:
@@ -281,7 +324,14 @@ def write_parquet(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any] | No
 
 
 def write_csv(frame: pd.DataFrame, path: Path, facts: Mapping[str, Any]) -> None:
-    """Write a table as CSV, behind lines ``# key: value``; whole or not at all, as :func:`write_parquet`."""
+    """Write a table as CSV, behind lines ``# key: value``; whole or not at all, as :func:`write_parquet`.
+
+    Parameters
+    ----------
+    frame : the table.
+    path : the file.
+    facts : what the file says of itself.
+    """
     make_folder(path.parent)
     with whole_file(path) as file:
         file.write(header(facts).encode())

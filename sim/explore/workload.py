@@ -66,7 +66,13 @@ class Workload:
         return self._rows[key]
 
     def network(self, net: int, machine: Accelerator) -> tuple[Ints, int]:
-        """The steps of a SubNet, as :func:`mapper.lowering.layer_rows.network_rows` gives them."""
+        """The steps of a SubNet, as :func:`mapper.lowering.layer_rows.network_rows` gives them.
+
+        Parameters
+        ----------
+        net : number of the SubNet.
+        machine : that runs it.
+        """
         key = net, array_of(machine)
         if key not in self._networks:
             self._networks[key] = network_rows(self.orders[net], machine)

@@ -74,7 +74,19 @@ def run_batch(
 
 
 def columns_product(x: Real, weights: Real, layer: Layer) -> Real:
-    """:data:`Convolve` by NumPy: a matrix product for each group."""
+    """:data:`Convolve` by NumPy: a matrix product for each group.
+
+    Parameters
+    ----------
+    x : inputs, (N, C, H, W).
+    weights : (K, C / groups, R, S).
+    layer : its shapes.
+
+    Returns
+    -------
+    array
+        (N, K, P, Q).
+    """
     n, _, _, _ = x.shape
     k, depth, r, s = weights.shape
     windows = _windows(x, layer, 0)  # N, C, P, Q, R, S

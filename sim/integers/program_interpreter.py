@@ -34,10 +34,16 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Machine:
-    """The accelerator's state. ``dram``: uint8 array from address 0, read and written in place.
+    """The accelerator's state.
 
     The PB keeps its content from one :meth:`run` to the next; every other buffer is filled with noise at the start of
     each, which no correct Program sees.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    dram : uint8 array from address 0 on, read and written in place.
+    seed : of the noise.
     """
 
     def __init__(self, accelerator: Accelerator, dram: Bytes, seed: int = 0) -> None:
@@ -50,9 +56,17 @@ class Machine:
         return self.rng.integers(-128, 128, shape, dtype=np.int8)
 
     def run(self, address: int, size: int) -> None:
-        """Execute the Program of ``size`` bytes at ``address``.
+        """Execute a Program.
 
-        Raises FastSwitchError if it hangs, ends with tokens left or uses words that a buffer or DRAM does not have.
+        Parameters
+        ----------
+        address : of it in DRAM.
+        size : bytes.
+
+        Raises
+        ------
+        FastSwitchError
+            It hangs, ends with tokens left or uses words that a buffer or DRAM does not have.
         """
         a = self.a
         self.sb = self._noise(TAPS, 2 * a.sb_half_words, a.cp)

@@ -18,7 +18,14 @@ Int8 = npt.NDArray[np.int8]
 
 @dataclass(frozen=True, eq=False)
 class RandomIntegers:
-    """``quant`` and ``weights`` (int8 (K, C / groups, R, S)) by layer name, ``image`` int8 (C, H, W)."""
+    """``quant`` and ``weights`` (int8 (K, C / groups, R, S)) by layer name, ``image`` int8 (C, H, W).
+
+    Attributes
+    ----------
+    quant : of the requantisation, by layer.
+    weights : int8 (K, C / groups, R, S) by layer.
+    image : int8 (C, H, W).
+    """
 
     quant: Mapping[str, OpQuant]
     weights: Mapping[str, Int8]
@@ -28,6 +35,13 @@ class RandomIntegers:
 def random_integers(subnet: SubNet, seed: int) -> RandomIntegers:
     """Integers of every layer; what a tensor's zero-point is when it is made, it is where it is read.
 
+    Parameters
+    ----------
+    subnet : whose layers they are.
+    seed : of the draws.
+
+    Examples
+    --------
     >>> from arch_model.spaces import get_space
     >>> drawn = random_integers(get_space("fashion").subnet("fashion-d111-w222"), seed=1)
     >>> drawn.quant["s1b1_conv1"].z_in == drawn.quant["stem"].z_out, drawn.image.shape
@@ -74,6 +88,11 @@ def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
 
     The sum of n products of uniform int8 values has a standard deviation of about 74**2 * sqrt(n). Where an activation
     wants a table it is a random one.
+
+    Parameters
+    ----------
+    layer : with weights.
+    rng : draws them.
     """
     deviation = 74.0**2 * np.sqrt(layer.C // layer.groups * layer.R * layer.S)
     shift = int(np.ceil(np.log2(deviation / 40.0))) + 25  # multipliers lie in [2**25, 2**26)
@@ -90,7 +109,13 @@ def random_quant(layer: Layer, rng: np.random.Generator) -> ConvQuant:
 
 
 def random_op(layer: Layer, rng: np.random.Generator) -> OpQuant:
-    """Integers of any layer but an ADD that spread its outputs over int8, for random operands."""
+    """Integers of any layer but an ADD that spread its outputs over int8, for random operands.
+
+    Parameters
+    ----------
+    layer : any but an ADD.
+    rng : draws them.
+    """
     if layer.kind.has_weights:
         return random_quant(layer, rng)
     z_in, z_out = (int(z) for z in rng.integers(-20, 21, 2))

@@ -22,10 +22,22 @@ Tensor = npt.NDArray[np.int8]
 
 
 def accumulate(x: Tensor, weights: npt.NDArray[np.int8], stride: int, padding: int, z_in: int) -> npt.NDArray[np.int64]:
-    """Sums of ``w * (x - z_in)`` over the kernel, int64 (K, P, Q); taps outside ``x`` count as ``z_in``.
+    """Sums of ``w * (x - z_in)`` over the kernel; taps outside ``x`` count as ``z_in``.
 
-    ``x`` int8 (C, H, W), ``weights`` int8 (K, C, R, S).
+    Parameters
+    ----------
+    x : int8 (C, H, W).
+    weights : int8 (K, C, R, S).
+    stride, padding : pixels.
+    z_in : zero point of ``x``.
 
+    Returns
+    -------
+    int64 array
+        (K, P, Q).
+
+    Examples
+    --------
     >>> x = np.array([[[1, 2], [3, 4]]], np.int8)
     >>> accumulate(x, np.ones((1, 1, 2, 2), np.int8), stride=1, padding=0, z_in=1).tolist()   # 0 + 1 + 2 + 3
     [[[6]]]
@@ -40,9 +52,19 @@ def accumulate(x: Tensor, weights: npt.NDArray[np.int8], stride: int, padding: i
 
 
 def conv(x: Tensor, weights: npt.NDArray[np.int8], layer: Layer, q: ConvQuant) -> Tensor:
-    """A conv (of any number of groups) or linear layer with its requantisation: int8 (K, P, Q).
+    """A conv (of any number of groups) or linear layer with its requantisation.
 
-    ``weights`` int8 (K, C / groups, R, S).
+    Parameters
+    ----------
+    x : int8 (C, H, W).
+    weights : int8 (K, C / groups, R, S).
+    layer : its shapes.
+    q : its integers.
+
+    Returns
+    -------
+    int8 array
+        (K, P, Q).
     """
     depth, filters = layer.C // layer.groups, layer.K // layer.groups
     sums = np.concatenate(
@@ -64,13 +86,35 @@ def conv(x: Tensor, weights: npt.NDArray[np.int8], layer: Layer, q: ConvQuant) -
 
 
 def add(a: Tensor, b: Tensor, q: AddQuant) -> Tensor:
-    """``clamp(round(((a - z_a) m_a + (b - z_b) m_b) / 2**shift) + z_out, lo, hi)``, elementwise."""
+    """``clamp(round(((a - z_a) m_a + (b - z_b) m_b) / 2**shift) + z_out, lo, hi)``, elementwise.
+
+    Parameters
+    ----------
+    a, b : int8 of one shape.
+    q : the add's integers.
+
+    Returns
+    -------
+    int8 array
+        Of the same shape.
+    """
     total = (a.astype(np.int64) - q.z_a) * q.m_a + (b.astype(np.int64) - q.z_b) * q.m_b
     return np.clip(rounding_shift(total, q.shift) + q.z_out, q.lo, q.hi).astype(np.int8)
 
 
 def windows(x: Tensor, layer: Layer) -> npt.NDArray[np.float64]:
-    """The windows of a pool, float64 (C, P, Q, R, S), NaN outside ``x``; with ``ceil_mode`` the last may overhang."""
+    """The windows of a pool, NaN outside the tensor; with ``ceil_mode`` the last may overhang.
+
+    Parameters
+    ----------
+    x : int8 (C, H, W).
+    layer : the pool's shapes.
+
+    Returns
+    -------
+    float64 array
+        (C, P, Q, R, S).
+    """
     below = (layer.P - 1) * layer.stride + layer.R - layer.H - layer.padding
     right = (layer.Q - 1) * layer.stride + layer.S - layer.W - layer.padding
     sides = ((0, 0), (layer.padding, max(below, 0)), (layer.padding, max(right, 0)))
@@ -81,15 +125,38 @@ def windows(x: Tensor, layer: Layer) -> npt.NDArray[np.float64]:
 
 
 def max_pool(x: Tensor, layer: Layer, q: MaxPoolQuant) -> Tensor:
-    """``clamp(max(x), lo, hi)`` over each window's pixels inside the tensor: int8 (C, P, Q)."""
+    """``clamp(max(x), lo, hi)`` over each window's pixels inside the tensor.
+
+    Parameters
+    ----------
+    x : int8 (C, H, W).
+    layer : the pool's shapes.
+    q : its bounds.
+
+    Returns
+    -------
+    int8 array
+        (C, P, Q).
+    """
     y: Tensor = np.clip(np.nanmax(windows(x, layer), axis=(3, 4)), q.lo, q.hi).astype(np.int8)
     return y
 
 
 def average_pool(x: Tensor, layer: Layer, q: PoolQuant) -> Tensor:
-    """``clamp(round(sum(x - z_in) m / 2**shift) + z_out, lo, hi)`` over each window: int8 (C, P, Q).
+    """``clamp(round(sum(x - z_in) m / 2**shift) + z_out, lo, hi)`` over each window.
 
     Taps outside ``x`` are left out; for the n that are inside, m and shift are ``q.divided_by(n, R * S)``.
+
+    Parameters
+    ----------
+    x : int8 (C, H, W).
+    layer : the pool's shapes.
+    q : its integers.
+
+    Returns
+    -------
+    int8 array
+        (C, P, Q).
     """
     values = windows(x, layer)
     inside = (~np.isnan(values)).sum(axis=(3, 4))
@@ -100,9 +167,18 @@ def average_pool(x: Tensor, layer: Layer, q: PoolQuant) -> Tensor:
 
 
 def product(x: Tensor, factors: Tensor, q: ScaleQuant) -> Tensor:
-    """``x`` times its channel's factor, ``factors`` int8 (C, 1, 1), or times a tensor of its shape.
+    """A tensor times each channel's factor, or times another tensor. See :class:`ScaleQuant`.
 
-    See :class:`ScaleQuant`.
+    Parameters
+    ----------
+    x : int8 (C, H, W).
+    factors : int8 (C, 1, 1) or (C, H, W).
+    q : the product's integers.
+
+    Returns
+    -------
+    int8 array
+        (C, H, W).
     """
     f = np.clip(rounding_shift((factors.astype(np.int64) - q.z_s) * q.m_f, q.shift_f), -128, 127)
     y = rounding_shift(f * (x.astype(np.int64) - q.z_x), q.shift) + q.z_out
@@ -110,13 +186,35 @@ def product(x: Tensor, factors: Tensor, q: ScaleQuant) -> Tensor:
 
 
 def pool(x: Tensor, q: PoolQuant) -> Tensor:
-    """Global average: ``clamp(round(sum(x - z_in) m / 2**shift) + z_out, lo, hi)``, int8 (C, 1, 1)."""
+    """Global average: ``clamp(round(sum(x - z_in) m / 2**shift) + z_out, lo, hi)``.
+
+    Parameters
+    ----------
+    x : int8 (C, H, W).
+    q : its integers.
+
+    Returns
+    -------
+    int8 array
+        (C, 1, 1).
+    """
     total = (x.astype(np.int64) - q.z_in).sum(axis=(1, 2), keepdims=True) * q.m
     return np.clip(rounding_shift(total, q.shift) + q.z_out, q.lo, q.hi).astype(np.int8)
 
 
 def view(tensors: Sequence[Tensor], layer: Layer) -> Tensor:
-    """A concatenation, with 0 in channels between two of its inputs, or a slice: int8 (K, P, Q)."""
+    """A concatenation, with 0 in channels between two of its inputs, or a slice.
+
+    Parameters
+    ----------
+    tensors : its inputs, int8 (C, H, W) each.
+    layer : the concatenation or the slice.
+
+    Returns
+    -------
+    int8 array
+        (K, P, Q).
+    """
     if layer.kind is Kind.SLICE:
         return tensors[0][layer.first : layer.first + layer.K]
     made = np.zeros((layer.K, layer.P, layer.Q), np.int8)
@@ -131,11 +229,20 @@ def run_layers(
     quant: Mapping[str, OpQuant],
     image: Tensor,
 ) -> dict[str, Tensor]:
-    """Execute layers in topological order (``SubNet.layers``); returns every layer's int8 (C, H, W) output by name.
+    """Execute layers in topological order (``SubNet.layers``).
 
-    ``weights``: the SuperNet's int8 (K, C / groups, R, S) by layer name, of which each layer uses the leading slices
-    and the middle of the kernel.
-    ``image``: int8 (C, H, W).
+    Parameters
+    ----------
+    layers : each behind those that it reads.
+    weights : the SuperNet's int8 (K, C / groups, R, S) by layer name, of which each layer uses the leading slices and
+        the middle of the kernel.
+    quant : integers by layer name.
+    image : int8 (C, H, W).
+
+    Returns
+    -------
+    dict
+        Every layer's int8 (C, H, W) output by name.
     """
     tensors: dict[str, Tensor] = {INPUT: image}
     for layer in layers:

@@ -137,7 +137,13 @@ class Bench:
         self._end(kill=kind is not None)
 
     def run(self, job: Job) -> JobResult:
-        """Do ``job`` and return its result; SimulatorError if it hangs, breaks a rule of AXI or ends the simulation."""
+        """Do a job and return its result.
+
+        Raises
+        ------
+        SimulatorError
+            It hangs, breaks a rule of AXI or ends the simulation.
+        """
         self._running()
         memory = self._build.memory
         striping = Striping(memory, job.weight_bytes)
@@ -191,7 +197,13 @@ class Bench:
         )
 
     def reset(self) -> int:
-        """Reset the machine through CTRL; return the cycles until STATUS says so. SimulatorError if it gives up."""
+        """Reset the machine through CTRL; return the cycles until STATUS says so.
+
+        Raises
+        ------
+        SimulatorError
+            The reset gives up.
+        """
         cycles, broken = self.drain()
         if broken:
             raise SimulatorError(f"CTRL's reset has given up after {cycles} cycles: a transfer never ends")
@@ -358,7 +370,13 @@ class Bench:
 
 
 def load_record(address: int, beats: NDArray[np.uint8]) -> bytes:
-    """A record of ``load.bin``: uint8 (beats, bytes of a beat) from byte ``address`` of the DRAM on."""
+    """A record of ``load.bin``.
+
+    Parameters
+    ----------
+    address : of its first byte in DRAM.
+    beats : uint8 (beats, bytes of a beat).
+    """
     head = np.array([address // beats.shape[1], len(beats)], ">u4")
     return head.tobytes() + beats[:, ::-1].tobytes()
 
@@ -366,6 +384,12 @@ def load_record(address: int, beats: NDArray[np.uint8]) -> bytes:
 def standstill(before: Mapping[str, int], after: Mapping[str, int]) -> str:
     """What a machine that hangs waits for, from two looks at its counters a while apart.
 
+    Parameters
+    ----------
+    before, after : the counters by name.
+
+    Examples
+    --------
     >>> before = {"BUSY_RUN": 7, "WAIT_WEIGHTS": 1, "BEATS_WGT": 5}
     >>> standstill(before, before | {"BUSY_RUN": 9, "WAIT_WEIGHTS": 3})
     'waits: RUN for weights; executing a command: RUN; ports that move: none'

@@ -51,11 +51,16 @@ _COVERAGE_ARGS = ("--coverage-line",)  # statements and branches
 
 @dataclass(frozen=True)
 class Memory:
-    """The DRAM behind the accelerator, as ``sim/rtl_bench/verilog/dram.v`` takes it: ``beats`` of ``beat_bytes``, a
-    port's.
+    """The DRAM behind the accelerator, as ``sim/rtl_bench/verilog/dram.v`` takes it.
 
-    Activations and results come through ``stripes`` ports each, weights through ``weight_stripes``, all of them on this
-    one memory.
+    Attributes
+    ----------
+    beat_bytes : bytes of a beat of a port.
+    beats : of the memory.
+    latency_cycles : from an address to its first beat.
+    cycles_per_beat : from one beat to the next.
+    stripes : ports that activations and results have each.
+    weight_stripes : ports that weights have.
     """
 
     beat_bytes: int
@@ -67,7 +72,13 @@ class Memory:
 
     @classmethod
     def of(cls, accelerator: Accelerator, most_bytes: int = MOST_BYTES) -> Memory:
-        """Return the DRAM that an Accelerator describes, of its bytes the first ``most_bytes``."""
+        """The DRAM that an Accelerator describes, or its first bytes.
+
+        Parameters
+        ----------
+        accelerator : the machine.
+        most_bytes : that are simulated.
+        """
         dram = accelerator.dram
         beat_bytes = accelerator.port_bytes
         beats = min(dram.bytes, most_bytes) // beat_bytes
@@ -97,7 +108,16 @@ class Memory:
 
 @dataclass(frozen=True)
 class Build:
-    """A simulation program: its folder, the simulator it is for, its DRAM, and whether it can write a trace."""
+    """A simulation program.
+
+    Attributes
+    ----------
+    folder : where it is.
+    simulator : that it is for.
+    memory : its DRAM.
+    trace : whether it can write a waveform.
+    coverage : whether it counts statements and branches.
+    """
 
     folder: Path
     simulator: Simulator
@@ -114,12 +134,21 @@ def build(
     dram_bytes: int = MOST_BYTES,
     coverage: bool = False,
 ) -> Build:
-    """Return the simulation of ``accelerator``, from ``build_dir`` if it is there.
+    """The simulation of an accelerator, built unless it is there.
 
-    ``build_dir``: default ``sim`` in :func:`~sim.rtl_bench.simulators.cache_folder`. ``trace``: able to write a
-    waveform file, which makes every run slower. ``dram_bytes``: how much of the accelerator's DRAM is simulated at
-    most. ``coverage`` (Verilator's): every Bench leaves ``coverage.dat`` in its folder, for
-    :mod:`sim.rtl_bench.coverage`. Raises SimulatorError if the compiler fails, with the end of its log.
+    Parameters
+    ----------
+    accelerator : the machine.
+    simulator : that runs it.
+    build_dir : where builds are kept. None: ``sim`` in :func:`~sim.rtl_bench.simulators.cache_folder`.
+    trace : able to write a waveform file, which makes every run slower.
+    dram_bytes : how much of the accelerator's DRAM is simulated at most.
+    coverage : (Verilator) every Bench leaves ``coverage.dat`` in its folder, for :mod:`sim.rtl_bench.coverage`.
+
+    Raises
+    ------
+    SimulatorError
+        The compiler fails; the line has the end of its log.
     """
 
     base = _base(build_dir)
@@ -136,7 +165,16 @@ def build_verilog(
     build_dir: Path | None = None,
     trace: bool = False,
 ) -> Build:
-    """Return the simulation of a module ``fastswitch`` that Verilog files hold, like :func:`build`."""
+    """The simulation of a module ``fastswitch`` that Verilog files hold, like :func:`build`.
+
+    Parameters
+    ----------
+    sources : the files.
+    memory : its DRAM.
+    simulator : that runs it.
+    build_dir : where builds are kept.
+    trace : able to write a waveform file.
+    """
     return _built(_texts(sources), memory, simulator, _base(build_dir), trace)
 
 
@@ -242,7 +280,13 @@ def _build_args(simulator: Simulator, trace: bool, coverage: bool, verilog_bytes
 
 
 def last_lines(log: Path, count: int = 6) -> str:
-    """Return the last lines of a log as one line; empty if there is none."""
+    """The last lines of a log as one line; empty if there is none.
+
+    Parameters
+    ----------
+    log : the file.
+    count : of lines.
+    """
     if not log.exists():
         return ""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]

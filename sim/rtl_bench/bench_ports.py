@@ -62,8 +62,13 @@ UNCONNECTED = ("arprot", "arcache")
 
 
 def machine_verilog(stripes: int, weight_stripes: int, port_bytes: int) -> str:
-    """The module ``machine``: read ports in the order prog, wgt (``weight_stripes`` times), act, out (``stripes`` times
-    each), and write ports of out.
+    """The module ``machine``: read ports in the order prog, wgt, act, out, and write ports of out.
+
+    Parameters
+    ----------
+    stripes : ports that activations and results have each.
+    weight_stripes : ports that weights have.
+    port_bytes : bytes of a beat of a port.
     """
     reads = master_names(stripes, weight_stripes)
     writes = port_names("out", stripes)

@@ -22,7 +22,15 @@ Counts = Mapping["Point", int]
 
 @dataclass(frozen=True, order=True)
 class Point:
-    """A place in the Verilog: ``kind`` is STATEMENTS or BRANCHES, ``what`` the side (``if``, ``else``, ``case``)."""
+    """A place in the Verilog.
+
+    Attributes
+    ----------
+    file, module : where it is.
+    line, column : in the file.
+    kind : STATEMENTS or BRANCHES.
+    what : the side (``if``, ``else``, ``case``).
+    """
 
     file: str
     module: str
@@ -34,7 +42,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Covered:
-    """Points that were reached, of how many."""
+    """Points that were reached, of how many.
+
+    Attributes
+    ----------
+    reached : points.
+    points : of how many.
+    """
 
     reached: int
     points: int
@@ -46,7 +60,13 @@ class Covered:
 
 
 def read_coverage(path: Path) -> Counter[Point]:
-    """The counts of a ``coverage.dat``; SimulatorError if it is not one."""
+    """The counts of a ``coverage.dat``.
+
+    Raises
+    ------
+    SimulatorError
+        It cannot be read, or is something else.
+    """
     counts: Counter[Point] = Counter()
     try:
         lines = path.read_text(errors="replace").splitlines()
@@ -77,6 +97,11 @@ def of_design(counts: Counts, verilog: Path) -> Counter[Point]:
 
     The others: Yosys begins each combinational process with ``if (\\$auto$verilog_backend... ) begin end``, which never
     holds and does nothing; it is there so that the process runs at time 0 (:mod:`rtl.time0_init`).
+
+    Parameters
+    ----------
+    counts : of points.
+    verilog : the file.
     """
     lines = verilog.read_text().splitlines()
     return Counter(
@@ -98,7 +123,13 @@ def source_name(module: str) -> str:
 
 
 def summary(counts: Counts, kind: str) -> dict[str, Covered]:
-    """By :func:`source_name`, how much of a kind was reached."""
+    """By :func:`source_name`, how much of a kind was reached.
+
+    Parameters
+    ----------
+    counts : of points.
+    kind : STATEMENTS or BRANCHES.
+    """
     reached: dict[str, list[bool]] = defaultdict(list)
     for point, count in counts.items():
         if point.kind == kind:
@@ -107,6 +138,12 @@ def summary(counts: Counts, kind: str) -> dict[str, Covered]:
 
 
 def total(counts: Counts, *kinds: str) -> Covered:
-    """Over all modules."""
+    """How much was reached over all modules.
+
+    Parameters
+    ----------
+    counts : of points.
+    kinds : STATEMENTS, BRANCHES or both.
+    """
     found = [count > 0 for point, count in counts.items() if point.kind in kinds]
     return Covered(sum(found), len(found))

@@ -16,7 +16,13 @@ from sim.rtl_bench.server import Host, serve_orders, write_out
 
 
 async def do(host: Host, order: Mapping[str, Any]) -> dict[str, object]:
-    """Do one order; the answer always has what rules of AXI were broken so far."""
+    """Do one order; the answer always has what rules of AXI were broken so far.
+
+    Parameters
+    ----------
+    host : that does it.
+    order : as :class:`sim.rtl_bench.rtl_device.RtlDevice` sends it.
+    """
     dut, answer = host.dut, dict[str, object]()
     kind = order["do"]
     if kind == "read":

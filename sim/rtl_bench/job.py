@@ -15,18 +15,28 @@ from sim.rtl_bench.faults import BusFault
 class Job:
     """One run of a Program.
 
-    ``segments``: (byte address, bytes) pairs written to DRAM before the start; addresses and lengths are whole beats.
-    What no segment covers is as the job before left it, in DRAM and on chip. ``dump``: (byte address, bytes) of DRAM
-    to bring back, whole beats. These are the machine's addresses, whose beats lie over stripes: those of weights below
-    ``weight_bytes``, those of tensors above (:mod:`sim.rtl_bench.striping`); ``program``, written to
-    ``program_address``, is in the first of these alone. ``watchdog_cycles``: the Program hangs if it takes more;
-    ``predicted_cycles``, what it should take, is for the message. ``error_range``: reads and writes of these byte
-    addresses on the ports, first to last + 1, are answered SLVERR. ``silent_after``: so many cycles after the start the
-    DRAM dies. ``reset_after``: so many cycles after the start, or at its interrupt if that is sooner, the machine is
-    reset through CTRL. ``patience_cycles``: for the register WATCHDOG, ``stall``: as the Bench's, both from this job
-    on. ``until_over``: after an error that leaves the Program running (an error response to a unit) the job goes on
-    until that is over. ``may_hang``: a Program that has not ended by then is a result, busy in its STATUS, instead of a
-    SimulatorError. ``fault``: what the DRAM does wrong on one port, from before the start until the next job.
+    What no segment covers is as the job before left it, in DRAM and on chip. Addresses are the machine's, whose beats
+    lie over stripes (:mod:`sim.rtl_bench.striping`).
+
+    Attributes
+    ----------
+    program_address, program_beats : for the registers PROG_ADDR and PROG_BEATS.
+    segments : (byte address, bytes) pairs written to DRAM before the start; addresses and lengths are whole beats.
+    dump : (byte address, bytes) of DRAM to bring back, whole beats.
+    watchdog_cycles : the Program hangs if it takes more.
+    error_range : reads and writes of these byte addresses on the ports, first to last + 1, are answered SLVERR.
+    program : bytes written to ``program_address``, in the first stripe alone.
+    weight_bytes : addresses below are of weights, above of tensors, each over their own stripes.
+    predicted_cycles : what it should take, for the message.
+    silent_after : so many cycles after the start the DRAM dies.
+    reset_after : so many cycles after the start, or at its interrupt if that is sooner, the machine is reset through
+        CTRL.
+    patience_cycles : for the register WATCHDOG, from this job on.
+    stall : as the Bench's, from this job on.
+    until_over : after an error that leaves the Program running (an error response to a unit) the job goes on until that
+        is over.
+    may_hang : a Program that has not ended by then is a result, busy in its STATUS, instead of a SimulatorError.
+    fault : what the DRAM does wrong on one port, from before the start until the next job.
     """
 
     program_address: int
@@ -51,11 +61,17 @@ class Job:
 class JobResult:
     """What a job came to.
 
-    ``cycles``: the register CYCLES. ``status``: the register STATUS. ``counters``: every counter by its register's
-    name. ``memory``: the bytes of ``Job.dump``. ``simulated_cycles``: from the host's write of CTRL to the interrupt.
-    ``seconds``: what those took. ``error_command``, ``bus``: registers ERROR_COMMAND and BUS, 0 where there is none.
-    ``later``: STATUS once more, after the counters were read. ``bursts``: how many the port of ``Job.fault`` has begun;
-    ``struck``: the fault has happened.
+    Attributes
+    ----------
+    cycles, status : the registers CYCLES and STATUS.
+    counters : every counter by its register's name.
+    memory : the bytes of ``Job.dump``.
+    simulated_cycles : from the host's write of CTRL to the interrupt.
+    seconds : what those took.
+    error_command, bus : the registers ERROR_COMMAND and BUS, 0 where there is none.
+    later : STATUS once more, after the counters were read.
+    bursts : how many the port of ``Job.fault`` has begun.
+    struck : the fault has happened.
     """
 
     cycles: int

@@ -31,8 +31,12 @@ Tensors = Mapping[str, npt.NDArray[np.int8]]
 class Outcome:
     """A Program, its prediction, and what the RTL made of it.
 
-    ``mismatches``: int8 values of any tensor in DRAM that differ from the reference's. ``simulated_bytes``: DRAM
-    bytes by port, as the hardware counted them. ``memory``: DRAM up to the Program, weights as zeros.
+    Attributes
+    ----------
+    program, predicted, result : the three.
+    mismatches : int8 values of any tensor in DRAM that differ from the reference's.
+    simulated_bytes : DRAM bytes by port, as the hardware counted them.
+    memory : DRAM up to the Program, weights as zeros.
     """
 
     program: Program
@@ -58,10 +62,20 @@ class Outcome:
 def run_program(
     bench: Bench, program: Program, segments: Iterable[Segment], expected: Tensors, stall: int | None = None
 ) -> Outcome:
-    """Run ``program`` after writing ``segments`` to DRAM; every tensor that it leaves there must equal ``expected``'s.
+    """Run a Program and compare every tensor that it leaves in DRAM.
 
-    ``stall``: as the Bench's, from this run on; the prediction is for none. Raises
-    :class:`~arch_model.errors.SimulatorError` if the machine hangs.
+    Parameters
+    ----------
+    bench : the machine.
+    program : to run.
+    segments : written to DRAM before.
+    expected : the tensors by name.
+    stall : as the Bench's, from this run on; the prediction is for none.
+
+    Raises
+    ------
+    SimulatorError
+        The machine hangs.
     """
     accelerator = program.accelerator
     predicted = time_program(program.commands, accelerator)

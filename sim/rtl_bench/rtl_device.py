@@ -35,7 +35,14 @@ class RtlBuffer(np.ndarray[Any, np.dtype[np.uint8]]):
 
     @classmethod
     def of(cls, device: RtlDevice, address: int, size: int) -> RtlBuffer:
-        """``size`` bytes from ``address`` on."""
+        """A buffer of some bytes of the DRAM.
+
+        Parameters
+        ----------
+        device : with the DRAM.
+        address : of the first.
+        size : bytes.
+        """
         buffer = np.full(size, STALE, np.uint8).view(cls)
         buffer.owner, buffer.physical_address = device, address
         return buffer
@@ -55,8 +62,21 @@ class RtlBuffer(np.ndarray[Any, np.dtype[np.uint8]]):
 
 
 class RtlDevice(Bench):
-    """A :class:`~sim.rtl_bench.bench.Bench` that a driver can use. ``irq``: whether the interrupt is connected.
+    """A :class:`~sim.rtl_bench.bench.Bench` that a driver can use.
 
+    Parameters
+    ----------
+    build : the simulation program.
+    irq : whether the interrupt is connected.
+    options : of the Bench.
+
+    Raises
+    ------
+    SimulatorError
+        As the Bench.
+
+    Examples
+    --------
     >>> from rtl.driver import Driver, Package                                          # doctest: +SKIP
     >>> with RtlDevice(build(Accelerator.load("tiny"), find_simulator())) as device:    # doctest: +SKIP
     ...     driver = Driver(device, Package.load("fashion.npz"))
@@ -78,7 +98,13 @@ class RtlDevice(Bench):
         return int(self._order("read", offset=offset)["value"])
 
     def write(self, offset: int, value: int) -> None:
-        """Write it."""
+        """Write a register.
+
+        Parameters
+        ----------
+        offset : its address.
+        value : 32 bits.
+        """
         self._order("write", offset=offset, value=value)
 
     def allocate(self, size: int) -> RtlBuffer:
@@ -109,7 +135,12 @@ class RtlDevice(Bench):
         self._order("wait", cycles=cycles if self._irq else min(cycles, POLL_CYCLES), irq=self._irq)
 
     def answer_errors(self, first: int, last: int) -> None:
-        """From now on the DRAM answers SLVERR to bytes ``first`` to ``last`` - 1; none if they are equal."""
+        """From now on the DRAM answers SLVERR to some bytes.
+
+        Parameters
+        ----------
+        first, last : ``first`` to ``last`` - 1; none if they are equal.
+        """
         self._order("errors", first=first, last=last)
 
     def break_rules(self, fault: BusFault | None) -> None:
@@ -122,14 +153,26 @@ class RtlDevice(Bench):
         self._order("power")
 
     def write_dram(self, address: int, data: npt.NDArray[np.uint8]) -> None:
-        """Write whole beats of a port."""
+        """Write whole beats of a port.
+
+        Parameters
+        ----------
+        address : of the first.
+        data : uint8.
+        """
         beat = self._dram.beat_bytes
         self._check(address, data.size)
         (self._folder / "load.bin").write_bytes(load_record(address, data.reshape(-1, beat)))
         self._order("load")
 
     def read_dram(self, address: int, size: int) -> npt.NDArray[np.uint8]:
-        """Read whole beats of a port."""
+        """Read whole beats of a port, uint8.
+
+        Parameters
+        ----------
+        address : of the first.
+        size : bytes.
+        """
         beat = self._dram.beat_bytes
         self._check(address, size)
         self._order("dump", first=address // beat, beats=size // beat)

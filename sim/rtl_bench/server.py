@@ -51,7 +51,14 @@ class Deaf(Exception):
 
 
 class Host:
-    """What a host computer does: registers and the interrupt, through AXI4-Lite. Signs of life go to ``results``."""
+    """What a host computer does: registers and the interrupt, through AXI4-Lite.
+
+    Parameters
+    ----------
+    dut : cocotb's handle of the bench.
+    registers : addresses by name.
+    results : where signs of life go.
+    """
 
     def __init__(self, dut, registers: Mapping[str, int], results: TextIO) -> None:
         self.dut = dut
@@ -61,7 +68,13 @@ class Host:
         self.axi = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "host_s_axi_ctrl"), dut.host_clk)
 
     async def write(self, register: str, value: int) -> None:
-        """Write a register; SimTimeoutError if it never answers."""
+        """Write a register; SimTimeoutError if it never answers.
+
+        Parameters
+        ----------
+        register : its name.
+        value : 32 bits.
+        """
         await self.write_at(self.registers[register], value)
 
     async def read(self, register: str) -> int:
@@ -69,7 +82,13 @@ class Host:
         return await self.read_at(self.registers[register])
 
     async def write_at(self, offset: int, value: int) -> None:
-        """The same by the register's address."""
+        """Write a register by its address.
+
+        Parameters
+        ----------
+        offset : the address.
+        value : 32 bits.
+        """
         data = value.to_bytes(4, "little")
         await with_timeout(self.axi.write(offset, data), ACCESS_CYCLES * CYCLE_NS, "ns")
 
@@ -83,7 +102,17 @@ class Host:
         return {name: await self.read(name) for name, at in self.registers.items() if at in COUNTERS_AT}
 
     async def strobe(self, signal, done) -> None:
-        """Have the DRAM load or dump its file, and wait until it has; Deaf if it does not."""
+        """Have the DRAM load or dump its file, and wait until it has.
+
+        Parameters
+        ----------
+        signal, done : of the bench: the order and its answer.
+
+        Raises
+        ------
+        Deaf
+            It does not answer.
+        """
         value = 1 - int(signal.value)
         signal.value = value
         for _ in range(ACCESS_CYCLES):
@@ -93,8 +122,12 @@ class Host:
         raise Deaf(f"the DRAM has not loaded or dumped its file in {ACCESS_CYCLES} cycles")
 
     async def reset(self) -> tuple[int, bool]:
-        """Have the machine reset itself; return the cycles that took and whether it has given up, Deaf if it does not
-        end.
+        """Have the machine reset itself; the cycles that took and whether it has given up.
+
+        Raises
+        ------
+        Deaf
+            The reset does not end.
         """
         start, pause = get_sim_time("ns"), 50
         await self.write("CTRL", RESET)
@@ -124,7 +157,13 @@ class Host:
         return bool(int(self.dut.host_irq.value))
 
     async def over(self, cycles: int, goes_on_after: Collection[int]) -> bool:
-        """The same until the machine is no longer busy, if its error is one of those; whether that is so."""
+        """Wait until the machine is no longer busy, if its error is one after which it goes on; whether that is so.
+
+        Parameters
+        ----------
+        cycles : to wait at most.
+        goes_on_after : codes of such errors.
+        """
         end = get_sim_time("ns") + cycles * CYCLE_NS
         while (left := round((end - get_sim_time("ns")) / CYCLE_NS)) > 0 and await self.interrupted(left):
             status = await self.read("STATUS")
@@ -137,7 +176,18 @@ class Host:
 
 
 async def run_job(host: Host, job: Mapping[str, Any]) -> dict[str, object]:
-    """Do one job on the machine as the job before left it; return the answer to send."""
+    """Do one job on the machine as the job before left it; return the answer to send.
+
+    Parameters
+    ----------
+    host : that does it.
+    job : as :class:`sim.rtl_bench.bench.Bench` sends it.
+
+    Raises
+    ------
+    Deaf
+        The machine or the DRAM does not answer.
+    """
     if job.get("reset"):
         cycles, broken = await host.reset()
         return {"reset_cycles": cycles, "broken": broken}
@@ -218,7 +268,13 @@ async def serve(dut) -> None:
 
 
 async def serve_orders(dut, do: Callable[[Host, Mapping[str, Any]], Awaitable[dict[str, object]]]) -> None:
-    """Power on, then answer each line of the pipe with what ``do`` makes of it, until the pipe ends."""
+    """Power on, then answer each line of the pipe, until the pipe ends.
+
+    Parameters
+    ----------
+    dut : cocotb's handle of the bench.
+    do : makes the answer to an order.
+    """
     folder = Path(os.environ["FASTSWITCH_BENCH"])
     settings = json.loads((folder / "bench.json").read_text())
     with (folder / "jobs").open() as jobs, (folder / "results").open("w") as results:

@@ -57,9 +57,13 @@ WAVEFORM_PACKAGES = "liblz4-dev and zlib1g-dev"
 class Simulator:
     """A simulator that is there and new enough.
 
-    ``kind`` is the name that ``cocotb_tools.runner.get_runner`` knows; ``version`` is written as its project
-    does, such as ``"5.048"``; ``env`` holds the environment variables to set, whole values; ``build_args`` go
-    to the runner's ``build``.
+    Attributes
+    ----------
+    kind : the name that ``cocotb_tools.runner.get_runner`` knows.
+    version : as its project writes it, such as ``"5.048"``.
+    origin : where it was found.
+    env : environment variables to set, whole values.
+    build_args : for the runner's ``build``.
     """
 
     kind: Kind
@@ -77,10 +81,15 @@ class Simulator:
         return f"{_NAMES[self.kind]} {self.version} ({self.origin})"
 
     def show_only(self, signals: Mapping[str, Iterable[str]], folder: Path) -> list[str]:
-        """Return build arguments that let cocotb see these signals, named by module, and no others.
+        """Build arguments that let cocotb see some signals and no others.
 
-        cocotb's runner makes every signal visible, which keeps Verilator from optimising: the machine then
-        runs several times slower. Writes a control file in ``folder``. Icarus has no such cost and shows all.
+        cocotb's runner makes every signal visible, which keeps Verilator from optimising: the machine then runs several
+        times slower. Icarus has no such cost and shows all.
+
+        Parameters
+        ----------
+        signals : names by module.
+        folder : where a control file is written.
         """
         if self.kind == "icarus":
             return []

@@ -13,7 +13,13 @@ from sim.rtl_bench.bench_build import Memory
 
 
 class Place(NamedTuple):
-    """A part of one range: ``length`` bytes from address ``start`` on, whose beats lie side by side at ``stripes``."""
+    """A part of one range, whose beats lie side by side over stripes.
+
+    Attributes
+    ----------
+    start : the machine's address.
+    length : bytes.
+    """
 
     start: int
     length: int
@@ -23,9 +29,15 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Striping:
-    """One memory behind all ports: weights below address ``weight_bytes``, over their stripes; from there on tensors,
-    over theirs.
+    """One memory behind all ports: weights over their stripes, tensors behind them over theirs.
 
+    Parameters
+    ----------
+    memory : the DRAM.
+    weight_bytes : addresses below are of weights.
+
+    Examples
+    --------
     >>> striping = Striping(Memory(beat_bytes=4, beats=1024, stripes=1, weight_stripes=2), weight_bytes=512)
     >>> striping.bases()["WGT_BASE_1"], list(striping.places(496, 32))
     (256, [Place(start=496, length=16, stripes=(248, 504)), Place(start=512, length=16, stripes=(512,))])
@@ -53,8 +65,15 @@ class Striping:
         return m.beat_bytes * (m.weight_stripes if address < self.weight_bytes else m.stripes)
 
     def whole_beats(self, address: int, data: Bytes) -> Bytes:
-        """uint8 ``data``, from ``address`` on, with zeros up to the end of the beat that its last byte lies in.
+        """Data with zeros up to the end of the beat that its last byte lies in.
 
+        Parameters
+        ----------
+        address : of the first byte.
+        data : uint8.
+
+        Examples
+        --------
         >>> striping = Striping(Memory(beat_bytes=4, beats=1024, stripes=1, weight_stripes=4), weight_bytes=512)
         >>> [striping.whole_beats(address, np.ones(5, np.uint8)).size for address in (496, 512)]
         [16, 8]
@@ -65,7 +84,15 @@ class Striping:
     def places(self, address: int, length: int) -> Iterator[Place]:
         """The places of a range of the machine's addresses, in order.
 
-        Raises ValueError unless it is whole beats inside the DRAM.
+        Parameters
+        ----------
+        address : of the first byte.
+        length : bytes.
+
+        Raises
+        ------
+        ValueError
+            The range is not whole beats inside the DRAM.
         """
         m, bases, end = self.memory, self.bases(), address + length
         if address < 0 or end > m.size:

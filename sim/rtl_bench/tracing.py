@@ -25,7 +25,15 @@ RunProgram = Callable[[str, Program, Iterable[Segment], Tensors], Outcome]
 
 @dataclass(frozen=True, eq=False)
 class Traced:
-    """A Program that has left a waveform: the name it ran under, the file, its outcome, and who worked when."""
+    """A Program that has left a waveform.
+
+    Attributes
+    ----------
+    name : under which it ran.
+    waveform : the file.
+    outcome : of the run.
+    observed : who worked when.
+    """
 
     name: str
     waveform: Path
@@ -35,7 +43,13 @@ class Traced:
 
 @dataclass(frozen=True)
 class Tracing:
-    """Where waveforms go, ``folder/NAME.fst``, and who hears of each when it is written."""
+    """Where waveforms go.
+
+    Attributes
+    ----------
+    folder : for files NAME.fst.
+    on_trace : called with each when it is written.
+    """
 
     folder: Path
     on_trace: Callable[[Traced], None] = lambda traced: None
@@ -49,10 +63,19 @@ class Tracing:
         inputs: Sequence[Source] = (),
         table: Path | None = None,
     ) -> Iterator[None]:
-        """Hold the folder for the traces of these Programs.
+        """Hold the folder for the traces of some Programs.
 
-        Raises FastSwitchError if it has those of another question, and if one of them would replace a file of
-        ``inputs`` or the ``table`` of results.
+        Parameters
+        ----------
+        question : what is asked.
+        names : of the Programs.
+        force, inputs : as :class:`~arch_model.files.results_folder.ResultsFolder` takes them.
+        table : of results, which no trace may replace.
+
+        Raises
+        ------
+        FastSwitchError
+            The folder has the traces of another question, or a file would replace an input or the table.
         """
         files = [f"{name}{suffix}" for name in names for suffix in SUFFIXES]
         check_outputs([table, self.folder, *(self.folder / file for file in files)], inputs)
@@ -66,7 +89,13 @@ class Tracing:
 
 @contextmanager
 def machine(built: Build, tracing: Tracing | None) -> Iterator[RunProgram]:
-    """Yield what runs Programs: all on one machine, or with ``tracing`` each on a new one, whose build can trace."""
+    """What runs Programs: all on one machine, or with tracing each on a new one.
+
+    Parameters
+    ----------
+    built : the simulation program; with tracing it can trace.
+    tracing : where waveforms go. None: none are written.
+    """
     if tracing is None:
         with Bench(built) as bench:
             yield lambda name, program, segments, expected: run_program(bench, program, segments, expected)

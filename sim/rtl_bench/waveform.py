@@ -37,9 +37,12 @@ CYCLE_PS = 10_000
 class Observed:
     """What a waveform shows of one Program; cycle 0 is that of the start pulse, as in the model.
 
-    ``cycles``: from start to done, both counted. ``timeline``: every command in every unit that executed it, by
-    start: accepted in cycle ``start``, executed up to cycle ``end``. ``waits``: by cause, the stretches (first cycle,
-    last cycle) in which RUN stood still.
+    Attributes
+    ----------
+    cycles : from start to done, both counted.
+    timeline : every command in every unit that executed it, by start: accepted in cycle ``start``, executed up to cycle
+        ``end``.
+    waits : by cause, the stretches (first cycle, last cycle) in which RUN stood still.
     """
 
     cycles: int
@@ -48,7 +51,13 @@ class Observed:
 
 
 def require_reader() -> None:
-    """Raise :class:`FastSwitchError`, one line that says how to get it, if waveforms cannot be read."""
+    """Refuse if waveforms cannot be read.
+
+    Raises
+    ------
+    FastSwitchError
+        Pywellen is not installed; the line says how to get it.
+    """
     try:
         import pywellen  # noqa: F401
     except ImportError:
@@ -58,10 +67,18 @@ def require_reader() -> None:
 
 
 def read_waveform(path: Path, commands: Sequence[Command]) -> Observed:
-    """What the waveform at ``path`` shows of the one Program, ``commands``, that ran in it.
+    """What a waveform shows of the one Program that ran in it.
 
-    Raises :class:`FastSwitchError` if the file is no waveform of the machine, if there is no finished Program in it, or
-    if a unit took another number of commands than the Program has for it.
+    Parameters
+    ----------
+    path : the file.
+    commands : of the Program.
+
+    Raises
+    ------
+    FastSwitchError
+        The file is no waveform of the machine, there is no finished Program in it, or a unit took another number of
+        commands than the Program has for it.
     """
     require_reader()
     import pywellen
@@ -137,10 +154,17 @@ def stretches(values: Bits) -> tuple[tuple[int, int], ...]:
 
 
 def command_spans(taken: Bits, busy: Bits) -> list[tuple[int, int]]:
-    """(cycle of acceptance, last cycle) of a unit's commands, from its handshakes and its ``busy`` in each cycle.
+    """(cycle of acceptance, last cycle) of a unit's commands.
 
     A command that is accepted while the one before still executes begins in that one's last cycle.
 
+    Parameters
+    ----------
+    taken : handshakes, bool (cycles,).
+    busy : whether the unit is, bool (cycles,).
+
+    Examples
+    --------
     >>> taken = np.array([1, 0, 0, 1, 0, 0, 0], bool)
     >>> command_spans(taken, np.array([0, 1, 1, 1, 1, 1, 0], bool))
     [(0, 3), (3, 5)]

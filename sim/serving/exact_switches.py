@@ -27,11 +27,17 @@ def serve_until_exact(
     runs: Callable[[ServingTable], Sequence[Served]],
     on_count: OnCount = lambda stage, done, total: None,
 ) -> Sequence[Served]:
-    """Serve as ``runs`` does until every switch that happened is exact; the runs of the last round.
+    """Serve until every switch that happened is exact; the runs of the last round.
 
     A few rounds, because better known costs change decisions; never more than there are switches. A table without
     Programs is served once, on its estimates. What schedulers know beforehand are the table's costs: estimates for
     switches that never happen.
+
+    Parameters
+    ----------
+    table : the first one, with estimates.
+    runs : serves by a table.
+    on_count : called with the stage of the work, what is done and what there is to do.
     """
     while True:
         found = runs(table)
@@ -61,7 +67,18 @@ def serve_exactly(
 ) -> Served:
     """:meth:`Schedulers.run`, repeated until no switch is an estimate.
 
-    Raises :class:`sim.serving.simulator.ServingInterrupted` at a Ctrl-C.
+    Parameters
+    ----------
+    table : the first one, with estimates.
+    stream : of queries.
+    policy, cache, window : names of the scheduler, and queries between two choices of SUSHI's cache rule.
+    seed : of random rules.
+    on_count : called with the stage of the work, what is done and what there is to do.
+
+    Raises
+    ------
+    ServingInterrupted
+        At a Ctrl-C.
     """
 
     def runs(known: ServingTable) -> list[Served]:
@@ -82,7 +99,16 @@ def compare_exactly(
     seed: int = 0,
     on_count: OnCount = lambda stage, done, total: None,
 ) -> Sequence[Served]:
-    """:func:`sim.serving.schedulers.compare`, repeated until no switch is an estimate."""
+    """:func:`sim.serving.schedulers.compare`, repeated until no switch is an estimate.
+
+    Parameters
+    ----------
+    table : the first one, with estimates.
+    stream : of queries.
+    window : queries between two choices of SUSHI's cache rule.
+    seed : of random rules.
+    on_count : called with the stage of the work, what is done and what there is to do.
+    """
 
     def runs(known: ServingTable) -> list[Served]:
         return compare(known, stream, window, seed, lambda done: on_count("serving by every policy", done, len(ALL)))

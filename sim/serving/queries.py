@@ -18,17 +18,30 @@ STEP = 0.12
 
 @dataclass(frozen=True)
 class ImageQuery:
-    """One query: which image of the test set, and its targets."""
+    """One query: which image of the test set, and its targets.
+
+    Attributes
+    ----------
+    image : number of the test image.
+    targets : what is asked for.
+    """
 
     image: int
     targets: Query
 
 
 def draw_queries(table: SushiAbs, images: int, count: int, seed: int) -> list[ImageQuery]:
-    """``count`` queries over ``images`` images, reproducible from ``seed``.
+    """Queries with images.
 
-    Targets span what the SubNets of ``table`` offer with an empty PB. They walk: with probability :data:`STAY` a
+    Targets span what the SubNets of the table offer with an empty PB. They walk: with probability :data:`STAY` a
     query's wishes are :data:`STEP` from the last one's, turning back at the ends of the span; else they are drawn anew.
+
+    Parameters
+    ----------
+    table : latencies and accuracies.
+    images : how many test images there are.
+    count : of queries.
+    seed : of the draws.
     """
     rng = np.random.default_rng(seed)
     latency = table.latency_s[:, 0]

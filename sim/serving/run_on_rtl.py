@@ -51,7 +51,23 @@ def stream_question(
     subnets: str | None = None,
     supernet: SuperNet | str = SPACE,
 ) -> Row:
-    """All that the results of :func:`run_stream` depend on; what it raises, for a weights file that cannot be read."""
+    """All that the results of :func:`run_stream` depend on.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    queries : how many.
+    policy : ``strict-accuracy`` or ``strict-latency``.
+    seed : of the queries.
+    weights : a weights file. None: the one that ships.
+    subnets : those to serve with. None: all.
+    supernet : whose the weights are.
+
+    Raises
+    ------
+    WeightsError
+        The weights file cannot be read.
+    """
     check_weights(supernet, weights)
     return asked(
         "run",
@@ -79,14 +95,28 @@ def run_stream(
     subnets: str | None = None,
     supernet: SuperNet | str = SPACE,
 ) -> Row:
-    """Serve ``queries`` queries drawn from ``seed``; returns the summary.
+    """Serve queries drawn from a seed; returns the summary.
 
-    ``weights``: a weights file, by default the one that ships; ``supernet``: whose it is; ``subnets``: those to serve
-    with, as :func:`~arch_model.spaces.trained.choose_weights` takes them, by default all. ``policy``:
-    ``strict-accuracy`` or ``strict-latency``. ``results``: the folder, opened for :func:`stream_question`, with
-    :data:`ROWS` and :data:`TABLE` among its files. Every query's row goes to ``on_row`` when it is in the folder; those
-    that are there already are not simulated again. ``on_stage`` is called with what long work begins. Raises
-    :class:`~arch_model.errors.FastSwitchError` for weights, an accelerator or a simulator that cannot be used.
+    Queries that are in the folder already are not simulated anew.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    queries : how many.
+    policy : ``strict-accuracy`` or ``strict-latency``.
+    seed : of the queries.
+    results : the folder, opened for :func:`stream_question`, with :data:`ROWS` and :data:`TABLE` among its files.
+    simulator : that runs the RTL.
+    on_row : called with every query's row when it is in the folder.
+    on_stage : called with what long work begins.
+    weights : a weights file. None: the one that ships.
+    subnets : those to serve with, as :func:`~arch_model.spaces.trained.choose_weights` takes them. None: all.
+    supernet : whose the weights are.
+
+    Raises
+    ------
+    FastSwitchError
+        Weights, an accelerator or a simulator cannot be used.
     """
     held = weights_of(supernet, weights)
     used = held if subnets is None else choose_weights(held, subnets, seed, supernet)

@@ -45,9 +45,15 @@ class Replayed:
 def replay(
     served: Served, session: Session, bench: Bench, seed: int = 0, on_row: Callable[[Row], None] = lambda row: None
 ) -> Replayed:
-    """Run every query of ``served`` on the RTL, images drawn from ``seed``, the PB going from one query to the next.
+    """Run every query of a schedule on the RTL, the PB going from one query to the next.
 
-    ``session`` is of the table's SuperNet and accelerator, its PB empty, as the simulator began.
+    Parameters
+    ----------
+    served : the schedule.
+    session : of the table's SuperNet and accelerator, its PB empty, as the simulator began.
+    bench : the machine.
+    seed : of the images.
+    on_row : called with each query's row.
     """
     sushi = served.table.sushi
     subgraphs = [SubGraph.decode(session.supernet, vector) for vector in sushi.vectors]

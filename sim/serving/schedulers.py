@@ -47,7 +47,18 @@ ALL = (
 
 
 def check_names(policy: str, cache: str) -> None:
-    """Raise :class:`FastSwitchError` for names that no table has, before the work that a table is."""
+    """Refuse names that no table has, before the work that a table is.
+
+    Parameters
+    ----------
+    policy : of the rule for SubNets.
+    cache : of the rule for SubGraphs.
+
+    Raises
+    ------
+    FastSwitchError
+        There is no rule of that name.
+    """
     for what, name, known in (("policy", policy, POLICIES), ("cache", cache, CACHES)):
         kind, _, rest = name.partition(":")
         if kind not in known or (rest and kind != "static"):
@@ -82,10 +93,22 @@ class Schedulers:
     def make(self, policy: str, cache: str, stream: Stream, window: int = 4, seed: int = 0) -> Scheduler:
         """The scheduler of those names, fresh.
 
-        ``static:NAME`` names a SubNet or a SubGraph; alone it is the SubNet that is most accurate among those that
-        are fast enough for half of the queries, and the SubGraph that would have served the stream with the least
-        mean latency. ``window``: queries between two choices of ``sushi``. Raises :class:`FastSwitchError` for other
-        names.
+        ``static:NAME`` names a SubNet or a SubGraph; without a name it is the SubNet that is most accurate among those
+        that are fast enough for half of the queries, and the SubGraph that would have served the stream with the least
+        mean latency.
+
+        Parameters
+        ----------
+        policy : of the rule for SubNets.
+        cache : of the rule for SubGraphs.
+        stream : that will be served.
+        window : queries between two choices of ``sushi``.
+        seed : of random rules.
+
+        Raises
+        ------
+        FastSwitchError
+            There is no rule of that name.
         """
         check_names(policy, cache)
         kind, _, name = policy.partition(":")
@@ -136,7 +159,22 @@ class Schedulers:
         seed: int = 0,
         on_done: Callable[[int], None] = lambda done: None,
     ) -> Served:
-        """Serve ``stream`` with the scheduler of those names; ``on_done`` as in :func:`sim.serving.simulator.serve`."""
+        """Serve a stream with the scheduler of those names.
+
+        Parameters
+        ----------
+        policy : of the rule for SubNets.
+        cache : of the rule for SubGraphs.
+        stream : of queries.
+        window : queries between two choices of ``sushi``.
+        seed : of random rules.
+        on_done : as :func:`sim.serving.simulator.serve` takes it.
+
+        Raises
+        ------
+        ServingInterrupted
+            At a Ctrl-C; it has what was served.
+        """
         facts = {"policy": policy, "cache": cache, "window": window}
         try:
             served = serve(self.table, stream, self.make(policy, cache, stream, window, seed), on_done)
@@ -162,6 +200,11 @@ def gap(served: Served, optimum: Served) -> float:
     """How far the mean service time of a run is above the offline optimum's, a fraction.
 
     Below 0 only if it gave queries less accuracy than they asked for.
+
+    Parameters
+    ----------
+    served : the run.
+    optimum : of the same stream.
     """
     return float(served.service_s.mean() / optimum.service_s.mean() - 1)
 
@@ -173,7 +216,16 @@ def compare(
     seed: int = 0,
     on_done: Callable[[int], None] = lambda done: None,
 ) -> list[Served]:
-    """Every scheduler of :data:`ALL` on one stream, and at the end the offline optimum; ``on_done`` counts them."""
+    """Every scheduler of :data:`ALL` on one stream, and at the end the offline optimum.
+
+    Parameters
+    ----------
+    table : costs of each query.
+    stream : of queries.
+    window : queries between two choices of ``sushi``.
+    seed : of random rules.
+    on_done : called with how many schedulers are done.
+    """
     schedulers, runs = Schedulers(table), []
     for done, (policy, cache) in enumerate(ALL, 1):
         runs.append(schedulers.run(policy, cache, stream, window, seed))

@@ -83,7 +83,13 @@ class Session:
         return segments
 
     def image(self, index: int, name: str) -> npt.NDArray[np.int8]:
-        """Image ``index`` as SubNet ``name`` reads it: int8 (C, H, W), pixel − 128; of a larger one the middle."""
+        """An image as a SubNet reads it: int8 (C, H, W), pixel − 128; of a larger one the middle.
+
+        Parameters
+        ----------
+        index : of the image.
+        name : of the SubNet.
+        """
         place = self.memory_map.tensors[name][INPUT]
         pixels = self.images[index].reshape(-1, *self.images.shape[-2:])
         top, left = (pixels.shape[1] - place.H) // 2, (pixels.shape[2] - place.W) // 2
@@ -92,9 +98,13 @@ class Session:
         return signed
 
     def compile(self, name: str, target: PersistentBuffer, tilings: Mapping[str, Tiling] | None = None) -> Program:
-        """The Program of SubNet ``name`` that leaves ``target`` in the PB, given what is there now.
+        """The Program of a SubNet that leaves some tiles in the PB, given what is there now.
 
-        ``tilings``: of its layers; None: the quick choice.
+        Parameters
+        ----------
+        name : of the SubNet.
+        target : the PB after it.
+        tilings : of its layers. None: the quick choice.
         """
         return compile_subnet(
             self.subnets[name],
@@ -115,9 +125,15 @@ class Session:
         image: npt.NDArray[np.int8],
         tilings: Mapping[str, Tiling] | None = None,
     ) -> Outcome:
-        """Compile SubNet ``name``, run it on the RTL so that the PB then holds ``subgraph``, compare everything.
+        """Compile a SubNet, run it on the RTL, compare everything.
 
-        ``tilings``: of its layers; None: the quick choice.
+        Parameters
+        ----------
+        bench : the machine.
+        name : of the SubNet.
+        subgraph : that the PB holds after it.
+        image : int8 (C, H, W).
+        tilings : of its layers. None: the quick choice.
         """
         subnet, target = self.subnets[name], self._after(subgraph)
         if self._on_chip != self.resident:  # queries were passed over
@@ -137,7 +153,13 @@ class Session:
         return self.resident.switch(subgraph, self.supernet, self.accelerator)
 
     def load(self, bench: Bench, target: PersistentBuffer) -> Outcome:
-        """Run the Program that brings ``target`` into the PB and computes nothing."""
+        """Run the Program that fills the PB and computes nothing.
+
+        Parameters
+        ----------
+        bench : the machine.
+        target : the PB after it.
+        """
         return self._run(bench, switch_program(self.resident, target, self.memory_map), target, [], {})
 
     def _run(
@@ -150,6 +172,12 @@ class Session:
         return outcome
 
     def logits(self, outcome: Outcome, name: str) -> npt.NDArray[np.int8]:
-        """The last layer's int8 channels, as SubNet ``name`` left them in DRAM."""
+        """The last layer's int8 channels in DRAM.
+
+        Parameters
+        ----------
+        outcome : of the run.
+        name : of the SubNet.
+        """
         last = self.subnets[name].layers[-1].name
         return read_tensor(outcome.memory, outcome.program, last).ravel()

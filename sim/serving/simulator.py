@@ -31,8 +31,14 @@ ON_INFEASIBLE = ("error", "best-effort", "drop")
 class Served:
     """What became of a stream: arrays of one number a query.
 
-    ``rows``: the SubNet; ``before`` and ``columns``: the SubGraph in the PB before and after it; ``start_s``: when it
-    began.
+    Attributes
+    ----------
+    table : costs of each query.
+    stream : the queries.
+    rows : the SubNet.
+    before, columns : the SubGraph in the PB before and after it.
+    start_s : seconds at which it began.
+    facts : what else results say, by name.
     """
 
     table: ServingTable
@@ -139,7 +145,13 @@ class Served:
             self.write_to(file)
 
     def write_to(self, file: BinaryIO, question: Question | None = None) -> None:
-        """As :meth:`write`, into an open file; ``question``: what was asked, before the facts."""
+        """As :meth:`write`, into an open file.
+
+        Parameters
+        ----------
+        file : binary.
+        question : what was asked, before the facts.
+        """
         names = (*self.table.sushi.subnets, *self.table.sushi.subgraphs)
         text = TextIOWrapper(file, encoding="utf-8", newline="")
         text.write(header({**self.table.facts, **self.stream.facts, **self.facts, **(question or {})}))
@@ -148,10 +160,18 @@ class Served:
 
 
 def screen(stream: Stream, table: ServingTable, on_infeasible: str = "error") -> Stream:
-    """The queries to serve; its ``facts["infeasible"]``: how many asked for what no SubNet of ``table`` has.
+    """The queries to serve; its ``facts["infeasible"]`` says how many asked for what no SubNet has.
 
-    ``error`` raises :class:`StreamError` for the first such query, ``best-effort`` keeps them, ``drop`` takes them
-    out; also if that leaves nothing.
+    Parameters
+    ----------
+    stream : of queries.
+    table : latencies and accuracies.
+    on_infeasible : ``error``, ``best-effort``, which keeps such queries, or ``drop``, which takes them out.
+
+    Raises
+    ------
+    StreamError
+        With ``error`` the first such query; or nothing is left.
     """
     most, least = float(table.accuracy.max()), float(table.latency_s.min())
     wrong = (stream.accuracy > most) | (stream.latency_s < least)
@@ -192,9 +212,20 @@ def serve(
 ) -> Served:
     """Serve the queries one after another in the order of arrival.
 
-    A query begins when it has arrived and the machine is free; the scheduler then sees what is left of its time,
-    which may be nothing: it is served all the same, late. ``on_done`` is called now and then with how many are
-    served. Raises :class:`ServingInterrupted` at a Ctrl-C.
+    A query begins when it has arrived and the machine is free; the scheduler then sees what is left of its time, which
+    may be nothing: it is served all the same, late.
+
+    Parameters
+    ----------
+    table : costs of each query.
+    stream : of queries.
+    scheduler : decides.
+    on_done : called now and then with how many are served.
+
+    Raises
+    ------
+    ServingInterrupted
+        At a Ctrl-C; it has what was served.
     """
     decide = scheduler.decide
     latency: list[list[float]] = table.latency_s.tolist()

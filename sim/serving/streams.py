@@ -33,9 +33,17 @@ STEP = 0.12
 class Stream:
     """Queries in the order of arrival, arrays float64 (queries,).
 
-    ``arrival_s``: seconds, never falling; ``accuracy``: the least that is wanted, a fraction; ``latency_s``: seconds
-    from the arrival to the deadline, above 0. ``facts`` say how it was made. Raises :class:`StreamError` for anything
-    else, naming the first query (0 is the first) that is wrong.
+    Parameters
+    ----------
+    arrival_s : seconds, never falling.
+    accuracy : the least that is wanted, a fraction.
+    latency_s : seconds from the arrival to the deadline, above 0.
+    facts : how it was made.
+
+    Raises
+    ------
+    StreamError
+        Anything else; the line names the first query that is wrong (0 is the first).
     """
 
     arrival_s: Floats
@@ -90,10 +98,13 @@ def _refuse(source: str, name: str, array: Floats, wrong: npt.NDArray[np.bool_],
 
 
 def read_trace(path: Path) -> Stream:
-    """A recorded stream: a CSV file with the columns :data:`COLUMNS`; plain or gzip; lines
-    that begin with ``#`` are not looked at.
+    """A recorded stream: a CSV file with the columns :data:`COLUMNS`; plain or gzip; lines that begin with ``#`` are
+    not looked at.
 
-    Raises :class:`StreamError`, one line that names the file, the query and the number, for a trace that is malformed.
+    Raises
+    ------
+    StreamError
+        The trace is malformed; the line names the file, the query and the number.
     """
     source = f"trace {path}"
     table = read_csv(path, Wanted(source, f"a CSV file with {', '.join(COLUMNS)}", StreamError), COLUMNS, comments=True)
@@ -112,11 +123,16 @@ def read_trace(path: Path) -> Stream:
 
 @dataclass(frozen=True)
 class Targets:
-    """What queries may ask for: (least, greatest) accuracy and latency in seconds, and how they follow one another.
+    """What queries may ask for, and how they follow one another.
 
-    With probability ``stay`` a query's wishes lie near those of the one before (normal steps of ``step`` of the span,
-    turning back at its ends); else both are drawn anew, uniformly. ``stay`` 0: no temporal locality; 1: one long
-    walk.
+    A query's wishes lie near those of the one before (normal steps, turning back at the ends of the span), or both are
+    drawn anew, uniformly.
+
+    Parameters
+    ----------
+    accuracy, latency_s : least and greatest, a fraction and seconds.
+    stay : probability of lying near. 0: no temporal locality; 1: one long walk.
+    step : deviation of a step, in spans.
     """
 
     accuracy: tuple[float, float]
@@ -133,7 +149,13 @@ class Targets:
                 raise StreamError(f"{name} of the targets is {value:g}; give {legal}")
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Accuracy and latency of ``count`` queries."""
+        """Accuracy and latency of queries, float64 (queries,) each.
+
+        Parameters
+        ----------
+        count : of queries.
+        rng : draws them.
+        """
         anew = rng.random(count) >= self.stay
         anew[:1] = True
         start = np.flatnonzero(anew)
@@ -207,8 +229,13 @@ ARRIVALS = tuple(f"{name}:{','.join(numbers)}" for name, (_, numbers) in _ARRIVA
 def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
     """The process of a text of :data:`ARRIVALS`, and its numbers.
 
-    Raises :class:`StreamError` for a text that is none of them, or numbers that make no stream.
+    Raises
+    ------
+    StreamError
+        The text is none of them, or its numbers make no stream.
 
+    Examples
+    --------
     >>> parse_arrivals("gamma:400,4")
     ('gamma', [400.0, 4.0])
     """
@@ -236,10 +263,22 @@ def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
 
 
 def draw_stream(arrivals: str, targets: Targets, count: int, seed: int) -> Stream:
-    """``count`` queries whose arrivals follow a text of :data:`ARRIVALS`, the same for the same ``seed``.
+    """Queries whose arrivals follow a process, the same for the same seed.
 
-    Raises :class:`StreamError` for a text that is none of them, or numbers that make no stream.
+    Parameters
+    ----------
+    arrivals : a text of :data:`ARRIVALS`.
+    targets : what they ask for.
+    count : of queries.
+    seed : of the draws.
 
+    Raises
+    ------
+    StreamError
+        The text is none of them, or its numbers make no stream.
+
+    Examples
+    --------
     >>> stream = draw_stream("deterministic:10", Targets((0.9, 0.9), (0.1, 0.1)), count=3, seed=0)
     >>> stream.arrival_s.tolist(), stream.accuracy.tolist()
     ([0.0, 0.1, 0.2], [0.9, 0.9, 0.9])

@@ -18,7 +18,13 @@ Row = dict[str, Any]
 
 
 def pb_states(served: Served, session: Session) -> Iterator[tuple[PersistentBuffer, PersistentBuffer]]:
-    """What is in the PB before and after each query of a stream that begins with an empty one."""
+    """What is in the PB before and after each query of a stream that begins with an empty one.
+
+    Parameters
+    ----------
+    served : the schedule.
+    session : of the table's SuperNet and accelerator.
+    """
     vectors, held = served.table.sushi.vectors, PersistentBuffer.empty(session.supernet)
     for column in served.columns.tolist():
         before, wanted = held, SubGraph.decode(session.supernet, vectors[column])
@@ -35,12 +41,20 @@ def measure_switch(
     after: PersistentBuffer,
     image: npt.NDArray[Any],
 ) -> Row:
-    """Run SubNet ``name`` with ``before`` in the PB, with ``after`` in it, from one to the other, and the fill alone.
+    """Run a SubNet with one SubGraph in the PB, with another in it, from one to the other, and the fill by itself.
 
     Cycles, predicted and simulated, and DRAM bytes: ``stays`` (``before`` stays), ``switches``, ``had`` (``after`` was
-    there already), ``fill`` (a Program that brings ``after`` and computes nothing). ``waits``: cycles in which the
-    array stood still for weights. ``hidden``: the part of the fill's cycles that ``switches`` does not take beyond
-    ``had``, because the query works meanwhile.
+    there already), ``fill`` (a Program that loads ``after`` and computes nothing). ``waits``: cycles in which the array
+    stood still for weights. ``hidden``: the part of the fill's cycles that ``switches`` does not take beyond ``had``,
+    because the query works meanwhile.
+
+    Parameters
+    ----------
+    session : of the SuperNet and the accelerator.
+    bench : the machine.
+    name : of the SubNet.
+    before, after : what the PB holds.
+    image : int8 (C, H, W).
     """
     session.load(bench, before)
     found = {"stays": session.run(bench, name, before.subgraph, image)}

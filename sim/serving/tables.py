@@ -31,7 +31,13 @@ OnCount = Callable[[str, int, int], None]
 
 
 def spread(subnets: Mapping[str, SubNet], count: int) -> dict[str, SubNet]:
-    """``count`` SubNets spread evenly from the smallest to the largest; all if there are no more."""
+    """SubNets spread evenly from the smallest to the largest; all if there are no more.
+
+    Parameters
+    ----------
+    subnets : by name.
+    count : of SubNets.
+    """
     order = sorted(subnets, key=lambda name: subnets[name].macs)
     places = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
     return {order[i]: subnets[order[i]] for i in places}
@@ -44,9 +50,15 @@ def fashion_table(
     exact: bool = False,
     on_count: OnCount = lambda stage, done, total: None,
 ) -> ServingTable:
-    """The SubNets of ``fashion`` that ship trained, compiled, with SubGraphs of ``candidates`` of them.
+    """The SubNets of ``fashion`` that ship trained, compiled.
 
-    ``exact``: all switches are compiled too, else those that happen (:mod:`sim.serving.exact_switches`).
+    Parameters
+    ----------
+    accelerator : the machine.
+    candidates : SubNets that SubGraphs are made of.
+    weights : a weights file as it was read. None: the one that ships.
+    exact : compile all switches, too; else those that happen (:mod:`sim.serving.exact_switches`).
+    on_count : called with the stage of the work, what is done and what there is to do.
     """
     return session_table(Session(FASHION, weights or load_weights(), accelerator), candidates, exact, on_count)
 
@@ -57,7 +69,15 @@ def session_table(
     exact: bool = False,
     on_count: OnCount = lambda stage, done, total: None,
 ) -> ServingTable:
-    """The same of any SubNets with their weights."""
+    """The table of any SubNets with their weights, compiled.
+
+    Parameters
+    ----------
+    session : their SuperNet on an accelerator.
+    candidates : SubNets that SubGraphs are made of.
+    exact : compile all switches, too.
+    on_count : called with the stage of the work, what is done and what there is to do.
+    """
     nets, accelerator = session.weights.subnets, session.accelerator
     subgraphs = pin(spread(session.subnets, candidates), session.supernet, accelerator)
     switches, done = len(nets) * (len(subgraphs) + 1) * len(subgraphs), 0
@@ -106,6 +126,7 @@ def load_table(
     exact : as in :func:`fashion_table`.
     saved : a table that ``fastswitch table`` wrote; SubGraphs and cycles are its own then, and nothing is compiled.
     on_count : called with the stage of the work, what is done and what there is to do.
+    seed : of SubNets that are drawn.
     accuracy : of SubNets by name, a fraction; it comes before what a file says and what is known.
 
     Returns
@@ -193,7 +214,13 @@ def _from_saved(
 
 def span(table: ServingTable, locality: float = STAY) -> Targets:
     """What queries of a drawn stream ask for: any accuracy that there is, and the time of the fastest SubNet to twice
-    that of the slowest, with nothing cached."""
+    that of the slowest, with nothing cached.
+
+    Parameters
+    ----------
+    table : latencies and accuracies.
+    locality : probability that a query's wishes lie near those of the one before.
+    """
     latency = table.latency_s[:, 0]
     return Targets(
         (float(table.accuracy.min()), float(table.accuracy.max())),
@@ -203,5 +230,11 @@ def span(table: ServingTable, locality: float = STAY) -> Targets:
 
 
 def busy(table: ServingTable, load: float = 0.6) -> str:
-    """Poisson arrivals that keep the machine busy for that part of the time, if SubNets are used alike."""
+    """Poisson arrivals that keep the machine busy for a part of the time, if SubNets are used alike.
+
+    Parameters
+    ----------
+    table : latencies.
+    load : that part, 0 to 1.
+    """
     return f"poisson:{load / float(table.latency_s.mean()):.6g}"

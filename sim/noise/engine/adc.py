@@ -16,10 +16,18 @@ Real = TypeVar("Real", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
 @dataclass(frozen=True)
 class Adc:
-    """Values ``origin + step * n`` with n in ``least``..``most``; in units of one level times one step of a DAC.
+    """An ADC's values: ``origin + step * n``, in units of one level times one step of a DAC.
 
     A signed ADC has the origin 0 and as many codes on either side.
 
+    Attributes
+    ----------
+    origin : the value of code 0.
+    step : from one code to the next.
+    least, most : codes, n.
+
+    Examples
+    --------
     >>> Adc(origin=0.0, step=1.5, least=-2, most=2).convert(np.array([-9.0, 0.1, 2.3])).tolist()
     [-3.0, 0.0, 3.0]
     """
@@ -57,10 +65,19 @@ class Adc:
 
 
 def calibrate(values: npt.NDArray[np.floating], bits: int, percentile: float, signed: bool) -> Adc:
-    """The ADC whose range holds ``percentile`` per cent of ``values`` (on either side, of the magnitudes if signed).
+    """The ADC whose range holds a share of values.
 
     The step is not finer than 1, the least difference of noiseless values; bits to spare widen the range.
 
+    Parameters
+    ----------
+    values : samples of what it converts.
+    bits : of a code.
+    percentile : per cent of the values, on either side; of the magnitudes if signed.
+    signed : whether codes are.
+
+    Examples
+    --------
     >>> calibrate(np.arange(101.0), bits=4, percentile=100, signed=False)
     Adc(origin=0.0, step=6.666666666666667, least=0, most=15)
     >>> calibrate(np.array([-9.0, 5.0]), bits=8, percentile=100, signed=True)
@@ -79,7 +96,14 @@ def calibrate(values: npt.NDArray[np.floating], bits: int, percentile: float, si
 
 
 def adc_of(layer: str, crossbar: Crossbar, values: npt.NDArray[np.floating]) -> Adc | None:
-    """The ADC of a layer (and cell slice) calibrated on ``values``; None if conversion is ideal."""
+    """The ADC of a layer (and cell slice); None if conversion is ideal.
+
+    Parameters
+    ----------
+    layer : its name.
+    crossbar : gives bits and percentile.
+    values : samples of what it converts.
+    """
     bits = crossbar.adc_bits_for(layer)
     if bits is None:
         return None

@@ -22,6 +22,13 @@ class BitSerialEngine(HybridEngine):
     """One product for each DAC slice and row block, with the currents of every column apart.
 
     Rows of a layer's matrix of currents are (cell slice, conversion, output channel).
+
+    Parameters
+    ----------
+    hybrid : the network and its crossbars.
+    variation : of the cells.
+    chip : what was drawn for them. None: the chip as intended.
+    adcs : by layer. None: ideal conversion.
     """
 
     def __init__(self, hybrid: Hybrid, variation: Variation, chip: Chip | None, adcs: Adcs | None = None) -> None:

@@ -22,8 +22,14 @@ SAMPLES = 1 << 17
 def observe(hybrid: Hybrid, variation: Variation, images: Bytes, chip: Chip | None = None) -> dict[str, list[Values]]:
     """Samples of the inputs of each layer's ADCs (for each cell slice, if they convert slices), before conversion.
 
-    ``chip`` None: of the chip as intended, whose ranges are calibrated so. Activations are those of ideal conversion.
-    Layers that are wholly digital have none.
+    Activations are those of ideal conversion. Layers that are wholly digital have none.
+
+    Parameters
+    ----------
+    hybrid : the network and its crossbars.
+    variation : of the cells.
+    images : uint8 (N, H, W) or (N, C, H, W).
+    chip : what was drawn for the cells. None: the chip as intended, whose ranges are calibrated so.
     """
     seen: dict[str, list[list[Values]]] = {}
 
@@ -40,7 +46,14 @@ def observe(hybrid: Hybrid, variation: Variation, images: Bytes, chip: Chip | No
 
 
 def calibrate_adcs(hybrid: Hybrid, variation: Variation, images: Bytes) -> Adcs:
-    """The ADCs of every layer that needs them, on the first :data:`IMAGES` images."""
+    """The ADCs of every layer that needs them, on the first :data:`IMAGES` images.
+
+    Parameters
+    ----------
+    hybrid : the network and its crossbars.
+    variation : of the cells.
+    images : uint8 (N, H, W) or (N, C, H, W).
+    """
     if not hybrid.crossbar.has_adc:
         return {}
     return adcs_from(observe(hybrid, variation, images[:IMAGES]), hybrid.crossbar)

@@ -45,8 +45,16 @@ class Purpose(IntEnum):
 
 @dataclass(frozen=True)
 class Chip:
-    """The seed of a trial. ``image``: of a chip programmed afresh for that image, else None.
+    """What tells one programmed chip from another: its random numbers.
 
+    Parameters
+    ----------
+    seed : of all chips.
+    trial : number of the chip.
+    image : of a chip programmed afresh for that image, else None.
+
+    Examples
+    --------
     >>> a, b = Chip(1, trial=0), Chip(1, trial=1)
     >>> bool(a.stream(0, Purpose.READ).random() == b.stream(0, Purpose.READ).random())
     False
@@ -57,7 +65,14 @@ class Chip:
     image: int | None = None
 
     def stream(self, layer: int, purpose: Purpose, batch: int = 0) -> np.random.Generator:
-        """The random numbers of one layer, one purpose and, for reads, one batch of images."""
+        """The random numbers for one purpose.
+
+        Parameters
+        ----------
+        layer : number of the layer.
+        purpose : what is drawn.
+        batch : for reads, the number of the batch of images.
+        """
         image = 0 if self.image is None else self.image + 1
         key = (self.trial, layer, int(purpose), image, batch)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
@@ -66,6 +81,13 @@ class Chip:
 def off_level(crossbar: Crossbar, variation: Variation) -> float:
     """Conductance of a cell at level 0, in steps of a level.
 
+    Parameters
+    ----------
+    crossbar : gives the levels.
+    variation : gives the ratio of on to off.
+
+    Examples
+    --------
     >>> off_level(Crossbar(cell_bits=2), Variation(on_off=31))      # (0.1 + 3) / 0.1 = 31
     0.1
     """
@@ -73,9 +95,22 @@ def off_level(crossbar: Crossbar, variation: Variation) -> float:
 
 
 def program(split: LayerSplit, crossbar: Crossbar, variation: Variation, chip: Chip | None, index: int) -> Cells:
-    """Conductances of a layer's cells; ``index`` is the layer's number, ``chip`` None the chip as intended.
+    """Conductances of a layer's cells.
 
     A chip as intended has its off state and its wires, but nothing random, no drift and no stuck cells.
+
+    Parameters
+    ----------
+    split : the layer's analog half.
+    crossbar : the arrays.
+    variation : of the cells.
+    chip : what is drawn for them. None: the chip as intended.
+    index : number of the layer.
+
+    Returns
+    -------
+    float64 array
+        (columns, slices, K, rows), in levels.
     """
     levels = to_levels(split.quantised, crossbar)
     if split.present is not None and crossbar.encoding is Encoding.OFFSET:
@@ -158,11 +193,19 @@ def _wire_drop(g: Cells, crossbar: Crossbar, wire: float) -> Cells:
 
 
 def fixed_point(values: Cells, rows: int, drive: int) -> tuple[npt.NDArray[Any], int]:
-    """``values`` rounded to a binary fraction, with its bits, so that products with integers sum without rounding.
+    """Values rounded to a binary fraction, and its bits, so that products with integers sum without rounding.
 
-    ``rows`` products with integers of 0..``drive`` are exact in any order: in float32 if that leaves a fraction of at
-    least 2**-8, else in float64 with at most 2**-20. Results then depend on no BLAS, thread count or batch.
+    Sums are exact in any order: in float32 if that leaves a fraction of at least 2**-8, else in float64 with at most
+    2**-20. Results then depend on no BLAS, thread count or batch.
 
+    Parameters
+    ----------
+    values : real numbers.
+    rows : products of a sum.
+    drive : greatest integer that they are multiplied by.
+
+    Examples
+    --------
     >>> fixed_point(np.array([0.1, 3.0]), rows=128, drive=1)[1], fixed_point(np.array([255.0]), rows=128, drive=255)[1]
     (14, 20)
     """

@@ -35,8 +35,15 @@ class Digital:
 
 
 def exact_product(weights: npt.NDArray[np.float32], taps: npt.NDArray[np.float32]) -> Sums:
-    """``weights @ taps`` in float64 for integers of int8 and uint8, (K, rows) and (rows, M).
+    """``weights @ taps`` in float64 for integers of int8 and uint8.
 
+    Parameters
+    ----------
+    weights : (K, rows).
+    taps : (rows, M).
+
+    Examples
+    --------
     >>> w, u = np.full((1, 2000), -128, np.float32), np.full((2000, 1), 255, np.float32)
     >>> exact_product(w, u).item()
     -65280000.0

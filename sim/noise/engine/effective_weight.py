@@ -15,6 +15,18 @@ class FastEngine(HybridEngine):
     """Exact for any slicing with ideal ADCs, and for ADCs that convert whole words.
 
     Without ADCs a differential pair or two columns of opposite sign are one signed weight.
+
+    Parameters
+    ----------
+    hybrid : the network and its crossbars.
+    variation : of the cells.
+    chip : what was drawn for them. None: the chip as intended.
+    adcs : by layer. None: ideal conversion.
+
+    Raises
+    ------
+    AnalogError
+        ADCs convert slices one by one, which it cannot tell apart.
     """
 
     def __init__(self, hybrid: Hybrid, variation: Variation, chip: Chip | None, adcs: Adcs | None = None) -> None:
@@ -57,11 +69,24 @@ class FastEngine(HybridEngine):
 
 
 def collapse(cells: Cells, crossbar: Crossbar, subtract_columns: bool) -> Sums:
-    """Effective weights (K or 2 K, rows) of cells (columns, slices, K, rows), in quantised weights.
+    """Effective weights of cells, in quantised weights.
 
-    Columns of opposite sign become one weight if their currents are subtracted before conversion or,
-    with ``subtract_columns``, where conversion is ideal; else the positive K come first.
+    Columns of opposite sign become one weight if their currents are subtracted before conversion; else the positive K
+    come first.
 
+    Parameters
+    ----------
+    cells : conductances, (columns, slices, K, rows).
+    crossbar : gives the encoding.
+    subtract_columns : subtract columns where conversion is ideal, too.
+
+    Returns
+    -------
+    float64 array
+        (K or 2 K, rows).
+
+    Examples
+    --------
     >>> cells = np.array([[[[2.0]], [[1.0]]], [[[0.5]], [[0.0]]]])                 # 2 + 4 * 1, and 0.5
     >>> collapse(cells, Crossbar(cell_bits=2, weight_bits=5), subtract_columns=True).tolist()
     [[5.5]]

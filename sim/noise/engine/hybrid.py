@@ -27,9 +27,13 @@ Values = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Hybrid:
-    """A network, the digital part of it, and the crossbars of the rest: all but the noise and the seed.
+    """A network, its digital half, and the crossbars of the rest: all but the noise and the seed.
 
-    ``digital``: see :data:`sim.noise.engine.split.Masks`.
+    Parameters
+    ----------
+    network : to run.
+    crossbar : the arrays.
+    digital : see :data:`sim.noise.engine.split.Masks`.
     """
 
     network: Network
@@ -48,7 +52,15 @@ class Hybrid:
 
 
 class HybridEngine(ABC):
-    """The sums of one chip's layers; ``chip`` None for the chip as intended, ``adcs`` None for ideal conversion."""
+    """The sums of one chip's layers.
+
+    Parameters
+    ----------
+    hybrid : the network and its crossbars.
+    variation : of the cells.
+    chip : what was drawn for them. None: the chip as intended.
+    adcs : by layer. None: ideal conversion.
+    """
 
     def __init__(self, hybrid: Hybrid, variation: Variation, chip: Chip | None, adcs: Adcs | None) -> None:
         self.hybrid, self.crossbar, self.variation, self.chip = hybrid, hybrid.crossbar, variation, chip
@@ -137,12 +149,24 @@ def sliced_adcs(crossbar: Crossbar) -> int:
 
 
 def adcs_from(values: Mapping[str, list[Values]], crossbar: Crossbar) -> Adcs:
-    """Calibrate on what :func:`sim.noise.engine.calibration.observe` saw."""
+    """ADCs calibrated on what :func:`sim.noise.engine.calibration.observe` saw.
+
+    Parameters
+    ----------
+    values : samples by layer.
+    crossbar : gives bits and percentiles.
+    """
     return {name: tuple(adc_of(name, crossbar, v) for v in each) for name, each in values.items()}
 
 
 def require_fast(crossbar: Crossbar) -> None:
-    """Raise :class:`~arch_model.errors.AnalogError` if the fast engine would not be exact."""
+    """Refuse crossbars for which the fast engine would not be exact.
+
+    Raises
+    ------
+    AnalogError
+        ADCs convert slices one by one.
+    """
     if crossbar.has_adc and crossbar.conversion is Conversion.SLICE:
         raise AnalogError(
             "engine is fast, which cannot tell apart slices that an ADC converts one by one; give engine bit-serial, "

@@ -35,18 +35,36 @@ class Engine(Protocol):
     """What computes the sums of products of a layer."""
 
     def accumulate(self, layer: Layer, u: Bytes, first: int) -> Sums:
-        """``sum(w * (u - zero))``, float64 (K, N * P * Q), of activations ``u`` = x + 128, uint8 (C, N, H, W).
+        """``sum(w * (u - zero))`` with ``zero`` = ``z_in + 128``, which is also what taps outside count as.
 
-        ``zero`` is ``z_in + 128``, and what taps outside count as. ``first``: number of the batch's first image in the
-        evaluation.
+        Parameters
+        ----------
+        layer : its shapes.
+        u : activations x + 128, uint8 (C, N, H, W).
+        first : number of the batch's first image in the evaluation.
+
+        Returns
+        -------
+        float64 array
+            (K, N * P * Q).
         """
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Layers in topological order, int8 (K, C, R, S) weights and integers of the requantisation by layer.
+    """A network with its integers.
 
-    Raises :class:`~arch_model.errors.AnalogError` for a layer that the study cannot run.
+    Parameters
+    ----------
+    name : for messages.
+    layers : in topological order.
+    weights : int8 (K, C, R, S) by layer.
+    quant : integers of the requantisation by layer.
+
+    Raises
+    ------
+    AnalogError
+        The study cannot run a layer.
     """
 
     name: str
@@ -69,7 +87,19 @@ class Network:
 
     @classmethod
     def of_subnet(cls, name: str, weights: SuperNetWeights, supernet: SuperNet | str = "fashion") -> Network:
-        """A SubNet by its name, or the ``smallest`` or ``largest`` by MACs; ``supernet``: whose the weights are."""
+        """A SubNet by its name.
+
+        Parameters
+        ----------
+        name : or ``smallest`` or ``largest``, by MACs.
+        weights : a weights file as it was read.
+        supernet : whose the weights are; or its name.
+
+        Raises
+        ------
+        AnalogError
+            The file has no integers of it.
+        """
         by_size = sorted(weights.subnets.values(), key=lambda s: (s.macs, s.name))
         names = {"smallest": by_size[0].name, "largest": by_size[-1].name}
         name = names.get(name, name)
@@ -84,7 +114,10 @@ class Network:
     def of_import(cls, imported: Imported) -> Network:
         """An imported network whose every layer has its integers.
 
-        Raises :class:`~arch_model.errors.AnalogError` for one of which some layer has none.
+        Raises
+        ------
+        AnalogError
+            Some layer has none.
         """
         lacking = [layer.name for layer in imported.subnet.layers if layer.name not in imported.quant]
         if imported.skipped or lacking:
@@ -119,13 +152,28 @@ class Network:
         return cast(ConvQuant, self.quant[layer.name]).z_in + ZERO
 
     def forward(self, images: Bytes, engine: Engine, first: int = 0) -> npt.NDArray[np.int8]:
-        """Logits, int8 (N, classes), of uint8 images (N, H, W) or (N, C, H, W)."""
+        """Logits, int8 (N, classes).
+
+        Parameters
+        ----------
+        images : uint8 (N, H, W) or (N, C, H, W).
+        engine : makes the sums of products.
+        first : number of the first image in the evaluation.
+        """
         head = self.layers[-1]
         u = self.tensors(images, engine, first, keep=False)[head.name].reshape(head.K, -1)
         return (u.T.astype(np.int16) - ZERO).astype(np.int8)
 
     def tensors(self, images: Bytes, engine: Engine, first: int = 0, keep: bool = True) -> dict[str, Bytes]:
-        """Every layer's output (only what is still needed at the end, if not ``keep``) plus 128: uint8 (K, N, P, Q)."""
+        """Every layer's output plus 128, uint8 (K, N, P, Q).
+
+        Parameters
+        ----------
+        images : uint8 (N, H, W) or (N, C, H, W).
+        engine : makes the sums of products.
+        first : number of the first image in the evaluation.
+        keep : all layers' outputs; else only what is still needed at the end.
+        """
         batch = images[:, None] if images.ndim == 3 else images
         tensors: dict[str, Bytes] = {INPUT: np.ascontiguousarray(batch.transpose(1, 0, 2, 3))}
         last = {name: i for i, layer in enumerate(self.layers) for name in layer.inputs}
@@ -146,16 +194,34 @@ class Network:
         return tensors
 
     def predict(self, images: Bytes, engine: Engine) -> npt.NDArray[np.int64]:
-        """The class of each image, the first of equal logits, :data:`BATCH` images at a time."""
+        """The class of each image, the first of equal logits; :data:`BATCH` images are run together.
+
+        Parameters
+        ----------
+        images : uint8 (N, H, W) or (N, C, H, W).
+        engine : makes the sums of products.
+        """
         starts = range(0, len(images), BATCH)
         return np.concatenate([self.forward(images[i : i + BATCH], engine, i).argmax(axis=1) for i in starts])
 
 
 def columns(layer: Layer, u: npt.NDArray[Any], zero: float, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """im2col: (C * R * S, N * P * Q) of ``dtype``, rows in the order of a weight's (C, R, S); outside is ``zero``.
+    """im2col: rows in the order of a weight's (C, R, S).
 
-    ``u`` may have any number C of channels.
+    Parameters
+    ----------
+    layer : gives kernel, stride and padding.
+    u : activations (C, N, H, W), of any number C of channels.
+    zero : what taps outside count as.
+    dtype : of the result.
 
+    Returns
+    -------
+    array
+        (C * R * S, N * P * Q).
+
+    Examples
+    --------
     >>> layer = Layer("a", Kind.CONV, K=1, C=1, R=1, S=2, H=1, W=3)
     >>> columns(layer, np.arange(3, dtype=np.uint8).reshape(1, 1, 1, 3), 0, np.int64).tolist()
     [[0, 1], [1, 2]]
@@ -177,9 +243,14 @@ def columns(layer: Layer, u: npt.NDArray[Any], zero: float, dtype: npt.DTypeLike
 
 
 def requantise(sums: Sums, q: ConvQuant) -> Bytes:
-    """``arch_model.network.quant.requantize`` of real sums (K, M), plus 128, as uint8; ``sums`` is used up.
+    """``arch_model.network.quant.requantize`` of real sums, plus 128, as uint8.
 
     One float64 product is exact while (acc + bias) * multiplier stays below 2**53; beyond, integers are used.
+
+    Parameters
+    ----------
+    sums : (K, M); they are used up.
+    q : the layer's integers.
     """
     sums += q.bias[:, None]
     most = float(np.abs(sums).max(initial=0.0))

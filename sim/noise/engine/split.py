@@ -23,9 +23,13 @@ Masks = Mapping[str, Mask]
 class LayerSplit:
     """One layer in two halves; both may use a channel if single weights are digital.
 
-    ``analog_channels``, ``digital_channels``: numbers of the input channels of each half, ascending. ``quantised``:
-    int64 (K, analog channels * R * S) as the crossbar stores it; ``present``: bool of that shape, False where a single
-    weight is digital, or None. ``digital``: float32 (K, digital channels * R * S), exact int8.
+    Attributes
+    ----------
+    layer : its shapes.
+    analog_channels, digital_channels : numbers of the input channels of each half, ascending.
+    quantised : as the crossbar stores it, int64 (K, analog channels * R * S).
+    present : bool of that shape, False where a single weight is digital; or None.
+    digital : exact int8 as float32, (K, digital channels * R * S).
     """
 
     layer: Layer
@@ -47,7 +51,19 @@ class LayerSplit:
 
 
 def split_network(network: Network, crossbar: Crossbar, digital: Masks) -> dict[str, LayerSplit]:
-    """Part every layer. Raises :class:`~arch_model.errors.AnalogError` for a mask of no layer or of another shape."""
+    """Every layer in its two halves.
+
+    Parameters
+    ----------
+    network : whose layers they are.
+    crossbar : gives the bits of a weight.
+    digital : masks by layer.
+
+    Raises
+    ------
+    AnalogError
+        A mask is of no layer, or of another shape.
+    """
     names = {layer.name for layer in network.weight_layers}
     for name in (*digital, *crossbar.adc_bits_of, *crossbar.percentile_of):
         if name not in names:

@@ -22,7 +22,18 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """Means over images, (K, C, R, S) by layer: ``fisher`` of g**2, ``absolute`` of |g|, ``mean`` of g."""
+    """Means over images, by layer, (K, C, R, S).
+
+    Attributes
+    ----------
+    fisher : of g**2, for g the gradient of the loss.
+    absolute : of |g|.
+    mean : of g.
+    loss : cross-entropy of the images.
+    temperature : of the softmax.
+    images : how many.
+    source : where they are from.
+    """
 
     fisher: dict[str, Sums]
     absolute: dict[str, Sums]
@@ -34,7 +45,13 @@ class Sensitivity:
 
 
 def sensitivity(network: Network, images: LabelledImages) -> Sensitivity:
-    """Gradients of the cross-entropy of ``images``."""
+    """Gradients of the cross-entropy by every weight.
+
+    Parameters
+    ----------
+    network : with its integers.
+    images : with their labels.
+    """
     digital = Digital(network)
     batches = [slice(i, i + BATCH) for i in range(0, len(images.images), BATCH)]
     logits = np.concatenate([network.forward(images.images[b], digital) for b in batches])
@@ -58,6 +75,14 @@ def sensitivity(network: Network, images: LabelledImages) -> Sensitivity:
 def cross_entropy(logits: npt.NDArray[np.int8], labels: npt.NDArray[np.uint8], temperature: float) -> float:
     """Mean of ``-log softmax(logits / temperature)[label]``.
 
+    Parameters
+    ----------
+    logits : int8 (N, classes).
+    labels : uint8 (N,).
+    temperature : by which logits are divided.
+
+    Examples
+    --------
     >>> round(cross_entropy(np.zeros((1, 10), np.int8), np.array([3], np.uint8), 1.0), 4)       # log 10
     2.3026
     """
@@ -68,7 +93,13 @@ def cross_entropy(logits: npt.NDArray[np.int8], labels: npt.NDArray[np.uint8], t
 
 
 def fit_temperature(logits: npt.NDArray[np.int8], labels: npt.NDArray[np.uint8]) -> float:
-    """The temperature of least cross-entropy, within 1 to 1000, by golden section in its logarithm."""
+    """The temperature of least cross-entropy, within 1 to 1000, by golden section in its logarithm.
+
+    Parameters
+    ----------
+    logits : int8 (N, classes).
+    labels : uint8 (N,).
+    """
     ratio = (np.sqrt(5) - 1) / 2
     low, high = 0.0, float(np.log(1000.0))
     for _ in range(40):
@@ -83,7 +114,15 @@ def fit_temperature(logits: npt.NDArray[np.int8], labels: npt.NDArray[np.uint8])
 def image_gradients(
     network: Network, images: Bytes, labels: npt.NDArray[np.uint8], temperature: float
 ) -> list[tuple[str, Floats]]:
-    """Of each layer with weights, from the last: its name and d loss / d weight, float32 (N, K, C * R * S)."""
+    """Of each layer with weights, from the last: its name and d loss / d weight, float32 (N, K, C * R * S).
+
+    Parameters
+    ----------
+    network : with its integers.
+    images : uint8 (N, H, W) or (N, C, H, W).
+    labels : uint8 (N,).
+    temperature : of the softmax.
+    """
     tensors = network.tensors(images, Digital(network))
     head = network.layers[-1]
     z = (tensors[head.name].reshape(head.K, -1).T.astype(np.float64) - ZERO) / temperature

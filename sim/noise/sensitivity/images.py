@@ -28,7 +28,14 @@ DATA = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """``images`` uint8 (N, H, W) or (N, C, H, W), ``labels`` uint8 (N,), and where they are from."""
+    """Images and their classes.
+
+    Attributes
+    ----------
+    images : uint8 (N, H, W) or (N, C, H, W).
+    labels : uint8 (N,).
+    source : where they are from.
+    """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
@@ -43,16 +50,26 @@ class LabelledImages:
         return whole.hexdigest()[:12]
 
     def first(self, count: int) -> LabelledImages:
-        """The first ``count``; :class:`~arch_model.errors.AnalogError` if there are fewer, or ``count`` is below 1."""
+        """The first images.
+
+        Raises
+        ------
+        AnalogError
+            There are fewer, or ``count`` is below 1.
+        """
         if not 1 <= count <= len(self.images):
             raise AnalogError(f"images is {count}; give 1..{len(self.images)}, what there is in {self.source}")
         return LabelledImages(self.images[:count], self.labels[:count], self.source)
 
 
 def find_test_images(weights: SuperNetWeights, count: int, data: Path | None = DATA) -> LabelledImages:
-    """The first ``count`` test images: of those in the weights, or of all 10,000 if more are wanted and installed.
+    """The first test images: of those in the weights, or of all 10,000 if more are wanted and installed.
 
-    ``data``: where Fashion-MNIST would be; None for weights of another task, whose images are all that there are.
+    Parameters
+    ----------
+    weights : a weights file as it was read.
+    count : of images.
+    data : where Fashion-MNIST would be. None: the weights are of another task, whose images are all that there are.
     """
     shipped = LabelledImages(weights.images, weights.labels, "the shipped test images")
     if data is None or count <= len(shipped.images) or not _is_there(data, "t10k"):
@@ -61,8 +78,14 @@ def find_test_images(weights: SuperNetWeights, count: int, data: Path | None = D
 
 
 def find_ranking_images(weights: SuperNetWeights, count: int, data: Path | None = DATA) -> LabelledImages:
-    """Images for gradients: of the training set where it is installed, else of the weights' test images; ``data`` as of
-    :func:`find_test_images`, and with None as many as there are."""
+    """Images for gradients: of the training set where it is installed, else of the weights' test images.
+
+    Parameters
+    ----------
+    weights : a weights file as it was read.
+    count : of images; of another task, as many as there are.
+    data : as :func:`find_test_images` takes it.
+    """
     if data is not None and _is_there(data, "train"):
         return _read(data, "train", "the training set of Fashion-MNIST").first(count)
     shipped = LabelledImages(weights.images, weights.labels, "the shipped test images")
@@ -77,7 +100,12 @@ def data_of(supernet: SuperNet | str) -> Path | None:
 def read_images(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """``images`` (N, C, H, W), as real numbers or uint8 pixels, and ``labels`` (N,) of an npz file.
 
-    Pixels are taken as 0..1. Raises :class:`~arch_model.errors.AnalogError` for anything else.
+    Pixels are taken as 0..1.
+
+    Raises
+    ------
+    AnalogError
+        The file has anything else.
     """
     wanted = Wanted(f"{path}: no labelled images: it", "an npz file with images and labels", AnalogError)
     arrays = read_npz(path, wanted, ("images", "labels"))
@@ -100,9 +128,19 @@ def read_images(path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uin
 def images_for(
     imported: Imported, real: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], source: str
 ) -> LabelledImages:
-    """Real images (N, C, H, W) as an imported network takes them: int8 by its input's scale, plus 128.
+    """Real images as an imported network takes them: int8 by its input's scale, plus 128.
 
-    Raises :class:`~arch_model.errors.AnalogError` for images of another shape than the network's.
+    Parameters
+    ----------
+    imported : the network.
+    real : images, float32 (N, C, H, W).
+    labels : uint8 (N,).
+    source : where they are from.
+
+    Raises
+    ------
+    AnalogError
+        The network reads another shape.
     """
     first = next(layer for layer in imported.subnet.layers if INPUT in layer.inputs)
     shape = (first.C, first.H, first.W)

@@ -38,7 +38,14 @@ class EngineName(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """One chip: ``accuracy`` is the fraction right of the images; ``seconds`` of this process's CPU."""
+    """One chip.
+
+    Attributes
+    ----------
+    trial : its number.
+    accuracy : fraction of the images whose class is right.
+    seconds : of this process's CPU.
+    """
 
     trial: int
     accuracy: float
@@ -47,8 +54,15 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class NoiseResult:
-    """What was asked, whole, and what came out. Fractions right: ``accuracy_clean`` of the int8 network,
-    ``accuracy_noiseless`` of the chip as intended with its ADCs, and of each trial. ``clean_seconds``: of the former.
+    """What was asked, whole, and what came out.
+
+    Attributes
+    ----------
+    hybrid, variation, engine, seed, images : what was asked.
+    accuracy_clean : fraction right of the int8 network.
+    accuracy_noiseless : of the chip as intended with its ADCs.
+    clean_seconds : that the int8 network took.
+    trials : the chips.
     """
 
     hybrid: Hybrid
@@ -116,11 +130,28 @@ class Kept(Protocol):
         """The piece of that key, or None."""
 
     def add(self, key: str, value: Any) -> None:
-        """Keep a piece."""
+        """Keep a piece of work.
+
+        Parameters
+        ----------
+        key : of the piece.
+        value : anything that JSON can hold.
+        """
 
 
 class Runner:
-    """Runs trials in this process (``jobs`` 1) or in others, which keep the images. Close it, or use ``with``."""
+    """Runs trials in this process or in others, which keep the images. Close it, or use ``with``.
+
+    Parameters
+    ----------
+    images : on which accuracy is measured.
+    jobs : processes; 1: this one.
+
+    Raises
+    ------
+    AnalogError
+        ``jobs`` is below 1.
+    """
 
     def __init__(self, images: LabelledImages, jobs: int = 1) -> None:
         if jobs < 1:
@@ -153,11 +184,24 @@ class Runner:
         kept: Kept | None = None,
         key: str = "",
     ) -> NoiseResult:
-        """Evaluate ``trials`` chips, fewer if ``is_enough`` says so of the clean accuracy and those so far, in order.
+        """Evaluate chips.
 
-        Trials go to ``kept``, whose keys begin with ``key``, as they finish; what is there is not computed again.
+        Parameters
+        ----------
+        hybrid : the network and its crossbars.
+        variation : of the cells.
+        trials : chips.
+        seed : of all chips.
+        engine : how sums are made.
+        on_trial : called with each chip, in order.
+        is_enough : whether no more are needed, by the clean accuracy and the accuracies so far.
+        kept : where trials go as they finish; what is there is not computed anew.
+        key : with which their keys begin.
 
-        Raises :class:`~arch_model.errors.AnalogError` for numbers that make no sense.
+        Raises
+        ------
+        AnalogError
+            ``trials`` is below 1.
         """
         if trials < 1:
             raise AnalogError(f"trials is {trials}; give at least 1")
@@ -219,7 +263,17 @@ def _known(kept: Kept, key: str, trials: int) -> dict[int, Trial]:
 def run_trial(
     hybrid: Hybrid, variation: Variation, engine: EngineName, adcs: Adcs, chip: Chip, images: LabelledImages
 ) -> Trial:
-    """One chip, or, if variation is cycle to cycle, one chip programmed afresh for each image."""
+    """One chip, or, if variation is cycle to cycle, one chip programmed afresh for each image.
+
+    Parameters
+    ----------
+    hybrid : the network and its crossbars.
+    variation : of the cells.
+    engine : how sums are made.
+    adcs : by layer.
+    chip : its seed and number.
+    images : on which accuracy is measured.
+    """
     start = time.process_time()
     make = _CLASSES[engine]
     if variation.is_static:
@@ -234,12 +288,25 @@ def run_trial(
 
 
 def accuracy(network: Network, engine: Any, images: LabelledImages) -> float:
-    """Fraction of images whose class is right."""
+    """Fraction of images whose class is right.
+
+    Parameters
+    ----------
+    network : with its integers.
+    engine : makes the sums of products.
+    images : with their labels.
+    """
     return float(np.mean(network.predict(images.images, engine) == images.labels))
 
 
 def choose_engine(hybrid: Hybrid, engine: EngineName) -> EngineName:
-    """The engine that ``auto`` stands for."""
+    """The engine that ``auto`` stands for.
+
+    Parameters
+    ----------
+    hybrid : the network and its crossbars.
+    engine : that was asked for.
+    """
     if engine is not EngineName.AUTO:
         return engine
     crossbar = hybrid.crossbar
@@ -250,6 +317,13 @@ def choose_engine(hybrid: Hybrid, engine: EngineName) -> EngineName:
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
     """The interval of the mean of normal values with Student's t; (nan, nan) for one value.
 
+    Parameters
+    ----------
+    values : at least one.
+    confidence : 0 to 1.
+
+    Examples
+    --------
     >>> low, high = mean_interval([1.0, 2.0, 3.0])             # 2 +- 4.3027 / sqrt(3)
     >>> round(low, 3), round(high, 3)
     (-0.484, 4.484)

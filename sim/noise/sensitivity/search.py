@@ -21,7 +21,14 @@ _LEAST_TRIALS = 3
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The partition, what it was measured at, and every (fraction, loss in points) that was tried, in order."""
+    """The smallest digital half that was found.
+
+    Attributes
+    ----------
+    partition : what is digital.
+    result : what it was measured at.
+    tried : every (fraction, loss in points), in order.
+    """
 
     partition: Partition
     result: NoiseResult
@@ -29,7 +36,19 @@ class Found:
 
 
 def scores_for(ranking: Ranking, network: Network, found: Sensitivity | None) -> Scores | None:
-    """The score of each weight that a ranking orders by; ``found`` is needed if :func:`needs_gradients`."""
+    """The score of each weight that a ranking orders by; None if it needs none.
+
+    Parameters
+    ----------
+    ranking : by what.
+    network : whose weights they are.
+    found : gradients; needed if :func:`needs_gradients`.
+
+    Raises
+    ------
+    AnalogError
+        They are needed, and there are none.
+    """
     weights = {layer.name: network.weights[layer.name].astype(float) for layer in network.weight_layers}
     if ranking is Ranking.MAGNITUDE:
         return {name: abs(w) for name, w in weights.items()}
@@ -48,7 +67,15 @@ def needs_gradients(ranking: Ranking) -> bool:
 
 
 def rank_network(network: Network, ranking: Ranking, found: Sensitivity | None, seed: int = 0) -> RankedUnits:
-    """:func:`mapper.hybrid.partition.rank` of a network's layers with weights."""
+    """:func:`mapper.hybrid.partition.rank` of a network's layers with weights.
+
+    Parameters
+    ----------
+    network : to rank.
+    ranking : by what.
+    found : gradients; needed if :func:`needs_gradients`.
+    seed : of a random order.
+    """
     scores = scores_for(ranking, network, found)
     return rank(network.name, network.hash, network.weight_layers, ranking, scores, seed)
 
@@ -64,7 +91,19 @@ def evaluate(
     seed: int,
     engine: EngineName = EngineName.AUTO,
 ) -> NoiseResult:
-    """Monte Carlo of a network with a partition."""
+    """Monte Carlo of a network with a partition.
+
+    Parameters
+    ----------
+    runner : runs the trials.
+    network : with its integers.
+    partition : what is digital.
+    crossbar : the arrays of the rest.
+    variation : of the cells.
+    trials : chips.
+    seed : of all chips.
+    engine : how sums are made.
+    """
     hybrid = Hybrid(network, crossbar, partition.masks(network.weight_layers, network.hash))
     return runner.run(hybrid, variation, trials=trials, seed=seed, engine=engine)
 
@@ -84,13 +123,31 @@ def smallest_fraction(
     on_try: Callable[[float, float], None] = lambda fraction, loss: None,
     kept: Kept | None = None,
 ) -> Found:
-    """Bisect the fraction of weights that is digital until ``resolution`` for a mean loss of at most ``max_loss``.
+    """Bisect the fraction of weights that is digital, for a mean loss that is small enough.
 
-    ``max_loss`` in percentage points below the int8 network. All tries see the same chips (common random numbers), so
-    that differences between fractions are not those between chips. A try ends before its last trial once its loss is
-    plainly on one side (:func:`is_plain`); the partition that is returned had all of them. The loss is taken to fall
-    with the fraction; everything digital has none. Finished trials are in ``kept``, where a search that is begun again
-    finds them. Raises :class:`~arch_model.errors.AnalogError` for a negative ``max_loss``.
+    All tries see the same chips (common random numbers), so that differences between fractions are not those between
+    chips. A try ends before its last trial once its loss is plainly on one side (:func:`is_plain`); the partition that
+    is returned had all of them. The loss is taken to fall with the fraction; everything digital has none.
+
+    Parameters
+    ----------
+    runner : runs the trials.
+    network : with its integers.
+    units : what becomes digital first.
+    crossbar : the arrays of the rest.
+    variation : of the cells.
+    max_loss : percentage points below the int8 network.
+    trials : chips.
+    seed : of all chips.
+    engine : how sums are made.
+    resolution : of the fraction.
+    on_try : called with the fraction and the loss of each try.
+    kept : where finished trials go, and where a search that is begun anew finds them.
+
+    Raises
+    ------
+    AnalogError
+        ``max_loss`` is negative.
     """
     if not max_loss >= 0:
         raise AnalogError(f"max_loss is {max_loss:g}; give percentage points, at least 0")
@@ -147,8 +204,15 @@ def smallest_fraction(
 
 
 def is_plain(losses: Sequence[float], limit: float) -> bool:
-    """Whether so many trials leave no doubt on which side of ``limit`` the mean loss is: a 99.9 % interval.
+    """Whether trials leave no doubt on which side of a limit the mean loss is: a 99.9 % interval.
 
+    Parameters
+    ----------
+    losses : percentage points of each trial.
+    limit : percentage points.
+
+    Examples
+    --------
     >>> is_plain([60.0, 64.0, 58.0], limit=2), is_plain([1.0, 2.5, 1.2], limit=2), is_plain([60.0, 64.0], limit=2)
     (True, False, False)
     """

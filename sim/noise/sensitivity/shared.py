@@ -20,7 +20,13 @@ from sim.noise.sensitivity.search import is_plain
 def rank_shared(supernet: SuperNet, networks: Sequence[Network], found: Mapping[str, Sensitivity]) -> RankedUnits:
     """A SuperNet's input channels by the sum over SubNets of their share of the Fisher score, per byte moved.
 
-    A SubNet's scores are divided by their sum, so that each has one vote; ``found`` by a SubNet's name.
+    A SubNet's scores are divided by their sum, so that each has one vote.
+
+    Parameters
+    ----------
+    supernet : of the SubNets.
+    networks : the SubNets with their integers.
+    found : gradients by a SubNet's name.
     """
     scores = {layer.name: np.zeros((1, layer.C, 1, 1)) for layer in supernet.layers}
     for network in networks:
@@ -34,7 +40,14 @@ def rank_shared(supernet: SuperNet, networks: Sequence[Network], found: Mapping[
 
 
 def shared_half(units: RankedUnits, count: int, supernet: SuperNet) -> DigitalHalf:
-    """The first ``count`` channels digital."""
+    """The digital half with the first channels.
+
+    Parameters
+    ----------
+    units : in the order in which they become digital.
+    count : of units.
+    supernet : whose channels they are.
+    """
     return DigitalHalf(supernet, units.partition(count).channels)
 
 
@@ -52,10 +65,27 @@ def smallest_shared(
     resolution: float,
     on_try: Callable[[float, float], None] = lambda fraction, loss: None,
 ) -> tuple[DigitalHalf, float]:
-    """Bisect the fraction of the SuperNet's weights that is digital until no member loses more than ``max_loss``.
+    """Bisect the fraction of the SuperNet's weights that is digital until no member loses too much.
 
-    Returns the half and its fraction. ``max_loss`` in percentage points of the mean of ``trials`` chips; a member's
-    trials end early once they are plainly too bad, and with it the try.
+    A member's trials end early once they are plainly too bad, and with it the try.
+
+    Parameters
+    ----------
+    runner : runs the trials.
+    supernet : of the members.
+    members : SubNets, each with its integers.
+    units : in the order in which they become digital.
+    crossbar : the arrays of the rest.
+    variation : of the cells.
+    max_loss : percentage points of the mean of the trials.
+    trials : chips.
+    seed : of all chips.
+    resolution : of the fraction.
+    on_try : called with the fraction and the loss of each try.
+
+    Returns
+    -------
+    half, fraction
     """
     low, high, best = 0.0, 1.0, len(units.size)
     while high - low > resolution:

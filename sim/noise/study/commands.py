@@ -45,8 +45,20 @@ RANKING_IMAGES = 512
 class Question:
     """A network under noise, the crossbar, the variation, the effort.
 
-    ``subnet``: a name, smallest or largest, of the SuperNet ``space``, whose the ``weights`` are; with ``onnx`` that
-    model instead, on ``data``, an npz file with images and labels, or else on Fashion-MNIST as pixels of 0..1.
+    Attributes
+    ----------
+    subnet : a name, smallest or largest, of the SuperNet.
+    crossbar : the arrays.
+    variation : of the cells.
+    trials : chips.
+    seed : of all chips.
+    images : on which accuracy is measured.
+    engine : how sums are made.
+    jobs : processes. None: one for each core.
+    weights : a weights file. None: that of the SuperNet, which ships.
+    onnx : a model to run instead of a SubNet.
+    data : its images and labels, an npz file. None: Fashion-MNIST as pixels of 0..1.
+    space : the SuperNet whose the weights are.
     """
 
     subnet: str
@@ -68,7 +80,13 @@ class Question:
         return [self.weights, self.onnx, self.data]
 
     def facts(self, network: Network, images: LabelledImages) -> dict[str, Any]:
-        """All that trials depend on: what :meth:`open` gave, and the rest."""
+        """All that trials depend on: what :meth:`open` gave, and the rest.
+
+        Parameters
+        ----------
+        network : with its integers.
+        images : on which accuracy is measured.
+        """
         return {
             "subnet": network.name,
             "network_hash": network.hash,
@@ -83,7 +101,13 @@ class Question:
         }
 
     def open(self) -> tuple[Network, LabelledImages, LabelledImages, Callable[[LabelledImages], Runner]]:
-        """The network, its test images, images to rank on, and what makes a runner."""
+        """The network, its test images, images to rank on, and what makes a runner.
+
+        Raises
+        ------
+        AnalogError
+            ``data`` was given without ``onnx``, or the network or the images cannot be used.
+        """
         jobs = default_jobs(self.trials) if self.jobs is None else min(self.jobs, self.trials)
         if self.data is not None and self.onnx is None:
             raise AnalogError(f"data is {self.data}; it goes with --onnx, SubNets have images of their own")
@@ -130,6 +154,7 @@ def run_noise(
     partition : what stays digital, a file or a folder of ``fastswitch partition``.
     csv : the file of trials, an :class:`~arch_model.files.result_file.ResultFile`: the same call goes on behind those
         that are finished. ``force``: as of that.
+    force : as :class:`~arch_model.files.result_file.ResultFile` takes it.
     on_trial : called with each trial, also those of an earlier run.
     on_stage : called with what is begun.
 
@@ -171,10 +196,18 @@ def run_partition(
     on_try: Callable[[float, float], None] = lambda fraction, loss: None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
-    """The smallest digital half by ``ranking`` for at most ``max_loss`` points, written to ``out``/partition.json.
+    """The smallest digital half for a loss that is small enough, written to ``out``/partition.json.
 
-    ``out`` is a :class:`~arch_model.files.results_folder.ResultsFolder`: trials are kept there as they finish, and the
-    same call goes on behind them. ``on_try`` is called with the digital fraction and the loss of each try.
+    Trials are kept in the folder as they finish, and the same call goes on behind them.
+
+    Parameters
+    ----------
+    question : what is asked.
+    ranking : which channels become digital first.
+    max_loss : percentage points below the int8 network.
+    out, force : a :class:`~arch_model.files.results_folder.ResultsFolder`.
+    on_try : called with the digital fraction and the loss of each try.
+    on_stage : called with what is begun.
     """
     network, images, rank_on, open_runner = question.open()
     ranked_on = {}

@@ -27,8 +27,16 @@ from sim.noise.study.tables import Row
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is computed: ``images`` and ``trials`` of most points, ``full_images`` and ``full_trials`` of the
-    headline, ``rank_images`` that gradients are taken on, ``subnets`` compared, ``resolution`` of fractions."""
+    """How much is computed.
+
+    Attributes
+    ----------
+    images, trials : of most points.
+    full_images, full_trials : of the headline.
+    rank_images : that gradients are taken on.
+    subnets : that are compared.
+    resolution : of fractions.
+    """
 
     images: int = 500
     trials: int = 20
@@ -45,8 +53,21 @@ class Effort:
 
 
 class StudyContext:
-    """A network and everything that is measured on it; close it, or use ``with``. ``weights`` are those of
-    ``supernet``."""
+    """A network and everything that is measured on it; close it, or use ``with``.
+
+    Parameters
+    ----------
+    subnet : its name.
+    weights : a weights file as it was read, of ``supernet``.
+    folder : for results.
+    sigma : of the cells' variation.
+    max_loss : percentage points that a partition may lose.
+    seed : of all chips.
+    effort : how much is computed.
+    accelerator : of the digital half.
+    jobs : processes.
+    supernet : whose the weights are; or its name.
+    """
 
     def __init__(
         self,
@@ -156,24 +177,57 @@ class StudyContext:
         trials: int | None = None,
         runner: Runner | None = None,
     ) -> NoiseResult:
-        """Monte Carlo with the study's seed."""
+        """Monte Carlo with the study's seed.
+
+        Parameters
+        ----------
+        crossbar : the arrays.
+        variation : of the cells.
+        partition : what is digital. None: nothing.
+        trials : chips. None: those of the effort.
+        runner : runs them. None: the study's.
+        """
         masks = {} if partition is None else partition.masks(self.network.weight_layers, self.network.hash)
         hybrid = Hybrid(self.network, crossbar, masks)
         count = self.effort.trials if trials is None else trials
         return (runner or self.runner).run(hybrid, variation, trials=count, seed=self.seed)
 
     def split_path(self, encoding: str, adc_bits: int | None) -> Path:
-        """Where the smallest partition for an encoding and its ADCs is kept."""
+        """Where the smallest partition for an encoding and its ADCs is kept.
+
+        Parameters
+        ----------
+        encoding : of the weights.
+        adc_bits : of the ADCs. None: ideal ones.
+        """
         return self.folder / split_name(encoding, adc_bits)
 
     def split(self, encoding: str, adc_bits: int | None) -> Partition:
-        """The smallest partition that the study has found; AnalogError if that part has not run."""
+        """The smallest partition that the study has found.
+
+        Parameters
+        ----------
+        encoding : of the weights.
+        adc_bits : of the ADCs. None: ideal ones.
+
+        Raises
+        ------
+        AnalogError
+            That part of the study has not run.
+        """
         return Partition.read(self.split_path(encoding, adc_bits))
 
 
 def split_name(encoding: str, adc_bits: int | None) -> str:
     """The name of a partition's file.
 
+    Parameters
+    ----------
+    encoding : of the weights.
+    adc_bits : of the ADCs. None: ideal ones.
+
+    Examples
+    --------
     >>> split_name("offset", None)
     'split-offset-ideal.json'
     """
@@ -181,7 +235,13 @@ def split_name(encoding: str, adc_bits: int | None) -> str:
 
 
 def figures(result: NoiseResult, prefix: str = "") -> Mapping[str, Any]:
-    """The columns of a result: fraction digital, trials, images, mean, its 95 % interval, 5th percentile, loss."""
+    """The columns of a result: fraction digital, trials, images, mean, its 95 % interval, 5th percentile, loss.
+
+    Parameters
+    ----------
+    result : of Monte Carlo.
+    prefix : of the columns' names.
+    """
     summary = result.summary()
     low, high = summary["accuracy_ci95"]
     return {

@@ -31,7 +31,15 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Figures:
-    """One image: seconds in steady state, joules, of which DRAM's, square millimetres, operations (two a MAC)."""
+    """One image's cost.
+
+    Attributes
+    ----------
+    time_s : seconds from one image to the next.
+    energy_j, dram_j : joules, and those of DRAM among them.
+    area_mm2 : square millimetres.
+    operations : two a MAC.
+    """
 
     time_s: float
     energy_j: float
@@ -68,14 +76,29 @@ class Figures:
 
 
 def analog_half(subnet: SubNet, crossbar: Crossbar, half: DigitalHalf | None = None, words: int = 1) -> AnalogCost:
-    """What of a SubNet is analog, each layer once; without ``half`` all of it. ``words``: see ``layer_load``."""
+    """What of a SubNet is analog, each layer once.
+
+    Parameters
+    ----------
+    subnet : to price.
+    crossbar : the arrays.
+    half : what is digital. None: nothing.
+    words : as :func:`arch_model.analog.cost.layer_load` takes them.
+    """
     digital = {layer.name: half.count(layer) if half else 0 for layer in subnet.weight_layers}
     loads = [layer_load(layer, layer.C - digital[layer.name], crossbar, words) for layer in subnet.weight_layers]
     return analog_cost(loads, crossbar, Isaac())
 
 
 def digital_figures(rows: list[dict[str, Any]], accelerator: Accelerator, macs: int) -> Figures:
-    """The sums of :mod:`mapper.search.predict`'s rows, with the accelerator's ASIC area."""
+    """The sums of :mod:`mapper.search.predict`'s rows, with the accelerator's ASIC area.
+
+    Parameters
+    ----------
+    rows : a layer each.
+    accelerator : that runs them.
+    macs : multiply-accumulates of an image.
+    """
     pj = energy_costs(accelerator)["dram.wgt"]
     seconds = sum(float(row["latency_s"]) for row in rows)
     joules = sum(float(row["energy_j"]) for row in rows)
@@ -84,13 +107,32 @@ def digital_figures(rows: list[dict[str, Any]], accelerator: Accelerator, macs: 
 
 
 def all_analog(subnet: SubNet, crossbar: Crossbar, words: int = 1) -> Figures:
-    """Everything on crossbars."""
+    """Everything on crossbars.
+
+    Parameters
+    ----------
+    subnet : to price.
+    crossbar : the arrays.
+    words : as :func:`arch_model.analog.cost.layer_load` takes them.
+    """
     cost = analog_half(subnet, crossbar, words=words)
     return Figures(cost.interval_s, cost.energy_j, 0.0, cost.area_mm2, 2 * subnet.macs)
 
 
 def all_digital(subnet: SubNet, accelerator: Accelerator, resident: PersistentBuffer | None) -> Figures:
-    """Everything on the accelerator; MappingError if it cannot run some layer."""
+    """Everything on the accelerator.
+
+    Parameters
+    ----------
+    subnet : to price.
+    accelerator : that runs it.
+    resident : what the PB holds.
+
+    Raises
+    ------
+    MappingError
+        The machine cannot run some layer.
+    """
     rows = list(predict_subnet(subnet, accelerator, resident))
     check_whole(rows, f"SubNet {subnet.name} on {accelerator.name}")
     return digital_figures(rows, accelerator, subnet.macs)
@@ -106,6 +148,14 @@ def hybrid(
     """Both halves at once: the slower one's time, the sum of energies and areas.
 
     An accelerator that has nothing to do for a SubNet still leaks.
+
+    Parameters
+    ----------
+    subnet : to price.
+    half : what is digital.
+    crossbar : the arrays of the rest.
+    accelerator : of the digital half.
+    resident : what its PB holds.
     """
     analog = analog_half(subnet, crossbar, half)
     digital = digital_figures(half.price(subnet, accelerator, resident), accelerator, subnet.macs)
@@ -121,6 +171,12 @@ def hybrid(
 def changes(ours: Figures, base: Figures) -> dict[str, float]:
     """Per cent against a base, as :data:`PUBLISHED`.
 
+    Parameters
+    ----------
+    ours, base : the two to compare.
+
+    Examples
+    --------
     >>> a, b = Figures(2.0, 1.0, 0.0, 4.0, 10), Figures(4.0, 4.0, 0.0, 4.0, 10)
     >>> changes(a, b)["time"], changes(a, b)["power_efficiency"]
     (-50.0, 300.0)

@@ -99,7 +99,13 @@ class Family:
 
     @cached_property
     def half(self) -> DigitalHalf:
-        """The shared channels that :meth:`find` kept."""
+        """The shared channels that :meth:`find` kept.
+
+        Raises
+        ------
+        AnalogError
+            The file is not there or holds something else.
+        """
         right = "what the part shared wrote: run it first"
         try:
             channels = read_json(self.path, Wanted(f"shared channels {self.path}", right, AnalogError))["channels"]

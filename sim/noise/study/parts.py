@@ -20,7 +20,14 @@ HEAT_BITS, HEAT_FRACTIONS = (8, 6, 5, 4), (0.0, 0.1, 0.2, 0.3, 0.4)
 
 @dataclass(frozen=True)
 class Part:
-    """``points`` of a context, each the columns that tell its row from others; ``measure`` makes the other columns."""
+    """A table of the study.
+
+    Attributes
+    ----------
+    name : of the table.
+    points : of a context, each the columns that tell its row from others.
+    measure : makes the other columns.
+    """
 
     name: str
     points: Callable[[StudyContext], list[Row]]

@@ -39,7 +39,20 @@ def open_study(
     weights: Path | None,
     **effort: int,
 ) -> StudyContext:
-    """A context with a process for each core unless ``jobs`` says otherwise; ``effort``: fields of :class:`Effort`."""
+    """A context for the study.
+
+    Parameters
+    ----------
+    folder : for results.
+    subnet : its name.
+    accelerator : of the digital half.
+    sigma : of the cells' variation.
+    max_loss : percentage points that a partition may lose.
+    seed : of all chips.
+    jobs : processes. None: one for each core.
+    weights : a weights file. None: that of ``fashion``, which ships.
+    effort : fields of :class:`Effort`.
+    """
     made = Effort(**effort)
     return StudyContext(
         subnet,
@@ -55,7 +68,18 @@ def open_study(
 
 
 def study_parts(context: StudyContext, names: Sequence[str] = ()) -> list[Part]:
-    """The parts of those names, without any all of them, in the order of :data:`NAMES`."""
+    """Parts of the study, in the order of :data:`NAMES`.
+
+    Parameters
+    ----------
+    context : what is studied.
+    names : of the parts. None given: all.
+
+    Raises
+    ------
+    AnalogError
+        There is no part of that name.
+    """
     names = names or NAMES
     unknown = set(names) - set(NAMES)
     if unknown:
@@ -82,6 +106,7 @@ def run_study(
     Parameters
     ----------
     context : what is studied; ``results``: its folder, opened with its facts.
+    results : the folder, opened with the study's facts.
     names : the parts, all without any.
     on_row : called with each row with its part, also those of an earlier run.
     on_stage : called with what is computed now.
