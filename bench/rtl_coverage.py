@@ -27,7 +27,8 @@ from arch_model.program.limits import ORIGIN_MAX, ORIGIN_MIN, first_broken, limi
 from arch_model.program.program import Program
 from mapper.layout.dram_image import image_segment, weights_segments, zsb_segments
 from mapper.lowering.compile import compile_layer, single_layer
-from mapper.lowering.tiling import Order, Tiling, chunks_of
+from mapper.lowering.layer_on_machine import LayerOnMachine
+from mapper.lowering.tiling import Order, Tiling
 from rtl.registers import REGISTERS
 from sim.cosim.every_operator import Case
 from sim.cosim.layer_tables import LayerJob
@@ -149,7 +150,7 @@ def run_interleaved(bench: Bench, machine: Accelerator, seed: int) -> None:
     """Four K-tiles that take parts of the channels in turns, each with its own sums in the OB, if the DB allows it."""
     layer = Layer("interleaved", C, 31, 64, H=7, W=7)
     rng = np.random.default_rng(seed)
-    chunk = next(int(chunk) for chunk in chunks_of(layer, machine) if chunk >= 4)
+    chunk = next(int(chunk) for chunk in LayerOnMachine(layer, machine).chunks if chunk >= 4)
     quant = random_quant(layer, rng)
     try:
         program, places = compile_layer(layer, machine, quant, Tiling(4, chunk, 0, 4, Order.ROWS, interleave=4))

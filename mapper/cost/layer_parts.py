@@ -19,11 +19,12 @@ from arch_model.timing.rows import COUNT, STORE_UNIT, machine_row
 from mapper.cost.program_cost import count_program
 from mapper.layout.persistent_buffer import Slots
 from mapper.layout.tensors import TileGrid, tile_grid
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.layer_rows import layer_row, tiling_row
 from mapper.lowering.network import cycles_of
 from mapper.lowering.quick_choice import choose_each, quick_tiling
 from mapper.lowering.rows import COLUMN_TILES, LAYER_AT, new_workspace, put_slots
-from mapper.lowering.tiling import Tiling, fetches
+from mapper.lowering.tiling import Tiling
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step
 
@@ -167,8 +168,9 @@ class LayerParts:
             add = step.add is not None or step.layer.kind.is_product
             streamed = [grid.tiles - kt * ct * grid.windows for kt, ct in parts]
             *tilings, without = choose_each(step.layer, self.a, [*streamed, grid.tiles], add)
-            self._unheld[shape] = grid.tiles * fetches(step.layer, grid.tiles, without, self.a)
-            fetched = [n * fetches(step.layer, n, t, self.a) for n, t in zip(streamed, tilings, strict=True)]
+            on = LayerOnMachine(step.layer, self.a)
+            self._unheld[shape] = grid.tiles * on.fetches(grid.tiles, without)
+            fetched = [n * on.fetches(n, t) for n, t in zip(streamed, tilings, strict=True)]
         for part, tiling, tiles in zip(parts, tilings, fetched, strict=True):
             self._numbers[shape, *part] = len(self.tilings)
             self.of_shape.append(shape)

@@ -218,7 +218,7 @@ def chunk_fits(w: Ints, rows: int, chunk: int) -> bool:
 
 @inner
 def fits_dense(w: Ints) -> bool:
-    """Whether some tiling of the dense layer fits (:func:`mapper.lowering.tiling.check_least`)."""
+    """Whether some tiling of the dense layer fits, as ``LayerOnMachine.check_least`` decides."""
     least = min(chunk_unit(w), w[K_TILES])
     return rows_fit(w, 1) and w[K_TILES] <= w[ZSB] and chunk_fits(w, 1, least) and _fields_hold(w)
 

@@ -29,11 +29,12 @@ from mapper.layout.persistent_buffer import PersistentBuffer, Slots, later_tiles
 from mapper.lowering.dense_loads import NO_INTERLEAVING, NO_QUARTERS
 from mapper.lowering.depthwise_tiling import check_channelwise
 from mapper.lowering.encode import Encoder
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.layer_rows import layer_row, network_rows, tiling_row
 from mapper.lowering.network import load_for_later, lower, plan_of, why_refused
 from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.rows import FAILURE, FULL, SPARE, clear, new_workspace, put_slots
-from mapper.lowering.tiling import Tiling, check_tiling, saved_tiles
+from mapper.lowering.tiling import Tiling
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, steps
 
@@ -297,7 +298,8 @@ class _Compiler:
         hits, new = self.slots[step.layer.name]
         streamed = int((np.maximum(hits, new) < 0).sum())
         without = self.tilings.get(step.layer.name) or quick_tiling(step, self.a)
-        return saved_tiles(step, tiling, without, streamed, self.a) - int((new >= 0).sum())
+        on = LayerOnMachine(step.layer, self.a)
+        return on.saved_tiles(tiling, without, streamed) - int((new >= 0).sum())
 
 
 def check_mapping(step: Step, accelerator: Accelerator, slots: Slots | None, tiling: Tiling) -> None:
@@ -321,7 +323,7 @@ def check_mapping(step: Step, accelerator: Accelerator, slots: Slots | None, til
         return
     machine, x = machine_row(accelerator), layer_row(step, accelerator)
     group, broken = plan_of(machine, x, tiling_row(tiling), slots.reshape(-1))
-    check_tiling(layer, accelerator, tiling, group)
+    LayerOnMachine(layer, accelerator).check_tiling(tiling, group)
     if broken == NO_INTERLEAVING:
         raise MappingError(f"layer {name}: interleave of its tiling is {tiling.interleave}; its weights allow only 1")
     if broken == NO_QUARTERS:

@@ -3,49 +3,41 @@
 from __future__ import annotations
 
 from arch_model.machine.accelerator import TAPS, Accelerator
-from arch_model.network.layer import Layer
 from arch_model.network.weights import AddQuant, ConvQuant, PoolQuant
 from arch_model.program.isa import Memory
 from arch_model.program.program import TensorPlace
-from mapper.layout.tensors import is_pointwise, tile_grid
-from mapper.lowering.tiling import input_rows, sb_shape
+from mapper.lowering.layer_on_machine import LayerOnMachine
+from mapper.lowering.tiling import input_rows
 
 Fields = dict[str, int]
 """The fields of a command by name."""
 
 
 def load_act_fields(
-    layer: Layer,
-    place: TensorPlace,
-    first: int,
-    rows: int,
-    sb_base: int,
-    accelerator: Accelerator,
-    groups: range | None = None,
+    on: LayerOnMachine, place: TensorPlace, first: int, rows: int, sb_base: int, groups: range
 ) -> Fields:
     """Fields of a LOAD_ACT.
 
     Parameters
     ----------
-    layer : that reads the input.
+    on : the layer that reads the input.
     place : of the input in DRAM.
     first, rows : input rows, the first and how many.
     sb_base : SB word at which they begin.
-    accelerator : for which.
-    groups : channel groups; in pointwise layout from a multiple of nine on. None: all.
+    groups : channel groups; in pointwise layout from a multiple of nine on.
     """
-    row_step, group_step, _ = sb_shape(layer, rows, accelerator)
-    groups = range(accelerator.groups(layer.C)) if groups is None else groups
-    block = groups.start // TAPS if is_pointwise(layer) else groups.start
+    a, width = on.accelerator, on.layer.W
+    row_step, group_step, _ = on.sb_shape(rows)
+    block = groups.start // TAPS if on.pointwise else groups.start
     return {
-        "pointwise": int(is_pointwise(layer)),
+        "pointwise": int(on.pointwise),
         "addr": place.address + groups.start * place.group_bytes + first * place.pitch,
         "groups": len(groups),
-        "run_beats": rows * place.pitch // accelerator.beat_bytes,
+        "run_beats": rows * place.pitch // a.beat_bytes,
         "run_stride": place.group_bytes,
         "rows": rows,
-        "cols": layer.W,
-        "pad": place.pitch - accelerator.row(layer.W, place.folded)[0] * accelerator.cp,
+        "cols": width,
+        "pad": place.pitch - a.row(width, place.folded)[0] * a.cp,
         "sb_base": sb_base + block * group_step,
         "row_step": row_step,
         "group_step": group_step,
@@ -54,53 +46,46 @@ def load_act_fields(
 
 
 def weight_fields(
-    layer: Layer,
-    address: int,
-    first: tuple[int, int],
-    length: int,
-    runs: int,
-    slot: int,
-    memory: Memory,
-    accelerator: Accelerator,
+    on: LayerOnMachine, address: int, first: tuple[int, int], length: int, runs: int, slot: int, memory: Memory
 ) -> Fields:
     """Fields of a LOAD_WGT of weight tiles.
 
     Parameters
     ----------
-    layer : the SuperNet's, which says how its tiles lie.
+    on : the SuperNet's layer, which says how its tiles lie.
     address : of its first tile in DRAM.
     first : (row, C-tile) of the first tile; the other runs begin in the rows after it.
     length, runs : tiles of a run, and runs.
     slot : the first that it writes.
     memory : the DB or the PB.
-    accelerator : for which.
     """
-    ct, size = tile_grid(layer, accelerator).ct, accelerator.tile_bytes
+    a = on.accelerator
+    ct, size = on.grid.ct, a.tile_bytes
     return {
         "memory": memory,
         "addr": address + (first[0] * ct + first[1]) * size,
         "runs": runs,
-        "run_beats": length * accelerator.tile_beats,
+        "run_beats": length * a.tile_beats,
         "run_stride": ct * size if runs > 1 else 0,
         "slot": slot,
     }
 
 
-def tile_fields(layer: Layer, q: ConvQuant, first: int, rows: int, sb_base: int, accelerator: Accelerator) -> Fields:
+def tile_fields(on: LayerOnMachine, q: ConvQuant, first: int, rows: int, sb_base: int) -> Fields:
     """What the PASS commands of a spatial tile share.
 
     Parameters
     ----------
-    layer : dense.
+    on : the layer, dense.
     q : its integers.
     first, rows : output rows, the first and how many.
     sb_base : SB word at which the input begins.
-    accelerator : for which.
     """
+    layer = on.layer
     low, count = input_rows(layer, first, rows)
-    row_step, group_step, _ = sb_shape(layer, count, accelerator)
+    row_step, group_step, _ = on.sb_shape(count)
     return {
-        "pointwise": int(is_pointwise(layer)),
+        "pointwise": int(on.pointwise),
         "stride": layer.stride,
         "out_rows": rows,
         "out_cols": layer.Q,
@@ -138,26 +123,23 @@ def k_tile_fields(tile: Fields, k_tile: int, first: int, out_base: int, accelera
     return tile | {"out_base": out_base + group // nb * tile["pixels"], "out_bank": group % nb, "out_lane": lane}
 
 
-def piece_fields(
-    k_tile: Fields, layer: Layer, offset: tuple[int, int], ct: int, reps: int, accelerator: Accelerator
-) -> Fields:
+def piece_fields(k_tile: Fields, on: LayerOnMachine, offset: tuple[int, int], ct: int, reps: int) -> Fields:
     """Fields of a PASS over some C-tiles of one window.
 
     Parameters
     ----------
     k_tile : fields of the K-tile.
-    layer : dense.
+    on : the layer, dense.
     offset : row and column of the window's top left tap in the kernel.
     ct : number of the first C-tile.
     reps : how many C-tiles.
-    accelerator : for which.
     """
-    a, groups = accelerator, accelerator.groups(layer.C)
-    last_banks, last_lanes = TAPS, a.cp
-    if is_pointwise(layer):
+    cp, groups = on.accelerator.cp, on.groups
+    last_banks, last_lanes = TAPS, cp
+    if on.pointwise:
         last_banks = min(groups - (ct + reps - 1) * TAPS, TAPS)
     elif ct + reps == groups:
-        last_lanes = layer.C - (groups - 1) * a.cp
+        last_lanes = on.layer.C - (groups - 1) * cp
     return k_tile | {
         "reps": reps,
         "y0": k_tile["y0"] + offset[0],
@@ -169,20 +151,19 @@ def piece_fields(
 
 
 def store_fields(
-    layer: Layer, place: TensorPlace, k_tiles: range, first: int, rows: int, out_base: int, accelerator: Accelerator
+    on: LayerOnMachine, place: TensorPlace, k_tiles: range, first: int, rows: int, out_base: int
 ) -> Fields:
     """Fields of a STORE of a chunk of K-tiles, without an add.
 
     Parameters
     ----------
-    layer : whose output it writes.
+    on : the layer whose output it writes.
     place : of the output in DRAM.
     k_tiles : of the chunk.
     first, rows : output rows, the first and how many.
     out_base : word of the output side at which the chunk begins.
-    accelerator : for which.
     """
-    a = accelerator
+    a, layer = on.accelerator, on.layer
     group = k_tiles.start * a.kp // a.cp
     channels = min(k_tiles.stop * a.kp, layer.K) - group * a.cp
     groups = a.groups(channels)
@@ -228,19 +209,16 @@ def add_fields(
     }
 
 
-def pool_fields(
-    layer: Layer, q: PoolQuant, source: TensorPlace, place: TensorPlace, accelerator: Accelerator
-) -> Fields:
+def pool_fields(on: LayerOnMachine, q: PoolQuant, source: TensorPlace, place: TensorPlace) -> Fields:
     """Fields of a STORE that averages a whole tensor.
 
     Parameters
     ----------
-    layer : the global pool.
+    on : the global pool.
     q : its integers.
     source, place : of its input and its output in DRAM.
-    accelerator : for which.
     """
-    a = accelerator
+    a, layer = on.accelerator, on.layer
     groups = a.groups(layer.K)
     return {
         "use_b": 1,

@@ -11,6 +11,7 @@ from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuan
 from arch_model.program.isa import Memory
 from arch_model.program.program import TensorPlace
 from mapper.lowering.dense_fields import Fields, add_fields, k_tile_fields, store_fields
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.workload.depthwise import (
     Window,
     column_of,
@@ -220,7 +221,7 @@ class ChannelwiseFields:
         out_base : word of the output side at which the chunk begins.
         """
         layer, other, a = self.step.layer, self.places.other, self.accelerator
-        fields = store_fields(layer, self.places.output, k_tiles, first, rows, out_base, a)
+        fields = store_fields(LayerOnMachine(layer, a), self.places.output, k_tiles, first, rows, out_base)
         if other is None:
             return fields
         if not layer.kind.is_product:

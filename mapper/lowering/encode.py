@@ -38,6 +38,7 @@ from mapper.lowering.dense_fields import (
     weight_fields,
 )
 from mapper.lowering.depthwise_fields import ChannelwiseFields, ChannelwisePlaces, Held
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.workload.depthwise import is_channelwise, uses_ones, windows_of
 from mapper.workload.fusion import Step
 
@@ -108,6 +109,8 @@ class Encoder:
     ) -> None:
         self.subnet, self.supernet, self.a, self.quant, self.map = subnet, supernet, accelerator, quant, memory_map
         self.places, self.steps = memory_map.tensors[subnet.name], steps
+        self.on = [LayerOnMachine(step.layer, accelerator) for step in steps]
+        self.whole: dict[str, LayerOnMachine] = {}
         self.names = [*(step.layer.name for step in steps), *later]
         self.depthwise = {i: self._depthwise(s) for i, s in enumerate(steps) if is_channelwise(s.layer)}
         self.tiles: dict[tuple[int, ...], Fields] = {}
@@ -144,8 +147,7 @@ class Encoder:
         if owner in self.depthwise:
             held = Held(range(row[rows.HELD_FROM], row[rows.HELD_FROM] + row[rows.HELD_ROWS]), base)
             return self.depthwise[owner].act(groups, range(low, low + count), held)
-        layer = self.steps[owner].layer
-        return load_act_fields(layer, self.places[self.steps[owner].source], low, count, base, a, groups)
+        return load_act_fields(self.on[owner], self.places[self.steps[owner].source], low, count, base, groups)
 
     def _weights(self, row: Row) -> Fields:
         a, name, memory = self.a, self.names[row[rows.OF]], Memory(row[rows.MEMORY])
@@ -172,8 +174,9 @@ class Encoder:
         if row[rows.OF] in self.depthwise:
             return self.depthwise[row[rows.OF]].columns(range(first, first + length), slot)
         address, runs = self.map.weights[name], row[rows.RUNS]
-        layer = self.supernet.layer(name)
-        return weight_fields(layer, address, (first, row[rows.CT]), length, runs, slot, memory, a)
+        if name not in self.whole:
+            self.whole[name] = LayerOnMachine(self.supernet.layer(name), a)
+        return weight_fields(self.whole[name], address, (first, row[rows.CT]), length, runs, slot, memory)
 
     def _pass(self, row: Row) -> Fields:
         a, owner = self.a, row[timed.OWNER]
@@ -191,23 +194,24 @@ class Encoder:
                 self.tiles[key] = make.k_tile(tile, kt, chunk, out_base, entry)
             return make.window(self.tiles[key], kt, windows_of(layer)[row[rows.WINDOW]], row[rows.P_SLOT]) | ends
         if key not in self.tiles:
-            tile = tile_fields(layer, cast(ConvQuant, self.integers(layer.name)), first, count, base, a)
+            tile = tile_fields(self.on[owner], cast(ConvQuant, self.integers(layer.name)), first, count, base)
             self.tiles[key] = k_tile_fields(tile, kt, chunk, out_base, a) | {"zsb": row[rows.ENTRY]}
         offset = window_offsets(layer)[row[rows.WINDOW]]
         weights = {"memory": row[rows.P_MEMORY], "slot": row[rows.P_SLOT], "ob_slot": row[rows.OB_SLOT]}
-        return piece_fields(self.tiles[key], layer, offset, row[rows.P_CT], row[timed.REPS], a) | weights | ends
+        own = piece_fields(self.tiles[key], self.on[owner], offset, row[rows.P_CT], row[timed.REPS])
+        return own | weights | ends
 
     def _store(self, row: Row) -> Fields:
         a, owner = self.a, row[timed.OWNER]
         step = self.steps[owner]
         if step.layer.kind is Kind.POOL:
             q = cast(PoolQuant, self.integers(step.layer.name))
-            return pool_fields(step.layer, q, self.places[step.source], self.places[step.output], a)
+            return pool_fields(self.on[owner], q, self.places[step.source], self.places[step.output])
         k_tiles, out_base = range(row[rows.S_CHUNK], row[rows.S_STOP]), row[rows.S_OUT_HALF] * a.out_half_words
         first, count = row[rows.S_FIRST], row[rows.S_ROWS]
         if owner in self.depthwise:
             return self.depthwise[owner].store(k_tiles, first, count, out_base)
-        fields = store_fields(step.layer, self.places[step.output], k_tiles, first, count, out_base, a)
+        fields = store_fields(self.on[owner], self.places[step.output], k_tiles, first, count, out_base)
         if step.add is not None:
             q_add, other = cast(AddQuant, self.integers(step.add.name)), self.places[step.add.inputs[1]]
             fields |= add_fields(q_add, other, k_tiles, first, count, a)

@@ -13,9 +13,10 @@ from mapper.layout.persistent_buffer import Slots
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.choice import choose_tiling, header
 from mapper.lowering.depthwise_tiling import Cut, check_cut
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.layer_rows import layer_row
 from mapper.lowering.rows import BESIDE, T_CHUNK, T_ROWS, T_STAYS
-from mapper.lowering.tiling import Tiling, check_least, chunk_unit
+from mapper.lowering.tiling import Tiling, chunk_unit
 from mapper.workload.depthwise import has_tiles, is_channelwise, k_tiles_of
 from mapper.workload.fusion import Step
 
@@ -112,7 +113,7 @@ def why_none(layer: Layer, accelerator: Accelerator) -> MappingError:
             for stays in (False, True):
                 check_cut(layer, accelerator, Cut(1, least, stays))
         elif layer.kind is not Kind.POOL:
-            check_least(layer, accelerator)
+            LayerOnMachine(layer, accelerator).check_least()
     except MappingError as error:
         return error
     raise AssertionError(f"layer {layer.name} fits {accelerator.name}")

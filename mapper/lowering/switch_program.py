@@ -12,8 +12,8 @@ from arch_model.program.isa import Command, Memory, Opcode
 from arch_model.program.program import Program
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
-from mapper.layout.tensors import tile_grid
 from mapper.lowering.dense_fields import weight_fields
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.weight_tiles import RUN_CT, RUN_LENGTH, RUN_ROW, RUN_RUNS, RUN_SLOT, runs_of
 
 
@@ -40,13 +40,13 @@ def switch_program(before: PersistentBuffer, after: PersistentBuffer, memory_map
     a = memory_map.accelerator
     commands, tiles = [], 0
     for layer in memory_map.supernet.layers:
-        grid = tile_grid(layer, a)
-        slots = after.layer_slots(layer.name, grid)
-        slots = np.where(slots == before.layer_slots(layer.name, grid), -1, slots)
+        on = LayerOnMachine(layer, a)
+        slots = after.layer_slots(layer.name, on.grid)
+        slots = np.where(slots == before.layer_slots(layer.name, on.grid), -1, slots)
         tiles += int((slots >= 0).sum())
         for run in runs_of(slots, a).tolist():
             first, address = (run[RUN_ROW], run[RUN_CT]), memory_map.weights[layer.name]
-            fields = weight_fields(layer, address, first, run[RUN_LENGTH], run[RUN_RUNS], run[RUN_SLOT], Memory.PB, a)
+            fields = weight_fields(on, address, first, run[RUN_LENGTH], run[RUN_RUNS], run[RUN_SLOT], Memory.PB)
             commands.append(Command(Opcode.LOAD_WGT, {name: value for name, value in fields.items() if value}))
     return Program(
         name="switch",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
-from mapper.layout.tensors import is_pointwise, tile_grid
-from mapper.lowering.tiling import Order, Tiling, fetches
+from mapper.lowering.layer_on_machine import LayerOnMachine
+from mapper.lowering.tiling import Order, Tiling
 from mapper.workload.depthwise import has_tiles, k_tiles_of, windows_of
 
 Loop = tuple[str, int, str]
@@ -40,7 +40,7 @@ def loop_nest(layer: Layer, tiling: Tiling, streamed: int, accelerator: Accelera
             ("pixel", layer.H * layer.W, f"{accelerator.cp} sums a cycle, of operand b"),
         ]
     elif has_tiles(layer):
-        loops = _dense(layer, tiling, streamed, accelerator)
+        loops = _dense(LayerOnMachine(layer, accelerator), tiling, streamed)
     else:
         loops = _depthwise(layer, tiling, accelerator)
     lines = (f"{'  ' * i}for {name} in 0..{count - 1}".ljust(39) + what for i, (name, count, what) in enumerate(loops))
@@ -51,11 +51,11 @@ def _rows(tiling: Tiling) -> str:
     return f"{tiling.rows} output row{'s' if tiling.rows > 1 else ''}"
 
 
-def _dense(layer: Layer, tiling: Tiling, streamed: int, accelerator: Accelerator) -> list[Loop]:
-    a, grid = accelerator, tile_grid(layer, accelerator)
+def _dense(on: LayerOnMachine, tiling: Tiling, streamed: int) -> list[Loop]:
+    a, layer, grid = on.accelerator, on.layer, on.grid
     tiles, chunks = -(-layer.P // tiling.rows), -(-grid.kt // tiling.chunk)
-    depth, taps = (9 * a.cp, 1) if is_pointwise(layer) else (a.cp, 9)
-    times = fetches(layer, streamed, tiling, a)
+    depth, taps = (9 * a.cp, 1) if on.pointwise else (a.cp, 9)
+    times = on.fetches(streamed, tiling)
     source = "PB" if not streamed else "DB" if streamed == grid.tiles else "PB and DB"
     often = "" if not streamed else f", loaded {'once' if times == 1 else f'{times} times'}"
     act = f"{_rows(tiling)}: LOAD_ACT"

@@ -24,8 +24,9 @@ from arch_model.network.supernet import SubNet
 from mapper.cost.program_cost import ProgramCost, ProgramCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import tile_grid
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.quick_choice import quick_tiling
-from mapper.lowering.tiling import Tiling, saved_tiles
+from mapper.lowering.tiling import Tiling
 from mapper.search.optimise import Objective, ranked
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, check_runnable, steps
@@ -130,7 +131,8 @@ def map_network(
     for step, tiling, own in zip(order, tilings, slots, strict=True):
         if own is not None and (own >= 0).any():
             without = quick_tiling(step, accelerator) if policy is Policy.QUICK else tiling
-            hits += saved_tiles(step, tiling, without, int((own < 0).sum()), accelerator)
+            on = LayerOnMachine(step.layer, accelerator)
+            hits += on.saved_tiles(tiling, without, int((own < 0).sum()))
     return NetworkMapping(accelerator, policy, objective, named, costs.cost(tilings), hits * accelerator.tile_bytes)
 
 

@@ -18,7 +18,7 @@ from arch_model.spaces import get_space
 from mapper.cost.layer_cost import PORTS
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
-from mapper.lowering.tiling import fetches
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.pinning.cached import cached_buffer
 from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, map_network
@@ -250,7 +250,7 @@ def _cost(
     saved = 0
     if hits is not None and (hits >= 0).any():
         # Without the PB they would come as often as the others do.
-        times = fetches(layer, best.streamed, best.tiling, machine)
+        times = LayerOnMachine(layer, machine).fetches(best.streamed, best.tiling)
         saved = int((hits >= 0).sum()) * machine.tile_bytes * times
     return {
         "cycles": best.cycles,

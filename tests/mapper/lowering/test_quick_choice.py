@@ -16,8 +16,9 @@ from arch_model.network.layer import Kind, Layer
 from arch_model.timing.reference_timing import run_cycles
 from mapper.layout.tensors import folds, tile_grid
 from mapper.lowering.depthwise_tiling import Cut, check_cut
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.quick_choice import choose, choose_each, quick_tiling
-from mapper.lowering.tiling import Tiling, check_tiling, chunk_unit
+from mapper.lowering.tiling import Tiling, chunk_unit
 from mapper.workload.depthwise import input_rows_of, input_size, k_tiles_of, row_steps, stride_of, windows_of
 from mapper.workload.fusion import Step
 from tests.mapper.cut_layers import random_add, random_hits, random_layer
@@ -90,7 +91,7 @@ def test_no_cut_of_a_dense_layer_is_estimated_less(seed: int) -> None:
     rows = sorted({-(-layer.P // n) for n in range(1, layer.P + 1)})
     for cut in ((r, c) for r in rows for c in chunks(tile_grid(layer, a).kt, a)):
         try:
-            check_tiling(layer, a, Tiling(*cut), 0)
+            LayerOnMachine(layer, a).check_tiling(Tiling(*cut), 0)
         except MappingError:
             continue
         found[cut] = steady_state(step, a, *cut, streamed)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.quick_choice import choose
-from mapper.lowering.tiling import chunk_unit, input_rows, out_words, sb_shape
+from mapper.lowering.tiling import chunk_unit, input_rows, out_words
 from tests.mapper.random_nets import random_accelerator
 
 TINY = Accelerator.load("tiny")
@@ -59,7 +60,7 @@ def test_the_choice_fits_every_buffer(seed, r, stride):
         return
     for first in range(0, layer.P, tiling.rows):
         rows = min(tiling.rows, layer.P - first)
-        words = sb_shape(layer, input_rows(layer, first, rows)[1], a)[2]
+        words = LayerOnMachine(layer, a).sb_shape(input_rows(layer, first, rows)[1])[2]
         assert words <= a.sb_half_words
         passes = -(-layer.C // (9 * a.cp)) if r == 1 else -(-layer.C // a.cp) * (4 if r == 5 else 1)
         assert passes == 1 or rows * layer.Q <= a.ob_pixels

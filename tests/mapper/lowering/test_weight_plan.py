@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from arch_model.timing.rows import machine_row
 from mapper.layout.tensors import TileGrid, tile_grid
+from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.lowering.layer_rows import layer_row as lowered_row
 from mapper.lowering.layer_rows import tiling_row
 from mapper.lowering.network import plan_of
-from mapper.lowering.tiling import Order, Tiling, chunks_of
+from mapper.lowering.tiling import Order, Tiling
 from mapper.workload.fusion import Step
 from tests.mapper.cut_layers import random_hits, random_layer
 from tests.mapper.random_nets import random_accelerator
@@ -55,7 +56,7 @@ def test_commands_have_the_same_groups(seed):
     a, layer = random_accelerator(rng), random_layer(rng)
     grid, hits = tile_grid(layer, a), random_hits(layer, a, rng)
     for order in Order:
-        chunk = int(rng.choice(chunks_of(layer, a)))
+        chunk = int(rng.choice(LayerOnMachine(layer, a).chunks))
         rows = chunk * grid.windows if order is Order.FILTERS else None
         plan = plan_layer(grid, hits, np.full_like(hits, -1), a.db_half_tiles, rows)
         tiling = tiling_row(Tiling(1, chunk, order=order))

@@ -9,7 +9,8 @@ from arch_model.program.program import Program
 from mapper.layout.dram_image import image_segment, weights_segments, zsb_segments
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_layer, compile_subnet, single_layer
-from mapper.lowering.tiling import Order, Tiling, chunks_of
+from mapper.lowering.layer_on_machine import LayerOnMachine
+from mapper.lowering.tiling import Order, Tiling
 from sim.integers.random_integers import random_quant
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench, Job, build
@@ -70,7 +71,7 @@ def test_interleaved_k_tiles(machine, order):
     """Four K-tiles are interleaved over the first parts of the channels, each with its own partial sums in the OB."""
     accelerator, _ = machine
     layer = Layer("layer", Kind.CONV, K=31, C=64, H=7, W=7)
-    chunk = next(int(chunk) for chunk in chunks_of(layer, accelerator) if chunk >= 4)
+    chunk = next(int(chunk) for chunk in LayerOnMachine(layer, accelerator).chunks if chunk >= 4)
     ob_slots = run_layer(machine, layer, np.random.default_rng(5), Tiling(4, chunk, 0, 4, order, interleave=4))
     assert ob_slots == {0, 1, 2, 3}
 
