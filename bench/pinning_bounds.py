@@ -34,7 +34,7 @@ def row(space: str, machine: str, count: int, pb_bytes: int | None, choices: int
     a = a if pb_bytes is None else a.replace(buffers={"pb_bytes": pb_bytes})
     nets = supernet.sample(count, seed)
     menu, costs = Menu.of(supernet, nets, a), NetworkCosts(supernet, a)
-    paths = SubNetPaths(menu, nets, costs.parts)
+    paths = SubNetPaths(menu, nets, costs.cached_layers)
     own = [menu.largest_in(fit_subgraph(net, supernet, a)) for net in nets]
     some = [[rng.integers(0, n) if rng.random() < share else 0 for n in menu.count] for share in rng.random(choices)]
     every = np.array([np.zeros(len(menu.count), np.int64), *own, *some])

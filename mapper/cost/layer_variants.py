@@ -1,6 +1,6 @@
 """The commands of different layers, each lowered once, for the memory of steps from layer to layer.
 
-A *variant* is a layer by its shape and by how much of its weights the PB holds (:mod:`mapper.cost.layer_parts`), with
+A *variant* is a layer by its shape and by how much of its weights the PB holds (:mod:`mapper.cost.cached_layers`), with
 the global pools that follow it.
 """
 
@@ -16,7 +16,7 @@ from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind
 from arch_model.timing.rows import LOAD_ACT_UNIT, LOAD_WGT_UNIT, PB, STORE_UNIT
-from mapper.cost.layer_parts import SLOTS, LayerParts
+from mapper.cost.cached_layers import SLOTS, CachedLayers
 from mapper.cost.memo import (
     AT_MAPS,
     BLOCK_AT,
@@ -73,14 +73,14 @@ class LayerVariants:
 
     Attributes
     ----------
-    parts : layers without what follows them.
+    cached_layers : layers without what follows them.
     memo : what :mod:`mapper.cost.memo` remembers, the variants' commands among it.
-    made_of : of each variant, its parts.
+    made_of : of each variant, the number of its layer and those of the pools behind it.
     large : variants with more commands or cycles than a block can say: no step tells them.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
-        self.a, self.parts = accelerator, LayerParts(accelerator)
+        self.a, self.cached_layers = accelerator, CachedLayers(accelerator)
         self.memo = new_memo()
         self.made_of: list[tuple[int, ...]] = []
         self.large: list[int] = []
@@ -96,21 +96,21 @@ class LayerVariants:
 
     @property
     def totals(self) -> Ints:
-        """What each variant does: int64 (variants, totals + 1), the last :data:`~mapper.cost.layer_parts.SLOTS`; of the
-        Program's bytes none."""
+        """What each variant does: int64 (variants, totals + 1), the last one :data:`mapper.cost.cached_layers.SLOTS`;
+        of the Program's bytes none."""
         return self._counts[: len(self)]
 
     @property
     def hit_tiles(self) -> Ints:
         """Tiles that each variant does not fetch thanks to the PB, int64 (variants,)."""
-        return np.array([self.parts.hit_tiles(own[0]) for own in self.made_of], np.int64)
+        return np.array([self.cached_layers.hit_tiles(own[0]) for own in self.made_of], np.int64)
 
     def numbers(self, shapes: Sequence[int], cached: Ints) -> Ints:
         """The variants of a layer and the global pools behind it, int64 (columns,).
 
         Parameters
         ----------
-        shapes : their shapes, by the numbers of :attr:`parts`.
+        shapes : their shapes, by the numbers of :attr:`cached_layers`.
         cached : int64 (columns, 2), (K-tiles, C-tiles) of the layer that the PB holds.
 
         Raises
@@ -118,40 +118,40 @@ class LayerVariants:
         MappingError
             If there is no legal tiling: it names layer, operand, buffer, bytes needed and there.
         """
-        pools = [int(self.parts.numbers(shape, np.zeros((1, 2), np.int64))[0]) for shape in shapes[1:]]
-        different, place = np.unique(self.parts.numbers(shapes[0], cached), return_inverse=True)
-        found: Ints = np.array([self._number((part, *pools)) for part in different.tolist()], np.int64)
+        pools = [int(self.cached_layers.numbers(shape, np.zeros((1, 2), np.int64))[0]) for shape in shapes[1:]]
+        different, place = np.unique(self.cached_layers.numbers(shapes[0], cached), return_inverse=True)
+        found: Ints = np.array([self._number((layer, *pools)) for layer in different.tolist()], np.int64)
         return found[place.reshape(-1)]
 
-    def _number(self, parts: tuple[int, ...]) -> int:
-        if (number := self._numbers.get(parts)) is None:
-            self._lower(parts)
-            number = self._numbers[parts] = len(self)
-            self.made_of.append(parts)
+    def _number(self, layers: tuple[int, ...]) -> int:
+        if (number := self._numbers.get(layers)) is None:
+            self._lower(layers)
+            number = self._numbers[layers] = len(self)
+            self.made_of.append(layers)
         return number
 
-    def _step(self, part: int) -> Step:
-        return self.parts.shapes[self.parts.of_shape[part]].step
+    def _step(self, layer: int) -> Step:
+        return self.cached_layers.shapes[self.cached_layers.of_shape[layer]].step
 
-    def _rows(self, parts: Sequence[int]) -> Ints:
+    def _rows(self, layers: Sequence[int]) -> Ints:
         """Their layers; rows of tensors lie one behind the other, those of the input first."""
-        rows = np.array([self.parts.shapes[self.parts.of_shape[part]].row for part in parts])
+        rows = np.array([self.cached_layers.shapes[self.cached_layers.of_shape[layer]].row for layer in layers])
         ends = max(int(rows[0, HEIGHT - LAYER_AT]), 1) + np.cumsum(rows[:, OUT_ROWS - LAYER_AT])
         rows[:, SOURCE - LAYER_AT] = 0
         rows[:, OUTPUT - LAYER_AT] = ends - rows[:, OUT_ROWS - LAYER_AT]
         rows[:, LAYER_OWNER - LAYER_AT] = np.arange(len(rows))
         return rows
 
-    def _lower(self, parts: Sequence[int]) -> None:
+    def _lower(self, layers: Sequence[int]) -> None:
         """The block of the next variant, and what it does."""
-        rows, tilings = self._rows(parts), [self.parts.tilings[part] for part in parts]
+        rows, tilings = self._rows(layers), [self.cached_layers.tilings[layer] for layer in layers]
         ts = np.array([tiling_row(tiling) for tiling in tilings])
         maps = np.zeros(int(rows[:, OUT_ROWS - LAYER_AT].sum()), np.int64)
         self._make_room(rows)
         while True:
-            prepare(self._w, rows, *self.parts.held[parts[0]])
+            prepare(self._w, rows, *self.cached_layers.held[layers[0]])
             if lower(self._w, rows, ts) or self._w[FAILURE]:
-                raise why_refused(self._w, [self._step(part) for part in parts], tilings, self.a)
+                raise why_refused(self._w, [self._step(layer) for layer in layers], tilings, self.a)
             if not self._w[FULL]:
                 break
             self._room, self._w = (4 * self._room[0], *self._room[1:]), np.empty(0, np.int64)
@@ -214,7 +214,7 @@ class LayerVariants:
         room = self._room[0], max(tensors, self._room[1]), max(tiles, self._room[2])
         if room == self._room and len(self._w):
             return
-        self._room, machine = room, self.parts.machine.copy()
+        self._room, machine = room, self.cached_layers.machine.copy()
         machine[PB] = room[2]
         self._w = new_workspace(machine, room[0], room[1], room[2], room[2])
         self._w[ALL_NEW] = 0  # none comes

@@ -19,6 +19,7 @@ from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.program.isa import SLOT_BYTES
 from arch_model.program.program import PORTS
 from arch_model.timing.rows import ROOM
+from mapper.cost.cached_layers import SLOTS
 from mapper.cost.entry_states import (
     FULL_QUEUE,
     LEFT,
@@ -30,7 +31,6 @@ from mapper.cost.entry_states import (
     V_LISTS,
     V_STARTS,
 )
-from mapper.cost.layer_parts import SLOTS
 from mapper.cost.layer_variants import LayerVariants, is_pool
 from mapper.cost.memo import (
     END,
@@ -132,7 +132,7 @@ class NetworkCosts:
     def __init__(self, supernet: SuperNet, accelerator: Accelerator) -> None:
         self.supernet, self.a = supernet, accelerator
         self.variants = LayerVariants(accelerator)
-        self.parts = self.variants.parts
+        self.cached_layers = self.variants.cached_layers
         begin_state(self.variants.memo, accelerator)
         self._window, self._steps = self._new_window(1 << 10), new_steps()
         self._tiles = np.empty((0, 0, 0), np.int64)
@@ -214,8 +214,8 @@ class NetworkCosts:
             self._tiles, self._found = tiles.copy(), {}
         variants, entries = [], []
         for own in layers:
-            shapes = tuple(self.parts.shape(step, folded and step.source == INPUT) for step in own)
-            index, form = -1, self.parts.shapes[shapes[0]]
+            shapes = tuple(self.cached_layers.shape(step, folded and step.source == INPUT) for step in own)
+            index, form = -1, self.cached_layers.shapes[shapes[0]]
             if form.tiles:
                 self._check_kernel(own[0])
                 index = self.supernet.index(own[0].layer.name)
@@ -257,13 +257,13 @@ class NetworkCosts:
 
     def _by_itself(self, subnet: SubNet, variants: Sequence[int]) -> int:
         """Cycles of one Program that no window can tell. Raises :class:`MappingError` if a rule is broken."""
-        parts = [part for number in variants for part in self.variants.made_of[number]]
-        tilings = [self.parts.tilings[part] for part in parts]
-        slots = [own for own in map(self.parts.slots, parts) if own is not None]
+        layers = [layer for number in variants for layer in self.variants.made_of[number]]
+        tilings = [self.cached_layers.tilings[layer] for layer in layers]
+        slots = [own for own in map(self.cached_layers.slots, layers) if own is not None]
         return ProgramCosts(steps(subnet.layers), self.a, slots).cycles(tilings)
 
     def _new_window(self, commands: int) -> Ints:
-        return new_workspace(self.parts.machine, commands, 0, 0)
+        return new_workspace(self.cached_layers.machine, commands, 0, 0)
 
 
 def begin_state(memo: Ints, accelerator: Accelerator) -> None:

@@ -1,4 +1,4 @@
-"""The parts of each SuperNet layer that may be pinned, and what SubNets cost with each: all that can be chosen."""
+"""The slices of each SuperNet layer that may be pinned, and what SubNets cost with each: all that can be chosen."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.program.isa import SLOT_BYTES
 from arch_model.program.program import PORTS
+from mapper.cost.cached_layers import SLOTS, CachedLayers
 from mapper.cost.layer_cost import LayerCosts
-from mapper.cost.layer_parts import SLOTS, LayerParts
 from mapper.cost.network_costs import AT
 from mapper.layout.memory_map import image_folds
 from mapper.layout.tensors import folds, is_pointwise, slice_grid
@@ -143,23 +143,23 @@ class Use:
     ----------
     step : with the add that its STORE does.
     layer : its number in the SuperNet; -1 if nothing of it can be cached.
-    parts : int64 (entries,), which part of the layer's weights each entry of the menu leaves to fetch, by its number in
-        :class:`~mapper.cost.layer_parts.LayerParts`; one entry if nothing can be cached.
+    numbers : int64 (entries,), of the layer with the slice that each entry of the menu caches, in
+        :class:`~mapper.cost.cached_layers.CachedLayers`; one entry if nothing can be cached.
     """
 
     step: Step
     layer: int
-    parts: Ints
+    numbers: Ints
 
 
-def program_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
+def program_uses(menu: Menu, subnet: SubNet, layers: CachedLayers) -> list[Use]:
     """The layers of a SubNet's Program, in order.
 
     Parameters
     ----------
     menu : gives the entries of each layer.
     subnet : whose Program it is.
-    parts : numbers the layers' slices.
+    layers : numbers the layers by shape and cached slice.
 
     Raises
     ------
@@ -169,33 +169,33 @@ def program_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
     check_runnable(subnet)
     order = steps(subnet.layers)
     folded = image_folds(order, menu.accelerator)
-    return [_use(menu, step, folded and step.source == INPUT, parts) for step in order]
+    return [_use(menu, step, folded and step.source == INPUT, layers) for step in order]
 
 
-def dense_uses(menu: Menu, subnet: SubNet, parts: LayerParts) -> list[Use]:
+def dense_uses(menu: Menu, subnet: SubNet, layers: CachedLayers) -> list[Use]:
     """The dense layers of a SubNet, each by itself; it may have layers that the machine cannot run.
 
     Parameters
     ----------
     menu : gives the entries of each layer.
     subnet : whose layers they are.
-    parts : numbers the layers' slices.
+    layers : numbers the layers by shape and cached slice.
     """
     adds = fused_adds(subnet.layers)
     dense = [Step(layer, adds.get(layer.name)) for layer in subnet.weight_layers if is_dense(layer)]
-    return [_use(menu, step, folds(step.layer, menu.accelerator), parts) for step in dense]
+    return [_use(menu, step, folds(step.layer, menu.accelerator), layers) for step in dense]
 
 
-def _use(menu: Menu, step: Step, folded: bool, parts: LayerParts) -> Use:
-    shape, layer, cached = parts.shape(step, folded), -1, np.zeros((1, 2), np.int64)
-    if parts.shapes[shape].tiles:
+def _use(menu: Menu, step: Step, folded: bool, layers: CachedLayers) -> Use:
+    shape, layer, cached = layers.shape(step, folded), -1, np.zeros((1, 2), np.int64)
+    if layers.shapes[shape].tiles:
         layer = menu.supernet.index(step.layer.name)
         cached = menu.grid(layer)
-    return Use(step, layer, parts.numbers(shape, cached))
+    return Use(step, layer, layers.numbers(shape, cached))
 
 
 def layer_table(
-    menu: Menu, uses: Sequence[Sequence[Use]], share: Sequence[float], of_part: Callable[[int], float]
+    menu: Menu, uses: Sequence[Sequence[Use]], share: Sequence[float], cost_of: Callable[[int], float]
 ) -> npt.NDArray[np.float64]:
     """Expected cost of each SuperNet layer with each entry of the menu cached, where costs add up over layers.
 
@@ -203,17 +203,17 @@ def layer_table(
     ----------
     menu, uses : what can be cached, and the layers of each SubNet.
     share : each SubNet's probability.
-    of_part : what a part costs, by its number; it is asked once for each.
+    cost_of : what a layer costs, by its number; it is asked once for each.
 
     Returns
     -------
     float64 (layers, entries), whose sum over a choice is its cost. What cannot be cached stands with the first layer.
     """
-    numbers = {number for own in uses for use in own for number in use.parts.tolist()}
-    costs, found = {number: of_part(number) for number in numbers}, np.zeros(menu.tiles.shape)
+    numbers = {number for own in uses for use in own for number in use.numbers.tolist()}
+    costs, found = {number: cost_of(number) for number in numbers}, np.zeros(menu.tiles.shape)
     for own, weight in zip(uses, share, strict=True):
         for use in own:
-            values = weight * np.array([costs[number] for number in use.parts.tolist()])
+            values = weight * np.array([costs[number] for number in use.numbers.tolist()])
             if use.layer < 0:
                 found[0] += values[0]
             else:
@@ -221,26 +221,26 @@ def layer_table(
     return found
 
 
-def dram_bytes(parts: LayerParts, number: int) -> int:
+def dram_bytes(layers: CachedLayers, number: int) -> int:
     """What a layer adds to the bytes of a Program, on all ports; those of its commands before they are rounded up to
     beats.
 
     Parameters
     ----------
-    parts : the numbered layers' slices.
-    number : of the slice.
+    layers : the layers by shape and cached slice.
+    number : of the layer.
     """
-    totals = parts.totals(number)
+    totals = layers.totals(number)
     return int(totals[SLOTS]) * SLOT_BYTES + sum(int(totals[AT[f"{port}_bytes"]]) for port in PORTS[1:])
 
 
-def stand_alone_cycles(parts: LayerParts, number: int) -> int:
+def stand_alone_cycles(layers: CachedLayers, number: int) -> int:
     """Cycles of a layer as a Program of its own.
 
     Parameters
     ----------
-    parts : the numbered layers' slices.
-    number : of the slice.
+    layers : the layers by shape and cached slice.
+    number : of the layer.
     """
-    step = parts.shapes[parts.of_shape[number]].step
-    return LayerCosts(step, parts.a, parts.slots(number)).cycles(parts.tilings[number])
+    step = layers.shapes[layers.of_shape[number]].step
+    return LayerCosts(step, layers.a, layers.slots(number)).cycles(layers.tilings[number])

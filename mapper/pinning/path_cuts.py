@@ -19,7 +19,7 @@ from arch_model.machine.microarchitecture import FETCH_END, FETCH_QUEUE, STORE_N
 from arch_model.network.supernet import SubNet
 from arch_model.timing.relaxed import FAR, first_dispatch
 from arch_model.timing.rows import machine_row
-from mapper.cost.layer_parts import LayerParts
+from mapper.cost.cached_layers import CachedLayers
 from mapper.pinning.options import Menu, Use, program_uses
 from mapper.pinning.responses import FETCH, ROWS_AT, RUN, STORE, UNITS, LayerResponses, single_event
 
@@ -46,7 +46,8 @@ class _Stage:
     layer : its number in the SuperNet; -1 if nothing of it can be cached.
     source : the stage that makes its input; -1 if that is in DRAM before the Program starts.
     height, rows : rows of its input and of its output.
-    options : (n,) the different parts (:class:`~mapper.cost.layer_parts.LayerParts`) that entries of the menu make.
+    options : (n,) the different layers that entries of the menu make, by their numbers in
+        :class:`~mapper.cost.cached_layers.CachedLayers`.
     entry : which option each entry of the menu is.
     """
 
@@ -88,7 +89,7 @@ class SubNetPaths:
     Parameters
     ----------
     menu, subnets : what can be cached of each SuperNet layer, and which SubNets are meant.
-    parts : the different layers on this machine, numbered.
+    layers : the different layers on this machine, numbered.
 
     Raises
     ------
@@ -96,9 +97,9 @@ class SubNetPaths:
         For a layer that the machine does not have.
     """
 
-    def __init__(self, menu: Menu, subnets: Sequence[SubNet], parts: LayerParts) -> None:
-        self.menu, self.responses = menu, LayerResponses(parts)
-        self.routes = [self._route(program_uses(menu, subnet, parts)) for subnet in subnets]
+    def __init__(self, menu: Menu, subnets: Sequence[SubNet], layers: CachedLayers) -> None:
+        self.menu, self.responses = menu, LayerResponses(layers)
+        self.routes = [self._route(program_uses(menu, subnet, layers)) for subnet in subnets]
         self._within_of: dict[tuple[int, bool, bool], tuple[Ints, Ints]] = {}
         self._edges_of: dict[tuple[object, ...], Ints] = {}
         self._walks: dict[tuple[int, bytes], _Walk] = {}
@@ -106,7 +107,7 @@ class SubNetPaths:
     def _route(self, uses: Sequence[Use]) -> list[_Stage]:
         route, made = [], {use.step.output: number for number, use in enumerate(uses)}
         for use in uses:
-            options, entry = np.unique(use.parts, return_inverse=True)
+            options, entry = np.unique(use.numbers, return_inverse=True)
             height, source, rows = self.responses.of_input(options[0]), made.get(use.step.awaited, -1), use.step.layer.P
             route.append(_Stage(use.layer, source, height, rows, tuple(options.tolist()), entry.reshape(-1)))
         return route
@@ -201,23 +202,23 @@ class SubNetPaths:
 
     def _edges(self, stage: _Stage, cause: int, ends: Ints) -> Ints:
         """From an event before a stage to some at its end, (options, ends)."""
-        key = self.responses.parts.of_shape[stage.options[0]], stage.source >= 0, stage.options, cause, ends.tobytes()
+        key = self.responses.layers.of_shape[stage.options[0]], stage.source >= 0, stage.options, cause, ends.tobytes()
         if key not in self._edges_of:
             entry = self._entry(stage, cause)
             self._edges_of[key] = self._respond(stage, stage.options, entry[None], ends, cause == START)[:, 0]
         return self._edges_of[key]
 
-    def _within(self, stage: _Stage, part: int, first: bool) -> tuple[Ints, Ints]:
-        """(causes, within) of a :class:`_Walk` for one part of a stage."""
-        key = part, stage.source >= 0, first
+    def _within(self, stage: _Stage, option: int, first: bool) -> tuple[Ints, Ints]:
+        """(causes, within) of a :class:`_Walk` for one option of a stage."""
+        key = option, stage.source >= 0, first
         if key not in self._within_of:
             causes = np.array([START])
             if not first:
-                needs = self.responses.needs(part, stage.source >= 0)
+                needs = self.responses.needs(option, stage.source >= 0)
                 causes = np.concatenate([np.arange(ROWS_AT), ROWS_AT + needs])
             entries = np.array([self._entry(stage, cause) for cause in causes.tolist()])
             ends = np.arange(ROWS_AT + stage.rows)
-            self._within_of[key] = causes, self._respond(stage, [part], entries, ends, first)[0]
+            self._within_of[key] = causes, self._respond(stage, [option], entries, ends, first)[0]
         return self._within_of[key]
 
     def _walk(self, subnet: int, choice: Ints) -> _Walk:

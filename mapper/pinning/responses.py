@@ -36,7 +36,7 @@ from arch_model.timing.rows import (
     store_at,
     stream,
 )
-from mapper.cost.layer_parts import LayerParts
+from mapper.cost.cached_layers import CachedLayers
 from mapper.lowering.layer_rows import tiling_row
 from mapper.lowering.network import lower
 from mapper.lowering.rows import (
@@ -203,23 +203,23 @@ def single_event(event: int, rows: int) -> Ints:
 
 
 class LayerResponses:
-    """Responses of numbered parts of layers.
+    """Responses of numbered layers.
 
     Parameters
     ----------
-    parts : the layers, each with what of its weights is cached, and their tilings.
+    layers : by number, each with what of its weights is cached, and their tilings.
     """
 
-    def __init__(self, parts: LayerParts) -> None:
-        self.parts = parts
+    def __init__(self, layers: CachedLayers) -> None:
+        self.layers = layers
         self._spaces: dict[tuple[int, bool], tuple[Ints, Ints, int]] = {}
 
-    def of(self, parts: Sequence[int], reads: bool, entries: Ints, rows: Ints, starts: bool = False) -> Ints:
+    def of(self, numbers: Sequence[int], reads: bool, entries: Ints, rows: Ints, starts: bool = False) -> Ints:
         """Times of events at the end of a layer.
 
         Parameters
         ----------
-        parts : numbers of the layer with different parts of its weights cached, (n,).
+        numbers : of one shape with different slices of its weights cached, (n,).
         reads : whether its input is made in the Program.
         entries : int64 (m, events and rows of the input), times of the events before it.
         rows : (q,) rows of its output that are asked for.
@@ -229,34 +229,35 @@ class LayerResponses:
         -------
         int64 (n, m, events and q).
         """
-        found = np.zeros((len(parts), len(entries), ROWS_AT + len(rows)), np.int64)
-        pace = slot_cycles(self.parts.a)
-        for part, own in zip(parts, found, strict=True):
-            respond(self._commands(part, reads), entries, rows, own, pace, int(starts))
+        found = np.zeros((len(numbers), len(entries), ROWS_AT + len(rows)), np.int64)
+        pace = slot_cycles(self.layers.a)
+        for number, own in zip(numbers, found, strict=True):
+            respond(self._commands(number, reads), entries, rows, own, pace, int(starts))
         return found
 
-    def needs(self, part: int, reads: bool) -> Ints:
+    def needs(self, number: int, reads: bool) -> Ints:
         """The last rows of their input that the LOAD_ACTs of a layer wait for, each once, int64 ascending.
 
         Parameters
         ----------
-        part : number of the layer's slice.
+        number : of the layer.
         reads : whether the input is made in the Program.
         """
         if not reads:
             return np.empty(0, np.int64)
-        loads = stream(self._commands(part, reads), LOAD_ACT_UNIT)
+        loads = stream(self._commands(number, reads), LOAD_ACT_UNIT)
         found: Ints = np.unique(loads[:, AFTER_STORE]) - FIRST_STORE
         return found
 
-    def of_input(self, part: int) -> int:
-        """How many rows the input of a part has."""
-        return int(self.parts.shapes[self.parts.of_shape[part]].row[HEIGHT - LAYER_AT])
+    def of_input(self, number: int) -> int:
+        """How many rows the input of a layer has."""
+        return int(self.layers.shapes[self.layers.of_shape[number]].row[HEIGHT - LAYER_AT])
 
-    def _commands(self, part: int, reads: bool) -> Ints:
-        """A workspace with the commands of a part, behind what stands for the layers before it."""
-        parts = self.parts
-        shape, (k_tiles, c_tiles), t = parts.of_shape[part], parts.held[part], tiling_row(parts.tilings[part])[None]
+    def _commands(self, number: int, reads: bool) -> Ints:
+        """A workspace with the commands of a layer, behind what stands for the layers before it."""
+        layers = self.layers
+        shape, (k_tiles, c_tiles) = layers.of_shape[number], layers.held[number]
+        t = tiling_row(layers.tilings[number])[None]
         while True:
             w, x, room = self._space(shape, reads)
             precede(w, x, k_tiles, c_tiles)
@@ -272,7 +273,7 @@ class LayerResponses:
 
     def _new_space(self, shape: int, reads: bool, room: int) -> tuple[Ints, Ints, int]:
         """A workspace, the layer's row, and for how many commands there is room."""
-        form, machine = self.parts.shapes[shape], machine_row(self.parts.a)
+        form, machine = self.layers.shapes[shape], machine_row(self.layers.a)
         x = form.row[None].copy()
         height = int(x[0, HEIGHT - LAYER_AT])
         x[0, SOURCE - LAYER_AT], x[0, OUTPUT - LAYER_AT] = (0 if reads else -1), height

@@ -176,10 +176,10 @@ class _Added:
     def __init__(self, menu: Menu, subnets: Sequence[SubNet], share: Floats, objective: Pin) -> None:
         self.menu, self.subnets, self.share = menu, subnets, share
         self.costs = NetworkCosts(menu.supernet, menu.accelerator)
-        self.whole, parts = objective is Pin.BYTES, self.costs.parts
-        uses_of, of_part = (program_uses, dram_bytes) if self.whole else (dense_uses, stand_alone_cycles)
-        uses = [uses_of(menu, subnet, parts) for subnet in subnets]
-        self.table = layer_table(menu, uses, share.tolist(), lambda number: of_part(parts, number))
+        self.whole, layers = objective is Pin.BYTES, self.costs.cached_layers
+        uses_of, cost_of = (program_uses, dram_bytes) if self.whole else (dense_uses, stand_alone_cycles)
+        uses = [uses_of(menu, subnet, layers) for subnet in subnets]
+        self.table = layer_table(menu, uses, share.tolist(), lambda number: cost_of(layers, number))
         if self.whole:
             self.table[0] += SLOT_BYTES  # END
 
@@ -259,7 +259,7 @@ class _Latency:
         self.menu, self.share, self.gap, self.on_round = menu, share[served], gap, on_round
         self.subnets, self.end = [subnets[number] for number in served.tolist()], time.monotonic() + seconds
         self.costs = NetworkCosts(menu.supernet, menu.accelerator)
-        self.paths = SubNetPaths(menu, self.subnets, self.costs.parts)
+        self.paths = SubNetPaths(menu, self.subnets, self.costs.cached_layers)
         self.planes: list[Floats] = []
         self.of: list[int] = []
         self.tried: dict[bytes, float] = {}

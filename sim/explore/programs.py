@@ -10,7 +10,7 @@ from arch_model.compiled import Ints
 from arch_model.cost.activity import TOTALS
 from arch_model.machine.accelerator import Accelerator
 from arch_model.timing.rows import NEVER, machine_row
-from mapper.cost.layer_parts import held_slots
+from mapper.cost.cached_layers import held_slots
 from mapper.cost.program_cost import ProgramCosts
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.choice import choose_tiling, header

@@ -73,11 +73,11 @@ def random_tiling(layer, accelerator, rng):
     rows = max(1, int(rng.integers(1, layer.P + 1)) // int(rng.integers(1, 4)))
     chunk = int(rng.choice(chunks_of(layer, accelerator)))
     ct = tile_grid(layer, accelerator).ct
-    lead = int(rng.choice([1, 2, rng.integers(1, 2 * ct + 2), 2 * ct]))
+    prologue = int(rng.choice([1, 2, rng.integers(1, 2 * ct + 2), 2 * ct]))
     order = (Order.ROWS, Order.FILTERS)[int(rng.integers(2))]
-    weave = 4 if lead > 1 and chunk >= 4 and rng.integers(2) else 1
-    part = int(rng.choice([-1, 0, 1, 2, 4, rng.integers(1, 20)])) if lead > 1 else 0
-    return Tiling(rows, chunk, 0, lead, order, part, weave)
+    interleave = 4 if prologue > 1 and chunk >= 4 and rng.integers(2) else 1
+    prefetch = int(rng.choice([-1, 0, 1, 2, 4, rng.integers(1, 20)])) if prologue > 1 else 0
+    return Tiling(rows, chunk, 0, prologue, order, prefetch, interleave)
 
 
 def any_tiling(layer, accelerator, rng):

@@ -29,7 +29,7 @@ def test_a_program_of_end_alone(tiny):
 def test_one_load_of_two_tiles(tiny):
     load = command("LOAD_WGT", {"runs": 2, "run_beats": 27})
     timing = time_program([load, END], tiny)
-    # Its slot is in by 39: dispatched in 40, in hand in 42, AR 43, 54 beats in 67, 69 .. 173; last word 174.
+    # Its slot is in by 39: dispatched in 40, at its unit in 42, AR 43, 54 beats in 67, 69 .. 173; last word 174.
     (interval,) = timing.timeline
     assert (interval.start, interval.end) == (42, 174)
     # Idle shows in 175, and END (beats until 55) is long there.
@@ -42,7 +42,7 @@ def test_rows_that_are_slower_to_store_than_to_fetch(tiny):
     fast = tiny.replace(dram={"cycles_per_beat": 1})
     load = command("LOAD_ACT", {"groups": 1, "rows": 1, "cols": 16, "run_beats": 12})
     (interval,) = time_program([load, END], fast).timeline
-    # Eight beats of the slot in 25 .. 32, in hand 35, AR 36, first beat 60, words 61 .. 76.
+    # Eight beats of the slot in 25 .. 32, at its unit in 35, AR 36, first beat 60, words 61 .. 76.
     assert (interval.start, interval.end) == (35, 76)
 
 
@@ -50,7 +50,7 @@ def test_passes_run_at_the_longer_of_pixels_and_weights(tiny):
     def program(rows: int, cols: int, reps: int) -> list[Command]:
         return [command("PASS", {"reps": reps, "out_rows": rows, "out_cols": cols}), END]
 
-    # In hand in 42. FEED reads 43 .. 46, full in 48; RUN's first pixel in 48.
+    # At its unit in 42. FEED reads 43 .. 46, full in 48; RUN's first pixel in 48.
     # Short passes: every KP + 2 = 6 cycles, the last of one pixel in 48 + 6·4 = 72, written twelve later.
     timing = time_program(program(1, 1, 5), tiny)
     run = next(i for i in timing.timeline if i.unit == "RUN")
@@ -81,7 +81,7 @@ def test_a_token_that_never_comes_is_named(tiny):
 def test_an_activation_table_comes_in_words_of_eight_bytes(tiny):
     load = command("LOAD_WGT", {"memory": 3, "runs": 1, "run_beats": 64})
     (interval,) = time_program([load, END], tiny).timeline
-    # As above: in hand in 42, beats in 67, 69 .. 193; 256 bytes are 32 words, the last one written in 194.
+    # As above: at its unit in 42, beats in 67, 69 .. 193; 256 bytes are 32 words, the last one written in 194.
     assert (interval.start, interval.end) == (42, 194)
 
 

@@ -7,8 +7,8 @@ from arch_model.cost.activity import TOTALS
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind, Layer
+from mapper.cost.cached_layers import SLOTS
 from mapper.cost.layer_cost import layer_cost
-from mapper.cost.layer_parts import SLOTS
 from mapper.cost.layer_variants import LayerVariants
 from mapper.workload.fusion import Step
 
@@ -20,7 +20,7 @@ CONV = Step(Layer("a", Kind.CONV, K=16, C=9, R=3, S=3, H=8, W=8, padding=1, inpu
 def test_what_is_held_counts_in_tiles_of_the_layer():
     """More than it has of a layer is all of it, and nothing of one side is nothing."""
     variants = LayerVariants(TINY)
-    shape = variants.parts.shape(CONV, folded=False)
+    shape = variants.cached_layers.shape(CONV, folded=False)
     numbers = variants.numbers((shape,), np.array([[0, 0], [4, 0], [2, 1], [4, 3], [9, 9], [2, 1]]))
     assert numbers[[0, 2, 3]].tolist() == numbers[[1, 5, 4]].tolist() and len(variants) == 3
     tile = TOTALS_AT["db_tiles_loaded"]
@@ -32,7 +32,7 @@ def test_totals_are_those_of_the_layer_by_itself():
     pool = Step(Layer("p", Kind.POOL, K=16, C=16, H=8, W=8, inputs=("a",)))
     variants = LayerVariants(TINY)
     both = variants.numbers(
-        [variants.parts.shape(step, folded=False) for step in (CONV, pool)], np.zeros((1, 2), np.int64)
+        [variants.cached_layers.shape(step, folded=False) for step in (CONV, pool)], np.zeros((1, 2), np.int64)
     )[0]
     one, other = layer_cost(CONV, TINY), layer_cost(pool, TINY)
     for name, at in TOTALS_AT.items():
@@ -45,6 +45,6 @@ def test_totals_are_those_of_the_layer_by_itself():
 def test_a_layer_too_large_is_named():
     large = Step(Layer("large", Kind.CONV, K=4, C=4, R=3, S=3, H=8, W=4000, padding=1, inputs=(INPUT,)))
     variants = LayerVariants(TINY)
-    shape = variants.parts.shape(large, folded=False)
+    shape = variants.cached_layers.shape(large, folded=False)
     with pytest.raises(MappingError, match=r"layer large: .* tiny has"):
         variants.numbers((shape,), np.zeros((1, 2), np.int64))

@@ -32,7 +32,7 @@ def columns(block, begin, words):
 
 def block_of(kt, ct):
     variants = LayerVariants(TINY)
-    variants.numbers((variants.parts.shape(STEP, folded=False),), np.array([[kt, ct]]))
+    variants.numbers((variants.cached_layers.shape(STEP, folded=False),), np.array([[kt, ct]]))
     row = segment_of(variants.memo, BLOCK_AT)
     assert row[AT_STORES] == 1
     return segment_of(variants.memo, BLOCKS)[row[AT_BLOCK] :], segment_of(variants.memo, MAPS)

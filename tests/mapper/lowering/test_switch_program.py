@@ -60,8 +60,8 @@ def test_cycles_by_hand() -> None:
     """tiny answers after 24 cycles, with a beat of 4 bytes every 2.
 
     A slot, 8 beats: asked for in cycle 1, there from 25 to 39, decoded in 40; END is done in 41: cycles 0 to 41. The
-    stem's 4 tiles are 108 beats: dispatched in 40, in hand in 42, asked for in 43, there from 67 on, the last 2 * 107
-    later, written in the cycle after, 282; the unit is idle and the machine done in 283.
+    stem's 4 tiles are 108 beats: dispatched in 40, at the unit in 42, asked for in 43, there from 67 on, the last
+    2 * 107 later, written in the cycle after, 282; the unit is idle and the machine done in 283.
     """
     stem = SubGraph(FASHION.name, ((16, 1),) + ((0, 0),) * (len(FASHION.layers) - 1))
     places = MemoryMap.build(FASHION, [], TINY)

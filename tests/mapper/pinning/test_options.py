@@ -8,7 +8,7 @@ from arch_model.network.supernet import SubGraph
 from arch_model.program.isa import SLOT_BYTES
 from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
-from mapper.cost.layer_parts import LayerParts
+from mapper.cost.cached_layers import CachedLayers
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import slice_grid
@@ -67,9 +67,9 @@ def program_of(subnet, supernet, cached):
 
 
 def test_stand_alone_cycles_are_those_of_compiled_programs():
-    menu, parts, share = Menu.of(FASHION, NETS, TINY), LayerParts(TINY), (0.25, 0.75)
-    uses = [dense_uses(menu, net, parts) for net in NETS]
-    table = layer_table(menu, uses, share, lambda part: stand_alone_cycles(parts, part))
+    menu, layers, share = Menu.of(FASHION, NETS, TINY), CachedLayers(TINY), (0.25, 0.75)
+    uses = [dense_uses(menu, net, layers) for net in NETS]
+    table = layer_table(menu, uses, share, lambda number: stand_alone_cycles(layers, number))
     for name, entry in (("stem", 0), ("stem", 2), ("s3b1_conv1", 5), ("linear", 1)):
         index, expected = FASHION.index(name), 0.0
         for net, weight in zip(NETS, share, strict=True):
@@ -83,8 +83,8 @@ def test_stand_alone_cycles_are_those_of_compiled_programs():
 
 def test_bytes_add_up_to_those_of_compiled_programs():
     """But for END, which is of no layer; a slot is a whole number of beats on this machine."""
-    menu, parts, rng = Menu.of(FASHION, NETS, TINY), LayerParts(TINY), np.random.default_rng(3)
-    table = layer_table(menu, [program_uses(menu, NETS[0], parts)], [1.0], lambda part: dram_bytes(parts, part))
+    menu, layers, rng = Menu.of(FASHION, NETS, TINY), CachedLayers(TINY), np.random.default_rng(3)
+    table = layer_table(menu, [program_uses(menu, NETS[0], layers)], [1.0], lambda number: dram_bytes(layers, number))
     for share in (0, 0.1, 0.3):
         choice = np.array([rng.integers(0, n) if rng.random() < share else 0 for n in menu.count])
         if menu.used(choice) <= TINY.pb_tiles:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.spaces import get_space
-from mapper.cost.layer_parts import LayerParts
+from mapper.cost.cached_layers import CachedLayers
 from mapper.cost.network_costs import NetworkCosts
 from mapper.pinning.options import Menu
 from mapper.pinning.path_cuts import SubNetPaths
@@ -37,7 +37,7 @@ def check_planes(menu, nets, rng, made, others):
     costs, layers = NetworkCosts(menu.supernet, menu.accelerator), np.arange(len(menu.count))
     choices = random_choices(menu, rng, others)
     exact = costs.of(nets, np.array([menu.cached(choice) for choice in choices])).cycles
-    paths = SubNetPaths(menu, nets, costs.parts)
+    paths = SubNetPaths(menu, nets, costs.cached_layers)
     for subnet in range(len(nets)):
         for at, choice in enumerate(choices[:made]):
             plane, firm = (paths.plane(subnet, choice, firm) for firm in (False, True))
@@ -73,7 +73,7 @@ def test_single_changes_are_those_of_changed_choices():
     supernet, accelerator = get_space("fashion"), Accelerator.load("tiny")
     nets, rng = supernet.sample(1, SEED), np.random.default_rng(SEED)
     menu = Menu.of(supernet, nets, accelerator)
-    paths = SubNetPaths(menu, nets, LayerParts(accelerator))
+    paths = SubNetPaths(menu, nets, CachedLayers(accelerator))
     choice = random_choices(menu, rng, 2)[1]
     changes = paths.changes(0, choice)
     assert (changes[np.arange(len(choice)), choice] == 0).all()
@@ -87,4 +87,4 @@ def test_a_layer_that_cannot_run_is_named():
     supernet, tiny = get_space("ofa-resnet50"), Accelerator.load("tiny")
     nets = supernet.sample(1, SEED)
     with pytest.raises(MappingError, match=r"layer .*: its .* need \d+ bytes of .*; tiny has"):
-        SubNetPaths(Menu.of(supernet, nets, tiny), nets, LayerParts(tiny))
+        SubNetPaths(Menu.of(supernet, nets, tiny), nets, CachedLayers(tiny))

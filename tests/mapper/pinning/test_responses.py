@@ -12,7 +12,7 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
 from arch_model.timing.relaxed import FAR, first_dispatch
 from arch_model.timing.rows import machine_row
-from mapper.cost.layer_parts import LayerParts
+from mapper.cost.cached_layers import CachedLayers
 from mapper.pinning.responses import (
     DB_FIRST,
     EVENTS,
@@ -51,11 +51,11 @@ def test_closed_by_hand():
 
 def test_a_layer_by_hand():
     """The example of docs/concepts/time.md: FETCH holds up none of its commands."""
-    parts = LayerParts(TINY)
-    part = int(parts.numbers(parts.shape(Step(LAYER), folded=False), np.zeros((1, 2), np.int64))[0])
+    numbered = CachedLayers(TINY)
+    number = int(numbered.numbers(numbered.shape(Step(LAYER), folded=False), np.zeros((1, 2), np.int64))[0])
     start = np.full(ROWS_AT + 4, FAR)
     start[:UNITS] = first_dispatch(machine_row(TINY))
-    found = LayerResponses(parts).of([part], False, start[None], np.array([0, 3]), starts=True)[0, 0]
+    found = LayerResponses(numbered).of([number], False, start[None], np.array([0, 3]), starts=True)[0, 0]
     assert found[WEIGHTS] == 178 and found[RUN] == 200
     assert found[ROWS_AT:].tolist() == [272, 272] and found[STORE] == 272 + 1
     assert found[FETCH] == 42 + 6 * 16  # LOAD_ACT, two LOAD_WGTs, PASS, and STORE of two slots
@@ -78,25 +78,25 @@ def test_a_layer_by_hand():
 )
 def test_one_late_event_by_hand(event, end, time):
     """The same layer in the middle of a Program, all events before it at 0 but one at 1000; nothing else follows."""
-    parts, before = LayerParts(TINY), np.zeros(ROWS_AT + 4, np.int64)
+    numbered, before = CachedLayers(TINY), np.zeros(ROWS_AT + 4, np.int64)
     if event is not None:
         before[event] = 1000
-    part = int(parts.numbers(parts.shape(Step(LAYER), folded=False), np.zeros((1, 2), np.int64))[0])
-    assert LayerResponses(parts).of([part], True, before[None], np.array([], np.int64))[0, 0, end] == time
+    number = int(numbered.numbers(numbered.shape(Step(LAYER), folded=False), np.zeros((1, 2), np.int64))[0])
+    assert LayerResponses(numbered).of([number], True, before[None], np.array([], np.int64))[0, 0, end] == time
 
 
-def network_parts(seed):
-    """Parts of a random network on a random machine, some of their weights cached: (responses, part, made, rows)."""
+def network_layers(seed):
+    """Layers of a random network on a random machine, some of their weights cached: (responses, number, made, rows)."""
     rng = np.random.default_rng(seed)
     a = random_accelerator(rng)
     order = steps((random_network(rng) if rng.integers(2) else random_mobile_network(rng))[1].layers)
-    parts, made, found = LayerParts(a), set(), []
+    numbered, made, found = CachedLayers(a), set(), []
     for step in order:
         cached = rng.integers(0, 4, (1, 2)) * int(rng.integers(2))
-        part = parts.numbers(parts.shape(step, folded=False), cached)[0]
-        found.append((int(part), step.source in made, step.layer.P))
+        number = numbered.numbers(numbered.shape(step, folded=False), cached)[0]
+        found.append((int(number), step.source in made, step.layer.P))
         made.add(step.output)
-    return LayerResponses(parts), found, rng
+    return LayerResponses(numbered), found, rng
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
@@ -105,17 +105,17 @@ def test_they_are_linear_and_in_order(seed: int) -> None:
     """The times after a layer are the largest of (a time before + a response), whatever the times before; and they
     keep the order of LATER if the times before do."""
     try:
-        responses, layers, rng = network_parts(seed)
+        responses, layers, rng = network_layers(seed)
     except MappingError:
         return
-    for part, reads, rows in layers:
-        height = int(responses.of_input(part))
+    for number, reads, rows in layers:
+        height = int(responses.of_input(number))
         own = np.arange(rows)
         events = closed(rng.integers(0, 3000, ROWS_AT + height))
-        causes = [*range(ROWS_AT), *(ROWS_AT + responses.needs(part, reads))]
+        causes = [*range(ROWS_AT), *(ROWS_AT + responses.needs(number, reads))]
         single = np.array([single_event(cause, height) for cause in causes])
-        after = responses.of([part], reads, events[None], own)[0, 0]
-        within = responses.of([part], reads, single, own)[0]
+        after = responses.of([number], reads, events[None], own)[0, 0]
+        within = responses.of([number], reads, single, own)[0]
         assert (after == (events[causes][:, None] + within).max(axis=0)).all()
         last = np.append(after[:ROWS_AT], after[-1])
         assert all(last[event] <= last[later] for event, later in LATER)
@@ -124,12 +124,12 @@ def test_they_are_linear_and_in_order(seed: int) -> None:
 
 def test_rows_that_its_loads_need():
     """Tiles of 4 output rows of 8, 3 x 3 with padding: rows 0 to 4 and 3 to 7 of the input."""
-    parts = LayerParts(TINY)
+    numbered = CachedLayers(TINY)
     layer = Layer("a", Kind.CONV, K=6, C=9, R=3, S=3, H=8, W=8, padding=1)
-    part = int(parts.numbers(parts.shape(Step(layer), folded=False), np.zeros((1, 2), np.int64))[0])
-    assert parts.tilings[part].rows == 4
-    assert LayerResponses(parts).needs(part, reads=True).tolist() == [4, 7]
-    assert LayerResponses(parts).needs(part, reads=False).tolist() == []
+    number = int(numbered.numbers(numbered.shape(Step(layer), folded=False), np.zeros((1, 2), np.int64))[0])
+    assert numbered.tilings[number].rows == 4
+    assert LayerResponses(numbered).needs(number, reads=True).tolist() == [4, 7]
+    assert LayerResponses(numbered).needs(number, reads=False).tolist() == []
 
 
 @pytest.mark.parametrize("event", range(ROWS_AT))

@@ -1,4 +1,4 @@
-"""Every counter of the machine holds what the model predicts: cycles in hand, and those that RUN stood still."""
+"""Every counter of the machine holds what the model predicts: cycles at work, and those that RUN stood still."""
 
 import numpy as np
 import pytest

@@ -14,7 +14,7 @@ from sim.rtl_bench.waveform import command_spans, read_waveform, stretches
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6)), max_size=8))
 def test_commands_are_found_again(work: list[tuple[int, int]]) -> None:
-    """A unit that idles ``gap`` cycles, takes a command, has it in hand for ``cycles``; at gap 0 in the last cycle."""
+    """A unit that idles ``gap`` cycles, takes a command, executes it for ``cycles``; at gap 0 in the last cycle."""
     spans, at = [], -1  # the last cycle of the command before
     for gap, cycles in work:
         start = max(0, at + gap)

@@ -1,8 +1,8 @@
-"""Layers of SubNets, each by its shape and by the part of its weights that the PB holds, numbered as they turn up.
+"""Layers of SubNets, each by its shape and by the slice of its weights that the PB holds, numbered as they turn up.
 
 A SubNet's layer meets what is cached in whole weight tiles of its own, so of all the layers of many SubNets with many
-contents of the PB few differ. Each different one is a *part*: how it is tiled, what it does and which commands it
-becomes is worked out once.
+contents of the PB few differ. Each different one is a *cached layer*: how it is tiled, what it does and which commands
+it becomes is worked out once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step
 
 SLOTS = len(TOTALS)
-"""Behind the totals of a part: slots of its commands in the Program."""
+"""Behind the totals of a layer: slots of its commands in the Program."""
 
 _Key = tuple[object, ...]
 
@@ -81,8 +81,8 @@ def held_slots(grid: TileGrid, kt: int, ct: int) -> Slots:
     return slots
 
 
-class LayerParts:
-    """The different layers, each with the part of it that is cached, on one machine.
+class CachedLayers:
+    """The different layers, each with the slice of it that is cached, on one machine.
 
     Parameters
     ----------
@@ -91,9 +91,9 @@ class LayerParts:
     Attributes
     ----------
     shapes : by number.
-    of_shape : of each part, its shape's number.
-    held : of each part, (K-tiles, C-tiles) that the PB holds.
-    tilings : of each part, the quick choice.
+    of_shape : of each layer, its shape's number.
+    held : of each layer, (K-tiles, C-tiles) that the PB holds.
+    tilings : of each layer, the quick choice.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
@@ -104,7 +104,7 @@ class LayerParts:
         self.tilings: list[Tiling] = []
         self._shape_numbers: dict[_Key, int] = {}
         self._numbers: dict[tuple[int, int, int], int] = {}
-        self._fetched: list[int] = []  # of each part, tiles that LOAD_WGT brings
+        self._fetched: list[int] = []  # of each layer, tiles that LOAD_WGT brings
         self._unheld: dict[int, int] = {}  # of each shape, tiles that come if none is cached
         self._totals: dict[int, Ints] = {}
 
@@ -153,12 +153,12 @@ class LayerParts:
         held[(held == 0).any(axis=1)] = 0
         codes, place = np.unique(held[:, 0] << 20 | held[:, 1], return_inverse=True)
         wanted = [divmod(code, 1 << 20) for code in codes.tolist()]
-        self._add(shape, [part for part in wanted if (shape, *part) not in self._numbers])
-        found: Ints = np.array([self._numbers[shape, *part] for part in wanted], np.int64)[place.reshape(-1)]
+        self._add(shape, [own for own in wanted if (shape, *own) not in self._numbers])
+        found: Ints = np.array([self._numbers[shape, *own] for own in wanted], np.int64)[place.reshape(-1)]
         return found
 
-    def _add(self, shape: int, parts: Sequence[tuple[int, int]]) -> None:
-        if not parts:
+    def _add(self, shape: int, slices: Sequence[tuple[int, int]]) -> None:
+        if not slices:
             return
         form = self.shapes[shape]
         step, grid = form.step, form.grid
@@ -166,20 +166,20 @@ class LayerParts:
             tilings, fetched, streamed = [quick_tiling(step, self.a)], [0], [0]
         else:
             add = step.add is not None or step.layer.kind.is_product
-            streamed = [grid.tiles - kt * ct * grid.windows for kt, ct in parts]
+            streamed = [grid.tiles - kt * ct * grid.windows for kt, ct in slices]
             *tilings, without = choose_each(step.layer, self.a, [*streamed, grid.tiles], add)
             on = LayerOnMachine(step.layer, self.a)
             self._unheld[shape] = grid.tiles * on.fetches(grid.tiles, without)
             fetched = [n * on.fetches(n, t) for n, t in zip(streamed, tilings, strict=True)]
-        for part, tiling, tiles in zip(parts, tilings, fetched, strict=True):
-            self._numbers[shape, *part] = len(self.tilings)
+        for held, tiling, tiles in zip(slices, tilings, fetched, strict=True):
+            self._numbers[shape, *held] = len(self.tilings)
             self.of_shape.append(shape)
-            self.held.append(part)
+            self.held.append(held)
             self.tilings.append(tiling)
             self._fetched.append(tiles)
 
     def slots(self, number: int) -> Slots | None:
-        """PB slots of a part's weight tiles (:func:`held_slots`); None if it has no tiles that the PB can hold."""
+        """PB slots of a layer's weight tiles (:func:`held_slots`); None if it has no tiles that the PB can hold."""
         grid = self.shapes[self.of_shape[number]].grid
         return held_slots(grid, *self.held[number]) if grid.tiles else None
 
@@ -189,7 +189,7 @@ class LayerParts:
         return self._unheld.get(self.of_shape[number], 0) - self._fetched[number]
 
     def totals(self, number: int) -> Ints:
-        """What a part does: int64 (totals + 1,), the last one :data:`SLOTS`; of the Program's bytes none."""
+        """What a layer does: int64 (totals + 1,), the last one :data:`SLOTS`; of the Program's bytes none."""
         if number not in self._totals:
             self._totals[number] = self._count(number)
         return self._totals[number]
