@@ -10,6 +10,7 @@ from amaranth.lib.wiring import Component, In, Out
 from arch_model.machine.accelerator import TAPS
 from arch_model.machine.microarchitecture import ARRAY
 from rtl.dpe import DPE, HIGH_BITS, PackedDPE, balanced_sum, less_borrow
+from rtl.netlist import SharedUnit
 from rtl.pixel import delayed
 
 
@@ -122,13 +123,13 @@ class Array(Component):
         return (word.word_select(t * self.cp + c, bits) for t in range(TAPS))
 
 
-class Greatest(Component):
+class Greatest(SharedUnit):
     """The greatest of nine int8 taps: ``greatest`` (Out, signed 8) a DPE's latency after ``window`` (In, 72)."""
 
     def __init__(self):
         super().__init__({"window": In(8 * TAPS), "greatest": Out(signed(8))})
 
-    def elaborate(self, platform):
+    def body(self, platform):
         m = Module()
         taps = [self.window.word_select(t, 8).as_signed() for t in range(TAPS)]
         rows = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from amaranth import Cat, Module, Signal, signed
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from arch_model.machine.accelerator import TAPS
+from rtl.netlist import SharedUnit
 
 SUM_BITS = 20  # 9 * 128 * 128 = 147456 < 2**19
 
@@ -19,7 +20,7 @@ PACKED_TAPS = 5
 """Products added while packed: 5 * 128 * 128 = 81920 < 2**17, so their lower halves fit as signed numbers."""
 
 
-class DPE(Component):
+class DPE(SharedUnit):
     """Nine multipliers and an adder tree, two register stages.
 
     Ports
@@ -32,7 +33,7 @@ class DPE(Component):
     def __init__(self):
         super().__init__({"window": In(8 * TAPS), "weights": In(8 * TAPS), "total": Out(signed(SUM_BITS))})
 
-    def elaborate(self, platform):
+    def body(self, platform):
         m = Module()
         products = []
         for tap in range(TAPS):
@@ -45,7 +46,7 @@ class DPE(Component):
         return m
 
 
-class PackedDPE(Component):
+class PackedDPE(SharedUnit):
     """Two DPEs on one window, with nine multipliers of 27 × 8 bits instead of eighteen of 8 × 8.
 
     Two weights u, v that meet the same activation x are one operand, ``v * 2**18 + u``, and its product is
@@ -72,7 +73,7 @@ class PackedDPE(Component):
             }
         )
 
-    def elaborate(self, platform):
+    def body(self, platform):
         m = Module()
         products = []
         for tap in range(TAPS):

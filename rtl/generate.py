@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from amaranth import ClockDomain, Module, Signal
 from amaranth._toolchain import yosys
-from amaranth.back import rtlil
 from amaranth.back.verilog import _convert_rtlil_text
-from amaranth.hdl import Fragment, MemoryInstance
+from amaranth.hdl import Fragment
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import Out
 
@@ -17,6 +15,7 @@ from arch_model.child_processes import supervising
 from arch_model.files.writing import write_whole
 from arch_model.machine.accelerator import Accelerator
 from rtl.accelerator import FastSwitch
+from rtl.netlist import Netlist, module_rtlil, without_collector
 from rtl.port_names import port_names
 from rtl.unused_wires import without_unused_wires
 
@@ -97,25 +96,8 @@ def verilog(accelerator: Accelerator) -> str:
         expose(out, machine.m_axi_out_write[i])
         side_band(out, "aw")
 
-    fragment = Fragment.get(top, None)
-    forget_memory_contents(fragment)
-    text, _ = rtlil.convert_fragment(fragment, ports, TOP, emit_src=False)
+    netlist = Netlist()
+    with without_collector():
+        machine_text = module_rtlil(Fragment.get(top, netlist), ports, TOP)
     with supervising(yosys):
-        return without_unused_wires(_convert_rtlil_text(without_memory_contents(text), strip_internal_attrs=True))
-
-
-def forget_memory_contents(fragment: Fragment) -> None:
-    """Take the initial contents, zeros all, from every memory in an elaborated design.
-
-    Amaranth writes them bit by bit, for a large machine a hundred million, which :func:`without_memory_contents` would
-    throw away: most of the time and space that generation takes.
-    """
-    if isinstance(fragment, MemoryInstance):
-        fragment._data._init._raw = []
-    for subfragment, *_ in fragment.subfragments:
-        forget_memory_contents(subfragment)
-
-
-def without_memory_contents(text: str) -> str:
-    """RTLIL without initial memory contents: no buffer is read before it is written, and block RAMs have no reset."""
-    return re.sub(r"^ *cell \$meminit_v2 .*?^ *end\n", "", text, flags=re.MULTILINE | re.DOTALL)
+        return without_unused_wires(_convert_rtlil_text(netlist.rtlil + machine_text, strip_internal_attrs=True))

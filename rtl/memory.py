@@ -6,7 +6,9 @@ from typing import Any
 
 from amaranth import Array, Module, Signal, Value, ValueCastable, unsigned
 from amaranth.lib import memory
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
+
+from rtl.netlist import SharedUnit
 
 
 def address_bits(depth: int) -> int:
@@ -43,7 +45,16 @@ def check_reach(memory: str, depth: int, address: Value | ValueCastable) -> None
         raise ValueError(f"an address of {bits} bits reaches {1 << bits} words of {memory}, which has {depth}")
 
 
-class BlockMemory(Component):
+def checked_granularity(width: int, depth: int, granularity: int | None) -> int:
+    """Bits that one write enable of a memory covers. Raises ValueError for a memory that cannot be."""
+    if depth < 1:
+        raise ValueError(f"depth is {depth}; a memory has at least 1 word")
+    if granularity and width % granularity:
+        raise ValueError(f"granularity is {granularity}; it must divide the width {width}")
+    return granularity or width
+
+
+class BlockMemory(SharedUnit):
     """One write port, one registered read port, no reset: the form that FPGA tools infer as block RAM.
 
     :meth:`read_at` and :meth:`write_at` are how a design drives the addresses: they raise ValueError for one with too
@@ -70,16 +81,11 @@ class BlockMemory(Component):
     """
 
     def __init__(self, width: int, depth: int, granularity: int | None = None):
-        if depth < 1:
-            raise ValueError(f"depth is {depth}; a memory has at least 1 word")
-        granularity = granularity or width
-        if width % granularity:
-            raise ValueError(f"granularity is {granularity}; it must divide the width {width}")
-        self.width, self.depth, self.granularity = width, depth, granularity
+        self.width, self.depth, self.granularity = width, depth, checked_granularity(width, depth, granularity)
         self.address_bits = address_bits(depth)
         super().__init__(
             {
-                "write_en": In(width // granularity),
+                "write_en": In(width // self.granularity),
                 "write_addr": In(self.address_bits),
                 "write_data": In(width),
                 "read_addr": In(self.address_bits),
@@ -119,7 +125,11 @@ class BlockMemory(Component):
         check_reach(name, self.depth, address)
         return self.write_addr.eq(address)
 
-    def elaborate(self, platform):
+    @property
+    def sizes(self) -> str:
+        return f"{self.depth}x{self.width}"
+
+    def body(self, platform):
         m = Module()
         # Of one word the address would have no bits, which Verilog cannot say.
         m.submodules.memory = ram = memory.Memory(shape=unsigned(self.width), depth=max(self.depth, 2), init=[])
@@ -139,7 +149,7 @@ class BlockMemory(Component):
         return m
 
 
-class SplitMemory(Component):
+class SplitMemory(SharedUnit):
     """Several words a cycle on one side, one on the other: word ``a`` is in memory ``a mod parts`` at ``a div parts``.
 
     Parameters
@@ -167,8 +177,7 @@ class SplitMemory(Component):
             if value not in (1, 2, 4):
                 raise ValueError(f"{name} is {value}; it can be 1, 2 or 4")
         self.width, self.depth, self.writes, self.reads, self.parts = width, depth, writes, reads, max(writes, reads)
-        self.granularity = granularity or width
-        self._memories = [BlockMemory(width, -(-depth // self.parts), granularity) for _ in range(self.parts)]
+        self.granularity = checked_granularity(width, depth, granularity)
         self.address_bits = address_bits(depth)
         super().__init__(
             {
@@ -203,13 +212,18 @@ class SplitMemory(Component):
         check_reach(name, self.depth, address)
         return self.write_addr[index].eq(address)
 
-    def elaborate(self, platform):
+    @property
+    def sizes(self) -> str:
+        return f"{self.depth}x{self.width}"
+
+    def body(self, platform):
         m = Module()
+        memories = [BlockMemory(self.width, -(-self.depth // self.parts), self.granularity) for _ in range(self.parts)]
         low = self.parts.bit_length() - 1  # bits of an address that choose the memory
         if low:
             read_part = Signal(low)
             m.d.sync += read_part.eq(self.read_addr[:low])
-        for part, ram in enumerate(self._memories):
+        for part, ram in enumerate(memories):
             m.submodules[f"part_{part}"] = ram
             for en, addr, data in zip(self.write_en, self.write_addr, self.write_data, strict=True):
                 with m.If(en.any() & (addr[:low] == part) if low else en.any()):
@@ -221,7 +235,7 @@ class SplitMemory(Component):
             # The first of the words from read_addr on that lies here: one address further if it wraps.
             beyond = (self.read_addr[:low] > part) if self.reads > 1 and part + 1 < self.parts else 0
             m.d.comb += ram.read_at(self.read_addr[low:] + beyond, f"part {part}")
-        outputs = Array(ram.read_data for ram in self._memories)
+        outputs = Array(ram.read_data for ram in memories)
         for i in range(self.reads):
             m.d.comb += self.read_data[i].eq(outputs[(read_part + i)[:low]] if low else outputs[0])
         return m

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from amaranth import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
 
 from arch_model.machine.microarchitecture import LANE_BYTES, TABLE_WORDS, TABLES
 from arch_model.network.quant import MULTIPLIER_BITS
 from rtl.interfaces import table_write
 from rtl.memory import BlockMemory
+from rtl.netlist import SharedUnit
 
 LOW_BITS = 17
 """Lower bits of a sum, multiplied by themselves: unsigned, one less than a signed port of a DSP48E2 has."""
@@ -51,7 +52,7 @@ def saturate(value, lo, hi):
     return Mux(value < lo, lo, Mux(value > hi, hi, value))
 
 
-class Requantiser(Component):
+class Requantiser(SharedUnit):
     """One lane: ``clamp(round((acc + bias) * multiplier / 2**shift) + z_out, lo, hi)``, five stages.
 
     With an activation table the clamped value v becomes byte v + 128 of it. Its read is the last stage, too.
@@ -81,7 +82,7 @@ class Requantiser(Component):
             }
         )
 
-    def elaborate(self, platform):
+    def body(self, platform):
         m = Module()
         m.submodules.tables = tables = BlockMemory(8 * LANE_BYTES, TABLES * TABLE_WORDS)
         clamped, plain = Signal(signed(8)), Signal(signed(8))

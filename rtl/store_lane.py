@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from amaranth import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import In, Out
+
+from rtl.netlist import SharedUnit
 
 SUM_BITS = 48
 
 
-class StoreLane(Component):
+class StoreLane(SharedUnit):
     """The arithmetic of one channel, six register stages, a value a cycle, never stalled.
 
     ``y = clamp(round(Σ ((a - z_a) m_a + (b - z_b) m_b) / 2**shift) + z_out, lo, hi)``, half to even, as
@@ -53,7 +55,7 @@ class StoreLane(Component):
             }
         )
 
-    def elaborate(self, platform):
+    def body(self, platform):
         m = Module()
         difference_a, difference_b = Signal(signed(9)), Signal(signed(9))
         product_a, product_b = Signal(signed(33)), Signal(signed(33))

@@ -43,7 +43,7 @@ _DONE = "built.json"
 _VERILATOR_ARGS = ("--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 # C++ in one file is compiled without precompiled headers, which take longer than they spare in a small machine. That of
 # a large one is better compiled in parallel.
-_SMALL_BYTES = 1_200_000
+_SMALL_BYTES = 700_000
 _SMALL_ARGS = ("--output-split", "0", "--output-split-cfuncs", "20000")
 _TRACE_ARGS = ("--trace-fst",)
 _COVERAGE_ARGS = ("--coverage-line",)  # statements and branches

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from arch_model.machine.accelerator import Accelerator
-from rtl.generate import verilog, without_memory_contents, write_verilog
+from rtl.generate import verilog, write_verilog
 
 READ = {"araddr", "arlen", "arsize", "arburst", "arprot", "arcache", "arvalid", "arready"}
 READ |= {"rdata", "rresp", "rlast", "rvalid", "rready"}
@@ -39,6 +39,15 @@ def test_memories_have_no_contents(text):
     assert not re.search(r"\bmemory\s*\[\s*\d+\s*\]\s*=", text)
 
 
-def test_only_memory_contents_are_taken_out():
-    rtlil = "  cell $memrd_v2 $1\n  end\n  cell $meminit_v2 $2\n    parameter \\WORDS 4\n  end\n  cell $add $3\n  end\n"
-    assert without_memory_contents(rtlil) == "  cell $memrd_v2 $1\n  end\n  cell $add $3\n  end\n"
+@pytest.mark.parametrize("name", ["tiny", "zcu104"])
+def test_no_two_of_the_units_that_stand_many_times_are_alike(name):
+    """Modules with the same text but for their names would be compiled, synthesised and proved twice."""
+    modules = re.findall(r"^module (fastswitch_\w+)(\(.*?^endmodule)", verilog(Accelerator.load(name)), re.M | re.S)
+    assert len(modules) >= 8
+    assert len({body for _, body in modules}) == len(modules)
+
+
+def test_every_engine_of_the_array_is_an_instance_of_one_module():
+    text = verilog(Accelerator.load("zcu104"))
+    assert len(re.findall(r"^  fastswitch_packed_dpe dpe_\d+_\d+ ", text, re.M)) == 16 * 9 // 2
+    assert len(re.findall(r"^module fastswitch_packed_dpe\b", text, re.M)) == 1

@@ -47,6 +47,29 @@ module bench #(
     reg host_s_axi_ctrl_arvalid /* verilator public_flat_rw */ = 0;
     reg host_s_axi_ctrl_rready /* verilator public_flat_rw */ = 0;
 
+    // Of that, what all of the design depends on, a cycle later. What Python sets may change at any time, for all that a
+    // simulator knows: a second copy of all logic between there and the next registers would be compiled for it.
+    reg aresetn_now = 0;
+    reg [7:0] stall_now = 0;
+    reg [31:0] seed_now = 0;
+    reg silent_now = 0;
+    reg [4:0] fault_now = 0;
+    reg [7:0] fault_port_now = 0;
+    reg [31:0] fault_burst_now = 0;
+    reg [31:0] error_base_now = 0;
+    reg [31:0] error_limit_now = 0;
+    always @(posedge aclk) begin
+        aresetn_now <= aresetn;
+        stall_now <= stall;
+        seed_now <= seed;
+        silent_now <= silent;
+        fault_now <= fault;
+        fault_port_now <= fault_port;
+        fault_burst_now <= fault_burst;
+        error_base_now <= error_base;
+        error_limit_now <= error_limit;
+    end
+
     // What Python reads.
     wire host_clk /* verilator public_flat_rd */ = ~aclk;
     reg host_irq /* verilator public_flat_rd */;
@@ -107,7 +130,7 @@ module bench #(
 
     machine dut (
         .aclk(aclk),
-        .aresetn(aresetn),
+        .aresetn(aresetn_now),
         .irq(irq),
 
         .s_axi_ctrl_awaddr(host_s_axi_ctrl_awaddr),
@@ -166,16 +189,16 @@ module bench #(
         .CYCLES_PER_BEAT(CYCLES_PER_BEAT)
     ) memory (
         .clk(aclk),
-        .resetn(aresetn),
-        .stall(stall),
-        .seed(seed),
-        .silent(silent),
-        .fault(fault),
-        .fault_port(fault_port),
-        .fault_burst(fault_burst),
+        .resetn(aresetn_now),
+        .stall(stall_now),
+        .seed(seed_now),
+        .silent(silent_now),
+        .fault(fault_now),
+        .fault_port(fault_port_now),
+        .fault_burst(fault_burst_now),
         .fault_bursts(dram_fault_bursts),
-        .error_base(error_base),
-        .error_limit(error_limit),
+        .error_base(error_base_now),
+        .error_limit(error_limit_now),
         .load(load),
         .load_done(dram_load_done),
         .dump(dump),
