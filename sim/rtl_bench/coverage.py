@@ -2,7 +2,7 @@
 
 A simulation built with ``coverage=True`` (:mod:`sim.rtl_bench.bench_build`) leaves ``coverage.dat``: a line a point,
 how often the statements after it ran, or how often a branch was taken. Instances of a module are one, and so, in a
-summary, are modules that differ in a number alone (``dpe_0_0``, ``dpe_0_1``): they come from the same source.
+summary, are modules that differ in numbers alone (memories of other sizes): they come from the same source.
 """
 
 from __future__ import annotations
@@ -116,10 +116,11 @@ def of_design(counts: Counts, verilog: Path) -> Counter[Point]:
 def source_name(module: str) -> str:
     """The name that a module shares with its like.
 
-    >>> source_name("fastswitch.machine.compute.array.dpe_0_2"), source_name("fastswitch.machine.compute.sb_3.part_0")
-    ('compute.array.dpe', 'compute.sb.part')
+    >>> source_name("fastswitch.machine.drain_act"), source_name("fastswitch_block_memory_512x1024__2")
+    ('drain_act', 'block_memory')
     """
-    return re.sub(r"(_\d+)+(?=\.|$)", "", module.removeprefix("fastswitch.").removeprefix("machine."))
+    name = re.sub(r"^fastswitch[._](machine\.)?", "", module)
+    return re.sub(r"(_+\d+(x\d+)?)+(?=\.|$)", "", name)
 
 
 def summary(counts: Counts, kind: str) -> dict[str, Covered]:

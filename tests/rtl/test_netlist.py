@@ -1,4 +1,4 @@
-"""Shared units: one module of all that are made alike, with the ports of its signature, which behaves as the body does."""
+"""Shared units: one module of all that are made alike, with the ports of the signature, behaving as the body does."""
 
 import gc
 import re

@@ -282,7 +282,11 @@ def test_another_python_environment_runs_the_same_build(
     monkeypatch.setattr(bench_module, "_cocotb_libraries", lambda: str(moved))
     with Bench(made, registers=REGISTERS) as bench:
         bench.run(Job(0, 4))
-        maps = [path.read_text() for path in Path("/proc").glob("[0-9]*/maps") if _group(path) == bench._process.pid]
+        maps = [
+            (folder / "maps").read_text()
+            for folder in Path("/proc").glob("[0-9]*")
+            if _group(folder) == bench._process.pid
+        ]
     assert any(f"{moved}/libcocotbvpi_verilator" in text for text in maps)
 
 
@@ -315,9 +319,9 @@ def test_a_trace_is_written(tmp_path: Path) -> None:
 
 def is_gone(group: int) -> bool:
     """Return whether no process of the group lives (the dead that nobody has asked after do not count)."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            state, _, its_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
         except OSError:
             continue
         if int(its_group) == group and state != "Z":
@@ -325,10 +329,10 @@ def is_gone(group: int) -> bool:
     return True
 
 
-def _group(proc_file: Path) -> int:
-    """The process group of a process, by one of its files in /proc; 0 if it has gone."""
+def _group(folder: Path) -> int:
+    """The process group of a process, by its folder in /proc; 0 if it has gone."""
     try:
-        return int((proc_file.parent / "stat").read_text().rpartition(")")[2].split()[2])
+        return int((folder / "stat").read_text().rpartition(")")[2].split()[2])
     except OSError:
         return 0
 
