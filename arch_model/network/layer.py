@@ -82,8 +82,8 @@ class Activation(StrEnum):
     """x * (1 + erf(x / sqrt(2))) / 2."""
     LEAKY_RELU = "leaky_relu"
     """x, or x times a slope if it is negative."""
-    CURVE = "curve"
-    """Any other function of one value."""
+    TABLE = "table"
+    """Any other function of one value, which its table is."""
 
     @property
     def is_clamp(self) -> bool:

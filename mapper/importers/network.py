@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.network.weights import OpQuant
+from mapper.importers.host_steps import HostStep, run_steps
 
 
 class NetworkError(FastSwitchError):
@@ -61,17 +63,31 @@ class TensorQuant:
         return (tensor.astype(np.int16) + self.offset).astype(np.uint8 if self.offset else np.int8)
 
 
+Function = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+"""Of real numbers, value by value."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A tensor of the machine's that the host reads: the layer that makes it, and the sizes that ONNX has for it."""
+
+    layer: str
+    dims: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class FloatLayer:
     """The float32 numbers of a layer: ``y = clip(weights * x + bias, lo, hi)``, batch normalisation folded in.
 
-    ``weights`` (K, C / groups, R, S) and ``bias`` (K,); None for adds and pools. ReLU is ``lo = 0``.
+    ``weights`` (K, C / groups, R, S) and ``bias`` (K,); None for adds and pools. ReLU is ``lo = 0``. ``function``: what
+    is done to each value, if its activation is none that bounds make.
     """
 
     weights: npt.NDArray[np.float32] | None
     bias: npt.NDArray[np.float32] | None
     lo: float
     hi: float
+    function: Function | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +105,13 @@ class Network:
         steps of the output (or, for an addition, pairs of operands) that come at another value, see
         :mod:`mapper.importers.float32`. Of a product: pairs whose exact product is another.
     unproven : by graph (:data:`GRAPHS`), the layers whose integers are not proven to be those of that graph, and why.
+    model_macs : multiply-accumulates of the file's own convolutions and matrix products. Those of ``subnet`` are more
+        where a layer stands for another one with zeros among its weights.
+    image : the model's input, by name and sizes; of a network of layers alone "" and ().
+    prologue, epilogue : what the host computes before and after the machine, in order.
+    feeds : the tensor that the prologue makes for the machine, by name.
+    handed : tensors of the machine's that the epilogue reads or that are results, by the names that ONNX has for them.
+    results : names of the model's results.
 
     With the integers of every layer (``runnable``), ``sim.integers.reference.run_layers(subnet.layers, weights, quant,
     image)`` executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
@@ -103,11 +126,37 @@ class Network:
     notes: tuple[str, ...] = ()
     wrong_steps: Mapping[str, int] = field(default_factory=dict)
     unproven: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    model_macs: int | None = None
+    image: tuple[str, tuple[int, ...]] = ("", ())
+    prologue: tuple[HostStep, ...] = ()
+    epilogue: tuple[HostStep, ...] = ()
+    feeds: str = ""
+    handed: Mapping[str, Handed] = field(default_factory=dict)
+    results: tuple[str, ...] = ()
 
     @property
     def runnable(self) -> bool:
         """Whether every layer has its integers and no operator was left out."""
-        return not self.skipped and all(layer.name in self.quant for layer in self.subnet.layers)
+        layers = (layer for layer in self.subnet.layers if not layer.kind.is_view)
+        return not self.skipped and all(layer.name in self.quant for layer in layers)
+
+    def prepared(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The machine's image (C, H, W), in the model's own numbers, of the model's input (with the batch)."""
+        tensors = run_steps(self.prologue, {self.image[0]: image})
+        made = tensors[self.feeds or self.image[0]]
+        return made.reshape(self.image_shape)
+
+    def finished(self, tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """The model's results by name, of the machine's tensors (C, H, W) by layer, in the model's own numbers."""
+        given = {name: tensors[one.layer].reshape(one.dims) for name, one in self.handed.items()}
+        made = run_steps(self.epilogue, given)
+        return {name: made[name] for name in self.results if name in made}
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the image that the machine reads."""
+        first = next(layer for layer in self.subnet.layers if INPUT in layer.inputs)
+        return first.C, first.H, first.W
 
     @property
     def bit_exact(self) -> tuple[str, ...]:

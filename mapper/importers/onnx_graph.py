@@ -22,24 +22,28 @@ whatever the scales. A wrong step costs 1 in an output whose sum is one certain 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from mapper.importers import onnx_curves, onnx_plain, onnx_weighted
+from mapper.importers import onnx_channels, onnx_curves, onnx_norms, onnx_plain, onnx_pools, onnx_weighted
 from mapper.importers.network import Network
 from mapper.importers.onnx_model import load_model
 from mapper.importers.onnx_network import network_of
+from mapper.importers.onnx_patterns import with_patterns
 from mapper.importers.onnx_walk import Handler, Walk
 
 
-def read_onnx(path: str | Path, *, skip_unsupported: bool = False) -> Network:
+def read_onnx(path: str | Path, *, skip_unsupported: bool = False, shape: Sequence[int] | None = None) -> Network:
     """The layers of an ONNX model of one image, and their int8 or float32 numbers.
+
+    ``shape``: sizes of the image, without the batch, where the file leaves some open.
 
     An operator that has no layer is an error that names its node; with ``skip_unsupported`` it is left out and named
     in ``Network.skipped``: what it makes is its input if the shape is the same, else comes from outside like the
     image, and if ONNX does not know the shape, what reads it is left out too. Raises :class:`NetworkError` for a file
     that is missing, damaged or not ONNX, and for sizes that are not fixed.
     """
-    model = load_model(path)
+    model = with_patterns(load_model(path, shape))
     walk = Walk(model, _HANDLERS, skip_unsupported)
     for node in model.nodes:
         walk.visit(node)
@@ -56,8 +60,6 @@ _HANDLERS: dict[str, Handler] = {
     "BatchNormalization": onnx_weighted.batch_norm,
     "Relu": onnx_plain.bound,
     "Clip": onnx_plain.bound,
-    "HardSwish": onnx_plain.bend,
-    "HardSigmoid": onnx_plain.bend,
     "Pad": onnx_plain.pad,
     "Add": onnx_plain.add,
     "QLinearAdd": onnx_plain.q_add,
@@ -66,9 +68,22 @@ _HANDLERS: dict[str, Handler] = {
     "GlobalAveragePool": onnx_plain.global_pool,
     "ReduceMean": onnx_plain.global_pool,
     "QLinearGlobalAveragePool": onnx_plain.global_pool,
-    "MaxPool": onnx_plain.pool,
-    "AveragePool": onnx_plain.pool,
-    "QLinearAveragePool": onnx_plain.pool,
+    "MaxPool": onnx_pools.pool,
+    "AveragePool": onnx_pools.pool,
+    "QLinearAveragePool": onnx_pools.pool,
+    "GlobalMaxPool": onnx_pools.global_maximum,
+    "ReduceMax": onnx_pools.global_maximum,
+    "Concat": onnx_channels.concat,
+    "Split": onnx_channels.split,
+    "Slice": onnx_channels.cut,
+    "ChannelShuffle": onnx_channels.shuffle,
+    "Resize": onnx_channels.resize,
+    "LayerNormalization": onnx_norms.layer_norm,
+    "LRN": onnx_norms.local_response,
+    "Sum": onnx_plain.total,
+    "Sub": onnx_plain.subtract,
+    "Div": onnx_plain.subtract,
+    "Transpose": onnx_plain.turn,
     "Identity": onnx_plain.same,
     "Dropout": onnx_plain.same,
     "Shape": onnx_plain.shape,
@@ -77,6 +92,11 @@ _HANDLERS: dict[str, Handler] = {
     "Squeeze": onnx_plain.reshape,
     "Unsqueeze": onnx_plain.reshape,
 }
+_CURVES = (
+    *("Celu", "Curve", "Elu", "Erf", "Exp", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Mish", "PRelu", "Sigmoid"),
+    *("Softplus", "Softsign", "Sqrt", "Tanh"),
+)
+_HANDLERS |= dict.fromkeys(_CURVES, onnx_plain.bend)
 _HANDLERS |= {
     name: onnx_curves.or_function(_HANDLERS.get(name, onnx_curves.no_layer))
     for name in (*onnx_curves.FUNCTIONS, *onnx_curves.STORED)

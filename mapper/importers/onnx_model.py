@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heappop, heappush
@@ -68,7 +68,8 @@ class Node:
 class Model:
     """A model's graph: nodes in order of execution, initializers, how often each tensor is read, the image.
 
-    ``image_type`` is of onnx.TensorProto; ``batch_name`` names a batch of no fixed size ("" if it is 1).
+    ``image_type`` is of onnx.TensorProto; ``batch_name`` names a batch of no fixed size ("" if it is 1); ``batch`` is how
+    many images the file takes at a time, of which each is run by itself.
     ``absent``: the weights whose numbers are not there.
     """
 
@@ -81,6 +82,7 @@ class Model:
     image_rank: int
     image_type: int
     batch_name: str
+    batch: int
     outputs: tuple[str, ...]
     notes: tuple[str, ...]
     absent: tuple[str, ...]
@@ -111,8 +113,11 @@ class Model:
         return ConstantFolder(self.proto.opset_import)
 
 
-def load_model(path: str | Path) -> Model:
-    """Read and check a model. Raises :class:`NetworkError` for one that is missing, damaged or of no fixed shape."""
+def load_model(path: str | Path, shape: Sequence[int] | None = None) -> Model:
+    """Read and check a model; ``shape``: the image's sizes without the batch, for those that the file leaves open.
+
+    Raises :class:`NetworkError` for one that is missing, damaged or of no fixed shape.
+    """
     proto, absent = read_onnx(path, Wanted(str(path), _WHAT, NetworkError))
     import onnx
     from onnx.inliner import inline_local_functions
@@ -155,15 +160,20 @@ def load_model(path: str | Path) -> Model:
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     uses = Counter(name for node in nodes for name in node.inputs)
     uses.update(value.name for value in graph.output)
-    image, sizes, notes = _image(path, [value for value in graph.input if value.name not in constants])
-    shape = (sizes[1], 1, 1) if len(sizes) == 2 else (sizes[1], sizes[2], sizes[3])
+    image, sizes, notes = _image(path, [value for value in graph.input if value.name not in constants], shape)
+    if shape is not None:  # what the file states of sizes that it leaves open
+        del graph.value_info[:]
+        for value in graph.output:
+            value.type.tensor_type.ClearField("shape")
+            value.type.tensor_type.shape.SetInParent()
+    whole = {2: (*sizes[1:], 1, 1), 3: (*sizes[1:2], 1, *sizes[2:]), 4: tuple(sizes[1:])}[len(sizes)]
     tensor = image.type.tensor_type
     if absent:
         notes += (
             f"the weights of {len(absent)} tensors, such as {plain(absent[0])}, are not here: the layers have their "
             "shapes and no numbers",
         )
-    facts = (image.name, shape, len(sizes), tensor.elem_type, tensor.shape.dim[0].dim_param)
+    facts = (image.name, whole, len(sizes), tensor.elem_type, tensor.shape.dim[0].dim_param, sizes[0])
     outputs = tuple(value.name for value in graph.output)
     return Model(str(path), nodes, constants, uses, *facts, outputs, notes, absent, proto)
 
@@ -233,8 +243,8 @@ def _reads(node: Any) -> Iterator[str]:
                 yield from _reads(part)
 
 
-def _image(path: str | Path, inputs: list[Any]) -> tuple[Any, list[int], tuple[str, ...]]:
-    """The one input, its sizes (with the batch, 1), and a note if the batch is open."""
+def _image(path: str | Path, inputs: list[Any], wanted: Sequence[int] | None) -> tuple[Any, list[int], tuple[str, ...]]:
+    """The one input, its sizes (with the batch), and a note if the batch is not one image."""
     import onnx
 
     if len(inputs) != 1:
@@ -248,13 +258,27 @@ def _image(path: str | Path, inputs: list[Any]) -> tuple[Any, list[int], tuple[s
         raise NetworkError(f'{path}: input "{value.name}" is of type {kind}; give FLOAT, UINT8 or INT8')
     shown = [dim.dim_param or (dim.dim_value if dim.HasField("dim_value") else "?") for dim in tensor.shape.dim]
     text = f'{path}: input "{value.name}" has shape ({", ".join(map(str, shown))})'
-    if len(shown) not in (2, 4):
-        raise NetworkError(f"{text}; give (1, C, H, W) or (1, features)")
+    if len(shown) not in (2, 3, 4):
+        raise NetworkError(f"{text}; give (1, C, H, W), (1, C, W) or (1, features)")
+    if wanted is not None:
+        fits = len(wanted) == len(shown) - 1 and all(
+            not isinstance(have, int) or have in (size, 0, -1) for have, size in zip(shown[1:], wanted, strict=False)
+        )
+        if not fits or min(wanted) < 1:
+            raise NetworkError(f"{text}; the shape {'x'.join(map(str, wanted))} is not one of its images")
+        shown[1:] = [int(size) for size in wanted]
     for size in shown[1:]:
         if not isinstance(size, int) or size < 1:
-            raise NetworkError(f"{text}: {size} is not a fixed size; export it with numbers for all but the first")
+            raise NetworkError(
+                f"{text}: {size} is not a fixed size; give all but the first by --shape, or export it with numbers"
+            )
     batch, sizes = shown[0], [int(size) for size in shown[1:]]
-    if isinstance(batch, int) and batch != 1:
-        raise NetworkError(f"{text}: {batch} images; export it for 1")
-    notes = () if batch == 1 else (f'input "{value.name}": batch {batch} is taken as 1 image',)
-    return value, [1, *sizes], notes
+    images = batch if isinstance(batch, int) and batch > 0 else 1
+    notes: tuple[str, ...] = ()
+    if not isinstance(batch, int) or batch < 1:
+        notes = (f'input "{value.name}": batch {batch} is taken as 1 image',)
+    elif batch > 1:
+        notes = (
+            f'input "{value.name}": of its {batch} images, which run one after another, the layers are those of one',
+        )
+    return value, [images, *sizes], notes

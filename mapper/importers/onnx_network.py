@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubNet
 from arch_model.network.weights import OpQuant
-from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant
+from mapper.importers.network import GRAPHS, FloatLayer, Handed, Network, NetworkError, TensorQuant
 from mapper.importers.onnx_finish import finish
 from mapper.importers.onnx_integers import NoIntegers, integers
+from mapper.importers.onnx_legal import legal
 from mapper.importers.onnx_ops import Operator
 from mapper.importers.onnx_proof import arithmetic, may_saturate, reasons
 from mapper.importers.onnx_walk import Walk
@@ -26,7 +29,8 @@ def network_of(walk: Walk, stem: str) -> Network:
     unproven: dict[str, dict[str, str]] = {graph: {} for graph in GRAPHS}
     if walk.image_quant is not None:
         tensors[INPUT] = walk.image_quant
-    _finish(walk)
+    handed = _finish(walk)
+    feeds = walk.host.fed(walk)
     if not walk.operators:
         raise NetworkError(f"{walk.model.path}: no node has a layer; give a network with at least one")
     for name in walk.model.outputs:
@@ -34,7 +38,9 @@ def network_of(walk: Walk, stem: str) -> Network:
             raise NetworkError(f'{walk.model.path}: result "{name}" is padded; only a convolution takes padding in')
     if walk.model.absent:  # no numbers of any layer: each follows from those before it
         subnet = SubNet(stem, stem, tuple(operator.layer for operator in walk.operators))
-        return Network(subnet, skipped=tuple(walk.skipped), notes=tuple(walk.notes))
+        return Network(
+            subnet, skipped=tuple(walk.skipped), notes=tuple(walk.notes), model_macs=walk.model_macs or None
+        )
     is_int8 = walk.image_quant is not None or any(op.steps is not None or op.out for op in walk.operators)
     for operator in walk.operators:
         name = operator.layer.name
@@ -42,6 +48,8 @@ def network_of(walk: Walk, stem: str) -> Network:
             weights[name] = operator.steps
         if operator.meaning is not None:
             tensors[name] = operator.meaning
+        if operator.layer.kind.is_view:
+            continue
         if not is_int8:
             floats[name] = _floats(walk, operator)
             continue
@@ -54,7 +62,8 @@ def network_of(walk: Walk, stem: str) -> Network:
             wrong[name] = differs
         for graph, reason in reasons(operator, quant[name], differs, arithmetic(walk.model, operator)).items():
             unproven[graph][name] = reason
-    if len(quant) == len(walk.operators) and not all(unproven.values()) and any(map(may_saturate, walk.operators)):
+    computing = [operator for operator in walk.operators if not operator.layer.kind.is_view]
+    if len(quant) == len(computing) and not all(unproven.values()) and any(map(may_saturate, walk.operators)):
         walk.notes.append(
             "weights beyond 64: on x86-64 without VNNI onnxruntime saturates unless session.x64quantprecision is 1"
         )
@@ -69,13 +78,25 @@ def network_of(walk: Walk, stem: str) -> Network:
         tuple(walk.notes),
         wrong,
         unproven,
+        walk.model_macs or None,
+        (walk.model.image, walk.host.image_dims),
+        tuple(walk.host.prologue),
+        tuple(walk.host.epilogue),
+        feeds,
+        handed,
+        walk.model.outputs,
     )
 
 
-def _finish(walk: Walk) -> None:
-    """Layers for results that have none yet, tables behind convolutions, copies for additions."""
-    results = {walk.value(name, padded=True).layer for name in walk.model.outputs if name in walk.values}
-    walk.operators, _ = finish(walk.operators, results, walk.names)
+def _finish(walk: Walk) -> dict[str, Handed]:
+    """Layers for results that have none yet, tables behind convolutions, copies; what the host reads of all that."""
+    handed = walk.host.handed(walk)
+    read = {one.layer for one in handed.values()}
+    walk.operators, renamed = finish(walk.operators, read, walk.names)
+    handed = {name: replace(one, layer=renamed.get(one.layer, one.layer)) for name, one in handed.items()}
+    read = {one.layer for one in handed.values()}
+    walk.operators = legal(walk.operators, read, walk.names, walk.notes)
+    return handed
 
 
 def _floats(walk: Walk, operator: Operator) -> FloatLayer:

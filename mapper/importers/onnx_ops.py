@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.network.layer import Activation, Layer
-from mapper.importers.network import FloatLayer, TensorQuant
+from mapper.importers.network import FloatLayer, Function, TensorQuant
 from mapper.importers.onnx_model import Array, Node, Shape, Unsupported
 
 EVERY = np.arange(-128, 128).astype(np.int8)
@@ -25,7 +26,8 @@ class Operator:
     float32 ``step_scale`` (K,) and ``step_bias`` (int32 at the product of the scales of operand and weights).
     ``sources``: the operands' int8 meaning, None for real ones; ``out``: the result's. ``lo``, ``hi``: bounds on the
     real result; ``low``, ``high``: on the int8 one. ``swapped``: ONNX has
-    the operands the other way round. ``no_integers``: why it cannot have any.
+    the operands the other way round. ``no_integers``: why it cannot have any. ``function``: the activation of a real
+    result, if it is none that bounds make.
 
     For :mod:`mapper.importers.onnx_proof`: ``node``, the operator in the graph; ``real_bias`` float32 (K,), the bias
     of a node that ONNX computes in real numbers; ``fused_bias`` int64 (K,), what onnxruntime's integer operator would
@@ -53,6 +55,7 @@ class Operator:
     real_bias: npt.NDArray[np.float32] | None = None
     fused_bias: npt.NDArray[np.int64] | None = None
     plain_bias: bool = False
+    function: Function | None = None
     curve: Curve | None = None
     after: TensorQuant | None = None
     lookup: bool = False
@@ -70,11 +73,11 @@ class Operator:
         names = {(0.0, inf): Activation.RELU, (0.0, 6.0): Activation.RELU6}
         self.layer = replace(self.layer, activation=names.get((self.lo, self.hi), Activation.NONE))
 
-    def bend(self, activation: Activation) -> None:
+    def bend(self, activation: Activation, function: Function) -> None:
         """Apply an activation that needs a table."""
         if (self.lo, self.hi) != (-inf, inf) or not self.layer.activation.is_clamp:
             raise Unsupported(f"it follows another activation of layer {self.layer.name}; give one")
-        self.layer = replace(self.layer, activation=activation)
+        self.layer, self.function = replace(self.layer, activation=activation), function
         self.no_integers = f"its {activation} needs a table"
 
     @property
@@ -85,9 +88,9 @@ class Operator:
     def floats(self) -> FloatLayer:
         """Its float32 numbers."""
         if self.weights is None:
-            return FloatLayer(None, None, self.lo, self.hi)
+            return FloatLayer(None, None, self.lo, self.hi, self.function)
         bias = np.zeros(self.layer.K) if self.bias is None else self.bias
-        return FloatLayer(self.weights.astype(np.float32), bias.astype(np.float32), self.lo, self.hi)
+        return FloatLayer(self.weights.astype(np.float32), bias.astype(np.float32), self.lo, self.hi, self.function)
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,9 @@ class Value:
 
     ``operator`` is None for the image and, with ``left_out``, for what a node without a layer made. ``flat``: ONNX
     sees (1, C * H * W). ``quant``: its int8 meaning; ``stored``: it is the int8 tensor itself, else the real one.
-    ``alone``: nobody else has read the operator's result on the way here. ``pad``: top, left, bottom, right, from a
-    Pad node that a convolution must take in. ``curve``: it is a function of an int8 tensor for which no layer has been
+    ``line``: ONNX sees (1, C, W), and H is 1; ``turned``: it sees the channels last. ``alone``: nobody else has read
+    the operator's result on the way here. ``pad``: top, left, bottom, right, from a Pad node that a convolution must
+    take in. ``curve``: it is a function of an int8 tensor for which no layer has been
     made yet; ``layer`` and ``operator`` are those of that tensor.
     """
 
@@ -111,13 +115,18 @@ class Value:
     left_out: bool = False
     pad: tuple[int, int, int, int] = (0, 0, 0, 0)
     curve: Curve | None = None
+    line: bool = False
+    turned: bool = False
 
     @property
     def dims(self) -> tuple[int, ...]:
         """ONNX's sizes of it, padding included."""
         c, h, w = self.shape
         top, left, bottom, right = self.pad
-        return (1, c * h * w) if self.flat else (1, c, h + top + bottom, w + left + right)
+        if self.flat:
+            return 1, c * h * w
+        sides = (w + left + right,) if self.line else (h + top + bottom, w + left + right)
+        return (1, *sides, c) if self.turned else (1, c, *sides)
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,10 +203,14 @@ class Dequantized:
         return np.broadcast_to(self.scale.reshape(-1), (self.steps.shape[axis],)).astype(np.float32)
 
 
-def whole_pads(node: Node, sizes: tuple[int, int], kernel: tuple[int, int], stride: int) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right padding of a node with ``auto_pad`` or ``pads``."""
+def whole_pads(
+    node: Node, sizes: tuple[int, int], spans: Sequence[int], strides: Sequence[int], line: bool = False
+) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right padding of a node with ``auto_pad`` or ``pads``; ``line``: it has left and right."""
     mode = node.text("auto_pad", "NOTSET")
-    pads = [int(p) for p in node.attributes.get("pads", (0, 0, 0, 0))]
+    pads = [int(p) for p in node.attributes.get("pads", (0,) * (2 if line else 4))]
+    if line and len(pads) == 2:
+        pads = [0, pads[0], 0, pads[1]]
     if len(pads) != 4:
         raise Unsupported(f"it has {len(pads)} pads; give top, left, bottom, right")
     if mode in ("NOTSET", ""):
@@ -208,53 +221,15 @@ def whole_pads(node: Node, sizes: tuple[int, int], kernel: tuple[int, int], stri
         return 0, 0, 0, 0
     if mode not in ("SAME_UPPER", "SAME_LOWER"):
         raise Unsupported(f"auto_pad is {mode}; give NOTSET, VALID, SAME_UPPER or SAME_LOWER")
-    totals = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(sizes, kernel, strict=True)]
+    totals = [
+        max((-(-n // stride) - 1) * stride + span - n, 0) for n, span, stride in zip(sizes, spans, strides, strict=True)
+    ]
     small, great = [total // 2 for total in totals], [total - total // 2 for total in totals]
     before, after = (small, great) if mode == "SAME_UPPER" else (great, small)
     return before[0], before[1], after[0], after[1]
 
 
-def one_padding(
-    pads: tuple[int, int, int, int],
-    sizes: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: int,
-    ceil_mode: bool = False,
-) -> int:
-    """The padding that, on all four sides, gives the same windows; Unsupported if there is none.
-
-    Rows and columns at the end that no window reaches may be there or not.
-
-    >>> one_padding((1, 1, 0, 0), (8, 8), (3, 3), 2)    # windows begin at -1, 1, 3, 5 either way
-    1
-    """
-    top, left, bottom, right = pads
-    ends = [
-        (n + first + last - k) // stride == (n + 2 * first - k) // stride
-        for n, k, first, last in zip(sizes, kernel, (top, left), (bottom, right), strict=True)
-    ]
-    if top != left or not all(ends) or (ceil_mode and len(set(pads)) > 1) or min(pads) < 0:
-        raise Unsupported(
-            f"padding is {top}, {left}, {bottom}, {right} (top, left, bottom, right); give one for all sides"
-        )
-    return top
-
-
-def one_stride(node: Node) -> int:
-    """The stride of both directions; Unsupported for two, for dilation, for another number of dimensions."""
-    kernel = node.attributes.get("kernel_shape")
-    if kernel is not None and len(kernel) != 2:
-        raise Unsupported(f"kernel is {', '.join(map(str, kernel))}; give one of two dimensions")
-    dilations = list(node.attributes.get("dilations", (1, 1)))
-    if len(dilations) != 2 or any(d != 1 for d in dilations):
-        raise Unsupported(f"dilations are {', '.join(map(str, dilations))}; give 1, 1")
-    strides = [int(s) for s in node.attributes.get("strides", (1, 1))]
-    if len(strides) != 2 or len(set(strides)) != 1:
-        raise Unsupported(f"strides are {', '.join(map(str, strides))}; give one for both directions")
-    return strides[0]
-
-
-def check_kernel(node: Node, sizes: tuple[int, int]) -> None:
+def check_kernel(node: Node, sizes: tuple[int, ...]) -> None:
     """Unsupported if ``kernel_shape`` is not what the weights are."""
     kernel = node.attributes.get("kernel_shape")
     if kernel is not None and tuple(int(size) for size in kernel) != sizes:

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from arch_model.network.layer import Activation, Kind, Layer
+from arch_model.network.activation_curves import activation_of
+from arch_model.network.layer import Kind, Layer
 from mapper.importers.network import TensorQuant
+from mapper.importers.onnx_channels import own_value, scaled
 from mapper.importers.onnx_model import Node, Unsupported
-from mapper.importers.onnx_ops import Operator, Value, as_scalar, one_padding, one_stride, whole_pads
+from mapper.importers.onnx_ops import Operator, Value, as_scalar
+from mapper.importers.onnx_pointwise import curve_of
 from mapper.importers.onnx_walk import Walk
-from mapper.importers.onnx_weighted import add_constant
+from mapper.importers.onnx_weighted import add_constant, times_constant
 
 
 def bound(walk: Walk, node: Node) -> None:
@@ -21,8 +24,10 @@ def bound(walk: Walk, node: Node) -> None:
     lo, hi = (0.0, inf) if node.op == "Relu" else _clip_bounds(walk, node)
     value = walk.value(node.input(0))
     if value.quant is None:
-        walk.fusable(node.input(0)).clip(lo, hi)
-        return walk.alias(node)
+        value, operator = own_value(walk, node, node.input(0), lambda one: one.layer.activation.is_clamp)
+        operator.clip(lo, hi)
+        walk.values[node.outputs[0]] = value
+        return None
     low = int(value.quant.quantize(lo)) if lo > -inf else -128
     high = int(value.quant.quantize(hi)) if hi < inf else 127
     if (low, high) != (-128, 127):  # else the type itself bounds
@@ -55,31 +60,37 @@ def _clip_bounds(walk: Walk, node: Node) -> tuple[float, float]:
 
 
 def bend(walk: Walk, node: Node) -> None:
-    """HardSwish, HardSigmoid, and x * HardSigmoid(x)."""
-    activation = Activation.HSWISH
-    if node.op == "HardSigmoid":
-        slope, middle = (float(node.attributes.get(k, d)) for k, d in (("alpha", 0.2), ("beta", 0.5)))
-        if not abs(slope - 1 / 6) <= 1e-6 or middle != 0.5:  # a NaN is near nothing
-            raise Unsupported(f"alpha and beta are {slope:g} and {middle:g}; give 1/6 and 1/2")
-        activation = Activation.HSIGMOID
-    name, follower = node.input(0), walk.readers.get(node.outputs[0])
-    gates = (
-        activation is Activation.HSIGMOID
-        and follower is not None
-        and follower.op == "Mul"
-        and set(follower.inputs) == {name, node.outputs[0]}
-        and walk.model.uses[name] == 2
-        and walk.model.uses[node.outputs[0]] == 1
-    )
-    value = walk.values.get(name)
-    if value is None or value.operator is None or not value.alone or not (gates or walk.model.uses[name] == 1):
-        raise Unsupported("no layer comes before it that could take it in alone")
-    value.operator.bend(Activation.HSWISH if gates else activation)
-    value.operator.out = None  # what was there before is not kept
-    bent = replace(value, quant=None, stored=False)
-    walk.values[node.outputs[0]] = bent
-    if gates and follower is not None:
-        walk.values[follower.outputs[0]] = bent
+    """Functions of one value: HardSwish, Sigmoid, LeakyRelu, ..., and a group of operators that is one."""
+    if node.op == "Curve":
+        curve, activation = node.attributes["curve"], node.attributes["activation"]
+    else:
+        for name in node.inputs[1:]:
+            as_scalar(walk.constant(name, "operand"), "its operand")
+        curve = curve_of([node], walk.constants, node.input(0))
+        activation = activation_of(curve)
+
+    def takes_table(operator: Operator) -> bool:
+        unbounded = (operator.lo, operator.hi) == (-inf, inf)
+        return operator.layer.kind.has_weights and operator.layer.activation.is_clamp and unbounded
+
+    value, operator = own_value(walk, node, node.input(0), takes_table)
+    operator.bend(activation, curve)
+    operator.out = None  # what was there before is not kept
+    walk.values[node.outputs[0]] = replace(value, quant=None, stored=False)
+
+
+def turn(walk: Walk, node: Node) -> None:
+    """Transpose of channels behind rows and columns, and back."""
+    value = walk.value(node.input(0))
+    rank = len(value.dims)
+    order = [int(axis) for axis in node.attributes.get("perm", range(rank)[::-1])]
+    if order == list(range(rank)):
+        return walk.alias(node)
+    last = [0, *range(2, rank), 1]
+    back = [0, rank - 1, *range(1, rank - 1)]
+    if value.flat or order != (back if value.turned else last):
+        raise Unsupported(f"it turns axes as {order}; the machine knows its channels first or last: give {last}")
+    walk.alias(node, turned=not value.turned)
 
 
 def pad(walk: Walk, node: Node) -> None:
@@ -99,10 +110,36 @@ def pad(walk: Walk, node: Node) -> None:
 
 
 def add(walk: Walk, node: Node) -> None:
+    """Add, of two tensors or with a constant."""
     constant = [name for name in node.inputs[:2] if name in walk.constants or name in walk.dequantized]
     if constant:
         return add_constant(walk, node, constant[0])
     _two(walk, node, walk.value(node.input(0)), walk.value(node.input(1)), None)
+
+
+def total(walk: Walk, node: Node) -> None:
+    """Sum: one addition after another."""
+    if len(node.inputs) == 1:
+        return walk.alias(node)
+    sum_of = node.inputs[0]
+    for place, name in enumerate(node.inputs[1:], 2):
+        end = node.outputs[0] if place == len(node.inputs) else f"{node.outputs[0]}\n{place}"
+        add(walk, replace(node, inputs=(sum_of, name), outputs=(end,)))
+        walk.model.uses[end] += place < len(node.inputs)
+        sum_of = end
+
+
+def subtract(walk: Walk, node: Node) -> None:
+    """Sub and Div: by constants, or a tensor less another one."""
+    constant = [name for name in node.inputs[:2] if name in walk.constants or name in walk.dequantized]
+    if constant:
+        return times_constant(walk, node, constant[0])
+    if node.op == "Div":
+        raise Unsupported("it divides by a tensor; the machine multiplies: give the reciprocal by a table")
+    second = walk.value(node.input(1))
+    minus, name = -np.ones(second.shape[0]), f"{node.outputs[0]}\nminus"
+    scaled(walk, replace(node, name=f"{node.name}_minus", outputs=(name,)), node.input(1), minus, 0 * minus)
+    _two(walk, node, walk.value(node.input(0)), walk.values[name], None)
 
 
 def q_add(walk: Walk, node: Node) -> None:
@@ -113,19 +150,21 @@ def q_add(walk: Walk, node: Node) -> None:
 
 def _two(walk: Walk, node: Node, a: Value, b: Value, out: TensorQuant | None) -> None:
     """An addition; its first operand is the layer that was made last."""
-    if (a.shape, a.flat) != (b.shape, b.flat):
+    if (a.shape, a.dims) != (b.shape, b.dims):
         raise Unsupported(f"its operands are {a.dims} and {b.dims}; give two of the same shape")
     order = {op.layer.name: place for place, op in enumerate(walk.operators)}
     swapped = order.get(b.layer, -1) > order.get(a.layer, -1)
     first, second = (b, a) if swapped else (a, b)
     c, h, w = a.shape
     layer = Layer(node.name, Kind.ADD, c, c, H=h, W=w, inputs=(first.layer, second.layer))
-    walk.add(node, Operator(layer, (first.quant, second.quant), out=out, swapped=swapped, node=node), flat=a.flat)
+    walk.add(node, Operator(layer, (first.quant, second.quant), out=out, swapped=swapped, node=node), like=a)
 
 
 def mul(walk: Walk, node: Node) -> None:
-    if node.outputs[0] in walk.values:  # the product of x * HardSigmoid(x), already there
-        return
+    """Mul, of two tensors or with a constant."""
+    constant = [name for name in node.inputs[:2] if name in walk.constants or name in walk.dequantized]
+    if constant:
+        return times_constant(walk, node, constant[0])
     _product(walk, node, walk.value(node.input(0)), walk.value(node.input(1)), None)
 
 
@@ -144,7 +183,7 @@ def _product(walk: Walk, node: Node, a: Value, b: Value, out: TensorQuant | None
         raise Unsupported(f"its operands are {a.dims} and {b.dims}; {what}")
     c, h, w = tensor.shape
     layer = Layer(node.name, kind, c, c, H=h, W=w, inputs=(tensor.layer, factors.layer))
-    walk.add(node, Operator(layer, (tensor.quant, factors.quant), out=out, node=node), flat=tensor.flat)
+    walk.add(node, Operator(layer, (tensor.quant, factors.quant), out=out, node=node), like=tensor)
 
 
 def global_pool(walk: Walk, node: Node) -> None:
@@ -157,42 +196,14 @@ def global_pool(walk: Walk, node: Node) -> None:
         x, out = walk.stored(x, walk.quant(node, 1, 2)), walk.quant(node, 3, 4)
     elif node.op == "ReduceMean":
         given = walk.constant(node.input(1), "axes") if node.input(1) else node.attributes.get("axes", ())
-        if sorted(int(axis) % 4 for axis in given) != [2, 3]:
+        if sorted(int(axis) % 4 for axis in given) != ([1, 2] if x.turned else [2, 3]) or len(x.dims) != 4:
             raise Unsupported("its axes are not those of rows and columns; give 2, 3")
         flat = not node.whole("keepdims", 1)
     if x.flat:
         raise Unsupported("its input is a matrix; give (1, C, H, W)")
     c, h, w = x.shape
     layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
-    walk.add(node, Operator(layer, (x.quant,), out=out, node=node), flat=flat)
-
-
-def pool(walk: Walk, node: Node) -> None:
-    """MaxPool, AveragePool, QLinearAveragePool."""
-    x = walk.value(node.input(0))
-    out: TensorQuant | None = None
-    if node.op == "QLinearAveragePool":
-        if node.whole("channels_last", 0):
-            raise Unsupported("channels_last is 1; give channels first")
-        x, out = walk.stored(x, walk.quant(node, 1, 2)), walk.quant(node, 3, 4)
-    if x.flat:
-        raise Unsupported("its input is a matrix; give (1, C, H, W)")
-    (c, h, w), stride = x.shape, one_stride(node)
-    r, s = (int(size) for size in node.attributes["kernel_shape"])
-    up = bool(node.whole("ceil_mode", 0))
-    pads = whole_pads(node, (h, w), (r, s), stride)
-    average = node.op != "MaxPool"
-    if average and (r, s) == (h, w) and not any(pads):
-        layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
-        return walk.add(node, Operator(layer, (x.quant,), out=out, node=node))
-    padding = one_padding(pads, (h, w), (r, s), stride, up)
-    if average and (padding or up) and node.whole("count_include_pad", 0):
-        raise Unsupported("count_include_pad is 1; give 0, the average of the pixels that are there")
-    kind = Kind.AVGPOOL if average else Kind.MAXPOOL
-    layer = Layer(node.name, kind, c, c, r, s, h, w, stride, padding, 1, (x.layer,), up)
-    walk.add(node, Operator(layer, (x.quant,), out=out if average else x.quant, node=node))
-    if not average:  # a maximum keeps the tensor's scale, and its being real or not
-        walk.values[node.outputs[0]] = replace(walk.values[node.outputs[0]], stored=x.stored)
+    walk.add(node, Operator(layer, (x.quant,), out=out, node=node), like=replace(x, flat=flat))
 
 
 def same(walk: Walk, node: Node) -> None:
@@ -209,14 +220,20 @@ def shape(walk: Walk, node: Node) -> None:
 
 
 def reshape(walk: Walk, node: Node) -> None:
-    """Flatten, Reshape, Squeeze, Unsqueeze: between (1, C, H, W) and (1, C * H * W), nothing else."""
+    """Flatten, Reshape, Squeeze, Unsqueeze: between (1, C, H, W), (1, C, W) and (1, C * H * W), nothing else."""
     value = walk.value(node.input(0))
     before = list(value.dims)
     after = _new_sizes(walk, node, before)
-    if after == [1, prod(value.shape)]:
-        walk.alias(node, flat=True)
-    elif after == [1, *value.shape]:
-        walk.alias(node, flat=False)
+    c, h, w = value.shape
+    first = not value.turned or (h, w) == (1, 1)
+    if after == before:
+        walk.alias(node)
+    elif after == [1, prod(value.shape)] and first:
+        walk.alias(node, flat=True, line=False, turned=False)
+    elif after == [1, c, h, w] and first:
+        walk.alias(node, flat=False, line=False, turned=False)
+    elif after == [1, c, w] and h == 1 and first:
+        walk.alias(node, flat=False, line=True, turned=False)
     else:
         raise Unsupported(f"it makes {tuple(after)} of {tuple(before)}; give (1, features) or the same")
 

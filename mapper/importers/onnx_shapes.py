@@ -26,17 +26,22 @@ class Shapes:
 
         self._onnx, self._opsets = onnx, list(model.proto.opset_import)
         self._types: dict[str, Any] = {}
-        dims = [1, *model.image_shape] if model.image_rank == 4 else [1, model.image_shape[0]]
+        c, h, w = model.image_shape
+        dims = {2: [1, c], 3: [1, c, w], 4: [1, c, h, w]}[model.image_rank]
         self._types[model.image] = onnx.helper.make_tensor_type_proto(model.image_type, dims)
         self._stated = {
             value.name: value.type
             for value in (*model.proto.graph.value_info, *model.proto.graph.output)
             if value.type.HasField("tensor_type") and value.type.tensor_type.shape.dim
         }
-        self._batch = model.batch_name
+        self._batch, self._images = model.batch_name, model.batch
 
     def infer(self, node: Node, constants: Mapping[str, Array]) -> None:
         """What the node makes of what is known. Unsupported if its operands do not fit each other."""
+        if node.proto is None:  # several nodes in one, which keep the shape
+            if node.inputs[0] in self._types:
+                self._types[node.outputs[0]] = self._types[node.inputs[0]]
+            return
         for name in node.inputs:
             if name in constants and name not in self._types:
                 self._types[name] = self._constant(constants[name])
@@ -75,6 +80,10 @@ class Shapes:
         number = self._onnx.helper.np_dtype_to_tensor_dtype(kind)
         self._types[name] = self._onnx.helper.make_tensor_type_proto(number, dims)
 
+    def kind(self, name: str) -> int:
+        """The type of a tensor's numbers, of onnx.TensorProto; 0 if it is not known."""
+        return int(self._types[name].tensor_type.elem_type) if name in self._types else 0
+
     def dims(self, name: str) -> tuple[int | None, ...] | None:
         """The sizes of a tensor as inferred, or None if not even their number is known."""
         return None if name not in self._types else self._sizes(self._types[name])
@@ -87,7 +96,10 @@ class Shapes:
         """The batch's size by name is 1 image."""
         if not kind.tensor_type.HasField("shape"):
             return None
-        return tuple(
+        found = [
             1 if self._batch and dim.dim_param == self._batch else dim.dim_value if dim.HasField("dim_value") else None
             for dim in kind.tensor_type.shape.dim
-        )
+        ]
+        if self._images > 1 and found and found[0] is not None and found[0] % self._images == 0:
+            found[0] //= self._images  # of several images each is one after another
+        return tuple(found)

@@ -24,7 +24,8 @@ class Row:
     ``reads``: attributes and (in order) inputs whose every value is honoured or refused with its reason where the
     operator is read. ``idle``: attributes that do not change the first output in inference. ``only``: attributes with
     the one value that is taken; one that no row names must have the default of ONNX. ``outputs``: how many results
-    there may be; with ``unread`` further ones may be there if nothing reads them.
+    there may be; with ``unread`` further ones may be there if nothing reads them. ``many``: any number of inputs, or of
+    results.
     """
 
     reads: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class Row:
     only: Mapping[str, Any] = field(default_factory=dict)
     outputs: int = 1
     unread: bool = False
+    many: bool = False
 
 
 _WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
@@ -48,19 +50,33 @@ TABLE: dict[str, Row] = {
     "BatchNormalization": Row(
         ("epsilon",), ("X", "scale", "B", "mean", "var"), ("momentum",), {"training_mode": 0, "spatial": 1}
     ),
+    "Celu": Row(("alpha",)),
     "Clip": Row(("min", "max"), ("input", "min", "max")),
+    "Concat": Row(("axis",), many=True),
     "Conv": Row((*_WINDOW, "group"), ("X", "W", "B")),
     "DequantizeLinear": Row(("axis", "output_dtype"), ("x", "x_scale", "x_zero_point"), (), _BLOCK),
+    "Div": Row((), ("A", "B")),
     "Dropout": Row((), ("data", "ratio", "training_mode"), ("ratio", "seed"), {}, 2, True),
+    "Elu": Row(("alpha",)),
+    "Erf": Row(),
+    "Exp": Row(),
     "Flatten": Row(("axis",)),
     "Gemm": Row(("alpha", "beta", "transA", "transB"), ("A", "B", "C")),
     "GlobalAveragePool": Row(),
+    "GlobalMaxPool": Row(),
     "HardSigmoid": Row(("alpha", "beta")),
     "HardSwish": Row(),
     "Identity": Row(),
+    "LRN": Row(("alpha", "beta", "bias", "size")),
+    "LayerNormalization": Row(("axis", "epsilon"), ("X", "Scale", "B"), ("stash_type",), {}, 3, True),
+    "LeakyRelu": Row(("alpha",)),
+    "Log": Row(),
     "MatMul": Row((), ("A", "B")),
     "MaxPool": Row(_POOL, ("X",), ("storage_order",), {}, 2, True),
+    "Mish": Row(),
     "Mul": Row((), ("A", "B")),
+    "Neg": Row(),
+    "PRelu": Row((), ("X", "slope")),
     "Pad": Row(("mode", "pads", "value"), ("data", "pads", "constant_value")),
     "QGemm": Row(("alpha", "transA", "transB"), (*_AB, "C", *_OUT)),
     "QLinearAdd": Row((), (*_AB, "C_scale", "C_zero_point")),
@@ -72,11 +88,27 @@ TABLE: dict[str, Row] = {
     "QLinearMatMul": Row((), (*_AB, *_OUT)),
     "QLinearMul": Row((), (*_AB, "C_scale", "C_zero_point")),
     "QuantizeLinear": Row(("axis", "output_dtype"), ("x", *_OUT), (), _BLOCK),
+    "ReduceMax": Row(("axes", "keepdims"), ("data", "axes"), (), {"noop_with_empty_axes": 0}),
     "ReduceMean": Row(("axes", "keepdims"), ("data", "axes"), (), {"noop_with_empty_axes": 0}),
     "Relu": Row(),
     "Reshape": Row(("allowzero",), ("data", "shape")),
+    "Resize": Row(
+        ("coordinate_transformation_mode", "mode", "nearest_mode", "axes"),
+        ("X", "roi", "scales", "sizes"),
+        ("cubic_coeff_a", "exclude_outside", "extrapolation_value"),
+    ),
     "Shape": Row(("start", "end")),
+    "Sigmoid": Row(),
+    "Slice": Row(("starts", "ends", "axes"), ("data", "starts", "ends", "axes", "steps")),
+    "Softplus": Row(),
+    "Softsign": Row(),
+    "Split": Row(("axis", "split", "num_outputs"), ("input", "split"), many=True),
+    "Sqrt": Row(),
     "Squeeze": Row(("axes",), ("data", "axes")),
+    "Sub": Row((), ("A", "B")),
+    "Sum": Row(many=True),
+    "Tanh": Row(),
+    "Transpose": Row(("perm",)),
     "Unsqueeze": Row(("axes",), ("data", "axes")),
 }
 
@@ -98,10 +130,10 @@ def check_node(node: Node, uses: Mapping[str, int]) -> None:
         elif not _is_default(node, key, value):
             raise Unsupported(f"its attribute {key} ({_shown(value)}) is not understood; export it without")
     for place, name in enumerate(node.inputs):
-        if name and place >= len(row.inputs):
+        if name and place >= len(row.inputs) and not row.many:
             raise Unsupported(f'its input {place + 1}, "{name}", is not understood; it takes {", ".join(row.inputs)}')
     for place, name in enumerate(node.outputs[1:], 1):
-        if not name or (row.unread and place < row.outputs and not uses.get(name)):
+        if not name or row.many or (row.unread and place < row.outputs and not uses.get(name)):
             continue
         if node.op == "BatchNormalization":
             raise Unsupported(f'its result "{name}" is of training; export it for inference')

@@ -15,13 +15,17 @@ from arch_model.files.wanted import one_line
 from arch_model.network.layer import INPUT
 from mapper.importers.network import NetworkError, TensorQuant, unique_names
 from mapper.importers.onnx_finish import lookup
+from mapper.importers.onnx_host import Host
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported
 from mapper.importers.onnx_ops import Curve, Dequantized, Operator, Value, as_scalar, curve_of, same_quant, vector
 from mapper.importers.onnx_shapes import Shapes
 from mapper.importers.onnx_table import RANDOM, check_node
 
 _QDQ = ("QuantizeLinear", "DequantizeLinear")
-_EITHER = ("MaxPool", "Pad", "Identity", "Dropout", "Shape", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
+_EITHER = (
+    *("MaxPool", "Pad", "Identity", "Dropout", "Shape", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
+    *("Split", "Slice", "Transpose", "ChannelShuffle"),
+)
 """Operators that mean the same for an int8 tensor and for the real one."""
 
 Handler = Callable[["Walk", Node], None]
@@ -43,8 +47,11 @@ class Walk:
         self.dequantized: dict[str, Dequantized] = {}
         self.image_type = element_type(model.image_type)
         stored = self.image_type != np.float32
-        image = Value(INPUT, model.image_shape, flat=model.image_rank == 2, stored=stored)
+        flat, line = model.image_rank == 2, model.image_rank == 3
+        image = Value(INPUT, model.image_shape, flat=flat, line=line, stored=stored)
         self.values: dict[str, Value] = {model.image: image}
+        self.host = Host(model)
+        self.model_macs = 0
         self.shapes = Shapes(model)
         self.image_quant: TensorQuant | None = None
         self.operators: list[Operator] = []
@@ -65,6 +72,8 @@ class Walk:
             why = str(error)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the checker knows no operand's shape
             why = f"its operands or attributes do not fit each other ({one_line(error)})"
+        if self.host.behind(self, node):
+            return None
         if not self.skip:
             raise NetworkError(f"{self.model.path}: {node.label}: {why}{SKIP_HINT}")
         self._leave_out(node, why)
@@ -77,6 +86,11 @@ class Walk:
         ):
             self.shapes.infer(node, self.constants)
             return self._constant(node)
+        if self.host.reads_results(node):
+            raise Unsupported("it reads what the host computes, which does not compute this operator")
+        self._one_image(node)
+        if self.host.before(self, node):
+            return None
         check_node(node, self.model.uses)
         self.shapes.infer(node, self.constants)
         if node.op in _QDQ:
@@ -89,6 +103,12 @@ class Walk:
                 self._must_be_real(node)
             handler(self, node)
         self._compare_shapes(node)
+
+    def _one_image(self, node: Node) -> None:
+        """Of a file for several images at a time, what a Reshape makes of one."""
+        shape = self.constants.get(node.input(1)) if node.op == "Reshape" else None
+        if shape is not None and self.model.batch > 1 and shape.size and shape.flat[0] == self.model.batch:
+            self.constants[node.input(1)] = np.concatenate([[1], shape.reshape(-1)[1:]]).astype(shape.dtype)
 
     def _type_of(self, value: Value) -> np.dtype[Any]:
         if not value.stored:
@@ -263,14 +283,21 @@ class Walk:
         """The node's output is its first input."""
         self.values[node.outputs[0]] = replace(self.value(node.input(0), curve=True), **changes)
 
-    def add(self, node: Node, operator: Operator, *, flat: bool = False) -> None:
-        """Append an operator; the node's output is its result."""
+    def append(self, operator: Operator) -> Operator:
+        """Append an operator, whose layer gets a name of its own."""
         (name,) = unique_names([operator.layer.name], self.names)
         self.names.add(name)
-        operator.layer = layer = replace(operator.layer, name=name)
+        operator.layer = replace(operator.layer, name=name)
         self.operators.append(operator)
-        made = Value(name, (layer.K, layer.P, layer.Q), operator, flat, operator.out, operator.out is not None)
-        self.values[node.outputs[0]] = made
+        return operator
+
+    def add(self, node: Node, operator: Operator, *, flat: bool = False, like: Value | None = None) -> None:
+        """Append an operator; the node's output is its result, which ONNX sees as it sees ``like``."""
+        layer = self.append(operator).layer
+        seen = Value(layer.name, (layer.K, layer.P, layer.Q), operator, flat)
+        if like is not None:
+            seen = replace(seen, flat=like.flat, line=like.line, turned=like.turned)
+        self.values[node.outputs[0]] = replace(seen, quant=operator.out, stored=operator.out is not None)
 
     # ---- quantisation ----
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -11,47 +12,108 @@ import numpy.typing as npt
 
 from arch_model.network.layer import Kind, Layer
 from mapper.importers.network import TensorQuant
+from mapper.importers.onnx_channels import per_channel, scaled
 from mapper.importers.onnx_model import Node, Unsupported
-from mapper.importers.onnx_ops import Operator, Value, check_kernel, one_padding, one_stride, vector, whole_pads
+from mapper.importers.onnx_ops import Operator, Value, check_kernel, vector, whole_pads
 from mapper.importers.onnx_walk import Walk, steps_of
+from mapper.importers.onnx_windows import dilations_of, outputs, strides_of, window_of
+from mapper.workload.fusion import LARGEST_KERNEL
 
 _SAME_SCALE = 2.0**-20
 """Two scales that are nearer than this, relatively, are one that was rounded differently."""
 
 
 def conv(walk: Walk, node: Node) -> None:
+    """Conv and QLinearConv, of one or two dimensions."""
     quantized = node.op == "QLinearConv"
     x = walk.value(node.input(0), padded=True)
-    if x.flat:
-        raise Unsupported("its input is a matrix; give (1, C, H, W)")
+    if x.flat or x.turned:
+        raise Unsupported("its input is a matrix or has its channels last; give (1, C, H, W)")
     if quantized:
         x, steps, scale, out = _q_operands(walk, node, x, 3, 6)
         shape, bias = steps.shape, node.input(8)
     else:
         shape, bias = walk.constant(node.input(1), "weights").shape, node.input(2)
-    stride, groups = one_stride(node), node.whole("group", 1)
-    if groups < 1 or len(shape) != 4 or shape[1] * groups != x.shape[0] or shape[0] % groups:
+    groups = node.whole("group", 1)
+    if groups < 1 or len(shape) != len(x.dims) or shape[1] * groups != x.shape[0] or shape[0] % groups:
         raise Unsupported(f"its weights are {shape} for {x.shape[0]} channels in {groups} groups")
-    (k, _, r, s), (c, h, w) = shape, x.shape
-    check_kernel(node, (r, s))
-    pads = whole_pads(node, (h, w), (r, s), stride)
+    k, kernel = shape[0], shape[2:]
+    check_kernel(node, kernel)
+    strides, dilations = _each_way(strides_of(node, len(kernel))), _each_way(dilations_of(node, len(kernel)))
+    r, s = kernel = (1, *kernel) if x.line else kernel
+    spans = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilations, strict=True)]
+    pads = whole_pads(node, x.shape[1:], spans, strides, x.line)
     together = (pads[0] + x.pad[0], pads[1] + x.pad[1], pads[2] + x.pad[2], pads[3] + x.pad[3])
-    padding = one_padding(together, (h, w), (r, s), stride)
-    layer = Layer(node.name, Kind.CONV, k, c, r, s, h, w, stride, padding, groups, (x.layer,), bias=bool(bias))
+    if not quantized and not x.quant and walk.host.is_image(x) and not x.line and _is_large(kernel, strides, groups):
+        return _in_blocks(walk, node, together, strides, (k, x.shape[0], r, s))
+    window = window_of(x.shape[1:], kernel, together, strides, dilations)
+    (r, s), (c, h, w) = window.sizes, x.shape
+    layer = Layer(
+        node.name, Kind.CONV, k, c, r, s, h, w, window.stride, window.padding, groups, (x.layer,), bias=bool(bias)
+    )
+    walk.model_macs += prod(shape) * layer.P * layer.Q
+    if window.sizes != kernel:
+        walk.notes.append(f"layer {node.name}: its kernel of {' x '.join(map(str, kernel))} is in one of {r} x {s}")
     operator = Operator(layer, (x.quant,), node=node)
     if quantized:
+        steps = steps.reshape(k, -1, *kernel)
         operator.steps, operator.step_scale, operator.out = _int8(steps), _each(scale, k), out
         operator.step_bias = _int_bias(walk, bias, k, broadcast=False)
     else:
-        _numbers(walk, operator, x, 0, shape)
+        _numbers(walk, operator, x, 0, (k, shape[1], *kernel))
+    for column in ("steps", "weights"):
+        array = getattr(operator, column)
+        setattr(operator, column, None if array is None else window.embedded(array))
+    walk.add(node, operator, like=replace(x, turned=False))
+
+
+def _each_way(given: tuple[int, ...]) -> tuple[int, int]:
+    return (1, given[0]) if len(given) == 1 else (given[0], given[1])
+
+
+def _is_large(kernel: Sequence[int], strides: Sequence[int], groups: int) -> bool:
+    return groups == 1 and strides[0] == strides[1] > 1 and (strides[0] > 2 or max(kernel) > LARGEST_KERNEL)
+
+
+def _in_blocks(
+    walk: Walk, node: Node, pads: tuple[int, ...], strides: tuple[int, int], shape: tuple[int, int, int, int]
+) -> None:
+    """A convolution of the image whose stride or kernel is too large: of blocks of pixels, which the host makes."""
+    stride, (k, c, r, s) = strides[0], shape
+    x = walk.values[node.input(0)]
+    _, h, w = x.shape
+    sides, blocks = [], []
+    for size, taps, before, after in zip((h, w), (r, s), pads[:2], pads[2:], strict=True):
+        count, of_kernel = outputs(size, taps, before, after, stride), -(-taps // stride)
+        blocks.append(of_kernel)
+        sides.append((before, (count + of_kernel - 1) * stride - size - before))
+    image = walk.host.rearranged(walk, node.input(0), sides[0], sides[1], stride)
+    rows, columns = blocks
+    (depth, height, width), bias = image.shape, bool(node.input(2))
+    layer = Layer(node.name, Kind.CONV, k, depth, rows, columns, height, width, inputs=(image.layer,), bias=bias)
+    operator = Operator(layer, (None,), node=node)
+    _numbers(walk, operator, x, 0, shape)
+    if operator.weights is None:
+        raise Unsupported("its image is real and its weights are int8; give a QuantizeLinear of the image")
+    whole = np.zeros((k, c, rows * stride, columns * stride), np.float64)
+    whole[:, :, :r, :s] = operator.weights
+    parts = whole.reshape(k, c, rows, stride, columns, stride).transpose(0, 3, 5, 1, 2, 4)
+    operator.weights = parts.reshape(k, depth, rows, columns)
+    walk.model_macs += prod(shape) * layer.P * layer.Q
+    walk.notes.append(
+        f"layer {node.name}: its kernel of {r} x {s} at stride {stride} is one of {rows} x {columns} of blocks of pixels"
+    )
     walk.add(node, operator)
 
 
 def linear(walk: Walk, node: Node) -> None:
-    """Gemm, MatMul, QGemm, QLinearMatMul: weights (F, K), or (K, F) with transB."""
+    """Gemm, MatMul, QGemm, QLinearMatMul: weights (F, K), or (K, F) with transB. Of pixels with their channels last it
+    is a pointwise convolution."""
     quantized = node.op in ("QGemm", "QLinearMatMul")
+    if node.input(0) in walk.constants or (node.input(0) in walk.values and node.input(1) in walk.values):
+        raise Unsupported("it multiplies two tensors that are no weights; the machine multiplies by weights")
     x = walk.value(node.input(0))
-    if node.whole("transA", 0) or not x.flat:
+    if node.whole("transA", 0) or not (x.flat or x.turned):
         raise Unsupported("its first operand is not one row of features; give (1, features)")
     for key in ("alpha", "beta"):
         if float(node.attributes.get(key, 1.0)) != 1.0:
@@ -64,13 +126,15 @@ def linear(walk: Walk, node: Node) -> None:
         shape, bias = steps.shape, node.input(6) if node.op == "QGemm" else ""
     else:
         shape, bias = walk.constant(node.input(1), "weights").shape, node.input(2)
-    features = prod(x.shape)
+    features = x.shape[0] if x.turned else prod(x.shape)
     if len(shape) != 2 or shape[1 if turned else 0] != features:
         raise Unsupported(f"its weights are {shape} for {features} features")
     k, (c, h, w) = shape[0 if turned else 1], x.shape
-    whole = (k, c, h, w)
+    r, s = (1, 1) if x.turned else (h, w)
+    whole = (k, c, r, s)
     kind = Kind.LINEAR if (h, w) == (1, 1) else Kind.CONV
-    layer = Layer(node.name, kind, k, c, h, w, h, w, inputs=(x.layer,), bias=bool(bias))
+    layer = Layer(node.name, kind, k, c, r, s, h, w, inputs=(x.layer,), bias=bool(bias))
+    walk.model_macs += layer.macs
     operator = Operator(layer, (x.quant,), node=node)
     if quantized:
         operator.steps = _int8(steps if turned else steps.T).reshape(whole)
@@ -78,7 +142,7 @@ def linear(walk: Walk, node: Node) -> None:
         operator.step_bias = _int_bias(walk, bias, k, broadcast=True)
     else:
         _numbers(walk, operator, x, 0 if turned else 1, whole)
-    walk.add(node, operator, flat=True)
+    walk.add(node, operator, like=replace(x, flat=not x.turned))
 
 
 def _q_operands(
@@ -155,43 +219,44 @@ def _numbers(walk: Walk, operator: Operator, x: Value, axis: int, shape: tuple[i
 
 
 def batch_norm(walk: Walk, node: Node) -> None:
-    operator = walk.fusable(node.input(0))
-    if operator.weights is None or not operator.is_linear:
-        raise Unsupported(f"layer {operator.layer.name} cannot take it in; put it right after a convolution's floats")
+    """BatchNormalization, into the convolution before it, or as a layer of its own."""
+    value = walk.value(node.input(0))
     gain, shift, mean, variance = (
         np.asarray(walk.constant(node.input(i), "parameter"), np.float64) for i in range(1, 5)
     )
+    channels = value.shape[0]
     sizes = {array.shape for array in (gain, shift, mean, variance)}
-    if sizes != {(operator.layer.K,)}:
+    if sizes != {(channels,)}:
         shown = " and ".join(map(str, sorted(sizes)))
-        raise Unsupported(f"its parameters are {shown} for {operator.layer.K} channels; give one each for a channel")
+        raise Unsupported(f"its parameters are {shown} for {channels} channels; give one each for a channel")
     below = variance + float(node.attributes.get("epsilon", 1e-5))
     if not np.all(below > 0):
         raise Unsupported(f"its variance and epsilon add up to {below.min():g}; give a positive sum")
     factor = gain / np.sqrt(below)
-    before = np.zeros(operator.layer.K) if operator.bias is None else operator.bias
-    operator.weights = operator.weights * factor[:, None, None, None]
-    operator.bias = (before - mean) * factor + shift
-    operator.layer = replace(operator.layer, batch_norm=True)
-    walk.alias(node)
+    scaled(walk, node, node.input(0), factor, shift - mean * factor, "batch_norm")
 
 
 def add_constant(walk: Walk, node: Node, name: str) -> None:
     """A bias."""
     other = node.inputs[1] if node.inputs[0] == name else node.inputs[0]
-    operator = walk.fusable(other)
-    array = np.asarray(walk.constant(name, "operand"), np.float64)
-    k, rank = operator.layer.K, len(walk.values[other].dims)
-    aligned = (1,) * (rank - array.ndim) + array.shape  # as ONNX broadcasts: from the last axis on
-    if operator.weights is None or not operator.is_linear:
-        raise Unsupported("it adds a constant to what is not a float layer's own result; give two tensors")
-    if len(aligned) != rank or aligned[1] not in (1, k) or array.size != aligned[1]:
-        wanted = f"(1, {k}, 1, 1)" if rank == 4 else f"({k},)"
-        raise Unsupported(f"it adds a constant of shape {array.shape} that is not one value a channel; give {wanted}")
-    before = np.zeros(k) if operator.bias is None else operator.bias
-    operator.bias = before + array.reshape(-1)
-    operator.layer = replace(operator.layer, bias=True)
-    walk.values[node.outputs[0]] = walk.value(other)
+    shift = per_channel(walk, name, walk.value(other))
+    scaled(walk, node, other, np.ones_like(shift), shift)
+
+
+def times_constant(walk: Walk, node: Node, name: str) -> None:
+    """Mul, Div, Sub by one value a channel."""
+    other = node.inputs[1] if node.inputs[0] == name else node.inputs[0]
+    value = walk.value(other)
+    number = per_channel(walk, name, value)
+    first = node.inputs[0] == name
+    if node.op == "Div" and (first or np.any(number == 0)):
+        raise Unsupported("it divides by what is no constant, or is 0; give a constant divisor")
+    factor, shift = {
+        "Mul": (number, 0 * number),
+        "Div": (1 / np.where(number == 0, 1, number), 0 * number),
+        "Sub": (-np.ones_like(number), number) if first else (np.ones_like(number), -number),
+    }[node.op]
+    scaled(walk, node, other, factor, shift)
 
 
 def _float32(array: npt.NDArray[Any], thing: str) -> npt.NDArray[np.float32]:
