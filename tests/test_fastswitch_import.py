@@ -74,16 +74,16 @@ def test_files(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) 
 
 def test_an_operator_without_a_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     graph = Graph()
-    y = graph.node("Softmax", graph.conv("x", np.ones((2, 3, 1, 1)), name="c"), name="probabilities")
+    y = graph.node("Hardmax", graph.conv("x", np.ones((2, 3, 1, 1)), name="c"), name="probabilities")
     path = graph.save(tmp_path / "net.onnx", y)
     status, out, err = call(capsys, path)
     (line,) = err.splitlines()
     assert (status, out) == (2, "")
-    assert line.startswith(f'fastswitch: {path}: node "probabilities" (Softmax): ')
+    assert line.startswith(f'fastswitch: {path}: node "probabilities" (Hardmax): ')
     assert line.endswith("--skip-unsupported goes on without it")
     status, out, err = call(capsys, path, "--skip-unsupported")
     assert status == 0 and out.splitlines()[1].startswith("c")
-    assert err == 'left out: node "probabilities" (Softmax): there is no layer for this operator\n'
+    assert err == 'left out: node "probabilities" (Hardmax): there is no layer for this operator\n'
 
 
 @pytest.mark.parametrize("name", ["no.onnx", "no.csv", "no.yaml", "no.txt", "folder.onnx"])

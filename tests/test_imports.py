@@ -30,7 +30,7 @@ FLOORS = {
     ],
     "mapper": [
         ["workload", "layout", "lowering", "cost", "pinning serving", "search", "hybrid", "(face)"],
-        ["importers", "(face)"],
+        ["workload", "importers", "(face)"],
     ],
     "rtl": [["driver", "(units)", "handover synth"]],
     "sim": [

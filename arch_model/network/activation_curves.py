@@ -34,11 +34,11 @@ CURVES: dict[Activation, Callable[[Reals], Reals]] = {
     Activation.TANH: np.tanh,
     Activation.GELU: _gelu,
 }
-"""By activation. A leaky ReLU has a slope of its own, and :attr:`Activation.TABLE` is whatever a network says."""
+"""By activation. A leaky ReLU has a slope of its own, and :attr:`Activation.CURVE` is whatever a network says."""
 
 
 def activation_of(curve: Callable[[Reals], Reals]) -> Activation:
-    """The activation that a function is, tried on numbers from -12 to 12; TABLE if it is none that has a name.
+    """The activation that a function is, tried on numbers from -12 to 12; CURVE if it is none that has a name.
 
     GELU is also the one by a hyperbolic tangent, which is nowhere further from it than 0.0005.
 
@@ -49,7 +49,7 @@ def activation_of(curve: Callable[[Reals], Reals]) -> Activation:
     Examples
     --------
     >>> activation_of(lambda x: x / (1 + np.exp(-x))), activation_of(np.cos)
-    (<Activation.SILU: 'silu'>, <Activation.TABLE: 'table'>)
+    (<Activation.SILU: 'silu'>, <Activation.CURVE: 'table'>)
     """
     x = np.linspace(-12, 12, 193)
     found = np.asarray(curve(x), np.float64)
@@ -61,4 +61,4 @@ def activation_of(curve: Callable[[Reals], Reals]) -> Activation:
         slopes = found[negative] / x[negative]
         if np.ptp(slopes) <= 1e-5:
             return Activation.LEAKY_RELU
-    return Activation.TABLE
+    return Activation.CURVE

@@ -82,8 +82,8 @@ class Activation(StrEnum):
     """x * (1 + erf(x / sqrt(2))) / 2."""
     LEAKY_RELU = "leaky_relu"
     """x, or x times a slope if it is negative."""
-    TABLE = "table"
-    """Any other function of one value, which its table is."""
+    CURVE = "curve"
+    """Any other function of one value."""
 
     @property
     def is_clamp(self) -> bool:

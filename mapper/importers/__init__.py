@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mapper.importers.layer_table import layer_row, table_text, write_layer_table
@@ -49,12 +50,13 @@ FORMATS = {
 """What a file is, by its suffix."""
 
 
-def read_network(path: str | Path, *, skip_unsupported: bool = False) -> Network:
+def read_network(path: str | Path, *, skip_unsupported: bool = False, shape: Sequence[int] | None = None) -> Network:
     """Read a network from an ONNX model or a table of layers in another tool's format.
 
     Parameters
     ----------
     path : the file; its suffix says what it is (:data:`FORMATS`). A folder holds a Timeloop problem for each layer.
+    shape : sizes of an ONNX model's image, without the batch, where the file leaves some open.
     skip_unsupported : leave out operators of an ONNX model that no layer stands for (:func:`read_onnx`).
 
     Returns
@@ -78,7 +80,7 @@ def read_network(path: str | Path, *, skip_unsupported: bool = False) -> Network
     if suffix not in FORMATS and Path(path).is_dir():
         return read_problems(path)
     if suffix == ".onnx":
-        return read_onnx(path, skip_unsupported=skip_unsupported)
+        return read_onnx(path, skip_unsupported=skip_unsupported, shape=shape)
     if suffix == ".csv":
         return read_topology(path)
     if suffix == ".m":

@@ -163,7 +163,8 @@ def _pad(step: HostStep, x: Array, pads: Array | None = None, value: Array | Non
     mode = step.get("mode", b"constant")
     mode = mode.decode() if isinstance(mode, bytes) else mode
     if mode != "constant":
-        return np.pad(x, sides, mode={"reflect": "reflect", "edge": "edge", "wrap": "wrap"}[mode])
+        made: Array = np.pad(x, sides, mode=mode)  # type: ignore[arg-type]
+        return made
     fill = step.get("value", 0.0) if value is None else value.item()
     return np.pad(x, sides, constant_values=fill)
 

@@ -106,8 +106,8 @@ def resize(walk: Walk, node: Node) -> None:
     dims = walk.shapes.dims(node.outputs[0])
     if dims != x.dims:
         raise Unsupported(
-            f"it makes {dims} of {x.dims}: a STORE writes neighbouring pixels next to each other, so the machine cannot "
-            "enlarge a tensor; enlarge after the network, or give transposed convolutions' work to the host"
+            f"it makes {dims} of {x.dims}: a STORE writes neighbouring pixels next to each other, so the machine "
+            "cannot enlarge a tensor; end the network before it, or give one that does not enlarge"
         )
     walk.alias(node)
 
@@ -140,18 +140,22 @@ def scaled(
     shift: npt.NDArray[np.float64],
     mark: str = "bias",
 ) -> Operator:
-    """``factor * x + shift``, both (K,): into the layer before, or a layer of its own; ``mark``: what it is called there."""
+    """``factor * x + shift``, both (K,): into the layer before, or a layer of its own; ``mark``: that layer's field."""
 
     def linear(operator: Operator) -> bool:
         return operator.weights is not None and operator.is_linear
 
+    made = walk.value(name).operator
+    if made is not None and made.steps is not None:
+        raise Unsupported(f"layer {made.layer.name} cannot take it in; put it right after a convolution's floats")
     value, operator = own_value(walk, node, name, linear, real=True)
     assert operator.weights is not None
     before = np.zeros(operator.layer.K) if operator.bias is None else operator.bias
     if np.any(factor != 1):
         operator.weights = operator.weights * factor[:, None, None, None]
     operator.bias = before * factor + shift
-    operator.layer = replace(operator.layer, **{mark: True})
+    changed = {"bias": operator.layer.bias, "batch_norm": operator.layer.batch_norm, mark: True}
+    operator.layer = replace(operator.layer, bias=changed["bias"], batch_norm=changed["batch_norm"])
     walk.values[node.outputs[0]] = value
     return operator
 

@@ -8,9 +8,8 @@ machine runs whole or not at all: nothing goes from it to the host and back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,13 +17,53 @@ from arch_model.network.layer import INPUT
 from mapper.importers.host_steps import STEPS, HostStep
 from mapper.importers.network import Handed, NetworkError
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported
-from mapper.importers.onnx_ops import Value
+from mapper.importers.onnx_ops import Operator, Value
+from mapper.importers.onnx_shapes import Shapes
+from mapper.importers.onnx_table import check_node
 
-if TYPE_CHECKING:
-    from mapper.importers.onnx_walk import Walk
+
+class Known(Protocol):
+    """What the walk over the graph knows (:class:`mapper.importers.onnx_walk.Walk`)."""
+
+    model: Model
+    values: dict[str, Value]
+    constants: dict[str, Array]
+    shapes: Shapes
+    operators: list[Operator]
+
+    def value(self, name: str, padded: bool = False) -> Value:
+        """The tensor of that name."""
+        ...
+
 
 HEAVY = frozenset(
-    ["Attention", "Conv", "ConvInteger", "ConvTranspose", "DeformConv", "Einsum", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "GRU", "LSTM", "MatMul", "MatMulInteger", "MatMulNBits", "MultiHeadAttention", "QAttention", "QGemm", "QLinearConv", "QLinearMatMul", "RNN", "DynamicQuantizeLSTM", "If", "Loop", "Scan"]
+    [
+        "Attention",
+        "Conv",
+        "ConvInteger",
+        "ConvTranspose",
+        "DeformConv",
+        "Einsum",
+        "FusedConv",
+        "FusedGemm",
+        "FusedMatMul",
+        "Gemm",
+        "GRU",
+        "LSTM",
+        "MatMul",
+        "MatMulInteger",
+        "MatMulNBits",
+        "MultiHeadAttention",
+        "QAttention",
+        "QGemm",
+        "QLinearConv",
+        "QLinearMatMul",
+        "RNN",
+        "DynamicQuantizeLSTM",
+        "If",
+        "Loop",
+        "Scan",
+    ]
 )
 """Operators with products of weights, or that may hide some."""
 
@@ -35,7 +74,7 @@ def before_heavy(nodes: Iterable[Node], constants: Iterable[str]) -> set[str]:
     Constants and what is made of them are among them.
     """
     behind: set[str] = set()
-    fixed, light = set(constants), set()
+    fixed, light = set(constants), set[str]()
     for node in nodes:
         reached = any(name in behind for name in node.inputs) or (
             node.op in HEAVY and any(name not in fixed for name in node.inputs if name)
@@ -47,24 +86,34 @@ def before_heavy(nodes: Iterable[Node], constants: Iterable[str]) -> set[str]:
 
 
 def after_heavy(nodes: tuple[Node, ...]) -> set[str]:
-    """Tensors from which no heavy operator is reached."""
+    """Tensors from which no operator is reached that the host does not compute."""
     leads: set[str] = set()
     for node in reversed(nodes):
-        if node.op in HEAVY or any(name in leads for name in node.outputs):
+        if node.op not in (*STEPS, "Shape", "Constant", "Dropout") or any(name in leads for name in node.outputs):
             leads.update(node.inputs)
     return {name for node in nodes for name in node.outputs if name not in leads}
 
 
-def host_step(node: Node, constants: Mapping[str, Array]) -> HostStep | None:
-    """A node as the host computes it; None if it is not one of :data:`~mapper.importers.host_steps.STEPS`."""
-    if node.op not in STEPS or node.domain not in ("", "ai.onnx"):
+def host_step(node: Node, constants: Mapping[str, Array], uses: Mapping[str, int]) -> HostStep | None:
+    """A node as the host computes it; None if it is not one of :data:`~mapper.importers.host_steps.STEPS`.
+
+    Raises Unsupported for an attribute or an input that is not honoured, and for numbers that are not finite.
+    """
+    if node.op not in STEPS or node.op == "SpaceToDepth" or node.domain not in ("", "ai.onnx"):
         return None
+    check_node(node, uses)
     held = {name: constants[name] for name in node.inputs if name in constants}
+    numbers = [*held.values(), *(np.asarray(value) for value in node.attributes.values() if isinstance(value, float))]
+    if any(array.dtype.kind == "f" and np.isnan(array).any() for array in numbers):
+        raise Unsupported("it has a nan among its constants; give finite numbers")
     return HostStep(node.op, node.name, node.inputs, node.outputs, dict(node.attributes), held, node.opset)
 
 
 _ON_IMAGE = frozenset(
-    ["Abs", "Add", "BatchNormalization", "Cast", "Concat", "Div", "Exp", "Gather", "Log", "Mul", "Neg", "Pow", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Reshape", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze"]
+    (
+        *("Abs", "Add", "BatchNormalization", "Cast", "Concat", "Div", "Exp", "Gather", "Log", "Mul", "Neg", "Pow"),
+        *("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Slice", "Split", "Sqrt", "Sub", "Transpose"),
+    )
 )
 """What is done to the image by the host, even where a layer could do it."""
 _ON_RESULTS = frozenset(["ArgMax", "LogSoftmax", "Sigmoid", "Softmax", "Transpose"])
@@ -92,13 +141,20 @@ class Host:
 
     # ---- before the machine ----
 
-    def before(self, walk: Walk, node: Node) -> bool:
-        """Take a node that works on the image alone; False if it is none."""
+    def before(self, walk: Known, node: Node, whatever: bool = False) -> bool:
+        """Take a node that works on the image alone; False if it is none, or better done by a layer.
+
+        ``whatever``: take it even if a layer would be better, for there is none.
+        """
         given = [name for name in node.inputs if name and name not in walk.constants]
-        if node.op not in _ON_IMAGE or node.outputs[0] not in self._light or not self._image.issuperset(given):
+        if (
+            not (whatever or node.op in _ON_IMAGE)
+            or node.outputs[0] not in self._light
+            or not self._image.issuperset(given)
+        ):
             return False
-        step = host_step(node, walk.constants)
-        if step is None:
+        step = host_step(node, walk.constants, walk.model.uses)
+        if step is None or (node.op == "BatchNormalization" and not _is_positive(node, walk.constants)):
             return False
         walk.shapes.infer(node, walk.constants)
         self.prologue.append(step)
@@ -111,14 +167,14 @@ class Host:
             self._offer(walk, name, sizes, kind != _FLOAT)
         return True
 
-    def _offer(self, walk: Walk, name: str, sizes: Sequence[int], stored: bool) -> Value:
+    def _offer(self, walk: Known, name: str, sizes: Sequence[int], stored: bool) -> Value:
         """A tensor that the machine may read as its image."""
         shape = {1: (*sizes, 1, 1), 2: (sizes[0], 1, sizes[-1]), 3: tuple(sizes)}[len(sizes)]
         value = Value(_image_layer(name), (shape[0], shape[1], shape[2]), stored=stored)
         walk.values[name] = replace(value, flat=len(sizes) == 1, line=len(sizes) == 2)
         return walk.values[name]
 
-    def rearranged(self, walk: Walk, name: str, rows: tuple[int, int], columns: tuple[int, int], block: int) -> Value:
+    def rearranged(self, walk: Known, name: str, rows: tuple[int, int], columns: tuple[int, int], block: int) -> Value:
         """The image padded (or cut, if negative) and with each block of pixels as one with more channels.
 
         Parameters
@@ -139,7 +195,7 @@ class Host:
         """Whether a value is the image, or what the host made of it."""
         return value.operator is None and not value.left_out and value.layer.startswith(INPUT)
 
-    def fed(self, walk: Walk) -> str:
+    def fed(self, walk: Known) -> str:
         """The tensor that the machine reads as its image; its readers get to know it by that name.
 
         NetworkError if there are several.
@@ -172,27 +228,29 @@ class Host:
         wanted = node.op in _ON_RESULTS and node.outputs[0] in self._last
         return wanted or any(name in self._results for name in node.inputs)
 
-    def behind(self, walk: Walk, node: Node) -> bool:
+    def behind(self, walk: Known, node: Node) -> bool:
         """Take a node that no layer stands for and that leads to results alone; False if it is none."""
         if node.outputs[0] not in self._last:
             return False
         if node.op == "Shape" and node.input(0) in self._results:
             return self._shape(walk, node)
-        step = host_step(node, walk.constants)
         given = [name for name in node.inputs if name and name not in walk.constants and name not in self._results]
-        if step is None or any(name not in walk.values or not self._readable(walk.values[name]) for name in given):
-            return False
-        with suppress(Unsupported):
+        try:
+            step = None if node.op in _FOLDED else host_step(node, walk.constants, walk.model.uses)
+            if step is None or any(name not in walk.values or not self._readable(walk.values[name]) for name in given):
+                return False
             walk.shapes.infer(node, walk.constants)
+        except Unsupported:
+            return False
         self._reads |= dict.fromkeys(given)
         self._results.update(name for name in node.outputs if name)
         self.epilogue.append(step)
         return True
 
     def _readable(self, value: Value) -> bool:
-        return value.operator is not None and not any(value.pad) and not value.left_out
+        return value.operator is not None and not any(value.pad) and not value.left_out and not value.stored
 
-    def _shape(self, walk: Walk, node: Node) -> bool:
+    def _shape(self, walk: Known, node: Node) -> bool:
         dims = walk.shapes.dims(node.input(0))
         if dims is None or None in dims:
             return False
@@ -201,11 +259,20 @@ class Host:
         walk.constants[node.outputs[0]] = np.array(chosen, np.int64)
         return True
 
-    def handed(self, walk: Walk) -> dict[str, Handed]:
+    def handed(self, walk: Known) -> dict[str, Handed]:
         """The machine's tensors that the host reads, or that are results."""
         names = dict.fromkeys([*self._reads, *(name for name in walk.model.outputs if name in walk.values)])
         read = {name: walk.value(name, padded=True) for name in names}
         return {name: Handed(value.layer, value.dims) for name, value in read.items() if value.operator is not None}
+
+
+_FOLDED = ("BatchNormalization", "Clip", "Pad", "Relu")
+"""What a layer takes in or refuses for what it says."""
+
+
+def _is_positive(node: Node, constants: Mapping[str, Array]) -> bool:
+    variance = constants.get(node.input(4))
+    return variance is not None and bool(np.all(variance + float(node.attributes.get("epsilon", 1e-5)) > 0))
 
 
 _FLOAT = 1

@@ -1,8 +1,8 @@
 """The last step from a graph to layers that the machine has: groups, additions, concatenations.
 
 - A convolution in groups is one convolution for each few groups, of a slice of the channels, and a concatenation.
-  :data:`FILTERS` says how few: so many filters at least, for fewer would leave multipliers without work. Groups that run
-  together have zeros for the weights that they do not share.
+  :data:`FILTERS` says how few: so many filters at least, for fewer would leave multipliers without work. Groups that
+  run together have zeros for the weights that they do not share.
 - An addition is done where a convolution's results are stored; one that follows none gets a copy to follow.
 - A tensor that would have to be in two places is copied.
 """

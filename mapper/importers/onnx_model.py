@@ -68,8 +68,8 @@ class Node:
 class Model:
     """A model's graph: nodes in order of execution, initializers, how often each tensor is read, the image.
 
-    ``image_type`` is of onnx.TensorProto; ``batch_name`` names a batch of no fixed size ("" if it is 1); ``batch`` is how
-    many images the file takes at a time, of which each is run by itself.
+    ``image_type`` is of onnx.TensorProto; ``batch_name`` names a batch of no fixed size ("" if it is 1); ``batch`` is
+    how many images the file takes at a time, of which each is run by itself.
     ``absent``: the weights whose numbers are not there.
     """
 
@@ -166,7 +166,8 @@ def load_model(path: str | Path, shape: Sequence[int] | None = None) -> Model:
         for value in graph.output:
             value.type.tensor_type.ClearField("shape")
             value.type.tensor_type.shape.SetInParent()
-    whole = {2: (*sizes[1:], 1, 1), 3: (*sizes[1:2], 1, *sizes[2:]), 4: tuple(sizes[1:])}[len(sizes)]
+    rows, columns = (sizes[-2] if len(sizes) == 4 else 1), (sizes[-1] if len(sizes) > 2 else 1)
+    whole = (sizes[1], rows, columns)
     tensor = image.type.tensor_type
     if absent:
         notes += (

@@ -38,9 +38,7 @@ def network_of(walk: Walk, stem: str) -> Network:
             raise NetworkError(f'{walk.model.path}: result "{name}" is padded; only a convolution takes padding in')
     if walk.model.absent:  # no numbers of any layer: each follows from those before it
         subnet = SubNet(stem, stem, tuple(operator.layer for operator in walk.operators))
-        return Network(
-            subnet, skipped=tuple(walk.skipped), notes=tuple(walk.notes), model_macs=walk.model_macs or None
-        )
+        return Network(subnet, skipped=tuple(walk.skipped), notes=tuple(walk.notes), model_macs=walk.model_macs or None)
     is_int8 = walk.image_quant is not None or any(op.steps is not None or op.out for op in walk.operators)
     for operator in walk.operators:
         name = operator.layer.name

@@ -61,7 +61,7 @@ def local_response(walk: Walk, node: Node) -> None:
     alpha, beta, bias = (float(node.attributes.get(k, d)) for k, d in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
     before, after = (size - 1) // 2, size - 1 - (size - 1) // 2
     apart = np.arange(c)[None, :] - np.arange(c)[:, None]
-    band = ((apart >= -before) & (apart <= after)) * (alpha / size)
+    band = np.where((apart >= -before) & (apart <= after), alpha / size, 0.0).astype(np.float64)
     square = _times(walk, node, x, x, "square")
     scale = _mixed(walk, node, square, "scale", band, lambda v: (bias + v) ** -beta)
     walk.notes.append(f"layer {node.name}: it is a 1 x 1 convolution, two products and a table")
@@ -82,7 +82,7 @@ def _mixed(walk: Walk, node: Node, x: Value, what: str, matrix: Matrix, function
     layer = Layer(f"{node.name}_{what}", kind, c, c, H=h, W=w, inputs=(x.layer,))
     operator = Operator(layer, (None,), weights=matrix[:, :, None, None], node=node)
     if function is not None:
-        operator.bend(Activation.TABLE, function)
+        operator.bend(Activation.CURVE, function)
     return _value(walk, operator, x)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def _one_mean(nodes: tuple[Node, ...], constants: Mapping[str, Array], model: Mo
     return tuple(changed.get(node.outputs[0], node) for node in nodes if node.outputs[0] not in gone)
 
 
-def _one_node(node: Node, inputs: tuple[str, ...], attributes: dict[str, object]) -> Node:
+def _one_node(node: Node, inputs: tuple[str, ...], attributes: dict[str, Any]) -> Node:
     import onnx
 
     proto = onnx.helper.make_node(node.op, list(inputs), list(node.outputs), name=node.name, **attributes)

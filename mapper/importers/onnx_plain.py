@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf, isnan, prod
+from math import inf, isfinite, isnan, prod
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,9 @@ def bend(walk: Walk, node: Node) -> None:
     else:
         for name in node.inputs[1:]:
             as_scalar(walk.constant(name, "operand"), "its operand")
+        for key, number in node.attributes.items():
+            if isinstance(number, float) and not isfinite(number):
+                raise Unsupported(f"its {key} is {number:g}; give a finite number")
         curve = curve_of([node], walk.constants, node.input(0))
         activation = activation_of(curve)
 

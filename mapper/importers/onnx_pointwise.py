@@ -138,7 +138,11 @@ def _node(group: Sequence[Node], constants: Mapping[str, Array], base: str) -> N
         Activation.RELU6: ("Clip", {"min": 0.0, "max": 6.0}),
     }
     op, attributes = named.get(activation, ("Curve", {}))
-    more = attributes or {"curve": curve, "activation": activation, "of": [one.op for one in group]}
+    more: dict[str, object] = {**attributes} or {
+        "curve": curve,
+        "activation": activation,
+        "of": [one.op for one in group],
+    }
     return Node(op, last.name, (base,), last.outputs, more if op != "Relu" else {}, DOMAIN, 1, None)
 
 

@@ -1,4 +1,4 @@
-"""ONNX pools over windows: what the machine has, larger maxima of several, averages that count padding as convolutions."""
+"""ONNX pools over windows: those that the machine has, larger maxima of several, averages that count padding."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pool(walk: Walk, node: Node) -> None:
         pads = _with_pad(x, pads, average)
     c, h, w = x.shape
     up = bool(node.whole("ceil_mode", 0))
-    if kernel == (1, 1) and strides == (1, 1) and not any(pads) and (out is None or out == x.quant):
+    if average and kernel == strides == (1, 1) and not any(pads) and out is None:
         return walk.alias(node)
     if average and kernel == (h, w) and not any(pads):
         layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
@@ -81,15 +81,14 @@ def _with_pad(x: Value, pads: Pads, average: bool) -> Pads:
 def _window(x: Value, kernel: tuple[int, int], strides: tuple[int, int], pads: Pads, up: bool) -> tuple[int, int, bool]:
     """Stride, padding and ``ceil_mode`` of a layer with these windows; Unsupported if no layer has them."""
     c, h, w = x.shape
-    top, left, bottom, right = pads
-    counts, ends = [], []
+    top, left, _, _ = pads
+    counts = []
     for size, taps, before, after, stride in zip((h, w), kernel, pads[:2], pads[2:], strides, strict=True):
         span = size + before + after - taps
         count = -(-span // stride) + 1 if up else span // stride + 1
         if up and (count - 1) * stride >= size + before:
             count -= 1
         counts.append(count)
-        ends.append(stride)
     wanted = {stride for count, stride in zip(counts, strides, strict=True) if count > 1} or {1}
     if len(wanted) == 1 and top == left and min(counts) >= 1:
         (stride,) = wanted

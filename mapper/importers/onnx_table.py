@@ -44,12 +44,17 @@ _X = ("x", "x_scale", "x_zero_point")
 _AB = ("a", "a_scale", "a_zero_point", "b", "b_scale", "b_zero_point")
 _BLOCK = {"block_size": 0, "precision": 0, "saturate": 1}
 
+_REDUCE = {"noop_with_empty_axes": 0}
 TABLE: dict[str, Row] = {
+    "Abs": Row(),
     "Add": Row((), ("A", "B")),
+    "ArgMax": Row(("axis", "keepdims"), ("data",), (), {"select_last_index": 0}),
+    "ArgMin": Row(("axis", "keepdims"), ("data",), (), {"select_last_index": 0}),
     "AveragePool": Row((*_POOL, "count_include_pad")),
     "BatchNormalization": Row(
         ("epsilon",), ("X", "scale", "B", "mean", "var"), ("momentum",), {"training_mode": 0, "spatial": 1}
     ),
+    "Cast": Row(("to",), ("input",), (), {"saturate": 1}),
     "Celu": Row(("alpha",)),
     "Clip": Row(("min", "max"), ("input", "min", "max")),
     "Concat": Row(("axis",), many=True),
@@ -58,26 +63,35 @@ TABLE: dict[str, Row] = {
     "Div": Row((), ("A", "B")),
     "Dropout": Row((), ("data", "ratio", "training_mode"), ("ratio", "seed"), {}, 2, True),
     "Elu": Row(("alpha",)),
+    "Equal": Row((), ("A", "B")),
     "Erf": Row(),
     "Exp": Row(),
     "Flatten": Row(("axis",)),
     "Gemm": Row(("alpha", "beta", "transA", "transB"), ("A", "B", "C")),
+    "Gather": Row(("axis",), ("data", "indices")),
     "GlobalAveragePool": Row(),
     "GlobalMaxPool": Row(),
+    "Greater": Row((), ("A", "B")),
     "HardSigmoid": Row(("alpha", "beta")),
     "HardSwish": Row(),
     "Identity": Row(),
     "LRN": Row(("alpha", "beta", "bias", "size")),
     "LayerNormalization": Row(("axis", "epsilon"), ("X", "Scale", "B"), ("stash_type",), {}, 3, True),
     "LeakyRelu": Row(("alpha",)),
+    "Less": Row((), ("A", "B")),
     "Log": Row(),
+    "LogSoftmax": Row(("axis",)),
     "MatMul": Row((), ("A", "B")),
+    "Max": Row(many=True),
     "MaxPool": Row(_POOL, ("X",), ("storage_order",), {}, 2, True),
+    "Min": Row(many=True),
     "Mish": Row(),
     "Mul": Row((), ("A", "B")),
     "Neg": Row(),
+    "Not": Row(),
     "PRelu": Row((), ("X", "slope")),
     "Pad": Row(("mode", "pads", "value"), ("data", "pads", "constant_value")),
+    "Pow": Row((), ("X", "Y")),
     "QGemm": Row(("alpha", "transA", "transB"), (*_AB, "C", *_OUT)),
     "QLinearAdd": Row((), (*_AB, "C_scale", "C_zero_point")),
     "QLinearAveragePool": Row((*_POOL, "count_include_pad"), (*_X, *_OUT), (), {"channels_last": 0}),
@@ -88,8 +102,11 @@ TABLE: dict[str, Row] = {
     "QLinearMatMul": Row((), (*_AB, *_OUT)),
     "QLinearMul": Row((), (*_AB, "C_scale", "C_zero_point")),
     "QuantizeLinear": Row(("axis", "output_dtype"), ("x", *_OUT), (), _BLOCK),
-    "ReduceMax": Row(("axes", "keepdims"), ("data", "axes"), (), {"noop_with_empty_axes": 0}),
-    "ReduceMean": Row(("axes", "keepdims"), ("data", "axes"), (), {"noop_with_empty_axes": 0}),
+    "Reciprocal": Row(),
+    "ReduceMax": Row(("axes", "keepdims"), ("data", "axes"), (), _REDUCE),
+    "ReduceMean": Row(("axes", "keepdims"), ("data", "axes"), (), _REDUCE),
+    "ReduceMin": Row(("axes", "keepdims"), ("data", "axes"), (), _REDUCE),
+    "ReduceSum": Row(("axes", "keepdims"), ("data", "axes"), (), _REDUCE),
     "Relu": Row(),
     "Reshape": Row(("allowzero",), ("data", "shape")),
     "Resize": Row(
@@ -100,6 +117,7 @@ TABLE: dict[str, Row] = {
     "Shape": Row(("start", "end")),
     "Sigmoid": Row(),
     "Slice": Row(("starts", "ends", "axes"), ("data", "starts", "ends", "axes", "steps")),
+    "Softmax": Row(("axis",)),
     "Softplus": Row(),
     "Softsign": Row(),
     "Split": Row(("axis", "split", "num_outputs"), ("input", "split"), many=True),
@@ -110,6 +128,7 @@ TABLE: dict[str, Row] = {
     "Tanh": Row(),
     "Transpose": Row(("perm",)),
     "Unsqueeze": Row(("axes",), ("data", "axes")),
+    "Where": Row((), ("condition", "X", "Y")),
 }
 
 

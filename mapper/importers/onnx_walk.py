@@ -72,8 +72,9 @@ class Walk:
             why = str(error)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # the checker knows no operand's shape
             why = f"its operands or attributes do not fit each other ({one_line(error)})"
-        if self.host.behind(self, node):
-            return None
+        with suppress(Unsupported):
+            if self.host.before(self, node, whatever=True) or self.host.behind(self, node):
+                return None
         if not self.skip:
             raise NetworkError(f"{self.model.path}: {node.label}: {why}{SKIP_HINT}")
         self._leave_out(node, why)

@@ -101,7 +101,7 @@ def _in_blocks(
     operator.weights = parts.reshape(k, depth, rows, columns)
     walk.model_macs += prod(shape) * layer.P * layer.Q
     walk.notes.append(
-        f"layer {node.name}: its kernel of {r} x {s} at stride {stride} is one of {rows} x {columns} of blocks of pixels"
+        f"layer {node.name}: its kernel of {r} x {s} at stride {stride} is one of {rows} x {columns} blocks of pixels"
     )
     walk.add(node, operator)
 

@@ -1,8 +1,8 @@
 """Windows of convolutions and pools as the machine has them: one padding, one stride, no dilation, kernels up to 7.
 
 Where a file says something else, the kernel is put into a larger one with zeros around or between its taps: that gives
-the same sums. Windows that begin ``t`` rows above the tensor and have ``p`` rows of padding there begin at row ``p - t``
-of a larger kernel.
+the same sums. Where windows begin ``t`` rows above the tensor and the padding is ``p``, the file's kernel begins at row
+``p - t`` of the larger one.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def window_of(
                 break
             return Window((r, s), (top, left), (dilations[0], dilations[1]), stride, padding)
     raise Unsupported(
-        f"a kernel of {' x '.join(map(str, kernel))} with padding {', '.join(map(str, pads))} (top, left, bottom, right) "
-        f"and dilation {', '.join(map(str, dilations))} needs one of more than {LARGEST_KERNEL} rows or columns; give a "
-        "smaller one"
+        f"a kernel of {' x '.join(map(str, kernel))} with padding {', '.join(map(str, pads))} (top, left, bottom, "
+        f"right) and dilation {', '.join(map(str, dilations))} needs one of more than {LARGEST_KERNEL} rows or "
+        "columns; give a smaller one"
     )
 
 

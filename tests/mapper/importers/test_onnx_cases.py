@@ -4,8 +4,8 @@ import numpy as np
 
 from arch_model.network.layer import Kind
 from mapper.importers import GRAPHS, NetworkError, read_onnx
+from tests.mapper.importers.float_network import run_floats
 from tests.mapper.importers.onnx_nets import session
-from tests.mapper.importers.test_onnx_float import run_floats
 from tests.mapper.importers.test_quantisers import fuzzer
 from tests.published_tables import published_or_skip
 
