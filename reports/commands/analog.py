@@ -25,7 +25,9 @@ _ANALOG_OPTIONS = (
     ),
     space_option(text="The SuperNet whose the weights are, or what makes it; without it fashion."),
     file_option("--onnx", "FILE.onnx", "A quantised ONNX model instead."),
-    file_option("--data", "FILE.npz", "The model's images (N, C, H, W) and labels (N,); without it Fashion-MNIST."),
+    file_option(
+        "--data", "FILE.npz", "Images (N, C, H, W) and labels (N,) of the model, or for cifar; else Fashion-MNIST."
+    ),
     click.option(
         "--variation",
         required=True,

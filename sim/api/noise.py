@@ -10,8 +10,9 @@ from arch_model.analog import Crossbar, Variation
 from arch_model.errors import AnalogError
 from arch_model.files.shown import shown
 from arch_model.network.supernet import SuperNet
-from arch_model.network.weights import SuperNetWeights, load_weights
+from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces import load_supernet
+from arch_model.spaces.trained import weights_of
 from mapper.hybrid.partition import Ranking
 from sim.noise.engine.network import Network
 from sim.noise.sensitivity.gradients import sensitivity
@@ -50,7 +51,8 @@ def noise(
     images, ranking_images : how many test images, and how many that gradients are taken on.
     trials : chips, drawn from ``seed``.
     jobs : processes.
-    weights : a weights file as it was read. None: that of ``fashion``, which ships.
+    weights : a weights file as it was read. None: that which ships of the SuperNet; of ``cifar`` that has no images, so
+        give ``dataclasses.replace(load_weights(...), images=..., labels=...)``.
     seed : of the chips and of a random ranking.
 
     Returns
@@ -69,8 +71,8 @@ def noise(
     >>> all_digital.accuracies == [all_digital.accuracy_clean]
     True
     """
-    held = load_weights() if weights is None else weights
     space = load_supernet(supernet)
+    held = weights_of(space) if weights is None else weights
     network, data = Network.of_subnet(subnet, held, space), data_of(space)
     drawn = Variation.parse(variation) if isinstance(variation, str) else variation
     if ranking not in tuple(Ranking):

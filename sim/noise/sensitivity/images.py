@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from arch_model.spaces import get_space
 from arch_model.spaces.fashion import NAME as FASHION
 from arch_model.spaces.registry import ships
 from mapper.importers import Network as Imported
+from sim.noise.engine.network import Network
 
 DATA = Path("/usr/share/datasets/fashion-mnist")
 """Where the Debian package dataset-fashion-mnist puts its files."""
@@ -71,7 +72,7 @@ def find_test_images(weights: SuperNetWeights, count: int, data: Path | None = D
     count : of images.
     data : where Fashion-MNIST would be. None: the weights are of another task, whose images are all that there are.
     """
-    shipped = LabelledImages(weights.images, weights.labels, "the shipped test images")
+    shipped = _shipped(weights)
     if data is None or count <= len(shipped.images) or not _is_there(data, "t10k"):
         return shipped.first(count)
     return _read(data, "t10k", "the test set of Fashion-MNIST").first(count)
@@ -88,8 +89,47 @@ def find_ranking_images(weights: SuperNetWeights, count: int, data: Path | None 
     """
     if data is not None and _is_there(data, "train"):
         return _read(data, "train", "the training set of Fashion-MNIST").first(count)
-    shipped = LabelledImages(weights.images, weights.labels, "the shipped test images")
+    shipped = _shipped(weights)
     return shipped.first(min(count, len(weights.images)) if data is None else count)
+
+
+def _shipped(weights: SuperNetWeights) -> LabelledImages:
+    if not len(weights.images):
+        raise AnalogError("the weights come without test images; give --data FILE.npz with images and labels")
+    source = weights.metadata.get("images_from", "the shipped test images")
+    return LabelledImages(weights.images, weights.labels, source)
+
+
+def with_images(weights: SuperNetWeights, network: Network, data: Path) -> SuperNetWeights:
+    """Weights that come without test images with those of an npz file.
+
+    Parameters
+    ----------
+    weights : of SubNets.
+    network : one of them.
+    data : an npz file with ``images`` (N, C, H, W), pixels as uint8 or as 0 to 1, and ``labels`` (N,).
+
+    Returns
+    -------
+    SuperNetWeights
+        The same with images and labels.
+
+    Raises
+    ------
+    AnalogError
+        The weights have images of their own, or the file's are none that the network takes.
+    """
+    if len(weights.images):
+        raise AnalogError(f"data is {data}; it goes with --onnx, these SubNets have images of their own")
+    real, labels = read_images(data)
+    first = next(layer for layer in network.layers if INPUT in layer.inputs)
+    if real.shape[1:] != (first.C, first.H, first.W):
+        wanted = (first.C, first.H, first.W)
+        raise AnalogError(f"SubNet {network.name} takes images of {wanted} (C, H, W); {data} has {real.shape[1:]}")
+    if real.min() < 0 or real.max() > 1:
+        raise AnalogError(f"{data}: its images go from {real.min():g} to {real.max():g}; give pixels, uint8 or 0 to 1")
+    pixels = np.rint(real * 255).astype(np.uint8)
+    return replace(weights, images=pixels, labels=labels, metadata={**weights.metadata, "images_from": str(data)})
 
 
 def data_of(supernet: SuperNet | str) -> Path | None:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from arch_model.analog import Crossbar, Variation
-from arch_model.errors import AnalogError
 from arch_model.files.question import asked, digest
 from arch_model.files.result_file import ResultFile
 from arch_model.files.results_folder import ResultsFolder
@@ -30,6 +29,7 @@ from sim.noise.sensitivity.images import (
     find_test_images,
     images_for,
     read_images,
+    with_images,
 )
 from sim.noise.sensitivity.monte_carlo import EngineName, Runner, Trial
 from sim.noise.sensitivity.search import needs_gradients, rank_network, smallest_fraction
@@ -57,7 +57,8 @@ class Question:
     jobs : processes. None: one for each core.
     weights : a weights file. None: that of the SuperNet, which ships.
     onnx : a model to run instead of a SubNet.
-    data : its images and labels, an npz file. None: Fashion-MNIST as pixels of 0..1.
+    data : its images and labels, an npz file. None: Fashion-MNIST as pixels of 0..1. Of weights that come without test
+        images it has those of the SubNet.
     space : the SuperNet whose the weights are.
     """
 
@@ -106,14 +107,14 @@ class Question:
         Raises
         ------
         AnalogError
-            ``data`` was given without ``onnx``, or the network or the images cannot be used.
+            ``data`` was given for a SubNet that has images, or the network or the images cannot be used.
         """
         jobs = default_jobs(self.trials) if self.jobs is None else min(self.jobs, self.trials)
-        if self.data is not None and self.onnx is None:
-            raise AnalogError(f"data is {self.data}; it goes with --onnx, SubNets have images of their own")
         weights = weights_of(self.space, self.weights)
         if self.onnx is None:
             network, data = Network.of_subnet(self.subnet, weights, self.space), data_of(self.space)
+            if self.data is not None:
+                weights = with_images(weights, network, self.data)
             test = find_test_images(weights, self.images, data)
             rank_on = find_ranking_images(weights, RANKING_IMAGES, data)
         else:

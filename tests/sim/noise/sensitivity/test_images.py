@@ -1,13 +1,15 @@
 """Where labelled images come from."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from arch_model.errors import FastSwitchError
 from arch_model.network.weights import load_weights
-from sim.noise.sensitivity.images import find_ranking_images, find_test_images
+from sim.noise.engine.network import Network
+from sim.noise.sensitivity.images import find_ranking_images, find_test_images, with_images
 
 
 def idx(array):
@@ -28,6 +30,28 @@ def test_the_shipped_images_do_for_a_thousand(installed):
     weights = load_weights()
     found = find_test_images(weights, 1000, installed)
     assert (found.images == weights.images).all() and found.source == "the shipped test images"
+
+
+def test_weights_without_images_take_those_of_a_file(tmp_path):
+    weights = load_weights()
+    bare = replace(weights, images=weights.images[:0], labels=weights.labels[:0])
+    with pytest.raises(FastSwitchError, match=r"the weights come without test images; give --data FILE\.npz"):
+        find_test_images(bare, 5, None)
+    network = Network.of_subnet("smallest", weights)
+    np.savez(tmp_path / "a.npz", images=weights.images[3:9, None], labels=weights.labels[3:9])
+    held = with_images(bare, network, tmp_path / "a.npz")
+    found = find_test_images(held, 6, None)
+    assert found.source == str(tmp_path / "a.npz") and (found.images[:, 0] == weights.images[3:9]).all()
+    assert (find_ranking_images(held, 100, None).labels == weights.labels[3:9]).all()
+    with pytest.raises(FastSwitchError, match="it goes with --onnx, these SubNets have images of their own"):
+        with_images(weights, network, tmp_path / "a.npz")
+    for images, said in (
+        (weights.images[3:9, None, 1:], r"SubNet fashion-d111-w222 takes images of \(1, 28, 28\) \(C, H, W\)"),
+        (weights.images[3:9, None] / 25, "its images go from 0 to 10.2; give pixels, uint8 or 0 to 1"),
+    ):
+        np.savez(tmp_path / "b.npz", images=images, labels=weights.labels[3:9])
+        with pytest.raises(FastSwitchError, match=said):
+            with_images(bare, network, tmp_path / "b.npz")
 
 
 def test_more_come_from_the_data_set(installed, tmp_path):
