@@ -72,9 +72,14 @@ def _by_config(space: str) -> dict[Config, float]:
 
 
 def known_top1(subnet: SubNet, space: SuperNet | str | None = None) -> float | None:
-    """The known accuracy of a SubNet as a fraction, or None; ``space``: its SuperNet, None: the one of that name.
+    """The known accuracy of a SubNet as a fraction, or None.
 
     The SubNet's choices decide, not its name: one of a user's own whose name ends in ``top1-99`` has none.
+
+    Parameters
+    ----------
+    subnet : of ``space``.
+    space : its SuperNet. None: the one of that name.
 
     Examples
     --------

@@ -48,10 +48,20 @@ def elastic_supernet() -> SuperNet:
 
 
 def build(image: int, depth: Sequence[int]) -> SubNet:
-    """The SubNet with ``depth`` blocks (2..4) in each of five stages, for images of ``image`` x ``image``.
+    """The SubNet of a depth and an image.
 
-    Raises :class:`SpaceError` for any other choice.
+    Parameters
+    ----------
+    image : rows and columns, at least 32.
+    depth : blocks in each of five stages, 2..4.
 
+    Raises
+    ------
+    SpaceError
+        Any other choice.
+
+    Examples
+    --------
     >>> net = build(224, (2, 2, 2, 2, 2))
     >>> net.name, net.layer("s2b2_depthwise").R, net.layer("s2b2_depthwise").C   # 3 times 40
     ('compofa-r224-d22222', 5, 120)
@@ -62,9 +72,18 @@ def build(image: int, depth: Sequence[int]) -> SubNet:
 
 
 def build_elastic(image: int, depth: Sequence[int], kernel: Sequence[int]) -> SubNet:
-    """The same with a kernel of 3, 5 or 7 for each of the 20 blocks that may be there, 0 for those that are not.
+    """The SubNet of a depth, an image and the kernels.
 
-    Raises :class:`SpaceError` for any other choice.
+    Parameters
+    ----------
+    image : rows and columns, at least 32.
+    depth : blocks in each of five stages, 2..4.
+    kernel : 3, 5 or 7 for each of the 20 blocks that may be there, 0 for those that are not.
+
+    Raises
+    ------
+    SpaceError
+        Any other choice.
     """
     image, depth = take_image(ELASTIC_NAME, image), _DEPTH.take(ELASTIC_NAME, depth)
     kernel = take_blocks(_KERNEL, ELASTIC_NAME, kernel, _NET.present(depth))
@@ -74,8 +93,15 @@ def build_elastic(image: int, depth: Sequence[int], kernel: Sequence[int]) -> Su
 
 
 def parse(name: str) -> dict[str, Any]:
-    """The config of a SubNet's name; :class:`SpaceError` if it is not one.
+    """The config of a SubNet's name.
 
+    Raises
+    ------
+    SpaceError
+        The name is of no SubNet.
+
+    Examples
+    --------
     >>> parse("compofa-r224-d22234")
     {'image': 224, 'depth': (2, 2, 2, 3, 4)}
     """
@@ -89,7 +115,13 @@ def parse(name: str) -> dict[str, Any]:
 
 
 def parse_elastic(name: str) -> dict[str, Any]:
-    """The same for ``compofa-elastic``."""
+    """The config of a SubNet's name in ``compofa-elastic``.
+
+    Raises
+    ------
+    SpaceError
+        The name is of no SubNet.
+    """
     match = re.fullmatch(rf"{ELASTIC_NAME}-r(\d{{1,4}})-d(\d{{5}})-k(\d{{20}})", name, re.ASCII)
     if match is None:
         raise SpaceError(

@@ -36,10 +36,20 @@ MOST_BLOCKS = 1_000
 class Elastic:
     """The whole network.
 
-    ``image``: its rows and columns; ``least_image``: legal beside them is any size from there on, 0: none is.
-    ``layers_image``: the size at which the SuperNet's layers are given; ``shortcut_last``: listed with projected
-    shortcuts behind their block's other layers, not where they are executed. ``absent_as_zero``: choices of blocks that
-    are not there become 0. ``named``: SubNets with names of their own, by name how their choices are spelled.
+    Attributes
+    ----------
+    name : of the SuperNet.
+    channels : of the image.
+    image : its rows and columns.
+    least_image : legal beside them is any size from there on. 0: none is.
+    layers_image : the size at which the SuperNet's layers are given.
+    stem, stages, head : the layers, in order.
+    rounding : 8: to multiples of 8, as once-for-all rounds channels; else to whole numbers.
+    shortcut_last : projected shortcuts are listed behind their block's other layers, not where they are executed.
+    absent_as_zero : choices of blocks that are not there become 0.
+    name_all : whether all SubNets are listed by their names, if none has a name of its own.
+    named : SubNets with names of their own, by name how their choices are spelled.
+    top1 : known accuracies, fractions, by the SubNet's name.
     """
 
     name: str
@@ -198,7 +208,13 @@ class Elastic:
         return "-".join((self.name, *parts))
 
     def parse(self, name: str) -> dict[str, Any]:
-        """The choices of a SubNet's name, its own or one that spells them; :class:`SpaceError` for another name."""
+        """The choices of a SubNet's name, its own or one that spells them.
+
+        Raises
+        ------
+        SpaceError
+            The name is of no SubNet.
+        """
         text = f"{self.name}-{self.named[name]}" if name in self.named else name
         forms = [r"r(\d{1,4})" if c.count is None else rf"{c.key[0]}(\d{{{c.count}}})" for c in self.choices]
         found = re.fullmatch("-".join((re.escape(self.name), *forms)), text, re.ASCII)

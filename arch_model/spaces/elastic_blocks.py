@@ -107,7 +107,14 @@ def _shortcut(name: str, stage: Stage, before: Layer, k: int, stride: int, keeps
 
 
 def pool_layer(name: str, pool: Pool, before: Layer) -> Layer:
-    """A pool after a layer."""
+    """A pool after a layer.
+
+    Parameters
+    ----------
+    name : of the layer.
+    pool : its kind and sizes.
+    before : the layer that it reads.
+    """
     if not pool.size:
         return builders.global_pool(name, before)
     sizes = (before.K, before.K, pool.size, pool.size, before.P, before.Q, pool.stride, pool.padding)

@@ -22,9 +22,12 @@ class Block(StrEnum):
 
 @dataclass(frozen=True)
 class Option:
-    """A number of the network: ``keys`` are the choices as they are written, ``means`` what each stands for.
+    """A number of the network that may be chosen.
 
-    No keys: one meaning, and nothing to choose.
+    Attributes
+    ----------
+    keys : the choices as they are written; none if there is one meaning, and nothing to choose.
+    means : what each stands for.
     """
 
     keys: tuple[Number, ...]
@@ -55,8 +58,18 @@ def fixed(value: Number) -> Option:
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution of the stem or the head. ``residual``: what it reads is added to what it makes. ``there``: 0 where
-    it is left out, chosen as a depth."""
+    """A convolution of the stem or the head.
+
+    Attributes
+    ----------
+    name : of the layer.
+    channels : that it makes. None: as many as it reads.
+    kernel, stride : pixels.
+    activation : behind it.
+    residual : what it reads is added to what it makes.
+    width : a factor of the channels.
+    there : 0 where it is left out, chosen as a depth.
+    """
 
     name: str
     channels: int | None
@@ -70,7 +83,15 @@ class Conv:
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool; ``size`` 0: the average of the whole image."""
+    """A pool.
+
+    Attributes
+    ----------
+    name : of the layer.
+    kind : maximum or average.
+    size : rows and columns of its window. 0: the average of the whole image.
+    stride, padding : pixels.
+    """
 
     name: str
     kind: Kind
@@ -81,7 +102,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer of the head."""
+    """A linear layer of the head.
+
+    Attributes
+    ----------
+    name : of the layer.
+    channels : that it makes.
+    activation : behind it.
+    bias : whether it has one.
+    """
 
     name: str
     channels: int
@@ -91,7 +120,23 @@ class Linear:
 
 @dataclass(frozen=True)
 class Stage:
-    """``blocks + depth`` blocks that make ``channels * width``; the first has the stride. See docs/reference."""
+    """A row of ``blocks + depth`` blocks that make ``channels * width``; docs/reference/space-file.md has the keys.
+
+    Attributes
+    ----------
+    name : begins its layers' names.
+    block : their kind.
+    channels, width : that they make, and a factor of it.
+    blocks, depth : how many there always are, and how many more are chosen.
+    kernel : of a block.
+    expand : a factor of its inner channels.
+    expand_of_depth : the factor where it follows from the depth.
+    stride : of the first block.
+    activation, last, after : behind a block's inner layers, its last one, and its addition.
+    average_shortcut : whether a shortcut that is projected averages first.
+    squeeze_excite : a divisor of the inner channels. 0: none.
+    pool : behind the stage. None: none.
+    """
 
     name: str
     block: Block

@@ -41,8 +41,15 @@ def supernet() -> SuperNet:
 
 
 def subnet_name(depth: Sequence[int], width: Sequence[int]) -> str:
-    """The name of a SubNet: blocks a stage, then quarters of the full width a stage.
+    """The name of a SubNet.
 
+    Parameters
+    ----------
+    depth : blocks a stage.
+    width : quarters of the full width a stage.
+
+    Examples
+    --------
     >>> subnet_name((1, 2, 2), (2, 3, 4))
     'fashion-d122-w234'
     """
@@ -50,8 +57,15 @@ def subnet_name(depth: Sequence[int], width: Sequence[int]) -> str:
 
 
 def parse(name: str) -> dict[str, Any]:
-    """The config of a SubNet's name; :class:`SpaceError` if it is not one.
+    """The config of a SubNet's name.
 
+    Raises
+    ------
+    SpaceError
+        The name is of no SubNet.
+
+    Examples
+    --------
     >>> parse("fashion-d122-w234")
     {'depth': (1, 2, 2), 'width': (2, 3, 4)}
     """
@@ -65,10 +79,20 @@ def parse(name: str) -> dict[str, Any]:
 
 
 def build(depth: Sequence[int], width: Sequence[int]) -> SubNet:
-    """The SubNet with ``depth`` blocks (1..2) and ``width`` quarters (2..4) of the full width in each stage.
+    """The SubNet of a depth and a width.
 
-    Raises :class:`SpaceError` for any other choice.
+    Parameters
+    ----------
+    depth : blocks in each stage, 1..2.
+    width : quarters of the full width in each stage, 2..4.
 
+    Raises
+    ------
+    SpaceError
+        Any other choice.
+
+    Examples
+    --------
     >>> [layer.name for layer in build((1, 1, 1), (2, 2, 2)).layers][:5]
     ['stem', 's1b1_conv1', 's1b1_down', 's1b1_conv2', 's1b1_add']
     """

@@ -34,7 +34,16 @@ SQUEEZE = 4
 
 @dataclass(frozen=True)
 class Stage:
-    """Up to ``blocks`` blocks, which make ``channels``; the first has the ``stride``. The depth of one is fixed."""
+    """A row of blocks; the first has the stride. The depth of one block is fixed.
+
+    Attributes
+    ----------
+    channels : that they make.
+    stride : of the first block.
+    activation : behind the inner layers.
+    squeeze_excite : whether blocks have one.
+    blocks : at most.
+    """
 
     channels: int
     stride: int
@@ -47,8 +56,13 @@ class Stage:
 class MobileNet:
     """The network that the choices are made in.
 
-    ``first``: the block after the stem, 3 x 3 and without expansion; ``final``: channels of the 1 x 1 conv
-    before the global pool; ``mixed``: those of the layer after that pool, if there is one.
+    Attributes
+    ----------
+    stem, stem_activation : channels of the stem, and what is behind it.
+    first : the block after the stem, 3 x 3 and without expansion.
+    stages : the others.
+    final : channels of the 1 x 1 conv before the global pool.
+    mixed : channels of the layer after that pool. None: there is none.
     """
 
     stem: int
@@ -83,6 +97,12 @@ class MobileNet:
         Names: ``stem``; ``s{i}b{j}_expand``, ``_depthwise``, ``_pool``, ``_squeeze``, ``_excite``,
         ``_scale``, ``_project``, ``_add`` for stage i (0: the first block) and block j from 1; ``final``,
         ``pool``, ``mix``, ``linear``.
+
+        Parameters
+        ----------
+        image : rows and columns.
+        depth : blocks a stage.
+        kernel, expand : of each block that may be there.
         """
         made = [builders.stem_conv("stem", image, self.stem, 2, self.stem_activation)]
         made += _inverted_residual("s0b1", made[-1], self.first, 1, 3, self.first.stride)
@@ -121,7 +141,18 @@ def _inverted_residual(name: str, before: Layer, stage: Stage, ratio: int, kerne
 
 
 def take_image(space: str, image: Any) -> int:
-    """``image`` as an int; :class:`SpaceError` if it is not one, or less than the strides need."""
+    """The size of an image as an int.
+
+    Parameters
+    ----------
+    space : name of the SuperNet, for the error.
+    image : what was given.
+
+    Raises
+    ------
+    SpaceError
+        It is no whole number, or less than the strides need.
+    """
     try:
         size = -1 if isinstance(image, bool) else operator.index(image)
     except TypeError:
@@ -132,10 +163,23 @@ def take_image(space: str, image: Any) -> int:
 
 
 def take_blocks(choice: Choice, space: str, value: Any, present: Sequence[bool]) -> tuple[int, ...]:
-    """A choice a block, as published lists have them: 0, or whatever is legal, where no block is there.
+    """A choice a block, as published lists have them: 0, or whatever is legal, where no block is there. Returns 0 for
+    those.
 
-    Returns 0 for those. Raises :class:`SpaceError`, which names the space, the keyword and the value.
+    Parameters
+    ----------
+    choice : the keyword and its values.
+    space : name of the SuperNet, for the error.
+    value : what was given.
+    present : which blocks are there.
 
+    Raises
+    ------
+    SpaceError
+        Naming the space, the keyword and the value.
+
+    Examples
+    --------
     >>> take_blocks(Choice("kernel", (3, 5, 7), 3), "toy", [5, 7, 3], [True, True, False])
     (5, 7, 0)
     """

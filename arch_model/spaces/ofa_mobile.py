@@ -58,9 +58,14 @@ def proxylessnas(width: float) -> MobileNet:
 
 @dataclass(frozen=True)
 class OfaSpace:
-    """A mobile network whose blocks choose on their own.
+    """A mobile network whose blocks are chosen independently.
 
-    ``images``: the sizes trained at; ``published``: released SubNets, and how names that spell choices end.
+    Attributes
+    ----------
+    name : of the SuperNet.
+    net : the network.
+    images : the sizes trained at.
+    published : released SubNets, and how names that spell choices end.
     """
 
     name: str
@@ -94,10 +99,20 @@ class OfaSpace:
     def build(self, image: int, depth: Sequence[int], kernel: Sequence[int], expand: Sequence[int]) -> SubNet:
         """One SubNet, from a config as once-for-all writes it.
 
-        ``image``: rows and columns, at least 32. ``depth``: blocks in each elastic stage, 2..4. ``kernel``
-        (3, 5, 7) and ``expand`` (3, 4, 6): one for each block that may be there, four a stage; 0 or anything
-        legal for those that are not. Raises :class:`SpaceError` for any other choice.
+        Parameters
+        ----------
+        image : rows and columns, at least 32.
+        depth : blocks in each elastic stage, 2..4.
+        kernel, expand : (3, 5, 7) and (3, 4, 6), one for each block that may be there, four a stage; 0 or anything
+            legal for those that are not.
 
+        Raises
+        ------
+        SpaceError
+            Any other choice.
+
+        Examples
+        --------
         >>> net = MOBILENETV3.build(224, [2] * 5, [3] * 20, [3] * 20)
         >>> net.layer("s1b1_depthwise").activation.value, net.layer("s2b1_squeeze").K
         ('relu', 24)
@@ -117,8 +132,15 @@ class OfaSpace:
         return SubNet(self._by_spelling.get(spelling, spelling), self.name, layers, config)
 
     def parse(self, name: str) -> dict[str, Any]:
-        """The config of a SubNet's name, released or spelled out; :class:`SpaceError` if it is neither.
+        """The config of a SubNet's name, released or spelled out.
 
+        Raises
+        ------
+        SpaceError
+            The name is neither.
+
+        Examples
+        --------
         >>> PROXYLESS.parse("tx2_gpu16-35ms_top1-70.3_finetune-25")["image"]
         128
         """

@@ -70,8 +70,15 @@ def supernet() -> SuperNet:
 
 
 def parse(name: str) -> dict[str, Any]:
-    """The config of a SubNet's name, published or spelled out; :class:`SpaceError` if it is neither.
+    """The config of a SubNet's name, published or spelled out.
 
+    Raises
+    ------
+    SpaceError
+        The name is neither.
+
+    Examples
+    --------
     >>> parse("resnet50D_MAC@0.6B")["depth"]
     (0, 0, 0, 1, 0)
     """
@@ -94,12 +101,21 @@ def parse(name: str) -> dict[str, Any]:
 def build(image: int, depth: Sequence[int], expand: Sequence[float], width: Sequence[int]) -> SubNet:
     """One SubNet, from a config as once-for-all writes it.
 
-    ``image``: rows and columns, one of :data:`IMAGES`. ``depth``: five of 0..2, the first for the stem (only
-    2 keeps its residual conv), the others blocks that a stage has above its base of 2, 2, 4, 2. ``expand``:
-    18 of 0.2, 0.25, 0.35, one for each block that a stage may have; those of absent blocks are ignored.
-    ``width``: six positions in :data:`WIDTHS`, for the stem's inner and outer channels and the four stages.
-    Raises :class:`SpaceError` for any other choice.
+    Parameters
+    ----------
+    image : rows and columns, one of :data:`IMAGES`.
+    depth : five of 0..2, the first for the stem (only 2 keeps its residual conv), the others blocks that a stage has
+        above its base of 2, 2, 4, 2.
+    expand : 18 of 0.2, 0.25, 0.35, one for each block that a stage may have; those of absent blocks are ignored.
+    width : six positions in :data:`WIDTHS`, for the stem's inner and outer channels and the four stages.
 
+    Raises
+    ------
+    SpaceError
+        Any other choice.
+
+    Examples
+    --------
     >>> net = build(160, [0, 0, 0, 1, 0], [0.2] * 18, [0, 0, 0, 0, 0, 1])
     >>> len(net.weight_layers), net.layer("s4b2_conv3").K
     (40, 1640)

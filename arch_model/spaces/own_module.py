@@ -53,7 +53,13 @@ def from_module(text: str) -> SuperNet:
 
 
 def module_value(text: str, thing: str, made: Callable[[Any], Any] = lambda value: value) -> Any:
-    """The object of ``MODULE:OBJECT``, or what ``made`` makes of it; ``thing`` is what the errors call it.
+    """The object of ``MODULE:OBJECT``, or what is made of it.
+
+    Parameters
+    ----------
+    text : the module and the object.
+    thing : what errors call it.
+    made : makes the value of the object.
 
     Raises
     ------

@@ -31,7 +31,13 @@ WIDTHS = {
 
 
 class Entry(NamedTuple):
-    """A SubNet of a file; ``top1``: its accuracy (a fraction), if the file has one."""
+    """A SubNet of a file.
+
+    Attributes
+    ----------
+    subnet : the SubNet.
+    top1 : its accuracy (a fraction), if the file has one.
+    """
 
     subnet: SubNet
     top1: float | None
@@ -67,13 +73,22 @@ def read_subnets(path: str | Path) -> tuple[SubNet, ...]:
 
 
 def read_entries(path: str | Path, own: SuperNet | None = None) -> tuple[Entry, ...]:
-    """The SubNets of a JSON file with their accuracies, in its order; those of ``own`` by its name are built by it.
+    """The SubNets of a JSON file with their accuracies, in its order.
 
     Each entry has ``space`` (see :func:`space_names`), that space's choices (``image``, ``depth``, ``kernel``,
     ``expand``, ``width``) and, if the SubNet shall not be called as its choices spell it, ``name``. ``top1`` is its
-    accuracy, in per cent or, up to 1, a fraction. What else stands there, such as ``macs`` or ``params``, is not
-    looked at. ``fashion`` and the CIFAR spaces have no choice of ``image``. Raises :class:`SpaceError`, which names
-    the file, the entry (the first is 0), the key and its value.
+    accuracy, in per cent or, up to 1, a fraction. What else stands there, such as ``macs`` or ``params``, is not looked
+    at. ``fashion`` and the CIFAR spaces have no choice of ``image``.
+
+    Parameters
+    ----------
+    path : the file.
+    own : a SuperNet that builds the SubNets with its name.
+
+    Raises
+    ------
+    SpaceError
+        Naming the file, the entry (the first is 0), the key and its value.
     """
     source = f"SubNets {path}"
     entries = read_json(path, Wanted(source, "a JSON list of SubNets", SpaceError))

@@ -64,10 +64,19 @@ class CifarSpace:
     def build(self, depth: Sequence[int], expand: Sequence[float]) -> SubNet:
         """One SubNet.
 
-        ``depth``: blocks that each of four stages has beside its first, 0..2. ``expand``: twelve of 0.1,
-        0.14, 0.18, 0.22, 0.25, one for each block that a stage may have; those of absent blocks are ignored.
-        Raises :class:`SpaceError` for any other choice.
+        Parameters
+        ----------
+        depth : blocks that each of four stages has beside its first, 0..2.
+        expand : twelve of 0.1, 0.14, 0.18, 0.22, 0.25, one for each block that a stage may have; those of absent blocks
+            are ignored.
 
+        Raises
+        ------
+        SpaceError
+            Any other choice.
+
+        Examples
+        --------
         >>> net = CIFAR10.build((0, 0, 0, 0), (0.1,) * 12)
         >>> net.name, len(net.weight_layers), net.layer("s4b1_conv1").K   # a tenth of 2048
         ('diverse-0', 14, 208)
@@ -77,8 +86,15 @@ class CifarSpace:
         return SubNet(self._spell(depth, expand), self.name, tuple(self._layers(depth, expand)), config)
 
     def parse(self, name: str) -> dict[str, Any]:
-        """The config of a SubNet's name, published or spelled out; :class:`SpaceError` if it is neither.
+        """The config of a SubNet's name, published or spelled out.
 
+        Raises
+        ------
+        SpaceError
+            The name is neither.
+
+        Examples
+        --------
         >>> CIFAR10.parse("superfednas-cifar10-d0010-e000000140000")["expand"][6:8]
         (0.14, 0.25)
         """

@@ -39,8 +39,20 @@ _NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3, 4, -4)
 
 
 def requantized(total: IntArray, scale: Float) -> IntArray:
-    """What onnxruntime makes of int32 sums, before zero point and clamp: int64 of the broadcast shape.
+    """What onnxruntime makes of int32 sums, before zero point and clamp.
 
+    Parameters
+    ----------
+    total : the sums, int64.
+    scale : float32; broadcasts against ``total``.
+
+    Returns
+    -------
+    int64 array
+        Of the broadcast shape.
+
+    Examples
+    --------
     >>> requantized(np.array([5, 7]), np.float32([0.5, 0.5])).tolist()   # ties to even
     [2, 4]
     """
@@ -57,13 +69,30 @@ def fit_multiplier(
     *,
     nudge: bool = True,
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """(multiplier, shift, wrong) of each channel for float32 ``scale`` (K,), positive and below 2**(bits - 1).
+    """The multiplier and the shift with which each channel is requantised as onnxruntime does it, as far as that is
+    possible.
 
-    ``smallest`` and ``greatest`` int64 (K,): the sums that a channel can reach, bias included; ``steps``: the outputs
-    before the zero point, without the least, that the clamp lets differ. ``wrong`` (K,) counts the steps that
-    onnxruntime takes at another sum; with 0 the outputs are the same for every sum from smallest to greatest. Without
-    ``nudge`` no neighbours of the nearest multiplier are tried. Raises ValueError for a scale out of range.
+    Parameters
+    ----------
+    scale : float32 (K,), positive and below 2**(bits - 1).
+    smallest, greatest : the sums that a channel can reach, bias included, int64 (K,).
+    steps : the outputs before the zero point, without the least, that the clamp lets differ.
+    bits : of the multiplier.
+    nudge : try neighbours of the nearest multiplier.
 
+    Returns
+    -------
+    multiplier, shift, wrong
+        (K,) each. ``wrong`` counts the steps that onnxruntime takes at another sum; with 0 the outputs are the same for
+        every sum from smallest to greatest.
+
+    Raises
+    ------
+    ValueError
+        A scale is out of range.
+
+    Examples
+    --------
     >>> m, s, wrong = fit_multiplier(np.float32([0.618034]), np.array([-1000]), np.array([1000]), range(-127, 128))
     >>> bool(m[0] / 2.0 ** s[0] == np.float32(0.618034)), int(wrong[0])   # the float32, exactly
     (True, 0)
@@ -84,11 +113,25 @@ def fit_multiplier(
 def wrong_steps(
     first: IntArray, multiplier: IntArray, shift: IntArray, smallest: IntArray, greatest: IntArray, steps: range
 ) -> IntArray:
-    """How many of a channel's ``steps`` the machine takes at another sum than ``first`` says: int64 (K,).
+    """How many steps of a channel the machine takes at another sum than it should.
 
-    ``first`` (K, len(steps)) is of :func:`first_sums`; ``multiplier`` and ``shift`` (K,). Both functions never fall as
-    the sum rises, so with 0 they are the same for every sum from ``smallest`` to ``greatest``.
+    Both functions never fall as the sum rises, so with 0 they are the same for every sum from ``smallest`` to
+    ``greatest``.
 
+    Parameters
+    ----------
+    first : the sums, (K, len(steps)), as :func:`first_sums` gives them.
+    multiplier, shift : of the machine, (K,).
+    smallest, greatest : the sums that a channel can reach, int64 (K,).
+    steps : the outputs before the zero point that the clamp lets differ.
+
+    Returns
+    -------
+    int64 array
+        (K,).
+
+    Examples
+    --------
     >>> half = first_sums(lambda n: np.rint(n * 0.5).astype(np.int64), np.array([0.5]), np.array([-8]), np.array([8]),
     ...                   range(-3, 4))
     >>> wrong_steps(half, np.array([1]), np.array([1]), np.array([-8]), np.array([8]), range(-3, 4)).tolist()
@@ -111,10 +154,19 @@ def first_sums(
     greatest: IntArray,
     steps: range,
 ) -> IntArray:
-    """The least sum of a channel, from ``smallest`` on, whose output is at least each of ``steps``: int64 (K, steps).
+    """The least sum of a channel whose output is at least each of some steps.
 
-    ``output`` maps sums (K, n) to outputs before the zero point and must not fall as the sum rises; ``scale`` (K,)
-    is about its slope, and only makes the search short. ``greatest + 1`` if no sum reaches a step.
+    Parameters
+    ----------
+    output : maps sums (K, n) to outputs before the zero point; must not fall as the sum rises.
+    scale : about its slope, (K,); only makes the search short.
+    smallest, greatest : the sums that a channel can reach, int64 (K,).
+    steps : the outputs.
+
+    Returns
+    -------
+    int64 array
+        (K, steps); ``greatest + 1`` where no sum reaches a step.
     """
     level = np.arange(steps.start, steps.stop, dtype=np.int64)[None, :]
     least, most = smallest[:, None], greatest[:, None]
@@ -134,10 +186,18 @@ def first_sums(
 def added(
     a: IntArray, b: IntArray, scales: tuple[np.float32, np.float32, np.float32], zeros: tuple[int, int, int]
 ) -> IntArray:
-    """What onnxruntime's QLinearAdd makes of a and b, before the clamp (int64): its x86-64 kernel with AVX2.
+    """What onnxruntime's QLinearAdd makes of two tensors, before the clamp: its x86-64 kernel with AVX2.
 
-    ``scales`` and ``zeros`` of a, b and the output, in the type that onnxruntime computes in (uint8 or int8). It is
-    ``rint(fma(a, r_a, fma(b, r_b, fixed)))`` with float32 ratios r. Other machines round differently there.
+    It is ``rint(fma(a, r_a, fma(b, r_b, fixed)))`` with float32 ratios r. Other machines round differently there.
+
+    Parameters
+    ----------
+    a, b : integers as onnxruntime stores them.
+    scales, zeros : of a, b and the output, in the type that onnxruntime computes in (uint8 or int8).
+
+    Returns
+    -------
+    int64 array
     """
     ratio_a, ratio_b = np.float32(scales[0] / scales[2]), np.float32(scales[1] / scales[2])
     fixed = np.float32(np.float32(zeros[2]) - _fma(zeros[0], ratio_a, np.float32(ratio_b * np.float32(zeros[1]))))
@@ -159,12 +219,29 @@ def fit_add(
     *,
     nudge: bool = True,
 ) -> tuple[int, int, int, int]:
-    """(m_a, m_b, shift, wrong) of a residual addition; ``wrong``: pairs of operands, of 65,536, that it gets wrong.
+    """The multipliers and the shift with which a residual addition is done as onnxruntime does it, as far as that is
+    possible.
 
-    ``scales`` and ``zeros`` of a, b and the output, zeros as int8; ``offset`` (0 or 128) is what int8 lacks to the type
-    that onnxruntime computes in; ``lo`` and ``hi`` clamp the int8 output. Without ``nudge`` no neighbours of the
-    nearest multipliers are tried. Raises ValueError for a ratio of scales out of range.
+    Parameters
+    ----------
+    scales : of a, b and the output.
+    zeros : of the same, as int8.
+    offset : 0 or 128: what int8 lacks to the type that onnxruntime computes in.
+    lo, hi : clamp the int8 output.
+    nudge : try neighbours of the nearest multipliers.
 
+    Returns
+    -------
+    m_a, m_b, shift, wrong
+        ``wrong`` counts pairs of operands, of 65,536, that it gets wrong.
+
+    Raises
+    ------
+    ValueError
+        A ratio of scales is out of range.
+
+    Examples
+    --------
     >>> fit_add((np.float32(0.5), np.float32(0.25), np.float32(0.5)), (0, 3, -2), 0, -128, 127)   # 1 and 1/2
     (8388608, 4194304, 23, 0)
     """
@@ -187,7 +264,15 @@ def fit_add(
 
 
 def wrong_pairs(wanted: IntArray, pair: tuple[int, int, int], zeros: tuple[int, int, int], lo: int, hi: int) -> int:
-    """Of the 65,536 pairs of int8 operands, how many the machine adds to another result than ``wanted`` (256, 256)."""
+    """Of the 65,536 pairs of int8 operands, how many the machine adds to another result than wanted.
+
+    Parameters
+    ----------
+    wanted : the results, (256, 256).
+    pair : m_a, m_b and the shift.
+    zeros : of a, b and the output, as int8.
+    lo, hi : clamp the int8 output.
+    """
     m_a, m_b, shift = pair
     total = (_EVERY[:, None] - zeros[0]) * m_a + (_EVERY[None, :] - zeros[1]) * m_b
     made = np.clip(rounding_shift(total, shift) + zeros[2], lo, hi)

@@ -30,7 +30,17 @@ def layer_row(layer: Layer) -> dict[str, Any]:
 def write_layer_table(path: str | Path, subnet: SubNet) -> tuple[Layer, ...]:
     """Write :func:`table_text` to a file, replacing what is there; returns the layers left out.
 
-    Raises :class:`NetworkError` as that does, FastSwitchError if the file cannot be written.
+    Parameters
+    ----------
+    path : the file.
+    subnet : whose layers they are.
+
+    Raises
+    ------
+    NetworkError
+        No layer is left.
+    FastSwitchError
+        The file cannot be written.
     """
     text, left_out = table_text(subnet)
     write_whole(Path(path), text)
@@ -41,8 +51,12 @@ def table_text(subnet: SubNet) -> tuple[str, tuple[Layer, ...]]:
     """A SubNet's layers as a CSV that ``arch_model.network.layer.read_layer_table`` and ``fastswitch cosim`` read.
 
     Also the layers left out, which do not run by themselves: additions, which run in the layer before them,
-    concatenations and slices, which are addresses, and layers with groups that are not depthwise. Raises
-    :class:`NetworkError` if none is left.
+    concatenations and slices, which are addresses, and layers with groups that are not depthwise.
+
+    Raises
+    ------
+    NetworkError
+        No layer is left.
     """
     rows: list[dict[str, object]] = []
     left_out = []

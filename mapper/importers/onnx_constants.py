@@ -54,7 +54,18 @@ class ConstantFolder:
         self._opsets, self._left = opsets, ELEMENTS
 
     def evaluate(self, proto: Any, inputs: Mapping[str, Array]) -> list[Array]:
-        """The outputs of a node (``onnx.NodeProto``). Raises :class:`NotWorkedOut`."""
+        """The outputs of a node.
+
+        Parameters
+        ----------
+        proto : an ``onnx.NodeProto``.
+        inputs : values by name.
+
+        Raises
+        ------
+        NotWorkedOut
+            The budget is over, or ONNX's reference does not work it out.
+        """
         import onnx
         from onnx.reference import ReferenceEvaluator
 
@@ -79,6 +90,18 @@ class ConstantFolder:
 def elements(proto: Any, inputs: Sequence[Array]) -> int:
     """How many elements a node's largest output has at most.
 
+    Parameters
+    ----------
+    proto : an ``onnx.NodeProto``.
+    inputs : its values, in order.
+
+    Raises
+    ------
+    NotWorkedOut
+        That cannot be told.
+
+    Examples
+    --------
     >>> import onnx
     >>> elements(onnx.helper.make_node("Tile", ["a", "b"], ["c"]), [np.zeros(3), np.array([1000])])
     3000

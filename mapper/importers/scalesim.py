@@ -70,7 +70,10 @@ _WHAT = f'a SCALE-Sim topology with the header "{_CONV_HEADER}" or "{_GEMM_HEADE
 def read_topology(path: str | Path) -> Network:
     """The layers of a SCALE-Sim topology file, each reading the image. A name's second row becomes ``name_2``.
 
-    Raises :class:`NetworkError` that names the file, the line, the column and its value.
+    Raises
+    ------
+    NetworkError
+        Naming the file, the line, the column and its value.
     """
     text = read_text(path, Wanted(str(path), _WHAT, NetworkError))
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if _fields(line)]
@@ -218,7 +221,17 @@ def _convolution(name: str, sizes: dict[str, int]) -> Layer:
 def write_topology(path: str | Path, layers: Iterable[Layer]) -> tuple[Layer, ...]:
     """Write :func:`topology_text` to a file, replacing what is there; returns the layers left out.
 
-    Raises :class:`NetworkError` as that does, FastSwitchError if the file cannot be written.
+    Parameters
+    ----------
+    path : the file.
+    layers : of a network.
+
+    Raises
+    ------
+    NetworkError
+        As :func:`topology_text`.
+    FastSwitchError
+        The file cannot be written.
     """
     text, left_out = topology_text(layers)
     write_whole(Path(path), text)
@@ -228,9 +241,13 @@ def write_topology(path: str | Path, layers: Iterable[Layer]) -> tuple[Layer, ..
 def topology_text(layers: Iterable[Layer]) -> tuple[str, tuple[Layer, ...]]:
     """Layers with weights as a SCALE-Sim topology, and the others, which such a file cannot say.
 
-    Output sizes and multiply-accumulates there are those here. Raises :class:`NetworkError` for groups that are not
-    depthwise, a name with a comma, "#" or blanks at its ends, or a dense layer whose name SCALE-Sim takes for a
-    depthwise one.
+    Output sizes and multiply-accumulates there are those here.
+
+    Raises
+    ------
+    NetworkError
+        Groups are not depthwise; a name has a comma, "#" or blanks at its ends; or a dense layer has a name that
+        SCALE-Sim takes for a depthwise one.
     """
     rows, left_out = [_CONV_HEADER], []
     for layer in layers:

@@ -101,7 +101,18 @@ def _by_number(path: Path) -> list[tuple[int, str]]:
 
 
 def problem_network(path: str | Path, content: Any) -> Network:
-    """What :func:`read_problem` gives of a file that holds ``content``."""
+    """The network of a Timeloop problem.
+
+    Parameters
+    ----------
+    path : of its file, for errors.
+    content : of the file.
+
+    Raises
+    ------
+    NetworkError
+        It is no problem of one layer; the line names the key and its value.
+    """
     problem = content.get("problem") if isinstance(content, dict) else None
     if not isinstance(problem, dict):
         raise NetworkError(f'{path}: key "problem" is missing; give {_WHAT}')
@@ -299,8 +310,15 @@ def _layer(path: str, name: str, sizes: Mapping[str, Any], dimensions: set[str] 
 
 
 def problem_of(layer: Layer) -> dict[str, Any]:
-    """A layer with weights as the ``problem`` of a Timeloop file; :class:`NetworkError` for one without.
+    """A layer with weights as the ``problem`` of a Timeloop file.
 
+    Raises
+    ------
+    NetworkError
+        It has no weights.
+
+    Examples
+    --------
     >>> problem = problem_of(Layer("a", Kind.CONV, K=8, C=4, R=3, S=3, H=7, W=7, stride=2, padding=1))
     >>> problem["instance"]["P"], problem["instance"]["Wstride"], problem["shape"]["dimensions"]
     (4, 2, ['C', 'K', 'R', 'S', 'P', 'Q', 'N'])
@@ -334,7 +352,13 @@ def problem_of(layer: Layer) -> dict[str, Any]:
 
 
 def write_problems(folder: str | Path, layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """Write :func:`problem_texts` to a folder that is there, over what has their names; returns the layers left out."""
+    """Write :func:`problem_texts` to a folder that is there, over what has their names; returns the layers left out.
+
+    Parameters
+    ----------
+    folder : the folder.
+    layers : of a network.
+    """
     files, left_out = problem_texts(layers)
     for name, text in files.items():
         write_whole(Path(folder) / name, text)
@@ -354,7 +378,18 @@ def problem_texts(layers: Iterable[Layer]) -> tuple[dict[str, str], tuple[Layer,
 
 
 def write_problem(path: str | Path, layer: Layer) -> None:
-    """Write a layer as a Timeloop problem file. Raises :class:`NetworkError`."""
+    """Write a layer as a Timeloop problem file.
+
+    Parameters
+    ----------
+    path : the file.
+    layer : with weights.
+
+    Raises
+    ------
+    NetworkError
+        It has no weights.
+    """
     write_whole(Path(path), _text(layer))
 
 

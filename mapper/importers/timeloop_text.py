@@ -26,6 +26,11 @@ _INCLUDE = re.compile(r"""^[ ]*\{\{ *include_text\( *(['"])(?P<name>[^'"\n]*)\1 
 def read_timeloop(path: str | Path, wanted: Wanted) -> Any:
     """What a file of Timeloop holds, with what it includes and repeats.
 
+    Parameters
+    ----------
+    path : the file.
+    wanted : what it is called in an error, and what would be right.
+
     Raises
     ------
     FastSwitchError

@@ -52,7 +52,12 @@ class _Tensors:
 
 
 def read_workload(path: str | Path, content: list[Any]) -> Network:
-    """The layers of a ZigZag workload, whose YAML holds ``content``.
+    """The layers of a ZigZag workload.
+
+    Parameters
+    ----------
+    path : of its file, for errors.
+    content : what its YAML holds.
 
     Raises
     ------

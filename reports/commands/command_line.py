@@ -80,6 +80,12 @@ class _Commands(click.Group):
 @click.version_option(package_name="fastswitch", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Model, mapper and RTL of an accelerator that keeps the shared part of a SuperNet on chip."""
+    """Model, mapper and RTL of an accelerator that keeps the shared part of a SuperNet on chip.
+
+    Raises
+    ------
+    UsageError
+        No command is given.
+    """
     if ctx.invoked_subcommand is None:
         raise click.UsageError("no command given; fastswitch --help lists them")

@@ -25,8 +25,15 @@ def _plain(text: str, most: int = 60) -> str:
 
 
 class Count(Whole):
-    """A whole number from ``least`` to ``most``; ``why`` says what makes more of them impossible.
+    """A whole number in a range.
 
+    Parameters
+    ----------
+    least, most : its ends.
+    why : what makes more of them impossible.
+
+    Examples
+    --------
     >>> Count(1, 1000, "each is simulated").convert("5000", None, None)
     Traceback (most recent call last):
     click.exceptions.BadParameter: 5000 is out of range; give 1 to 1,000: each is simulated
@@ -58,8 +65,14 @@ class Count(Whole):
 
 
 class Number(Real):
-    """A finite number from ``least`` to ``most``.
+    """A finite number in a range.
 
+    Parameters
+    ----------
+    least, most : its ends.
+
+    Examples
+    --------
     >>> Number(0, 100).convert("2.5", None, None)
     2.5
     >>> Number(0, 100).convert("nan", None, None)

@@ -10,7 +10,15 @@ import click
 
 
 class Renamed(NamedTuple):
-    """An option of a command in version 0.1.0, the values of it that were meant so, and what to write instead."""
+    """An option of a command in version 0.1.0, and what to write instead.
+
+    Attributes
+    ----------
+    command : its name.
+    option : as it was spelt.
+    matches : whether a value of it was meant so.
+    instead : what to write.
+    """
 
     command: str
     option: str
@@ -44,8 +52,20 @@ RENAMED = (
 
 
 def refuse_renamed(command: str, words: Sequence[str]) -> None:
-    """Raise :class:`click.UsageError` if the words of a command line have an option as version 0.1.0 spelt it.
+    """Refuse a command line that has an option as version 0.1.0 spelt it.
 
+    Parameters
+    ----------
+    command : its name.
+    words : behind it.
+
+    Raises
+    ------
+    UsageError
+        It says what to write instead.
+
+    Examples
+    --------
     >>> refuse_renamed("serve", ["--stream", "a.csv"])
     >>> refuse_renamed("serve", ["--trace", "a.csv"])
     Traceback (most recent call last):

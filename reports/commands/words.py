@@ -13,8 +13,15 @@ LONGEST = 100_000
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise :class:`click.UsageError` for a word that nothing can be done with: empty, or no text.
+    """Refuse a word that nothing can be done with: empty, or no text.
 
+    Raises
+    ------
+    UsageError
+        Naming the option or the argument.
+
+    Examples
+    --------
     >>> check_words(["--space", ""])
     Traceback (most recent call last):
     click.exceptions.UsageError: the value of --space is empty; give one, or leave --space out
@@ -40,8 +47,20 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def check_values(command: click.Command, words: Sequence[str]) -> None:
-    """Raise :class:`click.UsageError` for an option without its value, as which the next option would be taken.
+    """Refuse an option without its value, as which the next option would be taken.
 
+    Parameters
+    ----------
+    command : with its options.
+    words : behind its name.
+
+    Raises
+    ------
+    UsageError
+        Naming both options.
+
+    Examples
+    --------
     >>> command = click.Command("rtl", params=[click.Option(["--out"]), click.Option(["--place"], is_flag=True)])
     >>> check_values(command, ["--out", "--place"])
     Traceback (most recent call last):
@@ -64,7 +83,13 @@ def _plain(text: str) -> str:
 
 
 def was_given(context: click.Context, name: str) -> bool:
-    """Whether an option is on the command line, by the name of its parameter."""
+    """Whether an option is on the command line.
+
+    Parameters
+    ----------
+    context : of the command that runs.
+    name : of the option's parameter.
+    """
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
@@ -76,6 +101,11 @@ def refuse_together(context: click.Context, name: str, others: Sequence[str], wh
     context : of the command that runs.
     name, others : the parameters' names in the command.
     why : what is said of the pair, such as "a recorded stream has its queries".
+
+    Raises
+    ------
+    UsageError
+        Both are given.
     """
     if not was_given(context, name):
         return
