@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from arch_model.network.layer import Layer
     from arch_model.network.supernet import SubGraph, SubNet, SuperNet
     from arch_model.network.weights import load_weights, save_weights
-    from arch_model.spaces.own_file import load_supernet
     from arch_model.spaces.registry import register_supernet
     from mapper.importers import read_network
+    from mapper.importers.spaces import load_supernet
     from reports.commands.command_line import COMMANDS as COMMANDS
     from reports.commands.command_line import cli as cli
     from reports.commands.interrupt import Stop
@@ -101,7 +101,7 @@ _HOME = {
     "generate_rtl": "reports.handover",
     "infer": "sim.api.inference",
     "load_accelerator": "arch_model.machine.load",
-    "load_supernet": "arch_model.spaces.own_file",
+    "load_supernet": "mapper.importers.spaces",
     "load_weights": "arch_model.network.weights",
     "map": "sim.api.mapping",
     "noise": "sim.api.noise",

@@ -64,6 +64,16 @@ PREDICT_COLUMNS = (
     Column("energy_j", "mJ", 8, ms),
 )
 
+MAP_COLUMNS = (
+    Column("subnet", "SubNet", 20, left=True),
+    Column("layer", "layer, stand-alone", 28, left=True),
+    Column("cycles", "cycles", 11, count),
+    Column("utilisation", "used", 7, percent),
+    Column("dram_bytes", "DRAM bytes", 12, count),
+    Column("energy_j", "mJ", 8, ms),
+    Column("bound", "bound", 12, left=True),
+)
+
 NOISE_COLUMNS = (
     Column("trial", "trial", 5),
     Column("accuracy", "accuracy", 8, percent),

@@ -189,7 +189,9 @@ def _row(query: Query) -> str:
         if query.right
         else f'<small class="no">✗ is {_value("label", query.label, class_name(query.label, query.subnet))}</small>'
     )
-    accuracy = _value("subnet_accuracy", query.subnet_accuracy, f"{100 * query.subnet_accuracy:.2f}&thinsp;%")
+    accuracy = "–"
+    if query.subnet_accuracy is not None:
+        accuracy = _value("subnet_accuracy", query.subnet_accuracy, f"{100 * query.subnet_accuracy:.2f}&thinsp;%")
     latency = _value("latency_s", query.latency_s, f"{1000 * query.latency_s:.3f}&thinsp;ms")
     saved = _value("pb_saved_bytes", query.pb_saved_bytes)
     predicted = _value("predicted_cycles", query.predicted_cycles)

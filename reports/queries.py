@@ -54,7 +54,7 @@ class Query:
     min_accuracy: float | None
     max_latency_s: float | None
     subnet: str
-    subnet_accuracy: float
+    subnet_accuracy: float | None
     cached_subgraph: str
     pb_layers: Mapping[str, int]
     layer_order: tuple[str, ...]
@@ -86,7 +86,7 @@ class Query:
             min_accuracy=None if accuracy is None else float(accuracy),
             max_latency_s=None if latency is None else float(latency),
             subnet=str(row["subnet"]),
-            subnet_accuracy=float(row["subnet_accuracy"]),
+            subnet_accuracy=None if row["subnet_accuracy"] is None else float(row["subnet_accuracy"]),
             cached_subgraph=str(row["cached_subgraph"]),
             pb_layers={str(layer): int(size) for layer, size in row["pb_layers"].items() if size},
             layer_order=tuple(str(layer) for layer in row["pb_layers"]),
@@ -111,7 +111,7 @@ class Query:
     @property
     def accuracy_met(self) -> bool:
         """The SubNet is as accurate as was asked for."""
-        return self.min_accuracy is None or self.subnet_accuracy >= self.min_accuracy
+        return self.min_accuracy is None or (self.subnet_accuracy or 0) >= self.min_accuracy
 
     @property
     def right(self) -> bool:
@@ -148,7 +148,7 @@ def class_name(label: int, subnet: str) -> str:
 
 def subnets_by_accuracy(queries: Iterable[Query]) -> list[str]:
     """The SubNets that served, the most accurate first; equals by name."""
-    accuracy = {query.subnet: query.subnet_accuracy for query in queries}
+    accuracy = {query.subnet: query.subnet_accuracy or 0.0 for query in queries}
     return sorted(accuracy, key=lambda name: (-accuracy[name], name))
 
 

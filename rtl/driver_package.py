@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 from zlib import compress, decompress
 
 import numpy as np
@@ -17,7 +17,7 @@ from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from arch_model.network.weights import ConvQuant, PoolQuant, SuperNetWeights
+from arch_model.network.weights import MaxPoolQuant, OpQuant, SuperNetWeights
 from arch_model.program.program import Program, TensorPlace
 from arch_model.timing.reference_timing import time_program
 from mapper.layout.dram_image import weights_segments, write_segments, zsb_segments
@@ -163,7 +163,7 @@ def _compiled(
     return {
         "image": asdict(_place(places[INPUT], accelerator)),
         "logits": asdict(_place(places[last], accelerator)),
-        "logits_zero": int(cast(ConvQuant | PoolQuant, quant[last]).z_out),
+        "logits_zero": _zero_point(subnet, quant),
         "programs": {name: _Compiled.of(program).to_json() for name, program in programs.items()},
     }
 
@@ -186,6 +186,16 @@ class _Compiled:
     @classmethod
     def of_json(cls, made: Mapping[str, Any]) -> _Compiled:
         return cls(decompress(b64decode(made["data"])), made["beats"], made["predicted"])
+
+
+def _zero_point(subnet: SubNet, quant: Mapping[str, OpQuant]) -> int:
+    """The zero point of the last layer's tensor; a maximum pool keeps that of its input."""
+    layer = subnet.layers[-1]
+    while isinstance(op := quant[layer.name], MaxPoolQuant):
+        if layer.inputs[0] == INPUT:
+            return PIXEL_OFFSET
+        layer = subnet.layer(layer.inputs[0])
+    return int(op.z_out)
 
 
 class _Programs:

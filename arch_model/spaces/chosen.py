@@ -87,6 +87,8 @@ def choose_subnets(
     if text is None:
         given: Sequence[SubNet | str] = asked  # type: ignore[assignment]
         nets = tuple(_by_name(item, space) if isinstance(item, str) else item for item in given)
+    elif space is not None and all(name in get_space(space).subnet_names() for name in text.split(",")):
+        nets = tuple(get_space(space).subnet(name) for name in text.split(","))  # even if one is called 7 or x.json
     elif text.isdecimal():
         nets = _drawn(text, space, seed, among, accept)
     elif isinstance(asked, Path) or text.endswith(".json") or _is_file(text):

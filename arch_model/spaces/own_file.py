@@ -23,6 +23,8 @@ RIGHT = "a Python file that makes a SuperNet, as FILE.py or FILE.py:NAME"
 def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
     """Load a SuperNet: one that ships or was registered, or one that a file or module of your own makes.
 
+    ``fastswitch.load_supernet`` (:mod:`mapper.importers.spaces`) takes ONNX models, too.
+
     A Python file is run as Python runs a script, except that its ``__name__`` is not ``__main__``; the SuperNet of a
     file or a module is registered by its name (:func:`register_supernet`). Run only files that you would run yourself.
 

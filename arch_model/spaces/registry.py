@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -11,6 +12,7 @@ from arch_model.files.names import why_no_name
 from arch_model.files.question import digest
 from arch_model.files.shown import plain, shown
 from arch_model.network.supernet import SuperNet
+from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces import cifar, compofa, fashion, ofa_mobile, ofa_resnet50, superfednas
 from arch_model.spaces.own_module import load_registered, registered
 
@@ -28,6 +30,9 @@ _SHIPPED = {
 }
 _OWN: dict[str, tuple[SuperNet, str]] = {}
 """By name: the SuperNet, and what ``--space`` takes for it (its file), or "" where only this process knows it."""
+
+_WEIGHTS: dict[str, Callable[[], SuperNetWeights]] = {}
+"""By name: what gives the weights of a SuperNet that brings its own."""
 
 RESERVED = ("name", "space", "top1", "macs", "params", "weight_bytes", "weight_mib")
 """Keys of a file of SubNets that say something else than a choice."""
@@ -109,7 +114,9 @@ def ships(space: str | SuperNet) -> bool:
     return space in _SHIPPED
 
 
-def register_supernet(supernet: SuperNet, source: str = "") -> SuperNet:
+def register_supernet(
+    supernet: SuperNet, source: str = "", weights: Callable[[], SuperNetWeights] | None = None
+) -> SuperNet:
     """Make a SuperNet of your own known by its name, in this process, to everything that takes a SuperNet's name.
 
     No function needs this: each takes the SuperNet itself as well. It helps where only a name is written down, as in
@@ -120,6 +127,7 @@ def register_supernet(supernet: SuperNet, source: str = "") -> SuperNet:
     supernet : its name must not be that of a SuperNet that ships. One that was registered by that name before is
         replaced.
     source : what ``--space`` of the command line takes for it, such as ``FILE.py``, if it is in a file or a module.
+    weights : a function that gives its weights, if it brings any (:func:`own_weights`); called when they are wanted.
 
     Returns
     -------
@@ -148,7 +156,21 @@ def register_supernet(supernet: SuperNet, source: str = "") -> SuperNet:
         raise SpaceError(f"register_supernet: {shown(supernet)} is no SuperNet; give one")
     if _checked(supernet).name not in _SHIPPED:
         _OWN[supernet.name] = supernet, source
+        _WEIGHTS.pop(supernet.name, None)
+        if weights is not None:
+            _WEIGHTS[supernet.name] = weights
     return supernet
+
+
+def own_weights(space: str | SuperNet) -> Callable[[], SuperNetWeights] | None:
+    """What gives the weights that a SuperNet was registered with; None if it brought none.
+
+    >>> own_weights("fashion") is None
+    True
+    """
+    name = space.name if isinstance(space, SuperNet) else space
+    same = name in _OWN and (not isinstance(space, SuperNet) or _OWN[name][0] == space)
+    return _WEIGHTS.get(name) if same else None
 
 
 def _checked(supernet: SuperNet) -> SuperNet:
@@ -170,6 +192,7 @@ def _checked(supernet: SuperNet) -> SuperNet:
 def forget_supernet(name: str) -> None:
     """Undo :func:`register_supernet`; nothing happens where no SuperNet of one's own has that name."""
     _OWN.pop(name, None)
+    _WEIGHTS.pop(name, None)
 
 
 def space_argument(space: str | SuperNet) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isnan
 from pathlib import Path
 
 from arch_model.errors import SpaceError
 from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights, load_weights
 from arch_model.spaces.chosen import choose_subnets
-from arch_model.spaces.registry import get_space
+from arch_model.spaces.registry import get_space, own_weights
 from arch_model.spaces.shipped_weights import weights_file
 
 
@@ -18,7 +21,8 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     Parameters
     ----------
     space : the SuperNet, or its name.
-    path : a weights file (:func:`~arch_model.network.weights.save_weights`). None: those that ship.
+    path : a weights file (:func:`~arch_model.network.weights.save_weights`). None: those that it
+        brings: those that ship, of ``fashion``, or those that it was registered with.
 
     Returns
     -------
@@ -27,7 +31,7 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     Raises
     ------
     SpaceError
-        No file is given, and the SuperNet ships without weights.
+        No file is given, and the SuperNet brings no weights.
     WeightsError
         The file cannot be read.
 
@@ -37,12 +41,15 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     (16, 1, 3, 3)
     """
     check_weights(space, path)
+    brought = own_weights(space)
+    if path is None and brought:
+        return brought()
     return load_weights(weights_file(space) if path is None else path)
 
 
 def check_weights(space: SuperNet | str, path: str | Path | None) -> None:
     """Raise :class:`~arch_model.errors.SpaceError` if :func:`weights_of` would, without reading anything."""
-    if path is None and weights_file(space) is None:
+    if path is None and own_weights(space) is None and weights_file(space) is None:
         raise SpaceError(f"SuperNet {get_space(space).name} comes without weights; give --weights FILE.npz")
 
 
@@ -62,7 +69,7 @@ def choose_weights(
     Returns
     -------
     SuperNetWeights
-        The same layers, with these SubNets alone.
+        The same layers, with these SubNets alone. Accuracies that the weights lack are those that a file says.
 
     Raises
     ------
@@ -78,6 +85,11 @@ def choose_weights(
     (3, ['fashion-d111-w222'])
     """
     names = [name.strip() for name in asked.split(",")]
+    told: Mapping[str, float] = {}
     if not all(name in weights.subnets for name in names):
-        names = [net.name for net in choose_subnets(asked, supernet, seed, list(weights.subnets)).subnets]
-    return weights.only(names)
+        chosen = choose_subnets(asked, supernet, seed, list(weights.subnets))
+        names, told = [net.name for net in chosen.subnets], chosen.accuracy
+    held = weights.only(names)
+    unknown = {name: told[name] for name, net in held.subnets.items() if isnan(net.top1) and name in told}
+    filled = {name: replace(held.subnets[name], top1=top1) for name, top1 in unknown.items()}
+    return replace(held, subnets={**held.subnets, **filled})

@@ -10,6 +10,7 @@ import click
 
 from reports.columns import COSIM_COLUMNS, WHOLE_COLUMNS
 from reports.commands.memory import with_memory_said
+from reports.commands.networks import refuse_models
 from reports.commands.numbers import Count
 from reports.commands.options import (
     accelerator_option,
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     "cosim",
     epilog="\b\nExample:  fastswitch cosim --accelerator tiny --layers layers.csv --csv cosim.csv"
     "\n          fastswitch cosim --layers layers.csv --csv cosim.csv --trace traces"
-    "\n          fastswitch cosim --subnets fashion-d111-w222 --out whole",
+    "\n          fastswitch cosim --subnets fashion-d111-w222 --out whole"
+    "\n          fastswitch cosim resnet.onnx --out whole",
 )
 @accelerator_option
 @click.option(
@@ -82,6 +84,8 @@ def command(
 ) -> int:
     """Simulate layers, or whole SubNets, on random int8 tensors and compare each with model and reference.
 
+    A quantised MODEL.onnx is simulated with its own integers, on a random image.
+
     With --layers and --csv each row of a layer table, such as `predict --csv` and `import --csv` write. With --subnets
     and --out whole SubNets, each as one Program, whose cycles are those of `predict`; or cut into several, of which
     finished ones are kept in the folder, and the same command goes on after them.
@@ -93,6 +97,7 @@ def command(
     from sim.rtl_bench.simulators import find_simulator, find_waveform_simulator
 
     refuse_together(context, "layers", ("space", "subnets", "parts", "policy", "out"), "a layer table has its layers")
+    refuse_models(layers is not None, "--layers", space, "a layer table has its layers")
     refuse_together(
         context,
         "subnets",
@@ -101,7 +106,7 @@ def command(
     )
     whole = layers is None
     if whole and not (subnets and out):
-        raise click.UsageError("Missing option '--layers' (with --csv), or '--subnets' (with --out).")
+        raise click.UsageError("Missing option '--layers' (with --csv), or '--subnets' or MODEL.onnx (with --out).")
     if layers is not None and csv_out is None:
         raise click.UsageError("Missing option '--csv', the file to write.")
     if trace is not None and out is not None and trace.resolve() == out.resolve():
@@ -127,11 +132,14 @@ def command(
             run_layers(machine, layers, csv_out, **common)
         elif subnets is not None and out is not None:
             from arch_model.spaces import choose_subnets
+            from arch_model.spaces.registry import own_weights
             from mapper.workload.fusion import is_runnable
             from sim.cosim.whole_networks import run_whole
 
             common |= {"parts": parts, "policy": policy, "inputs": [subnets, accelerator]}
-            run_whole(machine, choose_subnets(subnets, space, seed, accept=is_runnable).subnets, out, **common)
+            nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
+            brought = own_weights(space) if space else None
+            run_whole(machine, nets, out, weights=brought() if brought else None, **common)
             csv_out = out / "parts.csv"
     traces = {} if trace is None else {"waveforms and pictures": trace}
     show_summary({"layers that mismatch" if layers else "parts that mismatch": wrong, "table": csv_out, **traces})

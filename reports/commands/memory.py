@@ -48,12 +48,17 @@ def with_memory_said(machine: AnyMachine) -> AnyMachine:
 
     text = memory_text(machine) if isinstance(machine, Accelerator) else ""  # a measured machine has no DRAM
     if text:
-        context = click.get_current_context(silent=True)
-        if context is None:
-            _say(text)
-        else:
-            context.call_on_close(lambda: _say(text))
+        say_at_the_end(text)
     return machine
+
+
+def say_at_the_end(text: str) -> None:
+    """A note on standard error when the command has ended well; at once where there is no command."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        _say(text)
+    else:
+        context.call_on_close(lambda: _say(text))
 
 
 def _say(text: str) -> None:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reports.commands.networks import NetworkOption, takes_models
 from reports.commands.numbers import Count
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def out_option(text: str, required: bool = True, default: Path | None = None) ->
     return folder_option("--out", text, required and default is None, default)
 
 
-SPACE_METAVAR = "NAME|FILE.yaml|FILE.py|MODULE:OBJECT"
+SPACE_METAVAR = "NAME|FILE.yaml|FILE.py|MODULE:OBJECT|MODEL.onnx"
 
 
 class Space(Text):
@@ -69,17 +70,20 @@ class Space(Text):
 
 
 def space_option(required: bool = False, text: str = "") -> Decorator:
-    """``--space``, a SuperNet by its name or where it is made."""
+    """``--space``, a SuperNet by its name or where it is made; and ``MODEL.onnx ...`` in its place."""
     if not text:
         text = "The SuperNet, such as fashion or ofa-resnet50, or the file or module that makes one."
         text += "" if required else " Without it the one whose SubNets --subnets names."
-    return click.option("--space", type=Space(), metavar=SPACE_METAVAR, required=required, help=text)
+    text += " ONNX models (by commas; or without an option) are the SubNets of one, which share what is equal."
+    option = click.option("--space", type=Space(), metavar=SPACE_METAVAR, cls=NetworkOption, needed=required, help=text)
+    return lambda function: option(takes_models(function))
 
 
 def subnets_option(text: str, required: bool = False) -> Decorator:
     """``--subnets``, which :func:`arch_model.spaces.choose_subnets` reads."""
     text += " A list as `fastswitch subnets --json` writes it, names, or how many to draw of those that can run."
-    return click.option("--subnets", metavar="FILE.json|NAME,...|N", required=required, help=text)
+    text += " Without it, of ONNX models all."
+    return click.option("--subnets", metavar="FILE.json|NAME,...|N", cls=NetworkOption, needed=required, help=text)
 
 
 def cached_option(default: str, file: bool) -> Decorator:

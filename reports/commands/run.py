@@ -124,5 +124,5 @@ def command(
     if as_json:
         click.echo(json_result(summary))
     else:
-        show_summary(summary)
+        show_summary({key: value for key, value in summary.items() if value is not None})
     return 0 if summary["bit_exact"] else 1

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.errors import FastSwitchError
+from arch_model.errors import FastSwitchError, WeightsError
 from arch_model.network.layer import INPUT
-from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.spaces import load_supernet
+from arch_model.network.supernet import SubNet
 from mapper.importers.network import Network
-from sim.api.programs import Weights, integers_of
+from mapper.importers.spaces import Source
+from sim.api.asked import Weights, asked
+from sim.api.programs import integers_of
 from sim.integers.reference import run_layers
 
 
 def infer(
-    supernet: SuperNet | str | Path, subnet: SubNet | str, image: npt.ArrayLike, weights: Weights
+    supernet: Source, subnet: SubNet | Network | str, image: npt.ArrayLike, weights: Weights | None = None
 ) -> dict[str, npt.NDArray[np.int8]]:
     """Run a SubNet on an image with the integers that the accelerator has, in NumPy.
 
@@ -25,7 +24,7 @@ def infer(
     ----------
     supernet, subnet : as of ``fastswitch.compile``.
     image : int8 (C, H, W), as the first layer reads it.
-    weights : a weights file as it was read, or an imported network.
+    weights : a weights file as it was read, or an imported network. None: those of a quantised model.
 
     Returns
     -------
@@ -36,7 +35,9 @@ def infer(
     Raises
     ------
     FastSwitchError
-        The image is of another shape, or the weights have no integers of the SubNet.
+        The image is of another shape.
+    WeightsError
+        The weights have no integers of the SubNet, or there are none.
 
     Examples
     --------
@@ -47,9 +48,10 @@ def infer(
     >>> int(tensors["linear"].argmax()), int(shipped.labels[0])
     (9, 9)
     """
-    space = load_supernet(supernet)
-    net = space.subnet(subnet) if isinstance(subnet, str) else subnet
-    quant = integers_of(net, weights)
+    _, net, found = asked(supernet, subnet, weights)
+    if found is None:
+        raise WeightsError(f"SubNet {net.name}: there are no weights; give those of a file, or a quantised network")
+    quant, weights = integers_of(net, found), found
     layers = weights.weights if isinstance(weights, Network) else weights.layers
     return dict(run_layers(net.layers, layers, quant, checked_image(image, net)))
 

@@ -10,6 +10,7 @@ from arch_model.machine.load import load_accelerator
 from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import Layer
 from arch_model.network.supernet import SubNet
+from mapper.importers.network import Network
 from mapper.search.optimise import Mapping, Objective, optimise, optimise_subnet
 from mapper.workload.layer_text import parse_layer
 
@@ -20,12 +21,12 @@ def map(what: Layer | str, accelerator: Accelerator | str | Path, objective: Obj
 
 @overload
 def map(
-    what: SubNet, accelerator: Accelerator | str | Path, objective: Objective | str = ...
+    what: SubNet | Network, accelerator: Accelerator | str | Path, objective: Objective | str = ...
 ) -> dict[str, Mapping]: ...
 
 
 def map(
-    what: Layer | SubNet | str,
+    what: Layer | SubNet | Network | str,
     accelerator: Accelerator | str | Path,
     objective: Objective | str = Objective.LATENCY,
 ) -> Mapping | dict[str, Mapping]:
@@ -33,8 +34,8 @@ def map(
 
     Parameters
     ----------
-    what : a layer; or its sizes in words, such as ``"K=64 C=3 R=7 S=7 H=224 W=224 stride=2"``; or a SubNet, each of
-        whose layers is mapped by itself; an addition runs in the STORE of another one.
+    what : a layer; or its sizes in words, such as ``"K=64 C=3 R=7 S=7 H=224 W=224 stride=2"``; or a SubNet or an
+        imported network, each of whose layers is mapped by itself; an addition runs in the STORE of another one.
     accelerator : the machine, the name of a preset, or a YAML file.
     objective : ``"latency"``, ``"energy"`` or ``"edp"`` (energy × delay).
 
@@ -57,6 +58,8 @@ def map(
     """
     machine = load_accelerator(accelerator)
     objective = Objective(objective)
+    if isinstance(what, Network):
+        what = what.subnet
     if isinstance(what, SubNet):
         return optimise_subnet(what, fixed_supernet([what]), machine, objective)
     return optimise(parse_layer(what) if isinstance(what, str) else what, machine, objective)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from arch_model.analog import Crossbar, Variation
 from arch_model.errors import AnalogError
 from arch_model.files.shown import shown
-from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights
-from arch_model.spaces import load_supernet
 from arch_model.spaces.trained import weights_of
 from mapper.hybrid.partition import Ranking
+from mapper.importers import Network as Imported
+from mapper.importers import read_onnx
+from mapper.importers.spaces import Source, load_supernet, model_paths
 from sim.noise.engine.network import Network
 from sim.noise.sensitivity.gradients import sensitivity
-from sim.noise.sensitivity.images import data_of, find_ranking_images, find_test_images
+from sim.noise.sensitivity.images import (
+    LabelledImages,
+    data_of,
+    find_ranking_images,
+    find_test_images,
+    images_for,
+    read_images,
+)
 from sim.noise.sensitivity.monte_carlo import NoiseResult, Runner
 from sim.noise.sensitivity.search import evaluate, needs_gradients, rank_network
 
 
 def noise(
-    supernet: SuperNet | str | Path = "fashion",
+    supernet: Source = "fashion",
     subnet: str = "largest",
     variation: Variation | str = "lognormal:0.5",
     digital: Sequence[float] = (0.0,),
@@ -35,12 +43,13 @@ def noise(
     jobs: int = 1,
     weights: SuperNetWeights | None = None,
     seed: int = 0,
+    data: str | Path | None = None,
 ) -> list[NoiseResult]:
     """The accuracy of a SubNet on analog crossbars whose cells vary, with part of its weights digital instead.
 
     Parameters
     ----------
-    supernet : the SuperNet whose the weights are; or its name.
+    supernet : the SuperNet whose the weights are; or its name; or an imported network, quantised, or its ONNX model.
     subnet : the name of a SubNet that the weights have integers of, or ``"smallest"`` or ``"largest"``.
     variation : of a cell's conductance, such as ``"lognormal:0.5"``.
     digital : shares of the weights, 0 to 1, that stay digital, as whole input channels.
@@ -54,6 +63,7 @@ def noise(
     weights : a weights file as it was read. None: that which ships of the SuperNet; of ``cifar`` that has no images, so
         give ``dataclasses.replace(load_weights(...), images=..., labels=...)``.
     seed : of the chips and of a random ranking.
+    data : an npz file with images (N, C, H, W) and labels (N,), of an imported network.
 
     Returns
     -------
@@ -71,19 +81,51 @@ def noise(
     >>> all_digital.accuracies == [all_digital.accuracy_clean]
     True
     """
-    space = load_supernet(supernet)
-    held = weights_of(space) if weights is None else weights
-    network, data = Network.of_subnet(subnet, held, space), data_of(space)
+    network, test, rank_on = _imported(supernet, images, ranking_images, data) or _trained(
+        supernet, subnet, weights, images, ranking_images
+    )
     drawn = Variation.parse(variation) if isinstance(variation, str) else variation
     if ranking not in tuple(Ranking):
         raise AnalogError(f"ranking is {shown(ranking)}; give one of {', '.join(Ranking)}")
     order, arrays = Ranking(ranking), crossbar or Crossbar()
     if adc_bits is not None:
         arrays = replace(arrays, adc_bits=adc_bits)
-    found = sensitivity(network, find_ranking_images(held, ranking_images, data)) if needs_gradients(order) else None
+    found = sensitivity(network, rank_on()) if needs_gradients(order) else None
     units = rank_network(network, order, found, seed)
-    with Runner(find_test_images(held, images, data), jobs) as runner:
+    with Runner(test, jobs) as runner:
         return [
             evaluate(runner, network, units.partition(units.count(share)), arrays, drawn, trials=trials, seed=seed)
             for share in digital
         ]
+
+
+_Ready = tuple[Network, LabelledImages, Callable[[], LabelledImages]]
+"""A network, its test images, and what gives images to rank on."""
+
+
+def _imported(source: Source, images: int, ranking_images: int, data: str | Path | None) -> _Ready | None:
+    """An ONNX model or an imported network with its images; None if the source is something else."""
+    paths = model_paths(source) if isinstance(source, str | Path) else []
+    if not paths and not isinstance(source, Imported):
+        if data is not None:
+            raise AnalogError(f"data is {data}; it goes with an imported network, SubNets have images of their own")
+        return None
+    if len(paths) > 1:
+        raise AnalogError(f"{len(paths)} models are given; noise takes one network")
+    imported = source if isinstance(source, Imported) else read_onnx(paths[0])
+    network = Network.of_import(imported)
+    if data is None:
+        raise AnalogError(
+            f"network {network.name}: its images are not known; give data, an npz file with images, labels"
+        )
+    real, labels = read_images(Path(data))
+    whole = images_for(imported, real, labels, str(data))
+    return network, whole.first(images), lambda: whole.first(min(ranking_images, len(whole.images)))
+
+
+def _trained(source: Source, subnet: str, weights: SuperNetWeights | None, images: int, ranking_images: int) -> _Ready:
+    """A SubNet that the weights have integers of."""
+    space = load_supernet(source)
+    held = weights_of(space) if weights is None else weights
+    network, data = Network.of_subnet(subnet, held, space), data_of(space)
+    return network, find_test_images(held, images, data), lambda: find_ranking_images(held, ranking_images, data)

@@ -11,20 +11,18 @@ from arch_model.errors import WeightsError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.network.weights import OpQuant, SuperNetWeights
+from arch_model.network.weights import OpQuant
 from arch_model.program.program import Program
-from arch_model.spaces import load_supernet
 from arch_model.timing.reference_timing import time_program
 from mapper.importers.network import Network
+from mapper.importers.spaces import Source, load_supernet, the_subnet
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
 from mapper.pinning.cached import Cached, cached_buffer
 from mapper.search.policy import Policy, map_network
+from sim.api.asked import Weights, asked
 from sim.integers.random_integers import random_integers
-
-Weights = SuperNetWeights | Network
-"""Integers of a SubNet: those of a weights file, or those that an imported network comes with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +46,8 @@ class CompiledSubNet:
 
 
 def compile(
-    supernet: SuperNet | str | Path,
-    subnet: SubNet | str,
+    supernet: Source,
+    subnet: SubNet | Network | str,
     accelerator: Accelerator | str | Path,
     cached: Cached = "none",
     weights: Weights | None = None,
@@ -60,12 +58,13 @@ def compile(
 
     Parameters
     ----------
-    supernet : the SuperNet; or its name, or a Python file that makes it (``load_supernet``).
-    subnet : one of its SubNets, or the name of one.
+    supernet : the SuperNet; or its name, a file that makes it, ONNX models (``load_supernet``), or an imported network.
+    subnet : one of its SubNets, the name of one, or an imported network.
     accelerator : the machine, the name of a preset, or a YAML file.
     cached : what the PB holds: ``"none"``, ``"fit"`` (as much of the SubNet as fits), ``"best"`` (the part that saves
         most), a SubGraph, or a JSON file with one.
-    weights : the integers that the Program requantises with. None: drawn from ``seed``. They do not change its cycles.
+    weights : the integers that the Program requantises with. None: those of a quantised model, of other SubNets drawn
+        from ``seed``. They do not change its cycles.
     seed : of integers that are drawn.
     policy : who tiles the layers: ``"best"`` or ``"quick"`` (:class:`mapper.search.policy.Policy`).
 
@@ -87,8 +86,8 @@ def compile(
     >>> compiled.program.commands[-1].opcode.name, len(compiled.program.layers)
     ('END', 12)
     """
-    space, machine = load_supernet(supernet), load_accelerator(accelerator)
-    net = space.subnet(subnet) if isinstance(subnet, str) else subnet
+    space, net, weights = asked(supernet, subnet, weights)
+    machine = load_accelerator(accelerator)
     quant = random_integers(net, seed).quant if weights is None else integers_of(net, weights)
     places, resident = MemoryMap.build(space, [net], machine), cached_buffer(cached, net, space, machine)
     tilings = None
@@ -147,8 +146,8 @@ class Price:
 
 
 def price(
-    supernet: SuperNet | str | Path,
-    subnet: SubNet | str,
+    supernet: Source,
+    subnet: SubNet | Network | str,
     accelerator: Accelerator | str | Path,
     cached: Cached = "none",
     policy: Policy | str = Policy.BEST,
@@ -175,6 +174,6 @@ def price(
     (True, True)
     """
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
-    net = space.subnet(subnet) if isinstance(subnet, str) else subnet
+    net = the_subnet(space, subnet)
     mapped = map_network(net, machine, cached_buffer(cached, net, space, machine), policy)
     return Price(mapped.cost.cycles, mapped.latency_s, mapped.cost.dram_bytes, mapped.energy.total_j)

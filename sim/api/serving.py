@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from arch_model.errors import FastSwitchError
@@ -10,8 +10,10 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
 from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import SuperNetWeights
-from arch_model.spaces import choose_subnets, load_supernet
+from arch_model.spaces import choose_subnets
 from arch_model.spaces.chosen import Asked
+from mapper.importers.network import Network
+from mapper.importers.spaces import Source, load_supernet
 from mapper.serving.policies import Scheduler
 from mapper.serving.serving_table import ServingTable
 from sim.serving.exact_switches import serve_exactly, serve_until_exact
@@ -24,7 +26,7 @@ from sim.serving.tables import busy, load_table, session_table, span
 
 
 def serve(
-    supernet: SuperNet | str | Path,
+    supernet: Source | Sequence[Network | str | Path],
     subnets: Asked | None = None,
     accelerator: Accelerator | str | Path = "tiny",
     accuracy: Mapping[str, float] | None = None,
@@ -44,7 +46,7 @@ def serve(
 
     Parameters
     ----------
-    supernet : the SuperNet; or its name, or a Python file that makes it.
+    supernet : the SuperNet; or its name, a file that makes it, ONNX models or imported networks.
     subnets : what may serve: SubNets, names, a JSON file, or how many to draw. None: all whose accuracy is known.
     accelerator : the machine, the name of a preset, or a YAML file.
     accuracy : top-1 of each SubNet by its name, a fraction, where it is not known otherwise.

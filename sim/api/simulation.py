@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.load import load_accelerator
-from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.spaces import load_supernet
+from arch_model.network.supernet import SubNet
 from mapper.importers.network import Network
+from mapper.importers.spaces import Source
 from mapper.pinning.cached import Cached, cached_buffer
 from mapper.search.policy import Policy, map_network
+from sim.api.asked import Weights, asked
 from sim.api.inference import checked_image
-from sim.api.programs import Weights, integers_of
+from sim.api.programs import integers_of
 from sim.integers.random_weights import imported_weights, random_weights
 from sim.rtl_bench.bench import Bench, build
 from sim.rtl_bench.outcome import Outcome
@@ -51,8 +52,8 @@ class Simulation:
 
 
 def simulate(
-    supernet: SuperNet | str | Path,
-    subnet: SubNet | str,
+    supernet: Source,
+    subnet: SubNet | Network | str,
     accelerator: Accelerator | str | Path,
     cached: Cached = "none",
     weights: Weights | None = None,
@@ -67,7 +68,8 @@ def simulate(
     ----------
     supernet, subnet, accelerator, cached, policy : as of ``fastswitch.compile``; the PB is filled before the run that
         counts.
-    weights : the SuperNet's weights file as it was read, or the imported network. None: drawn from ``seed``.
+    weights : the SuperNet's weights file as it was read, or the imported network. None: those of a quantised model, of
+        other SubNets drawn from ``seed``.
     image : int8 (C, H, W), as the first layer reads it. None: the first image of the weights.
     seed : of integers and an image that are drawn.
     simulator : ``"verilator"`` or ``"icarus"``. None: the first that is found.
@@ -89,8 +91,8 @@ def simulate(
     >>> run.exact, run.simulated_cycles  # doctest: +SKIP
     (True, 25012)
     """
-    tool, space, machine = find_simulator(simulator), load_supernet(supernet), load_accelerator(accelerator)
-    net = space.subnet(subnet) if isinstance(subnet, str) else subnet
+    tool, machine = find_simulator(simulator), load_accelerator(accelerator)
+    space, net, weights = asked(supernet, subnet, weights)
     if weights is None:
         held = random_weights(space, {net.name: 0.0}, seed, [net])
     else:

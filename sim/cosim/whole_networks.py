@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from arch_model.files.npz_file import Arrays, read_npz
-from arch_model.files.question import asked, machine_facts, nets_facts
+from arch_model.files.question import asked, digest, machine_facts, nets_facts
 from arch_model.files.results_folder import ResultsFolder
 from arch_model.files.wanted import Wanted
 from arch_model.files.writing import Source
@@ -26,6 +26,8 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.network.weight_slices import used_weights
+from arch_model.network.weights import SuperNetWeights
 from arch_model.program.program import Program
 from mapper.layout.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
 from mapper.layout.memory_map import MemoryMap
@@ -106,13 +108,14 @@ def run_whole(
     simulator: Simulator,
     parts: int = 1,
     policy: Policy | str = Policy.BEST,
+    weights: SuperNetWeights | None = None,
     force: bool = False,
     inputs: Sequence[Source] = (),
     tracing: Tracing | None = None,
     on_row: Callable[[Row], None],
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Row]:
-    """Simulate whole SubNets with seeded random integers.
+    """Simulate whole SubNets, with seeded random integers or with those of ``weights``, on a seeded random image.
 
     Finished parts are in the folder, from which the same call goes on, unless their Program or the machine's RTL has
     become another; the table is ``folder/parts.csv``. A row: subnet, part, layers, predicted_cycles, simulated_cycles,
@@ -128,6 +131,7 @@ def run_whole(
     simulator : that runs the RTL.
     parts : Programs that a SubNet is cut into, at most.
     policy : who tiles the layers of a Program.
+    weights : the integers of the SubNets. None: drawn from ``seed``, as the image always is.
     force, inputs : as :class:`~arch_model.files.results_folder.ResultsFolder` takes them.
     tracing : each part leaves a waveform, also one that was finished without.
     on_row : called with each part's row.
@@ -146,10 +150,16 @@ def run_whole(
     question = asked(
         "cosim", **machine_facts(accelerator), **nets_facts(subnets), seed=seed, parts=parts, policy=str(policy)
     )
+    drawn = [_integers(subnet, weights, seed) for subnet in subnets]
+    if weights is not None:
+        question["integers_digest"] = digest([_numbers(integers) for integers in drawn])
     files = [PARTS, *(f"{subnet.name}/" for subnet in subnets)]
     with ResultsFolder(folder, question, files, inputs, force, ["whole.json"]) as results:
         on_stage("compiling")
-        networks = [_Network(subnet, accelerator, seed, parts, policy, results) for subnet in subnets]
+        networks = [
+            _Network(subnet, integers, accelerator, parts, policy, results)
+            for subnet, integers in zip(subnets, drawn, strict=True)
+        ]
         need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
         on_stage("building the simulation")
         dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
@@ -169,22 +179,43 @@ def run_whole(
     return rows
 
 
+def _integers(subnet: SubNet, weights: SuperNetWeights | None, seed: int) -> RandomIntegers:
+    """A SubNet's integers, which are drawn where it has none, and a random image."""
+    drawn = random_integers(subnet, seed)
+    if weights is None:
+        return drawn
+    used = {layer.name: used_weights(layer, weights.layers[layer.name]) for layer in subnet.weight_layers}
+    return RandomIntegers(weights.subnets[subnet.name].ops, used, drawn.image)
+
+
+def _numbers(integers: RandomIntegers) -> list[str]:
+    """What tells integers from others."""
+    arrays = [(name, array.tobytes()) for name, array in integers.weights.items()]
+    arrays += [
+        (name, np.asarray(value, np.int64).tobytes())
+        for name, op in integers.quant.items()
+        for value in vars(op).values()
+        if value is not None  # an activation table
+    ]
+    return [f"{name} {hashlib.sha256(data).hexdigest()}" for name, data in arrays]
+
+
 class _Network:
-    """A SubNet cut and compiled; its integers are drawn and its reference computed when they are wanted."""
+    """A SubNet cut and compiled; its reference is computed when it is wanted."""
 
     def __init__(
         self,
         subnet: SubNet,
+        integers: RandomIntegers,
         accelerator: Accelerator,
-        seed: int,
         parts: int,
         policy: Policy | str,
         results: ResultsFolder,
     ) -> None:
-        self.subnet, self.accelerator, self.seed, self.results = subnet, accelerator, seed, results
+        self.subnet, self.accelerator, self.results = subnet, accelerator, results
         self.policy = Policy(policy)
         self.parts = cut(subnet, parts)
-        self.drawn: RandomIntegers = random_integers(subnet, seed)
+        self.drawn = integers
         self.programs = [self._compile(part.subnet) for part in self.parts]
         self.expected: dict[str, Int8] = {}
 

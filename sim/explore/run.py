@@ -15,8 +15,10 @@ import pandas as pd
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.supernet import SuperNet
-from arch_model.spaces import choose_subnets, load_supernet
+from arch_model.spaces import choose_subnets
 from arch_model.spaces.chosen import Asked
+from mapper.importers.network import Network
+from mapper.importers.spaces import Source, load_supernet
 from mapper.workload.fusion import check_runnable, is_runnable
 from sim.explore.backends import Backend, open_backend
 from sim.explore.knobs import SUBNET, ExploreError, Knob, parse_vary
@@ -54,8 +56,8 @@ MOST_POINTS = 20_000_000
 
 
 def explore(
-    supernet: SuperNet | str | Path,
-    subnets: Asked,
+    supernet: Source | Sequence[Network | str | Path],
+    subnets: Asked | Network,
     vary: str,
     objectives: Sequence[str] = ("latency", "energy", "area"),
     out: str | Path = "explored",
@@ -78,9 +80,10 @@ def explore(
 
     Parameters
     ----------
-    supernet : the SuperNet; or its name, or a Python file that makes it. One of your own works with every backend,
-        whatever its functions are: SubNets are chosen here, and what goes to workers is data.
-    subnets : what every machine runs: SubNets, names, a JSON file, or how many to draw with ``seed``.
+    supernet : the SuperNet; or its name, a file that makes it, ONNX models or imported networks. One of your own works
+        with every backend, whatever its functions are: SubNets are chosen here, and what goes to workers is data.
+    subnets : what every machine runs: SubNets, names, a JSON file, how many to draw with ``seed``, or an imported
+        network.
     vary : knobs, such as ``"KP=8,16,32 PB=0:8MB:0.5MB DRAM=2.4,9.6GB/s"``.
     objectives : of :data:`sim.explore.question.OBJECTIVES`. With accuracy each SubNet is a point of its own: the knob
         SUBNET is its index.
@@ -122,7 +125,7 @@ def explore(
     """
     study, question = _asked(
         load_supernet(supernet),
-        subnets,
+        subnets.subnet.name if isinstance(subnets, Network) else subnets,
         vary,
         objectives,
         out,

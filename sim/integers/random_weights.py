@@ -10,10 +10,9 @@ import numpy as np
 from arch_model.network.layer import INPUT, Layer
 from arch_model.network.supernet import SubNet, SuperNet
 from arch_model.network.weights import QuantizedSubNet, SuperNetWeights
-from mapper.importers.network import Network, NetworkError
+from mapper.importers.family import IMAGES, join_networks
+from mapper.importers.network import Network
 from sim.integers.random_integers import random_integers
-
-IMAGES = 16
 
 
 def random_weights(
@@ -79,22 +78,7 @@ def imported_weights(network: Network, seed: int = 0) -> SuperNetWeights:
     NetworkError
         Some layer has no integers.
     """
-    if not network.runnable:
-        raise NetworkError(
-            f"network {network.subnet.name} has no int8 integers of every layer; give a quantised model, or no weights "
-            "to have them drawn"
-        )
-    rng, reader, subnet = np.random.default_rng((seed, 2)), _reader(network.subnet), network.subnet
-    unknown = float("nan")
-    return SuperNetWeights(
-        layers=network.weights,
-        subnets={
-            subnet.name: QuantizedSubNet(subnet.name, (), (), subnet.macs, unknown, unknown, unknown, network.quant)
-        },
-        images=rng.integers(0, 256, (IMAGES, reader.C, reader.H, reader.W), dtype=np.uint8),
-        labels=np.zeros(IMAGES, np.uint8),
-        metadata={"made": "imported", "seed": seed},
-    )
+    return join_networks([network]).to_weights(seed)
 
 
 def _reader(subnet: SubNet) -> Layer:

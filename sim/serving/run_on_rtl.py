@@ -5,15 +5,19 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from arch_model.errors import SpaceError
 from arch_model.files.question import argument, asked, file_digest, machine_facts
 from arch_model.files.results_folder import ResultsFolder
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SuperNet
+from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces.registry import ships, space_facts
 from arch_model.spaces.trained import check_weights, choose_weights, weights_of
 from mapper.pinning.greedy import candidates
@@ -34,6 +38,9 @@ CANDIDATES = 6
 
 ROWS, TABLE = "queries.jsonl", "queries.csv"
 """What a stream leaves in its folder: every finished query as soon as it is, then all of them as a table."""
+
+GREY, RGB = 1, 3
+"""Channels of images that a page can show."""
 
 NOT_KEPT = ("image", "pb_layers")
 """Of a row, what follows from the rest of it."""
@@ -97,7 +104,8 @@ def run_stream(
 ) -> Row:
     """Serve queries drawn from a seed; returns the summary.
 
-    Queries that are in the folder already are not simulated anew.
+    Queries that are in the folder already are not simulated anew. A single SubNet may be of unknown accuracy, and
+    images may have no labels, as of imported networks: what is not known of a row is None.
 
     Parameters
     ----------
@@ -120,6 +128,9 @@ def run_stream(
     """
     held = weights_of(supernet, weights)
     used = held if subnets is None else choose_weights(held, subnets, seed, supernet)
+    unknown = _unknown_accuracy(used)
+    if unknown:  # one SubNet serves whatever is asked for
+        used = replace(used, subnets={unknown: replace(used.subnets[unknown], top1=0.0)})
     session = Session(supernet, used, accelerator)
     with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made
         built = aside.submit(build, accelerator, simulator)
@@ -143,6 +154,8 @@ def run_stream(
             else:
                 outcome = session.run(bench, name, subgraph, session.image(query.image, name))
                 kept = _row(number, query, name, table.subgraphs[column], column != before, outcome, session)
+                if unknown:
+                    kept |= {"min_accuracy": None, "subnet_accuracy": None}
                 finished.add(key, kept)
             row = {**finished.get(key), **_not_kept(query, session, subgraph)}
             rows.append(row)
@@ -152,6 +165,17 @@ def run_stream(
     if session.labels is None:
         facts |= {"images": RANDOM}
     return {**_summary(rows, accelerator), **facts, "accelerator": accelerator.name, "simulator": simulator.describe()}
+
+
+def _unknown_accuracy(weights: SuperNetWeights) -> str | None:
+    """The only SubNet, if its accuracy is not known; :class:`SpaceError` where several are to choose from."""
+    unknown = [name for name, net in weights.subnets.items() if isnan(net.top1)]
+    if unknown and len(weights.subnets) > 1:
+        raise SpaceError(
+            f"the accuracy of SubNet {unknown[0]} is not known, by which queries choose; give --subnets FILE.json with "
+            "top1 of each, which `fastswitch subnets --json` begins"
+        )
+    return unknown[0] if unknown else None
 
 
 def build_table(session: Session) -> tuple[SushiAbs, dict[str, SubGraph]]:
@@ -207,7 +231,11 @@ def _not_kept(query: ImageQuery, session: Session, subgraph: SubGraph) -> Row:
         layer.name: k * c * layer.R * layer.S
         for layer, (k, c) in zip(session.supernet.layers, subgraph.slices, strict=True)
     }
-    return {"pb_layers": pinned, "image": session.images[query.image]}
+    image = session.images[query.image]
+    drawable = image.ndim == 2 or len(image) in (GREY, RGB)
+    if drawable and image.ndim == 3 and len(image) == GREY:
+        image = image[0]
+    return {"pb_layers": pinned, "image": image if drawable else None}
 
 
 def _summary(rows: list[Row], accelerator: Accelerator) -> Row:

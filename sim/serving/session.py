@@ -69,7 +69,7 @@ class Session:
     def _images(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
         """The test images and their labels; of weights that have none random images, the same each time, and None."""
         if len(self.weights.images):
-            return self.weights.images, self.weights.labels
+            return self.weights.images, self.weights.labels if len(self.weights.labels) else None
         first = self.supernet.layers[0]
         shape = (RANDOM_IMAGES, first.C, first.H, first.W)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8), None
@@ -93,7 +93,7 @@ class Session:
         place = self.memory_map.tensors[name][INPUT]
         pixels = self.images[index].reshape(-1, *self.images.shape[-2:])
         top, left = (pixels.shape[1] - place.H) // 2, (pixels.shape[2] - place.W) // 2
-        middle = pixels[:, top : top + place.H, left : left + place.W]
+        middle = pixels[: place.C, top : top + place.H, left : left + place.W]
         signed: npt.NDArray[np.int8] = (middle.astype(np.int16) - 128).astype(np.int8)
         return signed
 
