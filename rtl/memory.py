@@ -46,7 +46,19 @@ def check_reach(memory: str, depth: int, address: Value | ValueCastable) -> None
 
 
 def checked_granularity(width: int, depth: int, granularity: int | None) -> int:
-    """Bits that one write enable of a memory covers. Raises ValueError for a memory that cannot be."""
+    """Bits that one write enable of a memory covers.
+
+    Parameters
+    ----------
+    width : bits of a word.
+    depth : words.
+    granularity : what was asked for. None: the whole word.
+
+    Raises
+    ------
+    ValueError
+        There is no such memory.
+    """
     if depth < 1:
         raise ValueError(f"depth is {depth}; a memory has at least 1 word")
     if granularity and width % granularity:

@@ -60,7 +60,13 @@ class HostStep:
         return self.attributes[key]
 
     def get(self, key: str, default: Any) -> Any:
-        """An attribute, or the default if the node does not have it."""
+        """An attribute, or another value if the node does not have it.
+
+        Parameters
+        ----------
+        key : the attribute's name.
+        default : the other value.
+        """
         return self.attributes.get(key, default)
 
     @property
@@ -70,8 +76,15 @@ class HostStep:
 
 
 def run_steps(steps: Sequence[HostStep], tensors: dict[str, Array]) -> dict[str, Array]:
-    """Run steps in order; ``tensors`` gets their results, too.
+    """Run steps in order.
 
+    Parameters
+    ----------
+    steps : in order.
+    tensors : by name; gets their results, too.
+
+    Examples
+    --------
     >>> halve = HostStep("Mul", "halve", ("x", "k"), ("y",), {}, {"k": np.float32(0.5)})
     >>> float(run_steps([halve], {"x": np.float32(3)})["y"])
     1.5
@@ -104,7 +117,13 @@ def _extreme(function: Callable[..., Any]) -> Callable[..., Array]:
 
 
 def softmax(step: HostStep, x: Array) -> Array:
-    """Softmax and LogSoftmax; before operator set 13 over all axes from ``axis`` on."""
+    """Softmax and LogSoftmax; before operator set 13 over all axes from ``axis`` on.
+
+    Parameters
+    ----------
+    step : with its axis.
+    x : real numbers of any shape.
+    """
     axis = int(step.get("axis", -1 if step.opset >= 13 else 1))
     flat = x if step.opset >= 13 else x.reshape(math.prod(x.shape[:axis]), -1)
     along = axis if step.opset >= 13 else 1

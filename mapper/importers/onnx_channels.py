@@ -119,8 +119,15 @@ def own_value(
 
     Parameters
     ----------
+    walk, node : as of a handler (:class:`~mapper.importers.onnx_walk.Walk`).
+    name : of the tensor.
     fits : whether the operator that made it could take the node in.
     real : the node changes numbers, which no int8 tensor allows.
+
+    Raises
+    ------
+    Unsupported
+        The node would change an int8 tensor.
     """
     value = walk.value(name)
     operator = value.operator
@@ -140,7 +147,20 @@ def scaled(
     shift: npt.NDArray[np.float64],
     mark: str = "bias",
 ) -> Operator:
-    """``factor * x + shift``, both (K,): into the layer before, or a layer of its own; ``mark``: that layer's field."""
+    """``factor * x + shift`` in the layer before, or in a layer of its own.
+
+    Parameters
+    ----------
+    walk, node : as of a handler (:class:`~mapper.importers.onnx_walk.Walk`).
+    name : of the tensor.
+    factor, shift : real numbers, (K,).
+    mark : the field of the layer that says so.
+
+    Raises
+    ------
+    Unsupported
+        The layer before has quantised weights, or the node would change an int8 tensor.
+    """
 
     def linear(operator: Operator) -> bool:
         return operator.weights is not None and operator.is_linear
@@ -161,7 +181,19 @@ def scaled(
 
 
 def per_channel(walk: Walk, name: str, value: Value) -> npt.NDArray[np.float64]:
-    """A constant operand as one number a channel, (C,). Unsupported if it has more."""
+    """A constant operand as one number a channel, (C,).
+
+    Parameters
+    ----------
+    walk : over the graph.
+    name : of the constant.
+    value : the tensor whose channels they are.
+
+    Raises
+    ------
+    Unsupported
+        It has more numbers.
+    """
     array = np.asarray(walk.constant(name, "operand"), np.float64)
     c, rank = value.shape[0], len(value.dims)
     aligned = (1,) * (rank - array.ndim) + array.shape  # as ONNX broadcasts: from the last axis on

@@ -11,7 +11,13 @@ from mapper.importers.onnx_ops import Operator, Value
 
 
 def numbered(operator: Operator, weights: npt.NDArray[np.float64]) -> Operator:
-    """An operator with weights of 0 and 1: int8 ones if its operand is int8."""
+    """An operator with weights of 0 and 1: int8 ones if its operand is int8.
+
+    Parameters
+    ----------
+    operator : to give the weights.
+    weights : 0 and 1, (K, C / groups, R, S).
+    """
     k = operator.layer.K
     if operator.sources[0] is None:
         operator.weights = weights
@@ -22,7 +28,14 @@ def numbered(operator: Operator, weights: npt.NDArray[np.float64]) -> Operator:
 
 
 def copy_of(name: str, x: Value, node: Node | None) -> Operator:
-    """A depthwise 1 x 1 layer that copies a tensor, to have what a copy alone can have: an activation, a place."""
+    """A depthwise 1 x 1 layer that copies a tensor, to have what only a copy can have: an activation, a place.
+
+    Parameters
+    ----------
+    name : of the layer.
+    x : the tensor.
+    node : the node that it stands for, if there is one.
+    """
     c, h, w = x.shape
     groups = c if c > 1 else 1
     layer = Layer(name, Kind.CONV, c, c, H=h, W=w, groups=groups, inputs=(x.layer,))

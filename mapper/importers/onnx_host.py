@@ -32,7 +32,13 @@ class Known(Protocol):
     operators: list[Operator]
 
     def value(self, name: str, padded: bool = False) -> Value:
-        """The tensor of that name."""
+        """The tensor of that name, as its next reader sees it.
+
+        Parameters
+        ----------
+        name : of the tensor.
+        padded : whether the reader takes a padding in.
+        """
         ...
 
 
@@ -69,9 +75,12 @@ HEAVY = frozenset(
 
 
 def before_heavy(nodes: Iterable[Node], constants: Iterable[str]) -> set[str]:
-    """Tensors that are made of the image without a heavy operator; ``nodes`` in order, ``constants`` by name.
+    """Tensors that are made of the image without a heavy operator. Constants and what is made of them are among them.
 
-    Constants and what is made of them are among them.
+    Parameters
+    ----------
+    nodes : in order of execution.
+    constants : by name.
     """
     behind: set[str] = set()
     fixed, light = set(constants), set[str]()
@@ -97,7 +106,16 @@ def after_heavy(nodes: tuple[Node, ...]) -> set[str]:
 def host_step(node: Node, constants: Mapping[str, Array], uses: Mapping[str, int]) -> HostStep | None:
     """A node as the host computes it; None if it is not one of :data:`~mapper.importers.host_steps.STEPS`.
 
-    Raises Unsupported for an attribute or an input that is not honoured, and for numbers that are not finite.
+    Parameters
+    ----------
+    node : the node.
+    constants : values by name.
+    uses : how often each tensor is read.
+
+    Raises
+    ------
+    Unsupported
+        An attribute or an input is not honoured, or numbers are not finite.
     """
     if node.op not in STEPS or node.op == "SpaceToDepth" or node.domain not in ("", "ai.onnx"):
         return None
@@ -142,9 +160,13 @@ class Host:
     # ---- before the machine ----
 
     def before(self, walk: Known, node: Node, whatever: bool = False) -> bool:
-        """Take a node that works on the image alone; False if it is none, or better done by a layer.
+        """Take a node that works on the image only; False if it is none, or better done by a layer.
 
-        ``whatever``: take it even if a layer would be better, for there is none.
+        Parameters
+        ----------
+        walk : over the graph.
+        node : the node.
+        whatever : take it even if a layer would be better, for there is none.
         """
         given = [name for name in node.inputs if name and name not in walk.constants]
         if (
@@ -179,6 +201,7 @@ class Host:
 
         Parameters
         ----------
+        walk : over the graph.
         name : the image, float32.
         rows, columns : of zeros before and after.
         block : rows and columns of a block.
@@ -198,7 +221,10 @@ class Host:
     def fed(self, walk: Known) -> str:
         """The tensor that the machine reads as its image; its readers get to know it by that name.
 
-        NetworkError if there are several.
+        Raises
+        ------
+        NetworkError
+            There are several.
         """
         images = {name for op in walk.operators for name in op.layer.inputs if name.startswith(_image_layer(""))}
         plain = any(INPUT in op.layer.inputs for op in walk.operators)
@@ -229,7 +255,13 @@ class Host:
         return wanted or any(name in self._results for name in node.inputs)
 
     def behind(self, walk: Known, node: Node) -> bool:
-        """Take a node that no layer stands for and that leads to results alone; False if it is none."""
+        """Take a node that no layer stands for and that leads to results only; False if it is none.
+
+        Parameters
+        ----------
+        walk : over the graph.
+        node : the node.
+        """
         if node.outputs[0] not in self._last:
             return False
         if node.op == "Shape" and node.input(0) in self._results:

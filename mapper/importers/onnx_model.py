@@ -37,7 +37,16 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Node:
-    """One node: operator, tensors by name ("" for one left out), attributes as Python values, version of its domain."""
+    """One node.
+
+    Attributes
+    ----------
+    op, domain, opset : the operator, its domain, and the version of that.
+    name : of the node.
+    inputs, outputs : tensors by name; "" for one left out.
+    attributes : as Python values.
+    proto : the ``onnx.NodeProto``; None of several nodes in one.
+    """
 
     op: str
     name: str
@@ -57,20 +66,45 @@ class Node:
         return self.inputs[index] if index < len(self.inputs) else ""
 
     def whole(self, key: str, default: int) -> int:
+        """An attribute as a whole number.
+
+        Parameters
+        ----------
+        key : its name.
+        default : if the node does not have it.
+        """
         return int(self.attributes.get(key, default))
 
     def text(self, key: str, default: str) -> str:
+        """An attribute as a text.
+
+        Parameters
+        ----------
+        key : its name.
+        default : if the node does not have it.
+        """
         value = self.attributes.get(key, default)
         return value.decode() if isinstance(value, bytes) else str(value)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model's graph: nodes in order of execution, initializers, how often each tensor is read, the image.
+    """A model's graph.
 
-    ``image_type`` is of onnx.TensorProto; ``batch_name`` names a batch of no fixed size ("" if it is 1); ``batch`` is
-    how many images the file takes at a time, of which each is run by itself.
-    ``absent``: the weights whose numbers are not there.
+    Attributes
+    ----------
+    path : of the file.
+    nodes : in order of execution.
+    constants : initializers by name.
+    uses : how often each tensor is read.
+    image, image_shape, image_rank, image_type : the image's name, sizes (C, H, W), dimensions in ONNX, and type of
+        ``onnx.TensorProto``.
+    batch_name : names a batch of no fixed size; "" if it is 1.
+    batch : how many images the file takes at a time, of which each is run by itself.
+    outputs : names of the results.
+    notes : what the file says and the layers do not.
+    absent : the weights whose numbers are not there.
+    proto : the ``onnx.ModelProto``.
     """
 
     path: str
@@ -102,7 +136,18 @@ class Model:
         return self._readers.get(name) if self.uses[name] == 1 and name not in self.outputs else None
 
     def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> list[Array]:
-        """The outputs of a node whose inputs are all constant, by ONNX's own reference."""
+        """The outputs of a node whose inputs are all constant, by ONNX's own reference.
+
+        Parameters
+        ----------
+        node : the node.
+        inputs : values by name.
+
+        Raises
+        ------
+        Unsupported
+            The reference does not work it out, or not within a budget.
+        """
         try:
             return self._folder.evaluate(node.proto, inputs)
         except NotWorkedOut as error:
@@ -114,9 +159,17 @@ class Model:
 
 
 def load_model(path: str | Path, shape: Sequence[int] | None = None) -> Model:
-    """Read and check a model; ``shape``: the image's sizes without the batch, for those that the file leaves open.
+    """Read and check a model.
 
-    Raises :class:`NetworkError` for one that is missing, damaged or of no fixed shape.
+    Parameters
+    ----------
+    path : the file.
+    shape : the image's sizes without the batch, for those that the file leaves open.
+
+    Raises
+    ------
+    NetworkError
+        It is missing, damaged or of no fixed shape.
     """
     proto, absent = read_onnx(path, Wanted(str(path), _WHAT, NetworkError))
     import onnx

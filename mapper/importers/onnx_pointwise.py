@@ -29,7 +29,13 @@ _LINEAR = (*_BOUNDS, "Add", "Sub", "Mul", "Div", "Neg", "Identity")
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A function of one number, by the operators that compute it."""
+    """A function of one number, by the operators that compute it.
+
+    Attributes
+    ----------
+    steps : the operators, in order.
+    source, result : names of the number and of what becomes of it.
+    """
 
     steps: tuple[HostStep, ...]
     source: str
@@ -147,7 +153,14 @@ def _node(group: Sequence[Node], constants: Mapping[str, Array], base: str) -> N
 
 
 def curve_of(group: Sequence[Node], constants: Mapping[str, Array], base: str) -> Curve:
-    """The function that nodes compute of their one base."""
+    """The function that nodes compute of their one base.
+
+    Parameters
+    ----------
+    group : the nodes, in order.
+    constants : values by name.
+    base : name of the tensor that they read.
+    """
     steps = []
     for node in group:
         held = {name: constants[name].reshape(()).astype(np.float64) for name in node.inputs if name in constants}

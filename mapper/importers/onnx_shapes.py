@@ -37,7 +37,18 @@ class Shapes:
         self._batch, self._images = model.batch_name, model.batch
 
     def infer(self, node: Node, constants: Mapping[str, Array]) -> None:
-        """What the node makes of what is known. Unsupported if its operands do not fit each other."""
+        """Infer the shapes of a node's results from what is known.
+
+        Parameters
+        ----------
+        node : the node.
+        constants : values by name.
+
+        Raises
+        ------
+        Unsupported
+            Its operands do not fit each other.
+        """
         if node.proto is None:  # several nodes in one, which keep the shape
             if node.inputs[0] in self._types:
                 self._types[node.outputs[0]] = self._types[node.inputs[0]]
@@ -76,7 +87,14 @@ class Shapes:
         return self._onnx.helper.make_tensor_type_proto(kind, array.shape)
 
     def state(self, name: str, dims: tuple[int, ...], kind: np.dtype[Any]) -> None:
-        """Shape and type of a result of an operator that has no inference."""
+        """Note shape and type of a result of an operator that has no inference.
+
+        Parameters
+        ----------
+        name : of the result.
+        dims : its sizes.
+        kind : its type.
+        """
         number = self._onnx.helper.np_dtype_to_tensor_dtype(kind)
         self._types[name] = self._onnx.helper.make_tensor_type_proto(number, dims)
 

@@ -24,8 +24,12 @@ Pads = tuple[int, int, int, int]
 class Window:
     """A kernel inside the one that the machine runs.
 
-    ``sizes``: rows and columns of the machine's. ``first``: where the file's kernel begins in it. ``step``: rows and
-    columns from one of its taps to the next.
+    Attributes
+    ----------
+    sizes : rows and columns of the machine's.
+    first : where the file's kernel begins in it.
+    step : rows and columns from one of its taps to the next.
+    stride, padding : pixels.
     """
 
     sizes: tuple[int, int]
@@ -50,7 +54,20 @@ class Window:
 
 
 def outputs(size: int, span: int, before: int, after: int, stride: int) -> int:
-    """Windows along one axis; Unsupported if there is none."""
+    """Windows along one axis.
+
+    Parameters
+    ----------
+    size : pixels of the image.
+    span : pixels of a window.
+    before, after : pixels of padding.
+    stride : pixels.
+
+    Raises
+    ------
+    Unsupported
+        There is no window.
+    """
     count = (size + before + after - span) // stride + 1
     if count < 1:
         raise Unsupported(f"its kernel spans {span} pixels of {size + before + after}; give a larger image")
@@ -128,12 +145,34 @@ def _enclosing(size: int, span: int, before: int, count: int, stride: int, paddi
 
 
 def strides_of(node: Node, rank: int = 2) -> tuple[int, ...]:
-    """Strides of a node; Unsupported if they are of another number of dimensions."""
+    """Strides of a node.
+
+    Parameters
+    ----------
+    node : the node.
+    rank : dimensions that it must have.
+
+    Raises
+    ------
+    Unsupported
+        They are of another number of dimensions.
+    """
     return _of(node, "strides", rank)
 
 
 def dilations_of(node: Node, rank: int = 2) -> tuple[int, ...]:
-    """Dilations of a node, likewise."""
+    """Dilations of a node.
+
+    Parameters
+    ----------
+    node : the node.
+    rank : dimensions that it must have.
+
+    Raises
+    ------
+    Unsupported
+        They are of another number of dimensions.
+    """
     return _of(node, "dilations", rank)
 
 

@@ -87,7 +87,15 @@ def analog_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def question_of(options: dict[str, Any]) -> Question:
-    """Return the question that the options ask; it raises FastSwitchError at a crossbar that cannot be."""
+    """The question that the options ask.
+
+    Raises
+    ------
+    UsageError
+        Two options do not go together.
+    FastSwitchError
+        There can be no such crossbar.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: processes share the cores, not threads
     from arch_model.analog import Crossbar, Variation
     from sim.noise.sensitivity.monte_carlo import EngineName

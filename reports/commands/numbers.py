@@ -45,10 +45,11 @@ class Count(Whole):
         self.least, self.most, self.why = least, most, why
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """See :meth:`click.ParamType.get_metavar`."""
         return "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number."""
+        """See :meth:`click.ParamType.convert`."""
         if not isinstance(value, int):
             text = str(value).strip()
             if not re.fullmatch(r"[+-]?[0-9][0-9_]*", text):
@@ -86,10 +87,11 @@ class Number(Real):
         self.least, self.most = least, most
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """See :meth:`click.ParamType.get_metavar`."""
         return "NUMBER"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
+        """See :meth:`click.ParamType.convert`."""
         legal = f"{self.least:g} to {self.most:g}"
         try:
             number = float(value)

@@ -47,7 +47,13 @@ _NEAR = 1e-6
 
 
 def curve_of(node: Node, curves: list[Any]) -> Any:
-    """What an operator makes of curves, of which each stands for one of its operands."""
+    """What an operator makes of curves.
+
+    Parameters
+    ----------
+    node : the operator.
+    curves : one for each operand that depends on the image.
+    """
     left = iter(curves)
     args = tuple(
         next(left).clone() if isinstance(one, Ref) else one.tensor.reshape(()) if isinstance(one, Constant) else one

@@ -12,7 +12,13 @@ class ModelError(FastSwitchError):
 
 
 def need_torch() -> ModuleType:
-    """The package torch, or ModelError that says how to get it: an optional extra, imported when it is needed."""
+    """The package torch: an optional extra, imported when it is needed.
+
+    Raises
+    ------
+    ModelError
+        It is not installed; the line says how to get it.
+    """
     try:
         import torch
     except ImportError:

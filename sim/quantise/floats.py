@@ -31,7 +31,12 @@ Statistics = Mapping[str, tuple[Float, Float]]
 
 @dataclass(frozen=True)
 class Span:
-    """The range of a tensor's real values that int8 shall cover."""
+    """The range of a tensor's real values that int8 shall cover.
+
+    Attributes
+    ----------
+    low, high : its ends.
+    """
 
     low: float
     high: float
@@ -59,7 +64,13 @@ class FloatRun:
         return made
 
     def observe(self, images: Tensor, see: Callable[[FloatLayer, Tensor, Tensor], None]) -> None:
-        """Run a batch; ``see`` gets each layer, what goes into its activation, and what comes out."""
+        """Run a batch of images.
+
+        Parameters
+        ----------
+        images : (N, C, H, W).
+        see : gets each layer, what goes into its activation, and what comes out.
+        """
         with self.torch.no_grad():
             self._run(images, see)
 
@@ -140,7 +151,14 @@ class FloatRun:
 
 
 def activate(torch: Any, activation: Activation, x: Tensor) -> Tensor:
-    """An activation of a tensor."""
+    """An activation of a tensor.
+
+    Parameters
+    ----------
+    torch : the package.
+    activation : which.
+    x : the tensor.
+    """
     f = torch.nn.functional
     functions = {
         Activation.NONE: lambda x: x,
@@ -160,7 +178,18 @@ def batches(images: npt.NDArray[np.float32]) -> Iterator[Tensor]:
 
 
 def check_reading(net: FloatNet, trace: Trace) -> None:
-    """Raise ModelError if the layers that were read do not give what the module gives."""
+    """Refuse layers that do not give what the module gives.
+
+    Parameters
+    ----------
+    net : the layers that were read.
+    trace : of the module.
+
+    Raises
+    ------
+    ModelError
+        Their result is another; the line says by how much.
+    """
     torch = need_torch()
     made, right = FloatRun(net).logits(torch.as_tensor(trace.images)), trace.output.reshape(len(trace.output), -1)
     apart = float(np.abs(made - right).max()) if made.shape == right.shape else np.inf
@@ -175,6 +204,11 @@ def spans(run: FloatRun, images: npt.NDArray[np.float32]) -> dict[str, tuple[Spa
     """The ranges of what goes into and comes out of each layer's activation, by layer.
 
     Each end is the average over batches of the point beyond which at most ``1 - COVERED`` of a batch's values lie.
+
+    Parameters
+    ----------
+    run : the SubNet.
+    images : float32 (N, C, H, W).
     """
     found: dict[str, list[tuple[float, float, float, float]]] = {}
 
@@ -190,7 +224,13 @@ def spans(run: FloatRun, images: npt.NDArray[np.float32]) -> dict[str, tuple[Spa
 
 
 def span(torch: Any, x: Tensor) -> Span:
-    """The range of a tensor without the outermost values, to 1/4096 of its extent."""
+    """The range of a tensor without the outermost values, to 1/4096 of its extent.
+
+    Parameters
+    ----------
+    torch : the package.
+    x : the tensor.
+    """
     low, high = (float(one) for one in torch.aminmax(x))
     if not np.isfinite([low, high]).all() or high <= low:
         return Span(low, high)
@@ -203,6 +243,13 @@ def span(torch: Any, x: Tensor) -> Span:
 
 
 def top1(run: FloatRun, images: npt.NDArray[np.float32], labels: npt.NDArray[np.integer[Any]]) -> float:
-    """The fraction of images that the SubNet gets right, in real numbers."""
+    """The fraction of images that the SubNet gets right, in real numbers.
+
+    Parameters
+    ----------
+    run : the SubNet.
+    images : float32 (N, C, H, W).
+    labels : (N,).
+    """
     classes = np.concatenate([run.logits(batch).argmax(1) for batch in batches(images)])
     return float((classes == labels).mean())

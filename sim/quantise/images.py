@@ -25,7 +25,13 @@ Labelled = str | Path | tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """Images of one kind. ``meaning``: of the int8 tensor that the first layer reads."""
+    """Images of one kind.
+
+    Attributes
+    ----------
+    images : uint8 or float32, (N, C, H, W).
+    meaning : of the int8 tensor that the first layer reads.
+    """
 
     images: npt.NDArray[Any]
     meaning: Meaning
@@ -56,6 +62,11 @@ class Pixels:
 def calibration(images: Images, scale: float, zero: int) -> Pixels:
     """Calibration images; of real ones the range gives the int8 meaning.
 
+    Parameters
+    ----------
+    images : an array (N, C, H, W), uint8 pixels or real numbers, or an npz file with one.
+    scale, zero : of uint8 pixels: the model reads ``scale * (pixel - zero)``.
+
     Raises
     ------
     ModelError
@@ -75,7 +86,18 @@ def calibration(images: Images, scale: float, zero: int) -> Pixels:
 
 
 def labelled(test: Labelled, like: Pixels) -> tuple[Pixels, npt.NDArray[np.uint8]]:
-    """Test images of the calibration images' shape and kind, and their labels."""
+    """Test images of the calibration images' shape and kind, and their labels.
+
+    Parameters
+    ----------
+    test : images and labels, or an npz file with them.
+    like : the calibration images.
+
+    Raises
+    ------
+    ModelError
+        They are of another shape or kind, or the labels do not fit.
+    """
     if isinstance(test, str | Path):
         array, labels = _read(test, ("images", "labels"))
         source = str(test)

@@ -30,7 +30,13 @@ _TABLE_SPANS = {Activation.HSWISH: Span(-3, np.inf), Activation.HSIGMOID: Span(-
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an int8 tensor stands for."""
+    """What an int8 tensor stands for: ``real = scale * (int8 - zero)``.
+
+    Attributes
+    ----------
+    scale : of a step.
+    zero : the int8 of 0.
+    """
 
     scale: float
     zero: int
@@ -115,8 +121,15 @@ def _op(
 
 
 def bounds(activation: Activation, out: Meaning) -> tuple[int, int]:
-    """The int8 ends that make a clamp.
+    """The int8 bounds that make a clamp.
 
+    Parameters
+    ----------
+    activation : NONE, RELU or RELU6.
+    out : what the result means.
+
+    Examples
+    --------
     >>> bounds(Activation.RELU6, Meaning(0.05, -128)), bounds(Activation.NONE, Meaning(1.0, 0))
     ((-128, -8), (-128, 127))
     """
@@ -173,7 +186,19 @@ def _affine(one: FloatLayer, statistics: Statistics) -> tuple[npt.NDArray[np.flo
 
 
 def activation_table(activation: Activation, sums: Meaning, out: Meaning) -> npt.NDArray[np.int8]:
-    """int8 (256,): the activation of each value of a tensor ``sums`` as one of ``out``, at index value + 128."""
+    """The activation of each value of an int8 tensor, at index value + 128.
+
+    Parameters
+    ----------
+    activation : which.
+    sums : what the tensor means.
+    out : what the result means.
+
+    Returns
+    -------
+    int8 array
+        (256,).
+    """
     real: npt.NDArray[np.float64] = np.asarray((np.arange(-128, 128) - sums.zero) * sums.scale, np.float64)
     steps = np.rint(FUNCTIONS[activation](real) / out.scale) + out.zero
     made: npt.NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)

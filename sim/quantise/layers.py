@@ -14,7 +14,13 @@ Float = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class BatchNorm:
-    """``gamma * (x - mean) / sqrt(var + epsilon) + beta``, all (K,)."""
+    """``gamma * (x - mean) / sqrt(var + epsilon) + beta``, all (K,).
+
+    Attributes
+    ----------
+    gamma, beta, mean, var : of each channel, (K,).
+    epsilon : added to the variance.
+    """
 
     gamma: Float
     beta: Float
@@ -45,7 +51,14 @@ class FloatLayer:
 
 @dataclass(frozen=True, eq=False)
 class FloatNet:
-    """A SubNet as PyTorch has it: its name, and its layers in an order of execution."""
+    """A SubNet as PyTorch has it.
+
+    Attributes
+    ----------
+    name : of the SubNet.
+    layers : in an order of execution.
+    config : its choices, by keyword.
+    """
 
     name: str
     layers: tuple[FloatLayer, ...]

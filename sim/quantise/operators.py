@@ -49,7 +49,14 @@ def _weighted(
 
 
 def matrix(reader: Reader, node: Node, first: int) -> Value:
-    """A linear layer; of a flattened (C, H, W) a convolution as large as the image."""
+    """A linear layer; of a flattened (C, H, W) a convolution as large as the image.
+
+    Parameters
+    ----------
+    reader : of the trace.
+    node : the operator.
+    first : place of the features among its operands; the weights follow.
+    """
     value = reader.value(node, first)
     weights = reader.numbers(node, first + 1, "weights")
     if weights is None or weights.ndim != 2 or len(value.shape) not in (1, 3) or value.pad:

@@ -24,6 +24,15 @@ def mean(reader: Reader, node: Node) -> Value:
 
 
 def global_pool(reader: Reader, node: Node, value: Value, shape: tuple[int, ...]) -> Value:
+    """The mean of each channel over the image.
+
+    Parameters
+    ----------
+    reader : of the trace.
+    node : the operator.
+    value : what it reads.
+    shape : that its result has in PyTorch.
+    """
     c, h, w = image_like(reader, node, value)
     if (h, w) == (1, 1):
         return replace(value, shape=shape)

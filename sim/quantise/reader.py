@@ -20,7 +20,18 @@ IMAGE = -1
 
 @dataclass(eq=False)
 class Made:
-    """A layer as far as it is known: its activation may still come."""
+    """A layer as far as it is known: its activation may still come.
+
+    Attributes
+    ----------
+    kind : what it computes.
+    inputs : numbers of the layers that it reads.
+    module : the module of the model that it comes from.
+    ceil_mode : as in :class:`~arch_model.network.layer.Layer`.
+    weights, bias : real numbers, as trained.
+    norm : the batch normalisation behind it.
+    origin : the parameter that the weights are made of.
+    """
 
     kind: Kind
     sizes: tuple[int, ...]
@@ -57,6 +68,16 @@ class Value:
 
 
 class Reader:
+    """The layers of a trace as they are read, operator by operator.
+
+    A *handler* reads one operator: ``handler(reader, node)`` gives what is known of its result, and raises what
+    :meth:`no` makes where no layer stands for the operator.
+
+    Parameters
+    ----------
+    trace : of the module.
+    """
+
     def __init__(self, trace: Trace) -> None:
         self.torch = need_torch()
         self.made: list[Made] = []
@@ -68,19 +89,41 @@ class Reader:
     # ---- operands ----
 
     def value(self, node: Node, place: int = 0) -> Value:
-        """An operand that depends on the image."""
+        """An operand that depends on the image.
+
+        Parameters
+        ----------
+        node : the operator.
+        place : of the operand.
+        """
         operand = node.args[place]
         if not isinstance(operand, Ref):
             raise self.no(node, "an operand that should depend on the image does not")
         return self.values[operand.number]
 
     def constant(self, node: Node, place: int, what: str) -> Any:
+        """An operand that does not depend on the image; None if it is left out.
+
+        Parameters
+        ----------
+        node : the operator.
+        place : of the operand.
+        what : it is, for the error.
+        """
         operand = node.args[place] if place < len(node.args) else None
         if isinstance(operand, Ref):
             raise self.no(node, f"its {what} depends on the image; give a constant")
         return None if operand is None else operand.tensor
 
     def numbers(self, node: Node, place: int, what: str) -> Float | None:
+        """A constant operand as float32; None if it is left out.
+
+        Parameters
+        ----------
+        node : the operator.
+        place : of the operand.
+        what : it is, for the error.
+        """
         tensor = self.constant(node, place, what)
         if tensor is None:
             return None
@@ -90,10 +133,24 @@ class Reader:
         return array
 
     def no(self, node: Node, why: str) -> ModelError:
+        """The error of an operator that cannot be read, for the caller to raise.
+
+        Parameters
+        ----------
+        node : the operator.
+        why : it cannot, and what to give instead.
+        """
         return ModelError(f"operator {node.label}: {why}")
 
     def read(self, node: Node, value: Value, padded: bool = False) -> int:
-        """The number of the layer that a node reads, with what became of its result as its activation."""
+        """The number of the layer that a node reads, with what became of its result as its activation.
+
+        Parameters
+        ----------
+        node : the operator.
+        value : what it reads.
+        padded : whether it takes a padding in.
+        """
         if value.averaged:
             raise self.no(node, "it reads a mean over rows or columns alone; take it over both")
         if value.pad and not padded:
@@ -122,6 +179,18 @@ class Reader:
     # ---- the end ----
 
     def network(self, result: int, name: str) -> FloatNet:
+        """The layers that a result is made of.
+
+        Parameters
+        ----------
+        result : number of the operator that makes it.
+        name : of the SubNet.
+
+        Raises
+        ------
+        ModelError
+            The result is the image itself.
+        """
         value = self.values[result]
         node = Node("output", None, (Ref(result),), {}, (), "")
         last = self.read(node, value)
@@ -144,6 +213,14 @@ class Reader:
 
 
 def layer_of(made: Made, name: str, inputs: tuple[str, ...]) -> Layer:
+    """A layer as it is known in the end.
+
+    Parameters
+    ----------
+    made : what was read.
+    name : of the layer.
+    inputs : names of the layers that it reads.
+    """
     k, c, r, s, h, w, stride, padding, groups = made.sizes
     facts: dict[str, Any] = {}
     if made.kind.has_weights:
@@ -182,7 +259,15 @@ def _names(made: Sequence[Made], needed: set[int]) -> dict[int, str]:
 
 
 def one_number(node: Node, reader: Reader, value: Any, what: str) -> int:
-    """One number for rows and columns."""
+    """One number for rows and columns.
+
+    Parameters
+    ----------
+    node : the operator.
+    reader : of the trace.
+    value : one number or two.
+    what : it is, for the error.
+    """
     numbers = [int(one) for one in value] if isinstance(value, list | tuple) else [int(value)] * 2
     if len(set(numbers)) != 1:
         raise reader.no(node, f"its {what} is {', '.join(map(str, numbers))}; give one for rows and columns")
@@ -190,10 +275,26 @@ def one_number(node: Node, reader: Reader, value: Any, what: str) -> int:
 
 
 def argument(node: Node, place: int, default: Any) -> Any:
+    """An operand by its place, or another value if it is left out.
+
+    Parameters
+    ----------
+    node : the operator.
+    place : of the operand.
+    default : the other value.
+    """
     return node.args[place] if place < len(node.args) else default
 
 
 def image_like(reader: Reader, node: Node, value: Value) -> tuple[int, int, int]:
+    """The (C, H, W) of a tensor.
+
+    Parameters
+    ----------
+    reader : of the trace.
+    node : the operator that reads it.
+    value : the tensor.
+    """
     if len(value.shape) != 3:
         raise reader.no(node, f"its operand has shape (N, {', '.join(map(str, value.shape))}); give (N, C, H, W)")
     c, h, w = value.shape

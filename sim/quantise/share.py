@@ -20,10 +20,13 @@ _NEAR = 1e-5
 
 @dataclass(frozen=True, eq=False)
 class SharedLayer:
-    """int8 weights (K, C / groups, R, S) of a SuperNet's layer; a real weight is ``scale[k]`` times that.
+    """Weights of a SuperNet's layer.
 
-    ``scale`` is negative for the filters whose batch normalisation has a negative gamma: so that multipliers of sums
-    are positive, those filters are stored with the other sign.
+    Attributes
+    ----------
+    weights : int8 (K, C / groups, R, S); a real weight is ``scale[k]`` times that.
+    scale : (K,); negative for the filters whose batch normalisation has a negative gamma: so that multipliers of sums
+        are positive, those filters are stored with the other sign.
     """
 
     weights: npt.NDArray[np.int8]

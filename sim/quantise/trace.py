@@ -33,7 +33,13 @@ class Ref:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A tensor that does not depend on the image. ``origin``: the parameter or buffer that it is made of, or ""."""
+    """A tensor that does not depend on the image.
+
+    Attributes
+    ----------
+    tensor : its numbers.
+    origin : the parameter or buffer that it is made of, or "".
+    """
 
     tensor: Tensor
     origin: str
@@ -68,7 +74,15 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A module's operators, the number of the one whose result it returns, and that result."""
+    """A module's operators.
+
+    Attributes
+    ----------
+    nodes : in the order in which they ran.
+    result : number of the one whose result the module returns.
+    images : with which it ran.
+    output : that result.
+    """
 
     nodes: tuple[Node, ...]
     result: int
