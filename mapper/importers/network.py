@@ -112,6 +112,9 @@ class Network:
     feeds : the tensor that the prologue makes for the machine, by name.
     handed : tensors of the machine's that the epilogue reads or that are results, by the names that ONNX has for them.
     results : names of the model's results.
+    stored : by layer, the name of its int8 tensor in the file, where it has one.
+    rounded : the layers whose result the file leaves real, though it is quantised. Their int8 scale, in ``tensors``, is
+        chosen here (:mod:`mapper.importers.onnx_inner`).
 
     With the integers of every layer (``runnable``), ``sim.integers.reference.run_layers(subnet.layers, weights, quant,
     image)`` executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
@@ -133,6 +136,8 @@ class Network:
     feeds: str = ""
     handed: Mapping[str, Handed] = field(default_factory=dict)
     results: tuple[str, ...] = ()
+    stored: Mapping[str, str] = field(default_factory=dict)
+    rounded: tuple[str, ...] = ()
 
     @property
     def runnable(self) -> bool:

@@ -1,9 +1,8 @@
-"""The last step from a graph to layers: tables go behind convolutions, and additions get one to follow.
+"""Tables of functions go behind the convolutions that make their operands, where nobody else reads those.
 
 The walk makes a *lookup* of every table that something reads: a depthwise 1 x 1 layer whose weights are ones, which
 copies its input through the table. Where a convolution makes that input and nothing else reads it, the convolution
-applies the table itself and the lookup goes. An addition is done where a convolution's results are stored, so one that
-follows no convolution of its own gets a lookup without a table, a copy of its first operand.
+applies the table itself and the lookup goes.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 
 from arch_model.network.layer import Activation, Kind, Layer
 from arch_model.network.weights import ConvQuant
-from mapper.importers.network import TensorQuant, unique_names
+from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_ops import Curve, Operator
 
 _ONE = 25
@@ -39,20 +38,18 @@ def copied(channels: int) -> ConvQuant:
     return ConvQuant(none, one, shift, 0, 0, -128, 127)
 
 
-def finish(operators: list[Operator], results: set[str], names: set[str]) -> tuple[list[Operator], dict[str, str]]:
+def finish(operators: list[Operator], results: set[str]) -> tuple[list[Operator], dict[str, str]]:
     """Operators in an order that runs, and the new names of layers that went into another.
 
     Parameters
     ----------
     operators : in topological order; they are changed.
     results : layers whose int8 tensor the graph gives as it is.
-    names : taken by layers; those of new ones are added.
     """
     renamed = _tables_behind_convolutions(operators, results)
     kept = [operator for operator in operators if operator.layer.name not in renamed]
     results = {renamed.get(name, name) for name in results}
-    kept = _without_unread_lookups(kept, results)
-    return _with_copies(kept, results, names), renamed
+    return _without_unread_lookups(kept, results), renamed
 
 
 def _readers(operators: list[Operator], results: set[str]) -> Counter[str]:
@@ -76,7 +73,7 @@ def _tables_behind_convolutions(operators: list[Operator], results: set[str]) ->
             table = table[before.curve.steps.astype(np.int64) + 128]
             unsure += before.curve.unsure
         before.curve = replace(operator.curve, steps=table, unsure=unsure)
-        before.after = operator.after
+        before.after, before.inner = operator.after, before.inner or operator.inner
         before.layer = replace(before.layer, activation=Activation.CURVE)
         readers[inputs[0]] = readers[operator.layer.name]
         renamed[operator.layer.name] = inputs[0]
@@ -86,29 +83,3 @@ def _tables_behind_convolutions(operators: list[Operator], results: set[str]) ->
 def _without_unread_lookups(operators: list[Operator], results: set[str]) -> list[Operator]:
     readers = _readers(operators, results)
     return [operator for operator in operators if not operator.lookup or readers[operator.layer.name]]
-
-
-def _with_copies(operators: list[Operator], results: set[str], names: set[str]) -> list[Operator]:
-    readers, by_name = _readers(operators, results), {operator.layer.name: operator for operator in operators}
-
-    def follows(name: str) -> bool:
-        return name in by_name and by_name[name].layer.kind.has_weights and readers[name] == 1
-
-    made: list[Operator] = []
-    for operator in operators:
-        layer = operator.layer
-        if layer.kind is Kind.ADD and None not in operator.sources and not follows(layer.inputs[0]):
-            if follows(layer.inputs[1]):
-                operator.layer = replace(layer, inputs=layer.inputs[::-1])
-                operator.sources, operator.swapped = operator.sources[::-1], not operator.swapped
-            else:
-                quant = operator.sources[0]
-                assert quant is not None
-                (name,) = unique_names([f"{layer.name}_copy"], names)
-                names.add(name)
-                copy = lookup(name, layer.inputs[0], (layer.C, layer.H, layer.W), quant, None)
-                copy.node = operator.node
-                made.append(copy)
-                operator.layer = replace(layer, inputs=(name, layer.inputs[1]))
-        made.append(operator)
-    return made

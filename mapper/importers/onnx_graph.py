@@ -84,6 +84,7 @@ _HANDLERS: dict[str, Handler] = {
     "Sub": onnx_plain.subtract,
     "Div": onnx_plain.subtract,
     "Transpose": onnx_plain.turn,
+    "Cast": onnx_plain.cast,
     "Identity": onnx_plain.same,
     "Dropout": onnx_plain.same,
     "Shape": onnx_plain.shape,

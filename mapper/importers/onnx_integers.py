@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.network.layer import Kind
-from arch_model.network.quant import PAIR_BITS, SHIFT_MAX, encode_multiplier
+from arch_model.network.quant import PAIR_BITS, SHIFT_MAX, encode_multiplier, encode_pair
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from mapper.importers.float32 import fit_add, fit_multiplier
 from mapper.importers.network import TensorQuant
@@ -110,7 +110,9 @@ def _pool(op: Operator, x: TensorQuant, out: TensorQuant, ends: tuple[int, int],
     """An average; over windows nothing is known of onnxruntime's, so no step of it is wrong."""
     lo, hi = ends
     pixels = op.layer.H * op.layer.W if op.layer.kind is Kind.POOL else op.layer.R * op.layer.S
-    scale: npt.NDArray[np.float32] = np.array([x.scale / np.float32(out.scale * np.float32(pixels))], np.float32)
+    scale: npt.NDArray[np.float32] = np.array(
+        [x.scale * op.gain / np.float32(out.scale * np.float32(pixels))], np.float32
+    )
     smallest, greatest = (np.array([pixels * (end - x.zero_point)], np.int64) for end in (-128, 127))
     steps = range(lo - out.zero_point + 1, hi - out.zero_point + 1)
     m, shift, wrong = fit_multiplier(scale, smallest, greatest, steps, PAIR_BITS, nudge=nudge)
@@ -138,8 +140,9 @@ def _add(
     op: Operator, a: TensorQuant, b: TensorQuant, out: TensorQuant, ends: tuple[int, int], nudge: bool
 ) -> tuple[AddQuant, int]:
     lo, hi = ends
-    if len({a.offset, b.offset, out.offset}) > 1:
-        raise NoIntegers("it mixes int8 and uint8; give one type")
+    if len({a.offset, b.offset, out.offset}) > 1:  # onnxruntime has no integer operator for that
+        m_a, m_b, shift = encode_pair(float(a.scale) / float(out.scale), float(b.scale) / float(out.scale))
+        return AddQuant(m_a, m_b, shift, a.zero_point, b.zero_point, out.zero_point, lo, hi), 0
     first, second = (b, a) if op.swapped else (a, b)  # onnxruntime's order of operands decides its roundings
     scales, zeros = (first.scale, second.scale, out.scale), (first.zero_point, second.zero_point, out.zero_point)
     m_first, m_second, shift, wrong = fit_add(scales, zeros, out.offset, lo, hi, nudge=nudge)

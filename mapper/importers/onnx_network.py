@@ -12,6 +12,7 @@ from arch_model.network.supernet import SubNet
 from arch_model.network.weights import OpQuant
 from mapper.importers.network import GRAPHS, FloatLayer, Handed, Network, NetworkError, TensorQuant
 from mapper.importers.onnx_finish import finish
+from mapper.importers.onnx_inner import ends_of, give_scales
 from mapper.importers.onnx_integers import NoIntegers, integers
 from mapper.importers.onnx_legal import legal
 from mapper.importers.onnx_ops import Operator
@@ -29,17 +30,19 @@ def network_of(walk: Walk, stem: str) -> Network:
     unproven: dict[str, dict[str, str]] = {graph: {} for graph in GRAPHS}
     if walk.image_quant is not None:
         tensors[INPUT] = walk.image_quant
-    handed = _finish(walk)
+    handed = walk.host.handed(walk)
     feeds = walk.host.fed(walk)
     if not walk.operators:
         raise NetworkError(f"{walk.model.path}: no node has a layer; give a network with at least one")
     for name in walk.model.outputs:
         if name in walk.values and any(walk.values[name].pad):
             raise NetworkError(f'{walk.model.path}: result "{name}" is padded; only a convolution takes padding in')
+    is_int8 = walk.image_quant is not None or any(op.steps is not None or op.out for op in walk.operators)
+    (handed, stored), rounded = _finish(walk, handed, is_int8), list[str]()
+    results = {one.layer for one in handed.values()}
     if walk.model.absent:  # no numbers of any layer: each follows from those before it
         subnet = SubNet(stem, stem, tuple(operator.layer for operator in walk.operators))
         return Network(subnet, skipped=tuple(walk.skipped), notes=tuple(walk.notes), model_macs=walk.model_macs or None)
-    is_int8 = walk.image_quant is not None or any(op.steps is not None or op.out for op in walk.operators)
     for operator in walk.operators:
         name = operator.layer.name
         if operator.steps is not None:
@@ -58,8 +61,13 @@ def network_of(walk: Walk, stem: str) -> Network:
             continue
         if differs:
             wrong[name] = differs
-        for graph, reason in reasons(operator, quant[name], differs, arithmetic(walk.model, operator)).items():
+        for graph, reason in reasons(
+            operator, quant[name], differs, arithmetic(walk.model, operator), name in results
+        ).items():
             unproven[graph][name] = reason
+        if operator.inner:
+            rounded.append(name)
+            walk.notes.append(_steps_of(name, tensors[name]))
     computing = [operator for operator in walk.operators if not operator.layer.kind.is_view]
     if len(quant) == len(computing) and not all(unproven.values()) and any(map(may_saturate, walk.operators)):
         walk.notes.append(
@@ -83,18 +91,41 @@ def network_of(walk: Walk, stem: str) -> Network:
         feeds,
         handed,
         walk.model.outputs,
+        stored,
+        tuple(rounded),
     )
 
 
-def _finish(walk: Walk) -> dict[str, Handed]:
-    """Layers for results that have none yet, tables behind convolutions, copies; what the host reads of all that."""
-    handed = walk.host.handed(walk)
+def _finish(walk: Walk, handed: dict[str, Handed], is_int8: bool) -> tuple[dict[str, Handed], dict[str, str]]:
+    """Scales for real results, tables behind convolutions, copies; what the host reads of all that.
+
+    ``handed`` with the names that layers have then, and by layer the name of its int8 tensor in the file.
+    """
+    if is_int8:
+        give_scales(walk.operators)
+    stored: dict[str, str] = {}
+    for name, value in walk.values.items():
+        layer = walk.layer_of(value)
+        if value.stored and layer and not any(value.pad) and layer != INPUT:
+            stored.setdefault(layer, name)
     read = {one.layer for one in handed.values()}
-    walk.operators, renamed = finish(walk.operators, read, walk.names)
+    walk.operators, renamed = finish(walk.operators, read)
+    for gone, kept in renamed.items():
+        stored.pop(kept, None)
+        if gone in stored:
+            stored[kept] = stored.pop(gone)
     handed = {name: replace(one, layer=renamed.get(one.layer, one.layer)) for name, one in handed.items()}
     read = {one.layer for one in handed.values()}
     walk.operators = legal(walk.operators, read, walk.names, walk.notes)
-    return handed
+    return handed, stored
+
+
+def _steps_of(name: str, quant: TensorQuant) -> str:
+    low, high = ends_of(quant)
+    return (
+        f"layer {name}: its result is real in the file; as int8 it has steps of {quant.scale:.3g} "
+        f"from {low:.4g} to {high:.4g}"
+    )
 
 
 def _floats(walk: Walk, operator: Operator) -> FloatLayer:

@@ -35,6 +35,9 @@ class Operator:
 
     ``curve``: the function of its int8 result (whose meaning is ``out``) that the machine applies behind it, and
     ``after``, what the function's result means. A ``lookup`` is a layer that only applies its curve, or copies.
+
+    ``inner``: the file leaves its result real, and :mod:`mapper.importers.onnx_inner` gave it its scale;
+    ``only_maxima``: of the maximum pools that read it. ``gain`` multiplies the result of an average.
     """
 
     layer: Layer
@@ -59,6 +62,9 @@ class Operator:
     curve: Curve | None = None
     after: TensorQuant | None = None
     lookup: bool = False
+    inner: bool = False
+    only_maxima: bool = False
+    gain: np.float32 = field(default=np.float32(1))
 
     @property
     def meaning(self) -> TensorQuant | None:

@@ -15,8 +15,8 @@ from mapper.importers.onnx_channels import own_value, scaled
 from mapper.importers.onnx_model import Node, Unsupported
 from mapper.importers.onnx_ops import Operator, Value, as_scalar
 from mapper.importers.onnx_pointwise import curve_of
-from mapper.importers.onnx_walk import Walk
-from mapper.importers.onnx_weighted import add_constant, times_constant
+from mapper.importers.onnx_walk import Walk, element_type
+from mapper.importers.onnx_weighted import add_constant, gain_of_average, times_constant
 
 
 def bound(walk: Walk, node: Node) -> None:
@@ -166,6 +166,8 @@ def _two(walk: Walk, node: Node, a: Value, b: Value, out: TensorQuant | None) ->
 def mul(walk: Walk, node: Node) -> None:
     """Mul, of two tensors or with a constant."""
     constant = [name for name in node.inputs[:2] if name in walk.constants or name in walk.dequantized]
+    if constant and gain_of_average(walk, node, constant[0]):
+        return None
     if constant:
         return times_constant(walk, node, constant[0])
     _product(walk, node, walk.value(node.input(0)), walk.value(node.input(1)), None)
@@ -213,6 +215,15 @@ def same(walk: Walk, node: Node) -> None:
     """Identity, and Dropout of inference."""
     if node.op == "Dropout" and node.input(2) and as_scalar(walk.constant(node.input(2), "training_mode"), "mode"):
         raise Unsupported("training_mode is 1; export it for inference")
+    walk.alias(node)
+
+
+def cast(walk: Walk, node: Node) -> None:
+    """A Cast to the type that the tensor has."""
+    value = walk.value(node.input(0), curve=True)
+    kind, own = element_type(node.whole("to", 0)), walk.type_of(value)
+    if kind != own:
+        raise Unsupported(f"it makes {kind} of {own}; give the type that it has")
     walk.alias(node)
 
 

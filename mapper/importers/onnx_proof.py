@@ -50,11 +50,16 @@ class Arithmetic(Enum):
     UNKNOWN = auto()
 
 
-def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic) -> dict[str, str]:
+def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic, is_result: bool = False) -> dict[str, str]:
     """{graph: why the integers ``quant`` are not proven to be its}, empty if all is proven.
 
-    ``wrong``: the steps (pairs) that the integer operator takes elsewhere; ``optimised``: of :func:`arithmetic`.
+    ``wrong``: the steps (pairs) that the integer operator takes elsewhere; ``optimised``: of :func:`arithmetic`. If the
+    operator is a result of the graph that the file leaves real, the claim is that of a QuantizeLinear behind it.
     """
+    if op.inner and not is_result:
+        return dict.fromkeys(GRAPHS, "its result is rounded to int8 here, and real in the file")
+    if op.inner:
+        optimised = Arithmetic.UNKNOWN
     found = {} if op.lookup else _reasons(op, quant, wrong, optimised)
     if op.curve is not None and op.curve.unsure:
         found = (
@@ -102,6 +107,8 @@ def arithmetic(model: Model, op: Operator) -> Arithmetic:
     if node.op.startswith("Q"):
         return Arithmetic.INTEGER
     weighted = op.layer.kind.has_weights
+    if op.layer.kind is Kind.ADD and len({quant.offset for quant in (*op.sources, op.out) if quant is not None}) > 1:
+        return Arithmetic.FLOAT  # its integer operator takes tensors of one type
     operands = [node.input(0)] if op.layer.kind is Kind.POOL else [node.input(0), node.input(1)]
     if not all(_is_plain(model.makers.get(name)) for name in operands) or node.op not in (*_FUSED, "ReduceMean"):
         return Arithmetic.UNKNOWN
@@ -243,12 +250,12 @@ def _float_pool(op: Operator, x: TensorQuant, out: TensorQuant, quant: PoolQuant
     count, wrong = np.float32(pixels), 0
 
     def divided(total: IntArray) -> IntArray:
-        return _rounded((total * np.float64(x.scale)).astype(np.float32) / count, out)
+        return _rounded((total * np.float64(x.scale)).astype(np.float32) / count * op.gain, out)
 
     def multiplied(total: IntArray) -> IntArray:
-        return _rounded((total * np.float64(x.scale)).astype(np.float32) * (np.float32(1) / count), out)
+        return _rounded((total * np.float64(x.scale)).astype(np.float32) * (np.float32(1) / count) * op.gain, out)
 
-    slope = np.array([float(x.scale) / float(out.scale) / pixels])
+    slope = np.array([float(x.scale) * float(op.gain) / float(out.scale) / pixels])
     for output in (divided, multiplied):
         first = first_sums(output, slope, least, most, steps)
         wrong += int(wrong_steps(first, np.array([quant.m]), np.array([quant.shift]), least, most, steps)[0])

@@ -16,6 +16,7 @@ from arch_model.network.layer import INPUT
 from mapper.importers.network import NetworkError, TensorQuant, unique_names
 from mapper.importers.onnx_finish import lookup
 from mapper.importers.onnx_host import Host
+from mapper.importers.onnx_inner import made_for
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported
 from mapper.importers.onnx_ops import Curve, Dequantized, Operator, Value, as_scalar, curve_of, same_quant, vector
 from mapper.importers.onnx_shapes import Shapes
@@ -23,7 +24,7 @@ from mapper.importers.onnx_table import RANDOM, check_node
 
 _QDQ = ("QuantizeLinear", "DequantizeLinear")
 _EITHER = (
-    *("MaxPool", "Pad", "Identity", "Dropout", "Shape", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
+    *("MaxPool", "Pad", "Identity", "Dropout", "Cast", "Shape", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
     *("Split", "Slice", "Transpose", "ChannelShuffle"),
 )
 """Operators that mean the same for an int8 tensor and for the real one."""
@@ -111,7 +112,8 @@ class Walk:
         if shape is not None and self.model.batch > 1 and shape.size and shape.flat[0] == self.model.batch:
             self.constants[node.input(1)] = np.concatenate([[1], shape.reshape(-1)[1:]]).astype(shape.dtype)
 
-    def _type_of(self, value: Value) -> np.dtype[Any]:
+    def type_of(self, value: Value) -> np.dtype[Any]:
+        """NumPy's type of a tensor in the file."""
         if not value.stored:
             return np.dtype(np.float32)
         return self.image_type if value.quant is None else np.dtype(np.uint8 if value.quant.offset else np.int8)
@@ -145,7 +147,7 @@ class Walk:
             if value is None:
                 continue
             if self.shapes.dims(name) is None:
-                self.shapes.state(name, value.dims, self._type_of(value))
+                self.shapes.state(name, value.dims, self.type_of(value))
             for dims, whose in ((self.shapes.dims(name), "ONNX infers"), (self.shapes.stated(name), "the file states")):
                 if dims is None or (
                     len(dims) == len(value.dims)
@@ -193,17 +195,27 @@ class Walk:
 
     def _looked_up(self, value: Value, curve: Curve) -> Value:
         """A function of an int8 tensor as a tensor with a layer of its own, made when it is first read."""
-        if curve.steps is None or value.quant is None or curve.base.quant is None:
-            raise Unsupported(f'its operand, the result of "{curve.name}", is not int8; put a QuantizeLinear after it')
+        assert curve.base.quant is not None
+        quant, rounded = value.quant, curve
+        if quant is None:
+            quant = made_for((float(curve.real.min()), float(curve.real.max())), curve.base.quant.offset)
+            rounded = curve.quantized(quant)
         if id(curve) not in self._lookups:
             (name,) = unique_names([curve.name or f"{curve.base.layer}_rescaled"], self.names)
-            made = lookup(name, curve.base.layer, value.shape, curve.base.quant, curve)
-            made.after, made.node = value.quant, self.model.nodes[0]
+            made = lookup(name, curve.base.layer, value.shape, curve.base.quant, rounded)
+            made.after, made.node, made.inner = quant, self.model.nodes[0], value.quant is None
             self.names.add(name)
             self.operators.append(made)
             self._lookups[id(curve)] = curve, made
         _, operator = self._lookups[id(curve)]
-        return replace(value, layer=operator.layer.name, operator=operator, alone=False, curve=None)
+        found = replace(value, layer=operator.layer.name, operator=operator, quant=operator.after)
+        return replace(found, alone=False, curve=None)
+
+    def layer_of(self, value: Value) -> str:
+        """The layer that makes a tensor; "" for a function of an int8 tensor that nobody reads."""
+        if value.curve is None:
+            return value.layer
+        return self._lookups[id(value.curve)][1].layer.name if id(value.curve) in self._lookups else ""
 
     def only_bounds(self, node: Node) -> bool:
         """Whether a Relu or Clip of an int8 tensor only narrows the bounds of the layer that makes it."""

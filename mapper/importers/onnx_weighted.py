@@ -259,6 +259,21 @@ def times_constant(walk: Walk, node: Node, name: str) -> None:
     scaled(walk, node, other, factor, shift)
 
 
+def gain_of_average(walk: Walk, node: Node, name: str) -> bool:
+    """Take a constant factor into the quantised average before it; False if it is none."""
+    other = node.inputs[1] if node.inputs[0] == name else node.inputs[0]
+    value = walk.value(other)
+    operator = value.operator if value.alone else None
+    array = np.asarray(walk.constant(name, "operand"))
+    if operator is None or operator.layer.kind not in (Kind.POOL, Kind.AVGPOOL) or None in operator.sources:
+        return False
+    if not operator.is_linear or array.size != 1 or array.dtype != np.float32 or not np.all(array > 0):
+        return False
+    operator.gain = np.float32(operator.gain * array.flat[0])
+    walk.alias(replace(node, inputs=(other,)))
+    return True
+
+
 def _float32(array: npt.NDArray[Any], thing: str) -> npt.NDArray[np.float32]:
     if array.dtype != np.float32:
         raise Unsupported(f"its {thing} is of type {array.dtype}; give float32, as its image is")

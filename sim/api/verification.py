@@ -17,6 +17,7 @@ from arch_model.files.wanted import Wanted, one_line
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT
 from mapper.importers import GRAPHS, Network, NetworkError, read_onnx
+from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_walk import SKIP_HINT
 from mapper.search.policy import Policy, map_network
 from sim.integers.random_weights import imported_weights
@@ -30,10 +31,16 @@ Image = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """The first value that differs: of which graph (or ``rtl``), image and tensor, at which place, and both values."""
+    """The first value that differs: of which graph, image, layer and tensor, at which place, and both values.
+
+    The tensor is the first of the file's int8 tensors that differs, in the order of the layers; or the result, if what
+    comes before it is equal or real. Where onnxruntime fuses operators, they may round in other places once it has to
+    give the tensors between them.
+    """
 
     graph: str
     image: int
+    layer: str
     tensor: str
     place: tuple[int, ...]
     expected: float
@@ -43,8 +50,8 @@ class Difference:
     def text(self) -> str:
         where = ", ".join(map(str, self.place))
         return (
-            f"image {self.image}, tensor {self.tensor} at ({where}): {self.graph} has {self.expected:g}, the reference "
-            f"{self.got:g}"
+            f"image {self.image}, layer {self.layer}, tensor {self.tensor} at ({where}): {self.graph} has "
+            f"{self.expected:g}, the reference {self.got:g}"
         )
 
 
@@ -145,7 +152,8 @@ def verify(
         for graph, session in sessions.items():
             found = _compare(network, image, _run(session, value.name, fed, model), graph, number)
             if found is not None:
-                first, far, alike = first or found[0], max(far, found[1]), False
+                first = first or first_inner(model, network, graph, number, image, fed) or found[0]
+                far, alike = max(far, found[1]), False
         equal += alike
         on_image(number + 1)
     reasons = () if network.bit_exact else tuple(f"{name}: {why}" for name, why in _unproven(network).items())
@@ -158,7 +166,45 @@ def _unproven(network: Network) -> dict[str, str]:
     return dict(network.unproven.get(GRAPHS[0], {}))
 
 
-def _session(model: str | Path, graph: str) -> Any:
+def first_inner(
+    model: str | Path, network: Network, graph: str, number: int, image: npt.NDArray[np.int8], fed: Image
+) -> Difference | None:
+    """The first int8 tensor inside a model that differs, with onnxruntime made to give them all; None if none does.
+
+    Parameters
+    ----------
+    graph : the optimisation level.
+    number : the image's, for the answer.
+    image, fed : int8 (C, H, W), and the same as the model reads it.
+    """
+    import onnx
+
+    names = [
+        (layer.name, network.stored[layer.name]) for layer in network.subnet.layers if layer.name in network.stored
+    ]
+    proto = onnx.load(model)
+    own = {value.name for value in proto.graph.output}
+    proto.graph.output.extend(
+        onnx.helper.make_empty_tensor_value_info(name)
+        for name in dict.fromkeys(dict(names).values())
+        if name not in own
+    )
+    session = _session(model, graph, proto.SerializeToString())
+    made = run_layers(network.subnet.layers, network.weights, network.quant, image)
+    try:
+        theirs = session.run([name for _, name in names], {session.get_inputs()[0].name: fed[None]})
+    except Exception:  # an optimisation may need the results that the file names, and no others
+        return None
+    for (layer, name), tensor in zip(names, theirs, strict=True):
+        ours = network.tensors[layer].to_stored(made[layer]).reshape(tensor.shape)
+        if not np.array_equal(ours, tensor):
+            place = tuple(int(axis) for axis in np.argwhere(ours != tensor)[0])
+            return Difference(graph, number, layer, plain(name), place, float(tensor[place]), float(ours[place]))
+    return None
+
+
+def _session(model: str | Path, graph: str, data: bytes | None = None) -> Any:
+    """onnxruntime with a model's file, or ``data`` in its place."""
     try:
         import onnxruntime
     except ImportError:
@@ -170,7 +216,7 @@ def _session(model: str | Path, graph: str) -> Any:
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     options.add_session_config_entry("session.x64quantprecision", "1")  # the integers of CPUs with VNNI, on all
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data or str(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of the C++ side, which has no common class
         raise NetworkError(f"{model}: onnxruntime does not load it: {one_line(error)}") from None
 
@@ -195,13 +241,16 @@ def _compare(
     made = run_layers(network.subnet.layers, network.weights, network.quant, image)[last]
     name, theirs = result
     meaning, real = network.tensors[last], theirs.dtype.kind == "f"
+    if last in network.rounded:  # as a QuantizeLinear of the scale that was chosen for it would make it
+        theirs, real = meaning.quantize(theirs), False
+        meaning = TensorQuant(meaning.scale, meaning.zero_point)
     ours = (meaning.dequantize(made) if real else meaning.to_stored(made)).reshape(theirs.shape)
     apart = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
     if not apart.any():
         return None
     place = tuple(int(axis) for axis in np.argwhere(apart)[0])
     steps = round(float(apart.max()) / (float(meaning.scale) if real else 1))
-    return Difference(graph, number, plain(name), place, float(theirs[place]), float(ours[place])), max(1, steps)
+    return Difference(graph, number, last, plain(name), place, float(theirs[place]), float(ours[place])), max(1, steps)
 
 
 def _shape(network: Network) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Tables behind convolutions, and copies for additions: as commands of the machine, against the reference."""
+"""Tables behind convolutions: by hand, and as commands of the machine, against the reference."""
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def test_tables_of_tables():
     chain = [lookup("b", "a", (2, 3, 3), ONE, curve(negated)), lookup("c", "b", (2, 3, 3), ONE, curve(more))]
     for one in chain:
         one.after = ONE
-    kept, renamed = finish([a, *chain], {"c"}, {"a", "b", "c"})
+    kept, renamed = finish([a, *chain], {"c"})
     assert kept == [a] and renamed == {"b": "a", "c": "a"} and a.layer.activation is Activation.CURVE
     assert a.curve.steps[128 + np.array([-128, 0, 5])].tolist() == [127, 1, -4] and a.curve.unsure == 2
 
@@ -47,22 +47,8 @@ def test_a_result_keeps_its_lookup():
     """The tensor before the table is a result, too."""
     (a,) = operators(Layer("a", Kind.CONV, 2, 2, H=3, W=3, inputs=("input",)))
     made = lookup("b", "a", (2, 3, 3), ONE, curve(np.zeros(256)))
-    kept, renamed = finish([a, made], {"a", "b"}, {"a", "b"})
+    kept, renamed = finish([a, made], {"a", "b"})
     assert kept == [a, made] and not renamed and a.layer.activation is Activation.NONE
-
-
-def test_additions_follow_a_convolution():
-    """Of a pool and a convolution the convolution comes first; of two pools the first gets a copy."""
-    pools = [Layer(name, Kind.MAXPOOL, 2, 2, H=3, W=3, inputs=("input",)) for name in "pq"]
-    a = Layer("a", Kind.CONV, 2, 2, H=3, W=3, inputs=("input",))
-    sums = [
-        Layer("s", Kind.ADD, 2, 2, H=3, W=3, inputs=("p", "a")),
-        Layer("t", Kind.ADD, 2, 2, H=3, W=3, inputs=("p", "q")),
-    ]
-    kept, _ = finish(operators(*pools, a, *sums), {"s", "t"}, {"p", "q", "a", "s", "t", "t_copy"})
-    inputs = {operator.layer.name: operator.layer.inputs for operator in kept}
-    assert inputs["s"] == ("a", "p") and inputs["t"] == ("t_copy_2", "q") and inputs["t_copy_2"] == ("p",)
-    assert next(operator for operator in kept if operator.layer.name == "s").swapped
 
 
 def test_lookups_and_copies_run(tmp_path):

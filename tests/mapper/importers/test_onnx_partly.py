@@ -120,15 +120,6 @@ def test_a_product_of_two_tensors_is_near_the_exact_one(tmp_path, form):
     assert len(np.unique(theirs)) > 20
 
 
-def test_real_operands_and_results(tmp_path):
-    """An unquantised result, and what reads it."""
-    graph, y = start()
-    y = graph.node("Conv", y, graph.weights(np.ones((2, 2, 1, 1), np.int8)), name="d")
-    network = read(tmp_path, graph, graph.real(y))
-    assert "layer c has no integers: its result is not int8 (no QuantizeLinear after it)" in network.notes
-    assert "layer d has no integers: an operand is not int8 (no QuantizeLinear before it)" in network.notes
-
-
 def test_a_float_bias_is_rounded_and_said(tmp_path):
     """0.2 / (1/8 * 0.5) = 3.2 steps."""
     graph, y = start(bias=[np.array([0.2, -0.2], F)])

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import fastswitch as fs
+from arch_model.network.weights import ConvQuant
 from mapper.importers import read_onnx
 from sim.api import verification
 from sim.api.verification import verify
+from tests.mapper.importers.test_onnx_curves import Qdq
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -78,16 +80,39 @@ def test_what_differs_is_named(
     record = json.loads(out)
     assert status == 1 and record["claim"] == "exact" and record["equal"] < record["images"] == 8
     first = record["first_difference"]
-    assert first["tensor"] == "y" and first["graph"] == "ORT_DISABLE_ALL" and len(first["place"]) == 4
-    assert record["max_difference"] >= 1 and abs(first["expected"] - first["got"]) <= record["max_difference"] / 32
+    assert first["layer"] == first["tensor"] == "b" and first["graph"] == "ORT_DISABLE_ALL"
+    assert len(first["place"]) == 4 and abs(first["expected"] - first["got"]) >= 1 <= record["max_difference"]
     unproven = {graph: {"a": "its float32 sums may round"} for graph in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL")}
     monkeypatch.setattr(
         verification, "read_onnx", lambda path: replace(read(path), quant=wrong.quant, unproven=unproven)
     )
     status, out, err = command(capsys, small)
     assert status == 3 and "not exact" in out
-    assert err.splitlines()[0].startswith("first difference: image 0, tensor y at (0, ")
+    assert err.splitlines()[0].startswith("first difference: image 0, layer b, tensor b at (0, ")
     assert err.splitlines()[1] == "not proven: layer a: its float32 sums may round"
+
+
+def test_the_first_tensor_inside_that_differs(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first layer's bias is wrong in channel 1: its own tensor is named, not the result."""
+    network, read = read_onnx(small), read_onnx
+    wrong = network.quant["a"]
+    assert isinstance(wrong, ConvQuant)
+    quant = {**network.quant, "a": replace(wrong, bias=wrong.bias + np.array([0, 900, 0, 0], np.int32))}
+    monkeypatch.setattr(verification, "read_onnx", lambda path: replace(read(path), quant=quant))
+    first = verify(small).first_difference
+    assert first is not None and (first.layer, first.tensor, first.place[:2]) == ("a", "a", (0, 1))
+    assert first.got > first.expected
+
+
+def test_a_result_that_the_file_leaves_real(tmp_path: Path) -> None:
+    """A real result is compared as a QuantizeLinear of the scale that was chosen for it would make it."""
+    rng, graph = np.random.default_rng(1), Qdq(shape=(1, 3, 8, 8))
+    y = graph.pointwise(graph.real("x", 1 / 32), rng, 4, 3, "c")
+    graph.save(path := tmp_path / "real.onnx", y)
+    network = read_onnx(path)
+    assert network.rounded == ("c",) and network.bit_exact == ("ORT_DISABLE_ALL",)
+    found = verify(path, count=9)
+    assert (found.claim, found.equal, found.first_difference) == ("exact", 9, None)
 
 
 def test_images_of_a_file(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
