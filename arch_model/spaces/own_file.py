@@ -13,9 +13,13 @@ from arch_model.files.shown import plain
 from arch_model.files.text import read_text
 from arch_model.files.wanted import Wanted, one_line
 from arch_model.network.supernet import SuperNet
+from arch_model.network.weights import SuperNetWeights, load_weights
 from arch_model.spaces.own_module import from_module, module_object, module_value
 from arch_model.spaces.registry import get_space, register_supernet
 from arch_model.spaces.space_file import SUFFIXES, read_space
+
+WEIGHTS = ".npz"
+"""Of a weights file, which may hold its SuperNet, too."""
 
 RIGHT = "a Python file that makes a SuperNet, as FILE.py or FILE.py:NAME"
 
@@ -31,6 +35,7 @@ def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
     Parameters
     ----------
     name_or_file : a name such as ``"ofa-resnet50"``; ``"FILE.yaml"``, a space file (docs/reference/space-file.md);
+        ``"FILE.npz"``, a weights file that holds its SuperNet, as ``fastswitch.quantise`` makes it of a model alone;
         ``"FILE.py"``, a file that makes one SuperNet; ``"FILE.py:NAME"``, the SuperNet that the file calls NAME; or
         ``"MODULE:OBJECT"``, a SuperNet, or a function without arguments that makes one, of a module that is installed
         or in the current folder. A SuperNet is what it is.
@@ -52,8 +57,12 @@ def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
     """
     if isinstance(name_or_file, SuperNet):
         return name_or_file
-    if Path(name_or_file).suffix.lower() in SUFFIXES:
+    suffix = Path(name_or_file).suffix.lower()
+    if suffix in SUFFIXES:
         return register_supernet(read_space(name_or_file), str(name_or_file))
+    if suffix == WEIGHTS:
+        weights = load_weights(name_or_file)
+        return register_supernet(_held(weights, name_or_file), str(name_or_file), lambda: weights)
     found = python_file(name_or_file)
     if found is None and module_object(name_or_file):
         return register_supernet(from_module(str(name_or_file)), str(name_or_file))
@@ -76,13 +85,22 @@ def load_supernet(name_or_file: str | Path | SuperNet) -> SuperNet:
     return register_supernet(supernet, str(name_or_file))
 
 
+def _held(weights: SuperNetWeights, path: str | Path) -> SuperNet:
+    """The SuperNet that a weights file holds."""
+    if weights.supernet is None:
+        whose = f"SuperNet {plain(weights.space)}" if weights.space else "a SuperNet that it does not name"
+        raise SpaceError(f"{path}: weights of {whose}, which it does not hold; give that SuperNet and --weights {path}")
+    return weights.supernet
+
+
 def is_source(text: str) -> bool:
     """Whether a text says where a SuperNet is made, in a file or a module, and not its name.
 
     >>> is_source("nets/mine.py"), is_source("mine.yaml"), is_source("nets.mine:SMALL"), is_source("fashion")
     (True, True, True, False)
     """
-    return Path(text).suffix.lower() in SUFFIXES or python_file(text) is not None or module_object(text) is not None
+    by_suffix = Path(text).suffix.lower() in (*SUFFIXES, WEIGHTS)
+    return by_suffix or python_file(text) is not None or module_object(text) is not None
 
 
 def python_file(text: str | Path) -> tuple[Path, str] | None:

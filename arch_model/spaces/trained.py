@@ -33,7 +33,7 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     SpaceError
         No file is given, and the SuperNet brings no weights.
     WeightsError
-        The file cannot be read.
+        The file cannot be read, or its weights are not those of the SuperNet.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
     brought = own_weights(space)
     if path is None and brought:
         return brought()
-    return load_weights(weights_file(space) if path is None else path)
+    return load_weights(weights_file(space) if path is None else path, get_space(space))
 
 
 def check_weights(space: SuperNet | str, path: str | Path | None) -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "package": ("package", "Compile SubNets for the Python driver of a board."),
     "partition": ("partition", "Choose the channels that must stay digital."),
     "predict": ("predict", "Predict every layer of SubNets."),
+    "quantise": ("quantise", "Make the SubNets of a PyTorch model int8: a weights archive."),
     "rtl": ("rtl", "Write Verilog, registers, constraints, a core and a bench for a flow."),
     "run": ("run", "Serve a stream of queries on the RTL."),
     "serve": ("serve", "Serve a stream of queries on the latency table."),

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from arch_model.errors import FastSwitchError
+from arch_model.files.json_file import read_json
 from arch_model.files.names import why_no_name
 from arch_model.files.shown import plain, shown
-from arch_model.files.wanted import one_line
+from arch_model.files.wanted import Wanted, one_line
 from arch_model.spaces.own_file import load_object
 from arch_model.spaces.registry import RESERVED
 from sim.quantise.errors import ModelError, need_torch
@@ -65,6 +66,13 @@ def check_configs(subnets: Mapping[str, Config]) -> dict[str, dict[str, Any]]:
         if not isinstance(config, Mapping) or not all(isinstance(key, str) for key in config):
             raise ModelError(f"SubNet {plain(name)}: its choices are {shown(config)}; give them by their keywords")
     return {name: dict(config) for name, config in subnets.items()}
+
+
+def read_configs(path: str | Path) -> dict[str, dict[str, Any]]:
+    """The choices of SubNets of a JSON file, as :func:`listed_configs` reads them."""
+    source = f"SubNets {path}"
+    right = "a JSON list of objects, each with name and the model's keywords, or --space for names of its SubNets"
+    return listed_configs(read_json(path, Wanted(source, right, ModelError)), str(path))
 
 
 def listed_configs(entries: Any, source: str) -> dict[str, dict[str, Any]]:

@@ -174,8 +174,8 @@ def _subnet(
         before = top1(run, tests.real, labels)
         right = integer_classes(layers, {name: one.weights for name, one in shared.items()}, ops, tests.int8) == labels
         accuracy, first = float(right.mean()), float(right[:KEPT].mean())
-    depth_and_width = (), ()
-    return QuantizedSubNet(net.name, *depth_and_width, sum(x.macs for x in layers), accuracy, first, before, ops)
+    macs = sum(layer.macs for layer in layers)
+    return QuantizedSubNet(net.name, (), (), macs, accuracy, first, before, ops, tuple(net.config.items()))
 
 
 def integer_classes(
@@ -246,4 +246,6 @@ def _archive(
         sample.stored,
         labels[:kept],
         metadata,
+        supernet.name,
+        supernet if is_made else None,
     )
