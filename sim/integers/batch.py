@@ -16,6 +16,7 @@ from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.quant import rounding_shift
 from arch_model.network.weight_slices import used_weights
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
+from sim.integers.reference import view
 
 Tensor = npt.NDArray[np.int8]
 Real = npt.NDArray[Any]
@@ -55,8 +56,11 @@ def run_batch(
     tensors: dict[str, Tensor] = {INPUT: images}
     last = {name: i for i, layer in enumerate(layers) for name in layer.inputs}
     for i, layer in enumerate(layers):
-        inputs, q = [tensors[name] for name in layer.inputs], quant[layer.name]
-        if isinstance(q, ConvQuant):
+        inputs = [tensors[name] for name in layer.inputs]
+        q = None if layer.kind.is_view else quant[layer.name]
+        if q is None:
+            made = np.stack([view(list(each), layer) for each in zip(*inputs, strict=True)])
+        elif isinstance(q, ConvQuant):
             made = _conv(inputs[0], used_weights(layer, weights[layer.name]), layer, q, convolve or columns_product)
         elif isinstance(q, AddQuant):
             made = _add(inputs[0], inputs[1], q)

@@ -71,3 +71,14 @@ def test_groups_that_are_neither_one_nor_all():
     layer = Layer("g", Kind.CONV, 2, 4, H=1, W=1, groups=2, inputs=(INPUT,))
     x = np.array([1.0, 2.0, 30.0, 40.0]).reshape(1, 4, 1, 1)
     assert columns_product(x, np.ones((2, 2, 1, 1)), layer).ravel().tolist() == [3.0, 70.0]
+
+
+def test_concatenations_and_slices():
+    """By hand: the second channel of each image, behind both."""
+    both_of = Layer("one", Kind.SLICE, 1, 2, H=1, W=2, inputs=(INPUT,), first=1)
+    joined = Layer("all", Kind.CONCAT, 3, 3, H=1, W=2, inputs=(INPUT, "one"))
+    images = np.arange(8, dtype=np.int8).reshape(2, 2, 1, 2)
+    assert run_batch([both_of, joined], {}, {}, images).reshape(2, 6).tolist() == [
+        [0, 1, 2, 3, 2, 3],
+        [4, 5, 6, 7, 6, 7],
+    ]
