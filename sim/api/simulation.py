@@ -70,7 +70,8 @@ def simulate(
         counts.
     weights : the SuperNet's weights file as it was read, or the imported network. None: those of a quantised model, of
         other SubNets drawn from ``seed``.
-    image : int8 (C, H, W), as the first layer reads it. None: the first image of the weights.
+    image : int8 (C, H, W), as the first layer reads it. None: the first image of the weights, or a random
+        one if they have none.
     seed : of integers and an image that are drawn.
     simulator : ``"verilator"`` or ``"icarus"``. None: the first that is found.
 
