@@ -34,7 +34,18 @@ def supernet_text(supernet: SuperNet) -> str:
 
 
 def parse_supernet(text: str | bytes, wanted: Wanted) -> SuperNet:
-    """The SuperNet of a text; raises as ``wanted`` says for what is none."""
+    """The SuperNet of a text that :func:`supernet_text` wrote.
+
+    Parameters
+    ----------
+    text : a JSON object with ``name`` and ``subnets``.
+    wanted : how errors name the file, and their class.
+
+    Raises
+    ------
+    FastSwitchError
+        The text is no JSON or no SuperNet; its class is that of ``wanted``.
+    """
     value = parse_json(text, wanted)
     try:
         nets = [_subnet(entry, value["name"]) for entry in value["subnets"]]
@@ -57,7 +68,18 @@ def frozen(value: Any) -> Any:
 
 
 def parse_config(text: str, wanted: Wanted) -> Config:
-    """A SubNet's config of its JSON text; raises as ``wanted`` says."""
+    """A SubNet's config of its JSON text.
+
+    Parameters
+    ----------
+    text : a JSON object of choices.
+    wanted : how errors name the file, and their class.
+
+    Raises
+    ------
+    FastSwitchError
+        The text is no JSON object; its class is that of ``wanted``.
+    """
     value = parse_json(text, wanted)
     if not isinstance(value, dict):
         raise wanted.wrong(f"a config is {shown(value)}", right="an object of choices")

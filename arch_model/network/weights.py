@@ -109,8 +109,15 @@ class SuperNetWeights:
     supernet: SuperNet | None = None
 
     def only(self, names: Iterable[str]) -> SuperNetWeights:
-        """The weights with these SubNets alone; :class:`WeightsError` for one that they lack.
+        """The weights with these SubNets alone.
 
+        Raises
+        ------
+        WeightsError
+            The weights lack one of them; the line names one that is near.
+
+        Examples
+        --------
         >>> list(load_weights().only(["fashion-d222-w444"]).subnets)
         ['fashion-d222-w444']
         """

@@ -63,7 +63,15 @@ _NEEDED = ("metadata", "images", "labels", "ops", *(f"subnet/{name}" for name in
 def read_arrays(path: Path, right: str) -> Arrays:
     """The arrays of a weights file, read-only; those that an older format lacks are put in.
 
-    ``right`` completes "give ...". Raises WeightsError for another file, or one of a later format.
+    Parameters
+    ----------
+    path : an npz file.
+    right : what completes "give ..." in an error.
+
+    Raises
+    ------
+    WeightsError
+        It is another kind of file, or of a later format.
     """
     arrays = read_npz(path, Wanted(f"{path}: not a weights file: it", right, WeightsError))
     found = str(arrays.get("format", ""))[:40]
@@ -79,7 +87,13 @@ def read_arrays(path: Path, right: str) -> Arrays:
 
 
 def check_arrays(arrays: Arrays) -> None:
-    """Raise ValueError for an array that is missing, or is not of the type and the dimensions that it should have."""
+    """Check that every array is there, of the type and the dimensions that it should have.
+
+    Raises
+    ------
+    ValueError
+        One is missing or is something else; accuracies are no fractions; or the numbers of rows differ.
+    """
     for key in _NEEDED:
         if key not in arrays:
             raise ValueError(f"array {key} is missing")
@@ -102,7 +116,13 @@ def check_arrays(arrays: Arrays) -> None:
 
 
 def layers_of(arrays: Arrays) -> dict[str, npt.NDArray[np.int8]]:
-    """The weights by layer. Raises ValueError for another number format than it says, or one that is not known."""
+    """The weights by layer.
+
+    Raises
+    ------
+    ValueError
+        A layer has another number format than the file says, or one that is not known.
+    """
     layers = {key.removeprefix("layer/"): a for key, a in arrays.items() if key.startswith("layer/")}
     numbers = {key.removeprefix("number/"): str(text) for key, text in arrays.items() if key.startswith("number/")}
     if set(numbers) != set(layers):
@@ -117,9 +137,17 @@ def layers_of(arrays: Arrays) -> dict[str, npt.NDArray[np.int8]]:
 
 
 def pack_operators(subnets: Sequence[Mapping[str, OpQuant]], channels: Mapping[str, int]) -> Arrays:
-    """The arrays of operators' integers, a row for each SubNet; ``channels``: of each layer with weights.
+    """The arrays of operators' integers, a row for each SubNet.
 
-    Raises ValueError for an operator that is of one class in one SubNet and of another in another.
+    Parameters
+    ----------
+    subnets : integers by operator of each SubNet.
+    channels : output channels of each layer with weights, the most that any SubNet has.
+
+    Raises
+    ------
+    ValueError
+        An operator is of one class in one SubNet and of another in another.
     """
     names = list(dict.fromkeys(name for ops in sorted(subnets, key=lambda ops: -len(ops)) for name in ops))
     arrays: Arrays = {"ops": np.array(names, dtype=np.str_)}
@@ -151,7 +179,13 @@ def pack_operators(subnets: Sequence[Mapping[str, OpQuant]], channels: Mapping[s
 
 
 def operators_of(arrays: Arrays) -> Iterator[dict[str, OpQuant]]:
-    """The operators' integers of each SubNet. Raises ValueError for those that cannot be, before the first one."""
+    """The operators' integers of each SubNet.
+
+    Raises
+    ------
+    ValueError
+        Integers cannot be what they should be; found before the first SubNet's are given.
+    """
     names = [str(name) for name in arrays["ops"]]
     for begin in ("scalars/", "kind/"):
         there = {key.removeprefix(begin) for key in arrays if key.startswith(begin)}

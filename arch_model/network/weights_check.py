@@ -34,7 +34,7 @@ def check_fit(
     subnets: Mapping[str, Mapping[str, OpQuant]],
     images: npt.NDArray[Any],
 ) -> None:
-    """Raise ValueError, with what is wrong in words for the middle of a line, if they are not those of a SuperNet.
+    """Check that weights are those of a SuperNet.
 
     Parameters
     ----------
@@ -42,6 +42,11 @@ def check_fit(
     layers : weights by layer.
     subnets : integers by operator of each SubNet by its name.
     images : (N, H, W) or (N, C, H, W).
+
+    Raises
+    ------
+    ValueError
+        They are not; what is wrong is in words for the middle of a line.
     """
     whole = {layer.name: layer for layer in supernet.layers}
     for name, array in layers.items():

@@ -22,8 +22,14 @@ MOST_DRAWN = 20_000
 
 @dataclass(frozen=True)
 class Chosen:
-    """SubNets, and the accuracy (a fraction) of those whose accuracy is known; ``space``: the SuperNet, if it was given
-    as a value."""
+    """SubNets, and what was given with them.
+
+    Attributes
+    ----------
+    subnets : in the order that was asked for.
+    accuracy : a fraction, by SubNet, of those whose accuracy is known.
+    space : the SuperNet, if it was given as a value.
+    """
 
     subnets: tuple[SubNet, ...]
     accuracy: Mapping[str, float]

@@ -116,7 +116,12 @@ def python_file(text: str | Path) -> tuple[Path, str] | None:
 
 
 def load_object(text: str, thing: str) -> Any:
-    """What ``FILE.py:NAME`` or ``MODULE:OBJECT`` names; ``thing`` is what the errors call it, such as ``"model"``.
+    """What ``FILE.py:NAME`` or ``MODULE:OBJECT`` names.
+
+    Parameters
+    ----------
+    text : one of the two forms.
+    thing : what the errors call it, such as ``"model"``.
 
     Raises
     ------

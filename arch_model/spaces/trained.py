@@ -48,7 +48,18 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
 
 
 def check_weights(space: SuperNet | str, path: str | Path | None) -> None:
-    """Raise :class:`~arch_model.errors.SpaceError` if :func:`weights_of` would, without reading anything."""
+    """Raise what :func:`weights_of` would for a missing file name, without reading anything.
+
+    Parameters
+    ----------
+    space : a SuperNet or its name.
+    path : a weights file; None for those that come with the SuperNet.
+
+    Raises
+    ------
+    SpaceError
+        No file is given and the SuperNet comes without weights.
+    """
     if path is None and own_weights(space) is None and weights_file(space) is None:
         raise SpaceError(f"SuperNet {get_space(space).name} comes without weights; give --weights FILE.npz")
 

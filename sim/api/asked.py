@@ -15,8 +15,21 @@ Weights = SuperNetWeights | Network
 def asked(
     supernet: Source, subnet: SubNet | Network | str, weights: Weights | None = None
 ) -> tuple[SuperNet, SubNet, Weights | None]:
-    """The SuperNet and the SubNet, and the integers: those given, or else those that an ONNX model brings; None: none.
+    """The SuperNet and the SubNet that a call is about, and their integers.
 
+    Parameters
+    ----------
+    supernet : a SuperNet, its name or file, or a network that was read.
+    subnet : of that SuperNet, or its name.
+    weights : integers; None: those that an ONNX model or the SuperNet brings.
+
+    Returns
+    -------
+    supernet, subnet, weights
+        The weights are None if neither the caller nor the SuperNet has any.
+
+    Examples
+    --------
     >>> space, net, weights = asked("fashion", "fashion-d111-w222")
     >>> space.name, net.name, weights
     ('fashion', 'fashion-d111-w222', None)

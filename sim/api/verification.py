@@ -31,11 +31,20 @@ Image = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """The first value that differs: of which graph, image, layer and tensor, at which place, and both values.
+    """The first value that differs.
 
     The tensor is the first of the file's int8 tensors that differs, in the order of the layers; or the result, if what
     comes before it is equal or real. Where onnxruntime fuses operators, they may round in other places once it has to
     give the tensors between them.
+
+    Attributes
+    ----------
+    graph : onnxruntime's optimisation level.
+    image : its number, from 0.
+    layer : the layer that makes the tensor.
+    tensor : its name in the file.
+    place : indices into the tensor.
+    expected, got : onnxruntime's value and the reference's.
     """
 
     graph: str
@@ -57,7 +66,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class RtlRun:
-    """What the RTL made of the same images: whether every integer of every layer was the reference's, and cycles."""
+    """What the RTL made of the same images.
+
+    Attributes
+    ----------
+    bit_exact : no integer of any layer differs from the reference's, and each image took the cycles predicted.
+    predicted_cycles, simulated_cycles : of one image, the last.
+    mismatches : integers that differ.
+    images : how many were run.
+    """
 
     bit_exact: bool
     predicted_cycles: int
@@ -79,6 +96,8 @@ class Verification:
     max_difference : the greatest difference, in steps of the result.
     first_difference : None if there is none.
     rtl : None if it was not asked for.
+    network : its name.
+    reasons : if nothing is proven, why not, a line for each layer.
     """
 
     network: str
@@ -115,6 +134,8 @@ def verify(
     model : a quantised ONNX file.
     images : an npz file with ``images`` (N, C, H, W): real numbers, or uint8 pixels, which a model that reads real
         numbers gets as 0..1. None: ``count`` images of every kind, drawn from ``seed``.
+    count : images to draw if none are given.
+    seed : of the images drawn.
     rtl : the machine and the simulator to run it on.
     on_image : called with the number of images that are compared.
 
@@ -127,6 +148,8 @@ def verify(
     FastSwitchError
         The model is refused or has layers without integers, onnxruntime is not installed or does not run the model,
         or the images are of another shape.
+    NetworkError
+        The model is refused or has layers without integers.
     """
     try:
         network = read_onnx(model)
@@ -173,6 +196,8 @@ def first_inner(
 
     Parameters
     ----------
+    model : the ONNX file.
+    network : what import read of it.
     graph : the optimisation level.
     number : the image's, for the answer.
     image, fed : int8 (C, H, W), and the same as the model reads it.

@@ -45,7 +45,19 @@ def load_model(model: Model) -> Callable[..., Any]:
 
 
 def module_of(model: Callable[..., Any], name: str, config: Config) -> Any:
-    """The module of a SubNet; ModelError, with the SubNet's name, for whatever the user's function does wrong."""
+    """The PyTorch module of a SubNet.
+
+    Parameters
+    ----------
+    model : a user's function of the choices.
+    name : the SubNet's, for errors.
+    config : the choices, its keyword arguments.
+
+    Raises
+    ------
+    ModelError
+        The function raises anything; the line has the SubNet's name and its choices.
+    """
     try:
         return model(**config)
     except FastSwitchError as error:
@@ -56,7 +68,13 @@ def module_of(model: Callable[..., Any], name: str, config: Config) -> Any:
 
 
 def check_configs(subnets: Mapping[str, Config]) -> dict[str, dict[str, Any]]:
-    """The choices of SubNets by their names, checked; ModelError for what is no name or no choices."""
+    """The choices of SubNets by their names, checked.
+
+    Raises
+    ------
+    ModelError
+        There are none, a name is no name, or choices are not keywords with values.
+    """
     if not isinstance(subnets, Mapping) or not subnets:
         raise ModelError(f"subnets is {shown(subnets)}; without a SuperNet give the choices of each SubNet by its name")
     for name, config in subnets.items():
@@ -78,6 +96,18 @@ def read_configs(path: str | Path) -> dict[str, dict[str, Any]]:
 def listed_configs(entries: Any, source: str) -> dict[str, dict[str, Any]]:
     """The choices of SubNets of a JSON list, each with ``name`` and what the model is called with.
 
+    Parameters
+    ----------
+    entries : the value of a JSON file.
+    source : what errors call the file.
+
+    Raises
+    ------
+    ModelError
+        It is no list of objects with names, or a name occurs twice.
+
+    Examples
+    --------
     >>> listed_configs([{"name": "small", "depth": [1, 1], "top1": 71.5}], "nets.json")
     {'small': {'depth': [1, 1]}}
     """

@@ -119,7 +119,21 @@ def quantise(
 def read_subnet(
     model: Callable[..., Any], name: str, config: Config, shape: Sequence[int], subnet: SubNet | None
 ) -> FloatNet:
-    """A SubNet's layers as PyTorch has them, under the SuperNet's names if its SubNet is given."""
+    """A SubNet's layers as PyTorch has them.
+
+    Parameters
+    ----------
+    model : a function of the choices that gives the module.
+    name : the SubNet's.
+    config : its choices.
+    shape : (C, H, W) of an image.
+    subnet : the SuperNet's SubNet, whose layer names are taken; None: the module's own.
+
+    Raises
+    ------
+    ModelError
+        The module cannot be built or read, or is not the SubNet; the line has the SubNet's name.
+    """
     module = module_of(model, name, config)
     try:
         trace = trace_module(module, shape)
@@ -131,7 +145,18 @@ def read_subnet(
 
 
 def made_supernet(name: str, nets: Mapping[str, FloatNet]) -> SuperNet:
-    """The SuperNet of SubNets that were read without one."""
+    """The SuperNet of SubNets that were read without one.
+
+    Parameters
+    ----------
+    name : of the SuperNet.
+    nets : layers of each SubNet.
+
+    Raises
+    ------
+    ModelError
+        The name is no name.
+    """
     if why := why_no_name(name):
         raise ModelError(f"name of the SuperNet is {shown(name)}: {why}; give another")
     subnets = [
@@ -187,6 +212,18 @@ def integer_classes(
     """The class of each image by the integers, the first of equal logits; PyTorch adds up what cannot round.
 
     The first image is compared with the reference, integer for integer.
+
+    Parameters
+    ----------
+    layers : of the SubNet.
+    weights : int8 (K, C / groups, R, S) by layer.
+    ops : integers by operator.
+    images : int8 (N, C, H, W).
+
+    Raises
+    ------
+    AssertionError
+        The first image's integers are not the reference's.
     """
     logits = np.concatenate(
         [
