@@ -35,8 +35,12 @@ ICARUS_MIN: Version = (10, 3)
 TIMESCALE = ("1ns", "1ps")
 """What every build passes to cocotb's runner."""
 
-VERILATOR_ARGS = ("--timing", "-O3", "--x-assign", "fast", "--x-initial", "fast")
-"""Build arguments for speed; ``--timing`` lets the clock be Verilog, which beats any clock of cocotb's."""
+VERILATOR_ARGS = ("--timing", "-O3", "-fno-expand", "--x-assign", "fast", "--x-initial", "fast")
+"""Build arguments for speed; ``--timing`` lets the clock be Verilog, which beats any clock of cocotb's.
+
+Operations on wide words are left to Verilator's library: written out word by word they are a fifth more C++, which is a
+quarter more to compile and no faster.
+"""
 
 WHEEL_MAKE: Mapping[str, str] = {
     "CFG_CXXFLAGS_PCH_I": "-include",  # designs split over several C++ files include a precompiled header
