@@ -18,8 +18,8 @@ from arch_model.files.wanted import one_line
 
 Array = npt.NDArray[Any]
 
-ELEMENTS = 2**25
-"""Of a constant that a node makes, and of all of them together."""
+ELEMENTS = 2**28
+"""Of a constant that a node makes, and of all of them together: as many as a file of the greatest size has float32."""
 
 _ELEMENTWISE = (
     "Abs Add And BitShift Cast CastLike Ceil Celu Clip Cos DequantizeLinear Div Elu Equal Erf Exp Floor Gelu Greater "

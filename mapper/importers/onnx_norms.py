@@ -38,7 +38,9 @@ def layer_norm(walk: Walk, node: Node) -> None:
         walk, node, square, "scale", np.full((c, c), 1 / c), lambda v: 1 / np.sqrt(np.maximum(v, 0) + epsilon)
     )
     made = _times(walk, node, apart, scale, "")
-    gain = np.asarray(walk.constant(node.input(1), "scale"), np.float64).reshape(-1)
+    gain = (
+        np.ones(c) if not node.input(1) else np.asarray(walk.constant(node.input(1), "scale"), np.float64).reshape(-1)
+    )
     shift = (
         np.zeros(c) if not node.input(2) else np.asarray(walk.constant(node.input(2), "bias"), np.float64).reshape(-1)
     )

@@ -24,6 +24,7 @@ def with_patterns(model: Model) -> Model:
     constants = model.constants | _constants(model)
     nodes = _one_mean(model.nodes, constants, model)
     nodes = _shuffles(nodes, constants, model)
+    nodes = _norms(nodes, constants, model)
     if not any(node.op in _QUANTISED for node in nodes):
         keep = before_heavy(nodes, constants)
         nodes = with_curves(nodes, constants, model.outputs, keep)
@@ -105,3 +106,51 @@ def _shuffles(nodes: tuple[Node, ...], constants: Mapping[str, Array], model: Mo
         )
         gone |= {node.outputs[0], turned.outputs[0]}
     return tuple(changed.get(node.outputs[0], node) for node in nodes if node.outputs[0] not in gone)
+
+
+def _norms(nodes: tuple[Node, ...], constants: Mapping[str, Array], model: Model) -> tuple[Node, ...]:
+    """A normalisation that is written out: ``d = x - mean(x)``, divided by the root of ``mean(d ** 2) + epsilon``."""
+    makers = {node.outputs[0]: node for node in nodes}
+    changed: dict[str, Node] = {}
+    gone: set[str] = set()
+    for node in nodes:
+        found = _norm(node, constants, makers)
+        if found is None or any(name in model.outputs for name in found[2]):
+            continue
+        source, epsilon, inner = found
+        attributes = {"axis": -1, "epsilon": epsilon}
+        changed[node.outputs[0]] = Node(
+            "LayerNormalization", node.name, (source,), node.outputs, attributes, DOMAIN, 1, None
+        )
+        gone |= inner
+    return tuple(changed.get(node.outputs[0], node) for node in nodes if node.outputs[0] not in gone)
+
+
+def _norm(node: Node, constants: Mapping[str, Array], makers: Mapping[str, Node]) -> tuple[str, float, set[str]] | None:
+    """Operand, epsilon and inner tensors of a normalisation that ends with a Div; None if it is none."""
+
+    def maker(name: str, op: str) -> Node | None:
+        made = makers.get(name)
+        return made if made is not None and made.op == op else None
+
+    def last_axis(mean: Node | None) -> bool:
+        return mean is not None and [int(axis) for axis in mean.attributes.get("axes", ())] == [-1]
+
+    less, root = maker(node.input(0), "Sub"), maker(node.input(1), "Sqrt")
+    total = maker(root.input(0), "Add") if root is not None else None
+    if node.op != "Div" or less is None or root is None or total is None:
+        return None
+    numbers = [name for name in total.inputs if name in constants and constants[name].size == 1]
+    second = next((made for name in total.inputs if (made := maker(name, "ReduceMean")) is not None), None)
+    first = maker(less.input(1), "ReduceMean")
+    if second is None or first is None or len(numbers) != 1 or not last_axis(first) or not last_axis(second):
+        return None
+    power = makers.get(second.input(0))
+    squared = power is not None and (
+        (power.op == "Mul" and power.inputs == (less.outputs[0],) * 2)
+        or (power.op == "Pow" and power.input(0) == less.outputs[0] and np.all(constants.get(power.input(1), 0) == 2))
+    )
+    if not squared or power is None or first.input(0) != less.input(0):
+        return None
+    inner = {one.outputs[0] for one in (less, root, total, second, first, power)}
+    return less.input(0), float(constants[numbers[0]].item()), inner

@@ -246,6 +246,8 @@ def reshape(walk: Walk, node: Node) -> None:
         walk.alias(node, flat=True, line=False, turned=False)
     elif after == [1, c, h, w] and first:
         walk.alias(node, flat=False, line=False, turned=False)
+    elif after == [1, h, w, c] and (h, w) == (1, 1):
+        walk.alias(node, flat=False, line=False, turned=True)
     elif after == [1, c, w] and h == 1 and first:
         walk.alias(node, flat=False, line=True, turned=False)
     else:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from arch_model.errors import LayerError
 from arch_model.network.layer import Kind, Layer
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_copies import numbered
@@ -39,6 +40,8 @@ def pool(walk: Walk, node: Node) -> None:
         pads = _with_pad(x, pads, average)
     c, h, w = x.shape
     up = bool(node.whole("ceil_mode", 0))
+    if not (average and node.whole("count_include_pad", 0)) and _sees_all((h, w), kernel, pads):
+        kernel, strides, pads, up = (h, w), (1, 1), (0, 0, 0, 0), False
     if average and kernel == strides == (1, 1) and not any(pads) and out is None:
         return walk.alias(node)
     if average and kernel == (h, w) and not any(pads):
@@ -64,6 +67,12 @@ def global_maximum(walk: Walk, node: Node) -> None:
         flat = not node.whole("keepdims", 1)
     _maximum(walk, node, x, (x.shape[1], x.shape[2]), 1, 0, False)
     walk.values[node.outputs[0]] = replace(walk.values[node.outputs[0]], flat=flat)
+
+
+def _sees_all(sizes: tuple[int, int], kernel: tuple[int, int], pads: Pads) -> bool:
+    """Whether there is one window, with all pixels and some padding."""
+    each = zip(sizes, kernel, pads[:2], pads[2:], strict=True)
+    return any(pads) and all(size + before <= taps == size + before + after for size, taps, before, after in each)
 
 
 def _two(given: tuple[int, ...]) -> tuple[int, int]:
@@ -95,7 +104,7 @@ def _window(x: Value, kernel: tuple[int, int], strides: tuple[int, int], pads: P
         for overhang in (False, True):
             try:
                 layer = Layer("pool", Kind.MAXPOOL, c, c, *kernel, h, w, stride, top, ceil_mode=overhang)
-            except ValueError:
+            except LayerError:
                 continue
             if tuple(counts) == (layer.P, layer.Q):
                 return stride, top, overhang

@@ -24,7 +24,7 @@ from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, map_network
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import check_supported, fused_adds, fused_conv
-from mapper.workload.views import fitted_layers, has_views
+from mapper.workload.views import fitted_layers
 
 SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
 COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
@@ -179,16 +179,17 @@ def program_total(
 
 
 def fitted_subnet(subnet: SubNet, machine: Machine) -> SubNet:
-    """The SubNet with channels that fit the machine's words, if it has concatenations or slices; else as it is.
+    """The SubNet with channels that fit the machine's words and tables (:mod:`mapper.workload.views`); mostly as it is.
 
     Parameters
     ----------
     subnet : any.
     machine : an Accelerator, or a machine that was measured.
     """
-    if not isinstance(machine, Accelerator) or not has_views(subnet.layers):
+    if not isinstance(machine, Accelerator):
         return subnet
-    return replace(subnet, layers=fitted_layers(subnet.layers, machine.cp).layers)
+    layers = fitted_layers(subnet.layers, machine.cp, machine.kp).layers
+    return subnet if layers == subnet.layers else replace(subnet, layers=layers)
 
 
 def why_no_total(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ than the network's, with weights of zero for those between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from arch_model.errors import MappingError
 from arch_model.network.concat import concat_starts
 from arch_model.network.layer import INPUT, Kind, Layer
+from mapper.workload.table_room import larger_layers
 
 Positions = npt.NDArray[np.int64]
 """(channels,), where each channel of a network's tensor is among those of the fitted one."""
@@ -108,15 +110,16 @@ class FittedLayers:
     positions: Mapping[str, Positions]
 
 
-def fitted_layers(layers: Sequence[Layer], cp: int) -> FittedLayers:
-    """The layers with a group of channels for each input of a concatenation.
+def fitted_layers(layers: Sequence[Layer], cp: int, kp: int | None = None) -> FittedLayers:
+    """The layers with a group of channels for each input of a concatenation, and room for their activation tables.
 
-    Layers of networks without views stay as they are.
+    Layers of networks that need neither stay as they are.
 
     Parameters
     ----------
     layers : of a SubNet.
     cp : channels of a group.
+    kp : filters worked on at once. None: activation tables are not looked at.
 
     Raises
     ------
@@ -131,9 +134,14 @@ def fitted_layers(layers: Sequence[Layer], cp: int) -> FittedLayers:
     >>> fitted.layers[-1].C, fitted.positions["c"].tolist()
     (13, [0, 1, 2, 3, 9, 10, 11, 12])
     """
-    if not has_views(layers):
+    larger: dict[str, int] = {}
+    if kp is not None:
+        with suppress(MappingError):  # of a layer that no machine has, which is said where it is mapped
+            larger = larger_layers(layers, kp, cp)
+    if not has_views(layers) and not larger:
         return FittedLayers(tuple(layers), {layer.name: np.arange(layer.K) for layer in layers})
     fit = _Fit(layers, cp)
+    fit.forced = {layer.name: (np.arange(layer.K), larger[layer.name]) for layer in layers if layer.name in larger}
     while fit.forced_more():
         pass
     return FittedLayers(tuple(map(fit.layer, layers)), {name: where for name, (where, _) in fit.found.items()})
