@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
+from arch_model.machine.accelerator import Accelerator
 from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.network.weights import OpQuant
+from arch_model.network.weights import ConvQuant, OpQuant
 from mapper.importers.host_steps import HostStep, run_steps
+from mapper.workload.views import fitted_layers, fitted_weights
 
 
 class NetworkError(FastSwitchError):
@@ -69,10 +71,18 @@ Function = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Handed:
-    """A tensor of the machine's that the host reads: the layer that makes it, and the sizes that ONNX has for it."""
+    """A tensor of the machine's that the host reads: the layer that makes it, and the sizes that ONNX has for it.
+
+    ``turned``: ONNX has its channels last.
+    """
 
     layer: str
     dims: tuple[int, ...]
+    turned: bool = False
+
+    def seen(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The layer's (C, H, W) tensor as ONNX has it."""
+        return (tensor.transpose(1, 2, 0) if self.turned else tensor).reshape(self.dims)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +125,7 @@ class Network:
     stored : by layer, the name of its int8 tensor in the file, where it has one.
     rounded : the layers whose result the file leaves real, though it is quantised. Their int8 scale, in ``tensors``, is
         chosen here (:mod:`mapper.importers.onnx_inner`).
+    positions : of each tensor's channels among those that it has on a machine (:meth:`fitted`); {} if none was moved.
 
     With the integers of every layer (``runnable``), ``sim.integers.reference.run_layers(subnet.layers, weights, quant,
     image)`` executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
@@ -138,6 +149,7 @@ class Network:
     results: tuple[str, ...] = ()
     stored: Mapping[str, str] = field(default_factory=dict)
     rounded: tuple[str, ...] = ()
+    positions: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def runnable(self) -> bool:
@@ -153,9 +165,41 @@ class Network:
 
     def finished(self, tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """The model's results by name, of the machine's tensors (C, H, W) by layer, in the model's own numbers."""
-        given = {name: tensors[one.layer].reshape(one.dims) for name, one in self.handed.items()}
+        given = {name: one.seen(tensors[one.layer]) for name, one in self.handed.items()}
         made = run_steps(self.epilogue, given)
         return {name: made[name] for name in self.results if name in made}
+
+    def fitted(self, accelerator: Accelerator) -> Network:
+        """The network with channels and filters that fit a machine's words and tables; mostly as it is.
+
+        Layers keep their names; some have more channels, with weights of zero (:mod:`mapper.workload.views`), so their
+        tensors have more than the network's. ``positions`` of the result says where the network's are.
+
+        Parameters
+        ----------
+        accelerator : the machine.
+
+        Raises
+        ------
+        MappingError
+            Two operands whose channels cannot lie alike.
+        """
+        fit = fitted_layers(self.subnet.layers, accelerator.cp, accelerator.kp)
+        if fit.layers == self.subnet.layers:
+            return self
+        where = {INPUT: np.arange(self.image_shape[0]), **fit.positions}
+        weights, quant = dict(self.weights), dict(self.quant)
+        for layer in fit.layers:
+            rows, columns = where[layer.name], where[layer.inputs[0]]
+            if layer.name in weights:
+                weights[layer.name] = fitted_weights(layer, weights[layer.name], rows, columns).astype(np.int8)
+            q = quant.get(layer.name)
+            if isinstance(q, ConvQuant):
+                bias, multiplier, shift = np.zeros((3, layer.K), np.int32)
+                bias[rows], multiplier[rows], shift[rows] = q.bias, q.multiplier, q.shift
+                quant[layer.name] = replace(q, bias=bias, multiplier=multiplier, shift=shift)
+        subnet = replace(self.subnet, layers=fit.layers)
+        return replace(self, subnet=subnet, weights=weights, quant=quant, positions=fit.positions)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

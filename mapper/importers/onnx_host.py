@@ -295,7 +295,11 @@ class Host:
         """The machine's tensors that the host reads, or that are results."""
         names = dict.fromkeys([*self._reads, *(name for name in walk.model.outputs if name in walk.values)])
         read = {name: walk.value(name, padded=True) for name in names}
-        return {name: Handed(value.layer, value.dims) for name, value in read.items() if value.operator is not None}
+        return {
+            name: Handed(value.layer, value.dims, value.turned)
+            for name, value in read.items()
+            if value.operator is not None
+        }
 
 
 _FOLDED = ("BatchNormalization", "Clip", "Pad", "Relu")

@@ -22,6 +22,13 @@ lowering)."""
 def repetitions(layer: Layer, kp: int, cp: int) -> int:
     """Of a layer's PASSes, one tile of pixels: K-tiles, times windows, times C-tiles.
 
+    Parameters
+    ----------
+    layer : any but a view.
+    kp, cp : of the machine.
+
+    Examples
+    --------
     >>> repetitions(Layer("a", Kind.LINEAR, K=40, C=100), kp=16, cp=9)        # 81 channels a tile
     6
     """

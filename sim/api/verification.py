@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mapper.importers import GRAPHS, Network, NetworkError, read_onnx
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_walk import SKIP_HINT
 from mapper.search.policy import Policy, map_network
+from sim.api.beside_machine import host_results, machine_image, model_images, with_handed
 from sim.integers.random_weights import imported_weights
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench, build
@@ -162,10 +163,17 @@ def verify(
         )
         raise NetworkError(f"{model}: it has no int8 integers of every layer ({why}); give a quantised model")
     graphs = network.bit_exact or GRAPHS[:1]
-    sessions = {graph: _session(model, graph) for graph in graphs}
+    data = with_handed(model, network)
+    sessions = {graph: _session(model, graph, data) for graph in graphs}
     (value, *_) = next(iter(sessions.values())).get_inputs()
     stored = value.type != "tensor(float)"
-    given = _drawn(network, count, seed) if images is None else _read(images, network, stored)
+    given: Iterator[tuple[npt.NDArray[np.int8], Image | None]]
+    if images is not None:
+        given = _read(images, network, stored)
+    elif network.prologue:
+        given = model_images(network, count, seed, stored)
+    else:
+        given = _drawn(network, count, seed)
     made: list[npt.NDArray[np.int8]] = []
     equal, far, first = 0, 0, None
     for number, (image, theirs) in enumerate(given):
@@ -246,9 +254,10 @@ def _session(model: str | Path, graph: str, data: bytes | None = None) -> Any:
         raise NetworkError(f"{model}: onnxruntime does not load it: {one_line(error)}") from None
 
 
-def _run(session: Any, name: str, image: Image, model: str | Path) -> tuple[str, Image]:
+def _run(session: Any, name: str, image: Image, model: str | Path) -> dict[str, Image]:
+    names = [value.name for value in session.get_outputs()]
     try:
-        return session.get_outputs()[0].name, np.asarray(session.run(None, {name: image[None]})[0])
+        return dict(zip(names, map(np.asarray, session.run(None, {name: image[None]})), strict=True))
     except Exception as error:
         raise NetworkError(f"{model}: onnxruntime does not run it: {one_line(error)}") from None
 
@@ -259,12 +268,41 @@ def _fed(network: Network, image: npt.NDArray[np.int8], stored: bool) -> Image:
 
 
 def _compare(
-    network: Network, image: npt.NDArray[np.int8], result: tuple[str, Image], graph: str, number: int
+    network: Network, image: npt.NDArray[np.int8], found: Mapping[str, Image], graph: str, number: int
 ) -> tuple[Difference, int] | None:
-    """The first value that differs and how many steps the greatest difference has; None if all are equal."""
-    last = network.subnet.layers[-1].name
-    made = run_layers(network.subnet.layers, network.weights, network.quant, image)[last]
-    name, theirs = result
+    """The first value that differs and how many steps the greatest difference has; None if all are equal.
+
+    What the host computes of the machine's tensors is compared when these are equal.
+    """
+    tensors = run_layers(network.subnet.layers, network.weights, network.quant, image)
+    if not network.epilogue:
+        name, theirs = next(iter(found.items()))
+        return _compare_tensor(network, network.subnet.layers[-1].name, tensors, (name, theirs), graph, number)
+    for name, one in network.handed.items():
+        apart = _compare_tensor(network, one.layer, tensors, (name, found[name]), graph, number)
+        if apart is not None:
+            return apart
+    for name, ours in host_results(network, tensors).items():
+        theirs = found[name]
+        if not np.allclose(ours, theirs, rtol=1e-4, atol=1e-6):
+            place = tuple(int(axis) for axis in np.argwhere(~np.isclose(ours, theirs, rtol=1e-4, atol=1e-6))[0])
+            last = network.subnet.layers[-1].name
+            return Difference(graph, number, last, plain(name), place, float(theirs[place]), float(ours[place])), 1
+    return None
+
+
+def _compare_tensor(
+    network: Network,
+    last: str,
+    tensors: Mapping[str, npt.NDArray[np.int8]],
+    result: tuple[str, Image],
+    graph: str,
+    number: int,
+) -> tuple[Difference, int] | None:
+    """The same of one layer's tensor, which is ``result`` in the model."""
+    made, (name, theirs) = tensors[last], result
+    one = network.handed.get(name)
+    made = made if one is None or one.layer != last else one.seen(made)
     meaning, real = network.tensors[last], theirs.dtype.kind == "f"
     if last in network.rounded:  # as a QuantizeLinear of the scale that was chosen for it would make it
         theirs, real = meaning.quantize(theirs), False
@@ -302,8 +340,9 @@ def _read(path: str | Path, network: Network, stored: bool) -> Iterator[tuple[np
     """The images of a file: as the network has them, and as the model reads them."""
     wanted = Wanted(f"{path}: no images: it", "an npz file with images (N, C, H, W)", FastSwitchError)
     images, meaning = read_npz(path, wanted, ("images",))["images"], network.tensors[INPUT]
-    if images.ndim != 4 or images.shape[1:] != _shape(network) or not len(images):
-        raise wanted.wrong(f"its images are {images.shape}", right=f"(N, {', '.join(map(str, _shape(network)))})")
+    shape = network.image[1][1:] if network.prologue else _shape(network)
+    if images.shape[1:] != shape or not len(images):
+        raise wanted.wrong(f"its images are {images.shape}", right=f"(N, {', '.join(map(str, shape))})")
     if images.dtype.kind == "f" and np.isfinite(images).all():
         real = images.astype(np.float32)
     elif images.dtype == np.uint8:
@@ -311,7 +350,10 @@ def _read(path: str | Path, network: Network, stored: bool) -> Iterator[tuple[np
     else:
         raise wanted.wrong(f"its images are {images.dtype}", right="uint8 pixels or finite real numbers")
     for number, image in enumerate(real):
-        if not stored:
+        if network.prologue:
+            theirs = images[number] if stored else image
+            yield machine_image(network, theirs), theirs
+        elif not stored:
             yield meaning.quantize(image), image
         elif images.dtype == np.uint8 and meaning.offset:
             yield meaning.from_stored(images[number]), images[number]
@@ -324,6 +366,7 @@ def _on_rtl(
     network: Network, images: Sequence[npt.NDArray[np.int8]], seed: int, machine: Accelerator, tool: Simulator
 ) -> RtlRun:
     """Every image on the generated hardware, every integer beside the reference's."""
+    network = network.fitted(machine)
     net, supernet = network.subnet, network.supernet
     session = Session(supernet, imported_weights(network, seed), machine, {net.name: net})
     empty = session.resident

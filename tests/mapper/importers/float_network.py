@@ -65,4 +65,4 @@ def run_floats(network, image, dtype=np.float64):
 def results(network, image, dtype=np.float64):
     """The model's results by name, of its input (with the batch)."""
     made = run_floats(network, network.prepared(image), dtype)
-    return network.finished({name: tensor[None] for name, tensor in made.items()})
+    return network.finished(made)
