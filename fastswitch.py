@@ -6,8 +6,8 @@
   :func:`quantise` makes weights of a PyTorch model, which :func:`save_weights` writes; :func:`fixed_supernet` makes a
   SuperNet of SubNets that you list, :func:`register_supernet` makes one known by its name;
 * what to do with it: :func:`map` a layer, :func:`compile` a SubNet, :func:`price` it, :func:`infer` what it computes,
-  :func:`simulate` it on the RTL, put it on :func:`noise`-y crossbars, :func:`explore` machines, :func:`serve` a stream
-  of queries, :func:`generate_rtl`;
+  :func:`simulate` it on the RTL, put it on :func:`noise`-y crossbars, :func:`explore` machines, whose prices
+  :func:`load_study` reads, :func:`serve` a stream of queries, :func:`generate_rtl`;
 * the values that these take and give: :class:`Accelerator`, :class:`SuperNet`, :class:`SubNet`, :class:`SubGraph`,
   :class:`Layer`, :class:`Choice`. What a user can get wrong raises :class:`FastSwitchError`, one line.
 
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from sim.api.serving import serve
     from sim.api.simulation import simulate
     from sim.explore.run import explore
+    from sim.explore.study import load_study
     from sim.quantise.quantise import quantise
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "generate_rtl",
     "infer",
     "load_accelerator",
+    "load_study",
     "load_supernet",
     "load_weights",
     "map",
@@ -101,6 +103,7 @@ _HOME = {
     "generate_rtl": "reports.handover",
     "infer": "sim.api.inference",
     "load_accelerator": "arch_model.machine.load",
+    "load_study": "sim.explore.study",
     "load_supernet": "mapper.importers.spaces",
     "load_weights": "arch_model.network.weights",
     "map": "sim.api.mapping",

@@ -189,12 +189,14 @@ class _Compiled:
 
 
 def _zero_point(subnet: SubNet, quant: Mapping[str, OpQuant]) -> int:
-    """The zero point of the last layer's tensor; a maximum pool keeps that of its input."""
+    """The zero point of the last layer's tensor; a maximum pool and a view keep that of their input."""
     layer = subnet.layers[-1]
-    while isinstance(op := quant[layer.name], MaxPoolQuant):
+    while layer.kind.is_view or isinstance(quant[layer.name], MaxPoolQuant):
         if layer.inputs[0] == INPUT:
             return PIXEL_OFFSET
         layer = subnet.layer(layer.inputs[0])
+    op = quant[layer.name]
+    assert not isinstance(op, MaxPoolQuant)
     return int(op.z_out)
 
 

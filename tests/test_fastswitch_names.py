@@ -29,7 +29,7 @@ def test_the_names() -> None:
     assert set(fastswitch.__all__) <= set(dir(fastswitch))
     assert sorted(fastswitch.__all__, key=lambda name: (name[0].islower(), name)) == fastswitch.__all__
     functions = [name for name in fastswitch.__all__ if name.islower()]
-    assert len(functions) == 17
+    assert len(functions) == 18
     for name in fastswitch.__all__:
         found = getattr(fastswitch, name)
         assert found is getattr(import_module(fastswitch._HOME[name]), name)

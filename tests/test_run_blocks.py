@@ -146,6 +146,12 @@ a picture
     assert [outcome.why for outcome in outcomes(tmp_path, page)] == ["needs a board", None, None]
 
 
+def test_what_needs_a_module_says_which() -> None:
+    page = "<!-- needs {} --> <!-- at most 2 minutes -->\n```sh\ntrue\n```\n"
+    (there,), (lacking,) = (BLOCKS.blocks_of("page.md", page.format(name)) for name in ("json", "no_such_module"))
+    assert (there.why, there.seconds, lacking.why) == (None, 120, "no_such_module is not installed")
+
+
 @pytest.mark.parametrize(
     ("page", "said"),
     [

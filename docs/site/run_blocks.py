@@ -12,7 +12,8 @@ Without pages README.md, CONTRIBUTING.md, docs/**/*.md and bench/*.md. A fence's
 ==========  ============================================================================================
 
 An HTML comment above a fence says what is particular: `<!-- not run: REASON -->`; `<!-- at most 20 minutes -->` for
-a block that needs more than a minute, which `--short` leaves out. `<!-- blocks run in a clone -->` anywhere on a page
+a block that needs more than a minute, which `--short` leaves out; `<!-- needs MODULE -->` for one that is not run where
+Python has no such module; both may stand on one line. `<!-- blocks run in a clone -->` anywhere on a page
 makes its folder a copy of the repository, whose environment is the one that this runs in; other folders are empty.
 """
 
@@ -31,6 +32,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +47,7 @@ TAIL = 30
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<language>[^`]*)$")
 NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
+NEEDS = re.compile(r"<!-- needs (\w+) -->")
 AT_MOST = re.compile(r"<!-- at most (\d+) minutes? -->")
 IN_A_CLONE = "<!-- blocks run in a clone -->"
 HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
@@ -123,9 +126,12 @@ def _block(page: str, line: int, language: str, text: str, mark: str) -> Block:
         if OURS.search(text):
             raise PageError(f"{page}:{line - 1}: a fence of {language} holds a command; give sh or console")
         return Block(page, line, language, text)
-    reason, bound = NOT_RUN.search(mark), AT_MOST.search(mark)
+    reason, bound, needed = NOT_RUN.search(mark), AT_MOST.search(mark), NEEDS.search(mark)
     seconds = 60.0 * int(bound[1]) if bound else SECONDS
-    return Block(page, line, language, text, reason[1] if reason else None, seconds)
+    why = reason[1] if reason else None
+    if needed and find_spec(needed[1]) is None:
+        why = f"{needed[1]} is not installed"
+    return Block(page, line, language, text, why, seconds)
 
 
 def commands_of(block: Block) -> Iterator[tuple[int, str]]:

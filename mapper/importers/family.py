@@ -272,6 +272,7 @@ def _renamed(network: Network, name: str, space: str, common: list[_Common]) -> 
         tensors=_keys(network.tensors, to),
         floats=_keys(network.floats, to),
         wrong_steps=_keys(network.wrong_steps, to),
+        handed={out: replace(one, layer=to.get(one.layer, one.layer)) for out, one in network.handed.items()},
         unproven={graph: _keys(layers, to) for graph, layers in network.unproven.items()},
     )
 

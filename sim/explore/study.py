@@ -235,6 +235,11 @@ def load_study(folder: str | Path) -> Study:
     ------
     ExploreError
         The folder has no study, or one of another version.
+
+    Examples
+    --------
+    >>> study = load_study("explored")  # doctest: +SKIP
+    >>> best = study.accelerator(int(study.points["latency"].idxmin()))  # doctest: +SKIP
     """
     folder = Path(folder)
     wanted = Wanted(f"study {folder}", "a folder that this version of fastswitch explore wrote", ExploreError)

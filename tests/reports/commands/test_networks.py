@@ -57,7 +57,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     graph = Graph((1, 3, 8, 8))
     graph.save(tmp_path / "f.onnx", graph.node("Relu", graph.conv("x", STEM, name="stem", pads=1)))
     graph = Graph((1, 3, 8, 8))
-    graph.save(tmp_path / "refused.onnx", graph.node("Erf", graph.conv("x", STEM, name="stem", pads=1)))
+    graph.save(tmp_path / "refused.onnx", graph.node("NonZero", graph.conv("x", STEM, name="stem", pads=1)))
     (tmp_path / "broken.onnx").write_bytes(b"none at all")
     (tmp_path / "folder.onnx").mkdir()
     return tmp_path
