@@ -177,10 +177,11 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Each name leads to a command of that name, and its line says what it is."""
     _, text, _ = call(capsys, "--help")
     listed = " ".join(text.partition("Commands:")[2].split())  # long lines are wrapped
+    assert "----" not in text  # sections of docstrings are for readers of the code
     for name, (_, what) in fastswitch.COMMANDS.items():
         assert f"{name} {what}" in listed
         _, one, _ = call(capsys, name, "--help")
-        assert one.startswith(f"Usage: fastswitch {name} [OPTIONS]")
+        assert one.startswith(f"Usage: fastswitch {name} [OPTIONS]") and "----" not in one
 
 
 @pytest.fixture

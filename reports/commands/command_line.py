@@ -83,6 +83,7 @@ class _Commands(click.Group):
 def cli(ctx: click.Context) -> None:
     """Model, mapper and RTL of an accelerator that keeps the shared part of a SuperNet on chip.
 
+    \f
     Raises
     ------
     UsageError
