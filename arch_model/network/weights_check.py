@@ -56,25 +56,25 @@ def check_fit(
         shape = layer.K, layer.C // layer.groups, layer.R, layer.S
         if array.shape != shape:
             raise ValueError(f"layer {plain(name)} is {array.shape}; SuperNet {plain(supernet.name)} has {shape}")
+    if lacking := [name for name in whole if name not in layers]:
+        raise ValueError(f"layer {plain(lacking[0])} of SuperNet {plain(supernet.name)} has no weights")
     for name, ops in subnets.items():
         try:
             subnet = supernet.subnet(name)
         except FastSwitchError as error:
             what = f"SuperNet {plain(supernet.name)} has no such SubNet: {one_line(error)}"
             raise ValueError(f"SubNet {plain(name)}: {what}") from None
-        _check_subnet(subnet, layers, ops)
+        _check_subnet(subnet, ops)
         _check_images(subnet, images)
 
 
-def _check_subnet(subnet: SubNet, layers: Mapping[str, npt.NDArray[np.int8]], ops: Mapping[str, OpQuant]) -> None:
+def _check_subnet(subnet: SubNet, ops: Mapping[str, OpQuant]) -> None:
     zeros: dict[str, int | None] = {INPUT: None}
     for layer in subnet.layers:
         if layer.kind not in _CLASSES:  # what it holds is what its inputs hold
             zeros[layer.name] = zeros[layer.inputs[0]]
             continue
         where = f"SubNet {plain(subnet.name)}: layer {plain(layer.name)}"
-        if layer.kind.has_weights and layer.name not in layers:
-            raise ValueError(f"{where} has no weights")
         if layer.name not in ops:
             raise ValueError(f"{where} has no integers")
         op = ops[layer.name]

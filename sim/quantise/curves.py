@@ -1,71 +1,74 @@
-"""What a module does to each value of a tensor, told by what becomes of a row of points.
+"""What a module does to each value of a tensor, as one function: the operators that it runs, one after the other.
 
 An activation can be written in many ways: hard swish is one operator, or an addition, a clip, a product and a
-division. All of them make the same of every point of a row, so that is what is compared.
+division. What it is called is told by what it makes of numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from arch_model.network.activation_curves import activation_of
 from arch_model.network.layer import Activation
-from sim.quantise.trace import Constant, Node, Ref
+from sim.quantise.errors import need_torch
+from sim.quantise.trace import Constant, Node, Ref, Tensor
 
-POINTS = np.linspace(-12, 12, 4801)
-"""Where curves are compared: 200 points for each unit, both sides of every bend."""
+Function = Callable[[Tensor], Tensor]
+"""Of a tensor, value by value."""
+
+Reals = npt.NDArray[np.float64]
 
 _POINTWISE = (
     "relu hardtanh clamp clamp_min clamp_max hardswish hardsigmoid sigmoid tanh silu gelu leaky_relu elu softplus mish "
-    "add sub rsub mul div neg abs exp reciprocal"
+    "add sub rsub mul div neg abs exp log sqrt rsqrt pow square erf sin cos reciprocal log_sigmoid_forward"
 )
 POINTWISE = frozenset(_POINTWISE.split())
 """Operators (of torch) that do the same to each value."""
 
-Curve = npt.NDArray[np.float64]
+_POINTS = np.linspace(-12, 12, 4801)
 
 
-def _relu6(x: Curve) -> Curve:
-    return np.clip(x, 0, 6)
+def identity(x: Tensor) -> Tensor:
+    """Nothing is done."""
+    return x
 
 
-FUNCTIONS: dict[Activation, Callable[[Curve], Curve]] = {
-    Activation.NONE: lambda x: x,
-    Activation.RELU: lambda x: np.maximum(x, 0),
-    Activation.RELU6: _relu6,
-    Activation.HSWISH: lambda x: x * _relu6(x + 3) / 6,
-    Activation.HSIGMOID: lambda x: _relu6(x + 3) / 6,
-}
-"""The activations by their definitions, on float64."""
+def composed(node: Node, functions: Sequence[Function]) -> Function:
+    """What an operator makes of the value that all of its operands are functions of."""
 
-CURVES = f"give one of {', '.join(FUNCTIONS)}"
+    def function(x: Tensor) -> Tensor:
+        left = iter(functions)
+        args = tuple(
+            next(left)(x) if isinstance(one, Ref) else one.tensor.reshape(()) if isinstance(one, Constant) else one
+            for one in node.args
+        )
+        if node.call._schema.is_mutable:
+            args = (args[0].clone(), *args[1:])
+        made = node.call(*args, **node.kwargs)
+        return made[0] if isinstance(made, tuple | list) else made
 
-_NEAR = 1e-6
-
-
-def curve_of(node: Node, curves: list[Any]) -> Any:
-    """What an operator makes of curves.
-
-    Parameters
-    ----------
-    node : the operator.
-    curves : one for each operand that depends on the image.
-    """
-    left = iter(curves)
-    args = tuple(
-        next(left).clone() if isinstance(one, Ref) else one.tensor.reshape(()) if isinstance(one, Constant) else one
-        for one in node.args
-    )
-    return node.call(*args, **node.kwargs)
+    return function
 
 
-def named_activation(curve: Any) -> Activation | None:
-    """The activation whose curve it is; None if it is no known one."""
-    made = curve.numpy()
-    for activation, function in FUNCTIONS.items():
-        if np.abs(made - function(POINTS)).max() <= _NEAR:
-            return activation
-    return None
+def on_reals(function: Function) -> Callable[[Reals], Reals]:
+    """The function of float64 numbers."""
+    torch = need_torch()
+
+    def made(x: Reals) -> Reals:
+        with torch.no_grad():
+            return np.asarray(function(torch.from_numpy(np.ascontiguousarray(x, np.float64))).numpy(), np.float64)
+
+    return made
+
+
+def activation_named(function: Function) -> Activation:
+    """What a function is called; CURVE if it has no name."""
+    return Activation.NONE if function is identity else activation_of(on_reals(function))
+
+
+def same_function(a: Function, b: Function) -> bool:
+    """Whether two functions make the same of 4,801 numbers from -12 to 12."""
+    return a is b or np.array_equal(on_reals(a)(_POINTS), on_reals(b)(_POINTS), equal_nan=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.network.layer import INPUT, Activation, Kind
+from arch_model.network.layer import INPUT, Kind
 from sim.quantise.errors import ModelError, need_torch
 from sim.quantise.layers import Float, FloatLayer, FloatNet
 from sim.quantise.trace import Tensor, Trace
@@ -104,7 +104,7 @@ class FloatRun:
         for i, one in enumerate(self.net.layers):
             layer = one.layer
             before = self._before(one, [tensors[name] for name in layer.inputs], normalise or self._own_norm)
-            after = activate(self.torch, layer.activation, before)
+            after = before if one.function is None else one.function(before)
             if see is not None:
                 see(one, before, after)
             tensors[layer.name] = after
@@ -148,26 +148,6 @@ class FloatRun:
         if id(array) not in self._tensors:
             self._tensors[id(array)] = (array, self.torch.from_numpy(array))
         return self._tensors[id(array)][1]
-
-
-def activate(torch: Any, activation: Activation, x: Tensor) -> Tensor:
-    """An activation of a tensor.
-
-    Parameters
-    ----------
-    torch : the package.
-    activation : which.
-    x : the tensor.
-    """
-    f = torch.nn.functional
-    functions = {
-        Activation.NONE: lambda x: x,
-        Activation.RELU: f.relu,
-        Activation.RELU6: f.relu6,
-        Activation.HSWISH: f.hardswish,
-        Activation.HSIGMOID: f.hardsigmoid,
-    }
-    return functions[activation](x)
 
 
 def batches(images: npt.NDArray[np.float32]) -> Iterator[Tensor]:

@@ -6,7 +6,7 @@ biases, ranges) goes into its multipliers, shifts, biases and zero points.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from arch_model.network.layer import INPUT, Activation, Kind, Layer
 from arch_model.network.quant import MULTIPLIER_BITS, SHIFT_MAX, encode_multiplier, encode_pair
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
-from sim.quantise.curves import FUNCTIONS
+from sim.quantise.curves import Reals, on_reals
 from sim.quantise.errors import ModelError
 from sim.quantise.floats import Span, Statistics
 from sim.quantise.layers import FloatLayer, FloatNet
@@ -23,9 +23,6 @@ from sim.quantise.share import SharedLayer
 
 _FACTOR_MAX = 127.49
 """Steps of a factor that int8 still holds, rounded."""
-
-_TABLE_SPANS = {Activation.HSWISH: Span(-3, np.inf), Activation.HSIGMOID: Span(-3, 3)}
-"""Between which ends an activation's argument matters: beyond them it is constant."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,8 @@ class Meaning:
         """
         low, high = min(span.low, 0.0), max(span.high, 0.0)
         scale = (high - low) / 255
-        if scale < 1e-12:  # nothing but zeros
-            return cls(1.0, 0)
+        if not scale > 0:  # nothing but zeros: any scale is right, one of middling size fits beside others
+            return cls(2.0**-20, 0)
         return cls(scale, round(-128 - low / scale))
 
 
@@ -144,9 +141,10 @@ def _conv(
     layer = one.layer
     sums, table = out, None
     if not layer.activation.is_clamp:
-        ends = _TABLE_SPANS[layer.activation]
-        sums = Meaning.of(Span(max(before.low, ends.low), min(before.high, ends.high)))
-        table = activation_table(layer.activation, sums, out)
+        assert one.function is not None
+        curve = on_reals(one.function)
+        sums = Meaning.of(bent(curve, before, out.scale))
+        table = activation_table(curve, sums, out)
     lo, hi = (-128, 127) if table is not None else bounds(layer.activation, out)
     gain, offset = _affine(one, statistics)
     unit = gain * shared.scale[: layer.K] * x.scale / sums.scale
@@ -185,24 +183,34 @@ def _affine(one: FloatLayer, statistics: Statistics) -> tuple[npt.NDArray[np.flo
     return gain, offset
 
 
-def activation_table(activation: Activation, sums: Meaning, out: Meaning) -> npt.NDArray[np.int8]:
-    """The activation of each value of an int8 tensor, at index value + 128.
+def activation_table(curve: Callable[[Reals], Reals], sums: Meaning, out: Meaning) -> npt.NDArray[np.int8]:
+    """int8 (256,): the activation of each value of a tensor ``sums`` as one of ``out``, at index value + 128.
 
-    Parameters
-    ----------
-    activation : which.
-    sums : what the tensor means.
-    out : what the result means.
-
-    Returns
-    -------
-    int8 array
-        (256,).
+    >>> halved = activation_table(lambda x: x / 2, Meaning(1.0, 0), Meaning(1.0, 3))
+    >>> halved[[0, 128, 255]].tolist()   # of -128, 0 and 127
+    [-61, 3, 67]
     """
-    real: npt.NDArray[np.float64] = np.asarray((np.arange(-128, 128) - sums.zero) * sums.scale, np.float64)
-    steps = np.rint(FUNCTIONS[activation](real) / out.scale) + out.zero
-    made: npt.NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
+    real: Reals = np.asarray((np.arange(-128, 128) - sums.zero) * sums.scale, np.float64)
+    steps = np.rint(curve(real) / out.scale) + out.zero
+    made: npt.NDArray[np.int8] = np.clip(np.nan_to_num(steps), -128, 127).astype(np.int8)
     return made
+
+
+def bent(curve: Callable[[Reals], Reals], span: Span, step: float) -> Span:
+    """The part of a range outside of which a function changes by less than half a step: no more must be told apart.
+
+    >>> bent(lambda x: np.clip(x, 0, 1), Span(-4, 4), 2**-9)
+    Span(low=0.0, high=1.0)
+    """
+    if not span.high > span.low:
+        return span
+    x = np.linspace(span.low, span.high, 4097)
+    y = curve(x)
+    ends = []
+    for points, values in ((x, y), (x[::-1], y[::-1])):
+        moved = np.abs(values - values[0]) > step / 2
+        ends.append(float(points[max(int(moved.argmax()) - 1, 0)]) if moved.any() else float(points[0]))
+    return Span(*ends) if ends[0] < ends[1] else span
 
 
 def _product(layer: Layer, x: Meaning, s: Meaning, out: Meaning, ends: tuple[int, int]) -> ScaleQuant:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +42,7 @@ class FloatLayer:
     bias : (K,), or None.
     norm : of a convolution's sums and bias, or None.
     origin : the parameter of the module that the weights are made of, "" if it is none.
+    function : the activation, of torch tensors; None if there is none.
     """
 
     layer: Layer
@@ -47,6 +50,7 @@ class FloatLayer:
     bias: Float | None = None
     norm: BatchNorm | None = None
     origin: str = ""
+    function: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from arch_model.network.layer import Kind
-from sim.quantise.curves import curve_of
+from sim.quantise.curves import composed, identity
 from sim.quantise.layers import BatchNorm, Float
 from sim.quantise.reader import IMAGE, Made, Reader, Value, argument, image_like, one_number
 from sim.quantise.trace import Constant, Node, Ref
@@ -76,8 +76,8 @@ def batch_norm(reader: Reader, node: Node) -> Value:
     if node.op == "native_batch_norm" and node.args[5]:
         raise reader.no(node, "it normalises by the images at hand; give the module in eval mode")
     layer = reader.made[value.layer] if value.layer != IMAGE else None
-    plain = reader.torch.equal(value.curve, reader.identity)
-    if layer is None or not layer.kind.has_weights or not plain or layer.norm or layer.activation is not None:
+    bare = layer is not None and layer.kind.has_weights and layer.norm is None and layer.function is None
+    if layer is None or not bare or value.function is not identity:
         raise reader.no(
             node, "it does not follow a convolution at once; put it there, where it folds into the integers"
         )
@@ -105,7 +105,7 @@ def pointwise(reader: Reader, node: Node) -> Value:
         raise reader.no(node, "it follows a mean over rows or columns alone, or a padding")
     if len(values) == 2 and (values[1].layer != first.layer or values[1].shape != first.shape):
         return _two(reader, node, first, values[1])
-    return replace(first, curve=curve_of(node, [one.curve for one in values]))
+    return replace(first, function=composed(node, [one.function for one in values]))
 
 
 def _two(reader: Reader, node: Node, a: Value, b: Value) -> Value:

@@ -107,8 +107,7 @@ def quantise(
         nets[one] = read_subnet(function, one, config, pixels.images.shape[1:], subnet)
     if supernet is None:
         supernet = made_supernet(name, nets)
-    used = {layer for net in nets.values() for layer in (one.layer.name for one in net.layers)}
-    shared = shared_weights([layer for layer in supernet.layers if layer.name in used], greatest_first(nets))
+    shared = shared_weights(supernet.layers, greatest_first(nets))
     made = {}
     for one, net in nets.items():
         made[one] = _subnet(net, shared, pixels, given, recalibrate)
@@ -227,7 +226,7 @@ def integer_classes(
     """
     logits = np.concatenate(
         [
-            run_batch(layers, weights, ops, images[at : at + AT_ONCE], _torch_convolve).reshape(
+            run_batch(layers, weights, ops, images[at : at + AT_ONCE], torch_convolve).reshape(
                 len(images[at : at + AT_ONCE]), -1
             )
             for at in range(0, len(images), AT_ONCE)
@@ -240,7 +239,7 @@ def integer_classes(
     return classes
 
 
-def _torch_convolve(x: npt.NDArray[Any], weights: npt.NDArray[Any], layer: Layer) -> npt.NDArray[Any]:
+def torch_convolve(x: npt.NDArray[Any], weights: npt.NDArray[Any], layer: Layer) -> npt.NDArray[Any]:
     """:data:`sim.integers.batch.Convolve`; without the transforms of NNPACK, which round."""
     torch = need_torch()
     with torch.no_grad(), torch.backends.nnpack.flags(enabled=False):

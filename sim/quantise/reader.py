@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from arch_model.network.layer import INPUT, Activation, Kind, Layer
-from sim.quantise.curves import CURVES, POINTS, named_activation
+from sim.quantise.curves import Function, activation_named, identity, same_function
 from sim.quantise.errors import ModelError, need_torch
 from sim.quantise.layers import BatchNorm, Float, FloatLayer, FloatNet
 from sim.quantise.trace import Node, Ref, Trace
@@ -43,8 +43,8 @@ class Made:
     bias: Float | None = None
     norm: BatchNorm | None = None
     origin: str = ""
-    activation: Activation | None = None
-    """None: nobody has read its result yet."""
+    function: Function | None = None
+    """Its activation. None: nobody has read its result yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +54,14 @@ class Value:
     Attributes
     ----------
     layer : the layer's number, :data:`IMAGE` for the image.
-    curve : what became of each of :data:`~sim.quantise.curves.POINTS`.
+    function : what became of each value.
     shape : without the axis of images.
     averaged : of (1: rows, 2: columns) those over which a mean was taken already.
     pad : zeros on each side that the next convolution takes in.
     """
 
     layer: int
-    curve: Any
+    function: Function
     shape: tuple[int, ...]
     averaged: frozenset[int] = frozenset()
     pad: int = 0
@@ -81,9 +81,7 @@ class Reader:
     def __init__(self, trace: Trace) -> None:
         self.torch = need_torch()
         self.made: list[Made] = []
-        identity = self.torch.tensor(POINTS)
         self.values: dict[int, Value] = {IMAGE: Value(IMAGE, identity, tuple(trace.images.shape[1:]))}
-        self.identity = identity
         self.shapes = {IMAGE: tuple(trace.images.shape)} | {n: node.shape for n, node in enumerate(trace.nodes)}
 
     # ---- operands ----
@@ -156,25 +154,21 @@ class Reader:
         if value.pad and not padded:
             raise self.no(node, "it reads a padded tensor; only a convolution takes padding in")
         if value.layer == IMAGE:
-            if not self.torch.equal(value.curve, self.identity):
+            if value.function is not identity:
                 raise self.no(node, "the image is changed before the first layer; give images as that layer reads them")
             return IMAGE
-        layer, found = self.made[value.layer], named_activation(value.curve)
-        if found is None:
-            raise self.no(
-                node, f"what it reads of {layer.module or 'the layer before'} is no activation that is known; {CURVES}"
-            )
-        if layer.activation not in (None, found):
-            raise self.no(
-                node, f"{layer.module or 'a layer'} is read with {found} and with {layer.activation}; read one of them"
-            )
-        layer.activation = found
+        layer = self.made[value.layer]
+        if layer.function is None:
+            layer.function = value.function
+        elif not same_function(layer.function, value.function):
+            whose = f"the result of module {layer.module}" if layer.module else "a result"
+            raise self.no(node, f"{whose} is read before and after an activation; a layer has one result")
         return value.layer
 
     def add(self, layer: Made) -> Value:
         self.made.append(layer)
         shaped = layer_of(layer, "layer", ())
-        return Value(len(self.made) - 1, self.identity, (shaped.K, shaped.P, shaped.Q))
+        return Value(len(self.made) - 1, identity, (shaped.K, shaped.P, shaped.Q))
 
     # ---- the end ----
 
@@ -202,14 +196,33 @@ class Reader:
             if number not in needed and number != IMAGE:
                 needed.add(number)
                 waiting += self.made[number].inputs
-        names = _names([self.made[n] for n in range(len(self.made))], needed)
-        layers = []
+        names = _names(self.made, needed)
+        layers: list[FloatLayer] = []
+        read = {IMAGE: INPUT}
         for number in sorted(needed):
             made = self.made[number]
-            inputs = tuple(INPUT if one == IMAGE else names[one] for one in made.inputs)
-            layer = layer_of(made, names[number], inputs)
-            layers.append(FloatLayer(layer, made.weights, made.bias, made.norm, made.origin))
+            layers += finished(made, names[number], tuple(read[one] for one in made.inputs))
+            read[number] = layers[-1].layer.name
         return FloatNet(name, tuple(layers))
+
+
+def finished(made: Made, name: str, inputs: tuple[str, ...]) -> list[FloatLayer]:
+    """A layer; and, where it has no weights but an activation that no clamp makes, one that copies it through a table.
+
+    That one is depthwise, of 1 x 1, and its weights are ones: only layers with weights have tables.
+    """
+    function = None if made.function in (None, identity) else made.function
+    activation = Activation.NONE if function is None else activation_named(function)
+    if activation is Activation.NONE:
+        function = None
+    layer = replace(layer_of(made, name, inputs), activation=activation)
+    numbers = (made.weights, made.bias, made.norm, made.origin)
+    if activation.is_clamp or made.kind.has_weights:
+        return [FloatLayer(layer, *numbers, function)]
+    k, rows, columns = layer.K, layer.P, layer.Q
+    copy = Layer(f"{name}_table", Kind.CONV, k, k, H=rows, W=columns, groups=k, inputs=(name,), activation=activation)
+    ones = np.ones((k, 1, 1, 1), np.float32)
+    return [FloatLayer(replace(layer, activation=Activation.NONE), *numbers), FloatLayer(copy, ones, function=function)]
 
 
 def layer_of(made: Made, name: str, inputs: tuple[str, ...]) -> Layer:
@@ -225,10 +238,7 @@ def layer_of(made: Made, name: str, inputs: tuple[str, ...]) -> Layer:
     facts: dict[str, Any] = {}
     if made.kind.has_weights:
         facts = {"bias": made.bias is not None, "batch_norm": made.norm is not None}
-    activation = made.activation or Activation.NONE
-    return Layer(
-        name, made.kind, k, c, r, s, h, w, stride, padding, groups, inputs, made.ceil_mode, activation, **facts
-    )
+    return Layer(name, made.kind, k, c, r, s, h, w, stride, padding, groups, inputs, made.ceil_mode, **facts)
 
 
 def _names(made: Sequence[Made], needed: set[int]) -> dict[int, str]:

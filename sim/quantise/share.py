@@ -37,7 +37,7 @@ def shared_weights(layers: Sequence[Layer], nets: Sequence[FloatNet]) -> dict[st
     """The int8 weights of a SuperNet, from those of its SubNets.
 
     Batch normalisation is not in them, so one array serves all SubNets: the leading filters and channels, and the
-    centre of the kernel. Each filter has one scale, that of its greatest weight in any SubNet.
+    centre of the kernel. Each filter has one scale, that of its greatest weight in any SubNet. What is unused is 0.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ def _shared(whole: Layer, nets: Sequence[FloatNet]) -> SharedLayer:
             owner[place] = np.where(owner[place] < 0, number, owner[place])
             gamma = np.ones(one.layer.K, np.float32) if one.norm is None else one.norm.gamma
             _agree(whole.name, gamma, sign, signed_by, nets, number)
-    scale = np.maximum(np.abs(real).max((1, 2, 3)), 1e-12).astype(np.float64) / 127  # no division by zero
+    scale = np.abs(real).max((1, 2, 3)).astype(np.float64) / 127
+    scale = np.where(scale > 0, scale, 1.0)  # of a filter of zeros any
     scale = np.where(sign < 0, -scale, scale)
     return SharedLayer(np.rint(real / scale[:, None, None, None]).astype(np.int8), scale)
 

@@ -30,7 +30,7 @@ def test_drawn_weights_fit(space: str, name: str) -> None:
 def test_what_lacks_is_named() -> None:
     drawn = random_weights(TOY, {"toy-46": 0.5}, seed=1)
     lacking = replace(drawn, layers={name: w for name, w in drawn.layers.items() if name != "side"})
-    with pytest.raises(WeightsError, match="weights: SubNet toy-46: layer side has no weights"):
+    with pytest.raises(WeightsError, match="weights: layer side of SuperNet toy has no weights; give"):
         check_weights(lacking, TOY)
     net = drawn.subnets["toy-46"]
     for ops, message in (
