@@ -49,7 +49,7 @@ def activation_of(curve: Callable[[Reals], Reals]) -> Activation:
     Examples
     --------
     >>> activation_of(lambda x: x / (1 + np.exp(-x))), activation_of(np.cos)
-    (<Activation.SILU: 'silu'>, <Activation.CURVE: 'table'>)
+    (<Activation.SILU: 'silu'>, <Activation.CURVE: 'curve'>)
     """
     x = np.linspace(-12, 12, 193)
     found = np.asarray(curve(x), np.float64)

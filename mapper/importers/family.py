@@ -60,7 +60,12 @@ class Family:
         """The networks' integers, as those of a SuperNet's SubNets.
 
         Images are drawn from ``seed``, uint8 (:data:`IMAGES`, C, H, W); there are no labels, and accuracies are not
-        known, which is written as not a number. Raises :class:`NetworkError` if some layer has no integers.
+        known, which is written as not a number.
+
+        Raises
+        ------
+        NetworkError
+            Some layer has no integers.
         """
         for name, network in self.networks.items():
             if not network.runnable or self.weights is None:

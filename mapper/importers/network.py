@@ -36,7 +36,11 @@ elsewhere.
 class TensorQuant:
     """How an int8 tensor stands for real numbers: ``real = scale * (int8 - zero_point)``.
 
-    ``offset`` is 128 for a tensor that the file keeps as uint8, which is int8 here (``int8 = uint8 - 128``), else 0.
+    Attributes
+    ----------
+    scale : float32.
+    zero_point : of the int8 numbers.
+    offset : 128 for a tensor that the file keeps as uint8, which is int8 here (``int8 = uint8 - 128``), else 0.
     """
 
     scale: np.float32
@@ -71,9 +75,13 @@ Function = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Handed:
-    """A tensor of the machine's that the host reads: the layer that makes it, and the sizes that ONNX has for it.
+    """A tensor of the machine's that the host reads.
 
-    ``turned``: ONNX has its channels last.
+    Attributes
+    ----------
+    layer : the layer that makes it.
+    dims : the sizes that ONNX has for it, the batch first.
+    turned : ONNX has its channels last.
     """
 
     layer: str
@@ -89,8 +97,11 @@ class Handed:
 class FloatLayer:
     """The float32 numbers of a layer: ``y = clip(weights * x + bias, lo, hi)``, batch normalisation folded in.
 
-    ``weights`` (K, C / groups, R, S) and ``bias`` (K,); None for adds and pools. ReLU is ``lo = 0``. ``function``: what
-    is done to each value, if its activation is none that bounds make.
+    Attributes
+    ----------
+    weights, bias : (K, C / groups, R, S) and (K,); None for adds and pools.
+    lo, hi : bounds; ReLU is ``lo = 0``.
+    function : what is done to each value, if its activation is none that bounds make.
     """
 
     weights: npt.NDArray[np.float32] | None
@@ -104,6 +115,11 @@ class FloatLayer:
 class Network:
     """An imported network.
 
+    With the integers of every layer (``runnable``), ``sim.integers.reference.run_layers(subnet.layers, weights, quant,
+    image)`` executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
+
+    Attributes
+    ----------
     subnet : its layers. ``SubNet.name`` is the file's stem.
     weights : int8 (K, C / groups, R, S) of each layer that the file has in int8.
     quant : the integers of each layer whose operands and result are int8.
@@ -126,9 +142,6 @@ class Network:
     rounded : the layers whose result the file leaves real, though it is quantised. Their int8 scale, in ``tensors``, is
         chosen here (:mod:`mapper.importers.onnx_inner`).
     positions : of each tensor's channels among those that it has on a machine (:meth:`fitted`); {} if none was moved.
-
-    With the integers of every layer (``runnable``), ``sim.integers.reference.run_layers(subnet.layers, weights, quant,
-    image)`` executes it, for an int8 (C, H, W) ``image = tensors["input"].quantize(real)``.
     """
 
     subnet: SubNet
@@ -221,6 +234,13 @@ class Network:
 def unique_names(names: Iterable[str], taken: set[str]) -> list[str]:
     """Names that differ from each other and from ``taken``: a second "conv" becomes "conv_2".
 
+    Parameters
+    ----------
+    names : wanted.
+    taken : names that are not given.
+
+    Examples
+    --------
     >>> unique_names(["conv", "conv", "input"], {"input"})
     ['conv', 'conv_2', 'input_2']
     """
@@ -238,6 +258,13 @@ def unique_names(names: Iterable[str], taken: set[str]) -> list[str]:
 def product_layer(name: str, rows: int, columns: int, depth: int) -> Layer:
     """(rows, depth) x (depth, columns): a linear layer, or a pointwise convolution of as many pixels as rows.
 
+    Parameters
+    ----------
+    name : the layer's.
+    rows, columns, depth : sizes of the product.
+
+    Examples
+    --------
     >>> product = product_layer("a", rows=16, columns=64, depth=32)
     >>> product.K, product.C, product.P, product.macs == 16 * 64 * 32
     (64, 32, 16, True)
@@ -250,8 +277,14 @@ def product_layer(name: str, rows: int, columns: int, depth: int) -> Layer:
 def of_batch(layer: Layer, batch: int, notes: list[str]) -> Layer:
     """The layer of a batch of images: a linear one takes them as rows, of another one is run after another.
 
-    ``notes`` gets the sentence that says so of the latter.
+    Parameters
+    ----------
+    layer : of one image.
+    batch : images.
+    notes : gets the sentence that says so of the latter.
 
+    Examples
+    --------
     >>> notes = []
     >>> of_batch(Layer("fc", Kind.LINEAR, K=10, C=64), 32, notes).P, notes
     (32, [])

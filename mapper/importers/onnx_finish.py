@@ -22,7 +22,16 @@ _ONE = 25
 
 
 def lookup(name: str, source: str, shape: tuple[int, int, int], quant: TensorQuant, curve: Curve | None) -> Operator:
-    """A layer that copies an int8 tensor, through the table of a curve if one is given."""
+    """A layer that copies an int8 tensor, through the table of a curve if one is given.
+
+    Parameters
+    ----------
+    name : the layer's.
+    source : the layer whose tensor it reads.
+    shape : (C, H, W) of the tensor.
+    quant : what the tensor means.
+    curve : the function to apply; None: a copy.
+    """
     c, h, w = shape
     activation = Activation.NONE if curve is None else Activation.CURVE
     layer = Layer(name, Kind.CONV, c, c, H=h, W=w, groups=c, inputs=(source,), activation=activation)

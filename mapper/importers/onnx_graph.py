@@ -36,12 +36,18 @@ from mapper.importers.onnx_walk import Handler, Walk
 def read_onnx(path: str | Path, *, skip_unsupported: bool = False, shape: Sequence[int] | None = None) -> Network:
     """The layers of an ONNX model of one image, and their int8 or float32 numbers.
 
-    ``shape``: sizes of the image, without the batch, where the file leaves some open.
+    Parameters
+    ----------
+    path : an ONNX file.
+    skip_unsupported : leave out an operator that has no layer and name it in ``Network.skipped``. What it makes is its
+        input if the shape is the same, else comes from outside like the image; if ONNX does not know the shape, what
+        reads it is left out, too.
+    shape : sizes of the image, without the batch, where the file leaves some open.
 
-    An operator that has no layer is an error that names its node; with ``skip_unsupported`` it is left out and named
-    in ``Network.skipped``: what it makes is its input if the shape is the same, else comes from outside like the
-    image, and if ONNX does not know the shape, what reads it is left out too. Raises :class:`NetworkError` for a file
-    that is missing, damaged or not ONNX, and for sizes that are not fixed.
+    Raises
+    ------
+    NetworkError
+        The file is missing, damaged or not ONNX; sizes are not fixed; or an operator has no layer, whose node is named.
     """
     model = with_patterns(load_model(path, shape))
     walk = Walk(model, _HANDLERS, skip_unsupported)

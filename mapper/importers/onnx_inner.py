@@ -49,6 +49,14 @@ def ends_of(quant: TensorQuant) -> Range:
 def made_for(ends: Range, offset: int, bits: int = _BITS) -> TensorQuant:
     """A scale whose mantissa has so many bits, with 0 among its steps, whose 255 steps hold a range.
 
+    Parameters
+    ----------
+    ends : the least and the greatest real value.
+    offset : 128 for a tensor that is uint8 in the file, else 0.
+    bits : of the scale's mantissa.
+
+    Examples
+    --------
     >>> made_for((-1.0, 14.0), 0)
     TensorQuant(scale=np.float32(0.060546875), zero_point=-111, offset=0)
     """

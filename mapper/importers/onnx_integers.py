@@ -37,7 +37,12 @@ class NoIntegers(Exception):
 def integers(op: Operator) -> tuple[OpQuant, int]:
     """An operator's integers, and at how many steps (pairs) they differ from onnxruntime's integer operator.
 
-    Where they must differ, those that are proven for the float32 of a QDQ file are preferred. Raises NoIntegers.
+    Where they must differ, those that are proven for the float32 of a QDQ file are preferred.
+
+    Raises
+    ------
+    NoIntegers
+        It has none; the text says why.
     """
     if op.no_integers:
         raise NoIntegers(op.no_integers)

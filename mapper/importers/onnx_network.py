@@ -21,7 +21,18 @@ from mapper.importers.onnx_walk import Walk
 
 
 def network_of(walk: Walk, stem: str) -> Network:
-    """The layers of a walk and their int8 or float32 numbers; NetworkError if it has none or a result is padded."""
+    """The layers of a walk and their int8 or float32 numbers.
+
+    Parameters
+    ----------
+    walk : that has visited every node.
+    stem : the file's name without its suffix, which the network gets.
+
+    Raises
+    ------
+    NetworkError
+        There is no layer, or a result is padded.
+    """
     weights: dict[str, npt.NDArray[np.int8]] = {}
     floats: dict[str, FloatLayer] = {}
     quant: dict[str, OpQuant] = {}

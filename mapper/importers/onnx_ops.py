@@ -22,22 +22,33 @@ EVERY = np.arange(-128, 128).astype(np.int8)
 class Operator:
     """A layer and its numbers, which later nodes (bias, batch norm, activation, quantisation) still change.
 
-    Float weights are in ``weights`` and ``bias``; quantised ones in ``steps`` (int8, the zero point taken off), their
-    float32 ``step_scale`` (K,) and ``step_bias`` (int32 at the product of the scales of operand and weights).
-    ``sources``: the operands' int8 meaning, None for real ones; ``out``: the result's. ``lo``, ``hi``: bounds on the
-    real result; ``low``, ``high``: on the int8 one. ``swapped``: ONNX has
-    the operands the other way round. ``no_integers``: why it cannot have any. ``function``: the activation of a real
-    result, if it is none that bounds make.
+    Some attributes are for :mod:`mapper.importers.onnx_proof` alone: ``node``, ``real_bias``, ``fused_bias`` and
+    ``plain_bias``.
 
-    For :mod:`mapper.importers.onnx_proof`: ``node``, the operator in the graph; ``real_bias`` float32 (K,), the bias
-    of a node that ONNX computes in real numbers; ``fused_bias`` int64 (K,), what onnxruntime's integer operator would
-    add there, None if it is no int32 constant; ``plain_bias``: there is none, or it has just the scale of the product.
-
-    ``curve``: the function of its int8 result (whose meaning is ``out``) that the machine applies behind it, and
-    ``after``, what the function's result means. A ``lookup`` is a layer that only applies its curve, or copies.
-
-    ``inner``: the file leaves its result real, and :mod:`mapper.importers.onnx_inner` gave it its scale;
-    ``only_maxima``: of the maximum pools that read it. ``gain`` multiplies the result of an average.
+    Attributes
+    ----------
+    layer : what the network gets.
+    sources : the operands' int8 meaning, None for real ones.
+    weights, bias : real numbers, (K, C / groups, R, S) and (K,).
+    steps : int8 weights, the zero point taken off.
+    step_scale : of the weights, (K,).
+    step_bias : int32 at the product of the scales of operand and weights, (K,).
+    out : meaning of the int8 result, before ``curve``.
+    lo, hi : bounds on the real result.
+    low, high : bounds on the int8 result.
+    swapped : ONNX has the operands the other way round.
+    no_integers : why it cannot have any; "" if it can.
+    node : the operator in the graph.
+    real_bias : (K,), the bias of a node that ONNX computes in real numbers.
+    fused_bias : (K,), what onnxruntime's integer operator would add there; None if it is no int32 constant.
+    plain_bias : there is no bias, or its scale is just that of the product.
+    function : the activation of a real result, if it is none that bounds make.
+    curve : the function of its int8 result that the machine applies behind it.
+    after : what the result of ``curve`` means.
+    lookup : the layer only applies its curve, or copies.
+    inner : the file leaves its result real, and :mod:`mapper.importers.onnx_inner` gave it its scale.
+    only_maxima : the scale was given and nothing but maximum pools reads it, for which it is exact.
+    gain : factor of an average's result.
     """
 
     layer: Layer
@@ -72,7 +83,17 @@ class Operator:
         return self.out if self.after is None else self.after
 
     def clip(self, lo: float, hi: float) -> None:
-        """Bound the real result; ReLU and ReLU6 go into the layer as its activation."""
+        """Bound the real result; ReLU and ReLU6 go into the layer as its activation.
+
+        Parameters
+        ----------
+        lo, hi : least and greatest real result; infinite for no bound.
+
+        Raises
+        ------
+        Unsupported
+            The layer has an activation that needs a table.
+        """
         if not self.layer.activation.is_clamp:
             raise Unsupported(f"it follows the {self.layer.activation} of layer {self.layer.name}; give one activation")
         self.lo, self.hi = min(max(self.lo, lo), hi), min(max(self.hi, lo), hi)
@@ -80,7 +101,18 @@ class Operator:
         self.layer = replace(self.layer, activation=names.get((self.lo, self.hi), Activation.NONE))
 
     def bend(self, activation: Activation, function: Function) -> None:
-        """Apply an activation that needs a table."""
+        """Apply an activation that needs a table.
+
+        Parameters
+        ----------
+        activation : its kind.
+        function : what it makes of an array of real numbers.
+
+        Raises
+        ------
+        Unsupported
+            The layer has an activation or bounds.
+        """
         if (self.lo, self.hi) != (-inf, inf) or not self.layer.activation.is_clamp:
             raise Unsupported(f"it follows another activation of layer {self.layer.name}; give one")
         self.layer, self.function = replace(self.layer, activation=activation), function
@@ -103,12 +135,20 @@ class Operator:
 class Value:
     """A tensor: the layer that makes it, its shape and meaning.
 
-    ``operator`` is None for the image and, with ``left_out``, for what a node without a layer made. ``flat``: ONNX
-    sees (1, C * H * W). ``quant``: its int8 meaning; ``stored``: it is the int8 tensor itself, else the real one.
-    ``line``: ONNX sees (1, C, W), and H is 1; ``turned``: it sees the channels last. ``alone``: nobody else has read
-    the operator's result on the way here. ``pad``: top, left, bottom, right, from a Pad node that a convolution must
-    take in. ``curve``: it is a function of an int8 tensor for which no layer has been
-    made yet; ``layer`` and ``operator`` are those of that tensor.
+    Attributes
+    ----------
+    layer : its name; of a function of an int8 tensor without a layer yet (``curve``) that of the tensor.
+    shape : (C, H, W) on the machine.
+    operator : None for the image and, with ``left_out``, for what a node without a layer made.
+    flat : ONNX sees (1, C * H * W).
+    quant : its int8 meaning.
+    stored : it is the int8 tensor itself, else the real one.
+    alone : nobody else has read the operator's result on the way here.
+    left_out : a node without a layer made it.
+    pad : top, left, bottom, right, from a Pad node that a convolution must take in.
+    curve : it is a function of an int8 tensor for which no layer has been made yet.
+    line : ONNX sees (1, C, W), and H is 1.
+    turned : ONNX sees the channels last.
     """
 
     layer: str
@@ -175,7 +215,13 @@ class Curve:
 
 
 def curve_of(value: Value) -> Curve:
-    """A value as a function of an int8 tensor, perhaps of itself. Unsupported if it is none."""
+    """A value as a function of an int8 tensor, perhaps of itself.
+
+    Raises
+    ------
+    Unsupported
+        It is none.
+    """
     if value.curve is not None:
         return value.curve
     if value.quant is None:
@@ -185,9 +231,14 @@ def curve_of(value: Value) -> Curve:
 
 @dataclass
 class Dequantized:
-    """A constant behind a DequantizeLinear: steps with the zero point taken off, scale (1 or n), and its axis.
+    """A constant behind a DequantizeLinear.
 
-    ``stored``: what the file has, zero point and all.
+    Attributes
+    ----------
+    steps : with the zero point taken off.
+    scale : (1,) or one for each index of ``axis``.
+    axis : along which the scales run.
+    stored : what the file has, zero point and all.
     """
 
     steps: npt.NDArray[np.int64]
@@ -203,7 +254,13 @@ class Dequantized:
         self.real = self.steps.astype(np.float32) * self.scale.reshape(shape if shape else ())
 
     def scale_along(self, axis: int) -> npt.NDArray[np.float32]:
-        """One scale for each index of that axis; Unsupported if they run along another."""
+        """One scale for each index of an axis.
+
+        Raises
+        ------
+        Unsupported
+            The scales run along another axis.
+        """
         if self.scale.size > 1 and self.axis != axis:
             raise Unsupported(f"its weights have scales along axis {self.axis}; give one for each output channel")
         return np.broadcast_to(self.scale.reshape(-1), (self.steps.shape[axis],)).astype(np.float32)
@@ -212,7 +269,21 @@ class Dequantized:
 def whole_pads(
     node: Node, sizes: tuple[int, int], spans: Sequence[int], strides: Sequence[int], line: bool = False
 ) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right padding of a node with ``auto_pad`` or ``pads``; ``line``: it has left and right."""
+    """Top, left, bottom, right padding of a node with ``auto_pad`` or ``pads``.
+
+    Parameters
+    ----------
+    node : a convolution or a pool.
+    sizes : H and W of its operand.
+    spans : rows and columns of a window, dilation included.
+    strides : of rows and columns.
+    line : the node has left and right padding alone.
+
+    Raises
+    ------
+    Unsupported
+        ``pads`` and ``auto_pad`` are both given, or one of them is unknown.
+    """
     mode = node.text("auto_pad", "NOTSET")
     pads = [int(p) for p in node.attributes.get("pads", (0,) * (2 if line else 4))]
     if line and len(pads) == 2:
@@ -236,7 +307,18 @@ def whole_pads(
 
 
 def check_kernel(node: Node, sizes: tuple[int, ...]) -> None:
-    """Unsupported if ``kernel_shape`` is not what the weights are."""
+    """Check ``kernel_shape`` against the weights.
+
+    Parameters
+    ----------
+    node : a convolution.
+    sizes : of a kernel, as its weights have them.
+
+    Raises
+    ------
+    Unsupported
+        It is stated and is something else.
+    """
     kernel = node.attributes.get("kernel_shape")
     if kernel is not None and tuple(int(size) for size in kernel) != sizes:
         stated, found = (" x ".join(map(str, pair)) for pair in (kernel, sizes))
@@ -244,11 +326,28 @@ def check_kernel(node: Node, sizes: tuple[int, ...]) -> None:
 
 
 def same_quant(a: TensorQuant, b: TensorQuant) -> bool:
+    """Whether two tensors mean the same: scale, zero point and type.
+
+    Parameters
+    ----------
+    a, b : meanings.
+    """
     return (a.scale, a.zero_point, a.offset) == (b.scale, b.zero_point, b.offset)
 
 
 def as_scalar(array: Any, thing: str) -> Any:
-    """The one element of an array; Unsupported if it has several."""
+    """The one element of an array.
+
+    Parameters
+    ----------
+    array : a number, or an array of any shape.
+    thing : what errors call it.
+
+    Raises
+    ------
+    Unsupported
+        It has several elements, or none.
+    """
     flat = np.asarray(array).reshape(-1)
     if flat.size != 1:
         raise Unsupported(f"{thing} has {flat.size} values; give one for the whole tensor")
@@ -256,10 +355,19 @@ def as_scalar(array: Any, thing: str) -> Any:
 
 
 def vector(array: Any, thing: str) -> npt.NDArray[np.float32]:
-    """A scale, or the scales of the channels: float32 (1 or n,).
+    """A scale, or the scales of the channels, float32 (1 or n,).
 
-    Unsupported for one a block, one not positive, or one of another type: ONNX computes what such a scale makes in its
-    type, float16 for one, and rounds there.
+    ONNX computes what a scale makes in the scale's type, and rounds there, so float16 is refused.
+
+    Parameters
+    ----------
+    array : as the file has it.
+    thing : what errors call it.
+
+    Raises
+    ------
+    Unsupported
+        It is of another type, there is one for each block, or one is not positive.
     """
     if np.asarray(array).dtype != np.float32:
         raise Unsupported(f"its {thing} is of type {np.asarray(array).dtype}; give float32")

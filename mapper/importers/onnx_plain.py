@@ -15,7 +15,8 @@ from mapper.importers.onnx_channels import own_value, scaled
 from mapper.importers.onnx_model import Node, Unsupported
 from mapper.importers.onnx_ops import Operator, Value, as_scalar
 from mapper.importers.onnx_pointwise import curve_of
-from mapper.importers.onnx_walk import Walk, element_type
+from mapper.importers.onnx_quantised import element_type
+from mapper.importers.onnx_walk import Walk
 from mapper.importers.onnx_weighted import add_constant, gain_of_average, times_constant
 
 

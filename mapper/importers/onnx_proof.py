@@ -51,10 +51,17 @@ class Arithmetic(Enum):
 
 
 def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic, is_result: bool = False) -> dict[str, str]:
-    """{graph: why the integers ``quant`` are not proven to be its}, empty if all is proven.
+    """{graph: why the integers are not proven to be its}; empty if all is proven.
 
-    ``wrong``: the steps (pairs) that the integer operator takes elsewhere; ``optimised``: of :func:`arithmetic`. If the
-    operator is a result of the graph that the file leaves real, the claim is that of a QuantizeLinear behind it.
+    If the operator is a result of the graph that the file leaves real, the claim is that of a QuantizeLinear behind it.
+
+    Parameters
+    ----------
+    op : an operator.
+    quant : its integers.
+    wrong : the steps (pairs) at which the integer operator gives something else.
+    optimised : of :func:`arithmetic`.
+    is_result : the graph gives its result.
     """
     if op.inner and not is_result:
         return dict.fromkeys(GRAPHS, "its result is rounded to int8 here, and real in the file")
@@ -101,7 +108,13 @@ def may_saturate(op: Operator) -> bool:
 
 
 def arithmetic(model: Model, op: Operator) -> Arithmetic:
-    """What ORT_ENABLE_ALL makes of an operator."""
+    """How onnxruntime computes an operator at ORT_ENABLE_ALL.
+
+    Parameters
+    ----------
+    model : the graph.
+    op : an operator with its node.
+    """
     node = op.node
     assert node is not None
     if node.op.startswith("Q"):
@@ -169,7 +182,14 @@ def _is_redundant(op: Operator, reader: Node) -> bool:
 
 
 def product_errors(x: TensorQuant, s: TensorQuant, out: TensorQuant, quant: ScaleQuant) -> IntArray:
-    """For each of the 65,536 pairs of operands, int64 (256, 256): steps from the exact product, rounded once."""
+    """For each of the 65,536 pairs of operands, int64 (256, 256): steps from the exact product, rounded once.
+
+    Parameters
+    ----------
+    x, s : meanings of the tensor and of its factors.
+    out : the meaning of the result.
+    quant : the integers of the product.
+    """
     every, q = np.arange(-128, 128, dtype=np.int64), quant
     f = np.clip(rounding_shift((every - q.z_s) * q.m_f, q.shift_f), -128, 127)[None, :]
     centred = (every - q.z_x)[:, None]
@@ -219,7 +239,13 @@ def _float_reason(op: Operator, quant: OpQuant) -> str:
 
 
 def float_wrong(op: Operator, quant: OpQuant) -> int | None:
-    """At how many steps (pairs) float32 gives something else than ``quant``; None if its sums may round."""
+    """At how many steps (pairs) float32 gives something else than ``quant``; None if its sums may round.
+
+    Parameters
+    ----------
+    op : an operator with int8 operands and result.
+    quant : its integers.
+    """
     out, sources = op.out, [source for source in op.sources if source is not None]
     assert out is not None
     if isinstance(quant, AddQuant):

@@ -21,11 +21,16 @@ RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "Rando
 class Row:
     """What is understood of an operator.
 
-    ``reads``: attributes and (in order) inputs whose every value is honoured or refused with its reason where the
-    operator is read. ``idle``: attributes that do not change the first output in inference. ``only``: attributes with
-    the one value that is taken; one that no row names must have the default of ONNX. ``outputs``: how many results
-    there may be; with ``unread`` further ones may be there if nothing reads them. ``many``: any number of inputs, or of
-    results.
+    Attributes
+    ----------
+    reads : attributes and (in order) inputs whose every value is honoured, or refused with its reason where the
+        operator is read.
+    inputs : ONNX's names of its inputs.
+    idle : attributes that do not change the first output in inference.
+    only : attributes with the one value that is taken; one that no row names must have the default of ONNX.
+    outputs : how many results there may be.
+    unread : further results may be there if nothing reads them.
+    many : any number of inputs, or of results.
     """
 
     reads: tuple[str, ...] = ()
@@ -133,9 +138,19 @@ TABLE: dict[str, Row] = {
 
 
 def check_node(node: Node, uses: Mapping[str, int]) -> None:
-    """Unsupported, naming it, for an attribute, input or result that the operator's row does not have.
+    """Check that an operator's row has every attribute, input and result of a node.
 
-    ``uses``: how often each tensor is read. An operator without a row has no layer anyway.
+    An operator without a row has no layer anyway.
+
+    Parameters
+    ----------
+    node : of the graph.
+    uses : how often each tensor is read.
+
+    Raises
+    ------
+    Unsupported
+        One is not in the row; the text names it.
     """
     row = TABLE.get(node.op)
     if row is None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from arch_model.errors import FastSwitchError
 from arch_model.files.wanted import one_line
@@ -19,6 +18,7 @@ from mapper.importers.onnx_host import Host
 from mapper.importers.onnx_inner import made_for
 from mapper.importers.onnx_model import Array, Model, Node, Unsupported
 from mapper.importers.onnx_ops import Curve, Dequantized, Operator, Value, as_scalar, curve_of, same_quant, vector
+from mapper.importers.onnx_quantised import element_type, quantized, scales_along, steps_of
 from mapper.importers.onnx_shapes import Shapes
 from mapper.importers.onnx_table import RANDOM, check_node
 
@@ -36,10 +36,16 @@ SKIP_HINT = "; --skip-unsupported goes on without it"
 
 
 class Walk:
-    """One pass over the nodes, in order of execution; ``handlers`` says what each operator (by ONNX's name) makes.
+    """One pass over the nodes, in order of execution.
 
     A handler reads operands with :meth:`value` and :meth:`constant`, appends layers with :meth:`add` or gives the
     node's output another meaning in :attr:`values`, and raises Unsupported, before it changes anything, if it cannot.
+
+    Parameters
+    ----------
+    model : the graph.
+    handlers : what each operator (by ONNX's name) makes.
+    skip : leave out what has no layer instead of refusing it.
     """
 
     def __init__(self, model: Model, handlers: Mapping[str, Handler], skip: bool) -> None:
@@ -65,6 +71,13 @@ class Walk:
     # ---- the walk ----
 
     def visit(self, node: Node) -> None:
+        """Read a node: layers, or a meaning, for what it makes.
+
+        Raises
+        ------
+        NetworkError
+            It has no layer and is not to be left out.
+        """
         try:
             return self._read(node)
         except NetworkError:
@@ -181,7 +194,19 @@ class Walk:
     # ---- tensors ----
 
     def value(self, name: str, padded: bool = False, curve: bool = False) -> Value:
-        """The tensor of that name, as its next reader sees it; only with ``curve`` it may have no layer yet."""
+        """A tensor as its next reader sees it.
+
+        Parameters
+        ----------
+        name : the tensor's.
+        padded : the reader takes padding in.
+        curve : the reader takes a function of an int8 tensor that has no layer yet.
+
+        Raises
+        ------
+        Unsupported
+            There is no such tensor, or it is padded and the reader takes no padding in.
+        """
         if name not in self.values:
             constant = name in self.constants or name in self.dequantized
             what = "is a constant" if constant else "comes from an operator that was left out"
@@ -230,7 +255,18 @@ class Walk:
         return value.quant is not None and same_quant(self.quant(reader, 1, 2), value.quant)
 
     def constant(self, name: str, thing: str) -> Array:
-        """A constant's numbers; Unsupported if it is none, or has a NaN, or (bounds apart) an infinity."""
+        """A constant's numbers.
+
+        Parameters
+        ----------
+        name : the constant's.
+        thing : what errors call it; "min" and "max" may be infinite.
+
+        Raises
+        ------
+        Unsupported
+            It is no constant, or has a NaN or an infinity.
+        """
         if name in self.dequantized:
             array: Array = self.dequantized[name].real
         elif name in self.constants:
@@ -245,7 +281,18 @@ class Walk:
         return array
 
     def quant(self, node: Node, scale: int, zero: int) -> TensorQuant:
-        """The int8 meaning that two inputs of a node, scale and zero point, give."""
+        """The int8 meaning that two inputs of a node, scale and zero point, give.
+
+        Parameters
+        ----------
+        node : a node that quantises.
+        scale, zero : which of its inputs they are.
+
+        Raises
+        ------
+        Unsupported
+            The zero point is not int8 or uint8, or not of the tensor's type.
+        """
         factor = as_scalar(vector(self.constant(node.input(scale), "scale"), "scale"), "scale")
         kind = self._stored_type(node)
         zeros = self.constant(node.input(zero), "zero point") if node.input(zero) else np.zeros(1, kind)
@@ -284,7 +331,13 @@ class Walk:
         return self.constant(node.input(2), "zero point").dtype if node.input(2) else np.dtype(np.uint8)
 
     def fusable(self, name: str) -> Operator:
-        """The operator that a node goes into, for which nobody else may have read its result."""
+        """The operator that a node goes into.
+
+        Raises
+        ------
+        Unsupported
+            The tensor has none, or somebody else has read its result.
+        """
         value = self.value(name)
         if value.operator is None:
             raise Unsupported("no layer comes before it that could take it in")
@@ -293,7 +346,13 @@ class Walk:
         return value.operator
 
     def alias(self, node: Node, **changes: Any) -> None:
-        """The node's output is its first input."""
+        """The node's output is its first input.
+
+        Parameters
+        ----------
+        node : with one input that counts.
+        changes : fields of the :class:`Value` that differ.
+        """
         self.values[node.outputs[0]] = replace(self.value(node.input(0), curve=True), **changes)
 
     def append(self, operator: Operator) -> Operator:
@@ -305,7 +364,15 @@ class Walk:
         return operator
 
     def add(self, node: Node, operator: Operator, *, flat: bool = False, like: Value | None = None) -> None:
-        """Append an operator; the node's output is its result, which ONNX sees as it sees ``like``."""
+        """Append an operator; the node's output is its result.
+
+        Parameters
+        ----------
+        node : in the graph.
+        operator : of the result.
+        flat : ONNX sees the result as (1, C * H * W).
+        like : the value as which ONNX sees the result.
+        """
         layer = self.append(operator).layer
         seen = Value(layer.name, (layer.K, layer.P, layer.Q), operator, flat)
         if like is not None:
@@ -327,13 +394,11 @@ class Walk:
         if value.curve is not None or (value.quant is not None and not same_quant(value.quant, quant)):
             if value.quant is None or not same_quant(value.quant, quant):
                 value = replace(value, curve=curve_of(value).quantized(quant))
-        elif value.quant is not None:
-            pass
-        elif value.operator is not None:
+        elif value.quant is None and value.operator is not None:
             if value.operator.out is not None and not same_quant(value.operator.out, quant):
                 raise Unsupported(f"layer {value.operator.layer.name} already has another scale; give one")
             value.operator.out = quant
-        elif not value.left_out:
+        elif value.quant is None and not value.left_out:
             self._image(quant)
         self.values[node.outputs[0]] = replace(value, quant=quant, stored=True)
 
@@ -351,20 +416,10 @@ class Walk:
         if zero.dtype != kind:
             raise Unsupported(f"its zero point is {zero.dtype} and its tensor {kind}; give one type")
         shape = self.constant(name, "operand").shape
-        if zero.size not in (1, scale.size):
-            raise Unsupported(f"it has {scale.size} scales and {zero.size} zero points; give one for each")
-        if scale.size != 1 and (not shape or scale.size != shape[axis % len(shape)]):
-            raise Unsupported(
-                f"its operand has shape {shape} and {scale.size} scales along axis {axis}; give one for each"
-            )
-        along = [-1 if place == axis % len(shape) and scale.size > 1 else 1 for place in range(len(shape))]
+        along = scales_along(shape, axis, scale, zero)
         if node.op == "QuantizeLinear":
             real = np.asarray(self.constant(name, "operand"), np.float32)
-            stored = np.rint(real / scale.reshape(along)) + zero.astype(np.float32).reshape(
-                along if zero.size > 1 else ()
-            )
-            info = np.iinfo(zero.dtype)
-            self.constants[out] = np.clip(stored, info.min, info.max).astype(zero.dtype)
+            self.constants[out] = quantized(real, scale, zero, along)
             return
         array = self.constants.get(name)
         if array is None or array.dtype not in (np.int8, np.uint8, np.int16, np.uint16, np.int32):
@@ -372,7 +427,18 @@ class Walk:
         self.dequantized[out] = Dequantized(steps_of(array, zero, axis), scale, axis % max(array.ndim, 1), array)
 
     def stored(self, x: Value, quant: TensorQuant) -> Value:
-        """An int8 operand, whose scale and zero point a node states again."""
+        """An int8 operand, whose scale and zero point a node states again.
+
+        Parameters
+        ----------
+        x : the operand.
+        quant : the meaning that the node states.
+
+        Raises
+        ------
+        Unsupported
+            It is another one than the tensor has.
+        """
         if x.quant is None and x.operator is None:
             if not x.left_out:
                 if self.image_type != (np.uint8 if quant.offset else np.int8):
@@ -382,18 +448,3 @@ class Walk:
         if x.quant is None or not x.stored or not same_quant(x.quant, quant):
             raise Unsupported("its scale or zero point is not that of the tensor; give the same")
         return x
-
-
-def element_type(kind: int) -> np.dtype[Any]:
-    """NumPy's type of a number of onnx.TensorProto.DataType."""
-    import onnx
-
-    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind))
-
-
-def steps_of(array: Array, zero: Array, axis: int) -> npt.NDArray[np.int64]:
-    """Stored weights without their zero point, which may run along ``axis``."""
-    zeros = np.asarray(zero, np.int64).reshape(-1)
-    if zeros.size > 1:
-        zeros = zeros.reshape([-1 if place == axis % array.ndim else 1 for place in range(array.ndim)])
-    return np.asarray(array.astype(np.int64) - zeros.reshape(zeros.shape if zeros.size > 1 else ()))

@@ -15,7 +15,8 @@ from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_channels import per_channel, scaled
 from mapper.importers.onnx_model import Node, Unsupported
 from mapper.importers.onnx_ops import Operator, Value, check_kernel, vector, whole_pads
-from mapper.importers.onnx_walk import Walk, steps_of
+from mapper.importers.onnx_quantised import steps_of
+from mapper.importers.onnx_walk import Walk
 from mapper.importers.onnx_windows import dilations_of, outputs, strides_of, window_of
 from mapper.workload.fusion import LARGEST_KERNEL
 
@@ -237,14 +238,31 @@ def batch_norm(walk: Walk, node: Node) -> None:
 
 
 def add_constant(walk: Walk, node: Node, name: str) -> None:
-    """A bias."""
+    """Add a constant, one value a channel: a bias of the layer before.
+
+    Parameters
+    ----------
+    walk, node : as of a handler, see :class:`~mapper.importers.onnx_walk.Walk`.
+    name : which input of the node is the constant.
+    """
     other = node.inputs[1] if node.inputs[0] == name else node.inputs[0]
     shift = per_channel(walk, name, walk.value(other))
     scaled(walk, node, other, np.ones_like(shift), shift)
 
 
 def times_constant(walk: Walk, node: Node, name: str) -> None:
-    """Mul, Div, Sub by one value a channel."""
+    """Mul, Div, Sub by one value a channel.
+
+    Parameters
+    ----------
+    walk, node : as of a handler, see :class:`~mapper.importers.onnx_walk.Walk`.
+    name : which input of the node is the constant.
+
+    Raises
+    ------
+    Unsupported
+        It divides by 0, or by what is no constant.
+    """
     other = node.inputs[1] if node.inputs[0] == name else node.inputs[0]
     value = walk.value(other)
     number = per_channel(walk, name, value)
@@ -260,7 +278,13 @@ def times_constant(walk: Walk, node: Node, name: str) -> None:
 
 
 def gain_of_average(walk: Walk, node: Node, name: str) -> bool:
-    """Take a constant factor into the quantised average before it; False if it is none."""
+    """Take a constant factor into the quantised average before it; False if it is none.
+
+    Parameters
+    ----------
+    walk, node : as of a handler, see :class:`~mapper.importers.onnx_walk.Walk`.
+    name : which input of the node is the constant.
+    """
     other = node.inputs[1] if node.inputs[0] == name else node.inputs[0]
     value = walk.value(other)
     operator = value.operator if value.alone else None

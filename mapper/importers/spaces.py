@@ -67,8 +67,15 @@ def load_supernet(source: Source | Sequence[Network | str | Path]) -> SuperNet:
 
 
 def the_subnet(space: SuperNet, subnet: SubNet | Network | str) -> SubNet:
-    """A SubNet of a SuperNet: itself, the one of that name, or an imported network's.
+    """A SubNet of a SuperNet.
 
+    Parameters
+    ----------
+    space : the SuperNet.
+    subnet : itself, its name, or the network that was imported as it.
+
+    Examples
+    --------
     >>> the_subnet(load_supernet("fashion"), "fashion-d111-w222").name
     'fashion-d111-w222'
     """
@@ -120,7 +127,13 @@ def read_family(models: Sequence[Network | str | Path]) -> Family:
 
 
 def register_family(family: Family, paths: Sequence[str]) -> SuperNet:
-    """Make the SuperNet known by its name, with its integers if it has them; ``paths``: its files."""
+    """Make a family's SuperNet known by its name, with its integers if it has them.
+
+    Parameters
+    ----------
+    family : imported networks.
+    paths : the files that they come from.
+    """
     weights = family.to_weights if family.runnable else None
     return register_supernet(family.supernet, ",".join(paths), weights)
 

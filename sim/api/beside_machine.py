@@ -17,7 +17,13 @@ Int8 = npt.NDArray[np.int8]
 
 
 def machine_image(network: Network, image: Image) -> Int8:
-    """The int8 (C, H, W) image that the machine reads, of one image as the model takes it (without the batch)."""
+    """The int8 image that the machine reads, (C, H, W).
+
+    Parameters
+    ----------
+    network : with the integers of its input.
+    image : one image as the model takes it, without the batch.
+    """
     meaning, made = network.tensors[INPUT], network.prepared(image[None])
     if made.dtype.kind == "f":
         return meaning.quantize(made)
@@ -46,7 +52,13 @@ def model_images(network: Network, count: int, seed: int, stored: bool) -> Itera
 
 
 def with_handed(model: str | Path, network: Network) -> bytes | None:
-    """The model, with those tensors as further results that the host reads; None if it reads none."""
+    """The model as ONNX bytes, with those tensors as further results that the host reads; None if it reads none.
+
+    Parameters
+    ----------
+    model : the ONNX file.
+    network : what import read of it.
+    """
     if not network.epilogue:
         return None
     import onnx
@@ -60,6 +72,12 @@ def with_handed(model: str | Path, network: Network) -> bytes | None:
 
 
 def host_results(network: Network, tensors: Mapping[str, Int8]) -> dict[str, Image]:
-    """The model's results, of the machine's int8 tensors by layer."""
+    """The model's results, by name, as the host's steps make them.
+
+    Parameters
+    ----------
+    network : with an epilogue.
+    tensors : the machine's int8 tensors, by layer.
+    """
     real = {one.layer: network.tensors[one.layer].dequantize(tensors[one.layer]) for one in network.handed.values()}
     return network.finished(real)
