@@ -105,8 +105,10 @@ def command(
         "whole SubNets have their table in --out, and --policy",
     )
     whole = layers is None
-    if whole and not (subnets and out):
+    if whole and not subnets:
         raise click.UsageError("Missing option '--layers' (with --csv), or '--subnets' or MODEL.onnx (with --out).")
+    if whole and not out:
+        raise click.UsageError("Missing option '--out', the folder for the results.")
     if layers is not None and csv_out is None:
         raise click.UsageError("Missing option '--csv', the file to write.")
     if trace is not None and out is not None and trace.resolve() == out.resolve():
