@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
 
 def sizes_of(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """``3x224x224`` as numbers."""
+    """``3x224x224`` as numbers: a click callback.
+
+    Parameters
+    ----------
+    ctx, param : click's.
+    value : sizes; None if the option is not given.
+
+    Raises
+    ------
+    BadParameter
+        They are not positive numbers with "x" between them.
+    """
     if value is None:
         return None
     parts = value.lower().split("x")

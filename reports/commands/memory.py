@@ -71,6 +71,13 @@ def _say(text: str) -> None:
 def faster_memory(machine: Accelerator, knobs: Collection[str]) -> str:
     """What becomes faster with a clock that is varied, because the machine's memory is described in its cycles.
 
+    Parameters
+    ----------
+    machine : the base machine.
+    knobs : names of what is varied.
+
+    Examples
+    --------
     >>> from arch_model.machine.accelerator import Accelerator
     >>> faster_memory(Accelerator.load("zcu104"), ["CLOCK", "DRAM"])
     'latency'
@@ -85,7 +92,13 @@ def faster_memory(machine: Accelerator, knobs: Collection[str]) -> str:
 
 
 def say_varied_memory(machine: Accelerator, knobs: Collection[str]) -> None:
-    """Say on standard error what the memory of the machines is that an exploration has made of one."""
+    """Say on standard error what the memory of the machines is that an exploration has made of one.
+
+    Parameters
+    ----------
+    machine : the base machine.
+    knobs : names of what is varied.
+    """
     text = memory_text(machine)
     if text:
         kept = "; the same memory at every clock, in whole cycles" if "CLOCK" in knobs else ""

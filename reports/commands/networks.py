@@ -26,7 +26,13 @@ NAMED, NOTES = 6, 3
 
 
 class NetworkOption(click.Option):
-    """An option that says which network, which models may say instead; ``needed``: one of both has to."""
+    """An option that says which network, which models may say instead.
+
+    Parameters
+    ----------
+    args, attrs : of :class:`click.Option`.
+    needed : the option or models have to be given.
+    """
 
     def __init__(self, *args: Any, needed: bool = False, **attrs: Any) -> None:
         self.needed = needed
@@ -34,7 +40,13 @@ class NetworkOption(click.Option):
 
 
 def takes_models(function: Any) -> Any:
-    """Give a command ``MODEL.onnx ...``, and its ``--space`` and ``--subnets`` the same."""
+    """Give a command ``MODEL.onnx ...``, and its ``--space`` and ``--subnets`` the same.
+
+    Raises
+    ------
+    UsageError
+        From the command: neither the network nor models are given, where one is needed.
+    """
 
     @wraps(function)
     def command(*args: Any, **options: Any) -> Any:
@@ -51,7 +63,7 @@ def takes_models(function: Any) -> Any:
 
 
 def refuse_models(given: bool, option: str, space: str | None, why: str) -> None:
-    """Raise :class:`click.UsageError` if models are given beside an option that they do not go with.
+    """Refuse models beside an option that they do not go with.
 
     Parameters
     ----------
@@ -59,6 +71,11 @@ def refuse_models(given: bool, option: str, space: str | None, why: str) -> None
     option : as the user writes it.
     space : the command's SuperNet, which is models' where the user cannot have named one (``refuse_together``).
     why : what is said of the pair.
+
+    Raises
+    ------
+    UsageError
+        Both are given.
     """
     if given and space is not None:
         raise click.UsageError(f"{option} and MODEL.onnx are both given, but {why}; give one of them")

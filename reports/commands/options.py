@@ -35,7 +35,16 @@ Decorator = Callable[[Any], Any]
 
 
 def file_option(flag: str, metavar: str, text: str, required: bool = False, name: str = "") -> Decorator:
-    """An option that names a file; the argument of ``--csv`` is ``csv_out``."""
+    """An option that names a file; the argument of ``--csv`` is ``csv_out``.
+
+    Parameters
+    ----------
+    flag : the option, with its dashes.
+    metavar : what help calls the value.
+    text : of help.
+    required : it has to be given.
+    name : of the command's argument; "" for the flag's.
+    """
     name = name or ("csv_out" if flag == "--csv" else flag.removeprefix("--"))
     path = click.Path(path_type=Path, dir_okay=False)
     return click.option(flag, name, type=path, metavar=metavar, required=required, help=text)
@@ -44,14 +53,30 @@ def file_option(flag: str, metavar: str, text: str, required: bool = False, name
 def folder_option(
     flag: str, text: str, required: bool = False, default: Path | None = None, name: str = ""
 ) -> Decorator:
-    """An option that names a folder."""
+    """An option that names a folder.
+
+    Parameters
+    ----------
+    flag : the option, with its dashes.
+    text : of help.
+    required : it has to be given.
+    default : the folder without it.
+    name : of the command's argument; "" for the flag's.
+    """
     path, name = click.Path(path_type=Path, file_okay=False), name or flag.removeprefix("--")
     known: dict[str, Any] = {} if default is None else {"default": default, "show_default": True}
     return click.option(flag, name, type=path, metavar="DIR", required=required, help=text, **known)
 
 
 def out_option(text: str, required: bool = True, default: Path | None = None) -> Decorator:
-    """``--out DIR``, the folder for results."""
+    """``--out DIR``, the folder for results.
+
+    Parameters
+    ----------
+    text : of help.
+    required : it has to be given, if there is no default.
+    default : the folder without it.
+    """
     return folder_option("--out", text, required and default is None, default)
 
 
@@ -64,13 +89,26 @@ class Space(Text):
     name = SPACE_METAVAR
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The SuperNet's name, known from now on. See :meth:`click.ParamType.convert`.
+
+        Parameters
+        ----------
+        value : a name, a file or ``MODULE:OBJECT``.
+        param, ctx : click's.
+        """
         from arch_model.spaces.own_file import is_source, load_supernet
 
         return load_supernet(value).name if is_source(value) else str(value)
 
 
 def space_option(required: bool = False, text: str = "") -> Decorator:
-    """``--space``, a SuperNet by its name or where it is made; and ``MODEL.onnx ...`` in its place."""
+    """``--space``, a SuperNet by its name or where it is made; and ``MODEL.onnx ...`` in its place.
+
+    Parameters
+    ----------
+    required : it has to be given, or models.
+    text : what help says first.
+    """
     if not text:
         text = "The SuperNet, such as fashion or ofa-resnet50, or the file or module that makes one."
         text += "" if required else " Without it the one whose SubNets --subnets names."
@@ -80,14 +118,26 @@ def space_option(required: bool = False, text: str = "") -> Decorator:
 
 
 def subnets_option(text: str, required: bool = False) -> Decorator:
-    """``--subnets``, which :func:`arch_model.spaces.choose_subnets` reads."""
+    """``--subnets``, which :func:`arch_model.spaces.choose_subnets` reads.
+
+    Parameters
+    ----------
+    text : what help says first.
+    required : it has to be given, or models.
+    """
     text += " A list as `fastswitch subnets --json` writes it, names, or how many to draw of those that can run."
     text += " Without it, of ONNX models all."
     return click.option("--subnets", metavar="FILE.json|NAME,...|N", cls=NetworkOption, needed=required, help=text)
 
 
 def cached_option(default: str, file: bool) -> Decorator:
-    """``--cached``, what the PB holds while a SubNet runs; ``file``: whether the command takes a SubGraph, too."""
+    """``--cached``, what the PB holds while a SubNet runs; ``file``: whether the command takes a SubGraph, too.
+
+    Parameters
+    ----------
+    default : ``"none"``, ``"fit"`` or ``"best"``.
+    file : the command takes ``best`` and a SubGraph's file, too.
+    """
     text = "What the PB holds: nothing; as much of each SubNet as fits"
     text += "; the part of it that saves most; or a SubGraph ([K, C] of each SuperNet layer)." if file else "."
     metavar = "none|fit|best|FILE.json" if file else "none|fit"

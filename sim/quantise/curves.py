@@ -37,7 +37,13 @@ def identity(x: Tensor) -> Tensor:
 
 
 def composed(node: Node, functions: Sequence[Function]) -> Function:
-    """What an operator makes of the value that all of its operands are functions of."""
+    """What an operator makes of the value that all of its operands are functions of.
+
+    Parameters
+    ----------
+    node : an operator that works value by value.
+    functions : of its operands that are tensors, in order.
+    """
 
     def function(x: Tensor) -> Tensor:
         left = iter(functions)
@@ -70,5 +76,10 @@ def activation_named(function: Function) -> Activation:
 
 
 def same_function(a: Function, b: Function) -> bool:
-    """Whether two functions make the same of 4,801 numbers from -12 to 12."""
+    """Whether two functions make the same of 4,801 numbers from -12 to 12.
+
+    Parameters
+    ----------
+    a, b : functions of tensors, value by value.
+    """
     return a is b or np.array_equal(on_reals(a)(_POINTS), on_reals(b)(_POINTS), equal_nan=True)

@@ -186,6 +186,13 @@ def _affine(one: FloatLayer, statistics: Statistics) -> tuple[npt.NDArray[np.flo
 def activation_table(curve: Callable[[Reals], Reals], sums: Meaning, out: Meaning) -> npt.NDArray[np.int8]:
     """int8 (256,): the activation of each value of a tensor ``sums`` as one of ``out``, at index value + 128.
 
+    Parameters
+    ----------
+    curve : float64 (n,) to float64 (n,).
+    sums, out : what the integers before and behind the table mean.
+
+    Examples
+    --------
     >>> halved = activation_table(lambda x: x / 2, Meaning(1.0, 0), Meaning(1.0, 3))
     >>> halved[[0, 128, 255]].tolist()   # of -128, 0 and 127
     [-61, 3, 67]
@@ -199,6 +206,14 @@ def activation_table(curve: Callable[[Reals], Reals], sums: Meaning, out: Meanin
 def bent(curve: Callable[[Reals], Reals], span: Span, step: float) -> Span:
     """The part of a range outside of which a function changes by less than half a step: no more must be told apart.
 
+    Parameters
+    ----------
+    curve : float64 (n,) to float64 (n,).
+    span : of its argument.
+    step : of its result.
+
+    Examples
+    --------
     >>> bent(lambda x: np.clip(x, 0, 1), Span(-4, 4), 2**-9)
     Span(low=0.0, high=1.0)
     """

@@ -240,7 +240,14 @@ def integer_classes(
 
 
 def torch_convolve(x: npt.NDArray[Any], weights: npt.NDArray[Any], layer: Layer) -> npt.NDArray[Any]:
-    """:data:`sim.integers.batch.Convolve`; without the transforms of NNPACK, which round."""
+    """A convolution by PyTorch, a :data:`sim.integers.batch.Convolve`; without the transforms of NNPACK, which round.
+
+    Parameters
+    ----------
+    x : (N, C, H, W).
+    weights : (K, C / groups, R, S), of the same type.
+    layer : whose stride, padding and groups are taken.
+    """
     torch = need_torch()
     with torch.no_grad(), torch.backends.nnpack.flags(enabled=False):
         sums = torch.nn.functional.conv2d(

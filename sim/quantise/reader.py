@@ -210,6 +210,12 @@ def finished(made: Made, name: str, inputs: tuple[str, ...]) -> list[FloatLayer]
     """A layer; and, where it has no weights but an activation that no clamp makes, one that copies it through a table.
 
     That one is depthwise, of 1 x 1, and its weights are ones: only layers with weights have tables.
+
+    Parameters
+    ----------
+    made : the layer's kind, numbers and shape.
+    name : the layer's.
+    inputs : names of the layers that it reads.
     """
     function = None if made.function in (None, identity) else made.function
     activation = Activation.NONE if function is None else activation_named(function)
