@@ -9,6 +9,7 @@ The machine's layers make int8, so such a result gets a scale here, from what th
   taken as normally distributed about zero with the far end of that range at 4 sigma (one side of it, if the range has
   one side). The sums then have a mean and a sigma each, and the range holds every channel's within 10 sigma. That is
   wide, because trained weights follow what they look for: a clamped logit is worse than one that is 2 % coarser.
+* Before an activation that a table makes, the sums have 255 steps, too: of the range in which the result changes.
 * Where an addition alone reads it, the range that the addition can use, if that is narrower.
 
 Where the scales before it are powers of two, so is the new one: what was exact stays so.
@@ -24,13 +25,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from arch_model.network.layer import Kind
-from mapper.importers.network import TensorQuant
-from mapper.importers.onnx_ops import Operator, same_quant
+from mapper.importers.network import Function, TensorQuant
+from mapper.importers.onnx_ops import EVERY, Curve, Operator, Value, same_quant
 
 FAR = 4.0
 """Sigmas of an operand that its range holds."""
 WIDE = 10.0
 """Sigmas of a sum that its range holds."""
+_TRIED = 1 << 14
+"""Places of a range where a function is looked at."""
 _BITS = 5
 """Of the mantissa of a scale that is made here: float32 products of few bits are exact."""
 
@@ -83,11 +86,12 @@ def give_scales(operators: list[Operator]) -> None:
             source if source is not None else _taken(by_name, name)
             for source, name in zip(operator.sources, operator.layer.inputs, strict=True)
         )
-        if operator.out is not None or None in operator.sources or operator.no_integers:
+        if None in operator.sources or (operator.layer.kind.has_weights and operator.steps is None):
             continue
-        if operator.layer.kind.has_weights and operator.steps is None:
-            continue
-        _give(operator, readers.get(operator.layer.name, []))
+        if operator.function is not None:
+            _before_function(operator, operator.function)
+        elif operator.out is None and not operator.no_integers:
+            _give(operator, readers.get(operator.layer.name, []))
 
 
 def _taken(by_name: Mapping[str, Operator], name: str) -> TensorQuant | None:
@@ -130,6 +134,25 @@ def _give(operator: Operator, readers: list[Operator]) -> None:
     scales += [] if operator.step_scale is None else list(operator.step_scale)
     bits = 0 if all(np.frexp(scale)[0] == 0.5 for scale in scales) else _BITS
     operator.out, operator.inner = made_for((low, high), sources[0].offset, bits), True
+
+
+def _before_function(operator: Operator, function: Function) -> None:
+    """A scale for a convolution's sums before an activation, as fine as the steps of its result allow."""
+    x = operator.sources[0]
+    assert x is not None
+    low, high = _sums(operator, x)
+    reals = np.linspace(min(low, 0.0), max(high, 0.0), _TRIED)
+    made = function(reals)
+    out = operator.out or made_for((float(made.min()), float(made.max())), x.offset)
+    steps = out.quantize(made)
+    changes = np.flatnonzero(np.diff(steps))
+    if changes.size:  # beyond these it is constant, as a clamped sum is
+        low, high = float(reals[changes[0]]), float(reals[changes[-1] + 1])
+    before = made_for((low, high), x.offset)
+    base = Value(operator.layer.name, (operator.layer.K, operator.layer.P, operator.layer.Q), quant=before)
+    real = function(before.dequantize(EVERY).astype(np.float64))
+    operator.curve = Curve(base, real, name=operator.layer.name).quantized(out)
+    operator.out, operator.after, operator.inner, operator.no_integers = before, out, True, ""
 
 
 def _sums(operator: Operator, x: TensorQuant) -> Range:

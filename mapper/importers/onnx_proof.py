@@ -63,7 +63,7 @@ def reasons(op: Operator, quant: OpQuant, wrong: int, optimised: Arithmetic, is_
     optimised : of :func:`arithmetic`.
     is_result : the graph gives its result.
     """
-    if op.inner and not is_result:
+    if op.inner and (not is_result or op.function is not None):  # behind a function even a result has another scale
         return dict.fromkeys(GRAPHS, "its result is rounded to int8 here, and real in the file")
     if op.inner:
         optimised = Arithmetic.UNKNOWN

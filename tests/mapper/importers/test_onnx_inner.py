@@ -91,3 +91,16 @@ def test_a_gain_of_an_average_and_a_cast(tmp_path):
     cast = graph.node("Cast", stored, to=2)
     network = read(tmp_path, graph, graph.node("DequantizeLinear", cast, F(1 / 64), np.uint8(100)))
     assert network.runnable and not differing(network, tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("operator", ["HardSwish", "Sigmoid"])
+def test_an_activation_of_real_sums(tmp_path, operator):
+    """Nothing rounds a convolution's sums before its activation: here they have 255 steps of where it changes."""
+    rng, graph = np.random.default_rng(6), Qdq(shape=(1, 3, 8, 8))
+    y = graph.node(operator, graph.pointwise(graph.real("x", 1 / 16), rng, 4, 3, "c"), name="act")
+    network = read(tmp_path, graph, graph.real(y, 1 / 64))
+    (layer,) = network.subnet.layers
+    assert layer.name == "c" and network.runnable and network.rounded == ("c",)
+    assert network.unproven[GRAPHS[0]]["c"] == "its result is rounded to int8 here, and real in the file"
+    assert network.tensors["c"] == TensorQuant(F(1 / 64), 0)
+    differing(network, tmp_path / "net.onnx")

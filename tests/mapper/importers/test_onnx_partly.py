@@ -39,18 +39,6 @@ def read(tmp_path, graph, end, **options):
     return read_onnx(graph.save(tmp_path / "net.onnx", end), **options)
 
 
-def test_a_table_activation_has_no_integers(tmp_path):
-    """Without a QuantizeLinear between the convolution and its h-swish; with one it has, see test_onnx_curves."""
-    for between in (False, True):
-        graph, y = start()
-        y = graph.real(graph.node("HardSwish", graph.real(y) if between else y, name="act"))
-        network = read(tmp_path, graph, y)
-        (layer,) = network.subnet.layers
-        assert (layer.activation, network.runnable) == (("curve", True) if between else ("hswish", False))
-        assert network.weights["c"].shape == (2, 2, 1, 1)
-        assert between or "layer c has no integers: its hswish needs a table" in network.notes
-
-
 def test_a_maximum_keeps_its_scale(tmp_path):
     """And the values, in whatever arithmetic: its integers are proven."""
     graph, y = start()
