@@ -146,7 +146,7 @@ class FloatRun:
     def _tensor(self, array: Any) -> Tensor:
         """Of a NumPy array, made once."""
         if id(array) not in self._tensors:
-            self._tensors[id(array)] = (array, self.torch.from_numpy(array))
+            self._tensors[id(array)] = (array, self.torch.from_numpy(np.ascontiguousarray(array)))
         return self._tensors[id(array)][1]
 
 

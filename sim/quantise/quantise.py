@@ -26,11 +26,11 @@ from sim.quantise.errors import ModelError, need_torch
 from sim.quantise.floats import FloatRun, check_reading, spans, top1
 from sim.quantise.images import Images, Labelled, Pixels, calibration, labelled
 from sim.quantise.integers import integers_of
-from sim.quantise.layers import FloatNet
+from sim.quantise.layers import Float, FloatNet
 from sim.quantise.match import match_layers
 from sim.quantise.model import Config, Model, check_configs, load_model, module_of
 from sim.quantise.read import read_layers
-from sim.quantise.share import SharedLayer, greatest_first, shared_weights
+from sim.quantise.share import SharedLayer, greatest_first, kept_once, shared_weights
 from sim.quantise.trace import trace_module
 
 AT_ONCE = 200
@@ -102,9 +102,9 @@ def quantise(
     pixels = calibration(images, scale, zero)
     given = None if test is None else labelled(test, pixels)
     supernet, wanted = _wanted(subnets, space, seed)
-    nets = {}
+    nets, largest = {}, dict[str, Float]()
     for one, (config, subnet) in wanted.items():
-        nets[one] = read_subnet(function, one, config, pixels.images.shape[1:], subnet)
+        nets[one] = kept_once(read_subnet(function, one, config, pixels.images.shape[1:], subnet), largest)
     if supernet is None:
         supernet = made_supernet(name, nets)
     shared = shared_weights(supernet.layers, greatest_first(nets))

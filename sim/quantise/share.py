@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,37 @@ class SharedLayer:
 
     weights: npt.NDArray[np.int8]
     scale: npt.NDArray[np.float64]
+
+
+def kept_once(net: FloatNet, kept: dict[str, Float]) -> FloatNet:
+    """The SubNet with its weights as slices of the largest that were seen, where they are: thousands of SubNets then
+    take the memory of one. ``kept``: those, by layer; what is larger is put in."""
+    layers = []
+    for one in net.layers:
+        name, mine = one.layer.name, one.weights
+        if mine is not None:
+            most = kept.get(name)
+            if most is None or _within(most, mine):
+                kept[name] = mine
+            elif _within(mine, most):
+                one = replace(one, weights=most[_centre(mine.shape, most.shape)])
+        layers.append(one)
+    return replace(net, layers=tuple(layers))
+
+
+def _within(small: Float, large: Float) -> bool:
+    """Whether an array is a slice of another, as SubNets take slices."""
+    if any(a > b for a, b in zip(small.shape, large.shape, strict=True)):
+        return False
+    if any((b - a) % 2 for a, b in zip(small.shape[2:], large.shape[2:], strict=True)):
+        return False
+    return np.array_equal(small, large[_centre(small.shape, large.shape)])
+
+
+def _centre(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[slice, ...]:
+    """The leading filters and channels, and the centre of the kernel."""
+    starts = [0, 0, *((b - a) // 2 for a, b in zip(small[2:], large[2:], strict=True))]
+    return tuple(slice(start, start + size) for start, size in zip(starts, small, strict=True))
 
 
 def shared_weights(layers: Sequence[Layer], nets: Sequence[FloatNet]) -> dict[str, SharedLayer]:
