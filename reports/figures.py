@@ -44,7 +44,7 @@ def timeline_svg(queries: Sequence[Query], pb_bytes: int) -> str:
 
 
 def prediction_svg(queries: Sequence[Query]) -> str:
-    """Plot 2 as SVG."""
+    """Predicted against simulated cycles of queries, as SVG."""
     with drawing("prediction"):
         figure = new_figure(PAGE_PX, 400)
         draw_prediction(figure, queries, (0, 0, PAGE_PX, 400))
@@ -52,7 +52,7 @@ def prediction_svg(queries: Sequence[Query]) -> str:
 
 
 def traffic_svg(queries: Sequence[Query]) -> str:
-    """Plot 3 as SVG."""
+    """DRAM bytes of queries with and without the PB, as SVG."""
     titles = {}
     for n, query in enumerate(queries):
         titles[f"o{n}"] = f"query {query.query} without the PB: {query.bytes_without_pb:,} bytes"

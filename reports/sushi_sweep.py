@@ -91,7 +91,7 @@ def mobilenetv3() -> Family:
 
 
 def families() -> dict[str, Family]:
-    """By title."""
+    """The two families of SubNets of the sweep, by the titles of their tables."""
     return {"OFA-ResNet50": resnet50(), "OFA-MobileNetV3": mobilenetv3()}
 
 
@@ -197,7 +197,7 @@ def weights_saved(family: Family, table: ServingTable, a: Accelerator) -> float:
 
 @dataclass(frozen=True)
 class Point:
-    """One row to work out.
+    """A point of the sweep, which gives one row of a table.
 
     Attributes
     ----------

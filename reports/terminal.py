@@ -59,7 +59,7 @@ def digits(values: int | Sequence[int]) -> str:
 
 
 def hundredths(value: float) -> str:
-    """Two decimals."""
+    """A number with two decimals."""
     return f"{value:.2f}"
 
 

@@ -41,7 +41,7 @@ CLOSER_COMMANDS = 16
 
 @dataclass(frozen=True)
 class Pair:
-    """What is compared.
+    """A Program's intervals on the RTL and in the model, to compare.
 
     Attributes
     ----------

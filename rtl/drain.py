@@ -17,7 +17,7 @@ from rtl.interfaces import axi_read, axi_write
 
 
 class DrainRead(Component):
-    """A gate of reads.
+    """A gate between a unit's reads and the bus: while draining it lets no new address through.
 
     Ports
     -----

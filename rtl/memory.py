@@ -202,7 +202,7 @@ class SplitMemory(SharedUnit):
         )
 
     def read_at(self, address: Value, name: str) -> Any:
-        """As :meth:`BlockMemory.read_at`.
+        """The assignment of ``read_addr``.
 
         Parameters
         ----------
@@ -213,7 +213,7 @@ class SplitMemory(SharedUnit):
         return self.read_addr.eq(address)
 
     def write_at(self, index: int, address: Value, name: str) -> Any:
-        """As :meth:`BlockMemory.write_at`, of one of the words written in a cycle.
+        """The assignment of ``write_addr`` of one of the words that are written in a cycle.
 
         Parameters
         ----------

@@ -80,8 +80,10 @@ class Field:
 
     @property
     def bits(self) -> str:
-        """As the table has them.
+        """The field's bits as the register table prints them, "" for a whole register.
 
+        Examples
+        --------
         >>> Field("code", 8, 8, "error code").bits, Field("busy", 0, 1, "busy").bits, Field("count", 0, 32, "").bits
         (' [15:8]', ' [0]', '')
         """

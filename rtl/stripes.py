@@ -44,7 +44,9 @@ class _All:
 
 
 class StripedRead(Component):
-    """Reads.
+    """One wide read port made of several narrower ones, each with its stripe of the DRAM.
+
+    No cycle is added: ports that answer alike are as fast as one.
 
     Parameters
     ----------
@@ -76,8 +78,6 @@ class StripedRead(Component):
         A bit a port: in this cycle it does what AXI forbids: a beat is offered that was never asked for, or one is
         accepted whose ``rlast`` is not ``last`` or whose response is EXOKAY. A beat that was not asked for and stands
         among others shows as a wrong ``rlast``, or at the end as one that nobody asked for.
-
-    No cycle is added: ports that answer alike are as fast as one.
     """
 
     def __init__(self, beat_bytes: int, stripes: int) -> None:
@@ -144,18 +144,34 @@ class StripedRead(Component):
 
 
 class StripedWrite(Component):
-    """The same for writes: ``wide`` is In(axi_write(beat_bytes)), ``ports`` Out(axi_write(beat_bytes / stripes)).
+    """One wide write port made of several narrower ones, each with its stripe of the DRAM.
 
-    A wide burst is acknowledged when every port's is, with the worst response of them; while ``draining`` each port's
-    response is taken by itself. ``owed``: of a burst whose address and last beat were accepted there was no response
-    yet. ``waits``: the same of a port, or it is offered an address or a beat, and offers no response itself. ``broke``:
-    a response to no such burst, or EXOKAY. Of addresses and last beats neither may be further ahead on a port than
-    :class:`rtl.dma_write.DmaWrite` lets them be.
+    A wide burst is acknowledged when every port's is, with the worst response of them. Of addresses and last beats
+    neither may be further ahead on a port than :class:`rtl.dma_write.DmaWrite` lets them be.
 
     Parameters
     ----------
-    beat_bytes : of the wide port.
-    stripes : narrower ports.
+    beat_bytes : int
+        Bytes of a wide beat.
+    stripes : int
+        Ports: 1, 2 or 4.
+
+    Ports
+    -----
+    wide : In(axi_write(beat_bytes)), ports : Out(axi_write(beat_bytes / stripes)) × stripes
+        The wide port and the narrower ones.
+    base : In(32) × stripes
+        As of :class:`StripedRead`.
+    draining : In(1)
+        Each port's response is taken by itself, and none is ``broke``.
+    owed : Out(1)
+        Of a burst whose address and last beat were accepted there was no response yet.
+    waits : Out(stripes)
+        A bit a port: a response is owed, or an address or a beat is offered, and the port offers no response itself.
+    moved : Out(1)
+        An address or a beat was accepted, or a response that was owed.
+    broke : Out(stripes)
+        A bit a port: a response to no such burst, or EXOKAY.
     """
 
     def __init__(self, beat_bytes: int, stripes: int) -> None:

@@ -46,7 +46,7 @@ class RelativeTo(StrEnum):
 
 
 class Per(StrEnum):
-    """What shares a draw."""
+    """What one draw of a random conductance is for: a weight with all of its cells, or a cell."""
 
     WEIGHT = "per-weight"
     CELL = "per-cell"

@@ -129,7 +129,7 @@ def _add(sums: dict[str, Resources], more: Resources) -> None:
 
 @cache
 def coefficients() -> Coefficients:
-    """The shipped ones."""
+    """Coefficients of the resource model that ship with the package, by kind of component."""
     read: dict[str, Coefficients] = parse_mapping(COEFFICIENTS.read_text(), COEFFICIENTS.name, ("kinds",))
     return read["kinds"]
 

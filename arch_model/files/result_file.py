@@ -132,7 +132,8 @@ class ResultFile:
         return self.get(key)
 
     def row(self, key: str, make: Callable[[], Row]) -> dict[str, Any]:
-        """As :meth:`keep`, of a row; :meth:`finish` writes rows in the order of these calls.
+        """A row of the table, made now if no earlier run has finished it. :meth:`finish` writes rows in the order of
+        these calls.
 
         Parameters
         ----------

@@ -112,7 +112,7 @@ class EnergyTable(Table):
         return low.value * math.pow(size_bytes / low.bytes, slope) / 64
 
     def misfits(self, section: str) -> Iterable[Misfit]:
-        """As :meth:`Table.misfits`; and sizes of ``sram`` that do not grow, or values of it that are 0."""
+        """What :meth:`Table.misfits` finds; and sizes of ``sram`` that do not grow, or energies of it that are 0."""
         yield from super().misfits(section)
         sizes = [row.bytes for row in self.sram]
         if any(a >= b for a, b in pairwise(sizes)):

@@ -24,7 +24,9 @@ _FIELDS = {field.name: field.default for field in fields(Layer)}
 
 
 def supernet_text(supernet: SuperNet) -> str:
-    """Its name, and of each of its named SubNets the config and the layers, without fields that are as by default."""
+    """A SuperNet as JSON: its name, and the config and the layers of each named SubNet, without fields that have their
+    default.
+    """
     subnets = [supernet.subnet(name) for name in supernet.subnet_names()]
     entries = [
         {"name": net.name, "config": dict(net.config), "layers": [_layer(layer) for layer in net.layers]}

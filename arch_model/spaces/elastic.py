@@ -34,7 +34,7 @@ MOST_BLOCKS = 1_000
 
 @dataclass(frozen=True)
 class Elastic:
-    """The whole network.
+    """A whole network whose blocks, channels, kernels and image sizes are choices, as a space file describes it.
 
     Attributes
     ----------

@@ -139,7 +139,7 @@ def _mixed(h: int) -> int:
 
 @inner
 def length_of(m: Ints, v: int) -> int:
-    """Integers of a state.
+    """How many integers the state of a machine takes between two layers: its vector with all of its lists.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def more_steps(t: Ints) -> Ints:
 
 
 def new_memo() -> Ints:
-    """A memory of nothing."""
+    """An empty memory of the tables of costs."""
     m = np.zeros(3 * _SEGMENTS + sum(_SIZES), np.int64)
     m[0 : 3 * _SEGMENTS : 3] = 3 * _SEGMENTS + np.concatenate([[0], np.cumsum(_SIZES)[:-1]])
     m[1 : 3 * _SEGMENTS : 3] = _SIZES

@@ -70,7 +70,7 @@ class Switches:
 
     @classmethod
     def none(cls, columns: int) -> Switches:
-        """Switches for nothing."""
+        """A table in which no change of the SubGraph costs anything."""
         return cls(np.zeros((1, columns, columns), np.int64), np.zeros((1, columns, columns), np.int64))
 
 

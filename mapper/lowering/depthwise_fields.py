@@ -187,7 +187,7 @@ class ChannelwiseFields:
         }
 
     def window(self, k_tile_fields: Fields, k_tile: int, window: Window, slot: int) -> Fields:
-        """PASS of one window.
+        """Fields of the PASS that computes one window of a layer.
 
         ``y0`` has few bits, so the pass counts input rows from the last row of the first bank that it may count from.
 
@@ -212,7 +212,7 @@ class ChannelwiseFields:
         }
 
     def store(self, k_tiles: range, first: int, rows: int, out_base: int) -> Fields:
-        """STORE of a chunk.
+        """Fields of the STORE of a chunk, with those of a fused addition or a product.
 
         Parameters
         ----------

@@ -84,7 +84,7 @@ class _Walk:
 
 
 class SubNetPaths:
-    """SubNets over a menu.
+    """The longest paths through the Programs of SubNets, for whatever of a menu is cached.
 
     Parameters
     ----------

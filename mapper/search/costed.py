@@ -50,7 +50,7 @@ class Costed:
 
     @property
     def dram_bytes(self) -> int:
-        """On all ports."""
+        """DRAM bytes of the layer on all ports."""
         return self.walk.dram_bytes
 
     @property

@@ -41,7 +41,7 @@ from mapper.workload.fusion import Step, check_supported, fused_adds
 
 
 class Objective(StrEnum):
-    """What is least."""
+    """What a search makes least."""
 
     LATENCY = "latency"
     """Cycles from start to done."""

@@ -43,7 +43,7 @@ class CacheRule(Protocol):
 
 
 class Scheduler(Protocol):
-    """Picks both."""
+    """What picks the SubNet of a query and the SubGraph that is cached after it."""
 
     def decide(self, accuracy: float, slack_s: float) -> tuple[int, int]:
         """The SubNet of the next query, and the SubGraph that its Program leaves in the PB; the PB begins empty, column
@@ -175,7 +175,7 @@ class RandomSubNet:
 
 
 class StaticCache:
-    """One SubGraph from the first query on; column 0: none."""
+    """Caches one SubGraph from the first query on; column 0 is the empty one."""
 
     def __init__(self, column: int) -> None:
         self._column = column

@@ -81,7 +81,7 @@ class ServingTable:
         return rows, columns
 
     def guessed(self, happened: Iterable[Switch]) -> set[Switch]:
-        """Those of the switches whose cost is an estimate that :meth:`compile` can make exact."""
+        """The switches among those given whose cost is an estimate, which :meth:`compile` can make exact."""
         exact = self.switches.exact
         if self.programs is None:
             return set()

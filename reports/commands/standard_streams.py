@@ -33,7 +33,7 @@ class Output(io.FileIO):
     error: OSError | None = None
 
     def write(self, data: Any) -> Any:
-        """As that of FileIO."""
+        """Write to the stream as ``io.FileIO`` does, and remember the error if that fails."""
         try:
             return super().write(data)
         except OSError as error:

@@ -47,12 +47,12 @@ class Counts:
 
     @property
     def cycles(self) -> int:
-        """From start to done."""
+        """Clock cycles from start to done."""
         return self.counted["CYCLES"]
 
     @property
     def seconds(self) -> float:
-        """The same at the clock that the Accelerator describes."""
+        """Seconds from start to done, at the clock that the Accelerator describes."""
         return self.cycles / self.machine.clock_hz
 
     @property

@@ -160,7 +160,7 @@ class Package:
 
     @classmethod
     def load(cls, path: Path | str) -> Package:
-        """Read the file.
+        """Read a package's file.
 
         Raises
         ------

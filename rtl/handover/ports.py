@@ -25,8 +25,10 @@ class Port:
 
     @property
     def meaning(self) -> str:
-        """What it carries.
+        """What the port's signal carries, in words.
 
+        Examples
+        --------
         >>> Port("m_axi_wgt1_arlen", "output", 8).meaning
         'beats of the burst less 1'
         """

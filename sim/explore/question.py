@@ -57,7 +57,7 @@ class Question:
 
     @property
     def estimated(self) -> tuple[str, ...]:
-        """Those of its objectives that points have an estimate of."""
+        """The objectives of which points have an estimate."""
         return tuple(name for name in self.objectives if name in ESTIMATED)
 
     @property

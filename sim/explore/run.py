@@ -206,7 +206,7 @@ def _asked(
 
 
 def work(task: Task) -> pd.DataFrame:
-    """What a worker does."""
+    """Price the points of a task, in a worker's process."""
     from sim.explore.price import price
 
     return price(*task)

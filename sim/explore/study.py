@@ -275,7 +275,7 @@ def read_points(folder: Path) -> pd.DataFrame:
 
 
 def exact_rows(points: pd.DataFrame) -> pd.DataFrame:
-    """Those of a study's points that are priced exactly."""
+    """The points of a study that are priced exactly."""
     return points[points["price"] == EXACT] if len(points) else points
 
 

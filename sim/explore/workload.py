@@ -54,7 +54,7 @@ class Workload:
         self._networks: dict[tuple[int, Array], tuple[Ints, int]] = {}
 
     def step(self, use: int) -> Step:
-        """The step of a use."""
+        """The step of a SubNet that a use of a layer is."""
         net = int(np.searchsorted(self.starts, use, "right")) - 1
         return self.orders[net][use - int(self.starts[net])]
 

@@ -32,7 +32,7 @@ _POINTS = np.linspace(-12, 12, 4801)
 
 
 def identity(x: Tensor) -> Tensor:
-    """Nothing is done."""
+    """The function that changes nothing."""
     return x
 
 

@@ -210,7 +210,13 @@ class Bench:
         return cycles
 
     def drain(self) -> tuple[int, bool]:
-        """The same; return the cycles, and whether the reset has given up. SimulatorError if it does neither."""
+        """Reset the machine through CTRL as :meth:`reset` does, without an error if the reset gives up.
+
+        Returns
+        -------
+        cycles, broken
+            Cycles until STATUS says that the reset is over, and whether it has given up.
+        """
         answer = self._ask({"reset": True}, self._heard)
         return int(answer["reset_cycles"]), bool(answer["broken"])
 

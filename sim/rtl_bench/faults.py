@@ -39,7 +39,7 @@ class Fault(IntEnum):
 
     @property
     def writes(self) -> bool:
-        """It is a write port's."""
+        """Whether the fault is one of a write port."""
         return Fault.B_TWICE <= self <= Fault.B_BEFORE_ADDRESS
 
 

@@ -34,7 +34,7 @@ class Replayed:
 
     @property
     def byte_error(self) -> float:
-        """The same of DRAM bytes."""
+        """(DRAM bytes of the serving simulator - those of the RTL) / those of the RTL, over the whole stream."""
         return self._error("table_dram_bytes", "dram_bytes")
 
     def _error(self, said: str, found: str) -> float:

@@ -145,7 +145,7 @@ class Served:
             self.write_to(file)
 
     def write_to(self, file: BinaryIO, question: Question | None = None) -> None:
-        """As :meth:`write`, into an open file.
+        """Write what :meth:`write` writes into an open file.
 
         Parameters
         ----------

@@ -119,7 +119,7 @@ class NoiseResult:
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each trial."""
+        """A table with a row for each trial."""
         return pd.DataFrame([vars(t) for t in self.trials])
 
 

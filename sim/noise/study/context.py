@@ -132,7 +132,7 @@ class StudyContext:
 
     @cached_property
     def full_images(self) -> LabelledImages:
-        """Those of the headline: as many as wanted, or what there is."""
+        """The images of the headline: as many as are wanted, or all that there are."""
         wanted = self.effort.full_images
         if wanted <= len(self.weights.images):
             return find_test_images(self.weights, wanted)

@@ -31,7 +31,7 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Figures:
-    """One image's cost.
+    """What one image costs on a machine.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Figures:
 
     @property
     def power_w(self) -> float:
-        """Mean while busy."""
+        """Mean power while busy, in watts."""
         return self.energy_j / self.time_s
 
     @property
@@ -145,7 +145,7 @@ def hybrid(
     accelerator: Accelerator,
     resident: PersistentBuffer | None,
 ) -> Figures:
-    """Both halves at once: the slower one's time, the sum of energies and areas.
+    """Digital and analog half at once: the slower one's time, the sum of energies and areas.
 
     An accelerator that has nothing to do for a SubNet still leaks.
 

@@ -61,12 +61,12 @@ class Family:
         return [(Network.of_subnet(name, self.context.weights, space), space.subnet(name)) for name in names]
 
     def member(self, name: str) -> tuple[Network, SubNet]:
-        """By the SubNet's name."""
+        """The network and the SubNet of a name."""
         return next(pair for pair in self.members if pair[1].name == name)
 
     @property
     def subnets(self) -> list[SubNet]:
-        """Of all members."""
+        """The SubNets of all members."""
         return [subnet for _, subnet in self.members]
 
     @property
