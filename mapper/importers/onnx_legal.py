@@ -21,7 +21,7 @@ from mapper.importers.network import TensorQuant, unique_names
 from mapper.importers.onnx_copies import copy_of
 from mapper.importers.onnx_finish import lookup
 from mapper.importers.onnx_ops import Operator, Value, curve_of, same_quant
-from mapper.workload.views import NeedsCopy, homes
+from mapper.workload.views import ChannelsClash, NeedsCopy, fitted_layers, homes
 
 FILTERS = 16
 """Of a convolution of some groups, at least."""
@@ -38,7 +38,7 @@ def legal(operators: list[Operator], results: Iterable[str], names: set[str], no
     notes : gets a sentence for each thing that is not as the file has it.
     """
     made = [part for operator in operators for part in _in_groups(operator, names, notes)]
-    return _placed(_added(made, set(results), names), names, notes)
+    return _alike(_placed(_added(made, set(results), names), names, notes), names, notes)
 
 
 def _name(wanted: str, names: set[str]) -> str:
@@ -136,7 +136,11 @@ def _copy(
     """A copy of one of a layer's inputs, in its scale or another."""
     layer = operator.layer
     name = layer.inputs[place]
-    channels = by_name[name].layer.K if name in by_name else layer.C
+    channels = layer.C
+    if name in by_name:
+        channels = by_name[name].layer.K
+    elif layer.kind is Kind.CONCAT:  # the image: what the others do not have
+        channels -= sum(by_name[other].layer.K for other in layer.inputs if other in by_name)
     value = Value(name, (channels, layer.H, layer.W), quant=source)
     own = _name(f"{layer.name}_copy", names)
     if source is None:
@@ -190,3 +194,43 @@ def _reads(operator: Operator, place: int, copy: Operator) -> None:
     inputs, sources = list(operator.layer.inputs), list(operator.sources)
     inputs[place], sources[place] = copy.layer.name, copy.meaning
     operator.layer, operator.sources = replace(operator.layer, inputs=tuple(inputs)), tuple(sources)
+
+
+# ---- operands whose channels lie alike ----
+
+_WORDS = 1009
+"""Channels of a word of a machine that no concatenation fits: two operands that lie alike there do so everywhere."""
+
+
+def _alike(operators: list[Operator], names: set[str], notes: list[str]) -> list[Operator]:
+    """Additions and products of tensors that lie alike; where they do not, one is copied by a dense convolution."""
+    made = list(operators)
+    while True:
+        try:
+            fitted_layers([operator.layer for operator in made], _WORDS)
+            return made
+        except ChannelsClash as clash:
+            place = next(i for i, operator in enumerate(made) if operator.layer.name == clash.layer)
+            operator = made[place]
+            source = operator.layer.inputs[0]
+            by_name = {one.layer.name: one for one in made}
+            copy = by_name.get(source)
+            notes.append(
+                f"layer {clash.layer}: its input {source} is copied by a 1 x 1 convolution, to lie as the other"
+            )
+            if copy is None or not _is_copy(copy):
+                copy = _copy(operator, 0, operator.sources[0], operator.sources[0], by_name, names)
+                _reads(operator, 0, copy)
+                made.insert(place, copy)
+            eye = np.eye(copy.layer.C)[:, :, None, None]
+            copy.layer = replace(copy.layer, groups=1)
+            if copy.weights is not None:
+                copy.weights = copy.weights.reshape(-1, 1, 1, 1) * eye
+            else:
+                copy.steps = eye.astype(np.int8)
+
+
+def _is_copy(operator: Operator) -> bool:
+    """Whether it is a copy of a tensor that is not dense yet."""
+    layer = operator.layer
+    return layer.kind is Kind.CONV and layer.groups == layer.C > 1 and layer.R == layer.S == 1 and layer.stride == 1

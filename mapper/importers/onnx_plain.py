@@ -18,6 +18,7 @@ from mapper.importers.onnx_pointwise import curve_of
 from mapper.importers.onnx_quantised import element_type
 from mapper.importers.onnx_walk import Walk
 from mapper.importers.onnx_weighted import add_constant, gain_of_average, times_constant
+from mapper.workload.fusion import LARGEST_KERNEL
 
 
 def bound(walk: Walk, node: Node) -> None:
@@ -243,6 +244,8 @@ def reshape(walk: Walk, node: Node) -> None:
     first = not value.turned or (h, w) == (1, 1)
     if after == before:
         walk.alias(node)
+    elif after == [1, prod(value.shape)] and max(h, w) > LARGEST_KERNEL and walk.host.is_image(value):
+        raise Unsupported(f"it flattens an image of {h} x {w}; give one of at most {LARGEST_KERNEL} rows and columns")
     elif after == [1, prod(value.shape)] and first:
         walk.alias(node, flat=True, line=False, turned=False)
     elif after == [1, c, h, w] and first:

@@ -25,6 +25,8 @@ DOMAIN = "fastswitch"
 _BOUNDS = ("Relu", "Clip")
 _LINEAR = (*_BOUNDS, "Add", "Sub", "Mul", "Div", "Neg", "Identity")
 """Alone, these go into the layer before them as they are."""
+_ONLY_AS_CURVES = ("Abs", "Max", "Min", "Neg", "Pow", "Reciprocal")
+"""What no layer is for, but a function of one value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def _replaced(
         group = _group(out, bases, makers)
         reads = sum(name == bases[out] for one in group for name in one.inputs)
         curved = any(one.op not in _LINEAR for one in group)
-        if len(group) == 1 or (not curved and reads == 1):
+        if (len(group) == 1 and group[0].op not in _ONLY_AS_CURVES) or (not curved and reads == 1):
             made += [one for one in group if one not in made]
             continue
         made.append(_node(group, constants, bases[out]))

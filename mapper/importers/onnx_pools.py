@@ -47,7 +47,7 @@ def pool(walk: Walk, node: Node) -> None:
     if average and kernel == (h, w) and not any(pads):
         layer = Layer(node.name, Kind.POOL, c, c, H=h, W=w, inputs=(x.layer,))
         return walk.add(node, Operator(layer, (x.quant,), out=out, node=node), like=x)
-    if average and (any(pads) or up) and node.whole("count_include_pad", 0):
+    if average and any(pads) and node.whole("count_include_pad", 0):
         return _counting_padding(walk, node, x, kernel, strides, pads, up)
     stride, padding, up = _window(x, kernel, strides, pads, up)
     if not average:

@@ -139,7 +139,7 @@ def _enclosing(size: int, span: int, before: int, count: int, stride: int, paddi
     first = padding - before
     if first < 0:
         return None
-    least = first + span
+    least = max(first + span, padding + 1)  # no window of the machine's is padding alone
     whole = max(least, size + 2 * padding - count * stride + 1)  # else there would be a window more
     return (whole, first) if (size + 2 * padding - whole) // stride + 1 == count else None
 

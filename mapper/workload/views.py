@@ -45,6 +45,25 @@ class NeedsCopy(MappingError):
         self.concat, self.place = layer.name, place
 
 
+class ChannelsClash(MappingError):
+    """Two operands of a layer whose channels lie in different ways.
+
+    Attribute ``layer`` names the layer.
+
+    Parameters
+    ----------
+    layer : the addition or product.
+    name : of the operand that is not as its first.
+    """
+
+    def __init__(self, layer: Layer, name: str) -> None:
+        super().__init__(
+            f"layer {layer.name}: the channels of its inputs {layer.inputs[0]} and {name} lie in different ways; give "
+            "one of them through a convolution of its own"
+        )
+        self.layer = layer.name
+
+
 def has_views(layers: Sequence[Layer]) -> bool:
     """Whether some layer is a concatenation or a slice."""
     return any(layer.kind.is_view for layer in layers)
@@ -174,10 +193,7 @@ class _Fit:
                     if size == others and np.array_equal(where, other):
                         continue
                     if not (self._force(name, where, size) or self._force(layer.inputs[0], other, others)):
-                        raise MappingError(
-                            f"layer {layer.name}: the channels of its inputs {layer.inputs[0]} and {name} lie in "
-                            "different ways; give one of them through a convolution of its own"
-                        )
+                        raise ChannelsClash(layer, name)
                     return True
             self.found[layer.name] = where, size
         return False
