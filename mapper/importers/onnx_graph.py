@@ -1,13 +1,13 @@
 """ONNX models to layers, and to the machine's integers where the model is int8.
 
-**Operators.** Conv, Gemm, MatMul (as linear layers; of a flattened C x H x W tensor as an H x W convolution), Add,
-GlobalAveragePool and ReduceMean over the image, MaxPool, AveragePool, Mul of two tensors of one shape or by one value a
-channel (squeeze-excite);
-BatchNormalization, Relu, Clip, HardSwish, HardSigmoid and a constant Add go into the layer before them; Flatten,
-Reshape, Squeeze, Unsqueeze, Identity, Dropout and Pad with zeros leave no layer. Quantised: QuantizeLinear and
-DequantizeLinear around all of these (QDQ), QLinearConv, QLinearMatMul, QGemm, QLinearAdd, QLinearMul,
-QLinearGlobalAveragePool, QLinearAveragePool. uint8 tensors become int8 by 128 less, zero points with them. Padding must
-be the same on all four sides, up to rows that no window reaches.
+**Operators.** :data:`_HANDLERS` has them. Convolutions, Gemm and MatMul (as linear layers; of a flattened C x H x W
+tensor as an H x W convolution), additions, products, pools and concatenations are layers; what works on one value or
+one channel goes into the layer before (:mod:`mapper.importers.onnx_plain`); what the machine does not have becomes
+layers that it has (:mod:`~mapper.importers.onnx_windows`, :mod:`~mapper.importers.onnx_pools`,
+:mod:`~mapper.importers.onnx_norms`, :mod:`~mapper.importers.onnx_legal`) or, before the first product with weights
+and behind the last, a step of the host's (:mod:`~mapper.importers.onnx_host`). Quantised: QuantizeLinear and
+DequantizeLinear around all of these (QDQ), and onnxruntime's integer operators. uint8 tensors become int8 by 128
+less, zero points with them.
 
 **Right or refused.** Attributes and inputs that :mod:`mapper.importers.onnx_table` does not have are refused by name;
 shapes must be those of ONNX's own inference (:mod:`mapper.importers.onnx_shapes`).

@@ -30,6 +30,7 @@ from mapper.lowering.tiling import Tiling
 from mapper.search.optimise import Objective, ranked
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, check_runnable, steps
+from mapper.workload.views import fitted_subnet
 
 RANKED = 4
 """Tilings of each layer that the search offers: its best ones by themselves."""
@@ -119,7 +120,7 @@ def map_network(
     """
     policy, objective = Policy(policy), Objective(objective)
     check_runnable(subnet)
-    order = steps(subnet.layers)
+    order = steps(fitted_subnet(subnet, accelerator).layers)
     slots = [pb_slots(step, accelerator, resident) for step in order]
     costs = ProgramCosts(order, accelerator, [own for own in slots if own is not None])
     tilings = costs.quick()

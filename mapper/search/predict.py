@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from arch_model.cost.energy import Energy, energy
@@ -24,7 +23,7 @@ from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, map_network
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import check_supported, fused_adds, fused_conv
-from mapper.workload.views import fitted_layers
+from mapper.workload.views import fitted_subnet
 
 SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
 COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
@@ -76,7 +75,8 @@ def predict_subnet(
     >>> rows[0]["name"], rows[0]["cycles"], rows[4]["name"], rows[4]["bound"]
     ('stem', 8003, 's1b1_add', 'fused: s1b1_conv2')
     """
-    plain, subnet = subnet, fitted_subnet(subnet, machine)
+    plain = subnet
+    subnet = fitted_subnet(subnet, machine) if isinstance(machine, Accelerator) else subnet
     readers = Counter(source for layer in subnet.layers for source in layer.inputs)
     by_name, adds = {layer.name: layer for layer in subnet.layers}, fused_adds(subnet.layers)
     known: dict[object, dict[str, Any]] = {}
@@ -165,7 +165,7 @@ def program_total(
         return total
     if isinstance(machine, Accelerator):
         try:
-            mapped = map_network(fitted_subnet(subnet, machine), machine, resident, policy)
+            mapped = map_network(subnet, machine, resident, policy)
         except MappingError as error:
             return total | {"why": str(error)}
         values = mapped.latency_s, mapped.cost.dram_bytes, mapped.hit_bytes, mapped.energy.total_j
@@ -176,20 +176,6 @@ def program_total(
             total[key] = None if None in values_of else sum(values_of)
     total["utilisation"] = total["macs"] / (total["latency_s"] * machine.clock_hz * machine.multipliers)
     return total
-
-
-def fitted_subnet(subnet: SubNet, machine: Machine) -> SubNet:
-    """The SubNet with channels that fit the machine's words and tables (:mod:`mapper.workload.views`); mostly as it is.
-
-    Parameters
-    ----------
-    subnet : any.
-    machine : an Accelerator, or a machine that was measured.
-    """
-    if not isinstance(machine, Accelerator):
-        return subnet
-    layers = fitted_layers(subnet.layers, machine.cp, machine.kp).layers
-    return subnet if layers == subnet.layers else replace(subnet, layers=layers)
 
 
 def why_no_total(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -20,8 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import MappingError
+from arch_model.machine.accelerator import Accelerator
 from arch_model.network.concat import concat_starts
 from arch_model.network.layer import INPUT, Kind, Layer
+from arch_model.network.supernet import SubNet
 from mapper.workload.table_room import larger_layers
 
 Positions = npt.NDArray[np.int64]
@@ -164,6 +166,23 @@ def fitted_layers(layers: Sequence[Layer], cp: int, kp: int | None = None) -> Fi
     while fit.forced_more():
         pass
     return FittedLayers(tuple(map(fit.layer, layers)), {name: where for name, (where, _) in fit.found.items()})
+
+
+def fitted_subnet(subnet: SubNet, accelerator: Accelerator) -> SubNet:
+    """The SubNet with channels that fit a machine's words and room for its tables; mostly as it is.
+
+    Parameters
+    ----------
+    subnet : any.
+    accelerator : the machine.
+
+    Raises
+    ------
+    MappingError
+        As :func:`fitted_layers`.
+    """
+    layers = fitted_layers(subnet.layers, accelerator.cp, accelerator.kp).layers
+    return subnet if layers == subnet.layers else replace(subnet, layers=layers)
 
 
 class _Fit:

@@ -7,7 +7,6 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind
 from mapper.importers import NetworkError, read_onnx
 from mapper.search.policy import Policy, map_network
-from mapper.search.predict import fitted_subnet
 from tests.mapper.importers.float_network import results
 from tests.mapper.importers.onnx_nets import Graph, session
 
@@ -21,7 +20,7 @@ def same(tmp_path, graph, y, shape=(1, 4, 6, 6)):
     np.testing.assert_allclose(results(network, x)[y], session(path).run(None, {"x": x})[0], rtol=1e-4, atol=1e-4)
     for preset in ("tiny", "zcu104"):
         machine = Accelerator.load(preset)
-        assert map_network(fitted_subnet(network.subnet, machine), machine, policy=Policy.QUICK).cost.cycles > 0
+        assert map_network(network.subnet, machine, policy=Policy.QUICK).cost.cycles > 0
     return network
 
 
