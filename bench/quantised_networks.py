@@ -83,8 +83,43 @@ def float_network(rng: Rng, path: Path, opset: int = 17) -> None:
     net.save(path, x)
 
 
-def onnxruntime_static(rng: Rng, folder: Path) -> tuple[Path, str]:
-    """`quantize_static` with one combination of its options, and which."""
+def network_of_functions(rng: Rng, path: Path, opset: int = 17) -> None:
+    """Convolutions with activations of many kinds between them, squeeze-excite, windowed pools and sums."""
+    c, size = int(rng.integers(2, 5)), int(rng.integers(6, 9))
+    net = Net(opset, (1, c, size, size))
+    x, before = "x", ""
+
+    def conv(x: str, c: int, k: int, r: int = 1, groups: int = 1) -> str:
+        w = rng.normal(0, 1.5 / np.sqrt(c // groups * r * r), (k, c // groups, r, r)).astype(F)
+        return net.node("Conv", x, w, rng.normal(0, 0.2, k).astype(F), pads=[r // 2] * 4, group=groups)
+
+    def activation(x: str) -> str:
+        kind = str(rng.choice(["HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "LeakyRelu", "silu", "Elu"]))
+        if kind == "silu":
+            return net.node("Mul", x, net.node("Sigmoid", x))
+        return net.node(kind, x, **({"alpha": 1 / 6} if kind == "HardSigmoid" else {}))
+
+    for _ in range(int(rng.integers(2, 5))):
+        before, kind = x, str(rng.choice(["conv", "depthwise", "excite", "pool", "sum"]))
+        if kind == "conv" or before == "x":
+            k = int(rng.integers(2, 6))
+            x, c = activation(conv(x, c, k, int(rng.choice([1, 3])))), k
+        elif kind == "depthwise":
+            x = activation(conv(x, c, c, 3, c))
+        elif kind == "excite":
+            factors = conv(net.node("Relu", conv(net.node("GlobalAveragePool", x), c, 3)), 3, c)
+            x = net.node("Mul", x, net.node("HardSigmoid", factors, alpha=1 / 6))
+        elif kind == "pool":
+            x = net.node(str(rng.choice(["MaxPool", "AveragePool"])), x, kernel_shape=[2, 2], strides=[1, 1])
+        else:
+            x = net.node("Add", activation(x), x)
+    net.save(path, x)
+
+
+def onnxruntime_static(
+    rng: Rng, folder: Path, network: Callable[[Rng, Path, int], None] = float_network
+) -> tuple[Path, str]:
+    """`quantize_static` of a network with one combination of its options, and which."""
     from onnxruntime.quantization import (
         CalibrationDataReader,
         CalibrationMethod,
@@ -93,7 +128,8 @@ def onnxruntime_static(rng: Rng, folder: Path) -> tuple[Path, str]:
         quantize_static,
     )
 
-    float_network(rng, source := folder / "float.onnx", int(rng.choice([13, 17, 21])))
+    opset = int(rng.choice([13, 17, 21]))
+    network(rng, source := folder / "float.onnx", opset if network is float_network else max(opset, 17))
     shape = [dim.dim_value for dim in onnx.load(source).graph.input[0].type.tensor_type.shape.dim]
 
     class Images(CalibrationDataReader):
@@ -398,8 +434,15 @@ def by_hand(style: Style) -> Callable[[Rng, Path], tuple[Path, str]]:
     return make
 
 
+def onnxruntime_functions(rng: Rng, folder: Path) -> tuple[Path, str]:
+    """`quantize_static` of :func:`network_of_functions`."""
+    path, options = onnxruntime_static(rng, folder, network_of_functions)
+    return path, f"{options}, functions"
+
+
 MAKERS: dict[str, Callable[[Rng, Path], tuple[Path, str]]] = {
     "onnxruntime": onnxruntime_static,
+    "onnxruntime functions": onnxruntime_functions,
     **{style.name: by_hand(style) for style in STYLES},
 }
 """Makers by name: each writes a file into a folder and says what of its options belongs into the table."""
