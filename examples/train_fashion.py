@@ -3,7 +3,7 @@
     python examples/train_fashion.py --epochs 16 --seed 1 --out fashion.npz
 
 needs the extra ``train`` (PyTorch) and the Debian package dataset-fashion-mnist. 16 epochs took 3,133 s on two busy
-cores when the weights that ship were made; choosing 20 SubNets and their integers takes some minutes more.
+cores when the weights that ship were made, whose SubNets get 91.22 to 92.31 % of the test images right in int8.
 
 Each step trains the largest SubNet on the labels, the smallest and a random one on the largest's output (the sandwich
 rule: Yu and Huang, ICCV 2019). The module below slices its weights to the SubNet that is chosen, which is all that

@@ -74,6 +74,12 @@ class FloatRun:
         with self.torch.no_grad():
             self._run(images, see)
 
+    def layer(self, one: FloatLayer, inputs: list[Tensor]) -> Tensor:
+        """What one layer makes of batches of its inputs."""
+        with self.torch.no_grad():
+            before = self._before(one, inputs, self._own_norm)
+            return before if one.function is None else one.function(before)
+
     def recalibrate(self, images: npt.NDArray[np.float32]) -> Statistics:
         """Mean and variance of what each batch normalisation reads, each layer's after those before it are so.
 
