@@ -34,8 +34,15 @@ class SharedLayer:
 
 
 def kept_once(net: FloatNet, kept: dict[str, Float]) -> FloatNet:
-    """The SubNet with its weights as slices of the largest that were seen, where they are: thousands of SubNets then
-    take the memory of one. ``kept``: those, by layer; what is larger is put in."""
+    """The SubNet with its weights as slices of the largest that were seen, where they are slices.
+
+    Thousands of SubNets then take the memory of one.
+
+    Parameters
+    ----------
+    net : with weights of its own.
+    kept : the largest weights of each layer so far; larger ones are put in.
+    """
     layers = []
     for one in net.layers:
         name, mine = one.layer.name, one.weights
