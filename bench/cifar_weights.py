@@ -38,7 +38,7 @@ from sim.integers.reference import run_layers
 
 NAME = "cifar"
 TRAINING = str(Path(__file__).parents[1] / "examples" / "train_cifar.py")
-CALIBRATING = 512
+CALIBRATING = 256
 """Training images that batch normalisation and the ranges of tensors are taken from."""
 IN_FLOATS = ["cifar-d111-e101010", "cifar-d222-e444444"]
 """SubNets whose accuracy is measured before quantisation, too."""

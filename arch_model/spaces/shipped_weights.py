@@ -6,10 +6,10 @@ from pathlib import Path
 
 from arch_model.network.supernet import SuperNet
 from arch_model.network.weights import DEFAULT_PATH
-from arch_model.spaces import fashion
+from arch_model.spaces import cifar, fashion
 from arch_model.spaces.registry import get_space, ships
 
-_FILES = {fashion.NAME: DEFAULT_PATH}
+_FILES = {fashion.NAME: DEFAULT_PATH, cifar.NAME: DEFAULT_PATH.with_name("cifar.npz")}
 
 WITH_WEIGHTS = tuple(_FILES)
 """The names of the SuperNets that ship with weights."""
@@ -34,8 +34,8 @@ def weights_file(space: SuperNet | str) -> Path | None:
 
     Examples
     --------
-    >>> weights_file("fashion").name, weights_file("ofa-resnet50")
-    ('fashion.npz', None)
+    >>> weights_file("cifar").name, weights_file("ofa-resnet50")
+    ('cifar.npz', None)
     """
     supernet = get_space(space)
     return _FILES.get(supernet.name) if ships(supernet) else None

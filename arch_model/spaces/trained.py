@@ -37,8 +37,8 @@ def weights_of(space: SuperNet | str, path: str | Path | None = None) -> SuperNe
 
     Examples
     --------
-    >>> weights_of("fashion").layers["stem"].shape
-    (16, 1, 3, 3)
+    >>> weights_of("fashion").layers["stem"].shape, weights_of("cifar").layers["stem"].shape
+    ((16, 1, 3, 3), (32, 3, 3, 3))
     """
     check_weights(space, path)
     brought = own_weights(space)

@@ -28,8 +28,8 @@ def test_names_are_of_the_space_and_values_are_fractions() -> None:
         assert set(top1) <= set(get_space(space).subnet_names())
         assert all(0.7 <= value < 1 for value in top1.values())
     assert {space: len(top1) for space, top1 in found.items() if top1} == {
-        "fashion": len(load_weights().subnets), "ofa-resnet50": 6, "ofa-mobilenetv3": 6, "ofa-mobilenetv3-w1.2": 5,
-        "ofa-proxyless": 6,
+        "fashion": len(load_weights().subnets), "cifar": 136, "ofa-resnet50": 6, "ofa-mobilenetv3": 6,
+        "ofa-mobilenetv3-w1.2": 5, "ofa-proxyless": 6,
     }  # fmt: skip
     with pytest.raises(SpaceError, match="SuperNet moon does not exist"):
         space_top1("moon")

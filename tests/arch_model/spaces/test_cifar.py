@@ -8,7 +8,9 @@ import pytest
 
 from arch_model.errors import SpaceError
 from arch_model.network.supernet import SubGraph
-from arch_model.spaces import get_space
+from arch_model.spaces import get_space, space_top1
+from arch_model.spaces.shipped_weights import weights_file
+from arch_model.spaces.trained import weights_of
 
 CIFAR = get_space("cifar")
 
@@ -64,3 +66,27 @@ def test_an_absent_block_has_no_expansion() -> None:
     assert CIFAR.subnet(depth=[1, 1, 1], expand=[4, 1, 2, 2, 1, 4]).name == "cifar-d111-e402010"
     with pytest.raises(SpaceError, match="expand is"):
         CIFAR.subnet(depth=[1, 1, 1], expand=[3, 0, 2, 0, 1, 0])
+
+
+def test_the_weights_that_ship() -> None:
+    """Every SubNet that has a name has its integers and its accuracy on the 10,000 test images, none of which ships."""
+    weights, file = weights_of(CIFAR), weights_file(CIFAR)
+    assert file is not None and file.stat().st_size <= 4_000_000
+    assert set(weights.subnets) == set(CIFAR.subnet_names()) and weights.metadata["test_images"] == 10_000
+    assert weights.images.shape == (0, 3, 32, 32) and weights.labels.shape == (0,)
+    shapes = {layer.name: (layer.K, layer.C, layer.R, layer.S) for layer in CIFAR.layers if layer.kind.has_weights}
+    assert {name: w.shape for name, w in weights.layers.items()} == shapes
+    for name, net in weights.subnets.items():
+        layers = CIFAR.subnet(name).layers
+        assert net.macs == CIFAR.subnet(name).macs and set(net.ops) == {layer.name for layer in layers}
+        assert round(net.top1 * 10_000, 6) == round(net.top1 * 10_000)
+        assert all(len(net.ops[layer.name].bias) == layer.K for layer in layers if layer.kind.has_weights)
+    assert space_top1("cifar") == {name: net.top1 for name, net in weights.subnets.items()}
+
+
+def test_more_products_are_worth_something() -> None:
+    weights = weights_of(CIFAR)
+    smallest, largest = weights.subnets["cifar-d111-e101010"], weights.subnets["cifar-d222-e444444"]
+    assert largest.top1 > smallest.top1 + 0.01
+    for net in (smallest, largest):
+        assert abs(net.top1 - net.top1_float) < 0.01

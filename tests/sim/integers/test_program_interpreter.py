@@ -13,6 +13,7 @@ from arch_model.network.layer import Kind, Layer
 from arch_model.network.supernet import SubGraph
 from arch_model.program.isa import Command, Memory, Opcode
 from arch_model.spaces import get_space
+from arch_model.spaces.trained import weights_of
 from mapper.layout import dram_image
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer, subgraph_tile_count
@@ -71,6 +72,17 @@ def test_whole_fashion_subnets(name):
     host = Host(memory_map, random_weights(FASHION, rng))
     expected = host.run(compile_subnet(subnet, FASHION, TINY, quant, memory_map), subnet, quant)
     assert len(np.unique(expected["s1b1_conv1"])) > 50  # not all clamped
+
+
+def test_the_cifar_that_ships():
+    """Its trained integers as a Program of ``small``, on a random image."""
+    cifar, small, name = get_space("cifar"), Accelerator.load("small"), "cifar-d111-e101010"
+    weights, subnet = weights_of(cifar).only([name]), cifar.subnet(name)
+    memory_map, quant = MemoryMap.build(cifar, [subnet], small), weights.subnets[name].ops
+    expected = Host(memory_map, weights.layers).run(
+        compile_subnet(subnet, cifar, small, quant, memory_map), subnet, quant
+    )
+    assert len(np.unique(expected["s1b1_conv1"])) > 50
 
 
 def test_a_stream_of_fashion_subnets_with_switches():
