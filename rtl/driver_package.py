@@ -26,6 +26,7 @@ from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import Bytes
 from mapper.lowering.compile import compile_subnet
 from mapper.lowering.switch_program import switch_program
+from mapper.search.policy import Policy, map_network
 from rtl.driver.package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
 from rtl.driver.tensor import Place
 
@@ -44,6 +45,7 @@ def make_package(
     subgraphs: Mapping[str, SubGraph] | None = None,
     on_subnet: Callable[[str, PackedSubNet], None] = lambda name, packed: None,
     keep: Keep = lambda key, make: make(),
+    policy: Policy | str = Policy.QUICK,
 ) -> Package:
     """Compile SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
 
@@ -58,6 +60,7 @@ def make_package(
     subnets : SubNets or their names.
     subgraphs : by the names that the driver will know them by.
     on_subnet : called with each SubNet when its Programs are made.
+    policy : who tiles the layers of a Program.
     keep : returns a SubNet's finished Programs of an earlier call, as :meth:`arch_model.files.journal.Journal.keep`
         does.
 
@@ -86,7 +89,7 @@ def make_package(
     for subnet in chosen:
 
         def compiled(subnet: SubNet = subnet) -> dict[str, Any]:
-            return _compiled(subnet, supernet, weights, memory_map, buffers)
+            return _compiled(subnet, supernet, weights, memory_map, buffers, Policy(policy))
 
         made = keep(subnet.name, compiled)
         packed[subnet.name] = PackedSubNet(
@@ -152,13 +155,16 @@ def _compiled(
     weights: SuperNetWeights,
     memory_map: MemoryMap,
     buffers: Mapping[str, PersistentBuffer],
+    policy: Policy,
 ) -> dict[str, Any]:
     """A SubNet's Programs and places, in values that JSON has."""
     quant, accelerator = weights.subnets[subnet.name].ops, memory_map.accelerator
-    programs = {
-        name: compile_subnet(subnet, supernet, accelerator, quant, memory_map, resident=buffer)
-        for name, buffer in buffers.items()
-    }
+    programs = {}
+    for name, buffer in buffers.items():
+        tilings = map_network(subnet, accelerator, buffer, policy).tilings if policy is Policy.BEST else None
+        programs[name] = compile_subnet(
+            subnet, supernet, accelerator, quant, memory_map, resident=buffer, tilings=tilings
+        )
     places, last = programs[EMPTY].tensors, subnet.layers[-1].name
     return {
         "image": asdict(_place(places[INPUT], accelerator)),

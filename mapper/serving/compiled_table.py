@@ -11,13 +11,17 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.program.program import Program
 from arch_model.timing.reference_timing import Timing, time_program
-from mapper.cost.network_costs import NetworkCosts
+from mapper.cost.network_costs import Costs, NetworkCosts
 from mapper.cost.switch_cost import Switch, estimated_switches
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import Quant, compile_subnet
-from mapper.serving.latency_table import NOTHING, SushiAbs
+from mapper.lowering.tiling import Tiling
+from mapper.serving.latency_table import BEST, NOTHING, QUICK, SushiAbs
 from mapper.serving.serving_table import ServingTable, byte_joules, vectors_of
+
+Tilings = Sequence[Sequence[Mapping[str, Tiling]]]
+"""Of each SubNet (row) and each SubGraph in the PB (column) the tilings by layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,8 @@ class Programs:
     accelerator : for which they are compiled.
     quant : integers by SubNet.
     memory_map : knows all SubNets.
+    tilings : of each row and column, by layer. None: the quick choice, which tiles every Program in which the SubGraph
+        changes, for tilings suit what the PB holds.
     """
 
     subnets: Sequence[SubNet]
@@ -41,6 +47,7 @@ class Programs:
     accelerator: Accelerator
     quant: Mapping[str, Quant]
     memory_map: MemoryMap
+    tilings: Tilings | None = None
 
     def run(self, row: int, before: int, after: int) -> tuple[Program, Timing]:
         """The Program of a SubNet that finds one SubGraph in the PB and leaves another, and its timing.
@@ -56,7 +63,10 @@ class Programs:
             target = resident.switch(self.subgraphs[after], self.supernet, self.accelerator)
         quant = self.quant[net.name]
         program = compile_subnet(
-            net, self.supernet, self.accelerator, quant, self.memory_map, resident=resident, target=target
+            *(net, self.supernet, self.accelerator, quant, self.memory_map),
+            resident=resident,
+            target=target,
+            tilings=None if self.tilings is None or after != before else self.tilings[row][before],
         )
         return program, time_program(program.commands, self.accelerator)
 
@@ -82,6 +92,7 @@ def compiled_table(
     memory_map: MemoryMap,
     exact: bool = False,
     on_entry: Callable[[], None] = lambda: None,
+    searched: tuple[Costs, Tilings] | None = None,
 ) -> ServingTable:
     """The table of SubNets whose Programs can be compiled: cycles, bytes and joules of each Program.
 
@@ -99,14 +110,17 @@ def compiled_table(
     memory_map : knows all SubNets.
     exact : compile all switches here: as many Programs for every SubGraph as the table has entries.
     on_entry : called when a row, or an exact switch, is done.
+    searched : costs and tilings of Programs that were mapped by the policy ``best``, rows in the order of MACs. None:
+        they are mapped by ``quick``.
     """
     names = sorted(subnets, key=lambda name: subnets[name].macs)
     nets = [subnets[name] for name in names]
     columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
     graphs = list(columns.values())
     buffers = [PersistentBuffer.of(subgraph, supernet, accelerator) for subgraph in graphs]
-    programs = Programs(nets, graphs, buffers, supernet, accelerator, quant, memory_map)
-    costs = NetworkCosts(supernet, accelerator).of_subgraphs(nets, graphs)
+    costs, tilings = searched or (NetworkCosts(supernet, accelerator).of_subgraphs(nets, graphs), None)
+    programs = Programs(nets, graphs, buffers, supernet, accelerator, quant, memory_map, tilings)
+    policy = BEST if searched else QUICK
     tail = np.zeros(len(names), np.int64)
     for row in range(len(names)):
         timing = programs.run(row, 0, 0)[1]
@@ -114,7 +128,7 @@ def compiled_table(
         tail[row] = timing.cycles - max(ends)
         on_entry()
     table = ServingTable(
-        SushiAbs.of(names, columns, costs.cycles, {name: accuracy[name] for name in names}, accelerator),
+        SushiAbs.of(names, columns, costs.cycles, {name: accuracy[name] for name in names}, accelerator, policy),
         vectors_of(nets, supernet),
         costs.dram_bytes,
         costs.hit_bytes,
@@ -126,6 +140,7 @@ def compiled_table(
             "accelerator_hash": accelerator.hash(),
             "space": supernet.name,
             "switch_costs": "compiled" if exact else "compiled where they happen, else estimated",
+            "mapping_policy": policy,
         },
         programs,
     )

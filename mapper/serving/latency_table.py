@@ -16,6 +16,9 @@ from mapper.cost.network_costs import NetworkCosts, cached_tiles
 NOTHING = "none"
 """The column of an empty PB."""
 
+QUICK, BEST = "quick", "best"
+"""The policies by which Programs of a table can be mapped; quick unless it is asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class SushiAbs:
@@ -31,6 +34,7 @@ class SushiAbs:
     cycles : int64 (SubNets, SubGraphs).
     accuracy : float64 (SubNets), fractions; NaN where it is not known.
     clock_hz : hertz, of the machine.
+    policy : by which the Programs were mapped, ``quick`` or ``best`` (:class:`mapper.search.policy.Policy`).
     """
 
     subnets: tuple[str, ...]
@@ -40,6 +44,7 @@ class SushiAbs:
     cycles: npt.NDArray[np.int64]
     accuracy: npt.NDArray[np.float64]
     clock_hz: float
+    policy: str = QUICK
 
     @property
     def latency_s(self) -> npt.NDArray[np.float64]:
@@ -102,6 +107,7 @@ class SushiAbs:
         cycles: npt.NDArray[np.int64],
         accuracy: Mapping[str, float],
         accelerator: Accelerator,
+        policy: str = QUICK,
     ) -> SushiAbs:
         """The table of cycles that are known.
 
@@ -112,7 +118,8 @@ class SushiAbs:
         cycles : int64 (SubNets, SubGraphs).
         accuracy : fractions by SubNet; may lack SubNets (NaN).
         accelerator : gives the clock.
+        policy : by which the Programs were mapped.
         """
         vectors = np.array([subgraph.encode() for subgraph in columns.values()])
         known = np.array([accuracy.get(name, np.nan) for name in names])
-        return cls(tuple(names), tuple(columns), vectors, cycles, known, accelerator.clock_hz)
+        return cls(tuple(names), tuple(columns), vectors, cycles, known, accelerator.clock_hz, policy)

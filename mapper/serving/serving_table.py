@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from mapper.cost.network_costs import NetworkCosts
+from mapper.cost.network_costs import Costs, NetworkCosts
 from mapper.cost.switch_cost import Switch, Switches, estimated_switches
-from mapper.serving.latency_table import NOTHING, SushiAbs
+from mapper.serving.latency_table import BEST, NOTHING, QUICK, SushiAbs
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -121,6 +121,7 @@ class ServingTable:
         supernet: SuperNet,
         accelerator: Accelerator,
         cycles: Ints | None = None,
+        searched: Costs | None = None,
     ) -> ServingTable:
         """The table of SubNets without Programs that could be compiled: cycles, bytes and joules are those of the
         Programs that would be (:class:`~mapper.cost.network_costs.NetworkCosts`); switches are estimated.
@@ -131,6 +132,8 @@ class ServingTable:
         subgraphs : that may be cached, by name, the empty one apart.
         supernet, accelerator : of which the table is.
         cycles : int64 (SubNets from the fewest MACs on, the empty SubGraph and ``subgraphs``), if they are known.
+        searched : what Programs cost that were mapped by the policy ``best``, rows and columns as of ``cycles``. None:
+            they are mapped by ``quick``.
 
         Raises
         ------
@@ -141,10 +144,11 @@ class ServingTable:
         nets = [subnets[name] for name in names]
         columns = {NOTHING: SubGraph.empty(supernet), **subgraphs}
         graphs = list(columns.values())
-        costs = NetworkCosts(supernet, accelerator).of_subgraphs(nets, graphs)
+        costs = searched or NetworkCosts(supernet, accelerator).of_subgraphs(nets, graphs)
+        policy = BEST if searched else QUICK
         known = costs.cycles if cycles is None else cycles
         return cls(
-            SushiAbs.of(names, columns, known, {name: accuracy[name] for name in names}, accelerator),
+            SushiAbs.of(names, columns, known, {name: accuracy[name] for name in names}, accelerator, policy),
             vectors_of(nets, supernet),
             costs.dram_bytes,
             costs.hit_bytes,
@@ -156,6 +160,7 @@ class ServingTable:
                 "accelerator_hash": accelerator.hash(),
                 "space": supernet.name,
                 "switch_costs": "estimated",
+                "mapping_policy": policy,
             },
         )
 

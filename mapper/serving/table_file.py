@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -31,7 +32,7 @@ from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.physical import CLOCK_HZ
 from arch_model.spaces.registry import space_facts
 from mapper.cost.network_costs import NetworkCosts, cached_tiles
-from mapper.serving.latency_table import NOTHING, SushiAbs
+from mapper.serving.latency_table import BEST, NOTHING, QUICK, SushiAbs
 from mapper.workload.fusion import check_runnable
 
 KEY = b"fastswitch"
@@ -41,11 +42,12 @@ TABLE, BLOCKS = "sushiabs.parquet", "blocks/"
 BLOCK = 100
 """SubNets that are worked on together; so many at most are lost when the work is killed."""
 
+Ints = npt.NDArray[np.int64]
 OnBlock = Callable[[int, int, int], None]
 """Called after each block with: SubNets done, SubNets in all, different steps from layer to layer timed so far."""
 
 
-def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, Any]:
+def _facts(accelerator: Accelerator, space: str, seed: int | None, policy: str) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "version": version("fastswitch"),
@@ -54,6 +56,7 @@ def _facts(accelerator: Accelerator, space: str, seed: int | None) -> dict[str, 
         "space": space,
         "seed": seed,
         "clock_hz": accelerator.clock_hz,
+        "mapping_policy": policy,
     }
 
 
@@ -84,7 +87,7 @@ def save_table(table: SushiAbs, path: Path, accelerator: Accelerator, space: str
     ...     load_table(Path(folder) / "table.parquet", tiny, fashion).subnets == table.subnets
     True
     """
-    facts = _facts(accelerator, space, seed)
+    facts = _facts(accelerator, space, seed, table.policy)
     facts["subgraphs"] = dict(zip(table.subgraphs, table.vectors.tolist(), strict=True))
     columns: dict[str, Any] = {"subnet": list(table.subnets), "accuracy": table.accuracy}
     columns |= dict(zip(table.subgraphs, table.cycles.T, strict=True))
@@ -128,10 +131,13 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
         vectors: Mapping[str, Sequence[int]] = facts["subgraphs"]
         known = {name: facts[name] for name in ("accelerator", "accelerator_hash", "space", "clock_hz")}
         cycles = np.array([_numbers(data, name, "i") for name in vectors], np.int64).T
+        policy = facts.get("mapping_policy", QUICK)
         accuracy, subnets = _numbers(data, "accuracy", "f"), data.column("subnet").to_pylist()
         encoded = np.array(list(vectors.values()))
         if encoded.dtype.kind != "i" or encoded.ndim != 2 or (cycles < 0).any() or known["clock_hz"] not in CLOCK_HZ:
             raise ValueError("numbers that are none")
+        if policy not in (QUICK, BEST):
+            raise ValueError("a policy that is none")
         if not cycles.size:
             raise ValueError("no rows")
         if len(set(subnets)) < len(subnets) or not all(isinstance(name, str) for name in subnets):
@@ -146,7 +152,7 @@ def load_table(path: Path, accelerator: Accelerator, supernet: SuperNet) -> Sush
             f"this is {accelerator.name} ({accelerator.hash()}), give another file"
         )
     names = tuple(vectors)
-    return SushiAbs(tuple(subnets), names, encoded.astype(np.int64), cycles, accuracy, known["clock_hz"])
+    return SushiAbs(tuple(subnets), names, encoded.astype(np.int64), cycles, accuracy, known["clock_hz"], policy)
 
 
 def _numbers(data: Any, name: str, kind: str) -> np.ndarray[Any, Any]:
@@ -170,6 +176,8 @@ class TableJob:
     seed : with which SubNets or SubGraphs were drawn. None: none were.
     accuracy : fractions by SubNet, where they are known.
     block : rows that are built and kept at a time.
+    searched : gives the cycles, int64 (SubNets, SubGraphs), of SubNets whose Programs are mapped by the policy
+        ``best``. None: they are mapped by ``quick``.
     """
 
     supernet: SuperNet
@@ -179,6 +187,12 @@ class TableJob:
     seed: int | None = None
     accuracy: Mapping[str, float] | None = None
     block: int = BLOCK
+    searched: Callable[[Sequence[SubNet]], Ints] | None = None
+
+    @property
+    def policy(self) -> str:
+        """By which the Programs are mapped."""
+        return QUICK if self.searched is None else BEST
 
     @classmethod
     def of(
@@ -260,6 +274,7 @@ class TableJob:
             subgraphs_digest=digest(graphs),
             accuracy=digest([accuracy.get(net.name) for net in self.subnets]),
             block=self.block,
+            mapping_policy=self.policy,
         )
 
     def _rows(self, results: ResultsFolder, on_block: OnBlock | None) -> list[np.ndarray[Any, Any]]:
@@ -272,7 +287,7 @@ class TableJob:
             if file.exists():
                 rows.append(read_npy(file, Wanted(f"block {file}", "its folder another name, or remove it")))
             else:
-                rows.append(costs.cycles(chosen, tiles))
+                rows.append(self.searched(chosen) if self.searched else costs.cycles(chosen, tiles))
                 with results.open(name) as block:
                     np.save(block, rows[-1], allow_pickle=False)
             if on_block:
@@ -288,4 +303,5 @@ class TableJob:
             np.concatenate(rows),
             np.array([(self.accuracy or {}).get(name, np.nan) for name in names]),
             self.accelerator.clock_hz,
+            self.policy,
         )

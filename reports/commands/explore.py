@@ -96,6 +96,7 @@ def command(
     from reports.explore.quantities import quantity_range
     from sim.explore import exact_front, explore, load_study
     from sim.explore.run import PRICING, SCREENING
+    from sim.explore.study import MAPPING
 
     if report:
         from reports.explore import require_libraries, write_report
@@ -128,6 +129,7 @@ def command(
     summary: dict[str, object] = {"points": len(table), "legal": legal}
     if legal:
         summary["priced exactly"] = int((table["price"] == "exact").sum())
+        summary["mapping policy"] = MAPPING
         summary["on the Pareto front"] = int(exact_front(table, names).sum())
         for name in names:
             summary[name] = quantity_range(name, table[name])

@@ -101,33 +101,41 @@ class Space(Text):
         return load_supernet(value).name if is_source(value) else str(value)
 
 
-def space_option(required: bool = False, text: str = "") -> Decorator:
+def space_option(required: bool = False, text: str = "", models: bool = True) -> Decorator:
     """``--space``, a SuperNet by its name or where it is made; and ``MODEL.onnx ...`` in its place.
 
     Parameters
     ----------
-    required : it has to be given, or models.
-    text : what help says first.
+    required : one of both has to be given.
+    text : of help. "": the usual one.
+    models : whether ONNX models are taken, too.
     """
     if not text:
         text = "The SuperNet, such as fashion or ofa-resnet50, or the file or module that makes one."
         text += "" if required else " Without it the one whose SubNets --subnets names."
+    if not models:
+        metavar = SPACE_METAVAR.removesuffix("|MODEL.onnx")
+        return click.option("--space", type=Space(), metavar=metavar, required=required, help=text)
     text += " ONNX models (by commas; or without an option) are the SubNets of one, which share what is equal."
     option = click.option("--space", type=Space(), metavar=SPACE_METAVAR, cls=NetworkOption, needed=required, help=text)
     return lambda function: option(takes_models(function))
 
 
-def subnets_option(text: str, required: bool = False) -> Decorator:
+def subnets_option(text: str, required: bool = False, models: bool = True) -> Decorator:
     """``--subnets``, which :func:`arch_model.spaces.choose_subnets` reads.
 
     Parameters
     ----------
-    text : what help says first.
-    required : it has to be given, or models.
+    text : of help.
+    required : it has to be given, or ONNX models in its place.
+    models : whether the command takes these (:func:`space_option`).
     """
     text += " A list as `fastswitch subnets --json` writes it, names, or how many to draw of those that can run."
+    metavar = "FILE.json|NAME,...|N"
+    if not models:
+        return click.option("--subnets", metavar=metavar, required=required, help=text)
     text += " Without it, of ONNX models all."
-    return click.option("--subnets", metavar="FILE.json|NAME,...|N", cls=NetworkOption, needed=required, help=text)
+    return click.option("--subnets", metavar=metavar, cls=NetworkOption, needed=required, help=text)
 
 
 def cached_option(default: str, file: bool) -> Decorator:
@@ -144,12 +152,27 @@ def cached_option(default: str, file: bool) -> Decorator:
     return click.option("--cached", default=default, show_default=True, metavar=metavar, help=text)
 
 
-def policy_option(default: str) -> Decorator:
-    """``--policy``, who tiles the layers (:class:`mapper.search.policy.Policy`)."""
+def policy_option(default: str, more: str = "") -> Decorator:
+    """``--policy``, who tiles the layers (:class:`mapper.search.policy.Policy`).
+
+    Parameters
+    ----------
+    default : ``best`` or ``quick``.
+    more : a sentence of help, behind a blank.
+    """
     text = "Who tiles the layers of a Program: the quick choice, by an estimate; or the better of it and the search's "
-    text += "best, layer by layer, for the whole Program."
+    text += f"best, layer by layer, for the whole Program.{more}"
     return click.option("--policy", type=click.Choice(["best", "quick"]), default=default, show_default=True, help=text)
 
+
+mapping_option = click.option(
+    "--mapping",
+    type=click.Choice(["best", "quick"]),
+    default="quick",
+    show_default=True,
+    help="Who tiles the layers of a Program, as --policy of `predict`; best searches each SubNet for each SubGraph, at "
+    "most 1,000 pairs. Queries that change the SubGraph are always quick.",
+)
 
 DRAWN = Count(1, 20_000, "each is built and kept in memory")
 """SubNets that are drawn; its limit is :data:`arch_model.spaces.chosen.MOST_DRAWN`."""

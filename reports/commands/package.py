@@ -14,6 +14,7 @@ from reports.commands.options import (
     accelerator_option,
     force_option,
     out_option,
+    policy_option,
     seed_option,
     space_option,
     subnets_option,
@@ -52,6 +53,7 @@ COLUMNS = (
     metavar="M",
     help="How many SubGraphs the PB can be set to, beside the empty one; drawn as for `fastswitch table`.",
 )
+@policy_option("quick", " The latter takes some tenths of a second a Program.")
 @accelerator_option
 @out_option("Folder for the package, package.npz.")
 @force_option
@@ -61,6 +63,7 @@ def command(
     weights: Path | None,
     subnets: str | None,
     subgraphs: int,
+    policy: str,
     accelerator: str,
     out: Path,
     force: bool,
@@ -78,6 +81,8 @@ def command(
     from arch_model.spaces.registry import space_facts
     from arch_model.spaces.trained import choose_weights, weights_of
     from mapper.pinning.sampling import draw_subgraphs
+    from mapper.search.policy import Policy
+    from mapper.search.program_table import check_searchable
     from rtl.driver.package import EMPTY, PackedSubNet
     from rtl.driver_package import make_package
 
@@ -85,9 +90,11 @@ def command(
     held = weights_of(supernet, weights)
     names = list(held.subnets if subnets is None else choose_weights(held, subnets, seed, supernet).subnets)
     made = {**space_facts(supernet), "subnets": names, "subgraphs": subgraphs, "seed": seed}
+    if policy == Policy.BEST:
+        check_searchable(len(names), subgraphs + 1)
     if weights is not None:
         made["weights"] = file_digest(weights)
-    question = asked("package", **machine_facts(machine), **made)
+    question = asked("package", **machine_facts(machine), **made, mapping_policy=policy)
     with (
         ResultsFolder(out, question, [PACKAGE, PARTS], [accelerator, subnets, weights], force) as results,
         shown(len(names), COLUMNS) as (on_row, on_stage),
@@ -111,7 +118,7 @@ def command(
             on_stage("compiling")
             with results.journal(PARTS) as finished:
                 try:
-                    package = make_package(supernet, held, machine, names, chosen, on_subnet, finished.keep)
+                    package = make_package(supernet, held, machine, names, chosen, on_subnet, finished.keep, policy)
                 except KeyboardInterrupt:
                     where = f"; {len(finished)} finished SubNets are in {out}, the same command goes on with them"
                     raise Interrupted(where) from None
@@ -122,6 +129,7 @@ def command(
         {
             "SubNets": len(package.subnets),
             "SubGraphs": ", ".join(package.subgraphs),
+            "mapping policy": policy,
             "memory": f"{package.memory_bytes + len(package.programs):,} bytes",
         }
     )

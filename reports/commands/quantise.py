@@ -31,8 +31,12 @@ COLUMNS = (
 @click.argument("model", metavar="FILE.py:OBJECT|MODULE:OBJECT")
 @file_option("--images", "FILE.npz", "Images for calibration: uint8 or real (N, C, H, W).", required=True)
 @file_option("--test", "FILE.npz", "Images and labels to measure accuracy on; without it none is known.")
-@space_option(text="The SuperNet whose SubNets these are; without it one is made of them, and the archive holds it.")
-@subnets_option("SubNets to make int8; without --space a list with the name of each and the model's keywords.", True)
+@space_option(
+    text="The SuperNet whose SubNets these are; without it one is made of them, and the archive holds it.", models=False
+)
+@subnets_option(
+    "SubNets to make int8; without --space a list with the name of each and the model's keywords.", True, models=False
+)
 @click.option(
     "--recalibrate", is_flag=True, help="Take batch normalisation's statistics from the images, for each SubNet."
 )

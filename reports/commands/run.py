@@ -16,6 +16,7 @@ from reports.commands.options import (
     accelerator_option,
     force_option,
     json_option,
+    mapping_option,
     out_option,
     report_option,
     seed_option,
@@ -48,6 +49,7 @@ POLICIES = ("strict-accuracy", "strict-latency")
     show_default=True,
     help="Which target of a query is never missed; the other is met as well as can be.",
 )
+@mapping_option
 @seed_option
 @out_option("Folder for the rows and the page.", default=Path("fastswitch-out"))
 @click.option(
@@ -66,6 +68,7 @@ def command(
     accelerator: str,
     queries: int,
     policy: str,
+    mapping: str,
     seed: int,
     out: Path,
     weights: Path | None,
@@ -92,6 +95,7 @@ def command(
     from sim.serving.run_on_rtl import ROWS, TABLE, run_stream, stream_question
 
     asked: dict[str, Any] = {"queries": queries, "policy": policy, "seed": seed, "weights": weights, "subnets": subnets}
+    asked["mapping"] = mapping
     if space is not None:
         asked["supernet"] = space
     question = stream_question(machine, **asked)
@@ -116,6 +120,7 @@ def command(
             from reports.stream import write_page, write_picture
 
             words = f"fastswitch run --accelerator {accelerator} --queries {queries} --policy {policy} --seed {seed}"
+            words += f" --mapping {mapping}" if mapping != "quick" else ""
             words += f" --space {shlex.quote(space_argument(space))}" if space else ""
             words += f" --weights {shlex.quote(str(weights))}" if weights else ""
             words += f" --subnets {shlex.quote(subnets)}" if subnets else ""

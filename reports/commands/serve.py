@@ -18,6 +18,7 @@ from reports.commands.options import (
     file_option,
     force_option,
     json_option,
+    mapping_option,
     seed_option,
     space_option,
     subnets_option,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Who picks the SubGraph: none, static[:SUBGRAPH], sushi, forecast.",
 )
+@mapping_option
 @click.option(
     "--window",
     type=Count(1, 1_000_000),
@@ -129,6 +131,7 @@ def command(
     seed: int,
     policy: str,
     cache: str,
+    mapping: str,
     window: int,
     candidates: int,
     on_infeasible: str,
@@ -169,9 +172,10 @@ def command(
         **({"stream": file_digest(stream)} if stream else {"arrivals": arrivals, "queries": queries}),
         **{"locality": locality, "seed": seed, "policy": policy, "cache": cache, "window": window},
         **{"candidates": candidates, "on_infeasible": on_infeasible, "exact": exact},
+        **({} if saved else {"mapping_policy": mapping}),
     )
     with ResultFile(csv_out, question, inputs, force) as out, counting() as on_count:
-        costs = load_table(machine, space, subnets, candidates, exact, saved, on_count, seed)
+        costs = load_table(machine, space, subnets, candidates, exact, saved, on_count, seed, policy=mapping)
         wanted = recorded or draw_stream(arrivals or busy(costs), span(costs, locality), queries, seed)
         wanted = screen(wanted, costs, on_infeasible)
         if all_policies:
@@ -201,7 +205,7 @@ def _check_options(context: click.Context, plot: Path | None) -> None:
     """Refuse options that do not go together, and a picture that could not be drawn, before any work."""
     refuse_together(context, "stream", ("arrivals", "queries", "locality"), "a recorded stream is served as it is")
     refuse_together(context, "all_policies", ("plot", "policy", "cache"), "a comparison is of every schedule")
-    refuse_together(context, "saved", ("candidates",), "a saved table has its SubGraphs")
+    refuse_together(context, "saved", ("candidates", "mapping"), "a saved table has its SubGraphs and mappings")
     if plot:
         from reports.canvas import check_picture, require_matplotlib
 

@@ -41,6 +41,7 @@ def serve(
     on_infeasible: str = "error",
     seed: int = 0,
     table: ServingTable | None = None,
+    mapping: str = "quick",
 ) -> Served:
     """Serve a stream of queries, each with an accuracy and a deadline, and see what it took.
 
@@ -63,6 +64,8 @@ def serve(
     candidates : SubNets of which the SubGraphs are made that the PB may hold.
     on_infeasible : ``"error"``, ``"best-effort"`` or ``"drop"``: queries that no SubNet can serve as asked.
     seed : of all that is random.
+    mapping : who tiles the layers of a Program, ``"quick"`` or ``"best"``; the latter searches each SubNet for each
+        SubGraph, some tenths of a second for each pair.
     table : the latency table of an earlier call (``served.table``), if only stream or schedule are others.
 
     Returns
@@ -93,9 +96,9 @@ def serve(
     if table is not None:
         _check_table(table, space, machine)
     elif weights is None:
-        table = load_table(machine, space, subnets, candidates, seed=seed, accuracy=accuracy)
+        table = load_table(machine, space, subnets, candidates, seed=seed, accuracy=accuracy, policy=mapping)
     else:
-        table = _compiled_table(space, subnets, machine, weights, candidates, seed)
+        table = _compiled_table(space, subnets, machine, weights, candidates, seed, mapping)
     if stream is None:
         wanted = draw_stream(arrivals or busy(table), span(table), queries, seed)
     else:
@@ -114,11 +117,12 @@ def _compiled_table(
     weights: SuperNetWeights,
     candidates: int,
     seed: int,
+    mapping: str,
 ) -> ServingTable:
     """The table of Programs of these SubNets, or of all that the weights have integers of."""
     nets = None if subnets is None else {net.name: net for net in choose_subnets(subnets, supernet, seed).subnets}
     held = weights if nets is None else weights.only(nets)
-    return session_table(Session(supernet, held, machine, nets), candidates)
+    return session_table(Session(supernet, held, machine, nets), candidates, policy=mapping)
 
 
 def _check_table(table: ServingTable, supernet: SuperNet, machine: Accelerator) -> None:

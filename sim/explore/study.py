@@ -34,6 +34,9 @@ from sim.explore.layers import layer_rows
 from sim.explore.question import ESTIMATE, ESTIMATED, EXACT
 from sim.explore.refine import EstimateError, estimate_errors
 
+MAPPING = "quick"
+"""The policy by which exact prices are mapped (:class:`mapper.search.policy.Policy`)."""
+
 SQLITE, PARTS, POINTS, CSV = "study.sqlite", "points", "points.parquet", "points.csv"
 REPORT = ("report.html", "pareto.csv", "pareto.png", "knobs.png", "base.yaml", "subnets.json")
 """What the report adds to the folder (:func:`reports.explore.write_report`)."""
@@ -154,6 +157,7 @@ class Study:
     def header(self) -> dict[str, Any]:
         """What its tables say of themselves."""
         facts = {key: value for key, value in self.question.items() if key != "base"}
+        facts["mapping_policy"] = MAPPING
         errors = {f"estimated_{name}": str(error) for name, error in self.errors.items()}
         return facts | machine_facts(self.base) | errors
 

@@ -21,6 +21,9 @@ from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces.registry import ships, space_facts
 from arch_model.spaces.trained import check_weights, choose_weights, weights_of
 from mapper.pinning.greedy import candidates
+from mapper.search.policy import Policy as Tiler
+from mapper.search.program_table import search_programs
+from mapper.serving.compiled_table import Tilings
 from mapper.serving.latency_table import NOTHING, SushiAbs
 from mapper.serving.sushi_sched import Policy, SushiSched
 from sim.rtl_bench.bench import Bench, build
@@ -57,6 +60,7 @@ def stream_question(
     weights: Path | None = None,
     subnets: str | None = None,
     supernet: SuperNet | str = SPACE,
+    mapping: Tiler | str = Tiler.QUICK,
 ) -> Row:
     """All that the results of :func:`run_stream` depend on.
 
@@ -69,6 +73,7 @@ def stream_question(
     weights : a weights file. None: the one that ships.
     subnets : those to serve with. None: all.
     supernet : whose the weights are.
+    mapping : who tiles the layers of a Program.
 
     Raises
     ------
@@ -85,6 +90,7 @@ def stream_question(
         weights=file_digest(weights) if weights else "those that ship",
         subnets=argument(subnets) if subnets else "all",
         **({} if ships(supernet) else space_facts(supernet)),
+        mapping_policy=str(Tiler(mapping)),
     )
 
 
@@ -101,6 +107,7 @@ def run_stream(
     weights: Path | None = None,
     subnets: str | None = None,
     supernet: SuperNet | str = SPACE,
+    mapping: Tiler | str = Tiler.QUICK,
 ) -> Row:
     """Serve queries drawn from a seed; returns the summary.
 
@@ -120,6 +127,7 @@ def run_stream(
     weights : a weights file. None: the one that ships.
     subnets : those to serve with, as :func:`~arch_model.spaces.trained.choose_weights` takes them. None: all.
     supernet : whose the weights are.
+    mapping : who tiles the layers of a Program; those in which the SubGraph changes are the quick choice's.
 
     Raises
     ------
@@ -135,7 +143,7 @@ def run_stream(
     with ThreadPoolExecutor(1) as aside:  # the compilers of the simulator work while the table is made
         built = aside.submit(build, accelerator, simulator)
         on_stage("building the latency table and the simulation")
-        table, subgraphs = build_table(session)
+        table, subgraphs, tilings = build_table(session, mapping)
         bench_build = built.result()
     vectors = np.array([SubGraph.of(session.subnets[name], session.supernet).encode() for name in table.subnets])
     scheduler = SushiSched(table, vectors, Policy(policy), WINDOW)
@@ -152,7 +160,8 @@ def run_stream(
             if key in finished:
                 session.pass_over(subgraph)
             else:
-                outcome = session.run(bench, name, subgraph, session.image(query.image, name))
+                tiling = tilings[chosen][before] if tilings and column == before else None  # a switch is quick's
+                outcome = session.run(bench, name, subgraph, session.image(query.image, name), tiling)
                 kept = _row(number, query, name, table.subgraphs[column], column != before, outcome, session)
                 if unknown:
                     kept |= {"min_accuracy": None, "subnet_accuracy": None}
@@ -161,7 +170,7 @@ def run_stream(
             rows.append(row)
             on_row(row)
     results.write_table(TABLE, ({key: row[key] for key in row if key not in NOT_KEPT} for row in rows))
-    facts = {key: results.question[key] for key in ("version", "accelerator_hash", "seed", "policy")}
+    facts = {key: results.question[key] for key in ("version", "accelerator_hash", "seed", "policy", "mapping_policy")}
     if session.labels is None:
         facts |= {"images": RANDOM}
     return {**_summary(rows, accelerator), **facts, "accelerator": accelerator.name, "simulator": simulator.describe()}
@@ -178,21 +187,30 @@ def _unknown_accuracy(weights: SuperNetWeights) -> str | None:
     return unknown[0] if unknown else None
 
 
-def build_table(session: Session) -> tuple[SushiAbs, dict[str, SubGraph]]:
-    """SushiAbs of a session's SubNets, smallest first, and its SubGraphs by name, the empty one first."""
+def build_table(
+    session: Session, mapping: Tiler | str = Tiler.QUICK
+) -> tuple[SushiAbs, dict[str, SubGraph], Tilings | None]:
+    """SushiAbs of a session's SubNets, smallest first; its SubGraphs by name, the empty one first; and the tilings of
+    each row and column, None where they are the quick choice.
+
+    Parameters
+    ----------
+    session : its SubNets and their machine.
+    mapping : who tiles the layers of a Program.
+    """
     subnets = session.subnets
     order = sorted(subnets, key=lambda name: subnets[name].macs)
     spread = {order[i]: subnets[order[i]] for i in np.linspace(0, len(order) - 1, CANDIDATES).round().astype(int)}
     subgraphs = candidates(spread, session.supernet, session.accelerator)
-    table = SushiAbs.build(
-        subnets,
-        {name: net.top1 for name, net in session.weights.subnets.items()},
-        subgraphs,
-        session.supernet,
-        session.accelerator,
-        order,
-    )
-    return table, {NOTHING: SubGraph.empty(session.supernet), **subgraphs}
+    columns = {NOTHING: SubGraph.empty(session.supernet), **subgraphs}
+    accuracy = {name: net.top1 for name, net in session.weights.subnets.items()}
+    if Tiler(mapping) is Tiler.QUICK:
+        table = SushiAbs.build(subnets, accuracy, subgraphs, session.supernet, session.accelerator, order)
+        return table, columns, None
+    nets, graphs = [subnets[name] for name in order], list(columns.values())
+    found = search_programs(session.supernet, session.accelerator, nets, graphs)
+    table = SushiAbs.of(order, columns, found.costs.cycles, accuracy, session.accelerator, str(Tiler.BEST))
+    return table, columns, found.tilings
 
 
 def _row(

@@ -16,6 +16,8 @@ from arch_model.spaces import choose_subnets, get_space, space_top1
 from arch_model.spaces.chosen import Asked
 from arch_model.spaces.shipped_weights import weights_file
 from mapper.pinning.greedy import candidates as pin
+from mapper.search.policy import Policy
+from mapper.search.program_table import SearchedPrograms, search_programs
 from mapper.serving.compiled_table import compiled_table
 from mapper.serving.latency_table import NOTHING
 from mapper.serving.serving_table import ServingTable
@@ -68,6 +70,7 @@ def session_table(
     candidates: int = 6,
     exact: bool = False,
     on_count: OnCount = lambda stage, done, total: None,
+    policy: Policy | str = Policy.QUICK,
 ) -> ServingTable:
     """The table of any SubNets with their weights, compiled.
 
@@ -77,6 +80,7 @@ def session_table(
     candidates : SubNets that SubGraphs are made of.
     exact : compile all switches, too.
     on_count : called with the stage of the work, what is done and what there is to do.
+    policy : who tiles the layers of a Program.
     """
     nets, accelerator = session.weights.subnets, session.accelerator
     subgraphs = pin(spread(session.subnets, candidates), session.supernet, accelerator)
@@ -88,6 +92,10 @@ def session_table(
         done += 1
         on_count("compiling", done, total)
 
+    searched = None
+    if Policy(policy) is Policy.BEST:
+        found = _searched(session.subnets, subgraphs, session.supernet, accelerator, on_count)
+        searched = found.costs, found.tilings
     return compiled_table(
         session.subnets,
         {name: net.top1 for name, net in nets.items()},
@@ -98,7 +106,27 @@ def session_table(
         session.memory_map,
         exact,
         on_entry,
+        searched,
     )
+
+
+def _searched(
+    subnets: Mapping[str, SubNet],
+    subgraphs: Mapping[str, SubGraph],
+    supernet: SuperNet,
+    accelerator: Accelerator,
+    on_count: OnCount,
+) -> SearchedPrograms:
+    """Programs by the policy ``best``, SubNets in the order of their MACs, the empty SubGraph first."""
+    nets = [subnets[name] for name in sorted(subnets, key=lambda name: subnets[name].macs)]
+    graphs, done = [SubGraph.empty(supernet), *subgraphs.values()], 0
+
+    def on_program() -> None:
+        nonlocal done
+        done += 1
+        on_count("searching mappings", done, len(nets) * len(graphs))
+
+    return search_programs(supernet, accelerator, nets, graphs, on_program)
 
 
 def load_table(
@@ -111,6 +139,7 @@ def load_table(
     on_count: OnCount = lambda stage, done, total: None,
     seed: int = 0,
     accuracy: Mapping[str, float] | None = None,
+    policy: Policy | str = Policy.QUICK,
 ) -> ServingTable:
     """The serving table of a SuperNet or of SubNets that are asked for.
 
@@ -128,6 +157,7 @@ def load_table(
     on_count : called with the stage of the work, what is done and what there is to do.
     seed : of SubNets that are drawn.
     accuracy : of SubNets by name, a fraction; it comes before what a file says and what is known.
+    policy : who tiles the layers of a Program; of a saved table it is known.
 
     Returns
     -------
@@ -167,18 +197,22 @@ def load_table(
     if saved is None and weights and _all_trained(nets, supernet, weights):
         held = weights.only(nets) if nets else weights
         told = {name: replace(net, top1=known[name]) for name, net in held.subnets.items()}
-        return session_table(Session(supernet, replace(held, subnets=told), accelerator), candidates, exact, on_count)
+        session = Session(supernet, replace(held, subnets=told), accelerator)
+        return session_table(session, candidates, exact, on_count, policy)
     if exact:
         what = f"SubNets {subnets}" if subnets else f"SuperNet {supernet.name}"
         raise SpaceError(f"{what}: exact switches need Programs; leave out --exact, or serve fashion or cifar")
     on_count("building the latency table", 0, 1)
     if saved is not None:
-        return _from_saved(saved, accelerator, supernet, nets, known)
+        return _from_saved(saved, accelerator, supernet, nets, known, on_count)
     for name in nets:
         if name not in known:
             raise SpaceError(f"SubNet {name} comes without an accuracy; give --subnets FILE.json with top1 of each")
     subgraphs = pin(spread(nets, candidates), supernet, accelerator)
-    return ServingTable.build(nets, known, subgraphs, supernet, accelerator)
+    costs = None
+    if Policy(policy) is Policy.BEST:
+        costs = _searched(nets, subgraphs, supernet, accelerator, on_count).costs
+    return ServingTable.build(nets, known, subgraphs, supernet, accelerator, searched=costs)
 
 
 def _all_trained(nets: Mapping[str, SubNet], supernet: SuperNet, weights: SuperNetWeights) -> bool:
@@ -187,7 +221,12 @@ def _all_trained(nets: Mapping[str, SubNet], supernet: SuperNet, weights: SuperN
 
 
 def _from_saved(
-    path: Path, accelerator: Accelerator, supernet: SuperNet, nets: dict[str, SubNet], accuracy: Mapping[str, float]
+    path: Path,
+    accelerator: Accelerator,
+    supernet: SuperNet,
+    nets: dict[str, SubNet],
+    accuracy: Mapping[str, float],
+    on_count: OnCount,
 ) -> ServingTable:
     """The table of a file, of ``nets`` alone if there are any: cycles as they stand there, bytes worked out."""
     sushi = read_table(path, accelerator, supernet)
@@ -208,7 +247,10 @@ def _from_saved(
     empty = sushi.subgraphs.index(NOTHING)
     order = [empty, *(column for column in range(len(subgraphs)) if column != empty)]
     del subgraphs[NOTHING]
-    table = ServingTable.build(nets, found, subgraphs, supernet, accelerator, sushi.cycles[rows][:, order])
+    costs = None
+    if sushi.policy == Policy.BEST:
+        costs = _searched(nets, subgraphs, supernet, accelerator, on_count).costs
+    table = ServingTable.build(nets, found, subgraphs, supernet, accelerator, sushi.cycles[rows][:, order], costs)
     return replace(table, facts={**table.facts, "table": str(path)})
 
 

@@ -46,7 +46,20 @@ def test_written_and_read(made, tmp_path):
     assert same(load_table(file, TINY, FASHION), made)
     facts = json.loads(pq.read_schema(file).metadata[KEY])
     assert (facts["accelerator_hash"], facts["space"], facts["seed"]) == (TINY.hash(), "fashion", 3)
+    assert facts["mapping_policy"] == "quick"
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+
+
+def test_the_policy_is_kept(made, tmp_path):
+    """Of a job whose cycles are searched, and in its file; another policy is another question."""
+    job = replace(TableJob.of(FASHION, NETS, GRAPHS, TINY, seed=3), block=4, accuracy=ACCURACY)
+    better = replace(job, searched=lambda nets: made.cycles[[made.subnets.index(net.name) for net in nets]] - 1)
+    assert (job.question["mapping_policy"], better.question["mapping_policy"]) == ("quick", "best")
+    table = better.run(tmp_path)
+    assert table.policy == load_table(tmp_path, TINY, FASHION).policy == "best"
+    assert np.array_equal(table.cycles, made.cycles - 1)
+    with pytest.raises(FastSwitchError, match=r'mapping_policy is "?best"? there and "?quick"? here'):
+        job.run(tmp_path)
 
 
 def test_a_job_is_the_table(made, tmp_path):
