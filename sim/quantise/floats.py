@@ -75,7 +75,13 @@ class FloatRun:
             self._run(images, see)
 
     def layer(self, one: FloatLayer, inputs: list[Tensor]) -> Tensor:
-        """What one layer makes of batches of its inputs."""
+        """What one layer makes of batches of its inputs.
+
+        Parameters
+        ----------
+        one : the layer.
+        inputs : of its operands in order, (N, C, H, W) each.
+        """
         with self.torch.no_grad():
             before = self._before(one, inputs, self._own_norm)
             return before if one.function is None else one.function(before)
