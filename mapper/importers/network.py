@@ -14,9 +14,9 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import INPUT, Kind, Layer
 from arch_model.network.supernet import SubNet, SuperNet
-from arch_model.network.weights import ConvQuant, OpQuant
+from arch_model.network.weights import OpQuant
 from mapper.importers.host_steps import HostStep, run_steps
-from mapper.workload.views import fitted_layers, fitted_weights
+from mapper.workload.views import FittedLayers, fitted_layers, fitted_numbers
 
 
 class NetworkError(FastSwitchError):
@@ -182,7 +182,7 @@ class Network:
         made = run_steps(self.epilogue, given)
         return {name: made[name] for name in self.results if name in made}
 
-    def fitted(self, accelerator: Accelerator) -> Network:
+    def fitted(self, accelerator: Accelerator, fit: FittedLayers | None = None) -> Network:
         """The network with channels and filters that fit a machine's words and tables; mostly as it is.
 
         Layers keep their names; some have more channels, with weights of zero (:mod:`mapper.workload.views`), so their
@@ -191,26 +191,18 @@ class Network:
         Parameters
         ----------
         accelerator : the machine.
+        fit : of the layers (:func:`mapper.search.policy.fit_for`). None: their channels fit the machine's words, and
+            nothing more.
 
         Raises
         ------
         MappingError
             Two operands whose channels cannot lie alike.
         """
-        fit = fitted_layers(self.subnet.layers, accelerator.cp, accelerator.kp)
+        fit = fit or fitted_layers(self.subnet.layers, accelerator.cp)
         if fit.layers == self.subnet.layers:
             return self
-        where = {INPUT: np.arange(self.image_shape[0]), **fit.positions}
-        weights, quant = dict(self.weights), dict(self.quant)
-        for layer in fit.layers:
-            rows, columns = where[layer.name], where[layer.inputs[0]]
-            if layer.name in weights:
-                weights[layer.name] = fitted_weights(layer, weights[layer.name], rows, columns).astype(np.int8)
-            q = quant.get(layer.name)
-            if isinstance(q, ConvQuant):
-                bias, multiplier, shift = np.zeros((3, layer.K), np.int32)
-                bias[rows], multiplier[rows], shift[rows] = q.bias, q.multiplier, q.shift
-                quant[layer.name] = replace(q, bias=bias, multiplier=multiplier, shift=shift)
+        weights, quant = fitted_numbers(fit, self.weights, self.quant)
         subnet = replace(self.subnet, layers=fit.layers)
         return replace(self, subnet=subnet, weights=weights, quant=quant, positions=fit.positions)
 

@@ -30,7 +30,7 @@ from mapper.lowering.tiling import Tiling
 from mapper.search.optimise import Objective, ranked
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, check_runnable, steps
-from mapper.workload.views import fitted_subnet
+from mapper.workload.views import FittedLayers, fitted_layers
 
 RANKED = 4
 """Tilings of each layer that the search offers: its best ones by themselves."""
@@ -120,7 +120,7 @@ def map_network(
     """
     policy, objective = Policy(policy), Objective(objective)
     check_runnable(subnet)
-    order = steps(fitted_subnet(subnet, accelerator).layers)
+    order = steps(fit_for(subnet, accelerator).layers)
     slots = [pb_slots(step, accelerator, resident) for step in order]
     costs = ProgramCosts(order, accelerator, [own for own in slots if own is not None])
     tilings = costs.quick()
@@ -135,6 +135,34 @@ def map_network(
             on = LayerOnMachine(step.layer, accelerator)
             hits += on.saved_tiles(tiling, without, int((own < 0).sum()))
     return NetworkMapping(accelerator, policy, objective, named, costs.cost(tilings), hits * accelerator.tile_bytes)
+
+
+def fit_for(subnet: SubNet, accelerator: Accelerator) -> FittedLayers:
+    """The layers of a SubNet as a machine runs them: with channels that fit its words and, if the SubNet could not run
+    otherwise, filters that make room for activation tables (:mod:`mapper.workload.views`); mostly as they are.
+
+    Parameters
+    ----------
+    subnet : any that has no layer which no machine runs.
+    accelerator : the machine.
+
+    Raises
+    ------
+    MappingError
+        Two operands whose channels cannot lie alike.
+    """
+    fit = fitted_layers(subnet.layers, accelerator.cp)
+    larger = fitted_layers(subnet.layers, accelerator.cp, accelerator.kp)
+    if larger.layers == fit.layers:
+        return fit
+    order = steps(fit.layers)
+    slots = [pb_slots(step, accelerator, None) for step in order]
+    try:
+        costs = ProgramCosts(order, accelerator, [own for own in slots if own is not None])
+        costs.cost(costs.quick())
+    except MappingError:
+        return larger
+    return fit
 
 
 def pb_slots(step: Step, accelerator: Accelerator, resident: PersistentBuffer | None) -> Slots | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from arch_model.cost.energy import Energy, energy
@@ -20,10 +22,9 @@ from mapper.layout.tensors import tile_grid
 from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.pinning.cached import cached_buffer
 from mapper.search.optimise import optimise
-from mapper.search.policy import Policy, map_network
+from mapper.search.policy import Policy, fit_for, map_network
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import check_supported, fused_adds, fused_conv
-from mapper.workload.views import fitted_subnet
 
 SHAPE = ("K", "C", "R", "S", "H", "W", "P", "Q", "stride", "padding", "groups", "macs")
 COSTS = ("cycles", "latency_s", "utilisation", "dram_bytes", "pb_hit_bytes", "energy_j", "bound")
@@ -76,7 +77,9 @@ def predict_subnet(
     ('stem', 8003, 's1b1_add', 'fused: s1b1_conv2')
     """
     plain = subnet
-    subnet = fitted_subnet(subnet, machine) if isinstance(machine, Accelerator) else subnet
+    if isinstance(machine, Accelerator):
+        with suppress(MappingError):  # of a layer that no machine runs, which its row says
+            subnet = replace(subnet, layers=fit_for(subnet, machine).layers)
     readers = Counter(source for layer in subnet.layers for source in layer.inputs)
     by_name, adds = {layer.name: layer for layer in subnet.layers}, fused_adds(subnet.layers)
     known: dict[object, dict[str, Any]] = {}

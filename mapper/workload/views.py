@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from arch_model.errors import MappingError
-from arch_model.machine.accelerator import Accelerator
 from arch_model.network.concat import concat_starts
 from arch_model.network.layer import INPUT, Kind, Layer
-from arch_model.network.supernet import SubNet
+from arch_model.network.weights import ConvQuant, OpQuant
 from mapper.workload.table_room import larger_layers
 
 Positions = npt.NDArray[np.int64]
@@ -117,6 +116,26 @@ def _channels(by_name: Mapping[str, Layer], reader: Layer, name: str) -> int:
     return by_name[name].K
 
 
+def shown_tensors(layers: Sequence[Layer]) -> dict[str, set[str]]:
+    """For each concatenation and slice the tensors that it shows, which layers make.
+
+    Parameters
+    ----------
+    layers : of a SubNet, in order.
+
+    Examples
+    --------
+    >>> conv = [Layer(name, Kind.CONV, 9, 3, inputs=("input",)) for name in "ab"]
+    >>> sorted(shown_tensors([*conv, Layer("c", Kind.CONCAT, 18, 18, inputs=("a", "b"))])["c"])
+    ['a', 'b']
+    """
+    shown: dict[str, set[str]] = {}
+    for layer in layers:
+        if layer.kind.is_view:
+            shown[layer.name] = {one for name in layer.inputs for one in shown.get(name, {name})}
+    return shown
+
+
 @dataclass(frozen=True)
 class FittedLayers:
     """A SubNet's layers with channels that fit the words of a machine's memory.
@@ -166,23 +185,6 @@ def fitted_layers(layers: Sequence[Layer], cp: int, kp: int | None = None) -> Fi
     while fit.forced_more():
         pass
     return FittedLayers(tuple(map(fit.layer, layers)), {name: where for name, (where, _) in fit.found.items()})
-
-
-def fitted_subnet(subnet: SubNet, accelerator: Accelerator) -> SubNet:
-    """The SubNet with channels that fit a machine's words and room for its tables; mostly as it is.
-
-    Parameters
-    ----------
-    subnet : any.
-    accelerator : the machine.
-
-    Raises
-    ------
-    MappingError
-        As :func:`fitted_layers`.
-    """
-    layers = fitted_layers(subnet.layers, accelerator.cp, accelerator.kp).layers
-    return subnet if layers == subnet.layers else replace(subnet, layers=layers)
 
 
 class _Fit:
@@ -265,3 +267,33 @@ def fitted_weights(
     else:
         made[np.ix_(rows, columns)] = weights
     return made
+
+
+def fitted_numbers(
+    fit: FittedLayers, weights: Mapping[str, npt.NDArray[np.int8]], quant: Mapping[str, OpQuant]
+) -> tuple[dict[str, npt.NDArray[np.int8]], dict[str, OpQuant]]:
+    """Weights and integers of a network for its fitted layers.
+
+    Parameters
+    ----------
+    fit : of the network's layers.
+    weights : int8 (K, C / groups, R, S) by layer, as the network has them.
+    quant : integers by layer.
+
+    Returns
+    -------
+    Both, by the same names, with zeros for channels that the network does not have.
+    """
+    weights, quant, by_name = dict(weights), dict(quant), {layer.name: layer for layer in fit.layers}
+    for layer in fit.layers:
+        source = layer.inputs[0]
+        rows = fit.positions[layer.name]
+        columns = np.arange(layer.C) if source not in by_name else fit.positions[source]
+        if layer.name in weights:
+            weights[layer.name] = fitted_weights(layer, weights[layer.name], rows, columns).astype(np.int8)
+        q = quant.get(layer.name)
+        if isinstance(q, ConvQuant):
+            bias, multiplier, shift = np.zeros((3, layer.K), np.int32)
+            bias[rows], multiplier[rows], shift[rows] = q.bias, q.multiplier, q.shift
+            quant[layer.name] = replace(q, bias=bias, multiplier=multiplier, shift=shift)
+    return weights, quant

@@ -111,7 +111,7 @@ def integers_of(subnet: SubNet, weights: Weights) -> Mapping[str, OpQuant]:
         An operator has none.
     """
     found = weights.quant if isinstance(weights, Network) else weights.only([subnet.name]).subnets[subnet.name].ops
-    lacking = [layer.name for layer in subnet.layers if layer.name not in found]
+    lacking = [layer.name for layer in subnet.layers if layer.name not in found and not layer.kind.is_view]
     if lacking:
         raise WeightsError(
             f"SubNet {subnet.name}: the weights have no integers of layer {lacking[0]}; give those of a quantised "

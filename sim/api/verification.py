@@ -19,7 +19,7 @@ from arch_model.network.layer import INPUT
 from mapper.importers import GRAPHS, Network, NetworkError, read_onnx
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx_walk import SKIP_HINT
-from mapper.search.policy import Policy, map_network
+from mapper.search.policy import Policy, fit_for, map_network
 from sim.api.beside_machine import host_results, machine_image, model_images, with_handed
 from sim.integers.random_weights import imported_weights
 from sim.integers.reference import run_layers
@@ -366,7 +366,7 @@ def _on_rtl(
     network: Network, images: Sequence[npt.NDArray[np.int8]], seed: int, machine: Accelerator, tool: Simulator
 ) -> RtlRun:
     """Every image on the generated hardware, every integer beside the reference's."""
-    network = network.fitted(machine)
+    network = network.fitted(machine, fit_for(network.subnet, machine))
     net, supernet = network.subnet, network.supernet
     session = Session(supernet, imported_weights(network, seed), machine, {net.name: net})
     empty = session.resident

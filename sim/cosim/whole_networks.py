@@ -32,8 +32,9 @@ from arch_model.program.program import Program
 from mapper.layout.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
-from mapper.search.policy import Policy, map_network
+from mapper.search.policy import Policy, fit_for, map_network
 from mapper.workload.fusion import inputs_of, steps
+from mapper.workload.views import fitted_numbers, shown_tensors
 from sim.integers.random_integers import Int8, RandomIntegers, random_integers
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import build
@@ -79,7 +80,8 @@ def cut(subnet: SubNet, most: int) -> list[Part]:
     [('input', 's1b1_add', 5), ('s1b1_add', 's2b1_add', 4), ('s2b1_add', 'linear', 6)]
     """
     order = steps(subnet.layers)
-    last_use = {name: i for i, step in enumerate(order) for name in inputs_of(step)}
+    shown = shown_tensors(subnet.layers)
+    last_use = {name: i for i, step in enumerate(order) for view in inputs_of(step) for name in shown.get(view, [view])}
     names = [INPUT, *(step.output for step in order)]
     # After step i only its own tensor is still wanted.
     places = [i + 1 for i in range(len(order)) if not any(last_use.get(name, -1) > i for name in names[: i + 1])]
@@ -90,6 +92,8 @@ def cut(subnet: SubNet, most: int) -> list[Part]:
     for first, last in pairwise(ends):
         source = names[first]
         chosen = {layer.name for step in order[first:last] for layer in (step.layer, step.add) if layer is not None}
+        inside = {step.output for step in order[first:last]}
+        chosen |= {view for view, names in shown.items() if names & inside}
         layers = tuple(
             replace(layer, inputs=tuple(INPUT if name == source else name for name in layer.inputs))
             for layer in subnet.layers
@@ -212,6 +216,11 @@ class _Network:
         policy: Policy | str,
         results: ResultsFolder,
     ) -> None:
+        fit = fit_for(subnet, accelerator)
+        if fit.layers != subnet.layers:
+            subnet = replace(subnet, layers=fit.layers)
+            weights, quant = fitted_numbers(fit, integers.weights, integers.quant)
+            integers = RandomIntegers(quant, weights, integers.image)
         self.subnet, self.accelerator, self.results = subnet, accelerator, results
         self.policy = Policy(policy)
         self.parts = cut(subnet, parts)

@@ -8,10 +8,9 @@ from arch_model.network.layer import INPUT, Activation, Kind, Layer
 from arch_model.network.supernet import SubNet
 from mapper.cost.program_cost import ProgramCosts
 from mapper.lowering.buffers import DRAIN_PASSES
-from mapper.search.policy import Policy, map_network
+from mapper.search.policy import Policy, fit_for, map_network
 from mapper.workload.fusion import steps
 from mapper.workload.table_room import DRAIN, larger_layers, repetitions
-from mapper.workload.views import fitted_subnet
 
 ZCU = Accelerator.load("zcu104")
 
@@ -44,8 +43,8 @@ def test_a_small_layer_gets_filters():
     net = squeeze_excite()
     assert larger_layers(net.layers, ZCU.kp, ZCU.cp) == {"few": 48}
     assert larger_layers(net.layers, 4, 3) == {}  # eight filters are two K-tiles there, of two C-tiles each
-    fitted = fitted_subnet(net, ZCU)
-    assert (fitted.layer("few").K, fitted.layer("many").C, fitted.layer("many").K) == (48, 48, 32)
+    fitted = {layer.name: layer for layer in fit_for(net, ZCU).layers}
+    assert (fitted["few"].K, fitted["many"].C, fitted["many"].K) == (48, 48, 32)
     with pytest.raises(MappingError, match="its activation table would take the place"):
         ProgramCosts(steps(net.layers), ZCU, []).cost(ProgramCosts(steps(net.layers), ZCU, []).quick())
     assert map_network(net, ZCU, policy=Policy.QUICK).cost.cycles > 0

@@ -8,11 +8,14 @@ pytest.importorskip("onnx")
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT
+from arch_model.network.supernet import SubNet
 from mapper.importers import read_onnx
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
+from mapper.search.policy import fit_for
 from sim.api.beside_machine import host_results, machine_image, model_images
 from sim.api.verification import verify
+from sim.cosim.whole_networks import cut
 from sim.integers.reference import run_layers
 from tests.mapper.importers.test_onnx_curves import Qdq
 from tests.sim.integers.test_program_interpreter import Host
@@ -63,3 +66,12 @@ def test_the_network_fits_a_machine(tmp_path, preset):
     program = compile_subnet(fitted.subnet, fitted.supernet, machine, fitted.quant, memory_map)
     made = Host(memory_map, fitted.weights, seed=1).run(program, fitted.subnet, fitted.quant)
     assert made.keys() == plain.keys() and INPUT not in made
+
+
+def test_a_cut_keeps_what_is_joined_together(tmp_path):
+    """No part ends between the inputs of a concatenation and its reader."""
+    path, _ = with_host(tmp_path / "net.onnx")
+    layers = fit_for(read_onnx(path).subnet, Accelerator.load("tiny")).layers
+    parts = cut(SubNet("net", "net", layers), 4)
+    assert [(part.source, part.result) for part in parts] == [(INPUT, "grouped"), ("grouped", "last")]
+    assert [layer.name for layer in parts[0].subnet.layers] == ["a", "b", "both_copy", "both", "grouped"]
