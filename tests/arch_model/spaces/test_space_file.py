@@ -86,7 +86,7 @@ def test_names_accuracies_and_sizes_of_images(tmp_path: Path) -> None:
         ("width: [0.5, 1.0]", "width: {1: a}", "stages[0].width is {1: 'a'}; give a share"),
         ("stride: 2", "expand: {by_depth: {1: 2}}", "by_depth is {1: 2}; give an expansion for each depth: 1, 2"),
         ("stride: 2", "squeeze_excite: 4", "squeeze_excite is 4; give it in stages of inverted-residual blocks only"),
-        ("stride: 2", "activation: gelu", "stages[0].activation is 'gelu'; give one of none, relu, relu6"),
+        ("stride: 2", "activation: mish", "stages[0].activation is 'mish'; give one of none, relu, relu6"),
         ("stride: 2", "pool: {pool: max}", "stages[0].pool.size is 0; give the rows and columns of its window"),
         ("r16-d1-w0", "r16-d3-w0", "SubNet of toy: depth is (3,); give 1 of 1, 2"),
         ("r16-d1-w0", "r16-d1", "does not exist in toy; give one of small, big, ..., or toy-rIMAGE-d and 1"),
