@@ -110,7 +110,7 @@ def window_of(
         wholes = [one for one in found if one is not None]
         if len(wholes) == 2 and padding < max(1, min(whole for whole, _ in wholes)):
             (r, top), (s, left) = wholes
-            if max(r, s) > LARGEST_KERNEL:
+            if max(r, s) > LARGEST_KERNEL and (r, s) != sizes:  # one that covers its image is a matrix product
                 break
             return Window((r, s), (top, left), (dilations[0], dilations[1]), stride, padding)
     raise Unsupported(

@@ -120,7 +120,7 @@ def read_family(models: Sequence[Network | str | Path]) -> Family:
         if path.resolve() in seen:
             raise NetworkError(f"{model} is given twice; give each model once")
         seen.add(path.resolve())
-        networks.append(_read(path))
+        networks.append(read_model(path))
     family = join_networks([_named(network) for network in networks])
     name = family.supernet.name
     return family if not ships(name) else join_networks([_named(network) for network in networks], f"{name}{SUFFIX}")
@@ -138,10 +138,21 @@ def register_family(family: Family, paths: Sequence[str]) -> SuperNet:
     return register_supernet(family.supernet, ",".join(paths), weights)
 
 
-def _read(path: Path) -> Network:
+def read_model(path: str | Path) -> Network:
+    """Read an ONNX model where there is no option to leave something out, which its errors would name.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    NetworkError
+        As :func:`~mapper.importers.onnx_graph.read_onnx` does.
+    """
     try:
         return read_onnx(path)
-    except NetworkError as error:  # there is no option to leave something out
+    except NetworkError as error:
         raise NetworkError(str(error).removesuffix(SKIP_HINT)) from None
     except FastSwitchError as error:
         raise NetworkError(f"{path}: {error}") from None

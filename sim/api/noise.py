@@ -13,8 +13,7 @@ from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces.trained import weights_of
 from mapper.hybrid.partition import Ranking
 from mapper.importers import Network as Imported
-from mapper.importers import read_onnx
-from mapper.importers.spaces import Source, load_supernet, model_paths
+from mapper.importers.spaces import Source, load_supernet, model_paths, read_model
 from sim.noise.engine.network import Network
 from sim.noise.sensitivity.gradients import sensitivity
 from sim.noise.sensitivity.images import (
@@ -112,7 +111,7 @@ def _imported(source: Source, images: int, ranking_images: int, data: str | Path
         return None
     if len(paths) > 1:
         raise AnalogError(f"{len(paths)} models are given; noise takes one network")
-    imported = source if isinstance(source, Imported) else read_onnx(paths[0])
+    imported = source if isinstance(source, Imported) else read_model(paths[0])
     network = Network.of_import(imported)
     if data is None:
         raise AnalogError(

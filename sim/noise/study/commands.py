@@ -18,7 +18,7 @@ from arch_model.network.supernet import SuperNet
 from arch_model.spaces.fashion import NAME as FASHION
 from arch_model.spaces.trained import weights_of
 from mapper.hybrid.partition import PARTITION, Partition, Ranking, partition_bytes
-from mapper.importers import read_onnx
+from mapper.importers.spaces import read_model
 from sim.noise.engine.hybrid import Hybrid
 from sim.noise.engine.network import Network
 from sim.noise.sensitivity.gradients import sensitivity
@@ -118,7 +118,7 @@ class Question:
             test = find_test_images(weights, self.images, data)
             rank_on = find_ranking_images(weights, RANKING_IMAGES, data)
         else:
-            imported = read_onnx(self.onnx)
+            imported = read_model(self.onnx)
             network = Network.of_import(imported)
             if self.data is not None:
                 real, labels = read_images(self.data)
