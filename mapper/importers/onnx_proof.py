@@ -32,6 +32,8 @@ from mapper.importers.onnx_model import Model, Node
 from mapper.importers.onnx_ops import Operator
 
 _MANTISSA = 1 << 24
+_ROUNDED = 2.0**-18
+"""A bias that is nearer than this to a whole number of steps, relatively, is that number, rounded to float32."""
 _FUSED = ("Conv", "Gemm", "MatMul", "Add", "GlobalAveragePool")
 """What onnxruntime has an integer operator for whose arithmetic is known here."""
 
@@ -230,12 +232,23 @@ def _integer_reason(op: Operator, wrong: int) -> str:
 def _float_reason(op: Operator, quant: OpQuant) -> str:
     """Why float32, operator by operator, may give something else; "" if it cannot."""
     wrong = float_wrong(op, quant)
+    if wrong is None and _bias_is_rounded(op):
+        return "its bias is rounded to whole steps, and its float32 sums may round"
     if wrong is None:
         return "its float32 sums may round"
     if wrong:
         what = "pairs of operands" if op.layer.kind is Kind.ADD else "steps of the output"
         return f"{wrong} {what} come elsewhere than in float32"
     return ""
+
+
+def _bias_is_rounded(op: Operator) -> bool:
+    """Whether a bias in the file is no whole number of steps of the sums, by more than float32 rounds."""
+    x = op.sources[0]
+    if x is None or op.step_bias is None or op.step_scale is None or op.real_bias is None:
+        return False
+    steps = op.real_bias.astype(np.float64) / (np.float64(x.scale) * op.step_scale)
+    return bool(np.any(np.abs(steps - op.step_bias) > _ROUNDED * np.maximum(np.abs(steps), 1)))
 
 
 def float_wrong(op: Operator, quant: OpQuant) -> int | None:

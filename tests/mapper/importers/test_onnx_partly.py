@@ -115,6 +115,9 @@ def test_a_float_bias_is_rounded_and_said(tmp_path):
     assert network.quant["c"].bias.tolist() == [3, -3]
     assert "layer c: its bias is rounded to whole steps in 2 of 2 channels" in network.notes
     assert network.runnable and not network.bit_exact
+    graph, y = start(np.full((2, 2, 1, 1), 3, np.int8), scale=0.3, bias=[np.array([0.2, -0.2], F)])
+    text = "its bias is rounded to whole steps, and its float32 sums may round"
+    assert read(tmp_path, graph, graph.real(y)).unproven[GRAPHS[0]]["c"] == text
 
 
 def test_int8_qdq_is_claimed_only_where_float32_agrees_too(tmp_path):
