@@ -244,14 +244,19 @@ def _session(model: str | Path, graph: str, data: bytes | None = None) -> Any:
         raise FastSwitchError(
             f'{model}: verify runs it in onnxruntime, which is not installed; pip install "fastswitch[verify]"'
         ) from None
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, graph)
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    options.add_session_config_entry("session.x64quantprecision", "1")  # the integers of CPUs with VNNI, on all
-    try:
-        return onnxruntime.InferenceSession(data or str(model), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # of the C++ side, which has no common class
-        raise NetworkError(f"{model}: onnxruntime does not load it: {one_line(error)}") from None
+    failed: Exception | None = None
+    # With this the integers are those of CPUs with VNNI on all; but onnxruntime does not load every int8 model with it.
+    for precise in ("1", "0"):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, graph)
+        options.intra_op_num_threads, options.log_severity_level = 1, 4
+        options.add_session_config_entry("session.x64quantprecision", precise)
+        try:
+            return onnxruntime.InferenceSession(data or str(model), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of the C++ side, which has no common class
+            failed = error
+    assert failed is not None
+    raise NetworkError(f"{model}: onnxruntime does not load it: {one_line(failed)}")
 
 
 def _run(session: Any, name: str, image: Image, model: str | Path) -> dict[str, Image]:
