@@ -39,7 +39,7 @@ def row(path: Path, images: int) -> list[str]:
         return [*start, "", "no", "", "", "", "", str(error).removeprefix(f"{path}: ")[:150]]
     first = found.first_difference
     where = "" if first is None else f"image {first.image}, {first.layer}"
-    whys = Counter(re.sub(r"(?<![a-z])\d+ ", "", reason.split(": ", 1)[1]) for reason in found.reasons)
+    whys = Counter(re.sub(r"\b\d+ ", "", reason.split(": ", 1)[1]) for reason in found.reasons)
     why = "; ".join(f"{count} × {text}" for text, count in whys.most_common())
     equal = f"{found.equal}/{found.images}"
     return [*start, str(layers), "yes", found.claim, equal, str(found.max_difference), where, why]
