@@ -89,7 +89,7 @@ def read(data, split):
     """Images (N, 28, 28) and labels (N) of ``train`` or ``t10k``: gzipped, a header and bytes."""
     files = [(f"{split}-images-idx3-ubyte.gz", 16), (f"{split}-labels-idx1-ubyte.gz", 8)]
     images, labels = (np.frombuffer(gzip.decompress((data / name).read_bytes()), np.uint8, -1, n) for name, n in files)
-    return images.reshape(-1, 28, 28), labels
+    return images.reshape(-1, 28, 28), labels.copy()  # torch warns of what it may not write to
 
 
 def augment(images, rng):
