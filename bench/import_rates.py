@@ -33,7 +33,7 @@ from arch_model.errors import FastSwitchError
 from arch_model.files.published import VARIABLE
 from arch_model.machine.accelerator import Accelerator
 from mapper.importers import Network, read_network
-from mapper.importers.onnx_walk import SKIP_HINT
+from mapper.importers.onnx.walk import SKIP_HINT
 from mapper.search.predict import predict_subnets, why_no_total
 
 SETS: dict[str, tuple[Callable[[Path], bool], tuple[str, ...]]] = {

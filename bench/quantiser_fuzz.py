@@ -145,7 +145,7 @@ def made_before(folder: Path, seed: int, images: int) -> Iterator[tuple[str, Ver
 
 def mutants() -> dict[str, tuple[Any, str, Any]]:
     """Faults to put into the importer: an object, its attribute, and what takes its place."""
-    from mapper.importers import onnx_integers, onnx_network, onnx_ops, onnx_proof, onnx_walk, onnx_weighted
+    from mapper.importers.onnx import integers, network, ops, proof, walk, weighted
 
     def uint8_always(self: Any, node: Any) -> Any:
         return np.dtype(np.uint8) if node.op == "QuantizeLinear" and not node.input(2) else stored_type(self, node)
@@ -159,23 +159,23 @@ def mutants() -> dict[str, tuple[Any, str, Any]]:
     def no_bound(self: Any, lo: float, hi: float) -> None:
         return None
 
-    stored_type = onnx_walk.Walk._stored_type
-    integer = onnx_proof.Arithmetic.INTEGER
+    stored_type = walk.Walk._stored_type
+    integer = proof.Arithmetic.INTEGER
     return {
-        "the scale of a bias is the product's": (onnx_weighted, "_SAME_SCALE", np.inf),
-        "output_dtype is not read": (onnx_walk.Walk, "_stored_type", uint8_always),
-        "zero points of weights are 0": (onnx_walk, "steps_of", without_zero),
-        "one scale for all channels": (onnx_ops.Dequantized, "scale_along", one_scale),
-        "ReLU and Clip do nothing": (onnx_ops.Operator, "clip", no_bound),
-        "every QDQ form is fused": (onnx_network, "arithmetic", lambda model, op: integer),
-        "float32 is exact": (onnx_proof, "float_wrong", lambda op, quant: 0),
-        "float32 sums never round": (onnx_proof, "_MANTISSA", 1 << 60),
-        "no step of float32 is tried": (onnx_proof, "wrong_steps", lambda first, *rest: np.zeros(len(first), np.int64)),
-        "no pair of float32 is tried": (onnx_proof, "wrong_pairs", lambda *rest: 0),
+        "the scale of a bias is the product's": (weighted, "_SAME_SCALE", np.inf),
+        "output_dtype is not read": (walk.Walk, "_stored_type", uint8_always),
+        "zero points of weights are 0": (walk, "steps_of", without_zero),
+        "one scale for all channels": (ops.Dequantized, "scale_along", one_scale),
+        "ReLU and Clip do nothing": (ops.Operator, "clip", no_bound),
+        "every QDQ form is fused": (network, "arithmetic", lambda model, op: integer),
+        "float32 is exact": (proof, "float_wrong", lambda op, quant: 0),
+        "float32 sums never round": (proof, "_MANTISSA", 1 << 60),
+        "no step of float32 is tried": (proof, "wrong_steps", lambda first, *rest: np.zeros(len(first), np.int64)),
+        "no pair of float32 is tried": (proof, "wrong_pairs", lambda *rest: 0),
         "integer operators have no wrong step": (
-            onnx_network,
+            network,
             "integers",
-            lambda op: (onnx_integers.integers(op)[0], 0),
+            lambda op: (integers.integers(op)[0], 0),
         ),
     }
 

@@ -13,7 +13,7 @@ import pytest
 import fastswitch
 from arch_model.network.layer import read_layer_table
 from mapper.importers import read_problem, read_topology
-from tests.mapper.importers.onnx_nets import Graph, residual_graph
+from tests.mapper.importers.onnx.nets import Graph, residual_graph
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mapper.importers.layer_table import layer_row, table_text, write_layer_table
 from mapper.importers.maestro import read_maestro
 from mapper.importers.network import GRAPHS, FloatLayer, Network, NetworkError, TensorQuant
-from mapper.importers.onnx_graph import read_onnx
+from mapper.importers.onnx.graph import read_onnx
 from mapper.importers.scalesim import read_topology, topology_text, write_topology
 from mapper.importers.timeloop import problem_texts, read_problem, read_problems, write_problem, write_problems
 from mapper.importers.yaml_network import read_yaml_network

@@ -140,7 +140,7 @@ class Network:
     results : names of the model's results.
     stored : by layer, the name of its int8 tensor in the file, where it has one.
     rounded : the layers whose result the file leaves real, though it is quantised. Their int8 scale, in ``tensors``, is
-        chosen here (:mod:`mapper.importers.onnx_inner`).
+        chosen here (:mod:`mapper.importers.onnx.inner`).
     positions : of each tensor's channels among those that it has on a machine (:meth:`fitted`); {} if none was moved.
     """
 

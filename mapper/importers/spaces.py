@@ -13,8 +13,8 @@ from arch_model.spaces import own_file
 from arch_model.spaces.registry import register_supernet, ships
 from mapper.importers.family import Family, join_networks
 from mapper.importers.network import Network, NetworkError
-from mapper.importers.onnx_graph import read_onnx
-from mapper.importers.onnx_walk import SKIP_HINT
+from mapper.importers.onnx.graph import read_onnx
+from mapper.importers.onnx.walk import SKIP_HINT
 
 SUFFIX = ".onnx"
 
@@ -148,7 +148,7 @@ def read_model(path: str | Path) -> Network:
     Raises
     ------
     NetworkError
-        As :func:`~mapper.importers.onnx_graph.read_onnx` does.
+        As :func:`~mapper.importers.onnx.graph.read_onnx` does.
     """
     try:
         return read_onnx(path)

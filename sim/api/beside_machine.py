@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from arch_model.network.layer import INPUT
 from mapper.importers import Network
+from mapper.importers.onnx.model import with_results
 
 Image = npt.NDArray[Any]
 Int8 = npt.NDArray[np.int8]
@@ -61,14 +62,7 @@ def with_handed(model: str | Path, network: Network) -> bytes | None:
     """
     if not network.epilogue:
         return None
-    import onnx
-
-    proto = onnx.load(model)
-    own = {value.name for value in proto.graph.output}
-    more = [name for name in network.handed if name not in own]
-    proto.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in more)
-    data: bytes = proto.SerializeToString()
-    return data
+    return with_results(model, network.handed)
 
 
 def host_results(network: Network, tensors: Mapping[str, Int8]) -> dict[str, Image]:

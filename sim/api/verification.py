@@ -18,7 +18,8 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT
 from mapper.importers import GRAPHS, Network, NetworkError, read_onnx
 from mapper.importers.network import TensorQuant
-from mapper.importers.onnx_walk import SKIP_HINT
+from mapper.importers.onnx.model import with_results
+from mapper.importers.onnx.walk import SKIP_HINT
 from mapper.search.policy import Policy, fit_for, map_network
 from sim.api.beside_machine import host_results, machine_image, model_images, with_handed
 from sim.integers.random_weights import imported_weights
@@ -210,19 +211,10 @@ def first_inner(
     number : the image's, for the answer.
     image, fed : int8 (C, H, W), and the same as the model reads it.
     """
-    import onnx
-
     names = [
         (layer.name, network.stored[layer.name]) for layer in network.subnet.layers if layer.name in network.stored
     ]
-    proto = onnx.load(model)
-    own = {value.name for value in proto.graph.output}
-    proto.graph.output.extend(
-        onnx.helper.make_empty_tensor_value_info(name)
-        for name in dict.fromkeys(dict(names).values())
-        if name not in own
-    )
-    session = _session(model, graph, proto.SerializeToString())
+    session = _session(model, graph, with_results(model, dict(names).values()))
     made = run_layers(network.subnet.layers, network.weights, network.quant, image)
     try:
         theirs = session.run([name for _, name in names], {session.get_inputs()[0].name: fed[None]})

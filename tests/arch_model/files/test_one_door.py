@@ -1,4 +1,4 @@
-"""Files of users are opened by the readers of ``arch_model.files`` (and ``onnx_file``) alone.
+"""Files of users are opened by the readers of ``arch_model.files`` (and ``mapper.importers.onnx.file``) alone.
 
 Whatever else reads one of these formats reads what the project itself has written or ships, and is listed with why.
 """
@@ -10,13 +10,14 @@ ROOT = Path(__file__).parents[3]
 ROOMS = ("arch_model", "mapper", "rtl", "sim", "reports")
 
 DOORS = {
+    "arch_model/files/cifar10.py",
     "arch_model/files/yaml_file.py",
     "arch_model/files/json_file.py",
     "arch_model/files/csv_file.py",
     "arch_model/files/npz_file.py",
     "arch_model/files/parquet_file.py",
     "arch_model/files/text.py",
-    "mapper/importers/onnx_file.py",
+    "mapper/importers/onnx/file.py",
 }
 OPENERS = {
     **dict.fromkeys(("yaml.load", "yaml.safe_load", "yaml.load_all", "yaml.parse", "yaml.compose"), "YAML"),
@@ -71,8 +72,12 @@ def test_nothing_else_opens_these_formats():
 def test_no_door_lets_objects_in():
     for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
         text = path.read_text()
-        if path.relative_to(ROOT).as_posix() == "sim/workers.py":
+        name = path.relative_to(ROOT).as_posix()
+        if name == "sim/workers.py":
             continue
+        if name == "arch_model/files/cifar10.py":  # the official files are pickled: its Unpickler takes arrays alone
+            assert "class _Plain(pickle.Unpickler)" in text and "pickle.load" not in text
+            text = text.replace("import pickle\n", "")
         assert "allow_pickle=True" not in text and "yaml.unsafe_load" not in text and "import pickle" not in text, path
 
 

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from mapper.importers.host_steps import STEPS, HostStep, run_steps
-from tests.mapper.importers.onnx_nets import Graph, session
+from tests.mapper.importers.onnx.nets import Graph, session
 
 F = np.float32
 CASES = {

@@ -16,7 +16,7 @@ from arch_model.spaces import space_names
 from arch_model.spaces.registry import forget_supernet, own_weights
 from reports.commands.command_line import COMMANDS, cli
 from reports.commands.networks import NetworkOption
-from tests.mapper.importers.onnx_nets import Graph
+from tests.mapper.importers.onnx.nets import Graph
 from tests.test_fastswitch import call
 
 SCALE, ZERO = np.float32(2.0**-6), np.int8(0)

@@ -17,7 +17,7 @@ from sim.api.beside_machine import host_results, machine_image, model_images
 from sim.api.verification import verify
 from sim.cosim.whole_networks import cut
 from sim.integers.reference import run_layers
-from tests.mapper.importers.test_onnx_curves import Qdq
+from tests.mapper.importers.onnx.test_curves import Qdq
 from tests.sim.integers.test_program_interpreter import Host
 
 F = np.float32

@@ -15,7 +15,7 @@ from arch_model.network.weights import ConvQuant
 from mapper.importers import read_onnx
 from sim.api import verification
 from sim.api.verification import verify
-from tests.mapper.importers.test_onnx_curves import Qdq
+from tests.mapper.importers.onnx.test_curves import Qdq
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

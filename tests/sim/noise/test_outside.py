@@ -9,7 +9,7 @@ import pytest
 import fastswitch
 from mapper.importers import read_onnx
 from sim.noise.sensitivity.images import images_for, read_images
-from tests.mapper.importers.onnx_nets import Graph, session
+from tests.mapper.importers.onnx.nets import Graph, session
 
 F = np.float32
 
