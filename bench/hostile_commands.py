@@ -315,6 +315,16 @@ BASES: tuple[Base, ...] = (
     ),
     ("import", (("topology.csv",), ("--csv", "out.csv"))),
     ("import", (("topology.csv",), ("--timeloop", "made"), ("--json",))),
+    (
+        "quantise",
+        (
+            ("math:floor",),
+            ("--images", "images.npz"),
+            ("--space", "fashion"),
+            ("--subnets", "fashion-d111-w222"),
+            ("--npz", "made.npz"),
+        ),
+    ),
     ("verify", (("model.onnx",), ("--random", "2"), ("--accelerator", "tiny"), ("--json",))),
     ("run", (("--queries", "1"), ("--out", "made"), ("--simulator", "icarus"), ("--subnets", "fashion-d111-w222"))),
     ("cosim", (("--layers", "layers.csv"), ("--csv", "out.csv"), ("--simulator", "icarus"))),

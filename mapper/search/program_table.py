@@ -92,7 +92,7 @@ def search_programs(
     >>> fashion, tiny = get_space("fashion"), Accelerator.load("tiny")
     >>> net = fashion.subnet("fashion-d111-w222")
     >>> found = search_programs(fashion, tiny, [net], [SubGraph.empty(fashion)])
-    >>> found.costs.cycles.shape, found.costs.cycles[0, 0] == map_network(net, tiny).cost.cycles
+    >>> found.costs.cycles.shape, int(found.costs.cycles[0, 0]) == map_network(net, tiny).cost.cycles
     ((1, 1), True)
     """
     check_searchable(len(subnets), len(subgraphs))

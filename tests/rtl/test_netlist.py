@@ -7,9 +7,9 @@ import pytest
 from amaranth import Module, Signal
 from amaranth.hdl import Fragment
 from amaranth.lib.wiring import In, Out
-from amaranth.sim import Simulator
 
 from rtl.netlist import Netlist, SharedUnit, without_collector, without_memory_contents
+from tests.rtl.simulate import simulate
 
 
 class Adder(SharedUnit):
@@ -80,10 +80,7 @@ def test_a_simulation_elaborates_the_body():
         await ctx.tick().repeat(2)
         seen.append(ctx.get(unit.y))
 
-    simulator = Simulator(m)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(m, drive)
     assert seen == [42]
 
 
