@@ -270,7 +270,7 @@ def weights_bytes(weights: SuperNetWeights, path: str | Path = "weights") -> byt
     except ValueError as error:
         raise WeightsError(f"{path}: {error}") from None
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
+    np.savez_compressed(file, **arrays)  # "allow_pickle" would be one more array before NumPy 2.2
     return file.getvalue()
 
 
