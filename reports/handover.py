@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from arch_model.cost.fit import fit
 from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.device import Device, load_device
 from arch_model.machine.load import load_accelerator
 from mapper.search.optimise import optimise
 from mapper.workload.layer_text import parse_layer
@@ -58,8 +60,11 @@ def write_delivery(
     Raises
     ------
     FastSwitchError
-        As :func:`rtl.handover.deliver.deliver` and :func:`rtl.handover.files.delivery`.
+        The machine does not fit its device; or as :func:`rtl.handover.deliver.deliver` and
+        :func:`rtl.handover.files.delivery`.
     """
+    if accelerator.device is not None:
+        fit(accelerator, accelerator.device).check()
     on_stage("compiling the bench's Programs")
     smoke = smoke_case(accelerator)
     on_stage("mapping layers")
@@ -71,7 +76,27 @@ def write_delivery(
     return files
 
 
-def generate_rtl(accelerator: Accelerator | str | Path, out: str | Path, force: bool = False) -> dict[str, Path]:
+def on_device(accelerator: Accelerator, device: str | Path | Device | None) -> Accelerator:
+    """The machine on another device.
+
+    Parameters
+    ----------
+    accelerator : the machine.
+    device : a device, a part's or a board's name, a YAML file, or ``"none"``: no device at all. None: its own.
+    """
+    if device is None:
+        return accelerator
+    if device == "none":
+        return accelerator.replace(device=None)
+    return accelerator.replace(device=device if isinstance(device, Device) else load_device(device))
+
+
+def generate_rtl(
+    accelerator: Accelerator | str | Path,
+    out: str | Path,
+    force: bool = False,
+    device: str | Path | Device | None = None,
+) -> dict[str, Path]:
     """Write the hardware: Verilog, registers, constraints, a FuseSoC core, a bench in plain Verilog, and a README.
 
     Parameters
@@ -79,6 +104,7 @@ def generate_rtl(accelerator: Accelerator | str | Path, out: str | Path, force: 
     accelerator : the machine, the name of a preset, or a YAML file.
     out : the folder. Files of an earlier delivery are replaced, others never.
     force : replace other files that are in the way, too.
+    device : the FPGA: its part's or its board's name, a YAML file, or ``"none"``. None: the accelerator's own.
 
     Returns
     -------
@@ -89,7 +115,7 @@ def generate_rtl(accelerator: Accelerator | str | Path, out: str | Path, force: 
     Raises
     ------
     FastSwitchError
-        A file is in the way, or the folder cannot be written to.
+        The machine does not fit its device; a file is in the way, or the folder cannot be written to.
 
     Examples
     --------
@@ -98,5 +124,5 @@ def generate_rtl(accelerator: Accelerator | str | Path, out: str | Path, force: 
     PosixPath('tiny-rtl/rtl/fastswitch.v')
     """
     folder = Path(out)
-    written = write_delivery(load_accelerator(accelerator), folder, force=force)
+    written = write_delivery(on_device(load_accelerator(accelerator), device), folder, force=force)
     return {name: folder / name for name in sorted(written)}

@@ -29,6 +29,7 @@ from arch_model.machine.description import (
     read_description,
     within,
 )
+from arch_model.machine.device import IN_A_MACHINE, Device
 from arch_model.machine.dram import Dram, changed, in_cycles
 from arch_model.machine.dram import misfits as dram_misfits
 from arch_model.machine.microarchitecture import LANE_BYTES, LOAD_TURNAROUND
@@ -70,6 +71,7 @@ class Accelerator(Section):
     clock_hz : hertz.
     axi, dram : the ports (:class:`Axi`); the memory (:class:`Dram`).
     energy, area : rows that replace those of the shipped tables.
+    device : the FPGA that it is built on (:class:`Device`): no part of :meth:`hash`, as it changes no cycle.
 
     Raises
     ------
@@ -84,7 +86,7 @@ class Accelerator(Section):
     """
 
     RESERVED: ClassVar[Mapping[str, str]] = {"pipeline": "registers that shorten long paths of the RTL come later"}
-    SINCE_2: ClassVar[tuple[str, ...]] = ("dram.latency_ns", "dram.bytes_per_s")
+    SINCE_2: ClassVar[tuple[str, ...]] = ("dram.latency_ns", "dram.bytes_per_s", "device")
 
     name: Annotated[str, Field(pattern=NAME, description=NAME_IS)]
     array: Array = Field(description="a section with kp, cp")
@@ -98,6 +100,7 @@ class Accelerator(Section):
     area: AreaTable = Field(
         default_factory=AreaTable.shipped, description=f"a section with rows of {', '.join(AreaTable.model_fields)}"
     )
+    device: Device | None = Field(None, exclude=True, description=IN_A_MACHINE)
 
     # ------------------------------------------------------------------ array and words
 
@@ -336,7 +339,7 @@ class Accelerator(Section):
         >>> Accelerator.load("u50").replace(clock_hz=300e6).dram.latency_cycles   # 200 ns
         60
         """
-        data = self.model_dump() | {"dram": self.dram.given}
+        data = self.model_dump() | {"dram": self.dram.given, "device": self.device}
         for key, value in changes.items():
             old = data.get(key)
             if key == "dram" and isinstance(value, Mapping):
@@ -365,11 +368,7 @@ class Accelerator(Section):
                 f"accelerator {name_or_path} is a measured machine: it predicts latency and has no Program or RTL; "
                 f"give a YAML file or one of: {', '.join(preset_names())}"
             )
-        text = read_description(name_or_path, preset_files())
-        return cls._parse(text, f"accelerator {name_or_path}")
-
-    @classmethod
-    def _parse(cls, text: str, source: str) -> Accelerator:
+        text, source = read_description(name_or_path, preset_files()), f"accelerator {name_or_path}"
         return cls.model_validate(parse_mapping(text, source, cls.model_fields), context={"source": source})
 
     # ------------------------------------------------------------------ checks

@@ -8,6 +8,7 @@ import yaml
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.description import FORMAT
+from arch_model.machine.device import devices
 from arch_model.machine.technology import Table
 
 _Dumper: type = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -37,6 +38,9 @@ def accelerator_yaml(accelerator: Accelerator) -> str:
         if isinstance(table := getattr(accelerator, name), Table) and table == _shipped(type(table))
     }
     data = {"format": FORMAT} | accelerator.model_dump(mode="json", exclude=shipped) | {"dram": accelerator.dram.given}
+    if accelerator.device is not None:
+        device = accelerator.device
+        data["device"] = device.part if device == devices().get(device.part) else device.model_dump(exclude_none=True)
     for numbers in (data, data["dram"]):  # 100000000 hertz
         numbers |= {k: int(v) for k, v in numbers.items() if isinstance(v, float) and v.is_integer()}
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True))

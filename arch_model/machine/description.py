@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError
 from pydantic_core import ErrorDetails
@@ -150,17 +150,24 @@ def _without_format(model: type[BaseModel], data: Mapping[Any, Any], source: str
         if key in data:
             raise AcceleratorError(f"{source}: {key} is {shown(data[key])}; leave it out: {why}")
     for path in getattr(model, "SINCE_2", ()) if found == 1 else ():
-        section, _, key = path.partition(".")
-        if isinstance(data.get(section), Mapping) and key in data[section]:
+        section, _, key = path.rpartition(".")
+        holder = data.get(section) if section else data
+        if isinstance(holder, Mapping) and key in holder:
             raise AcceleratorError(f"{source}: {path} is not a key of format 1; give format: 2")
     return {key: value for key, value in data.items() if key != "format"}
+
+
+def _of_optional(annotation: Any) -> Any:
+    """The type of a field that may be left out, where it is ``Section | None``."""
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and isinstance(kinds[0], type) else annotation
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     """One line for one of pydantic's errors: the key, its value and what would be legal."""
     path = [str(part) for part in error["loc"]]
     for depth, part in enumerate(path[:-1]):
-        section = model.model_fields[part].annotation
+        section = _of_optional(model.model_fields[part].annotation)
         if not (isinstance(section, type) and issubclass(section, BaseModel)):  # an item of a list: name the list
             path = path[: depth + 1]
             break

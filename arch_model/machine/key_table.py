@@ -34,6 +34,9 @@ MEANINGS: Mapping[str, str] = {
     "dram.latency_ns": "instead of `latency_cycles`: the same, whatever the clock",
     "dram.bytes_per_s": "instead of `cycles_per_beat`: what the ports of weights, activations and results get "
     "together, whatever the clock",
+    "device": "the FPGA that the machine is built on: `fastswitch rtl` refuses a machine that does not fit, and says "
+    "in which RAMs each buffer lies ([a device of one's own](../how-to/handover.md#say-which-device-it-is-for)); "
+    "integers and cycles are the same",
     "energy": "replaces rows of the [energy table](../concepts/energy.md#the-energy-table)",
     "area": "replaces rows of the [area table](../concepts/energy.md#asic-area)",
 }
@@ -81,4 +84,6 @@ def _default(path: str, info: FieldInfo) -> str:
         return "an error"
     if info.default_factory is not None:
         return "the shipped table"
+    if path == "device":
+        return "none"
     return "as `stripes`" if info.default is None else str(info.default).lower()

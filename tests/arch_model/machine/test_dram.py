@@ -157,7 +157,7 @@ def test_yaml_round_trips_to_the_bit(tmp_path_factory, name, latency_ns, bytes_p
         return
     again = loaded(accelerator_yaml(made), tmp_path_factory.mktemp("yaml"))
     assert again == made and again.hash() == made.hash() and accelerator_yaml(again) == accelerator_yaml(made)
-    assert Accelerator.model_validate(made.model_dump(mode="json")) == made
+    assert Accelerator.model_validate(made.model_dump(mode="json")) == made.replace(device=None)  # not of the machine
 
 
 def test_presets_round_trip(tmp_path):

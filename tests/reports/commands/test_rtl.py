@@ -205,9 +205,14 @@ def test_the_readme_lists_every_port(delivered: Path) -> None:
         (["--out", "file"], "'file' is a file"),
         (["--accelerator", "tiny"], "--out"),
         (["--out", "x", "--place"], "--place goes with --synth ecp5"),
+        (["--out", "x", "--device", "zcu105"], "device zcu105 is neither a file nor a device that is known"),
+        (
+            ["--out", "x", "--accelerator", "u50", "--device", "zcu104"],
+            "u50 does not fit xczu7ev-ffvc1156-2-e: an estimated",
+        ),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, words: list[str], expected: str) -> None:
     (tmp_path / "file").write_text("")
     said = fastswitch(*words, cwd=tmp_path, status=2)
-    assert len(said.splitlines()) == 1 and expected in said
+    assert len(said.splitlines()) == 1 and expected in said and not (tmp_path / "x").exists()
