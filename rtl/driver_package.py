@@ -26,6 +26,7 @@ from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import Bytes
 from mapper.lowering.compile import compile_subnet
 from mapper.lowering.switch_program import switch_program
+from mapper.search.fitted import fit_supernet
 from mapper.search.policy import Policy, map_network
 from rtl.driver.package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
 from rtl.driver.tensor import Place
@@ -82,8 +83,11 @@ def make_package(
     chosen = [_subnet(supernet, weights, subnet) for subnet in subnets]
     if not chosen:
         raise FastSwitchError("a package needs a SubNet; give at least one name")
+    fitted = fit_supernet(supernet, chosen, accelerator)
+    subgraphs = {name: fitted.subgraph(subgraph) for name, subgraph in (subgraphs or {}).items()}
+    supernet, weights, chosen = fitted.supernet, fitted.weights(weights), list(fitted.subnets.values())
     memory_map = MemoryMap.build(supernet, chosen, accelerator)
-    buffers = _buffers(subgraphs or {}, supernet, accelerator)
+    buffers = _buffers(subgraphs, supernet, accelerator)
     store = _Programs(accelerator)
     packed = {}
     for subnet in chosen:

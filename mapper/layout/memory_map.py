@@ -173,7 +173,7 @@ def _inside(
         what = "of the image" if places[root].folded else f"that is no multiple of {accelerator.cp}"
         raise MappingError(
             f"layer {name}: it begins with channel {first} {what} in {root}; {accelerator.name} has words of "
-            f"{accelerator.cp} channels: fit the network to it (Network.fitted)"
+            f"{accelerator.cp} channels: fit the network to it (mapper.search.fitted)"
         )
     whole = places[root]
     return TensorPlace(whole.address + first // accelerator.cp * whole.group_bytes, *shape, pitch=whole.pitch)

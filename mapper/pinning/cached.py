@@ -16,6 +16,9 @@ from mapper.pinning.search import Pin, pin_best
 Cached = str | Path | SubGraph
 """``"none"``, ``"fit"``, ``"best"``, a SubGraph, or a JSON file with one: see :func:`cached_buffer`."""
 
+WORDS = "none", "fit", "best"
+"""What is no file."""
+
 
 def cached_buffer(cached: Cached, subnet: SubNet, supernet: SuperNet, accelerator: Accelerator) -> PersistentBuffer:
     """The PB with what is cached in it.

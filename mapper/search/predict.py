@@ -20,7 +20,7 @@ from mapper.cost.layer_cost import PORTS
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import tile_grid
 from mapper.lowering.layer_on_machine import LayerOnMachine
-from mapper.pinning.cached import cached_buffer
+from mapper.search.fitted import fit_supernet
 from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, fit_for, map_network
 from mapper.workload.depthwise import has_tiles
@@ -126,7 +126,8 @@ def predict_subnets(
         if cached != "none":
             if not isinstance(machine, Accelerator):
                 raise MappingError(f"accelerator {machine.name}: cached is {cached}; it has no PB to load: give none")
-            resident = cached_buffer(cached, subnet, get_space(space or subnet.supernet), machine)
+            whole = get_space(space or subnet.supernet)
+            resident = fit_supernet(whole, [subnet], machine).resident(cached, subnet.name)
         rows = list(predict_subnet(subnet, machine, resident))
         yield rows, {"subnet": subnet.name, **program_total(subnet, rows, machine, resident, policy)}
 

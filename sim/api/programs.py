@@ -19,7 +19,8 @@ from mapper.importers.spaces import Source, load_supernet, the_subnet
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
-from mapper.pinning.cached import Cached, cached_buffer
+from mapper.pinning.cached import Cached
+from mapper.search.fitted import fit_supernet
 from mapper.search.policy import Policy, map_network
 from sim.api.asked import Weights, asked
 from sim.integers.random_integers import random_integers
@@ -31,7 +32,8 @@ class CompiledSubNet:
 
     Attributes
     ----------
-    supernet, subnet, accelerator : what was compiled for what.
+    supernet, subnet, accelerator : what was compiled for what; with channels fitted to the machine's words
+        (:mod:`mapper.search.fitted`), where a network has concatenations.
     program : the commands that the hardware executes.
     memory_map : where weights, tensors and the Program are in DRAM.
     cached : what the PB holds while the Program runs.
@@ -89,7 +91,9 @@ def compile(
     space, net, weights = asked(supernet, subnet, weights)
     machine = load_accelerator(accelerator)
     quant = random_integers(net, seed).quant if weights is None else integers_of(net, weights)
-    places, resident = MemoryMap.build(space, [net], machine), cached_buffer(cached, net, space, machine)
+    fitted = fit_supernet(space, [net], machine)
+    space, net, quant = fitted.supernet, fitted.subnets[net.name], fitted.quant(net.name, quant)
+    places, resident = MemoryMap.build(space, [net], machine), fitted.resident(cached, net.name)
     tilings = None
     if Policy(policy) is Policy.BEST:
         tilings = map_network(net, machine, resident, policy).tilings
@@ -175,5 +179,6 @@ def price(
     """
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
     net = the_subnet(space, subnet)
-    mapped = map_network(net, machine, cached_buffer(cached, net, space, machine), policy)
+    fitted = fit_supernet(space, [net], machine)
+    mapped = map_network(fitted.subnets[net.name], machine, fitted.resident(cached, net.name), policy)
     return Price(mapped.cost.cycles, mapped.latency_s, mapped.cost.dram_bytes, mapped.energy.total_j)

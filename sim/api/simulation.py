@@ -13,7 +13,7 @@ from arch_model.machine.load import load_accelerator
 from arch_model.network.supernet import SubNet
 from mapper.importers.network import Network
 from mapper.importers.spaces import Source
-from mapper.pinning.cached import Cached, cached_buffer
+from mapper.pinning.cached import Cached
 from mapper.search.policy import Policy, map_network
 from sim.api.asked import Weights, asked
 from sim.api.inference import checked_image
@@ -100,7 +100,7 @@ def simulate(
         integers_of(net, weights)  # or one line that says what is not there
         held = imported_weights(weights, seed) if isinstance(weights, Network) else weights.only([net.name])
     session = Session(space, held, machine, {net.name: net})
-    resident = cached_buffer(cached, net, space, machine)
+    net, resident = session.subnets[net.name], session.fitted.resident(cached, net.name)
     tilings = map_network(net, machine, resident, policy).tilings if Policy(policy) is Policy.BEST else None
     with Bench(build(machine, tool)) as bench:
         if resident.slots:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
-from arch_model.network.fixed_supernet import fixed_supernet
 from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubGraph, SubNet, SuperNet
-from arch_model.network.weight_slices import used_weights
 from arch_model.network.weights import SuperNetWeights
 from arch_model.program.program import Program
 from arch_model.spaces import get_space
@@ -23,8 +20,7 @@ from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
 from mapper.lowering.switch_program import switch_program
 from mapper.lowering.tiling import Tiling
-from mapper.search.policy import fit_for
-from mapper.workload.views import fitted_numbers
+from mapper.search.fitted import fit_supernet
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench
 from sim.rtl_bench.outcome import Outcome, Tensors, run_program
@@ -59,30 +55,17 @@ class Session:
         accelerator: Accelerator,
         subnets: Mapping[str, SubNet] | None = None,
     ) -> None:
-        self.accelerator, self.weights = accelerator, weights
-        self.supernet: SuperNet = get_space(supernet)
-        known = subnets or {}
-        self.subnets: dict[str, SubNet] = {
-            name: known[name] if name in known else self.supernet.subnet(name) for name in weights.subnets
-        }
-        self._fit()
+        whole, known = get_space(supernet), subnets or {}
+        nets = [known[name] if name in known else whole.subnet(name) for name in weights.subnets]
+        self.accelerator, self.fitted = accelerator, fit_supernet(whole, nets, accelerator)
+        self.supernet: SuperNet = self.fitted.supernet
+        self.subnets: Mapping[str, SubNet] = self.fitted.subnets
+        self.weights = self.fitted.weights(weights)
         self.images, self.labels = self._images()
         self.memory_map = MemoryMap.build(self.supernet, self.subnets.values(), accelerator)
         self.resident = PersistentBuffer.empty(self.supernet)
         self._on_chip = self.resident
         self._written = False
-
-    def _fit(self) -> None:
-        """A network alone in its SuperNet gets the channels that fit the machine's words, if it needs some."""
-        ((name, net), *others) = self.subnets.items()
-        fit = fit_for(net, self.accelerator)
-        if others or fit.layers == net.layers:
-            return
-        subnet, held = replace(net, layers=fit.layers), self.weights.subnets[name]
-        used = {layer.name: used_weights(layer, self.weights.layers[layer.name]) for layer in net.weight_layers}
-        weights, quant = fitted_numbers(fit, used, held.ops)
-        self.subnets, self.supernet = {name: subnet}, fixed_supernet([subnet])
-        self.weights = replace(self.weights, layers=weights, subnets={name: replace(held, ops=quant)})
 
     def _images(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
         """The test images and their labels; of weights that have none random images, the same each time, and None."""
@@ -198,4 +181,5 @@ class Session:
         name : of the SubNet.
         """
         last = self.subnets[name].layers[-1].name
-        return read_tensor(outcome.memory, outcome.program, last).ravel()
+        tensor = read_tensor(outcome.memory, outcome.program, last)
+        return (tensor[self.fitted.fits[name].positions[last]] if name in self.fitted.fits else tensor).ravel()

@@ -6,16 +6,20 @@ import pytest
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
+from arch_model.errors import MappingError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT
-from arch_model.network.supernet import SubNet
+from arch_model.network.supernet import SubGraph, SubNet
 from mapper.importers import read_onnx
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
 from mapper.search.policy import fit_for
+from rtl.driver_package import make_package
 from sim.api.beside_machine import host_results, machine_image, model_images
+from sim.api.programs import Price, compile, price
 from sim.api.verification import verify
 from sim.cosim.whole_networks import cut
+from sim.integers.random_weights import imported_weights
 from sim.integers.reference import run_layers
 from tests.mapper.importers.onnx.test_curves import Qdq
 from tests.sim.integers.test_program_interpreter import Host
@@ -66,6 +70,24 @@ def test_the_network_fits_a_machine(tmp_path, preset):
     program = compile_subnet(fitted.subnet, fitted.supernet, machine, fitted.quant, memory_map)
     made = Host(memory_map, fitted.weights, seed=1).run(program, fitted.subnet, fitted.quant)
     assert made.keys() == plain.keys() and INPUT not in made
+
+
+def test_a_network_that_nobody_fitted_is_compiled_priced_and_packed(tmp_path):
+    """compile, price and package fit it to the machine themselves, and have one answer."""
+    path, _ = with_host(tmp_path / "net.onnx")
+    network, machine = read_onnx(path), Accelerator.load("tiny")
+    with pytest.raises(MappingError, match="fit the network to it"):
+        MemoryMap.build(network.supernet, [network.subnet], machine)
+    for cached, policy in (("none", "best"), ("fit", "quick")):
+        compiled = compile(network, network, machine, cached, policy=policy)
+        assert Price.of(compiled.program) == price(network, network, machine, cached, policy)
+        subgraphs = {"held": compiled.cached.subgraph} if compiled.cached.slots else {}
+        assert bool(subgraphs) == (cached == "fit")
+    whole = SubGraph.full(network.supernet)
+    package = make_package(network.supernet, imported_weights(network), machine, [network.subnet], {"whole": whole})
+    programs = package.subnet("net").programs
+    assert programs["whole"].predicted["CYCLES"] == price(network, network, machine, whole, "quick").cycles
+    assert programs["empty"].predicted["CYCLES"] == price(network, network, machine, policy="quick").cycles
 
 
 def test_a_cut_keeps_what_is_joined_together(tmp_path):
