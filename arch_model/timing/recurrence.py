@@ -47,6 +47,7 @@ from arch_model.timing.rows import (
     LOAD_ACT_UNIT,
     LOAD_WGT_UNIT,
     NEED,
+    NEVER,
     ORDER,
     PASS_COLUMNS,
     PASS_CYCLES,
@@ -133,7 +134,7 @@ def load_times(w: Ints, unit: int, row: int, there: int) -> None:
 
 
 @inner
-def pass_times(w: Ints, row: int, there: int) -> None:
+def pass_times(w: Ints, row: int, there: int, free: int, feed_free: int, pixel: int) -> tuple[int, int, int]:
     """The times of a PASS, written into its row: FEED brings its weights to the shadow registers while RUN goes over
     pixels.
 
@@ -142,11 +143,17 @@ def pass_times(w: Ints, row: int, there: int) -> None:
     w : workspace.
     row : index in ``w`` at which the command's row begins.
     there : cycle from which its queue shows the command.
+    free, feed_free, pixel : next free cycle of RUN and of FEED, first pixel of the repetition before.
+
+    Returns
+    -------
+    free, feed_free, pixel
+        As they are then.
     """
-    feed = max(there, w[FEED_FREE])
+    feed = max(there, feed_free)
     if w[row + WGT] >= 0:
         feed = max(feed, w[wgt_at(w, w[row + WGT]) + READY])
-    start = max(there, w[UNIT_FREE + PASS_UNIT])
+    start = max(there, free)
     if w[row + ACT] >= 0:
         ready = w[act_at(w, w[row + ACT]) + READY]
         w[WAIT_SB] += max(0, ready - start)
@@ -156,7 +163,7 @@ def pass_times(w: Ints, row: int, there: int) -> None:
         w[WAIT_OUT] += max(0, free - start)
         start = max(start, free)
     kp, cycles, reps = w[KP], w[row + PASS_CYCLES], w[row + REPS]
-    read = max(feed, w[FIRST_PIXEL]) + 1
+    read = max(feed, pixel) + 1
     pixel = max(start + 1, read + kp - 1 + FEED_FULL)
     w[WAIT_WEIGHTS] += pixel - start - 1
     last_read = read + kp - 1
@@ -169,10 +176,7 @@ def pass_times(w: Ints, row: int, there: int) -> None:
     w[row + RUN_START] = start
     w[row + FEED_LAST] = last_read
     w[row + RUN_LAST] = pixel + cycles - 1
-    w[FIRST_PIXEL] = pixel
-    w[FEED_FREE] = last_read + 1
-    w[UNIT_FREE + PASS_UNIT] = pixel + cycles - 1
-    w[IDLE] = max(w[IDLE], pixel + cycles - 1)
+    return pixel + cycles - 1, last_read + 1, pixel
 
 
 @inner
@@ -204,17 +208,6 @@ def _load(w: Ints, unit: int, index: int, place: int) -> int:
     room = w[row - QUEUE_DEPTH * columns + START] + 1 if index >= QUEUE_DEPTH else 0
     load_times(w, unit, row, _dispatch(w, 1, room))
     return _placed(w, unit, index, place)
-
-
-@inner
-def _pass(w: Ints, index: int, place: int) -> int:
-    """Issue a PASS."""
-    row, room = pass_at(w, index), 0
-    if index >= QUEUE_DEPTH:
-        before = row - QUEUE_DEPTH * PASS_COLUMNS
-        room = max(w[before + FEED_START], w[before + RUN_START]) + 1
-    pass_times(w, row, _dispatch(w, 1, room))
-    return _placed(w, PASS_UNIT, index, place)
 
 
 @inner
@@ -293,37 +286,93 @@ def issue_ahead(w: Ints, index: int, act: int, wgt: int, store: int, place: int)
 
 
 @inner
-def advance(w: Ints, first: int, last: int, act: int, wgt: int, store: int, place: int) -> tuple[int, int, int, int]:
-    """Issue PASSes, the loads that these need, those that are issued ahead between them, and the STOREs behind each.
+def _issued_from(w: Ints, unit: int, index: int, stores: int) -> tuple[int, int]:
+    """The first PASS before which a load can be issued, as far as it waits for PASSes and STOREs, and from when on its
+    queue has room."""
+    row, columns = act_at(w, index), ACT_COLUMNS
+    if unit == LOAD_WGT_UNIT:
+        row, columns = wgt_at(w, index), WGT_COLUMNS
+    if index >= w[COUNT + unit] or w[row + AFTER_STORE] >= stores:
+        return NEVER, 0
+    room = w[row - QUEUE_DEPTH * columns + START] + 1 if index >= QUEUE_DEPTH else -1
+    return w[row + AFTER_PASS] + 1, room
+
+
+@inner
+def _due(w: Ints, act: int, wgt: int, store: int) -> int:
+    """The PASS behind which another command must be issued."""
+    last = NEVER
+    if act < w[COUNT + LOAD_ACT_UNIT]:
+        last = w[act_at(w, act) + NEED] - 1
+    if wgt < w[COUNT + LOAD_WGT_UNIT]:
+        last = min(last, w[wgt_at(w, wgt) + NEED] - 1)
+    if store < w[COUNT + STORE_UNIT]:
+        last = min(last, w[store_at(w, store) + PLACE])
+    return last
+
+
+@inner
+def _passes(w: Ints, first: int, last: int, act: int, wgt: int, store: int, place: int) -> int:
+    """Issue PASSes: ``first`` in any case, and those behind it up to the one before ``last`` until another command is
+    issued; the PASS behind them."""
+    last = min(last, max(first, _due(w, act, wgt, store)) + 1)
+    act_from, act_room = _issued_from(w, LOAD_ACT_UNIT, act, store)
+    wgt_from, wgt_room = _issued_from(w, LOAD_WGT_UNIT, wgt, store)
+    free, feed_free, pixel = w[UNIT_FREE + PASS_UNIT], w[FEED_FREE], w[FIRST_PIXEL]
+    row, at = pass_at(w, first), w[ORDER] + 2 * place
+    for index in range(first, last):
+        room = 0
+        if index >= QUEUE_DEPTH:
+            before = row - QUEUE_DEPTH * PASS_COLUMNS
+            room = max(w[before + FEED_START], w[before + RUN_START]) + 1
+        now = max(w[SLOT_LEFT], room)
+        if index > first and ((index >= act_from and act_room <= now) or (index >= wgt_from and wgt_room <= now)):
+            last = index
+            break
+        free, feed_free, pixel = pass_times(w, row, _dispatch(w, 1, room), free, feed_free, pixel)
+        w[at] = PASS_UNIT
+        w[at + 1] = index
+        row += PASS_COLUMNS
+        at += 2
+    w[UNIT_FREE + PASS_UNIT], w[FEED_FREE], w[FIRST_PIXEL] = free, feed_free, pixel
+    w[IDLE] = max(w[IDLE], free)
+    return last
+
+
+@inner
+def advance(
+    w: Ints, index: int, last: int, act: int, wgt: int, store: int, place: int
+) -> tuple[int, int, int, int, int]:
+    """Issue a PASS behind the loads that it needs, the PASSes behind it up to the next other command, and the STOREs
+    behind these.
 
     Parameters
     ----------
     w : workspace.
-    first, last : PASS ``first`` to the one before ``last``; PASS -1 stands for the Program's start.
+    index : of the PASS; -1 stands for the Program's start.
+    last : the PASS behind the last one that may be issued.
     act, wgt, store : index of the next command of LOAD_ACT, LOAD_WGT and STORE.
     place : position of the next command in the Program.
 
     Returns
     -------
-    act, wgt, store, place
-        As they are then.
+    index, act, wgt, store, place
+        As they are then: of what is to be issued next.
     """
-    acts, wgts, stores = w[COUNT], w[COUNT + 1], w[COUNT + 3]
-    for index in range(first, last):
-        if index > max(first, 0):
-            act, wgt, place = issue_ahead(w, index, act, wgt, store, place)
-        if index >= 0:
-            while act < acts and w[act_at(w, act) + NEED] <= index:
-                place = _load(w, LOAD_ACT_UNIT, act, place)
-                act += 1
-            while wgt < wgts and w[wgt_at(w, wgt) + NEED] <= index:
-                place = _load(w, LOAD_WGT_UNIT, wgt, place)
-                wgt += 1
-            place = _pass(w, index, place)
-        while store < stores and w[store_at(w, store) + PLACE] <= index:
-            place = _store(w, store, place)
-            store += 1
-    return act, wgt, store, place
+    if index >= 0:
+        while act < w[COUNT + LOAD_ACT_UNIT] and w[act_at(w, act) + NEED] <= index:
+            place = _load(w, LOAD_ACT_UNIT, act, place)
+            act += 1
+        while wgt < w[COUNT + LOAD_WGT_UNIT] and w[wgt_at(w, wgt) + NEED] <= index:
+            place = _load(w, LOAD_WGT_UNIT, wgt, place)
+            wgt += 1
+        behind = _passes(w, index, last, act, wgt, store, place)
+        place += behind - index
+        index = behind - 1
+    while store < w[COUNT + STORE_UNIT] and w[store_at(w, store) + PLACE] <= index:
+        place = _store(w, store, place)
+        store += 1
+    return index + 1, act, wgt, store, place
 
 
 @inner
@@ -364,5 +413,10 @@ def issue(w: Ints) -> int:
     Cycles from start to done, both counted.
     """
     begin(w)
-    act, wgt, _, place = advance(w, -1, w[COUNT + PASS_UNIT], 0, 0, 0, 0)
+    last = w[COUNT + PASS_UNIT]
+    index, act, wgt, store, place = advance(w, -1, last, 0, 0, 0, 0)
+    while index < last:
+        if index > 0:
+            act, wgt, place = issue_ahead(w, index, act, wgt, store, place)
+        index, act, wgt, store, place = advance(w, index, last, act, wgt, store, place)
     return finish(w, act, wgt, place)

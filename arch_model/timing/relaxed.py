@@ -16,6 +16,9 @@ from arch_model.program.isa import SLOT_BYTES
 from arch_model.timing.recurrence import load_times, pass_times, store_times
 from arch_model.timing.rows import (
     COUNT,
+    FEED_FREE,
+    FIRST_PIXEL,
+    IDLE,
     INTERVAL,
     LATENCY,
     LOAD_ACT_UNIT,
@@ -25,6 +28,7 @@ from arch_model.timing.rows import (
     PBEAT,
     PLACE,
     STORE_UNIT,
+    UNIT_FREE,
     act_at,
     pass_at,
     store_at,
@@ -85,6 +89,7 @@ def relax(w: Ints, passes: int, stores: int, there: int, pace: int, starts: int)
     When the command behind these can be there.
     """
     act, wgt, store = 0, 0, stores
+    free, feed_free, pixel = w[UNIT_FREE + PASS_UNIT], w[FEED_FREE], w[FIRST_PIXEL]
     for index in range(passes - 1, w[COUNT + PASS_UNIT]):
         if index >= passes:
             while act < w[COUNT + LOAD_ACT_UNIT] and w[act_at(w, act) + NEED] <= index:
@@ -95,10 +100,12 @@ def relax(w: Ints, passes: int, stores: int, there: int, pace: int, starts: int)
                 load_times(w, LOAD_WGT_UNIT, wgt_at(w, wgt), there if starts and index == passes else FAR)
                 there += pace
                 wgt += 1
-            pass_times(w, pass_at(w, index), there)
+            free, feed_free, pixel = pass_times(w, pass_at(w, index), there, free, feed_free, pixel)
             there += pace
         while store < w[COUNT + STORE_UNIT] and w[store_at(w, store) + PLACE] <= index:
             store_times(w, store_at(w, store), there + pace)
             there += 2 * pace
             store += 1
+    w[UNIT_FREE + PASS_UNIT], w[FEED_FREE], w[FIRST_PIXEL] = free, feed_free, pixel
+    w[IDLE] = max(w[IDLE], free)
     return there

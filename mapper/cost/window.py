@@ -401,13 +401,13 @@ def step(w: Ints, m: Ints, v: int, variants: Ints, links: Ints, column: int, fir
     if comes != NOTHING and (act >= acts or wgt >= wgts):  # loads of layers behind the window have been issued before
         return DEEPER, 0
     w[COUNT + STORE_UNIT] = ends[3]
-    place = 0
-    for index in range(FIRST_PASS, ends[2]):
+    index, place = FIRST_PASS, 0
+    while index < ends[2]:
         if index > FIRST_PASS or not m[v + V_BEGINS]:
             act, wgt, place = issue_ahead(w, index, act, wgt, store, place)
             if comes != NOTHING and (act == acts or wgt == wgts):
                 return DEEPER, 0
-        act, wgt, store, place = advance(w, index, index + 1, act, wgt, store, place)
+        index, act, wgt, store, place = advance(w, index, ends[2], act, wgt, store, place)
     if more == 0:
         return END, finish(w, act, wgt, place)
     _time_halves(w, m, new, w[X_BLOCK + 1], act - ends[0], wgt - ends[1])
