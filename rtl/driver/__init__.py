@@ -1,4 +1,4 @@
-"""A driver for the machine, for boards that run PYNQ and for the RTL in simulation.
+"""A driver for the machine, for boards that run PYNQ, for Alveo cards and for the RTL in simulation.
 
 These files need NumPy and nothing else: the folder is copied as it is to where it is used. What a SuperNet is compiled
 to, a *package*, is made elsewhere (``rtl.driver_package``).
@@ -9,6 +9,7 @@ from .driver import Counts, Driver, Result
 from .errors import BusBroken, ConfigurationError, DriverError, MachineError, MachineTimeout, PackageError
 from .package import EMPTY, Package
 from .pynq_device import PynqDevice
+from .xrt_device import XrtDevice
 
 __all__ = [
     "EMPTY",
@@ -25,4 +26,5 @@ __all__ = [
     "PackageError",
     "PynqDevice",
     "Result",
+    "XrtDevice",
 ]

@@ -71,8 +71,10 @@ def xdc(accelerator: Accelerator, ports: Iterable[Port]) -> str:
     """
     parts = [
         _HEAD,
-        "# Xilinx Design Constraints, for synthesis of the module by itself (USED_IN out_of_context): in a block\n"
-        "# design the clock comes from its source, and this file is not to be read for implementation.\n",
+        "# Xilinx Design Constraints, for the module by itself. They are not for a design around it, where the clock\n"
+        "# comes from its source: the scripts in vivado/ read this file with `read_xdc -mode out_of_context`, or set\n"
+        "# its property USED_IN to {{out_of_context synthesis implementation}}, as whoever adds it to a project does.\n"
+        "# In a design the machine needs no constraint of its own: one clock, no false path, no path of two cycles.\n",
         _CLOCK,
         "set_clock_uncertainty {jitter:.3f} [get_clocks {clock}]\n",
         _RESET,

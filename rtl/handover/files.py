@@ -7,13 +7,15 @@ from pathlib import Path
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.accelerator_yaml import accelerator_yaml
+from rtl.handover.alveo import alveo_files
 from rtl.handover.constraints import sdc, xdc
-from rtl.handover.ports import read_ports
+from rtl.handover.ports import ids_wrapper, read_ports
 from rtl.handover.project import DESIGN, project_files
 from rtl.handover.readme import LayerRow, readme
 from rtl.handover.smoke import Smoke
 from rtl.handover.source import delivered_verilog
 from rtl.handover.systemrdl import register_files
+from rtl.handover.vivado import vivado_files
 
 
 def delivery(accelerator: Accelerator, smoke: Smoke, layers: list[LayerRow]) -> dict[str, bytes]:
@@ -37,6 +39,7 @@ def delivery(accelerator: Accelerator, smoke: Smoke, layers: list[LayerRow]) -> 
     ports = read_ports(verilog)
     files = {
         DESIGN: verilog.encode(),
+        "rtl/fastswitch_ids.v": ids_wrapper(ports).encode(),
         "constraints/fastswitch.sdc": sdc(accelerator, ports).encode(),
         "constraints/fastswitch.xdc": xdc(accelerator, ports).encode(),
         "LICENSE": licence().encode(),
@@ -44,6 +47,8 @@ def delivery(accelerator: Accelerator, smoke: Smoke, layers: list[LayerRow]) -> 
         "README.md": readme(accelerator, ports, smoke, layers).encode(),
     }
     files |= project_files(accelerator)
+    files |= vivado_files(accelerator)
+    files |= alveo_files(accelerator, ports)
     files |= driver_files()
     files |= {f"registers/{name}": data for name, data in registers.items()}
     return files | {f"sim/{name}": data for name, data in smoke.files().items()}

