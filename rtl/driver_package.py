@@ -13,6 +13,7 @@ from zlib import compress, decompress
 
 import numpy as np
 
+import mapper.importers.host_steps
 from arch_model.errors import FastSwitchError
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT
@@ -20,14 +21,17 @@ from arch_model.network.supernet import SubGraph, SubNet, SuperNet
 from arch_model.network.weights import MaxPoolQuant, OpQuant, SuperNetWeights
 from arch_model.program.program import Program, TensorPlace
 from arch_model.timing.reference_timing import time_program
+from mapper.importers.network import Handed, Network, TensorQuant
 from mapper.layout.dram_image import weights_segments, write_segments, zsb_segments
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.layout.tensors import Bytes
 from mapper.lowering.compile import compile_subnet
 from mapper.lowering.switch_program import switch_program
-from mapper.search.fitted import fit_supernet
+from mapper.search.fitted import FittedSuperNet, fit_supernet
 from mapper.search.policy import Policy, map_network
+from rtl.driver.host import HandedTensor, HostWork, Scale
+from rtl.driver.host_steps import HostStep
 from rtl.driver.package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
 from rtl.driver.tensor import Place
 
@@ -47,6 +51,7 @@ def make_package(
     on_subnet: Callable[[str, PackedSubNet], None] = lambda name, packed: None,
     keep: Keep = lambda key, make: make(),
     policy: Policy | str = Policy.QUICK,
+    networks: Mapping[str, Network] | None = None,
 ) -> Package:
     """Compile SubNets for an empty PB and for every SubGraph, and the ways from each SubGraph to each other.
 
@@ -62,6 +67,8 @@ def make_package(
     subgraphs : by the names that the driver will know them by.
     on_subnet : called with each SubNet when its Programs are made.
     policy : who tiles the layers of a Program.
+    networks : of SubNets that were imported from models, by their names: what the host computes around them, and what
+        the machine's integers stand for.
     keep : returns a SubNet's finished Programs of an earlier call, as :meth:`arch_model.files.journal.Journal.keep`
         does.
 
@@ -88,7 +95,7 @@ def make_package(
     supernet, weights, chosen = fitted.supernet, fitted.weights(weights), list(fitted.subnets.values())
     memory_map = MemoryMap.build(supernet, chosen, accelerator)
     buffers = _buffers(subgraphs, supernet, accelerator)
-    store = _Programs(accelerator)
+    store, models = _Programs(accelerator), networks or {}
     packed = {}
     for subnet in chosen:
 
@@ -101,6 +108,7 @@ def make_package(
             logits=Place(**made["logits"]),
             logits_zero=made["logits_zero"],
             programs={name: store.add(_Compiled.of_json(program)) for name, program in made["programs"].items()},
+            host=_host_work(models[subnet.name], fitted, memory_map) if subnet.name in models else None,
         )
         on_subnet(subnet.name, packed[subnet.name])
     switches = {
@@ -136,6 +144,39 @@ def make_package(
         weights=image,
         programs=store.bytes(),
     )
+
+
+def _host_work(network: Network, fitted: FittedSuperNet, memory_map: MemoryMap) -> HostWork:
+    """What the host computes around a network's Program, and where in memory the tensors are that it reads."""
+    name, machine = network.subnet.name, memory_map.accelerator
+    positions = fitted.fits[name].positions if name in fitted.fits else {}
+
+    def handed(one: Handed) -> HandedTensor:
+        place = _place(memory_map.tensors[name][one.layer], machine)
+        channels = tuple(int(channel) for channel in positions.get(one.layer, ()))
+        scale = _scale(network.tensors[one.layer])
+        return HandedTensor(place, channels, scale, one.dims, one.turned, one.stored)
+
+    return HostWork(
+        image=network.image[0],
+        dims=network.image[1][1:],
+        image_type=network.image_type,
+        prologue=tuple(map(_step, network.prologue)),
+        feeds=network.feeds,
+        image_scale=_scale(network.tensors[INPUT]),
+        epilogue=tuple(map(_step, network.epilogue)),
+        handed={tensor: handed(one) for tensor, one in network.handed.items()},
+        results=network.results,
+    )
+
+
+def _step(step: mapper.importers.host_steps.HostStep) -> HostStep:
+    """A step as the driver's copy of its class has it."""
+    return HostStep(**vars(step))
+
+
+def _scale(quant: TensorQuant) -> Scale:
+    return Scale(float(quant.scale), quant.zero_point, quant.offset)
 
 
 def predicted_counters(program: Program) -> dict[str, int]:

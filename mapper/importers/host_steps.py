@@ -2,8 +2,9 @@
 
 A normalisation of the image, a change of its layout, a softmax over the classes: such operators stand before a
 network's first convolution or behind its last, cost next to nothing, and are not what the machine is for. An imported
-network keeps them as values (``Network.prologue``, ``Network.epilogue``). ``verify`` runs them, and so can a driver.
-Convolutions and matrix products are never among them.
+network keeps them as values (``Network.prologue``, ``Network.epilogue``). ``verify`` runs them, and so does the driver
+of a board, which has a copy of this file (``rtl/driver/host_steps.py``): it needs NumPy and nothing else. Convolutions
+and matrix products are never among them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+TYPES = {1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8", 12: "u4", 13: "u8"}
+"""NumPy's types by their numbers in ONNX (TensorProto.DataType)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,9 +199,7 @@ def _space_to_depth(step: HostStep, x: Array) -> Array:
 
 
 def _cast(step: HostStep, x: Array) -> Array:
-    import onnx  # the number of a type
-
-    return x.astype(onnx.helper.tensor_dtype_to_np_dtype(int(step["to"])))
+    return x.astype(TYPES[int(step["to"])])
 
 
 def _clip(step: HostStep, x: Array, lo: Array | None = None, hi: Array | None = None) -> Array:
@@ -219,9 +221,7 @@ def _batch_norm(step: HostStep, x: Array, gain: Array, shift: Array, mean: Array
 
 def erf(x: Array) -> Array:
     """The error function, to a ten-millionth."""
-    from scipy.special import erf as exact
-
-    return np.asarray(exact(x), np.asarray(x).dtype)
+    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), np.asarray(x).dtype)
 
 
 def sigmoid(x: Array) -> Array:

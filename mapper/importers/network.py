@@ -82,11 +82,13 @@ class Handed:
     layer : the layer that makes it.
     dims : the sizes that ONNX has for it, the batch first.
     turned : ONNX has its channels last.
+    stored : ONNX has its integers there, not the real numbers.
     """
 
     layer: str
     dims: tuple[int, ...]
     turned: bool = False
+    stored: bool = False
 
     def seen(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The layer's (C, H, W) tensor as ONNX has it."""
@@ -142,6 +144,7 @@ class Network:
     rounded : the layers whose result the file leaves real, though it is quantised. Their int8 scale, in ``tensors``, is
         chosen here (:mod:`mapper.importers.onnx.inner`).
     positions : of each tensor's channels among those that it has on a machine (:meth:`fitted`); {} if none was moved.
+    image_type : of the numbers that the model takes, as NumPy calls it.
     """
 
     subnet: SubNet
@@ -163,6 +166,7 @@ class Network:
     stored: Mapping[str, str] = field(default_factory=dict)
     rounded: tuple[str, ...] = ()
     positions: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    image_type: str = "float32"
 
     @property
     def runnable(self) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from arch_model.errors import FastSwitchError
 from arch_model.files.shown import shown
 from arch_model.network.supernet import SubNet, SuperNet
+from arch_model.network.weights import SuperNetWeights
 from arch_model.spaces import own_file
 from arch_model.spaces.registry import register_supernet, ships
 from mapper.importers.family import Family, join_networks
@@ -17,6 +18,9 @@ from mapper.importers.onnx.graph import read_onnx
 from mapper.importers.onnx.walk import SKIP_HINT
 
 SUFFIX = ".onnx"
+
+_FAMILIES: dict[str, Family] = {}
+"""Imported networks by the name of the SuperNet that they became."""
 
 Source = str | Path | SuperNet | Network
 """A SuperNet, or what says where one is: a name, a file, an object of a module, ONNX models, an imported network."""
@@ -126,16 +130,30 @@ def read_family(models: Sequence[Network | str | Path]) -> Family:
     return family if not ships(name) else join_networks([_named(network) for network in networks], f"{name}{SUFFIX}")
 
 
-def register_family(family: Family, paths: Sequence[str]) -> SuperNet:
+def register_family(
+    family: Family, paths: Sequence[str], drawn: Callable[[], SuperNetWeights] | None = None
+) -> SuperNet:
     """Make a family's SuperNet known by its name, with its integers if it has them.
 
     Parameters
     ----------
     family : imported networks.
     paths : the files that they come from.
+    drawn : gives integers of a family that has none. None: it stays without.
     """
-    weights = family.to_weights if family.runnable else None
+    _FAMILIES[family.supernet.name] = family
+    weights = family.to_weights if family.runnable else drawn
     return register_supernet(family.supernet, ",".join(paths), weights)
+
+
+def models_of(space: SuperNet) -> Mapping[str, Network]:
+    """The networks that a SuperNet's SubNets were imported as, by name; {} if they were not, or lack integers.
+
+    >>> dict(models_of(load_supernet("fashion")))
+    {}
+    """
+    family = _FAMILIES.get(space.name)
+    return family.networks if family is not None and family.supernet == space and family.runnable else {}
 
 
 def read_model(path: str | Path) -> Network:

@@ -132,7 +132,7 @@ def _replace(options: dict[str, Any], models: Sequence[str]) -> None:
 
 def _register(family: Family, models: Sequence[str]) -> None:
     """Make the models' SuperNet known, with integers that are drawn where it has none."""
-    from arch_model.spaces.registry import register_supernet
+    from mapper.importers.spaces import register_family
 
     def drawn() -> SuperNetWeights:
         from sim.integers.random_weights import random_weights
@@ -144,7 +144,7 @@ def _register(family: Family, models: Sequence[str]) -> None:
         nets = [network.subnet for network in family.networks.values()]
         return random_weights(family.supernet, dict.fromkeys(family.networks, float("nan")), 0, nets)
 
-    register_supernet(family.supernet, ",".join(models), family.to_weights if family.runnable else drawn)
+    register_family(family, models, drawn)
 
 
 def _notes(family: Family) -> list[str]:

@@ -80,6 +80,7 @@ def command(
     from arch_model.spaces import get_space
     from arch_model.spaces.registry import space_facts
     from arch_model.spaces.trained import choose_weights, weights_of
+    from mapper.importers.spaces import models_of
     from mapper.pinning.sampling import draw_subgraphs
     from mapper.search.policy import Policy
     from mapper.search.program_table import check_searchable
@@ -118,7 +119,9 @@ def command(
             on_stage("compiling")
             with results.journal(PARTS) as finished:
                 try:
-                    package = make_package(supernet, held, machine, names, chosen, on_subnet, finished.keep, policy)
+                    package = make_package(
+                        supernet, held, machine, names, chosen, on_subnet, finished.keep, policy, models_of(supernet)
+                    )
                 except KeyboardInterrupt:
                     where = f"; {len(finished)} finished SubNets are in {out}, the same command goes on with them"
                     raise Interrupted(where) from None

@@ -5,7 +5,7 @@ to, a *package*, is made elsewhere (``rtl.driver_package``).
 """
 
 from .device import Buffer, Device
-from .driver import Counts, Driver, Result
+from .driver import Counts, Driver, Inference, Result
 from .errors import BusBroken, ConfigurationError, DriverError, MachineError, MachineTimeout, PackageError
 from .package import EMPTY, Package
 from .pynq_device import PynqDevice
@@ -20,6 +20,7 @@ __all__ = [
     "Device",
     "Driver",
     "DriverError",
+    "Inference",
     "MachineError",
     "MachineTimeout",
     "Package",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from .errors import DriverError
 from .machine import Machine
 from .memory import FlatMemory, allocate
 from .package import EMPTY, MachineShape, Package, PackedProgram, PackedSubNet
+from .tensor import Place
 
 PATIENCE, PATIENCE_LEAST = 16, 100_000
 """A Program may take so many times its predicted cycles and so many more, unless one says otherwise."""
@@ -87,6 +89,20 @@ class Result:
     def label(self) -> int:
         """The first of the greatest logits."""
         return int(self.logits.argmax())
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What an imported network makes of an image.
+
+    Attributes
+    ----------
+    results : the model's results by name, with the sizes that they have there.
+    counts : what the machine counted, and what was predicted.
+    """
+
+    results: Mapping[str, npt.NDArray[Any]]
+    counts: Counts
 
 
 class Driver:
@@ -191,12 +207,56 @@ class Driver:
             The machine reports an error, which the exception has as its code; the Program does not end.
         """
         packed = self.package.subnet(subnet)
-        data = packed.image.pack(self._quantised(image, packed, subnet))
-        memory = self._loaded()
-        memory.write(packed.image.address, data)
-        counts = self._run(packed.programs[self._subgraph], f"SubNet {subnet}")
-        logits = packed.logits.unpack(memory.read(packed.logits.address, packed.logits.size))
-        return Result(logits.reshape(-1), packed.logits_zero, counts)
+        counts = self._execute(subnet, packed, self._quantised(image, packed, subnet))
+        return Result(self._tensor(packed.logits).reshape(-1), packed.logits_zero, counts)
+
+    def infer(self, subnet: str, image: npt.ArrayLike) -> Inference:
+        """Run an imported network as its model says: the host's steps before the machine, the Program, those after it.
+
+        Parameters
+        ----------
+        subnet : a SubNet of the package that comes from a model.
+        image : one image as the model takes it, without the batch: real numbers, or bytes if it takes these.
+
+        Returns
+        -------
+        Inference
+            With the model's own results: probabilities, if its last step is a softmax.
+
+        Raises
+        ------
+        PackageError, DriverError
+            The package has no such SubNet, or has it from no model; the image has another type or shape.
+        MachineError, MachineTimeout
+            As :meth:`run` does.
+
+        Examples
+        --------
+        ::
+
+            driver = Driver(device, Package.load("packed/package.npz"))  # fastswitch package model.onnx
+            driver.load()
+            driver.infer("model", photo).results["probabilities"]
+        """
+        packed = self.package.subnet(subnet)
+        if packed.host is None:
+            raise DriverError(f"SubNet {subnet} comes from no model; call run with an image of its own numbers")
+        try:
+            made = packed.host.prepared(np.asarray(image), packed.image.shape)
+        except DriverError as error:
+            raise DriverError(f"SubNet {subnet}: {error}") from None
+        counts = self._execute(subnet, packed, made)
+        tensors = {name: self._tensor(one.place) for name, one in packed.host.handed.items()}
+        return Inference(packed.host.finished(tensors), counts)
+
+    def _execute(self, name: str, packed: PackedSubNet, image: npt.NDArray[np.int8]) -> Counts:
+        """Write the image and run the Program."""
+        self._loaded().write(packed.image.address, packed.image.pack(image))
+        return self._run(packed.programs[self._subgraph], f"SubNet {name}")
+
+    def _tensor(self, place: Place) -> npt.NDArray[np.int8]:
+        """A tensor that the Program left in memory."""
+        return place.unpack(self._loaded().read(place.address, place.size))
 
     def reset(self) -> None:
         """Reset the machine, after an error or a timeout; the PB then counts as empty, memory keeps the SuperNet.

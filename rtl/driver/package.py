@@ -19,9 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import PackageError
+from .host import HostWork
 from .tensor import Place
 
-FORMAT = "fastswitch-package-1"
+FORMAT = "fastswitch-package-2"
+OLDER = ("fastswitch-package-1",)
+"""Read, too: without what the host computes."""
 
 EMPTY = "empty"
 """The name of the SubGraph that a PB without content holds: the state after a reset."""
@@ -92,12 +95,14 @@ class PackedSubNet:
     image, logits : where they are.
     logits_zero : the int8 that stands for 0 among the logits.
     programs : for each SubGraph in the PB.
+    host : what is computed around the Program, of a network that was imported from a model; None for others.
     """
 
     image: Place
     logits: Place
     logits_zero: int
     programs: Mapping[str, PackedProgram]
+    host: HostWork | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +156,7 @@ class Package:
         """Write the file, whose name must end in ``.npz``, or into an open one; a package has the same bytes always."""
         header = {"format": FORMAT, **{name: getattr(self, name) for name in _PLAIN}}
         header["machine"] = asdict(self.machine)
-        header["subnets"] = {name: asdict(subnet) for name, subnet in self.subnets.items()}
+        header["subnets"] = {name: _subnet_out(subnet) for name, subnet in self.subnets.items()}
         header["switches"] = {
             before: {after: asdict(program) for after, program in row.items()} for before, row in self.switches.items()
         }
@@ -180,7 +185,7 @@ class Package:
 
     @classmethod
     def _of(cls, header: Mapping[str, Any], weights: npt.NDArray[np.uint8], programs: npt.NDArray[np.uint8]) -> Package:
-        if header["format"] != FORMAT:
+        if header["format"] not in (FORMAT, *OLDER):
             if str(header["format"]).startswith(FORMAT.rstrip("0123456789")):
                 found = "".join(letter for letter in str(header["format"])[:40] if letter.isprintable())
                 raise PackageError(f"is of format {found}, and this driver reads {FORMAT}; make it anew")
@@ -224,9 +229,20 @@ MOST_BYTES = 2**32
 _PLAIN = ("supernet", "memory_bytes", "pixel_offset")
 
 
+def _subnet_out(subnet: PackedSubNet) -> dict[str, Any]:
+    return {
+        "image": asdict(subnet.image),
+        "logits": asdict(subnet.logits),
+        "logits_zero": subnet.logits_zero,
+        "programs": {name: asdict(program) for name, program in subnet.programs.items()},
+        "host": None if subnet.host is None else subnet.host.to_json(),
+    }
+
+
 def _subnet(row: Mapping[str, Any]) -> PackedSubNet:
     image, logits = Place(**row["image"]), Place(**row["logits"])
-    return PackedSubNet(image, logits, row["logits_zero"], _programs(row["programs"]))
+    host = HostWork.of_json(row["host"]) if row.get("host") else None
+    return PackedSubNet(image, logits, row["logits_zero"], _programs(row["programs"]), host)
 
 
 def _programs(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, PackedProgram]:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from arch_model.network.layer import INPUT
-from mapper.importers.host_steps import STEPS, HostStep
+from mapper.importers.host_steps import STEPS, TYPES, HostStep
 from mapper.importers.network import Handed, NetworkError
 from mapper.importers.onnx.model import Array, Model, Node, Unsupported
 from mapper.importers.onnx.ops import Operator, Value
@@ -120,6 +120,8 @@ def host_step(node: Node, constants: Mapping[str, Array], uses: Mapping[str, int
     if node.op not in STEPS or node.op == "SpaceToDepth" or node.domain not in ("", "ai.onnx"):
         return None
     check_node(node, uses)
+    if node.op == "Cast" and node.attributes.get("to") not in TYPES:
+        raise Unsupported("its type is none that NumPy has; give float32")
     held = {name: constants[name] for name in node.inputs if name in constants}
     numbers = [*held.values(), *(np.asarray(value) for value in node.attributes.values() if isinstance(value, float))]
     if any(array.dtype.kind == "f" and np.isnan(array).any() for array in numbers):
@@ -296,7 +298,7 @@ class Host:
         names = dict.fromkeys([*self._reads, *(name for name in walk.model.outputs if name in walk.values)])
         read = {name: walk.value(name, padded=True) for name in names}
         return {
-            name: Handed(value.layer, value.dims, value.turned)
+            name: Handed(value.layer, value.dims, value.turned, value.stored)
             for name, value in read.items()
             if value.operator is not None
         }

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from arch_model.network.layer import INPUT
 from arch_model.network.supernet import SubNet
 from arch_model.network.weights import OpQuant
+from mapper.importers.host_steps import TYPES
 from mapper.importers.network import GRAPHS, FloatLayer, Handed, Network, NetworkError, TensorQuant
 from mapper.importers.onnx.finish import finish
 from mapper.importers.onnx.inner import ends_of, give_scales
@@ -104,6 +105,7 @@ def network_of(walk: Walk, stem: str) -> Network:
         walk.model.outputs,
         stored,
         tuple(rounded),
+        image_type=np.dtype(TYPES[walk.model.image_type]).name,
     )
 
 

@@ -30,6 +30,18 @@ def test_writes_what_the_driver_reads(tmp_path: Path, capsys: pytest.CaptureFixt
     assert f"{package.subnet(SMALL).programs['empty'].predicted['CYCLES']:,}" in said
 
 
+def test_a_model_is_packed_with_what_the_host_computes(tmp_path: Path) -> None:
+    """Its concatenation is fitted to the machine by the command."""
+    pytest.importorskip("onnx")
+    from tests.sim.api.test_beside_machine import with_host
+
+    model, end = with_host(tmp_path / "net.onnx")
+    assert run(model, "--accelerator", "tiny", "--subgraphs", 1, "--out", tmp_path / "packed") == 0
+    host = Package.load(tmp_path / "packed" / "package.npz").subnet("net").host
+    assert host is not None and host.dims == (8, 8, 3) and host.results == (end,)
+    assert [step.op for step in (*host.prologue, *host.epilogue)] == ["Transpose", "Sub", "Div", "Softmax"]
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

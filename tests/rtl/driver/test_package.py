@@ -63,12 +63,21 @@ def test_a_file_that_is_no_package_is_named(spoil: str, path: Path) -> None:
 
 def test_a_package_of_another_format_says_so(path: Path) -> None:
     arrays, said = header(path)
-    text = json.dumps(said | {"format": "fastswitch-package-2"})
+    text = json.dumps(said | {"format": "fastswitch-package-3"})
     np.savez(path, **(arrays | {"header": np.frombuffer(text.encode(), np.uint8)}))
     with pytest.raises(PackageError) as seen:
         Package.load(path)
-    said_of_it = f"{path} is of format fastswitch-package-2, and this driver reads fastswitch-package-1; make it anew"
+    said_of_it = f"{path} is of format fastswitch-package-3, and this driver reads fastswitch-package-2; make it anew"
     assert str(seen.value) == said_of_it
+
+
+def test_a_package_of_the_first_format_is_read(package: Package, path: Path) -> None:
+    arrays, said = header(path)
+    for subnet in said["subnets"].values():
+        assert subnet.pop("host") is None
+    text = json.dumps(said | {"format": "fastswitch-package-1"})
+    np.savez(path, **(arrays | {"header": np.frombuffer(text.encode(), np.uint8)}))
+    assert Package.load(path).subnets == package.subnets
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
