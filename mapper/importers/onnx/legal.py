@@ -3,6 +3,7 @@
 - A convolution in groups is one convolution for each few groups, of a slice of the channels, and a concatenation.
   :data:`FILTERS` says how few: so many filters at least, for fewer would leave multipliers without work. Groups that
   run together have zeros for the weights that they do not share.
+- Weights whose distances from their zero point leave int8 are sums of int8 weights, of as many copies of the input.
 - An addition is done where a convolution's results are stored; one that follows none gets a copy to follow.
 - A tensor that would have to be in two places is copied.
 """
@@ -26,6 +27,9 @@ from mapper.workload.views import ChannelsClash, NeedsCopy, fitted_layers, homes
 FILTERS = 16
 """Of a convolution of some groups, at least."""
 
+FARTHEST = 255
+"""Of a weight of 8 bits from its zero point."""
+
 
 def legal(operators: list[Operator], results: Iterable[str], names: set[str], notes: list[str]) -> list[Operator]:
     """Operators that the machine has, in order.
@@ -38,6 +42,7 @@ def legal(operators: list[Operator], results: Iterable[str], names: set[str], no
     notes : gets a sentence for each thing that is not as the file has it.
     """
     made = [part for operator in operators for part in _in_groups(operator, names, notes)]
+    made = _in_int8(made, names, notes)
     return _alike(_placed(_added(made, set(results), names), names, notes), names, notes)
 
 
@@ -100,6 +105,44 @@ def _part(operator: Operator, groups: range, name: str, source: str) -> Operator
     return replace(operator, layer=shape, **changed)  # type: ignore[arg-type]
 
 
+# ---- weights beyond int8 ----
+
+
+def _in_int8(operators: list[Operator], names: set[str], notes: list[str]) -> list[Operator]:
+    """Operators whose weights are int8: ``w = w1 + w2`` over the input and the input once more, which is exact."""
+    doubled: dict[tuple[str, int], str] = {}
+    made: list[Operator] = []
+    for operator in operators:
+        steps, layer = operator.steps, operator.layer
+        if steps is None or steps.dtype == np.int8:
+            made.append(operator)
+            continue
+        parts = max(2, -(-int(steps.max()) // 127), -(int(steps.min()) // 128))
+        dense = f", its {layer.groups} groups with zeros between them" if layer.groups > 1 else ""
+        if dense:
+            operator = _part(operator, range(layer.groups), layer.name, layer.inputs[0])
+            steps, layer = operator.steps, operator.layer
+            assert steps is not None
+        source, meaning = layer.inputs[0], operator.sources[0]
+        if (source, parts) not in doubled:
+            name = doubled[source, parts] = _name(f"{layer.name}_in", names)
+            several = Layer(name, Kind.CONCAT, parts * layer.C, parts * layer.C, H=layer.H, W=layer.W,
+                            inputs=(source,) * parts)  # fmt: skip
+            made.append(Operator(several, (meaning,) * parts, out=meaning, node=operator.node))
+        rest, split = steps.astype(np.int64), []
+        for _ in range(parts):
+            split.append(np.clip(rest, -128, 127))
+            rest = rest - split[-1]
+        operator.steps = np.concatenate(split, axis=1).astype(np.int8)
+        operator.layer = replace(layer, C=parts * layer.C, inputs=(doubled[source, parts],))
+        notes.append(
+            f"layer {layer.name}: its weights reach from {int(steps.min())} to {int(steps.max())} about their zero "
+            f"point; they run as {parts} of int8 on copies of the input{dense}"
+        )
+        made.append(operator)
+    return made
+
+
 # ---- additions ----
 
 
@@ -141,6 +184,7 @@ def _copy(
         channels = by_name[name].layer.K
     elif layer.kind is Kind.CONCAT:  # the image: what the others do not have
         channels -= sum(by_name[other].layer.K for other in layer.inputs if other in by_name)
+        channels //= sum(other not in by_name for other in layer.inputs)
     value = Value(name, (channels, layer.H, layer.W), quant=source)
     own = _name(f"{layer.name}_copy", names)
     if source is None:

@@ -58,7 +58,7 @@ def network_of(walk: Walk, stem: str) -> Network:
     for operator in walk.operators:
         name = operator.layer.name
         if operator.steps is not None:
-            weights[name] = operator.steps
+            weights[name] = operator.steps.astype(np.int8, copy=False)  # in int8 since legal()
         if operator.meaning is not None:
             tensors[name] = operator.meaning
         if operator.layer.kind.is_view:

@@ -30,7 +30,7 @@ class Operator:
     layer : what the network gets.
     sources : the operands' int8 meaning, None for real ones.
     weights, bias : real numbers, (K, C / groups, R, S) and (K,).
-    steps : int8 weights, the zero point taken off.
+    steps : int8 weights, the zero point taken off; int16 where that leaves int8, until :mod:`.legal` splits them.
     step_scale : of the weights, (K,).
     step_bias : int32 at the product of the scales of operand and weights, (K,).
     out : meaning of the int8 result, before ``curve``.
@@ -55,7 +55,7 @@ class Operator:
     sources: tuple[TensorQuant | None, ...]
     weights: npt.NDArray[np.float64] | None = None
     bias: npt.NDArray[np.float64] | None = None
-    steps: npt.NDArray[np.int8] | None = None
+    steps: npt.NDArray[np.int8] | npt.NDArray[np.int16] | None = None
     step_scale: npt.NDArray[np.float32] | None = None
     step_bias: npt.NDArray[np.int64] | None = None
     out: TensorQuant | None = None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from arch_model.network.layer import Kind, Layer
 from mapper.importers.network import TensorQuant
 from mapper.importers.onnx.channels import per_channel, scaled
+from mapper.importers.onnx.legal import FARTHEST
 from mapper.importers.onnx.model import Node, Unsupported
 from mapper.importers.onnx.ops import Operator, Value, check_kernel, vector, whole_pads
 from mapper.importers.onnx.quantised import steps_of
@@ -58,7 +59,7 @@ def conv(walk: Walk, node: Node) -> None:
     operator = Operator(layer, (x.quant,), node=node)
     if quantized:
         steps = steps.reshape(k, -1, *kernel)
-        operator.steps, operator.step_scale, operator.out = _int8(steps), _each(scale, k), out
+        operator.steps, operator.step_scale, operator.out = _steps(steps), _each(scale, k), out
         operator.step_bias = _int_bias(walk, bias, k, broadcast=False)
     else:
         _numbers(walk, operator, x, 0, (k, shape[1], *kernel))
@@ -138,7 +139,7 @@ def linear(walk: Walk, node: Node) -> None:
     walk.model_macs += layer.macs
     operator = Operator(layer, (x.quant,), node=node)
     if quantized:
-        operator.steps = _int8(steps if turned else steps.T).reshape(whole)
+        operator.steps = _steps(steps if turned else steps.T).reshape(whole)
         operator.step_scale, operator.out = _each(scale, k), out
         operator.step_bias = _int_bias(walk, bias, k, broadcast=True)
     else:
@@ -190,7 +191,7 @@ def _numbers(walk: Walk, operator: Operator, x: Value, axis: int, shape: tuple[i
     if weights in walk.dequantized:
         found = walk.dequantized[weights]
         turned = found.steps if axis == 0 else found.steps.T
-        operator.steps, operator.step_scale = _int8(turned).reshape(shape), found.scale_along(axis)
+        operator.steps, operator.step_scale = _steps(turned).reshape(shape), found.scale_along(axis)
     else:
         array = _float32(walk.constant(weights, "weights"), "weights").astype(np.float64)
         operator.weights = (array if axis == 0 else array.T).reshape(shape)
@@ -304,11 +305,12 @@ def _float32(array: npt.NDArray[Any], thing: str) -> npt.NDArray[np.float32]:
     return array
 
 
-def _int8(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
-    if steps.size and (steps.min() < -128 or steps.max() > 127):
-        least, most = int(steps.min()), int(steps.max())
-        raise Unsupported(f"its weights reach from {least} to {most} about their zero point; give -128 to 127")
-    return steps.astype(np.int8)
+def _steps(steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int8] | npt.NDArray[np.int16]:
+    """Weights about their zero point; those of 8 bits that leave int8 are split in the end."""
+    least, most = (int(steps.min()), int(steps.max())) if steps.size else (0, 0)
+    if max(-least, most) > FARTHEST:
+        raise Unsupported(f"its weights reach from {least} to {most} about their zero point; give weights of 8 bits")
+    return steps.astype(np.int8) if least >= -128 and most <= 127 else steps.astype(np.int16)
 
 
 def _each(scale: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.float32]:

@@ -5,10 +5,14 @@ import pytest
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind
-from mapper.importers import NetworkError, read_onnx
-from mapper.search.policy import Policy, map_network
+from mapper.importers import GRAPHS, NetworkError, read_onnx
+from mapper.layout.memory_map import MemoryMap
+from mapper.lowering.compile import compile_subnet
+from mapper.search.policy import Policy, fit_for, map_network
 from tests.mapper.importers.float_network import results
 from tests.mapper.importers.onnx.nets import Graph, session
+from tests.mapper.importers.onnx.test_curves import Qdq, differing
+from tests.sim.integers.test_program_interpreter import Host
 
 F = np.float32
 
@@ -108,3 +112,55 @@ def test_what_is_refused_in_the_middle(tmp_path, op, operands, attributes, text)
     path = graph.save(tmp_path / "net.onnx", graph.conv(y, rng.normal(0, 1, (2, 8, 1, 1)), name="last"))
     with pytest.raises(NetworkError, match=rf'node "n" \({op}\): {text}'):
         read_onnx(path)
+
+
+def unlike(graph, x, shape, zero, rng, name, kind=np.uint8, **attributes):
+    """A convolution of 8-bit weights about any zero point, the ends among them; its result in steps of 1/2."""
+    ends = np.iinfo(kind)
+    steps = rng.integers(ends.min, ends.max + 1, shape).astype(kind)
+    steps.flat[:2] = ends.min, ends.max
+    weights = graph.node("DequantizeLinear", steps, F(1 / 256), kind(zero))
+    return graph.real(graph.node("Conv", x, weights, name=name, **attributes), 1 / 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "zero", "groups", "parts"),
+    [
+        (np.uint8, 0, 1, 3),  # 255 is more than 127 + 127
+        (np.uint8, 255, 1, 2),  # -255 is -128 - 127
+        (np.uint8, 119, 1, 2),
+        (np.int8, -1, 1, 2),
+        (np.int8, 7, 4, 2),  # each channel by itself
+        (np.uint8, 100, 2, 2),
+        (np.uint8, 128, 1, 1),
+        (np.int8, 0, 4, 1),
+    ],
+)
+def test_weights_that_leave_int8_about_their_zero_point(tmp_path, kind, zero, groups, parts):
+    """They are sums of int8 weights on copies of the input: integers, and Programs, are those of the file."""
+    rng, graph = np.random.default_rng(zero % 256), Qdq(shape=(1, 4, 6, 6))
+    x = graph.real(graph.pointwise(graph.real("x", 1 / 16, 3), rng, 4, 4, "c"), 1 / 8, -5)
+    y = unlike(graph, x, (4, 4 // groups, 3, 3), zero, rng, "u", kind, group=groups, pads=[1] * 4)
+    path = graph.save(tmp_path / "net.onnx", graph.real(graph.pointwise(y, rng, 5, 4, "last"), 1 / 2))
+    network = read_onnx(path)
+    layer = network.subnet.layer("u")
+    assert parts == layer.C // 4 and network.weights["u"].dtype == np.int8
+    assert any(f"run as {parts} of int8" in note for note in network.notes) is (parts > 1)
+    assert GRAPHS[0] in network.bit_exact and differing(network, path) == 0
+    machine = Accelerator.load("tiny").replace(dram={"bytes": 1 << 20})
+    fitted = network.fitted(machine, fit_for(network.subnet, machine))
+    places = MemoryMap.build(fitted.supernet, [fitted.subnet], machine)
+    program = compile_subnet(fitted.subnet, fitted.supernet, machine, fitted.quant, places)
+    Host(places, fitted.weights, seed=1).run(program, fitted.subnet, fitted.quant)
+
+
+def test_unlike_weights_of_the_image_and_of_two_readers(tmp_path):
+    """The copies of a tensor are made once for all that read it; the image is copied, too."""
+    rng, graph = np.random.default_rng(4), Qdq(shape=(1, 4, 6, 6))
+    x = graph.real("x", 1 / 16)
+    a, b = (unlike(graph, x, (4, 4, 1, 1), 99, rng, name) for name in "ab")
+    path = graph.save(tmp_path / "net.onnx", graph.real(graph.node("Add", a, b, name="sum"), 1 / 2))
+    network = read_onnx(path)
+    copies = [layer for layer in network.subnet.layers if layer.inputs == (INPUT,)]
+    assert [layer.K for layer in copies] == [4, 4] and network.subnet.layer("a").inputs == ("a_in",)
+    assert network.subnet.layer("b").inputs == ("a_in",) and differing(network, path) == 0
