@@ -123,7 +123,7 @@ NOTHING, WAITS, ANYTHING = range(3)
 """The Program's end; a layer whose input this one makes, so that none of its LOAD_ACTs can be issued before this one's
 last STORE; another one."""
 
-WINDOW = 8
+WINDOW = 16
 """Layers of a window, at most."""
 UNISSUED = NEVER
 """The number of a command that no window issues."""

@@ -82,7 +82,7 @@ LAYER_STATE = TABLES_AT + 13
     GROUP_COUNT, STREAMED_TILES, TIMED_ROWS, TIMED_WORD, TIMED_BEAT, TILE_CYCLES, MORE_TILE_CYCLES,
 ) = range(LAYER_STATE, LAYER_STATE + 7)
 OWN_STATE = LAYER_STATE + 7
-OWN_PLACES = 32
+OWN_PLACES = 64
 WHOLE_HEADER = OWN_STATE + OWN_PLACES
 
 # LOAD_ACT: input rows and channel groups, the half of the SB, and the rows that lie together there (depthwise).
