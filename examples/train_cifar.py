@@ -36,7 +36,7 @@ from arch_model.files.cifar10 import read_cifar10
 STEM, WIDTHS, BLOCKS, QUARTERS = 32, (64, 128, 192), 2, (1, 2, 4)
 LARGEST = {"depth": (2, 2, 2), "expand": (4,) * 6}
 SMALLEST = {"depth": (1, 1, 1), "expand": (1,) * 6}
-SIZES = "24,20,20,20,24,24,24,32,32,32"
+SIZES = ",".join(["20"] * 4 + ["24"] * 4 + ["32"] * 16)
 BATCH, SHIFT, SMOOTHING, DECAY = 500, 3, 0.1, 5e-4
 RATES = [0.08] * 3 + [0.04]  # of the first epochs and of those that follow, before it falls
 PARTS = 2  # of a batch, computed side by side
