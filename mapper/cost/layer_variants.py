@@ -87,7 +87,8 @@ class LayerVariants:
         self._numbers: dict[tuple[int, ...], int] = {}
         self._maps: dict[bytes, int] = {}
         self._heads: dict[tuple[bytes, int], int] = {}
-        self._counts = np.zeros((1 << 8, len(TOTALS) + 1), np.int64)
+        self._counts = np.zeros((1 << 8, len(TOTALS) + 2), np.int64)  # of each variant: totals, slots, hit tiles
+        self._laid_out: dict[tuple[int, ...], Ints] = {}
         self._room = (1 << 9, 1, 1)  # commands, rows of tensors, weight tiles
         self._w = np.empty(0, np.int64)
 
@@ -98,12 +99,12 @@ class LayerVariants:
     def totals(self) -> Ints:
         """What each variant does: int64 (variants, totals + 1), the last one :data:`mapper.cost.cached_layers.SLOTS`;
         of the Program's bytes none."""
-        return self._counts[: len(self)]
+        return self._counts[: len(self), :-1]
 
     @property
     def hit_tiles(self) -> Ints:
         """Tiles that each variant does not fetch thanks to the PB, int64 (variants,)."""
-        return np.array([self.cached_layers.hit_tiles(own[0]) for own in self.made_of], np.int64)
+        return self._counts[: len(self), -1]
 
     def numbers(self, shapes: Sequence[int], cached: Ints) -> Ints:
         """The variants of a layer and the global pools behind it, int64 (columns,).
@@ -134,8 +135,16 @@ class LayerVariants:
         return self.cached_layers.shapes[self.cached_layers.of_shape[layer]].step
 
     def _rows(self, layers: Sequence[int]) -> Ints:
-        """Their layers; rows of tensors lie one behind the other, those of the input first."""
-        rows = np.array([self.cached_layers.shapes[self.cached_layers.of_shape[layer]].row for layer in layers])
+        """Their layers, for which there is a workspace then; rows of tensors lie one behind the other, those of the
+        input first."""
+        shapes = tuple(self.cached_layers.of_shape[layer] for layer in layers)
+        if (rows := self._laid_out.get(shapes)) is None:
+            rows = self._laid_out[shapes] = self._new_rows(shapes)
+            self._make_room(rows)
+        return rows
+
+    def _new_rows(self, shapes: Sequence[int]) -> Ints:
+        rows = np.array([self.cached_layers.shapes[shape].row for shape in shapes])
         ends = max(int(rows[0, HEIGHT - LAYER_AT]), 1) + np.cumsum(rows[:, OUT_ROWS - LAYER_AT])
         rows[:, SOURCE - LAYER_AT] = 0
         rows[:, OUTPUT - LAYER_AT] = ends - rows[:, OUT_ROWS - LAYER_AT]
@@ -146,8 +155,8 @@ class LayerVariants:
         """The block of the next variant, and what it does."""
         rows, tilings = self._rows(layers), [self.cached_layers.tilings[layer] for layer in layers]
         ts = np.array([tiling_row(tiling) for tiling in tilings])
-        maps = np.zeros(int(rows[:, OUT_ROWS - LAYER_AT].sum()), np.int64)
-        self._make_room(rows)
+        ends = rows[:, OUT_ROWS - LAYER_AT].cumsum().tolist()
+        maps = np.zeros(ends[-1], np.int64)
         while True:
             prepare(self._w, rows, *self.cached_layers.held[layers[0]])
             if lower(self._w, rows, ts) or self._w[FAILURE]:
@@ -169,13 +178,14 @@ class LayerVariants:
         self.memo[3 * BLOCKS + 2] = end - block
         made = segment_of(self.memo, BLOCKS)[rel : rel + end - block]
         stores, head = int(made[STORE_UNIT]), self._head(made)
-        numbers = [self._map(own) for own in np.split(maps, np.cumsum(rows[:-1, OUT_ROWS - LAYER_AT]))]
+        numbers = [self._map(maps[begin:end]) for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
         self._append(BLOCK_AT, [rel, head, stores, *numbers, *[-1] * (VARIANT_WORDS - AT_MAPS - len(numbers))])
         if len(self) >= len(self._counts):
             self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
-        counts, own = self._counts[len(self)], segment_of(self.memo, BLOCKS)[rel : rel + 4]
+        counts, own = self._counts[len(self), :-1], segment_of(self.memo, BLOCKS)[rel : rel + 4]
         count_program(self._w, rows, counts)
         counts[SLOTS] = own.sum() + own[STORE_UNIT]
+        self._counts[len(self), -1] = self.cached_layers.hit_tiles(layers[0])
 
     def _head(self, block: Ints) -> int:
         """The number of the loads of weights with which a layer begins, before those that wait for a half of the DB."""

@@ -32,7 +32,7 @@ KEY_WORDS, STEP_WORDS = 3, 5
 END, FAILED, DEEPER = -1, -2, -3
 """What a step leads to beside a state: the Program's end; a rule is broken; node n of the next key (DEEPER - n)."""
 
-_SIZES = (1 << 17, 1 << 24, 1 << 10, 1 << 16, 1 << 17, 1 << 22, 1 << 17, 0, 0)
+_SIZES = (1 << 19, 1 << 25, 1 << 12, 1 << 18, 1 << 18, 1 << 23, 1 << 17, 0, 0)
 """At first; room that nobody uses takes no memory."""
 
 FULLEST = 0.7
@@ -232,7 +232,7 @@ def refill_steps(t: Ints, old: Ints) -> None:
                 t[entry + word] = old[before + word]
 
 
-def new_steps(places: int = 1 << 17) -> Ints:
+def new_steps(places: int = 1 << 19) -> Ints:
     """A table of steps with so many places, a power of two."""
     return np.zeros(places * STEP_WORDS, np.int64)
 
