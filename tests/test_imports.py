@@ -32,7 +32,7 @@ FLOORS = {
         ["workload", "layout", "lowering", "cost", "pinning serving", "search", "hybrid", "(face)"],
         ["workload", "importers", "(face)"],
     ],
-    "rtl": [["driver", "(units)", "handover synth"]],
+    "rtl": [["driver", "(units)", "handover synth", "toolkits"]],
     "sim": [
         ["workers", "integers", "rtl_bench", "cosim serving", "api"],
         ["workers", "explore", "api"],

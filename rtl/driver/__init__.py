@@ -4,6 +4,7 @@ These files need NumPy and nothing else: the folder is copied as it is to where 
 to, a *package*, is made elsewhere (``rtl.driver_package``).
 """
 
+from .cocotb_device import CocotbDevice
 from .device import Buffer, Device
 from .driver import Counts, Driver, Inference, Result
 from .errors import BusBroken, ConfigurationError, DriverError, MachineError, MachineTimeout, PackageError
@@ -15,6 +16,7 @@ __all__ = [
     "EMPTY",
     "Buffer",
     "BusBroken",
+    "CocotbDevice",
     "ConfigurationError",
     "Counts",
     "Device",

@@ -94,7 +94,7 @@ _FILES = """\
 | `fastswitch.f`, `fastswitch.core` | the file list, and the core for FuseSoC (`{vlnv}`) |
 | `sim/` | a bench in plain Verilog, with Programs, and memory before and after them |
 | `accelerator.yaml` | the description that all of it was made from |
-| `driver/` | a Python package that runs SubNets, with NumPy, on boards with PYNQ and on Alveo cards |
+| `driver/` | a Python package that runs SubNets, with NumPy, on boards with PYNQ, on Alveo cards, in cocotb |
 | `registers/` | the register map; browsers load `html/` from a server alone: `python3 -m http.server` in it |
 | `constraints/` | SDC, and XDC for Vivado |
 | `vivado/` | scripts: the IP with its bus interfaces, synthesis out of context{design} |
@@ -137,7 +137,7 @@ print(list(package.subnets), package.subgraphs)  # the names that it knows
 print(result.label, result.counts.cycles, result.counts.differences())
 ```
 
-{other}`help(driver)` has the rest."""
+{other}`driver.CocotbDevice` is the same for a bench of your own in cocotb. `help(driver)` has the rest."""
 
 _PYNQ = """\
 from pynq import Overlay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,7 +71,18 @@ class Smoke:
         beat = self.accelerator.port_bytes
         made = {"smoke.v": self._bench(), **self.models}
         made |= {"before.hex": hex_words(self.before, beat), "after.hex": hex_words(self.after, beat)}
+        made |= {"smoke.json": self._description()}
         return {name: text.encode() for name, text in made.items()}
+
+    def _description(self) -> str:
+        """What the bench runs, for a bench of one's own in any language."""
+        runs = [
+            {"title": run.title, "address": run.address, "beats": run.beats, "cycles": run.cycles}
+            | dict(zip(("beats_wgt", "beats_act", "beats_b", "beats_out"), run.transfers, strict=True))
+            for run in self.runs
+        ]
+        made = {"beat_bytes": self.accelerator.port_bytes, "bytes": len(self.before), "registers": dict(self.bases)}
+        return json.dumps(made | {"runs": runs}, indent=2) + "\n"
 
     def _bench(self) -> str:
         a = self.accelerator

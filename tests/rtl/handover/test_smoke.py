@@ -1,6 +1,7 @@
 """The bench's files: words for $readmemh, numbers of the machine and of the runs in the Verilog."""
 
 import doctest
+import json
 
 import numpy as np
 from hypothesis import given
@@ -37,7 +38,13 @@ def test_the_bench_has_the_numbers():
     bases = {"BASE_0": 0, "WGT_BASE_1": 4096}
     files = Smoke(machine, "a network", runs, bases, memory, memory, {"dram.v": "// memory\n"}).files()
     text = files["smoke.v"].decode()
-    assert set(files) == {"smoke.v", "dram.v", "before.hex", "after.hex"} and "@" not in text.replace("@(", "")
+    assert set(files) == {"smoke.v", "dram.v", "before.hex", "after.hex", "smoke.json"} and "@" not in text.replace(
+        "@(", ""
+    )
+    description = json.loads(files["smoke.json"])
+    assert description["registers"] == bases and description["bytes"] == len(memory)
+    first = {"title": "first", "address": 0x400, "beats": 7, "cycles": 1234}
+    assert description["runs"][0] == first | {"beats_wgt": 1, "beats_act": 2, "beats_b": 3, "beats_out": 4}
     for line in (
         "localparam BEAT_BYTES = 16;",
         "localparam STRIPES = 1;",
