@@ -174,7 +174,6 @@ def norm_after_int8_weights():
         (int16_tensor, 'node "wide" (QuantizeLinear): its operands or attributes do not fit each other (y_zero_point'),
         (relu_on_int8, 'node "relu" (Relu): its operand "'),
         (norm_after_int8_weights, 'node "bn" (BatchNormalization): layer c cannot take it in'),
-        (lambda: start(np.full((2, 2, 1, 1), 255, np.uint8), zero=np.uint8(3)), "its weights reach from 252 to 252"),
         (
             lambda: start(scale=np.ones(2, F), zero=np.zeros(2, np.int8), axis=1),
             "have scales along axis 1",
