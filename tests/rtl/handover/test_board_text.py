@@ -29,6 +29,7 @@ def test_buses_and_what_memory_must_take() -> None:
     assert "| `m_axi_out` | reads, writes | 128 | 32 |" in text
     # 40 cycles of latency are more than one burst of 32 beats, so two more must be under way: 3.
     assert "must take 3 bursts at once" in text and "none crosses a multiple of 512 bytes" in text
+    assert "Reads and writes of one port go on side by side" in text
     assert "must take 4 bursts at once" in buses(U50), "1 + 40 / 16, rounded up"
 
 
