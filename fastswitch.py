@@ -23,6 +23,7 @@ ImportError if another package hides one of FastSwitch's own (:func:`hidden_pack
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -147,7 +148,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from reports.commands.interrupt import ignore_while_exiting, stoppable
     from reports.commands.standard_streams import checked_output, open_closed_streams, say
 
-    gc.set_threshold(50_000, 10, 10)  # layers, commands and signals by the hundred thousand, hardly any of them garbage
+    # Modules, layers and commands by the hundred thousand, hardly any of them garbage; at the end none matters.
+    gc.set_threshold(200_000, 10, 10)
+    atexit.register(gc.disable)
     open_closed_streams()
     with stoppable() as stop, checked_output() as output:
         text, status = _outcome(argv, stop, output)

@@ -221,7 +221,8 @@ class NetworkCosts:
                 index = self.supernet.index(own[0].layer.name)
             if (index, shapes) not in self._found:
                 numbers = self.variants.numbers(shapes, nothing if index < 0 else tiles[:, index])
-                self._found[index, shapes] = numbers, np.argsort(numbers, kind="stable")
+                alike = np.argsort(numbers.astype(np.uint16), kind="stable")  # any order is right; these sort fast
+                self._found[index, shapes] = numbers, alike
             variants.append(self._found[index, shapes])
             entries.append(int(form.row[ZSB_ENTRIES - LAYER_AT]))
         both = np.array(variants).transpose(1, 0, 2).copy()
