@@ -33,6 +33,8 @@ _HOME = Path(__file__).resolve().parent.parent
 SOURCES = (
     *("arch_model/compiled.py", "arch_model/machine/microarchitecture.py", "arch_model/timing"),
     *("mapper/lowering", "mapper/cost", "mapper/search", "mapper/pinning"),
+    *("mapper/serving/backlog_policy.py", "mapper/serving/queue_policies.py", "mapper/serving/queue_loop.py"),
+    "mapper/serving/queue_bound.py",
 )
 """Files and folders, from the project's root, that hold compiled functions."""
 

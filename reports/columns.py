@@ -122,6 +122,20 @@ SERVE_COLUMNS = (
     Column("switches", "switches", 8, count),
 )
 
+QUEUE_COLUMNS = (
+    Column("policy", "policy", 30, left=True),
+    Column("slo_attainment", "in time", 8, percent),
+    Column("accuracy", "accuracy", 8, percent),
+    Column("attainment_bound", "at most", 8, percent),
+    Column("ours_as_accurate", "ours", 8, percent),
+    Column("p50_latency_s", "median", 9, ms),
+    Column("p99_latency_s", "p99", 9, ms),
+    Column("dropped", "dropped", 9, count),
+    Column("refused", "refused", 9, count),
+    Column("energy_per_answer_j", "mJ each", 8, ms),
+    Column("switches", "switches", 8, count),
+)
+
 TABLE_COLUMNS = (
     Column("done", "SubNets", 8, count),
     Column("total", "of", 8, count),

@@ -172,3 +172,32 @@ def test_bad_input_is_one_line_before_long_work(capsys, argv, said):
     code, out, err = run(capsys, *argv)
     lines = [line for line in err.splitlines() if not line.endswith("...")]
     assert code == 2 and not out and len(lines) == 1 and said in lines[0]
+
+
+def test_machines_behind_one_queue(capsys, tmp_path, subnets):
+    stream = ["--arrivals", "gamma:60,4", "--slo", "0.2", "--queries", "300", "--machines", "2"]
+    code, out, _ = run(capsys, *subnets, *stream, "--csv", str(tmp_path / "queue.csv"), "--json")
+    found = json.loads(out)
+    assert code == 0 and found["policy"] == "backlog" and found["machines"] == 2
+    rows = pd.read_csv(tmp_path / "queue.csv", comment="#")
+    assert (rows["outcome"] == "in time").mean() == found["slo_attainment"]
+    assert rows["machine"].dropna().isin([0, 1]).all()
+    code, out, _ = run(capsys, *subnets, *stream, "--compare", "--plot", str(tmp_path / "curves.png"), "--json")
+    rows = json.loads(out)
+    assert code == 0 and {row["policy"] for row in rows} >= {"backlog", "slackfit", "cheapest"}
+    assert all(row["slo_attainment"] <= row["attainment_bound"] + 1e-9 for row in rows if row["accuracy"])
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--late", "serve"], "--late is of a queue; give --machines N, too"),
+        (["--machines", "2", "--policy", "random"], "policy random does not exist for a queue"),
+        (["--machines", "2", "--batch-sizes", "2,4"], "2,4 is no list of batch sizes; give 1 and larger ones"),
+        (["--machines", "2", "--plot", "a.png"], "--plot of a queue draws the curves of all policies; give --compare"),
+    ],
+)
+def test_options_of_a_queue(capsys, argv, said):
+    code, out, err = run(capsys, *argv)
+    assert code == 2 and not out and said in err.splitlines()[-1]

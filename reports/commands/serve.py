@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from reports.commands.options import (
     space_option,
     subnets_option,
 )
+from reports.commands.serve_queue import check_queue_options, queue_options, run_queue_command
 from reports.commands.words import refuse_together
 from reports.terminal import counting, json_list, json_result, show_summary, show_table
 
@@ -113,13 +115,19 @@ if TYPE_CHECKING:
     help="Compile every switch of fashion before the stream (a minute or two), not only those that happen.",
 )
 @click.option("--compare", "all_policies", is_flag=True, help="All policies and caches, and the offline optimum.")
+@queue_options
 @file_option("--csv", "OUT.csv", "Write one row a query; with --compare one row a policy.")
-@file_option("--plot", "OUT.png|.svg|.pdf", "Draw the timeline of the stream.")
+@file_option(
+    "--plot",
+    "OUT.png|.svg|.pdf",
+    "Draw the timeline of the stream; with --compare and --machines the curves of all policies.",
+)
 @force_option
 @json_option
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     accelerator: str,
     space: str | None,
     subnets: str | None,
@@ -141,43 +149,46 @@ def command(
     plot: Path | None,
     force: bool,
     as_json: bool,
+    **queue: Any,
 ) -> None:
     """Serve a stream of queries, as fast as the latency table says, with a queue and deadlines."""
-    from arch_model.files.question import argument, asked, file_digest, machine_facts
+    from arch_model.files.question import file_digest, machine_facts
     from arch_model.files.result_file import ResultFile
     from arch_model.files.writing import check_outputs, write_new
     from arch_model.machine.accelerator import Accelerator
-    from arch_model.spaces.registry import space_facts
     from mapper.serving.table_file import TABLE
+    from reports.serving import timeline_picture
     from sim.serving.exact_switches import compare_exactly, serve_exactly
-    from sim.serving.schedulers import check_names
     from sim.serving.simulator import ServingInterrupted, screen
-    from sim.serving.streams import draw_stream, parse_arrivals, read_trace
+    from sim.serving.streams import draw_stream, read_trace
     from sim.serving.tables import busy, load_table, span
 
-    _check_options(context, plot)
-    check_names(policy, cache)
-    if arrivals:
-        parse_arrivals(arrivals)
+    machines, slo = queue["machines"], queue["slo"]
+    _check_options(context, plot, arrivals, machines)
+    policy, cache = check_queue_options(context, machines, policy, cache)
     machine = with_memory_said(Accelerator.load(accelerator))
     recorded = read_trace(stream) if stream else None
     inputs = [accelerator, subnets, stream, saved and (saved / TABLE if saved.is_dir() else saved)]
     check_outputs([csv_out, plot], inputs)
-    question = asked(
+    drawn = {"stream": file_digest(stream)} if stream else {"arrivals": arrivals, "queries": queries}
+    question = _question(
         "serve --compare" if all_policies else "serve",
-        **machine_facts(machine),
-        **space_facts(space),
-        subnets=argument(subnets) if subnets else None,
-        table=argument(str(inputs[-1])) if saved else None,
-        **({"stream": file_digest(stream)} if stream else {"arrivals": arrivals, "queries": queries}),
-        **{"locality": locality, "seed": seed, "policy": policy, "cache": cache, "window": window},
-        **{"candidates": candidates, "on_infeasible": on_infeasible, "exact": exact},
-        **({} if saved else {"mapping_policy": mapping}),
+        {**machine_facts(machine), "space": space, "subnets": subnets, "table": str(inputs[-1]) if saved else None},
+        {**drawn, "locality": locality, "seed": seed, "policy": policy, "cache": cache, "window": window},
+        {"candidates": candidates, "on_infeasible": on_infeasible, "exact": exact},
+        *([] if saved else [{"mapping_policy": mapping}]),
+        {key: str(value) for key, value in queue.items()} if machines or slo else {},
     )
     with ResultFile(csv_out, question, inputs, force) as out, counting() as on_count:
         costs = load_table(machine, space, subnets, candidates, exact, saved, on_count, seed, policy=mapping)
-        wanted = recorded or draw_stream(arrivals or busy(costs), span(costs, locality), queries, seed)
-        wanted = screen(wanted, costs, on_infeasible)
+        targets = span(costs, locality) if slo is None else replace(span(costs, locality), latency_s=(slo, slo))
+        process = arrivals or busy(costs, 0.6 * (machines or 1))
+        wanted = screen(recorded or draw_stream(process, targets, queries, seed), costs, on_infeasible)
+        if machines is not None:
+            queue |= {"policy": policy, "cache": cache, "window": window}
+            picture = (plot, inputs, force) if plot else None
+            run_queue_command(out, costs, wanted, queue, all_policies, picture, as_json, question, on_count)
+            return
         if all_policies:
             runs = compare_exactly(costs, wanted, window, seed, on_count)
             _compare(out, runs, {**costs.facts, **wanted.facts, "window": window}, as_json)
@@ -191,26 +202,46 @@ def command(
             raise Interrupted(f"; {len(stop.served.stream)} finished queries are in {left}") from None
         out.finish_with(partial(served.write_to, question=question))
     if plot:
-        from reports.serving import timeline_picture
-
         write_new(plot, timeline_picture(served, plot), inputs, force)
-    summary = {**costs.facts, **wanted.facts, **served.facts, **served.summary()}
+    _show({**costs.facts, **wanted.facts, **served.facts, **served.summary()}, as_json)
+
+
+def _show(summary: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json_result(summary))
     else:
         show_summary(summary)
 
 
-def _check_options(context: click.Context, plot: Path | None) -> None:
+def _question(command: str, what: dict[str, Any], *rest: dict[str, Any]) -> dict[str, Any]:
+    """All that the results depend on."""
+    from arch_model.files.question import argument, asked
+    from arch_model.spaces.registry import space_facts
+
+    table, subnets, space = what.pop("table"), what.pop("subnets"), what.pop("space")
+    facts = {**what, **space_facts(space), "subnets": argument(subnets) if subnets else None}
+    facts["table"] = argument(table) if table else None
+    return asked(command, **facts, **{key: value for more in rest for key, value in more.items()})
+
+
+def _check_options(context: click.Context, plot: Path | None, arrivals: str | None, machines: int | None) -> None:
     """Refuse options that do not go together, and a picture that could not be drawn, before any work."""
-    refuse_together(context, "stream", ("arrivals", "queries", "locality"), "a recorded stream is served as it is")
-    refuse_together(context, "all_policies", ("plot", "policy", "cache"), "a comparison is of every schedule")
+    drawn = ("arrivals", "queries", "locality", "slo")
+    refuse_together(context, "stream", drawn, "a recorded stream is served as it is")
+    alone = ("plot", "policy", "cache") if machines is None else ("policy", "base_accuracy", "mean_accuracy")
+    refuse_together(context, "all_policies", alone, "a comparison is of every schedule")
     refuse_together(context, "saved", ("candidates", "mapping"), "a saved table has its SubGraphs and mappings")
+    if plot and machines and not context.params["all_policies"]:
+        raise click.UsageError("--plot of a queue draws the curves of all policies; give --compare, too")
     if plot:
         from reports.canvas import check_picture, require_matplotlib
 
         check_picture(plot)
         require_matplotlib()
+    if arrivals:
+        from sim.serving.streams import parse_arrivals
+
+        parse_arrivals(arrivals)
 
 
 def _compare(out: ResultFile, runs: Sequence[Served], facts: dict[str, Any], as_json: bool) -> None:

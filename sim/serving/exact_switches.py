@@ -4,18 +4,22 @@ their costs in the place of the estimates, and repeat until no switch that occur
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from mapper.cost.switch_cost import Switch
 from mapper.serving.serving_table import ServingTable
+from sim.serving.executed import Executed
 from sim.serving.schedulers import ALL, Schedulers, compare
 from sim.serving.simulator import Served
 from sim.serving.streams import Stream
+
+Run = TypeVar("Run", bound=Executed)
 
 OnCount = Callable[[str, int, int], None]
 """Called with a stage of the work, what is done of it and what there is to do."""
 
 
-def switches_of(served: Served) -> set[Switch]:
+def switches_of(served: Executed) -> set[Switch]:
     """The different switches of a run."""
     at = served.switched.nonzero()[0]
     places = zip(served.rows[at].tolist(), served.before[at].tolist(), served.columns[at].tolist(), strict=True)
@@ -24,9 +28,9 @@ def switches_of(served: Served) -> set[Switch]:
 
 def serve_until_exact(
     table: ServingTable,
-    runs: Callable[[ServingTable], Sequence[Served]],
+    runs: Callable[[ServingTable], Sequence[Run]],
     on_count: OnCount = lambda stage, done, total: None,
-) -> Sequence[Served]:
+) -> Sequence[Run]:
     """Serve until every switch that happened is exact; the runs of the last round.
 
     A few rounds, because better known costs change decisions; never more than there are switches. A table without

@@ -10,8 +10,8 @@ import numpy as np
 
 from arch_model.network.supernet import SubGraph
 from sim.rtl_bench.bench import Bench
+from sim.serving.executed import Executed
 from sim.serving.session import Session
-from sim.serving.simulator import Served
 
 Row = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Replayed:
 
 
 def replay(
-    served: Served, session: Session, bench: Bench, seed: int = 0, on_row: Callable[[Row], None] = lambda row: None
+    served: Executed, session: Session, bench: Bench, seed: int = 0, on_row: Callable[[Row], None] = lambda row: None
 ) -> Replayed:
     """Run every query of a schedule on the RTL, the PB going from one query to the next.
 
@@ -57,7 +57,7 @@ def replay(
     """
     sushi = served.table.sushi
     subgraphs = [SubGraph.decode(session.supernet, vector) for vector in sushi.vectors]
-    images = np.random.default_rng(seed).integers(len(session.images), size=len(served.stream))
+    images = np.random.default_rng(seed).integers(len(session.images), size=len(served.rows))
     rows = []
     for query, image in enumerate(images.tolist()):
         name, column = sushi.subnets[served.rows[query]], int(served.columns[query])

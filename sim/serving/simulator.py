@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +18,7 @@ from arch_model.files.question import Question, header
 from arch_model.files.writing import whole_file
 from mapper.serving.policies import Scheduler
 from mapper.serving.serving_table import ServingTable
+from sim.serving.executed import Executed
 from sim.serving.streams import Stream
 
 Ints = npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ ON_INFEASIBLE = ("error", "best-effort", "drop")
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
+class Served(Executed):
     """What became of a stream: arrays of one number a query.
 
     Attributes
@@ -49,45 +49,10 @@ class Served:
     start_s: Floats
     facts: Mapping[str, Any] = field(default_factory=dict)
 
-    @cached_property
-    def switched(self) -> npt.NDArray[np.bool_]:
-        """Queries whose Program changed the SubGraph."""
-        changed: npt.NDArray[np.bool_] = self.before != self.columns
-        return changed
-
-    def _of_switch(self, extra: Ints) -> Ints:
-        return np.asarray(extra[self.rows if len(extra) > 1 else 0, self.before, self.columns])
-
-    @cached_property
-    def cycles(self) -> Ints:
-        """Cycles of each query's Program, its switch included."""
-        return np.asarray(self.table.sushi.cycles[self.rows, self.before] + self._of_switch(self.table.switches.cycles))
-
-    @property
-    def service_s(self) -> Floats:
-        """Seconds that the machine works on each query."""
-        return self.cycles / self.table.sushi.clock_hz
-
     @property
     def latency_s(self) -> Floats:
         """Seconds from the arrival to the end: waiting and service."""
         return self.start_s + self.service_s - self.stream.arrival_s
-
-    @property
-    def accuracy(self) -> Floats:
-        """Of the SubNet that served."""
-        return self.table.accuracy[self.rows]
-
-    @property
-    def dram_bytes(self) -> Ints:
-        """DRAM bytes, the switch's included."""
-        return np.asarray(self.table.dram_bytes[self.rows, self.before] + self._of_switch(self.table.switches.bytes))
-
-    @property
-    def energy_j(self) -> Floats:
-        """Joules: the table's, and those of the bytes that a switch adds."""
-        more = self._of_switch(self.table.switches.bytes) * self.table.byte_j
-        return np.asarray(self.table.energy_j[self.rows, self.before] + more)
 
     @property
     def in_time(self) -> npt.NDArray[np.bool_]:
