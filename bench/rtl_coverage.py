@@ -22,8 +22,8 @@ from arch_model.errors import FastSwitchError, MappingError
 from arch_model.files.writing import make_folder
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Activation, Kind, Layer, LayerRow
-from arch_model.program.isa import Command, Memory, Opcode
-from arch_model.program.limits import ORIGIN_MAX, ORIGIN_MIN, first_broken, limits
+from arch_model.program.isa import ORIGIN_BITS, Command, Memory, Opcode
+from arch_model.program.limits import first_broken, limits
 from arch_model.program.program import Program
 from mapper.layout.dram_image import image_segment, weights_segments, zsb_segments
 from mapper.lowering.compile import compile_layer, single_layer
@@ -201,7 +201,7 @@ def errors(built: Build, machine: Accelerator, seed: int, folder: Path) -> Itera
         for broken in illegal(machine, program):
             fail(program=broken)
         passes = [i for i, c in enumerate(program.commands) if c.opcode is Opcode.PASS and not c["depthwise"]]
-        for origin in range(ORIGIN_MIN, ORIGIN_MAX + 1):
+        for origin in range(-(1 << ORIGIN_BITS - 1), 1 << ORIGIN_BITS - 1):
             fail(program=edited(program, passes[0], y0=origin, x0=origin))
         for store in (i for i, c in enumerate(program.commands) if c.opcode is Opcode.STORE):
             fail(program=edited(program, store, lo=100))  # a clamp from below

@@ -212,10 +212,12 @@ class FastSwitch(Component):
         ]
 
     def _connect_compute(self, m: Module, units: _Units) -> None:
-        """The compute path's inputs, activations, weights and activation tables, and its output side to STORE."""
+        """The compute path's inputs, activations, weights and activation tables, and its results through STORE."""
         feed, compute, table = units.feed, units.compute, units.load_weights.table
         connect(m, units.load_act.sb, compute.sb)
+        connect(m, units.store.sb, compute.results)
         m.d.comb += [
+            compute.results_write.eq(units.store.sb_writes),
             compute.table.en.eq(table.en),
             compute.table.addr.eq(table.addr),
             compute.table.data.eq(table.data),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -54,9 +54,10 @@ class Compute(Component):
 
     Ports
     -----
-    command (In, stream of PASS) and the tokens sb_full, out_free (Out, acquire), sb_free_release, out_full_release
-        (Out, 1): as in :class:`rtl.run.Run`; out_full_release comes when the last output is in the memory.
-    sb (In, sb_write): LOAD_ACT's writes.
+    command (In, stream of PASS) and the tokens sb_full, kept, out_free (Out, acquire), sb_free_release,
+        out_full_release (Out, 1): as in :class:`rtl.run.Run`; the last one comes when the last output is in the memory.
+    sb, results (In, sb_write): writes of LOAD_ACT and of STORE, never of both in one cycle; results_write (In, 1): this
+        cycle is STORE's.
     load_en, load_data, shadow_full (In), consume (Out): FEED's, as in :class:`rtl.feed.Feed`.
     zsb (Out, word_read): the entries. table (In, table_write): activation tables.
     out (In, word_read × nb): STORE's view of the output side.
@@ -87,10 +88,13 @@ class Compute(Component):
             {
                 "command": In(stream.Signature(command_layout(Opcode.PASS))),
                 "sb_full": Out(acquire()),
+                "kept": Out(acquire()),
                 "sb_free_release": Out(1),
                 "out_free": Out(acquire()),
                 "out_full_release": Out(1),
                 "sb": In(sb_write(cp, pixels)),
+                "results": In(sb_write(cp, pixels)),
+                "results_write": In(1),
                 "load_en": In(kp),
                 "load_data": In(72 * cp),
                 "shadow_full": In(1),
@@ -131,6 +135,7 @@ class Compute(Component):
         """Hand commands and tokens to RUN, and tell outside what it and the pixels under way do."""
         connect(m, flipped(self.command), run.command)
         connect(m, run.sb_full, flipped(self.sb_full))
+        connect(m, run.kept, flipped(self.kept))
         connect(m, run.out_free, flipped(self.out_free))
         m.d.comb += [
             run.shadow_full.eq(self.shadow_full),
@@ -146,18 +151,32 @@ class Compute(Component):
         ]
 
     def _read_windows(self, m: Module, run: Run, lb: LineBuffer) -> None:
-        """The SB's nine banks, which LOAD_ACT writes, and the line buffer that makes a window of their words."""
+        """The SB's nine banks, which LOAD_ACT and STORE write, and the line buffer: a window of their words."""
+        writes = self._merge_writes(m)
         for bank in range(9):
             m.submodules[f"sb_{bank}"] = ram = SplitMemory(8 * self.cp, self.sb_words, writes=self.pixels)
-            for i in range(self.pixels):
+            for i, (banks, addr, word) in enumerate(writes):
                 m.d.comb += [
-                    ram.write_en[i].eq(self.sb.bank[i][bank]),
-                    ram.write_at(i, self.sb.addr[i], f"SB bank {bank}"),
-                    ram.write_data[i].eq(self.sb.data[i]),
+                    ram.write_en[i].eq(banks[bank]),
+                    ram.write_at(i, addr, f"SB bank {bank}"),
+                    ram.write_data[i].eq(word),
                 ]
             m.d.comb += [ram.read_at(run.addr[bank], f"SB bank {bank}"), lb.words[bank].eq(ram.read_data[0])]
         for port in ("y_mod", "x_mod", "present", "fill", "lanes"):
             m.d.sync += getattr(lb, port).eq(getattr(run, port))
+
+    def _merge_writes(self, m: Module) -> list[tuple[Signal, Signal, Signal]]:
+        """The banks, address and data of each pixel that LOAD_ACT or STORE writes: they take turns."""
+        writes = []
+        for i in range(self.pixels):
+            banks, addr, word = Signal(9), Signal(ADDRESS_BITS), Signal(8 * self.cp)
+            m.d.comb += [
+                banks.eq(self.sb.bank[i] | self.results.bank[i]),
+                addr.eq(Mux(self.results_write, self.results.addr[i], self.sb.addr[i])),
+                word.eq(Mux(self.results_write, self.results.data[i], self.sb.data[i])),
+            ]
+            writes.append((banks, addr, word))
+        return writes
 
     def _multiply(self, m: Module, run: Run, lb: LineBuffer, dpes: Array) -> None:
         """The array: windows meet the active weights, while FEED fills the shadow, which a pass's first pixel swaps."""

@@ -64,7 +64,7 @@ def acquire() -> Signature:
 
 
 def sb_write(cp: int, pixels: int = 1) -> Signature:
-    """LOAD_ACT to the SB: words, each to one of nine banks (``bank`` one-hot, 0 = no write).
+    """LOAD_ACT or STORE to the SB: words, each to one of nine banks (``bank`` one-hot, 0 = no write).
 
     Words for one bank in one cycle have addresses that follow each other.
 

@@ -10,8 +10,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from arch_model.machine.accelerator import ADDRESS_BITS, LANE_BITS
-from arch_model.program.isa import COUNT_BITS, Opcode, entry_offset
-from arch_model.program.limits import ORIGIN_MAX
+from arch_model.program.isa import COUNT_BITS, ORIGIN_BITS, Opcode, entry_offset
 from rtl.command import command_layout
 from rtl.interfaces import acquire
 from rtl.pixel import PIXEL
@@ -66,7 +65,7 @@ class Run(Component):
     -----
     command (In, stream of PASS): accepted when the command before issues its last pixel (or there is none) and its
         tokens are there, so that commands follow each other without a gap. y0 and x0 are -8..7.
-    sb_full, out_free (Out, acquire); sb_free_release (Out, 1) with the last SB read.
+    sb_full, kept, out_free (Out, acquire); sb_free_release (Out, 1) with the last SB read.
     shadow_full (In, 1), consume (Out, 1): a pass starts when the shadow holds its weights; ``consume`` marks its
         first pixel.
     addr (Out, ADDRESS_BITS × 9): bank addresses, valid with ``pixel.valid``.
@@ -87,6 +86,7 @@ class Run(Component):
             {
                 "command": In(stream.Signature(command_layout(Opcode.PASS))),
                 "sb_full": Out(acquire()),
+                "kept": Out(acquire()),
                 "sb_free_release": Out(1),
                 "out_free": Out(acquire()),
                 "shadow_full": In(1),
@@ -145,11 +145,12 @@ class Run(Component):
         accept, can, lacks_sb, lacks_out = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             can.eq(self.command.valid & (~self.busy | walk.command_end)),
-            lacks_sb.eq(new.wait_sb & ~self.sb_full.ready),
+            lacks_sb.eq((new.wait_sb & ~self.sb_full.ready) | (new.wait_kept & ~self.kept.ready)),
             lacks_out.eq(new.wait_out & ~self.out_free.ready),
             accept.eq(can & ~lacks_sb & ~lacks_out),
             self.command.ready.eq((~self.busy | walk.command_end) & ~lacks_sb & ~lacks_out),
             self.sb_full.acquire.eq(accept & new.wait_sb),
+            self.kept.acquire.eq(accept & new.wait_kept),
             self.out_free.acquire.eq(accept & new.wait_out),
             self.wait_weights.eq(self.busy & walk.first & ~self.shadow_full),
         ]
@@ -336,8 +337,9 @@ def modulo_3(value):
 
 def divide_by_3(value):
     """Floor quotient (signed) and remainder of a small signed value by 3, as a table over -8..7."""
-    index = value[:4]
-    values = [n if n <= ORIGIN_MAX else n - 16 for n in range(16)]
+    count = 1 << ORIGIN_BITS
+    index = value[:ORIGIN_BITS]
+    values = [n if n < count // 2 else n - count for n in range(count)]
     quotient = Array([C(n // 3, signed(3)) for n in values])[index]
     remainder = Array([C(n % 3, 2) for n in values])[index]
     return quotient, remainder

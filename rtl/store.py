@@ -1,11 +1,11 @@
-"""STORE: results from the OB's output side to DRAM, with residual add and global pooling on the way."""
+"""STORE: results from the OB's output side to DRAM, the SB or both, with residual add and global pooling on the way."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
 
-from amaranth import Array, Cat, Const, Module, Mux, Signal
+from amaranth import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
@@ -13,16 +13,19 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 from arch_model.machine.accelerator import ADDRESS_BITS, BANK_BITS
 from arch_model.machine.microarchitecture import DMA_ADDRESS, FIFO, GEARBOX, STORE_FIFO, STORE_LANE, STORE_STAGES
 from arch_model.program.isa import Opcode
+from rtl.bank_walk import BankWalk
 from rtl.command import ask, command_layout
 from rtl.dma_read import DmaRead
 from rtl.dma_write import DmaWrite
 from rtl.gearbox import Gearbox
-from rtl.interfaces import acquire, axi_read, axi_write, word_read
+from rtl.interfaces import acquire, axi_read, axi_write, sb_write, word_read
 from rtl.stages import check_latency
 from rtl.store_lane import SUM_BITS, StoreLane
 
 RESULT = data.StructLayout({"row_ends": 1, "absent": 2})
 """What goes with a word of results: it ends a row; so many of its pixels are absent."""
+
+SB_FIELDS = ("pointwise", "skew", "sb_base", "row_step", "group_step", "first_row", "first_group")
 
 LANE_FIELDS = ("use_a", "use_b", "multiply", "m_a", "m_b", "z_a", "z_b", "shift", "z_out", "lo", "hi")
 
@@ -46,6 +49,10 @@ class _Walk:
         self.ends = Signal()
         self.issue = Signal()  # the word is read in this cycle
         self.emit = Signal()  # and it completes a word of results
+        # Of the words read before: bit i, item i is of the one of i + 1 cycles ago.
+        self.emit_then = Signal(STORE_STAGES)
+        self.group_ends_then = Signal(STORE_STAGES)
+        self.result_then = [Signal(RESULT) for _ in range(STORE_STAGES)]
 
 
 class Store(Component):
@@ -54,7 +61,8 @@ class Store(Component):
     Pixels go group by group, each row by row, up to ``pixels`` of a row together: a *word*; with ``pool`` one by one.
     Group g of a is in bank ``(out_bank + g) mod nb`` at address ``out_base + ((out_bank + g) div nb) * command.pixels``
     and up. Rows of b end with ``b_pad`` bytes (fewer than a beat) that are thrown away, rows written with ``pad`` zeros
-    (likewise); with ``pool`` a group makes one pixel, its own row.
+    (likewise); with ``pool`` a group makes one pixel, its own row. With ``to_sb`` the results go to the SB, too, where
+    :class:`rtl.bank_walk.BankWalk` places them, with ``sb_only`` to the SB and not to DRAM.
 
     Parameters
     ----------
@@ -75,20 +83,24 @@ class Store(Component):
     Ports
     -----
     command : In(stream of STORE)
-        Accepted when not ``busy`` and, if ``wait_full``, a token is in ``out_full``.
+        Accepted when not ``busy`` and the tokens that it waits for are there.
     out : Out(word_read(ADDRESS_BITS, 8 * cp * pixels)) of nb
         The output side's banks; every one gets the same address, and gives the pixels from there on.
     axi_write : Out(axi_write(beat_bytes)), axi_read : Out(axi_read(beat_bytes))
         The result; operand b.
-    out_full : Out(acquire())
-        Taken in the cycle in which the command is accepted.
+    sb : Out(sb_write(cp, pixels)), sb_writes : Out(1)
+        As LOAD_ACT's; high in a cycle in which a word is written.
+    out_full, loaded : Out(acquire())
+        The tokens behind ``wait_full`` and ``wait_loaded``, taken in the cycle in which the command is accepted.
     out_free_release : Out(1)
         With ``signal_free``: high in the cycle in which the last word's address is at the memory; a write in
         the next cycle does no harm.
     stored_release : Out(1)
         With ``signal_stored``: high in the command's last cycle.
+    kept_release : Out(1)
+        With ``signal_kept``: high in the cycle after that in which the last word of results is written to the SB.
     busy : Out(1)
-        From the cycle after acceptance until every write is acknowledged.
+        From the cycle after acceptance until every write is acknowledged; with ``sb_only`` until the last one is made.
     residual : Out(1)
         While not ``busy``: words that were not written or beats of b that were not used, of a command whose sizes
         contradict each other. The next command would consume them as its own data.
@@ -108,6 +120,10 @@ class Store(Component):
     at the earliest), a second one that its padding fills 11 cycles after. With ``pool`` that counts from a
     group's last word. Last word read in t: ``out_free_release`` in t. Last B in t: the command's last cycle,
     with ``stored_release``, is t + 1, and the next command can be accepted in t + 2.
+
+    With ``to_sb`` the result of a word read in t is written to the SB in t + 7 (``STORE_STAGES``), whatever the write
+    channel does; ``kept_release`` is high in t + 8 (``STORE_KEPT``) if it is the last one. With ``sb_only`` no word
+    waits for the write channel, the command's last cycle is that t + 8, and the next command can be accepted in t + 9.
     """
 
     def __init__(self, *, cp: int, nb: int, beat_bytes: int, max_burst: int, pixels: int = 1):
@@ -126,9 +142,13 @@ class Store(Component):
                 "out": Out(word_read(ADDRESS_BITS, 8 * cp * pixels)).array(nb),
                 "axi_write": Out(axi_write(beat_bytes)),
                 "axi_read": Out(axi_read(beat_bytes)),
+                "sb": Out(sb_write(cp, pixels)),
+                "sb_writes": Out(1),
                 "out_full": Out(acquire()),
+                "loaded": Out(acquire()),
                 "out_free_release": Out(1),
                 "stored_release": Out(1),
+                "kept_release": Out(1),
                 "busy": Out(1),
                 "residual": Out(1),
                 "last_b": Out(1),
@@ -142,7 +162,7 @@ class Store(Component):
     def elaborate(self, platform):
         m = Module()
         self._check_latencies()
-        m.submodules.read, m.submodules.write = read, write = self._read, self._write
+        m.submodules.read, m.submodules.write = read, _ = self._read, self._write
         pixels, word_bytes = self.pixels, self.pixels * self.cp
         m.submodules.unpack = unpack = Gearbox(self.beat_bytes, word_bytes, max_pad=0, out_parts=pixels)
         m.submodules.pack = pack = Gearbox(word_bytes, self.beat_bytes, max_drop=0, in_parts=pixels)
@@ -155,16 +175,16 @@ class Store(Component):
         with m.If(accept):
             m.d.sync += command.eq(self.command.payload)
         walk = self._read_words(m, accept, command, unpack, free)
-        self._combine(m, command, walk, unpack, results)
+        words = self._combine(m, command, walk, unpack)
+        m.d.comb += [
+            results.w_data.eq(Cat(walk.result_then[-1], words)),
+            results.w_en.eq(walk.emit_then[-1] & ~command.sb_only),
+        ]
         self._pack_results(m, command, results, pack)
-        m.d.sync += free.eq(free - walk.emit + (results.r_rdy & results.r_en))
+        self._write_sb(m, accept, command, walk, words)
+        m.d.sync += free.eq(free - (walk.emit & ~command.sb_only) + (results.r_rdy & results.r_en))
         m.d.comb += self.residual.eq((free != STORE_FIFO) | ~pack.empty | read.busy)
-
-        with m.If(accept):
-            m.d.sync += self.busy.eq(1)
-        with m.Elif(self.busy & ~walk.walking & ~write.busy):
-            m.d.comb += self.stored_release.eq(command.signal_stored)
-            m.d.sync += self.busy.eq(0)
+        self._end_commands(m, accept, command, walk)
         return m
 
     def _move_beats(self, m: Module, unpack: Gearbox, pack: Gearbox) -> None:
@@ -187,14 +207,20 @@ class Store(Component):
         ]
 
     def _accept_commands(self, m: Module, unpack: Gearbox) -> Signal:
-        """Accept a command with its token, and ask both DMAs for what it needs."""
+        """Accept a command with its tokens, and ask both DMAs for what it needs."""
         read, write, offered, accept = self._read, self._write, self.command.payload, Signal()
         m.d.comb += [
-            self.command.ready.eq(~self.busy & ~read.busy & (~offered.wait_full | self.out_full.ready)),
+            self.command.ready.eq(
+                ~self.busy
+                & ~read.busy
+                & (~offered.wait_full | self.out_full.ready)
+                & (~offered.wait_loaded | self.loaded.ready)
+            ),
             accept.eq(self.command.valid & self.command.ready),
             self.out_full.acquire.eq(accept & offered.wait_full),
+            self.loaded.acquire.eq(accept & offered.wait_loaded),
             unpack.clear.eq(accept),
-            write.request.valid.eq(accept),
+            write.request.valid.eq(accept & ~offered.sb_only),
             *ask(
                 write.request.payload,
                 addr=offered.addr,
@@ -265,14 +291,13 @@ class Store(Component):
                 with m.Else():
                     m.d.sync += [walk.bank.eq(walk.bank + 1), walk.address.eq(walk.base)]
 
-    def _combine(self, m: Module, command: Any, walk: _Walk, unpack: Gearbox, results: SyncFIFOBuffered) -> None:
-        """The lanes, and what travels beside the words (bit i is of the word read i + 1 cycles ago), into ``results``.
+    def _combine(self, m: Module, command: Any, walk: _Walk, unpack: Gearbox) -> Value:
+        """The lanes, and what travels beside the words (bit i is of the word read i + 1 cycles ago); their results.
 
         A place was promised to each result, so none ever waits to get in.
         """
         add_then, first_then, last_group_then = Signal(4), Signal(4), Signal(6)
-        emit_then = Signal(STORE_STAGES)
-        result_then = [Signal(RESULT) for _ in range(STORE_STAGES)]
+        result_then = walk.result_then
         bank_then = Signal.like(walk.bank)
         word_bytes = self.pixels * self.cp
         word_a, word_b = Signal(8 * word_bytes), Signal(8 * word_bytes)
@@ -285,12 +310,13 @@ class Store(Component):
             result_then[0].row_ends.eq(command.pool | walk.row_ends),
             result_then[0].absent.eq(walk.absent),
             *(late.eq(soon) for soon, late in pairwise(result_then)),
-            emit_then.eq(Cat(walk.emit, emit_then)),
+            walk.emit_then.eq(Cat(walk.emit, walk.emit_then)),
+            walk.group_ends_then.eq(Cat(walk.group_ends, walk.group_ends_then)),
             bank_then.eq(walk.bank),
             word_b.eq(unpack.o.payload),
             below.eq(((Const(1) << command.shift) >> 1) - 1),
         ]
-        words = []
+        results = []
         for index in range(word_bytes):
             pixel, lane = divmod(index, self.cp)
             m.submodules[f"lane_{index}"] = unit = StoreLane()
@@ -306,8 +332,41 @@ class Store(Component):
                     & (result_then[-2].absent < self.pixels - pixel)
                 ),
             ]
-            words.append(unit.y)
-        m.d.comb += [results.w_data.eq(Cat(result_then[-1], *words)), results.w_en.eq(emit_then[-1])]
+            results.append(unit.y)
+        return Cat(results)
+
+    def _write_sb(self, m: Module, accept: Signal, command: Any, walk: _Walk, words: Value) -> None:
+        """Results into the SB in the cycle in which they are there: nobody else writes then."""
+        result = walk.result_then[-1]
+        m.submodules.walk = banks = BankWalk(self.pixels)
+        m.d.comb += [
+            banks.begin.eq(accept),
+            *(getattr(banks, name).eq(self.command.payload[name]) for name in SB_FIELDS),
+            banks.step.eq(walk.emit_then[-1] & command.to_sb),
+            banks.row_ends.eq(result.row_ends),
+            banks.group_ends.eq(walk.group_ends_then[-1]),
+            self.sb_writes.eq(banks.step),
+        ]
+        for i in range(self.pixels):
+            m.d.comb += [
+                banks.there[i].eq(result.absent < self.pixels - i),
+                self.sb.bank[i].eq(banks.bank[i]),
+                self.sb.addr[i].eq(banks.addr[i]),
+                self.sb.data[i].eq(words.word_select(i, 8 * self.cp)),
+            ]
+
+    def _end_commands(self, m: Module, accept: Signal, command: Any, walk: _Walk) -> None:
+        """A command ends when every word is read, no result is on its way and every write is acknowledged.
+
+        One of ``sb_only`` has none to be acknowledged: it ends in the cycle after its last result, that of ``kept``.
+        """
+        last_result = ~walk.walking & walk.emit_then[-1] & ~walk.emit_then[:-1].any()
+        m.d.sync += self.kept_release.eq(last_result & command.signal_kept)
+        with m.If(accept):
+            m.d.sync += self.busy.eq(1)
+        with m.Elif(self.busy & ~walk.walking & ~walk.emit_then.any() & ~self._write.busy):
+            m.d.comb += self.stored_release.eq(command.signal_stored)
+            m.d.sync += self.busy.eq(0)
 
     def _pack_results(self, m: Module, command: Any, results: SyncFIFOBuffered, pack: Gearbox) -> None:
         """Words of results into beats: without the pixels that a word lacks, rows padded to whole beats."""

@@ -43,6 +43,7 @@ UNITS: Mapping[str, str] = {
 TOTALS: Mapping[str, str] = {
     **{f"{port}_bytes": f"bytes of DRAM on port {port}" for port in ("prog", "wgt", "act", "b", "out")},
     "load_words": "words of CP bytes that LOAD_ACT writes",
+    "kept_words": "words of CP bytes that STORE writes to the SB",
     "db_tiles_loaded": "weight tiles that LOAD_WGT writes to the DB",
     "pb_tiles_loaded": "weight tiles that LOAD_WGT writes to the PB",
     "zsb_bytes": "bytes that LOAD_WGT writes to the ZSB",
@@ -176,7 +177,7 @@ def activity_of(totals: Mapping[str, int], accelerator: Accelerator) -> Activity
         "db.read": of["db_tiles"] * tile,
         "db.write": of["db_tiles_loaded"] * tile,
         "sb.read": steps * window,
-        "sb.write": of["load_words"] * a.cp,
+        "sb.write": (of["load_words"] + of["kept_words"]) * a.cp,
         "ob.read": of["sums_read"] * 4 * a.kp,
         "ob.write": of["sums_kept"] * 4 * a.kp,
         "ob_out.read": of["store_a_words"] * a.cp,
@@ -229,7 +230,10 @@ def _pass(c: Command, a: Accelerator, totals: Counter[str]) -> None:
 
 def _store(c: Command, a: Accelerator, totals: Counter[str]) -> None:
     words = c["groups"] * c["rows"] * c["cols"]
-    totals["out_bytes"] += c["groups"] * c["run_beats"] * a.beat_bytes
+    if not c["sb_only"]:
+        totals["out_bytes"] += c["groups"] * c["run_beats"] * a.beat_bytes
+    if c["to_sb"]:
+        totals["kept_words"] += c["groups"] if c["pool"] else words
     totals["store_words"] += words
     if c["use_a"]:
         totals["store_a_words"] += words

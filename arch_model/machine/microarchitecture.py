@@ -28,6 +28,8 @@ TOKENS: Mapping[str, tuple[str, str]] = {
     "out_full": ("run", "store"),
     "out_free": ("store", "run"),
     "stored": ("store", "load_act"),
+    "kept": ("store", "run"),
+    "loaded": ("load_act", "store"),
 }
 """The tokens between the units: who releases each, and who acquires it."""
 
@@ -131,5 +133,6 @@ STORE_WORD = 1  # acceptance to the first word's read, or a beat of b to the rea
 STORE_STAGES = MEMORY_READ + STORE_LANE  # a word's address to its result at the FIFO's input
 STORE_RESULT = STORE_STAGES + FIFO  # a word's read to its result's way out of the FIFO, at the earliest
 STORE_BEAT = STORE_RESULT + GEARBOX  # a word's read to the offer of the beat it completes
+STORE_KEPT = STORE_STAGES + 1  # the last word's read to the token that its result is in the SB
 STORE_GIVE = 1  # last acknowledgement to the token
 STORE_NEXT = 1  # token released to the next command's acceptance

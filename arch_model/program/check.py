@@ -8,18 +8,15 @@ conflict unless the clocks order them as the Program does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from arch_model.machine.accelerator import Accelerator
 from arch_model.machine.microarchitecture import TABLE_BYTES, TABLES
 from arch_model.program.isa import COUNT_BITS, Command, Memory, Opcode, counts_taps, entry_offset, window_counted
 from arch_model.program.limits import POOLED_MAX, first_broken, limits, too_long
 from arch_model.program.program import Program
+from arch_model.program.sb_words import SbWords
 from arch_model.program.untimed_run import (
-    ACT,
     DRAIN,
     FEED,
     READ,
@@ -114,29 +111,12 @@ def check_fields(number: int, command: Command, accelerator: Accelerator) -> Non
     elif c.opcode is Opcode.STORE:
         rules = [
             ("multiply", not c["multiply"] or bool(c["use_a"] and c["use_b"] and not c["pool"])),
+            ("skew", not (c["skew"] and c["pointwise"])),
             ("rows", not c["pool"] or c["rows"] * c["cols"] <= POOLED_MAX >> (c["use_a"] and c["use_b"])),
         ]
     for field, legal in rules:
         if not legal:
             raise ProgramError(f"command {number}: {field} of {c.opcode.name} is {c[field]}, not with its other fields")
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Words of the SB: ``words`` from ``start`` on in each of ``groups``, ``step`` apart."""
-
-    start: int
-    groups: int
-    step: int
-    words: int
-
-    @property
-    def stop(self) -> int:
-        return self.start + (self.groups - 1) * self.step + self.words
-
-    @property
-    def index(self) -> npt.NDArray[np.int64]:
-        return self.start + (np.arange(self.groups)[:, None] * self.step + np.arange(self.words)).ravel()
 
 
 class _Words:
@@ -147,17 +127,17 @@ class _Words:
         self.written = np.zeros(size, np.int64)
         self.read = np.zeros(size, np.int64)
 
-    def _part(self, node: Node, part: slice | _Block) -> tuple[slice | npt.NDArray[np.int64], str]:
-        """What to index with, and its name."""
+    def _name(self, node: Node, part: slice) -> str:
+        """The words in words; an error if the memory does not have them."""
         start, stop = part.start, part.stop
         if not 0 <= start < stop <= len(self.written):
             raise ProgramError(
                 f"command {node.number}: words {start}..{stop - 1} of the {self.name}; it has {len(self.written)}"
             )
-        return part.index if isinstance(part, _Block) else part, f"{self.name} {start}..{stop - 1}"
+        return f"{self.name} {start}..{stop - 1}"
 
-    def write(self, node: Node, words: slice | _Block, count: int) -> None:
-        part, name = self._part(node, words)
+    def write(self, node: Node, part: slice, count: int) -> None:
+        name = self._name(node, part)
         assert node.start is not None
         if node.start[self.reader] < self.read[part].max():
             raise ProgramError(f"command {node.number}: overwrites {name} while it may be read")
@@ -165,13 +145,12 @@ class _Words:
             raise ProgramError(f"command {node.number}: overwrites {name} while it is written")
         self.written[part] = count
 
-    def use(self, node: Node, words: slice | _Block, count: int, kept: bool = False) -> None:
+    def use(self, node: Node, part: slice, count: int, kept: bool = False) -> None:
         """``kept``: words that nobody wrote hold what an earlier Program left."""
-        part, name = self._part(node, words)
+        name = self._name(node, part)
         assert node.start is not None
         written = self.written[part]
-        nobody = written.min() == 0 if isinstance(words, _Block) else written.max() == 0
-        if nobody and not kept:
+        if written.max() == 0 and not kept:
             raise ProgramError(f"command {node.number}: reads {name}, which nobody wrote")
         if node.start[self.writer] < written.max():
             raise ProgramError(f"command {node.number}: reads {name} before it must be there")
@@ -183,16 +162,14 @@ class _Memories:
 
     def __init__(self, run: UntimedRun, a: Accelerator) -> None:
         self.run, self.a = run, a
-        self.sb = _Words("SB", 2 * a.sb_half_words, ACT, RUN)
+        self.sb = SbWords(2 * a.sb_half_words)
         self.db = _Words("DB", 2 * a.db_half_tiles, WGT, FEED)
         self.pb = _Words("PB", max(a.pb_tiles, 1), WGT, FEED)
         self.zsb = _Words("ZSB", 2 * a.zsb_half_entries, WGT, DRAIN)
         self.out = _Words("OB's output side", 2 * a.out_half_words, DRAIN, READ)
         self.tables = _Words("activation tables", TABLES, WGT, DRAIN)
-        # Of each word of the SB: 1 if its layout is skewed, and the groups that its load left from it on.
-        self.skewed = np.zeros(2 * a.sb_half_words, np.int64)
-        self.groups = np.zeros(2 * a.sb_half_words, np.int64)
-        runs = [run for _, node in self.run.order if node.command.opcode is Opcode.STORE for run in self._runs(node)]
+        stores = [node for _, node in self.run.order if node.command.opcode is Opcode.STORE]
+        runs = [run for node in stores if not node.command["sb_only"] for run in self._runs(node)]
         self.dram_base = min((start for start, _ in runs), default=0)
         self.dram = np.zeros(max((stop for _, stop in runs), default=0) - self.dram_base, np.int64)
 
@@ -225,13 +202,7 @@ class _Memories:
                 raise ProgramError(f"command {node.number}: reads DRAM {start}..{stop - 1} before it must be stored")
 
     def _act(self, node: Node) -> None:
-        c = node.command
-        groups = -(-c["groups"] // 9) if c["pointwise"] else c["groups"]
-        rows = c["rows"] if c["pointwise"] else -(-c["rows"] // 3)
-        block = _Block(c["sb_base"], groups, c["group_step"], rows * c["row_step"])
-        self.sb.write(node, block, node.index + 1)
-        self.skewed[block.index] = c["skew"]
-        self.groups[block.index] = np.repeat(np.arange(groups, 0, -1), block.words)
+        self.sb.write(node)
         self._stored_before(node, "", 0)
 
     def _wgt(self, node: Node) -> None:
@@ -257,12 +228,7 @@ class _Memories:
 
     def _run(self, node: Node) -> None:
         c, a = node.command, self.a
-        if read := self._read(node):
-            self.sb.use(node, read, node.reps_end)
-            start, stop = read.start, read.stop
-            part = read.index if isinstance(read, _Block) else read
-            if (self.skewed[part] != c["depthwise"]).any():
-                raise ProgramError(f"command {node.number}: the SB's words {start}..{stop - 1} are in another layout")
+        self.sb.use(node, -(-(c["out_lane"] + a.kp) // a.cp))
         pixels = c["out_rows"] * c["out_cols"]
         if not (c["start"] and c["finish"] and c["reps"] == 1) and pixels > a.ob_pixels:
             raise ProgramError(f"command {node.number}: {pixels} pixels accumulate; the OB holds {a.ob_pixels}")
@@ -275,20 +241,6 @@ class _Memories:
             wraps = (c["out_bank"] + groups - 1) // a.nb
             self.out.write(node, slice(c["out_base"], c["out_base"] + (1 + wraps) * c["pixels"]), node.reps_end)
 
-    def _read(self, node: Node) -> slice | _Block | None:
-        """What a PASS reads of the SB; None if all of it is outside the tensor."""
-        c, first = node.command, node.command["sb_base"]
-        if not c["depthwise"]:
-            return slice(first, first + c["reps"] * c["group_step"])
-        low, high = max(0, c["y0"]), min(c["rows"], c["y0"] + c["stride"] * (c["out_rows"] - 1) + 3)
-        if low >= high:
-            return None
-        start, words = first + low // 3 * c["row_step"], (-(-high // 3) - low // 3) * c["row_step"]
-        groups = -(-(c["out_lane"] + self.a.kp) // self.a.cp)
-        if start < len(self.groups):  # beyond the groups that are loaded there are channels that nobody has
-            groups = max(1, min(groups, int(self.groups[start])))
-        return _Block(start, groups, c["group_step"], words)
-
     def _store(self, node: Node) -> None:
         c = node.command
         if c["use_a"]:
@@ -296,5 +248,7 @@ class _Memories:
             self.out.use(node, slice(c["out_base"], c["out_base"] + words * c["pixels"]), node.index + 1)
         if c["use_b"]:
             self._stored_before(node, "b_", node.index)
-        for start, stop in self._runs(node):
+        if c["to_sb"]:
+            self.sb.write(node)
+        for start, stop in () if c["sb_only"] else self._runs(node):
             self.dram[start - self.dram_base : stop - self.dram_base] = node.index + 1

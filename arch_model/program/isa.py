@@ -37,6 +37,10 @@ STRIDE_BITS = 28
 PAD_BITS = 8
 """Bits of the bytes that pad a row to whole beats."""
 
+ORIGIN_BITS = 4
+"""Bits of the row or column, counted from the loaded ones, at which a PASS's first window begins: paddings and the
+offsets of the windows of a 7×7 kernel lie well inside."""
+
 PROGRAM_BEATS_BITS = 20
 """Bits of a Program's length in beats, in the register PROG_BEATS."""
 
@@ -118,6 +122,7 @@ _LOAD_ACT = (
     Field("wait_free", 1, "wait for `sb_free`: RUN has left this half of the SB"),
     Field("wait_stored", 1, "wait for `stored`: the rows are in DRAM"),
     Field("signal_full", 1, "at the end signal `sb_full`"),
+    Field("signal_loaded", 1, "at the end signal `loaded`: the SB's write port is free for a STORE"),
     Field("pointwise", 1, "SB layout: 0 = windows (bank by y mod 3, x mod 3), 1 = pointwise (bank by group mod 9)"),
     Field(
         "addr", DRAM_ADDRESS_BITS, "DRAM byte address of the first row of the first group, a multiple of the bus width"
@@ -150,6 +155,7 @@ _PASS = (
     Field("wait_weights", 1, "FEED waits for `w_full`"),
     Field("signal_weights", 1, "FEED signals `w_free` once the last weight word is read"),
     Field("wait_sb", 1, "RUN waits for `sb_full`"),
+    Field("wait_kept", 1, "RUN waits for `kept`: a STORE has written the rows to the SB"),
     Field("signal_sb", 1, "RUN signals `sb_free` once the last SB word is read"),
     Field("wait_out", 1, "RUN waits for `out_free`"),
     Field("signal_out", 1, "RUN signals `out_full` once the last output is written"),
@@ -160,8 +166,8 @@ _PASS = (
     Field("stride", 2, "1 or 2; with `depthwise` also 0: one pixel for all"),
     Field("out_rows", COUNT_BITS, "output rows of the tile (P)"),
     Field("out_cols", COUNT_BITS, "output columns (Q)"),
-    Field("y0", 5, "row of the first window's top tap, counted from the first loaded row", signed=True),
-    Field("x0", 5, "column of the first window's left tap", signed=True),
+    Field("y0", ORIGIN_BITS, "row of the first window's top tap, counted from the first loaded row", signed=True),
+    Field("x0", ORIGIN_BITS, "column of the first window's left tap", signed=True),
     Field("rows", COUNT_BITS, "loaded rows; a tap outside 0..rows-1 reads `fill`"),
     Field("cols", COUNT_BITS, "input columns; a tap outside 0..cols-1 reads `fill`"),
     Field("fill", 8, "value outside the tensor: its zero-point", signed=True),
@@ -200,7 +206,9 @@ _PASS = (
 _STORE = (
     Field("wait_full", 1, "wait for `out_full`"),
     Field("signal_free", 1, "signal `out_free` once the last word is read"),
-    Field("signal_stored", 1, "signal `stored` once DRAM has acknowledged every write"),
+    Field("wait_loaded", 1, "wait for `loaded`: the SB's write port is free"),
+    Field("signal_stored", 1, "at the end signal `stored`: DRAM has acknowledged every write"),
+    Field("signal_kept", 1, "signal `kept` once the SB has the last word"),
     Field("use_a", 1, "operand a: the OB's output side"),
     Field("use_b", 1, "operand b: a tensor streamed from DRAM"),
     Field("pool", 1, "sum over the pixels of a group and emit one word a group"),
@@ -228,6 +236,15 @@ _STORE = (
     Field("z_out", 8, "output zero-point", signed=True),
     Field("lo", 8, "lowest output", signed=True),
     Field("hi", 8, "highest output", signed=True),
+    Field("to_sb", 1, "write the result to the SB, too, in a layout as LOAD_ACT's"),
+    Field("sb_only", 1, "with `to_sb`: write nothing to DRAM"),
+    Field("pointwise", 1, "SB layout, as in LOAD_ACT"),
+    Field("skew", 1, "as in LOAD_ACT; group g counts its columns from (first_group + g) mod 3"),
+    Field("first_row", 2, "windows: the first row's y mod 3"),
+    Field("first_group", 4, "the first group's number mod 9"),
+    Field("sb_base", ADDRESS_BITS, "SB word of the first pixel"),
+    Field("row_step", ADDRESS_BITS, "as in LOAD_ACT"),
+    Field("group_step", ADDRESS_BITS, "as in LOAD_ACT"),
 )
 
 FIELDS: Mapping[Opcode, tuple[Field, ...]] = {

@@ -16,9 +16,6 @@ from arch_model.program.isa import ORDER_BITS, PROGRAM_BEATS_BITS, Command, Memo
 
 Conditions = tuple[tuple[str, int], ...]
 
-ORIGIN_MIN, ORIGIN_MAX = -8, 7
-"""Legal y0 and x0: paddings and the offsets of the windows of a 7×7 kernel lie well inside."""
-
 POOLED_MAX = 1 << 15
 """Pixels that a STORE sums: of one operand so many 255 * 2**24 fit the 48 bits of its sum."""
 
@@ -173,8 +170,6 @@ def _pass(a: Accelerator) -> Iterator[Limit]:
     yield Limit(op, "last_banks", "0 to 2", high=2, when=(("depthwise", 1),))
     yield _below(op, "sub", a.cp, "columns of a weight word (CP)", (("depthwise", 1),))
     yield Limit(op, "table", "0 to 2", high=TABLES)
-    for origin in ("y0", "x0"):
-        yield Limit(op, origin, f"{ORIGIN_MIN} to {ORIGIN_MAX}", low=ORIGIN_MIN, high=ORIGIN_MAX)
     for memory, count, what in _weight_memories(a):
         yield Limit(op, "slot", f"at most the {what}", high=count, plus="reps", when=(("memory", memory),))
     yield Limit(op, "last_banks", f"1 to {TAPS}", low=1, high=TAPS, when=(("pointwise", 1),))
@@ -187,12 +182,18 @@ def _pass(a: Accelerator) -> Iterator[Limit]:
 
 def _store(a: Accelerator) -> Iterator[Limit]:
     op, from_ob, from_dram = Opcode.STORE, (("use_a", 1),), (("use_b", 1),)
+    to_dram, to_sb = (("sb_only", 0),), (("to_sb", 1),)
     yield from _whole_beats(a.beat_bytes, op, "addr", "run_stride")
     yield from _whole_beats(a.beat_bytes, op, "b_addr", "b_run_stride", when=from_dram)
-    yield from _some(op, "groups", "run_beats", "rows", "cols")
+    yield from _some(op, "groups", "rows", "cols")
+    yield from _some(op, "run_beats", when=to_dram)
     yield from _some(op, "b_run_beats", when=from_dram)
     yield Limit(op, "use_a", "1 or more: there is an operand", low=1, plus="use_b")
     yield _below(op, "pad", a.beat_bytes, "bytes of a beat")
     yield _below(op, "b_pad", a.beat_bytes, "bytes of a beat", from_dram)
     yield _below(op, "out_base", 2 * a.out_half_words, "words of a bank of the output side", from_ob)
     yield _below(op, "out_bank", a.nb, "banks of the output side (NB)", from_ob)
+    yield Limit(op, "to_sb", "1: the result goes somewhere", low=1, when=(("sb_only", 1),))
+    yield Limit(op, "first_row", "0 to 2", high=2, when=to_sb)
+    yield Limit(op, "first_group", f"0 to {TAPS - 1}", high=TAPS - 1, when=to_sb)
+    yield _below(op, "sb_base", 2 * a.sb_half_words, "words of an SB bank", to_sb)

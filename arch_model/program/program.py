@@ -83,6 +83,7 @@ class Program:
         passes, be it to the DB or, in a switch, to the PB. Tiles only for later queries count in neither.
     weight_bytes : addresses below are of weights, over their stripes; from there on of tensors, over theirs.
     switch_bytes : bytes of tiles loaded only for later queries, at the end of a Program with a switch.
+    on_chip : names of the tensors that live in the SB alone; their places in DRAM are not written.
 
     >>> import numpy as np
     >>> from arch_model.network.layer import Kind, Layer
@@ -106,6 +107,7 @@ class Program:
     weight_bytes: int = 0
     pb_hit_bytes: int = 0
     switch_bytes: int = 0
+    on_chip: frozenset[str] = frozenset()
 
     @cached_property
     def encoded(self) -> bytes:
@@ -116,6 +118,11 @@ class Program:
     def encode(self) -> bytes:
         """What the host writes to DRAM at ``address``."""
         return self.encoded
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Names of the tensors that are in DRAM when the Program has ended, the image too."""
+        return tuple(name for name in self.tensors if name not in self.on_chip)
 
     @property
     def beats(self) -> int:

@@ -16,9 +16,10 @@ from arch_model.errors import FastSwitchError
 from arch_model.machine.microarchitecture import QUEUE_DEPTH, TOKENS, TOKENS_BITS
 from arch_model.program.isa import UNITS, Command, Opcode
 
-ACT, WGT, FEED, RUN, DRAIN, READ, STORE = range(7)
+ACT, WGT, FEED, RUN, DRAIN, READ, STORE, KEPT = range(8)
 """Components of a clock, each the number of commands (of repetitions for FEED, RUN and DRAIN) that are over: loads
-complete; weights read; SB read; outputs written and ZSB entries read; output side read; results in DRAM."""
+complete; weights read; SB read; outputs written and ZSB entries read; output side read; results in DRAM; results in the
+SB."""
 
 Clock = npt.NDArray[np.int64]
 
@@ -75,7 +76,7 @@ class UntimedRun:
                 entries.append((unit, node))
                 self.order.append((unit, node))
             self.dispatch.append((command, entries))
-        self.clock = {unit: np.zeros(7, np.int64) for unit in self.nodes}
+        self.clock = {unit: np.zeros(8, np.int64) for unit in self.nodes}
         self.queues: dict[str, deque[Node]] = {unit: deque() for unit in self.nodes}
         self.fed = self.ran = 0  # repetitions: tiles in the shadow so far, passes begun so far
         self.feed_starts: dict[int, Clock] = {}
@@ -150,6 +151,8 @@ class UntimedRun:
         clock[ACT] = node.index + 1
         if c["signal_full"]:
             self._release(node, clock, "sb_full")
+        if c["signal_loaded"]:
+            self._release(node, clock, "loaded")
         return "done"
 
     def _wgt(self, node: Node, clock: Clock) -> str:
@@ -195,9 +198,10 @@ class UntimedRun:
         c = node.command
         first = self.ran == node.reps_end - c["reps"]
         if node.start is None:
-            if not self._ready((c["wait_sb"], "sb_full"), (c["wait_out"], "out_free")):
+            waits = ("wait_sb", "sb_full"), ("wait_out", "out_free"), ("wait_kept", "kept")
+            if not self._ready(*((c[field], token) for field, token in waits)):
                 return "stuck"
-            for field, token in (("wait_sb", "sb_full"), ("wait_out", "out_free")):
+            for field, token in waits:
                 if c[field]:
                     self._acquire(clock, token)
             node.start = clock.copy()
@@ -221,14 +225,19 @@ class UntimedRun:
 
     def _store(self, node: Node, clock: Clock) -> str:
         c = node.command
-        if not self._ready((c["wait_full"], "out_full")):
+        waits = ("wait_full", "out_full"), ("wait_loaded", "loaded")
+        if not self._ready(*((c[field], token) for field, token in waits)):
             return "stuck"
-        if c["wait_full"]:
-            self._acquire(clock, "out_full")
+        for field, token in waits:
+            if c[field]:
+                self._acquire(clock, token)
         node.start = clock.copy()
         clock[READ] = node.index + 1
         if c["signal_free"]:
             self._release(node, clock, "out_free")
+        clock[KEPT] = node.index + 1
+        if c["signal_kept"]:
+            self._release(node, clock, "kept")
         clock[STORE] = node.index + 1
         if c["signal_stored"]:
             self._release(node, clock, "stored")

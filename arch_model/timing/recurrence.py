@@ -6,6 +6,8 @@ commands in an order in which each comes after all that it waits for, so every m
 That order is decided on the way, from the times that are known then: a load is issued as soon as what it waits for has
 been issued and its queue has room no later than the queue of the next PASS. So a load never holds up FETCH, and with it
 the array, longer than that PASS would.
+
+LOAD_ACT and a STORE that writes into the SB have one port of it in turns, in the order in which they are issued.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from arch_model.machine.microarchitecture import (
     QUEUE_DEPTH,
     RUN_WRITE,
     STORE_GIVE,
+    STORE_KEPT,
     STORE_NEXT,
     TOKEN,
 )
@@ -33,6 +36,7 @@ from arch_model.timing.rows import (
     AFTER,
     AFTER_PASS,
     AFTER_STORE,
+    AWAITS,
     BEAT_CYCLES,
     COUNT,
     CYCLES,
@@ -43,6 +47,8 @@ from arch_model.timing.rows import (
     IDLE,
     INTERVAL,
     KP,
+    LAST_KEPT,
+    LAST_LOAD,
     LATENCY,
     LOAD_ACT_UNIT,
     LOAD_WGT_UNIT,
@@ -54,6 +60,8 @@ from arch_model.timing.rows import (
     PASS_UNIT,
     PBEAT,
     PLACE,
+    PORT_LOAD,
+    PORT_STORE,
     READY,
     REPS,
     RUN_LAST,
@@ -70,6 +78,7 @@ from arch_model.timing.rows import (
     STORE_END,
     STORE_START,
     STORE_UNIT,
+    TO_DRAM,
     TOTAL_CYCLES,
     UNIT_FREE,
     WAIT_OUT,
@@ -79,6 +88,7 @@ from arch_model.timing.rows import (
     WGT_COLUMNS,
     WORD_CYCLES,
     WORD_READ,
+    WRITES,
     act_at,
     pass_at,
     store_at,
@@ -154,10 +164,13 @@ def pass_times(w: Ints, row: int, there: int, free: int, feed_free: int, pixel: 
     if w[row + WGT] >= 0:
         feed = max(feed, w[wgt_at(w, w[row + WGT]) + READY])
     start = max(there, free)
+    ready = 0
     if w[row + ACT] >= 0:
         ready = w[act_at(w, w[row + ACT]) + READY]
-        w[WAIT_SB] += max(0, ready - start)
-        start = max(start, ready)
+    if w[row + AWAITS]:
+        ready = max(ready, w[store_at(w, w[row + AWAITS] - 1) + WORD_READ] + STORE_KEPT + TOKEN)
+    w[WAIT_SB] += max(0, ready - start)
+    start = max(start, ready)
     if w[row + STORE] >= 0:
         free = w[store_at(w, w[row + STORE]) + WORD_READ] + TOKEN
         w[WAIT_OUT] += max(0, free - start)
@@ -206,7 +219,13 @@ def _load(w: Ints, unit: int, index: int, place: int) -> int:
     columns = ACT_COLUMNS if unit == LOAD_ACT_UNIT else WGT_COLUMNS
     row = act_at(w, index) if unit == LOAD_ACT_UNIT else wgt_at(w, index)
     room = w[row - QUEUE_DEPTH * columns + START] + 1 if index >= QUEUE_DEPTH else 0
-    load_times(w, unit, row, _dispatch(w, 1, room))
+    there = _dispatch(w, 1, room)
+    if unit == LOAD_ACT_UNIT:
+        w[row + PORT_STORE] = w[LAST_KEPT]
+        if w[LAST_KEPT]:
+            there = max(there, w[store_at(w, w[LAST_KEPT] - 1) + STORE_END] + TOKEN)
+        w[LAST_LOAD] = index + 1
+    load_times(w, unit, row, there)
     return _placed(w, unit, index, place)
 
 
@@ -216,7 +235,13 @@ def _store(w: Ints, index: int, place: int) -> int:
     row, room = store_at(w, index), 0
     if index >= QUEUE_DEPTH:
         room = w[row - QUEUE_DEPTH * STORE_COLUMNS + STORE_START] + 1
-    store_times(w, row, _dispatch(w, 2, room))
+    there = _dispatch(w, 2, room)
+    if w[row + WRITES] != TO_DRAM:
+        w[row + PORT_LOAD] = w[LAST_LOAD]
+        if w[LAST_LOAD]:
+            there = max(there, w[act_at(w, w[LAST_LOAD] - 1) + READY])
+        w[LAST_KEPT] = index + 1
+    store_times(w, row, there)
     return _placed(w, STORE_UNIT, index, place)
 
 
@@ -258,6 +283,7 @@ def begin(w: Ints) -> None:
     w[SLOT_BEHIND] = FETCH_ROOM + (beats - 2) * w[INTERVAL]
     w[SLOT_ARRIVAL] = FETCH_ADDRESS + w[LATENCY] - w[INTERVAL]
     w[SLOT_LEFT] = w[FIRST_PIXEL] = -1
+    w[LAST_LOAD] = w[LAST_KEPT] = 0
 
 
 @inner

@@ -26,13 +26,14 @@ from arch_model.machine.microarchitecture import (
     QUEUE_DEPTH,
     RUN_WRITE,
     STORE_GIVE,
+    STORE_KEPT,
     STORE_NEXT,
     TOKEN,
     TOKENS,
 )
 from arch_model.program.isa import SLOT_BYTES, SLOTS, Command, Memory, Opcode
 from arch_model.program.isa import UNITS as EXECUTED_BY
-from arch_model.timing.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, store_cycles
+from arch_model.timing.transfers import STORE_BEAT, held_cycles, read_cycles, store_cycles
 
 __all__ = [
     "COLUMN_ISSUE",
@@ -347,6 +348,7 @@ def _load_act(m: _Machine) -> Process:
         read = read_cycles(c["groups"] * c["rows"], cols, a.cp, a.beat_bytes, m.interval, pixels)
         end = start + LOAD_ADDRESS + m.latency + read + LOAD_GIVE
         m.give(c["signal_full"], "sb_full", end)
+        m.give(c["signal_loaded"], "loaded", end)
         m.timeline.append(Interval("LOAD_ACT", index, start, end - LOAD_GIVE))
         free = end
 
@@ -390,7 +392,8 @@ def _run(m: _Machine) -> Process:
     while (work := (yield from m.work("RUN"))) is not None:
         index, there = work
         c = m.commands[index]
-        sb_full = yield from m.take(c["wait_sb"], "sb_full")
+        loaded = yield from m.take(c["wait_sb"], "sb_full")
+        sb_full = max(loaded, (yield from m.take(c["wait_kept"], "kept")))
         out_free = yield from m.take(c["wait_out"], "out_free")
         there = max(there, free)
         start = max(there, sb_full, out_free)
@@ -417,18 +420,21 @@ def _store(m: _Machine) -> Process:
     while (work := (yield from m.work("STORE"))) is not None:
         index, there = work
         c = m.commands[index]
-        start = max(there, free, (yield from m.take(c["wait_full"], "out_full")))
+        out_full = yield from m.take(c["wait_full"], "out_full")
+        start = max(there, free, out_full, (yield from m.take(c["wait_loaded"], "loaded")))
         m.accept("STORE", index, start)
+        rows, add = c["groups"] * c["rows"], int(c["use_b"])
         if c["pool"]:  # pixel by pixel
-            read = read_cycles(c["groups"] * c["rows"], c["cols"], a.cp, a.beat_bytes, m.interval, 1)
-            last_word = start + STORE_ADDRESS + m.latency + read
-            last_beat = last_word + STORE_BEAT + m.interval * (c["run_beats"] - 1)
+            words = held_cycles(rows, c["cols"], a.cp, a.beat_bytes, m.interval, m.latency, 1, 1)
+            beats = words + STORE_BEAT + m.interval * (c["run_beats"] - 1)
+        elif c["sb_only"]:
+            words = held_cycles(rows, c["cols"], a.cp, a.beat_bytes, m.interval, m.latency, add, a.pixels)
         else:
-            rows, add = c["groups"] * c["rows"], int(c["use_b"])
             words, beats = store_cycles(rows, c["cols"], a.cp, a.beat_bytes, m.interval, m.latency, add, a.pixels)
-            last_word, last_beat = start + words, start + beats
+        last_word = start + words
         m.give(c["signal_free"], "out_free", last_word)
-        end = last_beat + m.latency + STORE_GIVE
+        m.give(c["signal_kept"], "kept", last_word + STORE_KEPT)
+        end = last_word + STORE_KEPT if c["sb_only"] else start + beats + m.latency + STORE_GIVE
         m.give(c["signal_stored"], "stored", end)
         m.timeline.append(Interval("STORE", index, start, end))
         free = end + STORE_NEXT

@@ -43,25 +43,34 @@ SLOTS_READ, SLOT_ARRIVAL, SLOT_LEFT, UNIT_FREE, FEED_FREE, FIRST_PIXEL, IDLE = 3
 # to the next one's arrival (see ``slot_pace``).
 SLOTS_TOGETHER, SLOT_PACE, SLOT_BEHIND = 44, 45, 46
 
-HEADER = 47
+# Who had the SB's write port last: the number of the LOAD_ACT, and of the STORE that writes into the SB, that were
+# issued last, plus 1 (0: none).
+LAST_LOAD, LAST_KEPT = 47, 48
+
+HEADER = 49
 """Places of the header that the recurrence knows."""
 
 # Loads of both kinds: the PASS and the STORE after which one may start (-1: at once), the first PASS that uses it,
-# beats and cycles of its transfer; then, once it is timed: when it starts, when its token is there.
-OWNER, NEED, AFTER_PASS, AFTER_STORE, BEATS, CYCLES, START, READY = range(8)
-LOAD_TIMES = 8
+# beats and cycles of its transfer; then, once it is timed: when it starts, when its token is there, and the number plus
+# 1 of the STORE that leaves the SB's write port to a LOAD_ACT (0: none).
+OWNER, NEED, AFTER_PASS, AFTER_STORE, BEATS, CYCLES, START, READY, PORT_STORE = range(9)
+LOAD_TIMES = 9
 """Columns of a load that the recurrence knows."""
 
 # A PASS: the LOAD_ACT, LOAD_WGT and STORE that it waits for (-1: none), repetitions, cycles of one, all repetitions up
-# to its end; then when FEED and RUN take it, FEED's last read, RUN's last pixel.
-ACT, WGT, STORE, REPS, PASS_CYCLES, REPS_END, FEED_START, RUN_START, FEED_LAST, RUN_LAST = range(1, 11)
-PASS_TIMES = 11
+# to its end; then when FEED and RUN take it, FEED's last read, RUN's last pixel; the number plus 1 of the STORE that
+# writes its input into the SB (0: none does).
+ACT, WGT, STORE, REPS, PASS_CYCLES, REPS_END, FEED_START, RUN_START, FEED_LAST, RUN_LAST, AWAITS = range(1, 12)
+PASS_TIMES = 12
 """Columns of a PASS that the recurrence knows."""
 
 # A STORE: the PASS behind which it is issued, the PASS whose results it takes (-1: it has no operand a), cycles to the
-# read of its last word and to its last beat; then when it starts, its last word's read, its end.
-PLACE, AFTER, WORD_CYCLES, BEAT_CYCLES, STORE_START, WORD_READ, STORE_END = range(1, 8)
-STORE_TIMES = 8
+# read of its last word and to its last beat; then when it starts, its last word's read, its end; where it writes
+# (TO_DRAM, TO_BOTH, TO_SB); the number plus 1 of the LOAD_ACT that leaves the SB's write port to it (0: none).
+PLACE, AFTER, WORD_CYCLES, BEAT_CYCLES, STORE_START, WORD_READ, STORE_END, WRITES, PORT_LOAD = range(1, 10)
+STORE_TIMES = 10
+TO_DRAM, TO_BOTH, TO_SB = range(3)
+"""Where a STORE writes: to DRAM, to DRAM and into the SB, into the SB alone."""
 """Columns of a STORE that the recurrence knows."""
 
 ACT_COLUMNS, WGT_COLUMNS, PASS_COLUMNS, STORE_COLUMNS = LOAD_TIMES + 7, LOAD_TIMES + 7, PASS_TIMES + 18, STORE_TIMES + 5

@@ -21,6 +21,7 @@ __all__ = [
     "STORE_FIFO",
     "STORE_WORD",
     "gearbox_bytes",
+    "held_cycles",
     "read_cycles",
     "row_beats",
     "row_words",
@@ -118,6 +119,30 @@ def read_cycles(rows: int, cols: int, size: int, beat: int, interval: int, pixel
 
 
 @compiled
+def held_cycles(rows: int, cols: int, size: int, beat: int, interval: int, latency: int, add: int, pixels: int) -> int:
+    """Cycles from a STORE's acceptance to the read of its last word, if no beat to DRAM holds it back.
+
+    Parameters
+    ----------
+    rows, cols : rows, and pixels of a row.
+    size : bytes of a pixel.
+    beat : bytes of a beat.
+    interval : cycles from one beat to the next.
+    latency : cycles from a read's address to its first beat.
+    add : 1 with operand b, 0 without.
+    pixels : that are read together.
+
+    Examples
+    --------
+    >>> held_cycles(3, 7, 3, 4, 2, 24, 0, 2)     # four words a row, one a cycle
+    12
+    """
+    if add:
+        return STORE_ADDRESS + latency + read_cycles(rows, cols, size, beat, interval, pixels)
+    return STORE_WORD + rows * row_words(cols, pixels) - 1
+
+
+@compiled
 def store_cycles(
     rows: int, cols: int, size: int, beat: int, interval: int, latency: int, add: int, pixels: int
 ) -> tuple[int, int]:
@@ -191,7 +216,7 @@ def _store_beside(
     slowest = same_row
     if rows > 1:
         slowest = max(slowest, latest + late + max(gain, (rows - 1) * gain))
-    last_word = STORE_ADDRESS + latency + read_cycles(rows, cols, size, beat, interval, pixels)
+    last_word = held_cycles(rows, cols, size, beat, interval, latency, 1, pixels)
     first = STORE_ADDRESS + latency + STORE_WORD
     return last_word, first + STORE_BEAT + interval * (rows * beats - 1) + slowest
 

@@ -33,11 +33,14 @@ from arch_model.timing.rows import (
     PBEAT,
     REPS,
     STORE_UNIT,
+    TO_DRAM,
+    TO_SB,
     TOTAL_CYCLES,
     WAIT_OUT,
     WAIT_SB,
     WAIT_WEIGHTS,
     WBEAT,
+    WRITES,
     act_at,
     machine_row,
     pass_at,
@@ -46,8 +49,9 @@ from arch_model.timing.rows import (
 )
 from arch_model.timing.transfers import row_beats, up
 from mapper.layout.persistent_buffer import Slots
-from mapper.lowering.layer_rows import network_rows, tiling_row
+from mapper.lowering.layer_rows import network_rows, placed_rows, tiling_row
 from mapper.lowering.network import cycles_of, why_refused
+from mapper.lowering.placement import Placement
 from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.rows import (
     BEGINS,
@@ -88,7 +92,8 @@ from mapper.workload.fusion import Step
 # Columns of the counts: those of arch_model.cost.activity.TOTALS.
 _AT = {name: number for number, name in enumerate(TOTALS)}
 PROG_BYTES, WGT_BYTES, ACT_BYTES, B_BYTES, OUT_BYTES = (_AT[f"{port}_bytes"] for port in PORTS)
-LOAD_WORDS, DB_LOADED, PB_LOADED = _AT["load_words"], _AT["db_tiles_loaded"], _AT["pb_tiles_loaded"]
+LOAD_WORDS, KEPT_WORDS = _AT["load_words"], _AT["kept_words"]
+DB_LOADED, PB_LOADED = _AT["db_tiles_loaded"], _AT["pb_tiles_loaded"]
 ZSB_BYTES, TABLE_BYTES = _AT["zsb_bytes"], _AT["table_bytes"]
 DB_TILES, PB_TILES, STEPS = _AT["db_tiles"], _AT["pb_tiles"], _AT["steps"]
 SUMS_READ, SUMS_KEPT, PIXELS_DONE, LOOKED_UP = (
@@ -138,18 +143,21 @@ def _count_stores(w: Ints, xs: Ints, counts: Ints) -> None:
     for index in range(w[COUNT + STORE_UNIT]):
         row = store_at(w, index)
         x = xs[w[row + OWNER]]
-        channels, beside = x[K - LAYER_AT], x[BESIDE - LAYER_AT]
+        channels, beside, to_dram = x[K - LAYER_AT], x[BESIDE - LAYER_AT], int(w[row + WRITES] != TO_SB)
         if x[FORM - LAYER_AT] == GLOBAL_POOL:
             groups, rows, cols = up(channels, w[CP]), x[HEIGHT - LAYER_AT], x[WIDTH - LAYER_AT]
-            counts[OUT_BYTES] += groups * row_beats(1, w[CP], w[BEAT]) * w[BEAT]
-            beside = 1
+            counts[OUT_BYTES] += to_dram * groups * row_beats(1, w[CP], w[BEAT]) * w[BEAT]
+            made, beside = groups, 1
         else:
             begin = w[row + S_CHUNK] * w[KP] // w[CP] * w[CP]
             groups = up(min(w[row + S_STOP] * w[KP], channels) - begin, w[CP])
             rows, cols = w[row + S_ROWS], x[OUT_COLS - LAYER_AT]
-            counts[OUT_BYTES] += groups * rows * row_beats(cols, w[CP], w[BEAT]) * w[BEAT]
+            made = groups * rows * cols
+            counts[OUT_BYTES] += to_dram * groups * rows * row_beats(cols, w[CP], w[BEAT]) * w[BEAT]
             counts[STORE_A] += groups * rows * cols
         counts[STORE_WORDS] += groups * rows * cols
+        if w[row + WRITES] != TO_DRAM:
+            counts[KEPT_WORDS] += made
         if beside:
             counts[STORE_B] += groups * rows * cols
             counts[B_BYTES] += groups * rows * row_beats(cols, w[CP], w[BEAT]) * w[BEAT]
@@ -233,13 +241,25 @@ class ProgramCosts:
     ) -> None:
         self.steps, self.a, self.slots = steps, accelerator, slots
         self.machine = machine_row(accelerator)
-        self.xs, self._tensor_rows = network_rows(steps, accelerator) if rows is None else rows
+        self.xs, self._tensor_rows = self._in_dram = network_rows(steps, accelerator) if rows is None else rows
         self._there = np.empty(0, np.int64)
         if slots is not None and any((own >= 0).any() for own in slots):
             self._there = np.concatenate([own.reshape(-1) for own in slots])
             self.machine[PB] = max(self.machine[PB], self._there.max() + 1)
         self.make_room(commands)
         self._counts = np.zeros(len(TOTALS) + 1, np.int64)
+
+    def place(self, placement: Placement | None) -> None:
+        """From now on the costs are those with so many tensors in the SB.
+
+        Parameters
+        ----------
+        placement : which, and where; None: none.
+        """
+        before = self._tensor_rows
+        self.xs, self._tensor_rows = self._in_dram if placement is None else placed_rows(*self._in_dram, placement)
+        if self._tensor_rows > before:
+            self.make_room(self.commands)
 
     def make_room(self, commands: int) -> None:
         """A new workspace, with room for so many commands in each stream."""
@@ -256,7 +276,8 @@ class ProgramCosts:
         and there.
         """
         dense = iter(self.slots or ())
-        return [quick_tiling(step, self.a, next(dense, None) if has_tiles(step.layer) else None) for step in self.steps]
+        slots = [next(dense, None) if has_tiles(step.layer) else None for step in self.steps]
+        return [quick_tiling(step, self.a, *own) for step, *own in zip(self.steps, slots, self.xs, strict=True)]
 
     def cycles(self, tilings: Sequence[Tiling]) -> int:
         """Cycles from start to done, with these tilings of the steps.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from arch_model.compiled import Ints, inner
 from arch_model.machine.accelerator import TAPS, Accelerator
-from arch_model.machine.microarchitecture import LANE_BYTES, TABLE_BYTES
+from arch_model.machine.microarchitecture import LANE_BYTES, STORE_GIVE, STORE_KEPT, TABLE_BYTES
 from arch_model.network.layer import Layer
 from arch_model.timing.rows import (
     ACT,
     AFTER,
     AFTER_PASS,
     AFTER_STORE,
+    AWAITS,
     BEAT,
     BEAT_CYCLES,
     BEATS,
@@ -38,16 +39,20 @@ from arch_model.timing.rows import (
     STORE,
     STORE_UNIT,
     TILE_BEATS,
+    TO_SB,
     WBEAT,
     WGT,
     WORD_CYCLES,
+    WRITES,
     ZSB,
     pass_at,
     store_at,
     wgt_at,
 )
-from arch_model.timing.transfers import read_cycles, row_beats, store_cycles, up
+from arch_model.timing.transfers import held_cycles, read_cycles, row_beats, store_cycles, up
 from mapper.lowering.rows import (
+    AFTER_FIRST,
+    AWAITED,
     BESIDE,
     CHUNK,
     CT,
@@ -55,6 +60,8 @@ from mapper.lowering.rows import (
     FAILURE,
     FIRST,
     FULL,
+    HALVES,
+    LAST_PASS,
     LAYER_OWNER,
     LAYER_STATE,
     LENGTH,
@@ -65,6 +72,7 @@ from mapper.lowering.rows import (
     OUT_HALF,
     OUT_LAST,
     OUTPUT,
+    OUTPUT_TO,
     OWN_PLACES,
     OWN_STATE,
     PB_MEMORY,
@@ -77,6 +85,7 @@ from mapper.lowering.rows import (
     S_OUT_HALF,
     S_ROWS,
     S_STOP,
+    SB_LAST,
     SLOT,
     TABLE,
     TABLE_LAST,
@@ -102,12 +111,16 @@ proves that the requantiser has read that layer's last ZSB entry: RUN has even l
 
 @inner
 def begin_layer(w: Ints) -> None:
-    """Clear what a layer keeps, and time its weight tiles' way from DRAM: the first tile of a LOAD_WGT and each
-    further."""
+    """Clear what a layer keeps, say after whom its input may be loaded, and time its weight tiles' way from DRAM: the
+    first tile of a LOAD_WGT and each further."""
     for place in range(LAYER_STATE, OWN_STATE + OWN_PLACES):
         w[place] = 0
     one = read_cycles(1, w[KP], TAPS * w[CP], w[WBEAT], w[INTERVAL], 1)
     w[TILE_CYCLES] = one
+    if w[AFTER_FIRST] != HALVES:
+        for half in range(2):
+            after = w[AFTER_FIRST + half]
+            w[SB_LAST + half] = w[w[ROW_DONE] + after] if after >= 0 else -1
     w[MORE_TILE_CYCLES] = read_cycles(2, w[KP], TAPS * w[CP], w[WBEAT], w[INTERVAL], 1) - one
 
 
@@ -274,6 +287,8 @@ def end_layer(w: Ints, table: int) -> None:
     w : workspace.
     table : number of the activation table that it used, -1 for none.
     """
+    if w[LAST_PASS] >= 0:
+        w[w[ROW_DONE] + w[LAST_PASS]] = w[COUNT + PASS_UNIT] - 1
     last = w[pass_at(w, w[COUNT + PASS_UNIT] - 1) + REPS_END]
     w[ZSB_LAST + w[ZSB_NEXT]] = last
     if table >= 0:
@@ -298,6 +313,7 @@ def new_pass(w: Ints, act: int, wgt: int, store: int, reps: int, cycles: int, fi
     w[row + ACT] = act
     w[row + WGT] = wgt
     w[row + STORE] = store
+    w[row + AWAITS] = w[AWAITED]
     w[row + REPS] = reps
     w[row + PASS_CYCLES] = cycles
     w[row + REPS_END] = reps + (w[row - PASS_COLUMNS + REPS_END] if index else 0)
@@ -319,6 +335,13 @@ def stored_groups(w: Ints, chunk: int, stop: int) -> int:
 
 
 @inner
+def kept_beat(w: Ints) -> int:
+    """Cycles from the last word of a STORE that writes to the SB alone to what stands for its last beat: the one whose
+    acknowledgement would come when the last result is in the SB."""
+    return STORE_KEPT - w[LATENCY] - STORE_GIVE
+
+
+@inner
 def stored_cycles(w: Ints, rows: int) -> tuple[int, int]:
     """Cycles of a STORE, to the read of its last word and to its last beat.
 
@@ -327,7 +350,11 @@ def stored_cycles(w: Ints, rows: int) -> tuple[int, int]:
     w : workspace.
     rows : of channel groups.
     """
-    return store_cycles(rows, w[OUT_COLS], w[CP], w[BEAT], w[INTERVAL], w[LATENCY], w[BESIDE], w[PIXELS])
+    cols, cp, beat, interval, latency, beside = w[OUT_COLS], w[CP], w[BEAT], w[INTERVAL], w[LATENCY], w[BESIDE]
+    if w[OUTPUT_TO] == TO_SB:
+        word = held_cycles(rows, cols, cp, beat, interval, latency, beside, w[PIXELS])
+        return word, word + kept_beat(w)
+    return store_cycles(rows, cols, cp, beat, interval, latency, beside, w[PIXELS])
 
 
 @inner
@@ -353,6 +380,7 @@ def new_store(w: Ints, begin: int, chunk: int, stop: int, first: int, rows: int,
     w[row + OWNER] = w[LAYER_OWNER]
     w[row + PLACE] = last
     w[row + AFTER] = last
+    w[row + WRITES] = w[OUTPUT_TO]
     w[row + WORD_CYCLES] = w[TIMED_WORD]
     w[row + BEAT_CYCLES] = w[TIMED_BEAT]
     w[row + S_CHUNK] = chunk

@@ -31,8 +31,8 @@ from arch_model.timing.rows import (
     OUT,
     PBEAT,
     PIXELS,
-    SB,
     TILE_BEATS,
+    TO_SB,
     ZSB,
 )
 from arch_model.timing.transfers import row_beats, up
@@ -46,14 +46,17 @@ from mapper.lowering.rows import (
     FORM,
     HEIGHT,
     IN_GROUPS,
+    INPUT_ON_CHIP,
     K_TILES,
     KERNEL_ROWS,
     LAYER,
     LAYER_AT,
     OUT_COLS,
     OUT_ROWS,
+    OUTPUT_TO,
     PADDING,
     POINTWISE,
+    SB_ROOM,
     SCALE,
     STRIDE,
     T_CHUNK,
@@ -198,7 +201,7 @@ def rows_fit(w: Ints, rows: int) -> bool:
     rows : output rows of a spatial tile.
     """
     inside, pixels = least_input(w, rows), rows * w[OUT_COLS]
-    if _sb_words(w, inside) > w[SB] or (w[WINDOWS] * w[C_TILES] > 1 and pixels > w[OB]):
+    if (not w[INPUT_ON_CHIP] and _sb_words(w, inside) > w[SB_ROOM]) or (w[WINDOWS] * w[C_TILES] > 1 and pixels > w[OB]):
         return False
     return max(inside, rows) * max(pitch_beats(w, w[WIDTH]), pitch_beats(w, w[OUT_COLS])) <= RUN_BEATS_MAX
 
@@ -224,6 +227,12 @@ def fits_dense(w: Ints) -> bool:
 
 
 @inner
+def _waits(w: Ints) -> int:
+    """How often a STORE waits for DRAM: for operand b, and for its writes' acknowledgement."""
+    return int(w[BESIDE] != 0) + int(w[OUTPUT_TO] != TO_SB)
+
+
+@inner
 def _choose_dense(w: Ints, streamed: int) -> int:
     """The tiling of a dense layer, of whose weight tiles so many are not in the PB."""
     best = NEVER
@@ -240,7 +249,7 @@ def _choose_dense(w: Ints, streamed: int) -> int:
             continue
         before, tiles = rows, up(w[OUT_ROWS], rows)
         compute = many * max(rows * w[OUT_COLS], kp + PASS_OVERHEAD)
-        load = latency + w[IN_GROUPS] * least_input(w, rows) * row_in
+        load = 0 if w[INPUT_ON_CHIP] else latency + w[IN_GROUPS] * least_input(w, rows) * row_in
         stored, last = groups * rows * row_out, 0
         for parts in range(units, 0, -1):
             size = up(units, parts)
@@ -248,7 +257,7 @@ def _choose_dense(w: Ints, streamed: int) -> int:
             if size == last or not chunk_fits(w, rows, chunk):
                 continue
             last, stores = size, up(kt, chunk)
-            store = stores * latency * (2 if w[BESIDE] else 1) + stored
+            store = stores * latency * _waits(w) + stored
             fetch = (kt * w[WINDOWS] + 1 + 2 * stores) * SLOT_BYTES * w[INTERVAL] // w[PBEAT]
             slowest = max(max(compute, load), max(store, fetch))
             steady = max(tiles * slowest, weights) if once else tiles * max(slowest, weights)
@@ -294,7 +303,7 @@ def cut_fits(w: Ints, rows: int, chunk: int, stays: bool) -> bool:
     held, brought = inside, inside
     if stays:
         held, brought = w[HEIGHT], min(inside + 2, w[HEIGHT])  # to a row of the first bank
-    if _held_words(w, chunk, held) > w[SB] or not chunk_fits(w, rows, chunk):
+    if (not w[INPUT_ON_CHIP] and _held_words(w, chunk, held) > w[SB_ROOM]) or not chunk_fits(w, rows, chunk):
         return False
     if w[WINDOWS] > 1 and pixels > w[OB]:
         return False
@@ -347,7 +356,7 @@ def _pipeline(w: Ints, rows: int, chunk: int, stays: bool, best: int) -> int:
     if least >= best:
         return least
     row_in, row_out = _input_cycles(w), _row_cycles(w, w[OUT_COLS], w[PIXELS])
-    operands = 2 if w[BESIDE] else 1
+    waits = _waits(w)
     # When each unit is done; of passes and stores the last two tiles. When a chunk's passes have left each half of the
     # SB.
     loaded, ran0, ran, stored0, stored, freed0, freed = 0, 0, 0, 0, 0, 0, 0
@@ -362,12 +371,12 @@ def _pipeline(w: Ints, rows: int, chunk: int, stays: bool, best: int) -> int:
                 free = freed0 if first == 0 else 0
             else:
                 come = low
-            if high > come:
+            if high > come and not w[INPUT_ON_CHIP]:
                 loaded = max(loaded, free) + latency + groups * (high - come) * row_in
             come = max(come, high)
             after = max(loaded, max(ran, stored0)) + k_tiles * (passes if own == rows else rest_passes)
             ran0, ran = ran, after
-            after = max(ran, stored) + operands * latency + groups * own * row_out
+            after = max(ran, stored) + waits * latency + groups * own * row_out
             stored0, stored = stored, after
         freed0, freed = freed, ran
     return stored
@@ -392,7 +401,7 @@ def _choose_depthwise(w: Ints) -> int:
         if size == before:
             continue
         before, chunk = size, min(size * unit, kt)
-        stays = _held_words(w, chunk, w[HEIGHT]) <= w[SB]
+        stays = not w[INPUT_ON_CHIP] and _held_words(w, chunk, w[HEIGHT]) <= w[SB_ROOM]
         for rows in range(1, w[OUT_ROWS] + 1):
             if not cut_fits(w, rows, chunk, stays):
                 continue

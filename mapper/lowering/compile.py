@@ -23,15 +23,16 @@ from arch_model.program.isa import Command, Opcode
 from arch_model.program.limits import too_long
 from arch_model.program.program import LayerSpan, Program
 from arch_model.timing.recurrence import issue
-from arch_model.timing.rows import PASS_UNIT, STORE_UNIT, machine_row, order_of
+from arch_model.timing.rows import PASS_UNIT, STORE_UNIT, TO_SB, machine_row, order_of
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots, later_tiles, layer_sources
 from mapper.lowering.dense_loads import NO_INTERLEAVING, NO_QUARTERS
 from mapper.lowering.depthwise_tiling import check_channelwise
 from mapper.lowering.encode import Encoder
 from mapper.lowering.layer_on_machine import LayerOnMachine
-from mapper.lowering.layer_rows import layer_row, network_rows, tiling_row
+from mapper.lowering.layer_rows import layer_row, network_rows, placed_rows, tiling_row
 from mapper.lowering.network import load_for_later, lower, plan_of, why_refused
+from mapper.lowering.placement import Placement
 from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.rows import FAILURE, FULL, SPARE, clear, new_workspace, put_slots
 from mapper.lowering.tiling import Tiling
@@ -51,6 +52,7 @@ def compile_subnet(
     resident: PersistentBuffer | None = None,
     target: PersistentBuffer | None = None,
     tilings: Mapping[str, Tiling] | None = None,
+    placement: Placement | None = None,
 ) -> Program:
     """The Program that computes a SubNet, with one content of the PB before it and maybe another after it.
 
@@ -67,6 +69,7 @@ def compile_subnet(
     resident : what earlier Programs left in the PB; None: nothing.
     target : what this Program must leave there (``resident.switch(...)``); None: what is there.
     tilings : by layer, how it is tiled and in which order it runs; the quick choice decides for the others.
+    placement : which tensors stay in the SB (:mod:`mapper.lowering.placement`); None: none does.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def compile_subnet(
     for name in tilings:
         if name not in tiled:
             raise MappingError(f"SubNet {subnet.name}: no layer {name} to tile; it has {', '.join(tiled)}")
-    return _Compiler(subnet, supernet, accelerator, quant, memory_map, resident, target, tilings).run()
+    return _Compiler(subnet, supernet, accelerator, quant, memory_map, resident, target, tilings, placement).run()
 
 
 def single_layer(layer: Layer) -> tuple[SuperNet, SubNet]:
@@ -179,12 +182,16 @@ class _Compiler:
         resident: PersistentBuffer | None,
         target: PersistentBuffer | None,
         tilings: Mapping[str, Tiling],
+        placement: Placement | None,
     ) -> None:
         self.subnet, self.supernet, self.a, self.quant, self.map = subnet, supernet, accelerator, quant, memory_map
-        self.tilings = tilings
+        self.tilings, self.placement = tilings, placement
         self.resident = resident or PersistentBuffer.empty(supernet)
         self.target = target or self.resident
         self.steps = steps(subnet.layers)
+        self.rows = network_rows(self.steps, self.a)
+        if placement is not None:
+            self.rows = placed_rows(*self.rows, placement)
 
     def run(self) -> Program:
         for step in self.steps:
@@ -197,10 +204,12 @@ class _Compiler:
             for name, new in later_tiles(self.supernet, self.subnet, self.resident, self.target, self.a).items()
             if (new >= 0).any()
         }
-        tilings = [self._tiling(step) for step in self.steps]
+        tilings = [self._tiling(number) for number in range(len(self.steps))]
         w = self._lower(tilings, list(later.values()))
         order = order_of(w)
-        encoder = Encoder(self.subnet, self.supernet, self.a, self.quant, self.map, self.steps, list(later))
+        encoder = Encoder(
+            self.subnet, self.supernet, self.a, self.quant, self.map, self.steps, list(later), self.placement
+        )
         made = encoder.commands(w)
         tile_bytes = self.a.tile_bytes
         program = Program(
@@ -215,9 +224,15 @@ class _Compiler:
             weight_bytes=self.map.weight_bytes,
             pb_hit_bytes=sum(map(self._saved_tiles, self.steps, tilings)) * tile_bytes,
             switch_bytes=sum(int((new >= 0).sum()) for new in later.values()) * tile_bytes,
+            on_chip=self._on_chip(),
         )
         self._check_size(program)
         return program
+
+    def _on_chip(self) -> frozenset[str]:
+        """The tensors that never reach DRAM."""
+        to = () if self.placement is None else self.placement.outputs
+        return frozenset(step.output for step, where in zip(self.steps, to, strict=False) if where == TO_SB)
 
     def _check_size(self, program: Program) -> None:
         try:
@@ -233,7 +248,7 @@ class _Compiler:
 
     def _lower(self, tilings: Sequence[Tiling], later: Sequence[Slots]) -> Ints:
         """A workspace with the commands as rows, timed and in order."""
-        machine, (xs, tensor_rows) = machine_row(self.a), network_rows(self.steps, self.a)
+        machine, (xs, tensor_rows) = machine_row(self.a), self.rows
         ts = np.array([tiling_row(tiling) for tiling in tilings], np.int64)
         sources = [self.slots[step.layer.name] for step in self.steps if has_tiles(step.layer)]
         nothing = [np.empty(0, np.int64)]
@@ -282,12 +297,14 @@ class _Compiler:
                 f"{whole.R}x{whole.S}, of all but depthwise layers"
             )
 
-    def _tiling(self, step: Step) -> Tiling:
+    def _tiling(self, number: int) -> Tiling:
         """How a step is cut: as asked, which is checked, or as the quick choice says."""
+        step = self.steps[number]
         slots = np.maximum(*self.slots[step.layer.name]) if has_tiles(step.layer) else None
         if (tiling := self.tilings.get(step.layer.name)) is None:
-            return quick_tiling(step, self.a, slots)
-        check_mapping(step, self.a, slots, tiling)
+            return quick_tiling(step, self.a, slots, None if self.placement is None else self.rows[0][number])
+        room = None if self.placement is None else self.placement.room(number, self.a)
+        check_mapping(step, self.a, slots, tiling, room)
         return tiling
 
     def _saved_tiles(self, step: Step, tiling: Tiling) -> int:
@@ -302,7 +319,9 @@ class _Compiler:
         return on.saved_tiles(tiling, without, streamed) - int((new >= 0).sum())
 
 
-def check_mapping(step: Step, accelerator: Accelerator, slots: Slots | None, tiling: Tiling) -> None:
+def check_mapping(
+    step: Step, accelerator: Accelerator, slots: Slots | None, tiling: Tiling, room: int | None = None
+) -> None:
     """Refuse a tiling that is not legal for a layer.
 
     Parameters
@@ -311,6 +330,7 @@ def check_mapping(step: Step, accelerator: Accelerator, slots: Slots | None, til
     accelerator : that would run it.
     slots : PB slots of its weight tiles, -1 for streamed ones. None: it has no weight tiles.
     tiling : to check.
+    room : SB words that a place for input has; None: a half of the SB.
 
     Raises
     ------
@@ -319,11 +339,11 @@ def check_mapping(step: Step, accelerator: Accelerator, slots: Slots | None, til
     """
     layer, name = step.layer, step.layer.name
     if slots is None:
-        check_channelwise(layer, accelerator, tiling)
+        check_channelwise(layer, accelerator, tiling, room)
         return
     machine, x = machine_row(accelerator), layer_row(step, accelerator)
     group, broken = plan_of(machine, x, tiling_row(tiling), slots.reshape(-1))
-    LayerOnMachine(layer, accelerator).check_tiling(tiling, group)
+    LayerOnMachine(layer, accelerator).check_tiling(tiling, group, room)
     if broken == NO_INTERLEAVING:
         raise MappingError(f"layer {name}: interleave of its tiling is {tiling.interleave}; its weights allow only 1")
     if broken == NO_QUARTERS:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.network.weights import AddQuant, ConvQuant, PoolQuant
-from arch_model.program.isa import Memory
+from arch_model.program.isa import Memory, Opcode, greatest
 from arch_model.program.program import TensorPlace
 from mapper.lowering.layer_on_machine import LayerOnMachine
+from mapper.lowering.placement import Region
 from mapper.lowering.tiling import input_rows
+
+Y0_MAX = greatest(Opcode.PASS, "y0")
+"""A window beyond it is outside the tensor, where one is as good as another."""
 
 Fields = dict[str, int]
 """The fields of a command by name."""
@@ -71,7 +75,7 @@ def weight_fields(
     }
 
 
-def tile_fields(on: LayerOnMachine, q: ConvQuant, first: int, rows: int, sb_base: int) -> Fields:
+def tile_fields(on: LayerOnMachine, q: ConvQuant, first: int, rows: int, sb_base: int, whole: bool = False) -> Fields:
     """What the PASS commands of a spatial tile share.
 
     Parameters
@@ -80,10 +84,15 @@ def tile_fields(on: LayerOnMachine, q: ConvQuant, first: int, rows: int, sb_base
     q : its integers.
     first, rows : output rows, the first and how many.
     sb_base : SB word at which the input begins.
+    whole : whether the SB holds all of the layer's input, not the tile's alone.
     """
     layer = on.layer
     low, count = input_rows(layer, first, rows)
-    row_step, group_step, _ = on.sb_shape(count)
+    row_step, group_step, _ = on.sb_shape(layer.H if whole else count)
+    if whole and on.pointwise:
+        sb_base += low * row_step
+    elif whole:  # rows behind those that the tile reads may not be there yet
+        low, count = 0, low + count
     return {
         "pointwise": int(on.pointwise),
         "stride": layer.stride,
@@ -123,6 +132,32 @@ def k_tile_fields(tile: Fields, k_tile: int, first: int, out_base: int, accelera
     return tile | {"out_base": out_base + group // nb * tile["pixels"], "out_bank": group % nb, "out_lane": lane}
 
 
+def counted_from(y0: int, rows: int) -> tuple[int, int, int]:
+    """From which row a PASS counts whose first window begins at a row that ``y0`` has no bits for.
+
+    It is a row of the first bank, the last one before the window. Of a window beyond all rows every tap is outside.
+
+    Parameters
+    ----------
+    y0 : row of the first window's top tap.
+    rows : rows that are there.
+
+    Returns
+    -------
+    y0, rows, skipped
+        Both from the row on, and how many SB words of a bank, a row each, come before it.
+
+    Examples
+    --------
+    >>> counted_from(7, 12), counted_from(11, 12), counted_from(14, 12)
+    ((7, 12, 0), (2, 3, 3), (5, 3, 3))
+    """
+    if y0 <= Y0_MAX:
+        return y0, rows, 0
+    skipped = min(y0, rows - 1) // 3
+    return min(y0 - 3 * skipped, Y0_MAX), rows - 3 * skipped, skipped
+
+
 def piece_fields(k_tile: Fields, on: LayerOnMachine, offset: tuple[int, int], ct: int, reps: int) -> Fields:
     """Fields of a PASS over some C-tiles of one window.
 
@@ -140,11 +175,13 @@ def piece_fields(k_tile: Fields, on: LayerOnMachine, offset: tuple[int, int], ct
         last_banks = min(groups - (ct + reps - 1) * TAPS, TAPS)
     elif ct + reps == groups:
         last_lanes = on.layer.C - (groups - 1) * cp
+    y0, rows, skipped = counted_from(k_tile["y0"] + offset[0], k_tile["rows"])
     return k_tile | {
         "reps": reps,
-        "y0": k_tile["y0"] + offset[0],
+        "y0": y0,
+        "rows": rows,
         "x0": k_tile["x0"] + offset[1],
-        "sb_base": k_tile["sb_base"] + ct * k_tile["group_step"],
+        "sb_base": k_tile["sb_base"] + ct * k_tile["group_step"] + skipped * k_tile["row_step"],
         "last_banks": last_banks,
         "last_lanes": last_lanes,
     }
@@ -183,6 +220,34 @@ def store_fields(
         "lo": -128,
         "hi": 127,
     }
+
+
+def kept_fields(store: Fields, region: Region, group: int, first: int, in_dram: bool) -> Fields:
+    """Fields of a STORE that writes its result into the SB.
+
+    Parameters
+    ----------
+    store : its fields if it writes to DRAM.
+    region : where the whole tensor lies.
+    group, first : the first channel group, and the first row, that it writes.
+    in_dram : whether it writes to DRAM, too.
+    """
+    layout = region.layout
+    block, row = (group // TAPS, first) if layout.pointwise else (group, first // 3)
+    fields = store | {
+        "to_sb": 1,
+        "pointwise": int(layout.pointwise),
+        "skew": int(layout.skew),
+        "first_row": 0 if layout.pointwise else first % 3,
+        "first_group": group % TAPS,
+        "sb_base": region.base + block * layout.group_step + row * layout.row_step,
+        "row_step": layout.row_step,
+        "group_step": layout.group_step,
+    }
+    if in_dram:
+        return fields
+    to_dram = dict.fromkeys(("addr", "run_beats", "run_stride", "pad"), 0)
+    return fields | to_dram | {"sb_only": 1}
 
 
 def add_fields(

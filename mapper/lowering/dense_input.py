@@ -42,11 +42,13 @@ from mapper.lowering.dense_loads import (
     TILE_ROWS,
 )
 from mapper.lowering.rows import (
+    AWAITED,
     GROUP,
     GROUPS,
     HEIGHT,
     IN_GROUPS,
     IN_ROWS,
+    INPUT_ON_CHIP,
     KERNEL_ROWS,
     LAYER_OWNER,
     LOW,
@@ -84,7 +86,7 @@ def input_span(w: Ints, first: int, rows: int) -> tuple[int, int]:
 
 @inner
 def begin_tile(w: Ints, number: int) -> None:
-    """Take a spatial tile; its input is loaded unless it is there.
+    """Take a spatial tile; its input is loaded unless it is there, from before or from a STORE.
 
     Parameters
     ----------
@@ -96,23 +98,29 @@ def begin_tile(w: Ints, number: int) -> None:
     w[TILE_ROWS] = min(w[T_ROWS], w[OUT_ROWS] - first)
     if w[RELOADS]:
         w[LOADED] = -1
+    low, high = input_span(w, first, w[TILE_ROWS])
+    in_parts = w[PART] > 0 and w[BEGUN] == 0
+    w[GROUP_STEP] = w[PART] * (TAPS if w[POINTWISE] else 1) if in_parts else w[IN_GROUPS]
+    if w[INPUT_ON_CHIP]:
+        w[BEGUN] = 1
+        w[INPUT] = -1
+        w[NEXT_GROUP] = 0 if in_parts else w[IN_GROUPS]
+        w[AWAITED] = w[w[ROW_DONE] + w[SOURCE] + high - 1] + 1
+        return
     if w[OUT_ROWS] <= 2 * w[T_ROWS] and w[KEPT_HALF + number] >= 0:
         w[TILE_HALF] = w[KEPT_HALF + number]
         w[INPUT] = w[KEPT_LOAD + number]
         w[NEXT_GROUP] = w[IN_GROUPS]
         return
-    low, high = input_span(w, first, w[TILE_ROWS])
     w[LOW_ROW] = low
     w[LOW_ROWS] = high - low
     w[TILE_HALF] = next_half(w, SB_NEXT)
     w[FREED] = w[SB_LAST + w[TILE_HALF]]
     # A tile may be loaded as soon as its own rows are there; those after it are still in the making.
     w[STORED] = w[w[ROW_DONE] + w[SOURCE] + high - 1] if w[SOURCE] >= 0 else -1
-    in_parts = w[PART] > 0 and w[BEGUN] == 0
     w[BEGUN] = 1
     w[NEXT_GROUP] = 0
     w[INPUT] = -1
-    w[GROUP_STEP] = w[PART] * (TAPS if w[POINTWISE] else 1) if in_parts else w[IN_GROUPS]
     if not in_parts:
         load_part(w)
 
@@ -131,7 +139,10 @@ def input_cycles(w: Ints, rows: int) -> int:
 
 @inner
 def load_part(w: Ints) -> None:
-    """The next part of the tile's input."""
+    """The next part of the tile's input, which is loaded unless all of it is in the SB."""
+    if w[INPUT_ON_CHIP]:
+        w[NEXT_GROUP] += min(w[GROUP_STEP], w[IN_GROUPS] - w[NEXT_GROUP])
+        return
     index = new_row(w, LOAD_ACT_UNIT)
     row, groups = act_at(w, index), min(w[GROUP_STEP], w[IN_GROUPS] - w[NEXT_GROUP])
     w[row + OWNER] = w[LAYER_OWNER]
@@ -158,6 +169,8 @@ def end_tile(w: Ints, number: int) -> None:
     w : workspace.
     number : of the tile.
     """
+    if w[INPUT_ON_CHIP]:
+        return
     w[SB_LAST + w[TILE_HALF]] = w[COUNT + PASS_UNIT] - 1
     if w[T_FILTERS] and number < 2:
         w[KEPT_HALF + number] = w[TILE_HALF]

@@ -35,15 +35,18 @@ from arch_model.timing.rows import (
     PLACE,
     STORE_UNIT,
     TILE_BEATS,
+    TO_SB,
     WORD_CYCLES,
+    WRITES,
     ZSB,
     act_at,
     store_at,
 )
-from arch_model.timing.transfers import STORE_ADDRESS, STORE_BEAT, read_cycles, row_beats, up
+from arch_model.timing.transfers import STORE_BEAT, held_cycles, read_cycles, row_beats, up
 from mapper.lowering.buffers import (
     begin_layer,
     end_layer,
+    kept_beat,
     load_table,
     new_pass,
     new_row,
@@ -53,6 +56,7 @@ from mapper.lowering.buffers import (
     take_zsb,
 )
 from mapper.lowering.rows import (
+    AWAITED,
     BEGINS,
     COLUMN_TILES,
     COME,
@@ -67,6 +71,7 @@ from mapper.lowering.rows import (
     HELD_FROM,
     HELD_ROWS,
     IN_ROWS,
+    INPUT_ON_CHIP,
     K_TILE,
     K_TILES,
     KERNEL_COLS,
@@ -78,6 +83,7 @@ from mapper.lowering.rows import (
     OUT_NEXT,
     OUT_ROWS,
     OUTPUT,
+    OUTPUT_TO,
     OWN_STATE,
     P_HELD_FROM,
     P_HELD_ROWS,
@@ -177,6 +183,12 @@ def load_input(w: Ints, chunk: int, stop: int, first: int, rows: int) -> None:
     if not w[SCALE]:
         low = max(0, first * w[STRIDE] - w[PADDING])
         high = min(w[HEIGHT], (first + rows - 1) * w[STRIDE] - w[PADDING] + w[KERNEL_ROWS])
+    if w[INPUT_ON_CHIP]:
+        w[INPUT_HALF] = w[ROWS_FROM] = 0
+        w[ROWS_TO] = w[HEIGHT]
+        w[ROWS_COME] = high
+        w[AWAITED] = w[w[ROW_DONE] + w[SOURCE] + high - 1] + 1
+        return
     last = -1
     if not (w[T_STAYS] and w[ROWS_TO] > w[ROWS_FROM]):
         w[INPUT_HALF] = next_half(w, SB_NEXT)
@@ -262,7 +274,8 @@ def _tile(w: Ints, chunk: int, stop: int, first: int) -> None:
         w[row + COME] = w[ROWS_COME]
         if w[COLUMN_TILES]:
             w[DB_LAST + w[COLUMN_HALF]] = w[COUNT + PASS_UNIT] - 1
-    w[SB_LAST + w[INPUT_HALF]] = w[COUNT + PASS_UNIT] - 1
+    if not w[INPUT_ON_CHIP]:
+        w[SB_LAST + w[INPUT_HALF]] = w[COUNT + PASS_UNIT] - 1
     new_store(w, begin, chunk, stop, first, rows, half)
 
 
@@ -294,10 +307,13 @@ def lower_pool(w: Ints) -> None:
     """Append the STORE of a global average pool: it adds up the pixels of each group one by one."""
     index = new_row(w, STORE_UNIT)
     row, rows = store_at(w, index), up(w[K], w[CP]) * w[HEIGHT]
-    words = STORE_ADDRESS + w[LATENCY] + read_cycles(rows, w[WIDTH], w[CP], w[BEAT], w[INTERVAL], 1)
+    words = held_cycles(rows, w[WIDTH], w[CP], w[BEAT], w[INTERVAL], w[LATENCY], 1, 1)
     w[row + OWNER] = w[LAYER_OWNER]
     w[row + PLACE] = w[COUNT + PASS_UNIT] - 1
     w[row + AFTER] = -1
     w[row + WORD_CYCLES] = words
     w[row + BEAT_CYCLES] = words + STORE_BEAT + w[INTERVAL] * (row_beats(1, w[CP], w[BEAT]) - 1)
+    if w[OUTPUT_TO] == TO_SB:
+        w[row + BEAT_CYCLES] = words + kept_beat(w)
+    w[row + WRITES] = w[OUTPUT_TO]
     w[w[ROW_DONE] + w[OUTPUT]] = index

@@ -10,7 +10,7 @@ from arch_model.network.layer import Kind
 from arch_model.network.weights import AddQuant, ConvQuant, MaxPoolQuant, OpQuant, PoolQuant, ScaleQuant
 from arch_model.program.isa import Memory
 from arch_model.program.program import TensorPlace
-from mapper.lowering.dense_fields import Fields, add_fields, k_tile_fields, store_fields
+from mapper.lowering.dense_fields import Y0_MAX, Fields, add_fields, k_tile_fields, store_fields
 from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.workload.depthwise import (
     Window,
@@ -25,10 +25,6 @@ from mapper.workload.fusion import Step
 
 MAX_FILL = -128
 """What a maximum reads outside the tensor: it never wins."""
-
-
-Y0_MAX = 7
-"""Of a PASS; a window beyond it is outside the tensor, where one is as good as another."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +162,7 @@ class ChannelwiseFields:
             "pixels": rows * layer.Q,
         }
 
-    def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int) -> Fields:
+    def k_tile(self, tile: Fields, k_tile: int, first: int, out_base: int, zsb: int, whole: bool = False) -> Fields:
         """The fields of a K-tile's PASS commands.
 
         Parameters
@@ -176,9 +172,10 @@ class ChannelwiseFields:
         first : number of the K-tile with which the chunk and the LOAD_ACT begin.
         out_base : word of the output side at which the chunk begins.
         zsb : the layer's first entry.
+        whole : whether the SB holds all of the layer's groups, not the chunk's alone.
         """
         a = self.accelerator
-        group = k_tile * a.kp // a.cp - first * a.kp // a.cp
+        group = k_tile * a.kp // a.cp - (0 if whole else first * a.kp // a.cp)
         entry = zsb + (k_tile if self.step.layer.kind.has_weights else 0)
         return k_tile_fields(tile, k_tile, first, out_base, a) | {
             "zsb": entry,

@@ -10,9 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arch_model.errors import MappingError
-from arch_model.machine.accelerator import TAPS, Accelerator
+from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import Kind, Layer
-from mapper.lowering.tiling import COUNT_MAX, RUN_BEATS_MAX, RUN_STRIDE_MAX, Order, Tiling, chunk_unit, out_words
+from mapper.lowering.tiling import (
+    COUNT_MAX,
+    RUN_BEATS_MAX,
+    RUN_STRIDE_MAX,
+    Order,
+    Tiling,
+    chunk_unit,
+    out_words,
+    sb_needs,
+)
 from mapper.workload.depthwise import (
     entries_of,
     input_size,
@@ -49,7 +58,7 @@ def _words(layer: Layer, accelerator: Accelerator, chunk: int, rows: int) -> int
     return groups * skewed_shape(layer, rows)[1]
 
 
-def check_cut(layer: Layer, accelerator: Accelerator, cut: Cut) -> None:
+def check_cut(layer: Layer, accelerator: Accelerator, cut: Cut, room: int | None = None) -> None:
     """Refuse a cut that does not fit.
 
     Parameters
@@ -57,17 +66,18 @@ def check_cut(layer: Layer, accelerator: Accelerator, cut: Cut) -> None:
     layer : channelwise.
     accelerator : that would run it.
     cut : to check.
+    room : SB words that a place for input has; None: a half of the SB.
 
     Raises
     ------
     MappingError
         Naming operand, buffer, bytes needed and there.
     """
-    if fault := next(_faults(layer, accelerator, cut), None):
+    if fault := next(_faults(layer, accelerator, cut, room), None):
         raise MappingError(f"layer {layer.name}: {fault}")
 
 
-def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling) -> None:
+def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling, room: int | None = None) -> None:
     """Refuse a tiling that is not legal for a layer whose outputs have one input channel each.
 
     Parameters
@@ -75,6 +85,7 @@ def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling) ->
     layer : channelwise.
     accelerator : that would run it.
     tiling : to check.
+    room : SB words that a place for input has; None: a half of the SB.
 
     Raises
     ------
@@ -96,10 +107,10 @@ def check_channelwise(layer: Layer, accelerator: Accelerator, tiling: Tiling) ->
         if not legal:
             raise MappingError(f"layer {layer.name}: {field} of its tiling is {value}; give {right}")
     if layer.kind is not Kind.POOL:  # a STORE that streams its input in: there is nothing to fit
-        check_cut(layer, accelerator, Cut(tiling.rows, tiling.chunk, tiling.stays))
+        check_cut(layer, accelerator, Cut(tiling.rows, tiling.chunk, tiling.stays), room)
 
 
-def _faults(layer: Layer, accelerator: Accelerator, cut: Cut) -> Iterator[str]:
+def _faults(layer: Layer, accelerator: Accelerator, cut: Cut, room: int | None) -> Iterator[str]:
     a, (height, width), pixels = accelerator, input_size(layer), cut.rows * layer.Q
     if a.nb > GROUPS_MAX:
         yield (
@@ -111,7 +122,7 @@ def _faults(layer: Layer, accelerator: Accelerator, cut: Cut) -> Iterator[str]:
     words, out = _words(layer, a, cut.chunk, held), int(out_words(cut.chunk, pixels, a))
     entries = entries_of(layer, a)
     needs = [
-        (f"{held} input rows", "a half of the SB", words * TAPS * a.cp, a.sb_half_words * TAPS * a.cp),
+        (f"{held} input rows", *sb_needs(words, a, room)),
         ("chunk of outputs", "a half of the OB's output side", out * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
         ("ZSB entries", "a half of the ZSB", entries * 8 * a.kp, a.zsb_half_entries * 8 * a.kp),
     ]

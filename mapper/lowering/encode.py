@@ -30,6 +30,7 @@ from mapper.lowering.dense_fields import (
     Fields,
     add_fields,
     k_tile_fields,
+    kept_fields,
     load_act_fields,
     piece_fields,
     pool_fields,
@@ -39,6 +40,7 @@ from mapper.lowering.dense_fields import (
 )
 from mapper.lowering.depthwise_fields import ChannelwiseFields, ChannelwisePlaces, Held
 from mapper.lowering.layer_on_machine import LayerOnMachine
+from mapper.lowering.placement import Placement
 from mapper.workload.depthwise import is_channelwise, uses_ones, windows_of
 from mapper.workload.fusion import Step
 
@@ -78,7 +80,9 @@ def token_fields(streams: Sequence[Ints]) -> list[list[Fields]]:
         (w, p, wgts[:, timed.AFTER_PASS], "wait_free", "signal_weights"),
         (s, p, stores[:, timed.AFTER], "wait_full", "signal_out"),
         (p, s, passes[:, timed.STORE], "wait_out", "signal_free"),
-        (a, s, acts[:, timed.AFTER_STORE], "wait_stored", "signal_stored"),
+        (a, s, np.maximum(acts[:, timed.AFTER_STORE], acts[:, timed.PORT_STORE] - 1), "wait_stored", "signal_stored"),
+        (p, s, passes[:, timed.AWAITS] - 1, "wait_kept", "signal_kept"),
+        (s, a, stores[:, timed.PORT_LOAD] - 1, "wait_loaded", "signal_loaded"),
     ):
         for waits, signals in zip(*(ends.tolist() for ends in match_tokens(needs)), strict=True):
             found[consumer][waits][wait] = 1
@@ -95,6 +99,7 @@ class Encoder:
     steps : of the SubNet, in order of execution; a command's owner is a number in it.
     quant : integers of every operator by name.
     later : names of layers whose tiles are loaded for later queries, owners from ``len(steps)`` on.
+    placement : which tensors stay in the SB; None: none does.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class Encoder:
         memory_map: MemoryMap,
         steps: Sequence[Step],
         later: Sequence[str] = (),
+        placement: Placement | None = None,
     ) -> None:
         self.subnet, self.supernet, self.a, self.quant, self.map = subnet, supernet, accelerator, quant, memory_map
         self.places, self.steps = memory_map.tensors[subnet.name], steps
@@ -114,6 +120,7 @@ class Encoder:
         self.names = [*(step.layer.name for step in steps), *later]
         self.depthwise = {i: self._depthwise(s) for i, s in enumerate(steps) if is_channelwise(s.layer)}
         self.tiles: dict[tuple[int, ...], Fields] = {}
+        self.placement = placement
 
     def commands(self, w: Ints) -> list[tuple[Command, int]]:
         """The commands of a workspace in order, each with its owner."""
@@ -141,9 +148,9 @@ class Encoder:
     # ------------------------------------------------------------------ by unit
 
     def _act(self, row: Row) -> Fields:
-        a, owner = self.a, row[timed.OWNER]
+        owner = row[timed.OWNER]
         groups = range(row[rows.GROUP], row[rows.GROUP] + row[rows.GROUPS])
-        base, low, count = row[rows.SB_HALF] * a.sb_half_words, row[rows.LOW], row[rows.IN_ROWS]
+        base, low, count = self._input_base(owner, row[rows.SB_HALF]), row[rows.LOW], row[rows.IN_ROWS]
         if owner in self.depthwise:
             held = Held(range(row[rows.HELD_FROM], row[rows.HELD_FROM] + row[rows.HELD_ROWS]), base)
             return self.depthwise[owner].act(groups, range(low, low + count), held)
@@ -182,7 +189,8 @@ class Encoder:
         a, owner = self.a, row[timed.OWNER]
         ends = {"start": row[rows.BEGINS], "finish": row[rows.FINISHES], "table": row[rows.P_TABLE]}
         first, count, kt, chunk = row[rows.FIRST], row[rows.ROWS], row[rows.K_TILE], row[rows.CHUNK]
-        base, out_base = row[rows.P_SB_HALF] * a.sb_half_words, row[rows.OUT_HALF] * a.out_half_words
+        base, out_base = self._input_base(owner, row[rows.P_SB_HALF]), row[rows.OUT_HALF] * a.out_half_words
+        whole = self.placement is not None and self.placement.inputs[owner] >= 0
         layer = self.steps[owner].layer
         key = owner, first, base, kt, out_base, row[rows.COME]
         if owner in self.depthwise:
@@ -191,10 +199,10 @@ class Encoder:
                 held = Held(range(row[rows.P_HELD_FROM], row[rows.P_HELD_FROM] + row[rows.P_HELD_ROWS]), base)
                 tile = make.tile(first, count, held, row[rows.COME])
                 entry = row[rows.ENTRY] - (kt if layer.kind.has_weights else 0)
-                self.tiles[key] = make.k_tile(tile, kt, chunk, out_base, entry)
+                self.tiles[key] = make.k_tile(tile, kt, chunk, out_base, entry, whole)
             return make.window(self.tiles[key], kt, windows_of(layer)[row[rows.WINDOW]], row[rows.P_SLOT]) | ends
         if key not in self.tiles:
-            tile = tile_fields(self.on[owner], cast(ConvQuant, self.integers(layer.name)), first, count, base)
+            tile = tile_fields(self.on[owner], cast(ConvQuant, self.integers(layer.name)), first, count, base, whole)
             self.tiles[key] = k_tile_fields(tile, kt, chunk, out_base, a) | {"zsb": row[rows.ENTRY]}
         offset = window_offsets(layer)[row[rows.WINDOW]]
         weights = {"memory": row[rows.P_MEMORY], "slot": row[rows.P_SLOT], "ob_slot": row[rows.OB_SLOT]}
@@ -206,16 +214,32 @@ class Encoder:
         step = self.steps[owner]
         if step.layer.kind is Kind.POOL:
             q = cast(PoolQuant, self.integers(step.layer.name))
-            return pool_fields(self.on[owner], q, self.places[step.source], self.places[step.output])
+            fields = pool_fields(self.on[owner], q, self.places[step.source], self.places[step.output])
+            return self._kept(owner, fields, 0, 0)
         k_tiles, out_base = range(row[rows.S_CHUNK], row[rows.S_STOP]), row[rows.S_OUT_HALF] * a.out_half_words
-        first, count = row[rows.S_FIRST], row[rows.S_ROWS]
+        first, count, group = row[rows.S_FIRST], row[rows.S_ROWS], k_tiles.start * a.kp // a.cp
         if owner in self.depthwise:
-            return self.depthwise[owner].store(k_tiles, first, count, out_base)
+            return self._kept(owner, self.depthwise[owner].store(k_tiles, first, count, out_base), group, first)
         fields = store_fields(self.on[owner], self.places[step.output], k_tiles, first, count, out_base)
         if step.add is not None:
             q_add, other = cast(AddQuant, self.integers(step.add.name)), self.places[step.add.inputs[1]]
             fields |= add_fields(q_add, other, k_tiles, first, count, a)
-        return fields
+        return self._kept(owner, fields, group, first)
+
+    # ------------------------------------------------------------------ tensors in the SB
+
+    def _input_base(self, owner: int, place: int) -> int:
+        """SB word at which a step's input begins: the whole of it, or a tile in one of the two places of its loads."""
+        if self.placement is None:
+            return place * self.a.sb_half_words
+        region = self.placement.region_read(owner)
+        return self.placement.loads[owner].bases[place] if region is None else region.base
+
+    def _kept(self, owner: int, fields: Fields, group: int, first: int) -> Fields:
+        """A STORE's fields, with those of a result that stays in the SB."""
+        if self.placement is None or (to := self.placement.outputs[owner]) == timed.TO_DRAM:
+            return fields
+        return kept_fields(fields, self.placement.regions[owner], group, first, to == timed.TO_BOTH)
 
     # ------------------------------------------------------------------ depthwise
 

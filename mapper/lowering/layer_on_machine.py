@@ -21,6 +21,7 @@ from mapper.lowering.tiling import (
     Tiling,
     chunk_unit,
     out_words,
+    sb_needs,
 )
 
 Ints = npt.NDArray[np.int64]
@@ -125,13 +126,14 @@ class LayerOnMachine:
         tiles = self.grid.tiles
         return tiles * self.fetches(tiles, without) - streamed * self.fetches(streamed, tiling)
 
-    def check_tiling(self, tiling: Tiling, group: int) -> None:
+    def check_tiling(self, tiling: Tiling, group: int, room: int | None = None) -> None:
         """Refuse a tiling that is not legal.
 
         Parameters
         ----------
         tiling : to check.
         group : the most tiles that a half of the DB must hold at once.
+        room : SB words that a place for input has; None: a half of the SB.
 
         Raises
         ------
@@ -159,7 +161,7 @@ class LayerOnMachine:
         inside, pixels = min((tiling.rows - 1) * layer.stride + layer.R, layer.H), tiling.rows * layer.Q
         words, out = self.sb_shape(inside)[2], int(out_words(tiling.chunk, pixels, a))
         needs = [
-            (f"{inside} input rows", "a half of the SB", words * TAPS * a.cp, a.sb_half_words * TAPS * a.cp),
+            (f"{inside} input rows", *sb_needs(words, a, room)),
             ("chunk of outputs", "a half of the OB's output side", out * a.nb * a.cp, a.out_half_words * a.nb * a.cp),
             ("weights of a chunk", "a half of the DB", group * a.tile_bytes_raw, a.db_half_tiles * a.tile_bytes_raw),
         ]

@@ -9,9 +9,23 @@ import numpy as np
 from arch_model.compiled import Ints
 from arch_model.machine.accelerator import Accelerator
 from arch_model.network.layer import INPUT, Kind
+from arch_model.timing.rows import TO_DRAM
 from mapper.layout.memory_map import image_folds
 from mapper.layout.tensors import folds, is_pointwise, tile_grid
-from mapper.lowering.rows import DENSE, DEPTHWISE, GLOBAL_POOL
+from mapper.lowering.placement import Placement
+from mapper.lowering.rows import (
+    AFTER_FIRST,
+    AFTER_SECOND,
+    DENSE,
+    DEPTHWISE,
+    GLOBAL_POOL,
+    HALVES,
+    INPUT_ON_CHIP,
+    LAST_PASS,
+    LAYER_AT,
+    OUTPUT_TO,
+    SB_ROOM,
+)
 from mapper.lowering.tiling import Order, Tiling
 from mapper.workload.depthwise import (
     column_tiles,
@@ -54,7 +68,8 @@ def layer_row(
     kinds = (form, is_pointwise(layer), folded, layer.kind is Kind.SCALE, layer.kind.has_weights)
     entries = entries_of(layer, a) if depthwise else kt
     counts = (kt, ct, windows, a.groups(layer.C), entries, not layer.activation.is_clamp, beside, columns)
-    return np.array([*sizes, *kinds, *counts, source, output, owner], np.int64)
+    in_halves = (0, TO_DRAM, a.sb_half_words, HALVES, HALVES, -1)
+    return np.array([*sizes, *kinds, *counts, source, output, owner, *in_halves], np.int64)
 
 
 def tiling_row(tiling: Tiling) -> Ints:
@@ -85,3 +100,29 @@ def network_rows(steps: Sequence[Step], accelerator: Accelerator) -> tuple[Ints,
         rows.append(layer_row(step, accelerator, owner, begins.get(step.awaited, -1), total, folded))
         total += step.layer.P
     return np.array(rows, np.int64), total
+
+
+def placed_rows(xs: Ints, tensor_rows: int, placement: Placement) -> tuple[Ints, int]:
+    """Rows of layers some of whose tensors stay in the SB.
+
+    Parameters
+    ----------
+    xs, tensor_rows : as :func:`network_rows` gives them.
+    placement : which tensors stay, and where.
+
+    Returns
+    -------
+    rows, places
+        The rows, and how many places their table of finished rows needs, with those for last PASSes.
+    """
+    xs, places = xs.copy(), tensor_rows
+    last_pass = {step: places + number for number, step in enumerate(sorted(placement.awaited))}
+    xs[:, INPUT_ON_CHIP - LAYER_AT] = np.array(placement.inputs) >= 0
+    xs[:, OUTPUT_TO - LAYER_AT] = placement.outputs
+    for owner, place in last_pass.items():
+        xs[owner, LAST_PASS - LAYER_AT] = place
+    for owner, loads in placement.loads.items():
+        xs[owner, SB_ROOM - LAYER_AT] = loads.room
+        after = [last_pass.get(step, -1) for step in loads.after]
+        xs[owner, AFTER_FIRST - LAYER_AT], xs[owner, AFTER_SECOND - LAYER_AT] = after
+    return xs, places + len(xs)

@@ -21,13 +21,14 @@ from mapper.workload.depthwise import has_tiles, is_channelwise, k_tiles_of
 from mapper.workload.fusion import Step
 
 
-def quick_tiling(step: Step, accelerator: Accelerator, slots: Slots | None = None) -> Tiling:
+def quick_tiling(step: Step, accelerator: Accelerator, slots: Slots | None = None, x: Ints | None = None) -> Tiling:
     """The tiling that the compiler takes if it is told nothing.
 
     Parameters
     ----------
     step, accelerator : what runs where.
     slots : PB slots of a dense layer's weight tiles, -1 for those that are streamed; None: all are.
+    x : the step as a row of :data:`mapper.lowering.rows.LAYER`, with what is in the SB; None: no tensor stays there.
 
     Returns
     -------
@@ -46,7 +47,8 @@ def quick_tiling(step: Step, accelerator: Accelerator, slots: Slots | None = Non
     layer, streamed = step.layer, 0
     if has_tiles(layer):
         streamed = tile_grid(layer, accelerator).tiles if slots is None else int((slots < 0).sum())
-    return _chosen(_header(step, accelerator), layer, accelerator, streamed)
+    w = _header(step, accelerator) if x is None else header(machine_row(accelerator), x)
+    return _chosen(w, layer, accelerator, streamed)
 
 
 def choose(layer: Layer, accelerator: Accelerator, streamed: int | None = None, add: bool = False) -> Tiling:

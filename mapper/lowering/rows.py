@@ -33,19 +33,28 @@ LAYER = (
     "k", "c", "height", "width", "kernel_rows", "kernel_cols", "stride", "padding", "out_rows", "out_cols",
     "form", "pointwise", "folded", "scale", "weighted", "k_tiles", "c_tiles", "windows", "in_groups", "entries",
     "table", "beside", "column_tiles", "source", "output", "owner",
+    "input_on_chip", "output_to", "sb_room", "after_first", "after_second", "last_pass",
 )
 """A layer on a machine. ``form``: how it is lowered. ``beside``: its STORE reads a second operand. ``source``,
 ``output``: where the rows of its tensors begin in the table of finished rows, -1 for one that is in DRAM before the
-Program starts."""
+Program starts. ``input_on_chip``: STOREs wrote its input into the SB. ``output_to``: where its own STOREs write
+(``TO_DRAM``, ``TO_BOTH``, ``TO_SB``). ``sb_room``: SB words that one of the two places has to which it loads input.
+``after_first``, ``after_second``: where the table says after which PASS the first load to each place may begin (-1: at
+once; ``HALVES``: the places are the halves of the SB, and its last user says so). ``last_pass``: where the table gets
+the number of its own last PASS (-1: nobody asks)."""
 LAYER_AT = HEADER
 (
     K, C, HEIGHT, WIDTH, KERNEL_ROWS, KERNEL_COLS, STRIDE, PADDING, OUT_ROWS, OUT_COLS,
     FORM, POINTWISE, FOLDED, SCALE, WEIGHTED, K_TILES, C_TILES, WINDOWS, IN_GROUPS, ZSB_ENTRIES,
     TABLE, BESIDE, COLUMN_TILES, SOURCE, OUTPUT, LAYER_OWNER,
+    INPUT_ON_CHIP, OUTPUT_TO, SB_ROOM, AFTER_FIRST, AFTER_SECOND, LAST_PASS,
 ) = range(LAYER_AT, LAYER_AT + len(LAYER))
 
 DENSE, DEPTHWISE, GLOBAL_POOL = range(3)
 """Values of ``form``."""
+
+HALVES = -2
+"""Value of ``after_first`` and ``after_second``."""
 
 TILING = ("rows", "chunk", "filters", "prologue_parts", "prefetch_rows", "interleave", "stays")
 """A tiling (:class:`mapper.lowering.tiling.Tiling`); ``filters``: the order; ``stays``: of a depthwise layer."""
@@ -65,10 +74,10 @@ ZSB_STILL_READ, TABLE_STILL_READ = 1, 2
 """Values of ``FAILURE``."""
 
 # Where tables begin. Of the Program: the PASS that used each slot of the PB last; for each row of each tensor the STORE
-# with which it is complete; slots of the PB of all weight tiles, and of those that come now (0: none at all). Of the
-# layer: pieces, where those of each row begin, streamed tiles, where those of each group begin; the loads of ZSB
-# entries, of tiles of the group at work, of tiles that come to the PB (0: none); the loads of a group; room for other
-# tables.
+# with which it is complete, and last PASSes of layers; slots of the PB of all weight tiles, and of those that come now
+# (0: none at all). Of the layer: pieces, where those of each row begin, streamed tiles, where those of each group
+# begin; the loads of ZSB entries, of tiles of the group at work, of tiles that come to the PB (0: none); the loads of a
+# group; room for other tables.
 TABLES_AT = BUFFERS_AT + 19
 (
     PB_LAST, ROW_DONE, ALL_SLOTS, ALL_NEW,
@@ -76,12 +85,12 @@ TABLES_AT = BUFFERS_AT + 19
 ) = range(TABLES_AT, TABLES_AT + 13)
 
 # Of the layer at work: groups of streamed weight tiles, and how many such tiles there are; rows of the STORE that was
-# timed last, and its times; what else it keeps (dense_loads.py, depthwise.py).
+# timed last, and its times; the STORE plus 1 that its PASSes await; what else it keeps (dense_loads.py, depthwise.py).
 LAYER_STATE = TABLES_AT + 13
 (
-    GROUP_COUNT, STREAMED_TILES, TIMED_ROWS, TIMED_WORD, TIMED_BEAT, TILE_CYCLES, MORE_TILE_CYCLES,
-) = range(LAYER_STATE, LAYER_STATE + 7)
-OWN_STATE = LAYER_STATE + 7
+    GROUP_COUNT, STREAMED_TILES, TIMED_ROWS, TIMED_WORD, TIMED_BEAT, TILE_CYCLES, MORE_TILE_CYCLES, AWAITED,
+) = range(LAYER_STATE, LAYER_STATE + 8)
+OWN_STATE = LAYER_STATE + 8
 OWN_PLACES = 64
 WHOLE_HEADER = OWN_STATE + OWN_PLACES
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from arch_model.machine.accelerator import Accelerator
+from arch_model.machine.accelerator import TAPS, Accelerator
 from arch_model.network.layer import Layer
 from arch_model.program.isa import Opcode, greatest
 
@@ -119,3 +119,28 @@ def out_words(k_tiles: int | Ints, pixels: int | Ints, accelerator: Accelerator)
     """
     groups = -(-k_tiles * accelerator.kp // accelerator.cp)
     return -(-groups // accelerator.nb) * pixels
+
+
+def sb_needs(words: int, accelerator: Accelerator, room: int | None = None) -> tuple[str, int, int]:
+    """What a tile's input needs of the SB.
+
+    Parameters
+    ----------
+    words : of a bank that it takes.
+    accelerator : the machine.
+    room : words that a place for input has; None: a half of the SB.
+
+    Returns
+    -------
+    place, need, there
+        The place in words, and bytes.
+
+    Examples
+    --------
+    >>> sb_needs(10, Accelerator.load("tiny"), 8)      # nine banks of three bytes
+    ('a place in the SB', 270, 216)
+    """
+    a, size = accelerator, TAPS * accelerator.cp
+    if room is None:
+        return "a half of the SB", words * size, a.sb_half_words * size
+    return "a place in the SB", words * size, room * size

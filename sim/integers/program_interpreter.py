@@ -169,16 +169,23 @@ class Machine:
             several = pixels[..., : fold * size].reshape(c["groups"], c["rows"], words * fold, size)
             pixels = np.zeros((c["groups"], c["rows"], c["cols"], cp), np.int8)
             pixels[..., :size] = several[:, :, : c["cols"]]
-        g, y, x = np.ogrid[: c["groups"], : c["rows"], : c["cols"]]
+        self._write_sb(c, pixels)
+        self._release(c["signal_full"], "sb_full")
+        self._release(c["signal_loaded"], "loaded")
+
+    def _write_sb(self, c: Command, pixels: Int8) -> None:
+        """Write (groups, rows, columns, CP) to where a LOAD_ACT or a STORE says."""
+        g, y, x = np.ogrid[tuple(slice(n) for n in pixels.shape[:3])]
+        first_row, first_group = (c["first_row"], c["first_group"]) if c.opcode is Opcode.STORE else (0, 0)
         if c["pointwise"]:
-            bank, word = g % 9, c["sb_base"] + g // 9 * c["group_step"] + y * c["row_step"] + x
+            number = first_group + g
+            bank, word = number % 9, c["sb_base"] + number // 9 * c["group_step"] + y * c["row_step"] + x
         else:
-            column = x + g % 3 * c["skew"]
-            bank = 3 * (y % 3) + column % 3
-            word = c["sb_base"] + g * c["group_step"] + y // 3 * c["row_step"] + column // 3
+            row, column = first_row + y, x + (first_group + g) % 3 * c["skew"]
+            bank = 3 * (row % 3) + column % 3
+            word = c["sb_base"] + g * c["group_step"] + row // 3 * c["row_step"] + column // 3
         self._words("the SB", self.sb.shape[1], int(word.min()), int(word.max() - word.min()) + 1)
         self.sb[bank, word] = pixels
-        self._release(c["signal_full"], "sb_full")
 
     def _load_wgt(self, c: Command) -> Iterator[bool]:
         yield from self._wait((c["wait_free"], "w_free"))
@@ -216,7 +223,7 @@ class Machine:
         self._release(c["signal_weights"], "w_free")
 
     def _run(self, c: Command) -> Iterator[bool]:
-        yield from self._wait((c["wait_sb"], "sb_full"), (c["wait_out"], "out_free"))
+        yield from self._wait((c["wait_sb"], "sb_full"), (c["wait_out"], "out_free"), (c["wait_kept"], "kept"))
         pixels = c["out_rows"] * c["out_cols"]
         alone = c["start"] and c["finish"] and c["reps"] == 1  # no partial sum meets another
         sums_at = slice(0) if alone else self._words("the OB", len(self.ob), c["ob_slot"] * pixels, pixels)
@@ -305,7 +312,7 @@ class Machine:
             self.out[bank, self._out_words(start, len(y)), lane] = y[:, k]
 
     def _store(self, c: Command) -> Iterator[bool]:
-        yield from self._wait((c["wait_full"], "out_full"))
+        yield from self._wait((c["wait_full"], "out_full"), (c["wait_loaded"], "loaded"))
         cp, pixels = self.a.cp, c["rows"] * c["cols"]
         total, product = np.zeros((c["groups"], pixels, cp), np.int64), bool(c["multiply"])
         if c["use_a"]:
@@ -327,11 +334,19 @@ class Machine:
             total, lines_out, cols = total.sum(axis=1, keepdims=True), 1, 1
         y = np.clip(rounding_shift(total, c["shift"]) + c["z_out"], c["lo"], c["hi"]).astype(np.int8)
         y[-1, :, c["last_lanes"] :] = 0
-        lines = np.zeros((c["groups"], lines_out, cols * cp + c["pad"]), np.uint8)
-        lines[:, :, : cols * cp] = y.reshape(c["groups"], lines_out, cols * cp).view(np.uint8)
+        if c["to_sb"]:
+            self._write_sb(c, y.reshape(c["groups"], lines_out, cols, cp))
+            self._release(c["signal_kept"], "kept")
+            yield True
+        if not c["sb_only"]:
+            self._write_dram(c, y.reshape(c["groups"], lines_out, cols * cp))
+        self._release(c["signal_stored"], "stored")
+
+    def _write_dram(self, c: Command, y: Int8) -> None:
+        """Write the rows of a STORE's result, (groups, rows, bytes), each with its padding."""
+        lines = np.pad(y.view(np.uint8), ((0, 0), (0, 0), (0, c["pad"])))
         size = c["run_beats"] * self.a.beat_bytes
         for g, line in enumerate(lines.reshape(c["groups"], -1)):
             start = c["addr"] + g * c["run_stride"]
             self.dram[self._words("DRAM", len(self.dram), start, size)] = line
         self.bytes["out"] += c["groups"] * size
-        self._release(c["signal_stored"], "stored")

@@ -98,7 +98,7 @@ def run_program(
         raise SimulatorError(f"the machine has stood still at command {result.error_command}: {result.counters}")
     memory = np.concatenate([np.zeros(program.weight_bytes, np.uint8), result.memory])
     mismatches = sum(
-        int(np.count_nonzero(read_tensor(memory, program, name) != expected[name])) for name in program.tensors
+        int(np.count_nonzero(read_tensor(memory, program, name) != expected[name])) for name in program.stored
     )
     beat = dict.fromkeys(PORTS, accelerator.beat_bytes)
     beat |= {"wgt": accelerator.weight_beat_bytes, "prog": accelerator.program_beat_bytes}

@@ -16,6 +16,8 @@ from arch_model.program.untimed_run import ProgramError
 from arch_model.spaces import get_space
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_layer, compile_subnet, single_layer
+from mapper.lowering.placement import candidates, place
+from mapper.workload.fusion import steps
 from tests.mapper.random_nets import random_quant
 
 TINY = Accelerator.load("tiny")
@@ -28,6 +30,11 @@ TOKENS = {  # token: (signalling opcode, signal, waiting opcode, wait)
     "out_free": (Opcode.STORE, "signal_free", Opcode.PASS, "wait_out"),
     "stored": (Opcode.STORE, "signal_stored", Opcode.LOAD_ACT, "wait_stored"),
 }
+ON_CHIP = {
+    "kept": (Opcode.STORE, "signal_kept", Opcode.PASS, "wait_kept"),
+    "loaded": (Opcode.LOAD_ACT, "signal_loaded", Opcode.STORE, "wait_loaded"),
+    "stored": TOKENS["stored"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +43,19 @@ def fashion():
     subnet = supernet.subnet("fashion-d111-w222")
     quant = random_quant(subnet, np.random.default_rng(0))
     program = compile_subnet(subnet, supernet, TINY, quant, MemoryMap.build(supernet, [subnet], TINY))
+    check_program(program)
+    return program
+
+
+@pytest.fixture(scope="module")
+def on_chip():
+    """A SubNet some of whose tensors stay in the SB: every second one that can."""
+    supernet = get_space("fashion")
+    subnet = supernet.subnet("fashion-d111-w222")
+    order, quant = steps(subnet.layers), random_quant(subnet, np.random.default_rng(0))
+    placement = place(order, TINY, candidates(order, TINY)[::2])
+    places = MemoryMap.build(supernet, [subnet], TINY)
+    program = compile_subnet(subnet, supernet, TINY, quant, places, placement=placement)
     check_program(program)
     return program
 
@@ -64,6 +84,39 @@ def test_tokens_are_there_for_a_reason(fashion, token):
             assert re.search("while it may be read|before it must be|which nobody wrote", str(error))
             found += 1
     assert found == 12 if token in ("sb_full", "w_full", "w_free", "out_full") else found >= 1
+
+
+@pytest.mark.parametrize("token", ON_CHIP)
+def test_tokens_of_tensors_on_chip_are_there_for_a_reason(on_chip, token):
+    giver, signal, taker, wait = ON_CHIP[token]
+    signals, waits = users(on_chip, giver, signal), users(on_chip, taker, wait)
+    assert len(signals) == len(waits) > 1
+    found = 0
+    for k in range(len(signals)):
+        try:
+            check_program(edit(edit(on_chip, signals[k], **{signal: 0}), waits[k], **{wait: 0}))
+        except ProgramError as error:
+            assert re.search("before it must be|write port may be in use", str(error))
+            found += 1
+    assert found >= 1
+    with pytest.raises(ProgramError, match="Program hangs"):
+        check_program(edit(on_chip, signals[-1], **{signal: 0}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("skew", 1, "in another layout|reads SB .* which nobody wrote"),
+        ("sb_base", 1900, "of the SB; it has|which nobody wrote"),
+        ("first_row", 1, "which nobody wrote|of the SB; it has|before it must be"),
+        ("group_step", 1, "which nobody wrote|while|before"),
+    ],
+)
+def test_a_result_at_a_wrong_place_of_the_sb(on_chip, field, value, message):
+    """Of the first STORE whose result lies in windows: what a PASS reads is not there, or not alone."""
+    at = next(i for i, c in enumerate(on_chip.commands) if c["to_sb"] and not c["pointwise"])
+    with pytest.raises(ProgramError, match=message):
+        check_program(edit(on_chip, at, **{field: value}))
 
 
 @pytest.mark.parametrize("token", TOKENS)

@@ -26,6 +26,7 @@ LEGAL = {
     Opcode.PASS: {"reps": 1, "out_rows": 1, "out_cols": 1, "rows": 1, "cols": 1, "stride": 1},
     Opcode.STORE: {"use_a": 1, "groups": 1, "run_beats": 1, "rows": 1, "cols": 1},
 }
+TO_SB = {"to_sb": 1, "sb_only": 1}
 WITH_B = {"use_b": 1, "b_run_beats": 1}
 CASES = [  # (opcode, fields that are just legal, fields that are just not, the field that is named)
     (Opcode.LOAD_ACT, {"addr": 0xFFFFFFFC}, {"addr": 0xFFFFFFFE}, "addr"),
@@ -54,8 +55,6 @@ CASES = [  # (opcode, fields that are just legal, fields that are just not, the 
     (Opcode.PASS, {"depthwise": 1, "last_banks": 2}, {"depthwise": 1, "last_banks": 3}, "last_banks"),
     (Opcode.PASS, {"depthwise": 1, "sub": 2}, {"depthwise": 1, "sub": 3}, "sub"),
     (Opcode.PASS, {"table": 2}, {"table": 3}, "table"),
-    (Opcode.PASS, {"y0": -8}, {"y0": -9}, "y0"),
-    (Opcode.PASS, {"x0": 7}, {"x0": 8}, "x0"),
     (Opcode.PASS, {"last_banks": 0}, {"pointwise": 1, "last_banks": 0}, "last_banks"),
     (Opcode.PASS, {"pointwise": 1, "last_banks": 9}, {"pointwise": 1, "last_banks": 10}, "last_banks"),
     (Opcode.PASS, {"zsb": 128}, {"zsb": 128, "finish": 1}, "zsb"),
@@ -69,6 +68,11 @@ CASES = [  # (opcode, fields that are just legal, fields that are just not, the 
     (Opcode.STORE, {"b_pad": 4}, {"b_pad": 4, **WITH_B}, "b_pad"),
     (Opcode.STORE, {"out_base": 4095}, {"out_base": 4096}, "out_base"),
     (Opcode.STORE, {"out_bank": 2, "use_a": 0, **WITH_B}, {"out_bank": 2}, "out_bank"),
+    (Opcode.STORE, TO_SB | {"run_beats": 0}, {"run_beats": 0}, "run_beats"),
+    (Opcode.STORE, TO_SB, {"sb_only": 1}, "to_sb"),
+    (Opcode.STORE, TO_SB | {"first_row": 2}, TO_SB | {"first_row": 3}, "first_row"),
+    (Opcode.STORE, TO_SB | {"first_group": 8}, TO_SB | {"first_group": 9}, "first_group"),
+    (Opcode.STORE, {"sb_base": 2048}, {"sb_base": 2048, "to_sb": 1}, "sb_base"),
 ]
 
 
@@ -84,7 +88,7 @@ def test_every_limit_has_a_case_or_its_field_has():
     named = {(opcode, name.split(" ")[0]) for opcode, _, _, name in CASES}
     others = {(Opcode.LOAD_WGT, "run_beats"), (Opcode.LOAD_WGT, "run_stride"), (Opcode.PASS, "out_cols")}
     others |= {(Opcode.PASS, name) for name in ("rows", "cols", "sb_base")}
-    others |= {(Opcode.STORE, name) for name in ("run_stride", "b_run_stride", "groups", "run_beats")}
+    others |= {(Opcode.STORE, name) for name in ("run_stride", "b_run_stride", "groups")}
     others |= {(Opcode.STORE, name) for name in ("rows", "cols", "pad")}
     assert {(limit.opcode, limit.field) for limit in KNOWN} == named | others
 
