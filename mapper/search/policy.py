@@ -7,7 +7,7 @@ therefore compares whole Programs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -24,10 +24,13 @@ from arch_model.network.supernet import SubNet
 from mapper.cost.program_cost import ProgramCost, ProgramCosts
 from mapper.layout.persistent_buffer import PersistentBuffer, Slots
 from mapper.layout.tensors import tile_grid
+from mapper.lowering.compile import check_mapping
 from mapper.lowering.layer_on_machine import LayerOnMachine
+from mapper.lowering.placement import Placement
 from mapper.lowering.quick_choice import quick_tiling
 from mapper.lowering.tiling import Tiling
 from mapper.search.optimise import Objective, ranked
+from mapper.search.tensors import Tensors, keep_tensors, viewed
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import Step, check_runnable, steps
 from mapper.workload.views import FittedLayers, fitted_layers
@@ -65,6 +68,7 @@ class NetworkMapping:
     hit_bytes : of weights that the PB spares, as :attr:`arch_model.program.program.Program.pb_hit_bytes`.
     accelerator : that runs it.
     policy, objective : by which it was tiled.
+    placement : of the tensors that stay in the SB; None: all go through DRAM.
     """
 
     accelerator: Accelerator
@@ -73,6 +77,7 @@ class NetworkMapping:
     tilings: dict[str, Tiling]
     cost: ProgramCost
     hit_bytes: int
+    placement: Placement | None = None
 
     @property
     def latency_s(self) -> float:
@@ -91,6 +96,7 @@ def map_network(
     resident: PersistentBuffer | None = None,
     policy: Policy | str = Policy.BEST,
     objective: Objective | str = Objective.LATENCY,
+    tensors: Tensors | str = Tensors.DRAM,
 ) -> NetworkMapping:
     """Tile every layer of a SubNet for its one Program.
 
@@ -100,6 +106,7 @@ def map_network(
     resident : what the Persistent Buffer holds; None: nothing.
     policy : who chooses, a :class:`Policy` or its text.
     objective : what shall be least of the whole Program, an :class:`~mapper.search.optimise.Objective` or its text.
+    tensors : where feature maps are, a :class:`~mapper.search.tensors.Tensors` or its text.
 
     Returns
     -------
@@ -118,14 +125,18 @@ def map_network(
     >>> best < quick
     True
     """
-    policy, objective = Policy(policy), Objective(objective)
+    policy, objective, tensors = Policy(policy), Objective(objective), Tensors(tensors)
     check_runnable(subnet)
-    order = steps(fit_for(subnet, accelerator).layers)
+    layers = fit_for(subnet, accelerator).layers
+    order = steps(layers)
     slots = [pb_slots(step, accelerator, resident) for step in order]
     costs = ProgramCosts(order, accelerator, [own for own in slots if own is not None])
-    tilings = costs.quick()
+    tilings, placement, choices = costs.quick(), None, []
     if policy is Policy.BEST:
-        tilings = _improve(costs, _choices(order, slots, tilings, accelerator, objective), objective)
+        choices = _choices(order, slots, tilings, accelerator, objective)
+        tilings = _improve(costs, choices, objective)
+    if tensors is Tensors.CHIP:
+        placement, tilings = _kept(costs, viewed(layers), slots, tilings, choices, objective)
     chosen = zip(order, tilings, strict=True)
     named = {step.layer.name: tiling for step, tiling in chosen if step.layer.kind is not Kind.POOL}
     hits = 0
@@ -134,7 +145,32 @@ def map_network(
             without = quick_tiling(step, accelerator) if policy is Policy.QUICK else tiling
             on = LayerOnMachine(step.layer, accelerator)
             hits += on.saved_tiles(tiling, without, int((own < 0).sum()))
-    return NetworkMapping(accelerator, policy, objective, named, costs.cost(tilings), hits * accelerator.tile_bytes)
+    cost, hit_bytes = costs.cost(tilings), hits * accelerator.tile_bytes
+    return NetworkMapping(accelerator, policy, objective, named, cost, hit_bytes, placement)
+
+
+def chosen(
+    subnet: SubNet,
+    accelerator: Accelerator,
+    resident: PersistentBuffer | None,
+    policy: Policy | str,
+    tensors: Tensors | str = Tensors.DRAM,
+) -> tuple[dict[str, Tiling] | None, Placement | None]:
+    """The tilings and the places of tensors that :func:`mapper.lowering.compile.compile_subnet` takes.
+
+    Parameters
+    ----------
+    subnet, accelerator, resident, policy, tensors : as of :func:`map_network`.
+
+    Returns
+    -------
+    tilings, placement
+        None and None for what the compiler chooses itself.
+    """
+    if Policy(policy) is Policy.QUICK and Tensors(tensors) is Tensors.DRAM:
+        return None, None
+    mapped = map_network(subnet, accelerator, resident, policy, tensors=tensors)
+    return mapped.tilings, mapped.placement
 
 
 def fit_for(subnet: SubNet, accelerator: Accelerator) -> FittedLayers:
@@ -227,6 +263,42 @@ def _improve(costs: ProgramCosts, choices: Sequence[Sequence[Tiling]], objective
         if value == before:
             break
     return best
+
+
+def _kept(
+    costs: ProgramCosts,
+    also: Collection[str],
+    slots: Sequence[Slots | None],
+    tilings: list[Tiling],
+    choices: Sequence[Sequence[Tiling]],
+    objective: Objective,
+) -> tuple[Placement | None, list[Tiling]]:
+    """The tensors that stay and the tilings with them; none stays if the Program is no better so.
+
+    The tensors are chosen with the quick tilings of each placement; then the search's ones are tried, too.
+    """
+    without = _value(costs, tilings, objective)
+    placement, kept = keep_tensors(costs, also, ProgramCosts.quick, lambda c, t: _value(c, t, objective))
+    if choices:
+        offered = zip(kept, choices, strict=True)
+        legal = [
+            [first, *(t for t in own if _fits(costs, number, slots[number], placement, t))]
+            for number, (first, own) in enumerate(offered)
+        ]
+        kept = _improve(costs, legal, objective)
+    if _value(costs, kept, objective) < without:
+        return placement, kept
+    costs.place(None)
+    return None, tilings
+
+
+def _fits(costs: ProgramCosts, number: int, slots: Slots | None, placement: Placement, tiling: Tiling) -> bool:
+    """Whether a step's tiling is legal where its input is then."""
+    try:
+        check_mapping(costs.steps[number], costs.a, slots, tiling, placement.room(number, costs.a))
+    except MappingError:
+        return False
+    return True
 
 
 def _value(costs: ProgramCosts, tilings: Sequence[Tiling], objective: Objective) -> float:

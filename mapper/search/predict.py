@@ -23,6 +23,7 @@ from mapper.lowering.layer_on_machine import LayerOnMachine
 from mapper.search.fitted import fit_supernet
 from mapper.search.optimise import optimise
 from mapper.search.policy import Policy, fit_for, map_network
+from mapper.search.tensors import Tensors
 from mapper.workload.depthwise import has_tiles
 from mapper.workload.fusion import check_supported, fused_adds, fused_conv
 
@@ -105,6 +106,7 @@ def predict_subnets(
     cached: str = "none",
     space: SuperNet | None = None,
     policy: Policy | str = Policy.BEST,
+    tensors: Tensors | str = Tensors.DRAM,
 ) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
     """For each SubNet its rows, as :func:`predict_subnet` gives them, and what its one Program costs.
 
@@ -115,6 +117,7 @@ def predict_subnets(
     cached : what the PB holds, as :func:`mapper.pinning.cached.cached_buffer` takes it.
     space : the SuperNet of all of them; None: looked up by its name, if something is cached.
     policy : who tiles the layers of the Program.
+    tensors : where its feature maps are.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def predict_subnets(
             whole = get_space(space or subnet.supernet)
             resident = fit_supernet(whole, [subnet], machine).resident(cached, subnet.name)
         rows = list(predict_subnet(subnet, machine, resident))
-        yield rows, {"subnet": subnet.name, **program_total(subnet, rows, machine, resident, policy)}
+        yield rows, {"subnet": subnet.name, **program_total(subnet, rows, machine, resident, policy, tensors)}
 
 
 def program_total(
@@ -138,6 +141,7 @@ def program_total(
     machine: Machine,
     resident: PersistentBuffer | None = None,
     policy: Policy | str = Policy.BEST,
+    tensors: Tensors | str = Tensors.DRAM,
 ) -> dict[str, Any]:
     """What a SubNet costs as one Program; of a network of which some layer cannot run all costs are None.
 
@@ -147,13 +151,14 @@ def program_total(
     rows : of the SubNet's layers, as :func:`predict_subnet` gives them. On a machine that is a table of costs, which
         has no Programs, their sums are the total.
     policy : who tiles the layers of the Program.
+    tensors : where its feature maps are.
 
     Returns
     -------
     dict
-        ``layers``, ``unsupported`` (how many of them cannot run), ``macs`` (of all of them), ``policy``, ``cycles``,
-        ``latency_s``, ``dram_bytes``, ``pb_hit_bytes``, ``energy_j``, ``utilisation`` (a fraction), and ``why`` there
-        are no costs, in words; "" if there are.
+        ``layers``, ``unsupported`` (how many of them cannot run), ``macs`` (of all of them), ``policy``,
+        ``tensors``, ``cycles``, ``latency_s``, ``dram_bytes``, ``pb_hit_bytes``, ``energy_j``, ``utilisation`` (a
+        fraction), and ``why`` there are no costs, in words; "" if there are.
 
     Examples
     --------
@@ -164,16 +169,17 @@ def program_total(
     """
     without = [row for row in rows if row["cycles"] is None]
     total: dict[str, Any] = {"layers": len(rows), "unsupported": len(without), "macs": sum(row["macs"] for row in rows)}
-    total |= dict.fromkeys(("policy", "cycles", *TOTALS, "utilisation")) | {"why": why_no_total(rows)}
+    total |= dict.fromkeys(("policy", "tensors", "cycles", *TOTALS, "utilisation")) | {"why": why_no_total(rows)}
     if without or not rows:
         return total
     if isinstance(machine, Accelerator):
         try:
-            mapped = map_network(subnet, machine, resident, policy)
+            mapped = map_network(subnet, machine, resident, policy, tensors=tensors)
         except MappingError as error:
             return total | {"why": str(error)}
         values = mapped.latency_s, mapped.cost.dram_bytes, mapped.hit_bytes, mapped.energy.total_j
-        total |= {"policy": str(mapped.policy), "cycles": mapped.cost.cycles, **dict(zip(TOTALS, values, strict=True))}
+        total |= {"policy": str(mapped.policy), "tensors": str(Tensors(tensors)), "cycles": mapped.cost.cycles}
+        total |= dict(zip(TOTALS, values, strict=True))
     else:
         for key in ("cycles", *TOTALS):
             values_of = [row[key] for row in rows]

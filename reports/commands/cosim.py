@@ -22,6 +22,7 @@ from reports.commands.options import (
     simulator_option,
     space_option,
     subnets_option,
+    tensors_option,
     trace_option,
 )
 from reports.commands.words import refuse_together
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     help="Programs that a SubNet is cut into at most; with several, finished ones are kept.",
 )
 @policy_option("best")
+@tensors_option
 @out_option("Of whole SubNets: where finished parts stay, and the table of them.", required=False)
 @trace_option
 @force_option
@@ -76,6 +78,7 @@ def command(
     subnets: str | None,
     parts: int,
     policy: str,
+    tensors: str,
     out: Path | None,
     trace: Path | None,
     force: bool,
@@ -96,7 +99,9 @@ def command(
     from arch_model.machine.accelerator import Accelerator
     from sim.rtl_bench.simulators import find_simulator, find_waveform_simulator
 
-    refuse_together(context, "layers", ("space", "subnets", "parts", "policy", "out"), "a layer table has its layers")
+    refuse_together(
+        context, "layers", ("space", "subnets", "parts", "policy", "tensors", "out"), "a layer table has its layers"
+    )
     refuse_models(layers is not None, "--layers", space, "a layer table has its layers")
     refuse_together(
         context,
@@ -138,7 +143,7 @@ def command(
             from mapper.workload.fusion import is_runnable
             from sim.cosim.whole_networks import run_whole
 
-            common |= {"parts": parts, "policy": policy, "inputs": [subnets, accelerator]}
+            common |= {"parts": parts, "policy": policy, "tensors": tensors, "inputs": [subnets, accelerator]}
             nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
             brought = own_weights(space) if space else None
             run_whole(machine, nets, out, weights=brought() if brought else None, **common)

@@ -165,6 +165,14 @@ def policy_option(default: str, more: str = "") -> Decorator:
     return click.option("--policy", type=click.Choice(["best", "quick"]), default=default, show_default=True, help=text)
 
 
+tensors_option = click.option(
+    "--tensors",
+    type=click.Choice(["dram", "chip"]),
+    default="dram",
+    show_default=True,
+    help="Where feature maps are: all in DRAM; or on chip those that find room in the SB and make the Program faster.",
+)
+
 mapping_option = click.option(
     "--mapping",
     type=click.Choice(["best", "quick"]),

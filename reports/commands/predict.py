@@ -21,6 +21,7 @@ from reports.commands.options import (
     seed_option,
     space_option,
     subnets_option,
+    tensors_option,
 )
 from reports.terminal import json_result, show_summary, shown
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @accelerator_option
 @cached_option("none", file=True)
 @policy_option("best")
+@tensors_option
 @file_option("--csv", "OUT.csv", "Where to write one row a layer, each stand-alone, as a Program of its own.")
 @json_option
 @force_option
@@ -48,6 +50,7 @@ def command(
     accelerator: str,
     cached: str,
     policy: str,
+    tensors: str,
     csv_out: Path | None,
     as_json: bool,
     force: bool,
@@ -67,7 +70,9 @@ def command(
 
     nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
     machine = with_memory_said(load_machine(accelerator))
-    question = asked("predict", **machine_facts(machine), cached=argument(cached), policy=policy, **nets_facts(nets))
+    question = asked(
+        "predict", **machine_facts(machine), cached=argument(cached), policy=policy, tensors=tensors, **nets_facts(nets)
+    )
     inputs = [subnets, accelerator, cached]
     with (
         ResultFile(csv_out, question, inputs, force) as out,
@@ -75,7 +80,7 @@ def command(
     ):
         pieces = []
         for number, net in enumerate(nets):
-            piece = out.keep(str(number), partial(_predicted, net, machine, cached, policy))
+            piece = out.keep(str(number), partial(_predicted, net, machine, cached, policy, tensors))
             on_row(piece["total"])
             pieces.append(piece)
         out.finish(row for piece in pieces for row in piece["rows"])
@@ -92,8 +97,8 @@ def _ignore(row: dict[str, Any]) -> None:
     """Rows come with the rest, as JSON."""
 
 
-def _predicted(net: SubNet, machine: Machine, cached: str, policy: str) -> dict[str, Any]:
+def _predicted(net: SubNet, machine: Machine, cached: str, policy: str, tensors: str) -> dict[str, Any]:
     from mapper.search.predict import predict_subnets
 
-    ((rows, total),) = predict_subnets([net], machine, cached, policy=policy)
+    ((rows, total),) = predict_subnets([net], machine, cached, policy=policy, tensors=tensors)
     return {"rows": rows, "total": total}

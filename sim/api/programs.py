@@ -21,7 +21,8 @@ from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
 from mapper.pinning.cached import Cached
 from mapper.search.fitted import fit_supernet
-from mapper.search.policy import Policy, map_network
+from mapper.search.policy import Policy, chosen, map_network
+from mapper.search.tensors import Tensors
 from sim.api.asked import Weights, asked
 from sim.integers.random_integers import random_integers
 
@@ -55,6 +56,7 @@ def compile(
     weights: Weights | None = None,
     seed: int = 0,
     policy: Policy | str = Policy.BEST,
+    tensors: Tensors | str = Tensors.DRAM,
 ) -> CompiledSubNet:
     """Compile a SubNet into the Program that a machine executes.
 
@@ -69,6 +71,8 @@ def compile(
         from ``seed``. They do not change its cycles.
     seed : of integers that are drawn.
     policy : who tiles the layers: ``"best"`` or ``"quick"`` (:class:`mapper.search.policy.Policy`).
+    tensors : where feature maps are: all in ``"dram"``, or on ``"chip"`` those that find room in the SB and make the
+        Program faster (:class:`mapper.search.tensors.Tensors`).
 
     Returns
     -------
@@ -94,10 +98,10 @@ def compile(
     fitted = fit_supernet(space, [net], machine)
     space, net, quant = fitted.supernet, fitted.subnets[net.name], fitted.quant(net.name, quant)
     places, resident = MemoryMap.build(space, [net], machine), fitted.resident(cached, net.name)
-    tilings = None
-    if Policy(policy) is Policy.BEST:
-        tilings = map_network(net, machine, resident, policy).tilings
-    program = compile_subnet(net, space, machine, quant, places, resident=resident, tilings=tilings)
+    tilings, placement = chosen(net, machine, resident, policy, tensors)
+    program = compile_subnet(
+        net, space, machine, quant, places, resident=resident, tilings=tilings, placement=placement
+    )
     return CompiledSubNet(space, net, machine, program, places, resident)
 
 
@@ -155,12 +159,13 @@ def price(
     accelerator: Accelerator | str | Path,
     cached: Cached = "none",
     policy: Policy | str = Policy.BEST,
+    tensors: Tensors | str = Tensors.DRAM,
 ) -> Price:
     """What a SubNet costs as one Program: cycles (what the RTL takes), seconds, bytes and joules.
 
     Parameters
     ----------
-    supernet, subnet, accelerator, cached, policy : as of ``fastswitch.compile``, whose Program costs just this.
+    supernet, subnet, accelerator, cached, policy, tensors : as of ``fastswitch.compile``, whose Program costs this.
 
     Returns
     -------
@@ -180,5 +185,6 @@ def price(
     space, machine = load_supernet(supernet), load_accelerator(accelerator)
     net = the_subnet(space, subnet)
     fitted = fit_supernet(space, [net], machine)
-    mapped = map_network(fitted.subnets[net.name], machine, fitted.resident(cached, net.name), policy)
+    resident = fitted.resident(cached, net.name)
+    mapped = map_network(fitted.subnets[net.name], machine, resident, policy, tensors=tensors)
     return Price(mapped.cost.cycles, mapped.latency_s, mapped.cost.dram_bytes, mapped.energy.total_j)

@@ -14,7 +14,8 @@ from arch_model.network.supernet import SubNet
 from mapper.importers.network import Network
 from mapper.importers.spaces import Source
 from mapper.pinning.cached import Cached
-from mapper.search.policy import Policy, map_network
+from mapper.search.policy import Policy, chosen
+from mapper.search.tensors import Tensors
 from sim.api.asked import Weights, asked
 from sim.api.inference import checked_image
 from sim.api.programs import integers_of
@@ -61,13 +62,14 @@ def simulate(
     seed: int = 0,
     simulator: str | None = None,
     policy: Policy | str = Policy.BEST,
+    tensors: Tensors | str = Tensors.DRAM,
 ) -> Simulation:
     """Run a SubNet on the RTL in a simulator, and compare every integer, cycle and byte.
 
     Parameters
     ----------
-    supernet, subnet, accelerator, cached, policy : as of ``fastswitch.compile``; the PB is filled before the run that
-        counts.
+    supernet, subnet, accelerator, cached, policy, tensors : as of ``fastswitch.compile``; the PB is filled before the
+        run that counts.
     weights : the SuperNet's weights file as it was read, or the imported network. None: those of a quantised model, of
         other SubNets drawn from ``seed``.
     image : int8 (C, H, W), as the first layer reads it. None: the first image of the weights, or a random
@@ -101,12 +103,12 @@ def simulate(
         held = imported_weights(weights, seed) if isinstance(weights, Network) else weights.only([net.name])
     session = Session(space, held, machine, {net.name: net})
     net, resident = session.subnets[net.name], session.fitted.resident(cached, net.name)
-    tilings = map_network(net, machine, resident, policy).tilings if Policy(policy) is Policy.BEST else None
+    tilings, placement = chosen(net, machine, resident, policy, tensors)
     with Bench(build(machine, tool)) as bench:
         if resident.slots:
             session.load(bench, resident)
         given = session.image(0, net.name) if image is None else checked_image(image, net)
-        outcome = session.run(bench, net.name, resident.subgraph, given, tilings)
+        outcome = session.run(bench, net.name, resident.subgraph, given, tilings, placement)
     return _simulation(outcome, session.logits(outcome, net.name))
 
 

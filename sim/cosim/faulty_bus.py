@@ -156,7 +156,7 @@ class FaultyBus:
         program = self.case.programs[0]
         memory = np.concatenate([np.zeros(program.weight_bytes, np.uint8), result.memory])
         return all(
-            np.array_equal(read_tensor(memory, program, name), self.case.expected[name]) for name in program.tensors
+            np.array_equal(read_tensor(memory, program, name), self.case.expected[name]) for name in program.stored
         )
 
     def _is_exact(self, result: JobResult) -> bool:

@@ -143,7 +143,7 @@ class Patient:
         memory = np.concatenate([np.zeros(program.weight_bytes, np.uint8), result.memory])
         assert result.status == 0b010, f"after {after}: STATUS 0x{result.status:x}"
         assert result.cycles == cycles, f"after {after}: {result.cycles} cycles, {cycles} predicted"
-        for name in program.tensors:
+        for name in program.stored:
             found = read_tensor(memory, program, name)
             assert np.array_equal(found, self.case.expected[name]), f"after {after}: {name}"
 

@@ -32,7 +32,8 @@ from arch_model.program.program import Program
 from mapper.layout.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
-from mapper.search.policy import Policy, fit_for, map_network
+from mapper.search.policy import Policy, chosen, fit_for
+from mapper.search.tensors import Tensors
 from mapper.workload.fusion import inputs_of, steps
 from mapper.workload.views import fitted_numbers, shown_tensors
 from sim.integers.random_integers import Int8, RandomIntegers, random_integers
@@ -112,6 +113,7 @@ def run_whole(
     simulator: Simulator,
     parts: int = 1,
     policy: Policy | str = Policy.BEST,
+    tensors: Tensors | str = Tensors.DRAM,
     weights: SuperNetWeights | None = None,
     force: bool = False,
     inputs: Sequence[Source] = (),
@@ -135,6 +137,8 @@ def run_whole(
     simulator : that runs the RTL.
     parts : Programs that a SubNet is cut into, at most.
     policy : who tiles the layers of a Program.
+    tensors : where feature maps are (:class:`mapper.search.tensors.Tensors`); of those on chip alone no value is
+        compared, but of all that follow from them.
     weights : the integers of the SubNets. None: drawn from ``seed``, as the image always is.
     force, inputs : as :class:`~arch_model.files.results_folder.ResultsFolder` takes them.
     tracing : each part leaves a waveform, also one that was finished without.
@@ -152,7 +156,13 @@ def run_whole(
         The machine cannot run a SubNet, or the folder is of another question.
     """
     question = asked(
-        "cosim", **machine_facts(accelerator), **nets_facts(subnets), seed=seed, parts=parts, policy=str(policy)
+        "cosim",
+        **machine_facts(accelerator),
+        **nets_facts(subnets),
+        seed=seed,
+        parts=parts,
+        policy=str(policy),
+        tensors=str(tensors),
     )
     drawn = [_integers(subnet, weights, seed) for subnet in subnets]
     if weights is not None:
@@ -161,7 +171,7 @@ def run_whole(
     with ResultsFolder(folder, question, files, inputs, force, ["whole.json"]) as results:
         on_stage("compiling")
         networks = [
-            _Network(subnet, integers, accelerator, parts, policy, results)
+            _Network(subnet, integers, accelerator, parts, policy, tensors, results)
             for subnet, integers in zip(subnets, drawn, strict=True)
         ]
         need = max(program.address + len(program.encode()) for network in networks for program, _ in network.programs)
@@ -214,6 +224,7 @@ class _Network:
         accelerator: Accelerator,
         parts: int,
         policy: Policy | str,
+        tensors: Tensors | str,
         results: ResultsFolder,
     ) -> None:
         fit = fit_for(subnet, accelerator)
@@ -222,7 +233,7 @@ class _Network:
             weights, quant = fitted_numbers(fit, integers.weights, integers.quant)
             integers = RandomIntegers(quant, weights, integers.image)
         self.subnet, self.accelerator, self.results = subnet, accelerator, results
-        self.policy = Policy(policy)
+        self.policy, self.tensors = Policy(policy), Tensors(tensors)
         self.parts = cut(subnet, parts)
         self.drawn = integers
         self.programs = [self._compile(part.subnet) for part in self.parts]
@@ -231,9 +242,9 @@ class _Network:
     def _compile(self, part: SubNet) -> tuple[Program, MemoryMap]:
         whole = _alone(part)
         places = MemoryMap.build(whole, [part], self.accelerator)
-        best = self.policy is Policy.BEST
-        tilings = map_network(part, self.accelerator, policy=self.policy).tilings if best else None
-        return compile_subnet(part, whole, self.accelerator, self.drawn.quant, places, tilings=tilings), places
+        a, quant = self.accelerator, self.drawn.quant
+        tilings, placement = chosen(part, a, None, self.policy, self.tensors)
+        return compile_subnet(part, whole, a, quant, places, tilings=tilings, placement=placement), places
 
     def trace_name(self, number: int) -> str:
         """What the waveform of a part is called."""

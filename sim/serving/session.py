@@ -18,6 +18,7 @@ from mapper.layout.dram_image import Segment, image_segment, read_tensor, weight
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
+from mapper.lowering.placement import Placement
 from mapper.lowering.switch_program import switch_program
 from mapper.lowering.tiling import Tiling
 from mapper.search.fitted import fit_supernet
@@ -98,7 +99,13 @@ class Session:
         signed: npt.NDArray[np.int8] = (middle.astype(np.int16) - 128).astype(np.int8)
         return signed
 
-    def compile(self, name: str, target: PersistentBuffer, tilings: Mapping[str, Tiling] | None = None) -> Program:
+    def compile(
+        self,
+        name: str,
+        target: PersistentBuffer,
+        tilings: Mapping[str, Tiling] | None = None,
+        placement: Placement | None = None,
+    ) -> Program:
         """The Program of a SubNet that leaves some tiles in the PB, given what is there now.
 
         Parameters
@@ -106,6 +113,7 @@ class Session:
         name : of the SubNet.
         target : the PB after it.
         tilings : of its layers. None: the quick choice.
+        placement : of the tensors that stay in the SB. None: none does.
         """
         return compile_subnet(
             self.subnets[name],
@@ -116,6 +124,7 @@ class Session:
             resident=self.resident,
             target=target,
             tilings=tilings,
+            placement=placement,
         )
 
     def run(
@@ -125,6 +134,7 @@ class Session:
         subgraph: SubGraph,
         image: npt.NDArray[np.int8],
         tilings: Mapping[str, Tiling] | None = None,
+        placement: Placement | None = None,
     ) -> Outcome:
         """Compile a SubNet, run it on the RTL, compare everything.
 
@@ -135,13 +145,14 @@ class Session:
         subgraph : that the PB holds after it.
         image : int8 (C, H, W).
         tilings : of its layers. None: the quick choice.
+        placement : of the tensors that stay in the SB. None: none does.
         """
         subnet, target = self.subnets[name], self._after(subgraph)
         if self._on_chip != self.resident:  # queries were passed over
             self._run(bench, switch_program(self._on_chip, self.resident, self.memory_map), self.resident, [], {})
         computed = run_layers(subnet.layers, self.weights.layers, self.weights.subnets[name].ops, image)
         segment = image_segment(self.memory_map, subnet, image)
-        program = self.compile(name, target, tilings)
+        program = self.compile(name, target, tilings, placement)
         return self._run(bench, program, target, [segment], {INPUT: image, **computed})
 
     def pass_over(self, subgraph: SubGraph) -> None:

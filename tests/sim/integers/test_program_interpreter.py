@@ -19,11 +19,16 @@ from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer, subgraph_tile_count
 from mapper.layout.tensors import activation_bytes
 from mapper.lowering.compile import compile_layer, compile_subnet, single_layer
+from mapper.lowering.placement import candidates, place
+from mapper.search.policy import Policy, chosen
+from mapper.search.tensors import Tensors, viewed
+from mapper.workload.fusion import steps
 from sim.integers.program_interpreter import Machine
 from sim.integers.reference import run_layers
 from tests.mapper.random_nets import (
     random_accelerator,
     random_image,
+    random_mobile_network,
     random_network,
     random_quant,
     random_subgraph,
@@ -45,10 +50,10 @@ class Host:
 
     def run(self, program, subnet, quant):
         image = random_image(subnet, self.map, self.rng)
-        for name, place in program.tensors.items():
-            size = activation_bytes(*place.shape, program.accelerator)
+        for name, at in program.tensors.items():
+            size = activation_bytes(*at.shape, program.accelerator)
             if name != "input":
-                self.dram[place.address : place.address + size] = 0x55
+                self.dram[at.address : at.address + size] = 0x55
         segments = [
             *dram_image.zsb_segments(self.map, subnet, self.weights, quant),
             dram_image.image_segment(self.map, subnet, image),
@@ -58,6 +63,8 @@ class Host:
         self.machine.run(program.address, len(program.encode()))
         expected = run_layers(subnet.layers, self.weights, quant, image)
         for span in program.layers:
+            if span.tensor in program.on_chip:
+                continue
             got = dram_image.read_tensor(self.dram, program, span.tensor)
             assert np.array_equal(got, expected[span.tensor]), span.tensor
         assert dict(self.machine.bytes) == dict(program.dram_bytes)
@@ -128,6 +135,52 @@ def test_random_networks(shape, seed):
     host = Host(memory_map, random_weights(supernet, rng), seed)
     for program in programs:
         host.run(program, subnet, quant)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32), st.booleans())
+def test_random_networks_with_tensors_in_the_sb(seed, mobile):
+    """Any of the tensors that can stay, in any order that queues and tokens allow."""
+    rng = np.random.default_rng(seed)
+    a = random_accelerator(rng)
+    supernet, subnet = (random_mobile_network if mobile else random_network)(rng)
+    quant = random_quant(subnet, rng)
+    try:
+        memory_map, order = MemoryMap.build(supernet, [subnet], a), steps(subnet.layers)
+        kept = [one for one in candidates(order, a, viewed(subnet.layers)) if rng.random() < 0.7]
+        program = compile_subnet(subnet, supernet, a, quant, memory_map, placement=place(order, a, kept))
+    except MappingError:
+        return
+    Host(memory_map, random_weights(supernet, rng), seed).run(program, subnet, quant)
+
+
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32), st.booleans())
+def test_searched_mappings_with_tensors_in_the_sb(seed, mobile):
+    """Tilings of the search, prologues and K-tiles that take turns among them, over an input that is there."""
+    rng = np.random.default_rng(seed)
+    a = random_accelerator(rng)
+    supernet, subnet = (random_mobile_network if mobile else random_network)(rng)
+    quant = random_quant(subnet, rng)
+    try:
+        memory_map = MemoryMap.build(supernet, [subnet], a)
+        tilings, placement = chosen(subnet, a, None, Policy.BEST, Tensors.CHIP)
+        program = compile_subnet(subnet, supernet, a, quant, memory_map, tilings=tilings, placement=placement)
+    except MappingError:
+        return
+    Host(memory_map, random_weights(supernet, rng), seed).run(program, subnet, quant)
+
+
+def test_a_prologue_over_an_input_that_is_there():
+    """K-tiles that take turns, parts of rows and groups of weights: of a layer whose input a STORE wrote."""
+    rng, subnet = np.random.default_rng(0), FASHION.subnet("fashion-d111-w222")
+    quant, memory_map = random_quant(subnet, rng), MemoryMap.build(FASHION, [subnet], TINY)
+    tilings, placement = chosen(subnet, TINY, None, Policy.BEST, Tensors.CHIP)
+    order = steps(subnet.layers)
+    used = [tilings[step.layer.name] for i, step in enumerate(order) if placement.inputs[i] >= 0 and i < 11]
+    assert any(tiling.prologue_parts > 1 and tiling.interleave > 1 for tiling in used)
+    program = compile_subnet(subnet, FASHION, TINY, quant, memory_map, tilings=tilings, placement=placement)
+    Host(memory_map, random_weights(FASHION, rng)).run(program, subnet, quant)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 12])
