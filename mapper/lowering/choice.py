@@ -31,6 +31,7 @@ from arch_model.timing.rows import (
     OUT,
     PBEAT,
     PIXELS,
+    SB,
     TILE_BEATS,
     TO_SB,
     ZSB,
@@ -184,6 +185,17 @@ def _fields_hold(w: Ints) -> bool:
 
 
 @inner
+def input_room(w: Ints) -> int:
+    """SB words that a tile's input may take of each bank, unless all of the input is there.
+
+    Parameters
+    ----------
+    w : header.
+    """
+    return w[SB_ROOM] if w[SB_ROOM] else w[SB]
+
+
+@inner
 def _sb_words(w: Ints, inside: int) -> int:
     """Words a bank that input rows of all channels take."""
     if w[POINTWISE]:
@@ -201,7 +213,9 @@ def rows_fit(w: Ints, rows: int) -> bool:
     rows : output rows of a spatial tile.
     """
     inside, pixels = least_input(w, rows), rows * w[OUT_COLS]
-    if (not w[INPUT_ON_CHIP] and _sb_words(w, inside) > w[SB_ROOM]) or (w[WINDOWS] * w[C_TILES] > 1 and pixels > w[OB]):
+    if (not w[INPUT_ON_CHIP] and _sb_words(w, inside) > input_room(w)) or (
+        w[WINDOWS] * w[C_TILES] > 1 and pixels > w[OB]
+    ):
         return False
     return max(inside, rows) * max(pitch_beats(w, w[WIDTH]), pitch_beats(w, w[OUT_COLS])) <= RUN_BEATS_MAX
 
@@ -303,7 +317,7 @@ def cut_fits(w: Ints, rows: int, chunk: int, stays: bool) -> bool:
     held, brought = inside, inside
     if stays:
         held, brought = w[HEIGHT], min(inside + 2, w[HEIGHT])  # to a row of the first bank
-    if (not w[INPUT_ON_CHIP] and _held_words(w, chunk, held) > w[SB_ROOM]) or not chunk_fits(w, rows, chunk):
+    if (not w[INPUT_ON_CHIP] and _held_words(w, chunk, held) > input_room(w)) or not chunk_fits(w, rows, chunk):
         return False
     if w[WINDOWS] > 1 and pixels > w[OB]:
         return False
@@ -401,7 +415,7 @@ def _choose_depthwise(w: Ints) -> int:
         if size == before:
             continue
         before, chunk = size, min(size * unit, kt)
-        stays = not w[INPUT_ON_CHIP] and _held_words(w, chunk, w[HEIGHT]) <= w[SB_ROOM]
+        stays = not w[INPUT_ON_CHIP] and _held_words(w, chunk, w[HEIGHT]) <= input_room(w)
         for rows in range(1, w[OUT_ROWS] + 1):
             if not cut_fits(w, rows, chunk, stays):
                 continue

@@ -68,7 +68,7 @@ def layer_row(
     kinds = (form, is_pointwise(layer), folded, layer.kind is Kind.SCALE, layer.kind.has_weights)
     entries = entries_of(layer, a) if depthwise else kt
     counts = (kt, ct, windows, a.groups(layer.C), entries, not layer.activation.is_clamp, beside, columns)
-    in_halves = (0, TO_DRAM, a.sb_half_words, HALVES, HALVES, -1)
+    in_halves = (0, TO_DRAM, 0, HALVES, HALVES, -1)
     return np.array([*sizes, *kinds, *counts, source, output, owner, *in_halves], np.int64)
 
 

@@ -38,10 +38,10 @@ LAYER = (
 """A layer on a machine. ``form``: how it is lowered. ``beside``: its STORE reads a second operand. ``source``,
 ``output``: where the rows of its tensors begin in the table of finished rows, -1 for one that is in DRAM before the
 Program starts. ``input_on_chip``: STOREs wrote its input into the SB. ``output_to``: where its own STOREs write
-(``TO_DRAM``, ``TO_BOTH``, ``TO_SB``). ``sb_room``: SB words that one of the two places has to which it loads input.
-``after_first``, ``after_second``: where the table says after which PASS the first load to each place may begin (-1: at
-once; ``HALVES``: the places are the halves of the SB, and its last user says so). ``last_pass``: where the table gets
-the number of its own last PASS (-1: nobody asks)."""
+(``TO_DRAM``, ``TO_BOTH``, ``TO_SB``). ``sb_room``: SB words of each of the two places to which it loads input, 0 for a
+half of the SB. ``after_first``, ``after_second``: where the table says after which PASS the first load to each place
+may begin (-1: at once; ``HALVES``: the places are the halves of the SB, and its last user says so). ``last_pass``:
+where the table gets the number of its own last PASS (-1: nobody asks)."""
 LAYER_AT = HEADER
 (
     K, C, HEIGHT, WIDTH, KERNEL_ROWS, KERNEL_COLS, STRIDE, PADDING, OUT_ROWS, OUT_COLS,
