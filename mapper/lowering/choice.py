@@ -185,13 +185,8 @@ def _fields_hold(w: Ints) -> bool:
 
 
 @inner
-def input_room(w: Ints) -> int:
-    """SB words that a tile's input may take of each bank, unless all of the input is there.
-
-    Parameters
-    ----------
-    w : header.
-    """
+def _input_room(w: Ints) -> int:
+    """SB words that a tile's input may take of each bank, unless all of the input is there."""
     return w[SB_ROOM] if w[SB_ROOM] else w[SB]
 
 
@@ -213,7 +208,7 @@ def rows_fit(w: Ints, rows: int) -> bool:
     rows : output rows of a spatial tile.
     """
     inside, pixels = least_input(w, rows), rows * w[OUT_COLS]
-    if (not w[INPUT_ON_CHIP] and _sb_words(w, inside) > input_room(w)) or (
+    if (not w[INPUT_ON_CHIP] and _sb_words(w, inside) > _input_room(w)) or (
         w[WINDOWS] * w[C_TILES] > 1 and pixels > w[OB]
     ):
         return False
@@ -317,7 +312,7 @@ def cut_fits(w: Ints, rows: int, chunk: int, stays: bool) -> bool:
     held, brought = inside, inside
     if stays:
         held, brought = w[HEIGHT], min(inside + 2, w[HEIGHT])  # to a row of the first bank
-    if (not w[INPUT_ON_CHIP] and _held_words(w, chunk, held) > input_room(w)) or not chunk_fits(w, rows, chunk):
+    if (not w[INPUT_ON_CHIP] and _held_words(w, chunk, held) > _input_room(w)) or not chunk_fits(w, rows, chunk):
         return False
     if w[WINDOWS] > 1 and pixels > w[OB]:
         return False
@@ -369,10 +364,8 @@ def _pipeline(w: Ints, rows: int, chunk: int, stays: bool, best: int) -> int:
     least = kt * (whole * passes + rest_passes)
     if least >= best:
         return least
-    row_in, row_out = _input_cycles(w), _row_cycles(w, w[OUT_COLS], w[PIXELS])
-    waits = _waits(w)
-    # When each unit is done; of passes and stores the last two tiles. When a chunk's passes have left each half of the
-    # SB.
+    row_in, row_out, waits = _input_cycles(w), _row_cycles(w, w[OUT_COLS], w[PIXELS]), _waits(w)
+    # When each unit is done; of passes and stores the last two tiles; when a chunk's passes left each half of the SB.
     loaded, ran0, ran, stored0, stored, freed0, freed = 0, 0, 0, 0, 0, 0, 0
     for k_tile in range(0, kt, chunk):
         k_tiles = min(chunk, kt - k_tile)
@@ -415,7 +408,7 @@ def _choose_depthwise(w: Ints) -> int:
         if size == before:
             continue
         before, chunk = size, min(size * unit, kt)
-        stays = not w[INPUT_ON_CHIP] and _held_words(w, chunk, w[HEIGHT]) <= input_room(w)
+        stays = not w[INPUT_ON_CHIP] and _held_words(w, chunk, w[HEIGHT]) <= _input_room(w)
         for rows in range(1, w[OUT_ROWS] + 1):
             if not cut_fits(w, rows, chunk, stays):
                 continue
