@@ -10,7 +10,7 @@ _RULES = tuple(
         (r"compute\.accumulator\.ob", "ob"),
         (r"compute\.run", "run"),
         (r"compute\.out_\d+", "ob_out"),
-        (r"(?:sb_full|sb_free|w_full|w_free|out_full|out_free|stored)", "control"),
+        (r"(?:sb_full|sb_free|w_full|w_free|out_full|out_free|stored|kept|loaded)", "control"),
         (r"stripes_\w+", "stripes"),
         (r"drain_\w+", "drains"),
         (r"compute\.([a-z_]+?)(?:_\d+)*", r"\1"),

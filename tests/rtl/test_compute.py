@@ -55,6 +55,18 @@ async def write(ctx, ram, addr, value):
     ctx.set(ram.write_en, 0)
 
 
+async def write_sb(ctx, compute, by_store, bank, addr, word):
+    """A word into the SB, from LOAD_ACT or from STORE, while the other one's address and data are of no meaning."""
+    port, other = (compute.results, compute.sb) if by_store else (compute.sb, compute.results)
+    for to, value in ((port.addr[0], addr), (port.data[0], word), (other.addr[0], ~addr & 255), (other.data[0], ~word)):
+        ctx.set(to, value)
+    ctx.set(port.bank[0], 1 << bank)
+    ctx.set(compute.results_write, by_store)
+    await ctx.tick()
+    ctx.set(port.bank[0], 0)
+    ctx.set(compute.results_write, 0)
+
+
 async def put(ctx, port, command):
     ctx.set(port.payload.as_value(), int.from_bytes(command.encode(), "little"))
     ctx.set(port.valid, 1)
@@ -125,11 +137,7 @@ def test_a_tile_is_the_convolution(kp, cp, nb, pointwise, stride, k_tiles, c_til
                         bank, addr = g % 9, base + g // 9 * group_step + y * row_step + col
                     else:
                         bank, addr = 3 * (y % 3) + col % 3, base + g * group_step + y // 3 * row_step + col // 3
-                    ctx.set(compute.sb.bank[0], 1 << bank)
-                    ctx.set(compute.sb.addr[0], addr)
-                    ctx.set(compute.sb.data[0], word_of(x[g, y, col]))
-                    await ctx.tick()
-        ctx.set(compute.sb.bank[0], 0)
+                    await write_sb(ctx, compute, (g + y + col) % 2, bank, addr, word_of(x[g, y, col]))
         for kt in range(k_tiles):
             # Tiles of odd K-tiles wait in the PB.
             ram = top.pb if kt % 2 else top.db
@@ -298,11 +306,10 @@ def test_a_depthwise_tile_is_the_convolution(kp, cp, nb, kernel, stride, channel
             for y in range(height):
                 for col in range(width):
                     column = col + g % 3
-                    ctx.set(compute.sb.bank[0], 1 << 3 * (y % 3) + column % 3)
-                    ctx.set(compute.sb.addr[0], base + g * group_step + y // 3 * row_step + column // 3)
-                    ctx.set(compute.sb.data[0], word_of(x[g * cp : (g + 1) * cp, y, col]))
-                    await ctx.tick()
-        ctx.set(compute.sb.bank[0], 0)
+                    bank, addr = 3 * (y % 3) + column % 3, base + g * group_step + y // 3 * row_step + column // 3
+                    await write_sb(
+                        ctx, compute, (g + y + col) % 2, bank, addr, word_of(x[g * cp : (g + 1) * cp, y, col])
+                    )
         for tile in range(len(words)):
             for k in range(kp):
                 await write(ctx, top.db, tile * kp + k, word_of(words[tile, k].ravel()))

@@ -61,8 +61,8 @@ def load(cp, memory, commands, rng, stall=0.0, token_stall=0.0, pixels=1, fold=1
     dut = LoadAct(cp=cp, beat_bytes=memory.beat_bytes, max_burst=memory.max_burst, pixels=pixels, fold=fold)
     writes = []
     trace = Trace(
-        accept=dut.command.valid & dut.command.ready, give=dut.sb_full_release, busy=dut.busy, error=dut.error,
-        beats=dut.beats, arvalid=dut.axi.arvalid,
+        accept=dut.command.valid & dut.command.ready, give=dut.sb_full_release, loaded=dut.loaded_release,
+        busy=dut.busy, error=dut.error, beats=dut.beats, arvalid=dut.axi.arvalid,
     )  # fmt: skip
     rngs = [random.Random(rng.random()) for _ in range(3)]
     taken = {}
@@ -112,23 +112,24 @@ def test_random_commands(cp, beat_bytes, max_burst, pixels, stall):
         pointwise = i % 2
         groups = rng.choice([1, 2, 10, 19]) if pointwise else rng.randint(1, 5)
         rows, cols = rng.choice([(1, 1), (3, 3), (4, 4), (rng.randint(1, 7), rng.randint(1, 10))])
-        tokens = {name: rng.randint(0, 1) for name in ("wait_free", "wait_stored", "signal_full")}
+        tokens = {name: rng.randint(0, 1) for name in ("wait_free", "wait_stored", "signal_full", "signal_loaded")}
         commands.append(tile(rng, cp, beat_bytes, size, groups, rows, cols, pointwise, **tokens))
     writes, trace, taken = load(cp, memory, commands, rng, stall, stall and 0.8, pixels)
 
     assert len(trace["accept"]) == len(commands)
     ends = [*trace["accept"][1:], writes[-1][0] + 1]
-    gives = []
+    gives, loaded = [], []
     for command, start, end in zip(commands, trace["accept"], ends, strict=True):
         mine = [(bank, addr, data) for cycle, bank, addr, data in writes if start < cycle < end]
         assert mine == list(expected_writes(memory, cp, command))
         last = max(cycle for cycle, *_ in writes if cycle < end)
         gives += [last + 1] if command["signal_full"] else []
+        loaded += [last + 1] if command["signal_loaded"] else []
         assert (start in taken["free"], start in taken["stored"]) == (
             bool(command["wait_free"]), bool(command["wait_stored"]),
         )  # fmt: skip
         assert all(cycle in trace["busy"] for cycle in range(start + 1, last + 1))
-    assert trace["give"] == gives
+    assert trace["give"] == gives and trace["loaded"] == loaded
     assert len(trace["beats"]) == sum(c["groups"] * c["run_beats"] for c in commands)
     assert trace["error"] == []
 

@@ -8,6 +8,8 @@ from arch_model.program.isa import Command, Opcode
 from rtl.run import Run
 from tests.rtl.simulate import bounded
 
+TOKEN_FIELDS = ("wait_sb", "wait_kept", "signal_sb", "wait_out", "signal_out")
+
 
 def random_command(rng):
     pointwise = rng.getrandbits(1)
@@ -35,7 +37,7 @@ def random_command(rng):
         "zsb": rng.randrange(64),
         "out_base": rng.randrange(1000),
         "ob_slot": rng.randrange(4),
-        **{name: rng.getrandbits(1) for name in ("wait_sb", "signal_sb", "wait_out", "signal_out")},
+        **{name: rng.getrandbits(1) for name in TOKEN_FIELDS},
     }
 
 
@@ -80,6 +82,8 @@ def test_addresses_and_marks(stall, seed):
     expected = [pixel for c in commands for pixel in expected_pixels(c)]
     dut = Run()
     seen, gaps, gives = [], [], {"sb": 0, "out": 0}
+    ports = {"wait_sb": dut.sb_full, "wait_kept": dut.kept, "wait_out": dut.out_free}
+    taken = dict.fromkeys(ports, 0)
 
     async def put(ctx):
         for command in commands:
@@ -93,18 +97,22 @@ def test_addresses_and_marks(stall, seed):
 
     async def tokens(ctx):
         while len(seen) < len(expected):
-            for port in (dut.sb_full, dut.out_free):
+            for port in ports.values():
                 ctx.set(port.ready, rng.random() >= stall)
             ctx.set(dut.shadow_full, rng.random() >= stall)
-            _, _, sb, out, sb_ready, out_ready, consume, full = await ctx.tick().sample(
-                dut.sb_full.acquire,
-                dut.out_free.acquire,
-                dut.sb_full.ready,
-                dut.out_free.ready,
+            _, _, consume, full, new, *tokens = await ctx.tick().sample(
                 dut.consume,
                 dut.shadow_full,
+                dut.command.payload,
+                *(getattr(port, name) for port in ports.values() for name in ("acquire", "ready")),
             )
-            assert sb <= sb_ready and out <= out_ready and consume <= full
+            assert consume <= full
+            acquired = dict(zip(ports, tokens[::2], strict=True))
+            assert all(took <= ready for took, ready in zip(tokens[::2], tokens[1::2], strict=True))
+            if any(tokens[::2]):  # all that the command waits for, and nothing else, in one cycle
+                assert acquired == {field: new[field] for field in ports}
+            for field, took in acquired.items():
+                taken[field] += took
 
     async def watch(ctx):
         idle = 0
@@ -133,9 +141,42 @@ def test_addresses_and_marks(stall, seed):
     sim.run()
     assert seen == expected
     assert gives["sb"] == sum(c["signal_sb"] for c in commands)
+    assert taken == {field: sum(c.get(field, 0) for c in commands) for field in ports}
     assert gives["out"] == sum(c["signal_out"] for c in commands)
     if not stall:
         assert set(gaps[1:]) == {1}  # commands follow each other without a gap
+
+
+@pytest.mark.parametrize(("loaded", "kept"), [(1, 0), (0, 1), (1, 1)])
+def test_starts_when_every_token_of_the_sb_is_there(loaded, kept):
+    """No token is used up before the last one is there, and each cycle of the wait is counted in the next one."""
+    dut = Run()
+    command = random_command(random.Random(3)) | dict.fromkeys(TOKEN_FIELDS, 0)
+    waits = [0, 1, 2] if loaded and kept else [0, 2]  # rounds of three cycles: neither, the first token, both
+    tokens = [(dut.sb_full, loaded), (dut.kept, kept)]
+
+    async def bench(ctx):
+        ctx.set(dut.shadow_full, 1)
+        fields = command | {"wait_sb": loaded, "wait_kept": kept}
+        ctx.set(dut.command.payload.as_value(), int.from_bytes(Command(Opcode.PASS, fields).encode(), "little"))
+        ctx.set(dut.command.valid, 1)
+        for there in waits[:-1]:
+            ctx.set(dut.sb_full.ready, loaded if there else 0)
+            for _ in range(3):
+                assert not ctx.get(dut.command.ready) and not any(ctx.get(port.acquire) for port, _ in tokens)
+                await ctx.tick()
+                assert ctx.get(dut.wait_sb) and not ctx.get(dut.busy)
+        for port, waited in tokens:
+            ctx.set(port.ready, waited)
+        assert ctx.get(dut.command.ready)
+        assert [ctx.get(port.acquire) for port, _ in tokens] == [loaded, kept]
+        await ctx.tick()
+        ctx.set(dut.command.valid, 0)
+        assert ctx.get(dut.busy) and not ctx.get(dut.wait_sb)
+
+    sim = bounded(dut)
+    sim.add_testbench(bench)
+    sim.run()
 
 
 def depthwise_command(rng):
