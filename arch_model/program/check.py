@@ -8,6 +8,9 @@ conflict unless the clocks order them as the Program does.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 import numpy as np
 
 from arch_model.machine.accelerator import Accelerator
@@ -62,7 +65,7 @@ def check_program(program: Program, accelerator: Accelerator | None = None) -> N
         raise ProgramError(reason)
     run = UntimedRun(program.commands)
     run.execute()
-    _Memories(run, a).check()
+    _Memories(run, a, [span.last for span in program.layers]).check()
 
 
 def check_fields(number: int, command: Command, accelerator: Accelerator) -> None:
@@ -160,8 +163,9 @@ class _Words:
 class _Memories:
     """Every access of every command against the clocks, in the order of the Program."""
 
-    def __init__(self, run: UntimedRun, a: Accelerator) -> None:
+    def __init__(self, run: UntimedRun, a: Accelerator, lasts: Sequence[int]) -> None:
         self.run, self.a = run, a
+        self.lasts = lasts  # numbers of the layers' last STOREs
         self.sb = SbWords(2 * a.sb_half_words)
         self.db = _Words("DB", 2 * a.db_half_tiles, WGT, FEED)
         self.pb = _Words("PB", max(a.pb_tiles, 1), WGT, FEED)
@@ -249,6 +253,6 @@ class _Memories:
         if c["use_b"]:
             self._stored_before(node, "b_", node.index)
         if c["to_sb"]:
-            self.sb.write(node)
+            self.sb.write(node, bisect_left(self.lasts, node.number))
         for start, stop in () if c["sb_only"] else self._runs(node):
             self.dram[start - self.dram_base : stop - self.dram_base] = node.index + 1

@@ -104,8 +104,8 @@ class SbWords:
         shape = TAPS, 2 * words  # views of boxes reach behind the last word
         self.loaded, self.kept, self.reader, self.skewed = (np.zeros(shape, np.int64) for _ in range(4))
         # Of words of a skewed layout: the groups that their load left from them on. Of those that a STORE wrote: their
-        # group's number mod 3, plus 1, and how far the next group is.
-        self.left, self.phase, self.step = (np.zeros(2 * words, np.int64) for _ in range(3))
+        # group's number mod 3, plus 1, how far the next group is, and which tensor it is.
+        self.left, self.phase, self.step, self.tensor = (np.zeros(2 * words, np.int64) for _ in range(4))
         self.loads = self.stores = 0  # LOAD_ACTs so far, and the number behind the last STORE into the SB
 
     def _checked(self, node: Node, boxes: tuple[Box, ...]) -> str:
@@ -126,12 +126,13 @@ class SbWords:
     def _latest(self, words: npt.NDArray[np.int64], boxes: tuple[Box, ...]) -> int:
         return max(int(self._view(words[box.banks], box).max()) for box in boxes)
 
-    def write(self, node: Node) -> None:
+    def write(self, node: Node, tensor: int = 0) -> None:
         """A LOAD_ACT or a STORE into the SB: nobody else writes meanwhile, and nobody still reads what was there.
 
         Parameters
         ----------
         node : the command, in the order of the Program.
+        tensor : that a STORE writes, by number.
 
         Raises
         ------
@@ -155,6 +156,7 @@ class SbWords:
             self._view(self.left, box)[...] = 0 if stores else box.count - number
             self._view(self.phase, box)[...] = (c["first_group"] + number) % 3 + 1 if stores else 0
             self._view(self.step, box)[...] = box.step
+            self._view(self.tensor, box)[...] = tensor
         if stores:
             self.stores = node.index + 1
         else:
@@ -198,10 +200,10 @@ class SbWords:
             return groups
         if self.left[word]:
             return min(groups, int(self.left[word]))
-        found = 0
+        found, tensor = 0, self.tensor[word]
         while found < groups and word < self.words:
             follows = self.phase[word] == (c["last_banks"] + found) % 3 + 1 and self.step[word] == c["group_step"]
-            if not (follows and self.skewed[bank, word]):
+            if not (follows and self.skewed[bank, word] and self.tensor[word] == tensor):
                 break
             found, word = found + 1, word + c["group_step"]
         return max(1, found)

@@ -1,5 +1,7 @@
 """Tensors in the SB: places that nobody else uses meanwhile, and Programs that are right, priced and checked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,3 +165,21 @@ def test_a_tiling_is_checked_against_the_place_of_its_input():
 def test_a_pool_loads_nothing():
     pool = Layer("pool", Kind.POOL, 6, 6, H=4, W=4, inputs=(INPUT,))
     assert least_room(Step(pool), TINY) == 0
+
+
+def test_the_tensor_behind_the_last_group_is_another_one():
+    """A depthwise K-tile reaches beyond nine channels of CP 3; its own result begins there, in rows that are new."""
+    layers = (
+        conv("first", INPUT, 9, 3, 6, 3),
+        conv("deep", "first", 9, 9, 6, 3, groups=9),
+        conv("deeper", "deep", 9, 9, 6, 3, groups=9),
+    )
+    weighted = tuple(replace(layer, inputs=()) for layer in layers)
+    supernet, subnet = SuperNet("deep", weighted, None, None, ("deep",)), SubNet("deep", "deep", layers)
+    order = steps(layers)
+    placement = place(order, TINY, candidates(order, TINY))
+    assert [placement.regions[step].base for step in (0, 1)] == [0, placement.regions[0].layout.words]
+    places, quant = MemoryMap.build(supernet, [subnet], TINY), random_quant(subnet, np.random.default_rng(0))
+    check_program(
+        compile_subnet(subnet, supernet, TINY, quant, places, tilings={"deep": Tiling(3, 3)}, placement=placement)
+    )
