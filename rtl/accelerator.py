@@ -274,7 +274,7 @@ class FastSwitch(Component):
             control.done.eq(fetch.done),
             control.progress.eq(
                 Cat(fetch.commands, fetch.beats, load_weights.beats, load_act.beats).any()
-                | Cat(store.beats_b, store.beats_out, compute.busy & ~compute.wait_weights).any()
+                | Cat(store.beats_b, store.beats_out, store.sb_writes, compute.busy & ~compute.wait_weights).any()
             ),
         ]
 

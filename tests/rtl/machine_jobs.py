@@ -13,6 +13,8 @@ from arch_model.timing.reference_timing import time_program
 from mapper.layout.dram_image import image_segment, read_tensor, weights_segments, zsb_segments
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
+from mapper.lowering.placement import candidates, place
+from mapper.workload.fusion import steps
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Job, JobResult, Memory
 from sim.rtl_bench.striping import Striping
@@ -20,14 +22,19 @@ from tests.sim.random_nets import random_residual_net
 
 
 class Net:
-    """A random residual network on a machine: every unit and every port has work."""
+    """A random residual network on a machine: every unit and every port has work.
 
-    def __init__(self, accelerator: Accelerator, seed: int = 2) -> None:
+    ``on_chip``: with all tensors in the SB that find room there.
+    """
+
+    def __init__(self, accelerator: Accelerator, seed: int = 2, *, on_chip: bool = False) -> None:
         rng = np.random.default_rng(seed)
         supernet, subnet, weights, quant = random_residual_net(rng)
         places = MemoryMap.build(supernet, [subnet], accelerator)
         self.accelerator = accelerator
-        self.program = compile_subnet(subnet, supernet, accelerator, quant, places)
+        made = steps(subnet.layers)
+        placement = place(made, accelerator, candidates(made, accelerator)) if on_chip else None
+        self.program = compile_subnet(subnet, supernet, accelerator, quant, places, placement=placement)
         first = subnet.layers[0]
         image = rng.integers(-128, 128, (first.C, first.H, first.W), dtype=np.int8)
         striping = Striping(Memory.of(accelerator), self.program.weight_bytes)
@@ -64,8 +71,8 @@ class Net:
         return replace(self.program, commands=tuple(commands)).encode()
 
     def assert_right(self, result: JobResult) -> None:
-        """Every integer of every tensor, no error, and the cycles that were predicted but for 1 %."""
+        """Every integer of every tensor in DRAM, no error, and the cycles that were predicted but for 1 %."""
         assert result.error_code == 0 and result.status == 0b010
-        for name in self.program.tensors:
+        for name in self.program.stored:
             assert (read_tensor(result.memory, self.program, name) == self.expected[name]).all(), name
         assert abs(result.cycles - self.cycles) <= 0.01 * self.cycles
