@@ -1,12 +1,15 @@
 """Random machines with edges of every knob on the RTL, many small Programs each: integers, cycles and bytes.
 
     python bench/corner_machines.py --machines 26 --programs 40 --seed 1 --jobs 2 --out corner_machines.csv
+    python bench/corner_machines.py --tensors chip --out corner_chip.csv
 
 Buffers are the least that a machine may have, a few words, or as many as its addresses reach; beats of weights and of
 activations are drawn apart; latency is 1 to 400 cycles and a beat takes 1 to 32. Each machine is built once, on Icarus,
 whose four states show a word that nothing defines, and runs random layers and pairs of layers with and without weights
-in the PB. A machine's row is on disk when it is done, and the same command goes on behind the last one. Refusals are
-counted apart: of machines by the Accelerator, each with its key, and of layers by the mapper.
+in the PB. With ``--tensors chip`` up to three convolutions come behind them, some tensors stay in the SB, drawn among
+those that find room, and every Program is checked by the rules of tokens and races. A machine's row is on disk when it
+is done, and the same command goes on behind the last one. Refusals are counted apart: of machines by the Accelerator,
+each with its key, and of layers by the mapper.
 """
 
 from __future__ import annotations
@@ -40,7 +43,10 @@ from mapper.layout.dram_image import image_segment, weights_segments, zsb_segmen
 from mapper.layout.memory_map import MemoryMap
 from mapper.layout.persistent_buffer import PersistentBuffer
 from mapper.lowering.compile import compile_subnet
+from mapper.lowering.placement import Placement, candidates, place
 from mapper.pinning.greedy import fit_subgraph
+from mapper.search.tensors import Tensors, viewed
+from mapper.workload.fusion import steps
 from sim.integers.random_integers import random_integers
 from sim.integers.reference import run_layers
 from sim.rtl_bench.bench import Bench, build
@@ -73,7 +79,8 @@ REFUSED = ("dram.cycles_per_beat", "array.kp", "axi.weight_stripes")
 """Keys of refusals of machines that could be built otherwise: too slow a beat, too many banks, too wide a beat."""
 
 COUNTS = (
-    "programs", "refused", "too long", "cycles", "cycles off", "bytes off", "integers off", "errors", "hangs",
+    "programs", "in the SB", "refused", "too long", "cycles", "cycles off", "bytes off", "integers off", "errors",
+    "hangs",
 )  # fmt: skip
 
 Programs = tuple[SubNet, list[Program], list[Any], dict[str, np.ndarray]]
@@ -179,8 +186,8 @@ def random_layer(rng: np.random.Generator, most: int) -> Layer:
     return Layer("layer", kind, c, c, H=h, W=w, inputs=(INPUT,) * kind.operands)
 
 
-def random_network(rng: np.random.Generator) -> tuple[SuperNet, SubNet]:
-    """A layer with what it needs before it, and in half of the cases a convolution behind it."""
+def random_network(rng: np.random.Generator, behind: int = 0) -> tuple[SuperNet, SubNet]:
+    """A layer with what it needs before it, and in half of the cases a convolution and ``behind`` others behind it."""
     layer = random_layer(rng, int(rng.choice((1, 3, 6, 10))))
     layers = [layer]
     if layer.kind is Kind.SCALE:
@@ -189,26 +196,46 @@ def random_network(rng: np.random.Generator) -> tuple[SuperNet, SubNet]:
     elif layer.kind in (Kind.ADD, Kind.MUL):
         other = Layer("other", Kind.CONV, layer.C, layer.C, H=layer.H, W=layer.W, inputs=(INPUT,))
         layers = [other, replace(layer, inputs=("other", INPUT))]
-    if rng.random() < 0.5:
-        last = layers[-1]
-        r = int(rng.choice((1, 3)))
-        layers.append(Layer("after", Kind.CONV, int(rng.integers(1, 20)), last.K, r, r, last.P, last.Q, 1, r // 2))
-        layers[-1] = replace(layers[-1], inputs=("layer",))
+    if rng.random() < 0.5 or behind:
+        layers.append(_convolution(rng, "after", layers[-1]))
+    for number in range(behind):
+        layers.append(_convolution(rng, f"after{number}", layers[-1], depthwise=rng.random() < 0.3))
     subnet = SubNet("corner", "corner", tuple(layers))
     whole = tuple(replace(one, inputs=()) for one in subnet.weight_layers)
     return SuperNet("corner", whole, lambda: subnet, lambda name: {}, ("corner",)), subnet
 
 
-def random_programs(machine: Accelerator, rng: np.random.Generator) -> Programs:
+def _convolution(rng: np.random.Generator, name: str, last: Layer, depthwise: bool = False) -> Layer:
+    """A convolution of the output of another layer."""
+    k, r = int(rng.integers(1, 20)), int(rng.choice((1, 3)))
+    if depthwise:
+        k, r = last.K, 3
+    whole = Layer(name, Kind.CONV, k, last.K, r, r, last.P, last.Q, 1, r // 2, groups=last.K if depthwise else 1)
+    return replace(whole, inputs=(last.name,))
+
+
+def random_placement(machine: Accelerator, subnet: SubNet, rng: np.random.Generator) -> Placement:
+    """Some of the tensors that can stay in the SB, where they find room."""
+    made = steps(subnet.layers)
+    share = rng.choice((0.5, 1.0))
+    kept = [one for one in candidates(made, machine, viewed(subnet.layers)) if rng.random() < share]
+    return place(made, machine, kept)
+
+
+def random_programs(machine: Accelerator, rng: np.random.Generator, tensors: Tensors) -> Programs:
     """The Programs of a network, what is in DRAM before, every tensor after; MappingError or LayerError if none."""
-    supernet, subnet = random_network(rng)
+    on_chip = tensors is Tensors.CHIP
+    supernet, subnet = random_network(rng, int(rng.integers(3)) if on_chip else 0)
     drawn = random_integers(subnet, int(rng.integers(1 << 30)))
     places = MemoryMap.build(supernet, [subnet], machine)
     empty = PersistentBuffer.empty(supernet)
     held = PersistentBuffer.of(fit_subgraph(subnet, supernet, machine), supernet, machine)
     states = [(empty, held), (held, held)] if held.slots and rng.random() < 0.7 else [(empty, empty)]
-    programs = [compile_subnet(subnet, supernet, machine, drawn.quant, places, *state) for state in states]
-    if rng.random() < CHECKED:
+    placement = random_placement(machine, subnet, rng) if on_chip else None
+    programs = [
+        compile_subnet(subnet, supernet, machine, drawn.quant, places, *state, placement=placement) for state in states
+    ]
+    if rng.random() < CHECKED or on_chip:
         for program in programs:
             check_program(program)
     segments = [
@@ -220,7 +247,7 @@ def random_programs(machine: Accelerator, rng: np.random.Generator) -> Programs:
     return subnet, programs, segments, expected
 
 
-def measure(machine: Accelerator, number: int, count: int, seed: int) -> dict[str, Any]:
+def measure(machine: Accelerator, number: int, count: int, seed: int, tensors: Tensors) -> dict[str, Any]:
     """The row of a machine: ``count`` Programs, or as many as :data:`TRIES` layers for each of them give."""
     begin, rng = _cpu_seconds(), np.random.default_rng((seed, number))
     total, failure = Counter[str](), ""
@@ -231,7 +258,7 @@ def measure(machine: Accelerator, number: int, count: int, seed: int) -> dict[st
                 if total["programs"] >= count:
                     break
                 try:
-                    subnet, programs, segments, expected = random_programs(machine, rng)
+                    subnet, programs, segments, expected = random_programs(machine, rng, tensors)
                 except (MappingError, LayerError) as error:
                     total["no layer" if isinstance(error, LayerError) else "refused"] += 1
                     continue
@@ -247,6 +274,7 @@ def measure(machine: Accelerator, number: int, count: int, seed: int) -> dict[st
                         raise _Failed from None
                     off = abs(outcome.result.cycles - outcome.predicted.cycles)
                     total["programs"] += 1
+                    total["in the SB"] += len(program.tensors) - len(program.stored)
                     total["cycles"] += outcome.result.cycles
                     total["cycles off"] += off
                     total["bytes off"] += sum(
@@ -310,9 +338,12 @@ def table(rows: list[dict[str, str]]) -> str:
 @click.option("--programs", type=click.IntRange(1), default=40, show_default=True, help="Of each machine.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--uniform", is_flag=True, help="Latency and cycles a beat uniform, not often at an edge.")
+@click.option(
+    "--tensors", type=click.Choice([one.value for one in Tensors]), default=Tensors.DRAM.value, show_default=True
+)
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("corner_machines.csv"))
-def main(machines: int, programs: int, seed: int, uniform: bool, jobs: int, out: Path) -> None:
+def main(machines: int, programs: int, seed: int, uniform: bool, tensors: str, jobs: int, out: Path) -> None:
     """Simulate the machines that ``out`` lacks, then print the table of all."""
     for key, share in shares(seed, SHARE_OF).items():
         click.echo(f"{share:.1%} of {SHARE_OF} random machines are refused for {key}")
@@ -324,7 +355,9 @@ def main(machines: int, programs: int, seed: int, uniform: bool, jobs: int, out:
     except FastSwitchError as error:
         raise SystemExit(str(error)) from None
     with ProcessPoolExecutor(jobs) as pool, out.open("a", newline="") as file:
-        runs = [pool.submit(measure, machine, n, programs, seed) for n, machine in chosen if n not in done]
+        runs = [
+            pool.submit(measure, machine, n, programs, seed, Tensors(tensors)) for n, machine in chosen if n not in done
+        ]
         for run in as_completed(runs):
             row = {name: str(value) for name, value in run.result().items()}
             writer = csv.DictWriter(file, row)
