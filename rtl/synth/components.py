@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
+from arch_model.machine.microarchitecture import TOKENS
+
 _RULES = tuple(
     (re.compile(rf"{pattern}(?=\.|$)"), component)
     for pattern, component in (
         (r"compute\.accumulator\.ob", "ob"),
         (r"compute\.run", "run"),
         (r"compute\.out_\d+", "ob_out"),
-        (r"(?:sb_full|sb_free|w_full|w_free|out_full|out_free|stored|kept|loaded)", "control"),
+        (rf"(?:{'|'.join(TOKENS)})", "control"),
         (r"stripes_\w+", "stripes"),
         (r"drain_\w+", "drains"),
         (r"compute\.([a-z_]+?)(?:_\d+)*", r"\1"),
