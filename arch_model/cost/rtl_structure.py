@@ -94,7 +94,9 @@ def _compute(a: Accelerator) -> Iterator[Part]:
     yield from _results(a)
     yield _one("compute.run", "run", component="run", dsps=RUN_DSPS)
     registers = PIPELINE_BITS + OWN_BITS * _own(a) + WRAP_BITS * (a.nb > 1)
-    yield Part("compute", "compute", {"each": 1}, {"registers": registers}, component="run")
+    # Address and data of what LOAD_ACT or STORE writes to the SB, whose turn it is.
+    writes = a.pixels * (ADDRESS + 8 * a.cp)
+    yield Part("compute", "compute", {"each": 1, "write choices": writes}, {"registers": registers}, component="run")
     yield from _split_memories(a)
     # Where filters are in pairs it keeps whether a row is the upper one, whose own weights go to another channel.
     upper = int(a.array.dsp_packing and a.kp > 1 and a.cp > 1)
@@ -235,6 +237,7 @@ def _loads(a: Accelerator) -> Iterator[Part]:
     beat, word, weight_beat = a.beat_bytes, a.pixels * a.cp, a.weight_beat_bytes
     folds = int(a.fold > 1)  # else there are no folded images, whose words it takes apart
     yield Part("load_act", "load_act", {"each": 1, "folded bits": 8 * a.cp * folds}, {"each": 1, "folds": folds})
+    yield _bank_walk("load_act.walk", "load_walk", a.pixels, folds)
     yield _dma_read("load_act.dma", beat)
     yield _gearbox("load_act.gearbox", beat, word, 0, min(beat - 1, 255), out_parts=a.pixels)
     yield Part(
@@ -264,6 +267,7 @@ def _store(a: Accelerator) -> Iterator[Part]:
         {"registers": word * STORE_LANE_BITS},
         dsps=word * STORE_LANE_DSPS,
     )
+    yield _bank_walk("store.walk", "store_walk", a.pixels, 0)
     yield _dma_read("store.read", beat)
     bits = _beat_address(beat)
     yield Part("store.write", "dma_write", {"each": 1, "address bits": bits}, {"each": 1, "address bits": bits})
@@ -291,6 +295,15 @@ def _edges(a: Accelerator) -> Iterator[Part]:
 
 def _stripes(path: str, kind: str, stripes: int) -> Part:
     return Part(path, kind, {"base": stripes, "handshake": stripes - 1}, {"base": stripes}, component="stripes")
+
+
+def _bank_walk(path: str, kind: str, pixels: int, folds: int) -> Part:
+    """Where pixels go in the SB; LOAD_ACT's begins with fixed rings, which STORE's takes from its command.
+
+    Each pixel beyond a word's first has its banks and an address; with folded images words have two lengths.
+    """
+    counts = {"each": 1, "pixel": pixels - 1, "folds": folds}
+    return Part(path, kind, counts, {"each": 1, "pixel": pixels - 1, "folds": folds})
 
 
 def _dma_read(path: str, beat_bytes: int) -> Part:
