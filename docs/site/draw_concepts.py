@@ -350,8 +350,9 @@ def tokens(name: str) -> None:
     d.text(104, 292, "stored: rows are in DRAM", 12)
     d.arrow([(65, 214), (65, 318), (288, 318)])
     d.text(74, 335, "loaded: the SB's write port is free", 12)
-    d.arrow([(388, 276), (388, 214)])
-    d.text(396, 268, "kept: rows are in the SB", 12)
+    d.arrow([(400, 299), (440, 299), (440, 189), (402, 189)])
+    d.text(448, 240, "kept: rows", 12)
+    d.text(448, 256, "are in the SB", 12)
     for i, text in enumerate((
         "A token is a counter. The sender releases: it adds one when a half is",
         "full, or free again. The receiver acquires: it waits while the counter",
