@@ -278,7 +278,9 @@ def _store(a: Accelerator) -> Iterator[Part]:
 
 
 def _edges(a: Accelerator) -> Iterator[Part]:
-    yield _one("control")
+    # Of each stripe beyond the first a base address of its own.
+    control = {"each": 1, "base bits": 32 * (a.stripes + a.weight_stripes - 2)}
+    yield Part("control", "control", control, control)
     for token in TOKENS:
         yield _one(token, "token", component="control")
     yield _one("machine", component="top")
