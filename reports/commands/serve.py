@@ -55,8 +55,9 @@ if TYPE_CHECKING:
 @click.option(
     "--arrivals",
     metavar="PROCESS",
-    help="Draw the stream: deterministic:RATE, poisson:RATE, gamma:RATE,CV2, bursty:BASE,BURST,CV2 or "
-    "diurnal:LOW,HIGH,PERIOD_S, in queries a second; without it Poisson at a load of about 60 %.",
+    help="Draw the stream: deterministic:RATE, poisson:RATE, gamma:RATE,CV2, bursty:BASE,BURST,CV2, "
+    "diurnal:LOW,HIGH,PERIOD_S or accelerating:FROM,TO,PER_S2, in queries a second; without it Poisson at a load of "
+    "about 60 %.",
 )
 @click.option(
     "--queries",

@@ -211,12 +211,22 @@ def _diurnal(count: int, rng: np.random.Generator, low: float, high: float, peri
     return np.maximum.accumulate(after)
 
 
+def _accelerating(count: int, rng: np.random.Generator, first: float, last: float, per_s: float) -> Floats:
+    """Poisson, its rate rising from ``first`` to ``last`` by ``per_s`` each second, then staying (SuperServe)."""
+    wanted = np.cumsum(rng.exponential(1.0, count))  # the integral of the rate at each arrival
+    rising = (last**2 - first**2) / (2 * per_s)
+    root = np.sqrt(first**2 + 2 * per_s * np.minimum(wanted, rising))
+    times: Floats = (root - first) / per_s + np.maximum(wanted - rising, 0.0) / last
+    return times
+
+
 _ARRIVALS: dict[str, tuple[Callable[..., Floats], tuple[str, ...]]] = {
     "deterministic": (_deterministic, ("RATE",)),
     "poisson": (_poisson, ("RATE",)),
     "gamma": (_gamma, ("RATE", "CV2")),
     "bursty": (_bursty, ("BASE", "BURST", "CV2")),
     "diurnal": (_diurnal, ("LOW", "HIGH", "PERIOD_S")),
+    "accelerating": (_accelerating, ("FROM", "TO", "PER_S2")),
 }
 
 _LIMITS = {"CV2": BURSTINESS, "PERIOD_S": PERIOD_S}
@@ -259,6 +269,9 @@ def parse_arrivals(arrivals: str) -> tuple[str, list[float]]:
     if name == "diurnal" and numbers[0] > numbers[1]:
         low, high, period = numbers
         raise StreamError(f"arrivals {arrivals}: HIGH is below LOW; give diurnal:{high:g},{low:g},{period:g}")
+    if name == "accelerating" and numbers[0] > numbers[1]:
+        first, last, per_s = numbers
+        raise StreamError(f"arrivals {arrivals}: TO is below FROM; give accelerating:{last:g},{first:g},{per_s:g}")
     return name, numbers
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arch_model.errors import StreamError
-from sim.serving.streams import Stream, Targets, draw_stream, read_trace
+from sim.serving.streams import Stream, Targets, draw_stream, parse_arrivals, read_trace
 
 TARGETS = Targets((0.7, 0.9), (0.01, 0.05))
 ALL = ["deterministic:50", "poisson:50", "gamma:50,4", "bursty:20,30,8", "diurnal:10,90,20"]
@@ -130,3 +130,13 @@ def test_a_trace_that_is_not_there():
 def test_arrivals_that_make_no_stream(arrivals, said):
     with pytest.raises(StreamError, match=said):
         draw_stream(arrivals, TARGETS, 5, 0)
+
+
+def test_a_rate_that_rises_and_then_stays():
+    stream = draw_stream("accelerating:100,500,40", Targets((0, 0), (1, 1)), 8000, 3)
+    # 10 s of 300 a second in the mean, then 500.
+    assert np.searchsorted(stream.arrival_s, 10) == pytest.approx(3000, abs=200)
+    assert np.searchsorted(stream.arrival_s, 5) == pytest.approx(1000, abs=130)
+    assert stream.arrival_s[-1] == pytest.approx(20, abs=0.7)
+    with pytest.raises(StreamError, match="TO is below FROM; give accelerating:1,2,3"):
+        parse_arrivals("accelerating:2,1,3")
