@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 @cached_option("none", file=True)
 @policy_option("best")
 @tensors_option
+@file_option(
+    "--memory",
+    "OUT.png|.svg|.pdf",
+    "Draw where the tensors of one SubNet lie in the SB while it runs; with --tensors chip.",
+)
 @file_option("--csv", "OUT.csv", "Where to write one row a layer, each stand-alone, as a Program of its own.")
 @json_option
 @force_option
@@ -51,6 +56,7 @@ def command(
     cached: str,
     policy: str,
     tensors: str,
+    memory: Path | None,
     csv_out: Path | None,
     as_json: bool,
     force: bool,
@@ -64,12 +70,15 @@ def command(
     """
     from arch_model.files.question import argument, asked, machine_facts, nets_facts
     from arch_model.files.result_file import ResultFile
+    from arch_model.files.writing import write_new
     from arch_model.machine.load import load_machine
     from arch_model.spaces import choose_subnets
     from mapper.workload.fusion import is_runnable
 
     nets = choose_subnets(subnets, space, seed, accept=is_runnable).subnets
     machine = with_memory_said(load_machine(accelerator))
+    if memory:
+        _check_memory(memory, len(nets), machine, tensors)
     question = asked(
         "predict", **machine_facts(machine), cached=argument(cached), policy=policy, tensors=tensors, **nets_facts(nets)
     )
@@ -84,6 +93,8 @@ def command(
             on_row(piece["total"])
             pieces.append(piece)
         out.finish(row for piece in pieces for row in piece["rows"])
+    if memory:
+        write_new(memory, _drawn(nets[0], machine, cached, policy, memory), inputs, force)
     if as_json:
         click.echo(json_result({"subnets": [{**piece["total"], "rows": piece["rows"]} for piece in pieces]}))
     else:
@@ -91,6 +102,42 @@ def command(
     for piece in pieces:
         if why := piece["total"]["why"]:
             click.echo(f"note: {piece['total']['subnet']} has no total, for not every layer can run: {why}", err=True)
+
+
+def _check_memory(path: Path, nets: int, machine: Machine, tensors: str) -> None:
+    """Refuse a picture that could not be drawn, before any work."""
+    from arch_model.machine.accelerator import Accelerator
+    from reports.canvas import check_picture, require_matplotlib
+
+    if tensors != "chip":
+        raise click.UsageError("--memory shows tensors in the SB; give --tensors chip, too")
+    if nets != 1:
+        raise click.UsageError(f"--memory shows one SubNet; --subnets names {nets}")
+    if not isinstance(machine, Accelerator):
+        raise click.UsageError(f"--memory shows the SB of an Accelerator; {machine.name} was measured, not built")
+    check_picture(path)
+    require_matplotlib()
+
+
+def _drawn(net: SubNet, machine: Machine, cached: str, policy: str, path: Path) -> bytes:
+    """The picture of a SubNet's tensors in the SB; MappingError if none stays there."""
+    from arch_model.errors import MappingError
+    from arch_model.machine.accelerator import Accelerator
+    from arch_model.spaces import get_space
+    from mapper.search.fitted import fit_supernet
+    from mapper.search.policy import fit_for, map_network
+    from mapper.workload.fusion import steps
+    from reports.sb_picture import sb_picture
+
+    assert isinstance(machine, Accelerator)  # or it was refused
+    resident = None
+    if cached != "none":
+        resident = fit_supernet(get_space(net.supernet), [net], machine).resident(cached, net.name)
+    mapped = map_network(net, machine, resident, policy, tensors="chip")
+    if mapped.placement is None:
+        raise MappingError(f"SubNet {net.name}: no tensor in the SB makes it faster on {machine.name}; nothing to draw")
+    title = f"{net.name} on {machine.name}: {mapped.cost.cycles:,} cycles"
+    return sb_picture(steps(fit_for(net, machine).layers), mapped.placement, machine, title, path)
 
 
 def _ignore(row: dict[str, Any]) -> None:
