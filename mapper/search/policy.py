@@ -97,6 +97,7 @@ def map_network(
     policy: Policy | str = Policy.BEST,
     objective: Objective | str = Objective.LATENCY,
     tensors: Tensors | str = Tensors.DRAM,
+    also: Collection[str] = (),
 ) -> NetworkMapping:
     """Tile every layer of a SubNet for its one Program.
 
@@ -107,6 +108,7 @@ def map_network(
     policy : who chooses, a :class:`Policy` or its text.
     objective : what shall be least of the whole Program, an :class:`~mapper.search.optimise.Objective` or its text.
     tensors : where feature maps are, a :class:`~mapper.search.tensors.Tensors` or its text.
+    also : names of tensors that somebody else reads from DRAM, as the host does.
 
     Returns
     -------
@@ -136,7 +138,7 @@ def map_network(
         choices = _choices(order, slots, tilings, accelerator, objective)
         tilings = _improve(costs, choices, objective)
     if tensors is Tensors.CHIP:
-        placement, tilings = _kept(costs, viewed(layers), slots, tilings, choices, objective)
+        placement, tilings = _kept(costs, viewed(layers) | set(also), slots, tilings, choices, objective)
     chosen = zip(order, tilings, strict=True)
     named = {step.layer.name: tiling for step, tiling in chosen if step.layer.kind is not Kind.POOL}
     hits = 0
@@ -155,12 +157,13 @@ def chosen(
     resident: PersistentBuffer | None,
     policy: Policy | str,
     tensors: Tensors | str = Tensors.DRAM,
+    also: Collection[str] = (),
 ) -> tuple[dict[str, Tiling] | None, Placement | None]:
     """The tilings and the places of tensors that :func:`mapper.lowering.compile.compile_subnet` takes.
 
     Parameters
     ----------
-    subnet, accelerator, resident, policy, tensors : as of :func:`map_network`.
+    subnet, accelerator, resident, policy, tensors, also : as of :func:`map_network`.
 
     Returns
     -------
@@ -169,7 +172,7 @@ def chosen(
     """
     if Policy(policy) is Policy.QUICK and Tensors(tensors) is Tensors.DRAM:
         return None, None
-    mapped = map_network(subnet, accelerator, resident, policy, tensors=tensors)
+    mapped = map_network(subnet, accelerator, resident, policy, tensors=tensors, also=also)
     return mapped.tilings, mapped.placement
 
 

@@ -98,7 +98,8 @@ def compile(
     fitted = fit_supernet(space, [net], machine)
     space, net, quant = fitted.supernet, fitted.subnets[net.name], fitted.quant(net.name, quant)
     places, resident = MemoryMap.build(space, [net], machine), fitted.resident(cached, net.name)
-    tilings, placement = chosen(net, machine, resident, policy, tensors)
+    host = {one.layer for one in weights.handed.values()} if isinstance(weights, Network) else ()
+    tilings, placement = chosen(net, machine, resident, policy, tensors, host)
     program = compile_subnet(
         net, space, machine, quant, places, resident=resident, tilings=tilings, placement=placement
     )

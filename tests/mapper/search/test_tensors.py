@@ -8,11 +8,13 @@ from arch_model.machine.accelerator import Accelerator
 from arch_model.program.check import check_program
 from arch_model.spaces import get_space
 from arch_model.timing.reference_timing import time_program
+from arch_model.timing.rows import TO_SB
 from mapper.layout.memory_map import MemoryMap
 from mapper.lowering.compile import compile_subnet
 from mapper.search.optimise import Objective
 from mapper.search.policy import Policy, map_network
 from mapper.search.tensors import Tensors
+from mapper.workload.fusion import steps
 from tests.mapper.random_nets import random_quant
 
 TINY, ZCU = Accelerator.load("tiny"), Accelerator.load("zcu104")
@@ -50,3 +52,17 @@ def test_energy_counts_the_words_that_stay():
 def test_another_word_is_refused():
     with pytest.raises(MappingError, match="tensors is 'sram'; give one of dram, chip"):
         map_network(get_space("fashion").subnet("fashion-d111-w222"), TINY, tensors="sram")
+
+
+def test_what_the_host_reads_is_in_dram_too():
+    """Of every tensor that lives on chip alone: asked for, it is in DRAM as well, or not on chip at all."""
+    subnet = get_space("fashion").subnet("fashion-d111-w222")
+    order = steps(subnet.layers)
+    alone = {order[i].output for i, to in enumerate(kept(subnet).outputs) if to == TO_SB}
+    assert alone
+    placement = kept(subnet, also=alone)
+    assert all(placement.outputs[i] != TO_SB for i, step in enumerate(order) if step.output in alone)
+
+
+def kept(subnet, **more):
+    return map_network(subnet, TINY, policy=Policy.QUICK, tensors=Tensors.CHIP, **more).placement
