@@ -136,7 +136,7 @@ def area_mm2(machine: Accelerator) -> float:
     """:func:`arch_model.cost.area.asic_area` of a machine, all of it; logic that several have in common is looked up.
 
     >>> round(area_mm2(Accelerator.load("tiny")), 3)
-    0.948
+    0.951
     """
     built = memories(machine)
     sram = sum(memory.bits for memory in built.values()) * machine.area.sram.value / UM2_PER_MM2
