@@ -180,7 +180,7 @@ def store_cycles(
         latest = max(latest, _word_of_beat(index, cols, size, beat, pixels) - interval * index)
         offered[index] = latest
     last_beat = STORE_WORD + STORE_BEAT + interval * (rows * beats - 1) + latest + (rows - 1) * max(0, gain)
-    last_word = STORE_WORD + rows * words - 1
+    last_word = held_cycles(rows, cols, size, beat, interval, latency, 0, pixels)
     if gain >= 0:
         return last_word, last_beat
     # Beats let the last word be read: STORE_FIFO words before it, a word must have left the FIFO, and so on back. A

@@ -301,9 +301,8 @@ def least_room(step: Step, accelerator: Accelerator) -> int:
     layer, a = step.layer, accelerator
     if layer.kind is Kind.POOL:
         return 0
-    height, width = input_size(layer)
-    rows = min(layer.R, height)
+    rows = min(layer.R, input_size(layer)[0])
     if is_channelwise(layer):
         groups = -(-min(math.lcm(a.kp, a.cp), layer.C) // a.cp)  # of the smallest chunk
-        return groups * -(-rows // 3) * -(-(width + 2) // 3)
+        return groups * skewed_shape(layer, rows)[1]
     return LayerOnMachine(layer, a).sb_shape(rows)[2]

@@ -125,14 +125,30 @@ def predict_subnets(
         For a cache on a machine without a PB, and as :func:`mapper.pinning.cached.cached_buffer`.
     """
     for subnet in subnets:
-        resident = None
-        if cached != "none":
-            if not isinstance(machine, Accelerator):
-                raise MappingError(f"accelerator {machine.name}: cached is {cached}; it has no PB to load: give none")
-            whole = get_space(space or subnet.supernet)
-            resident = fit_supernet(whole, [subnet], machine).resident(cached, subnet.name)
+        resident = resident_of(subnet, machine, cached, space)
         rows = list(predict_subnet(subnet, machine, resident))
         yield rows, {"subnet": subnet.name, **program_total(subnet, rows, machine, resident, policy, tensors)}
+
+
+def resident_of(
+    subnet: SubNet, machine: Machine, cached: str, space: SuperNet | None = None
+) -> PersistentBuffer | None:
+    """What the PB holds for a SubNet; None: nothing.
+
+    Parameters
+    ----------
+    subnet, machine, cached, space : as of :func:`predict_subnets`.
+
+    Raises
+    ------
+    MappingError
+        As :func:`predict_subnets` does.
+    """
+    if cached == "none":
+        return None
+    if not isinstance(machine, Accelerator):
+        raise MappingError(f"accelerator {machine.name}: cached is {cached}; it has no PB to load: give none")
+    return fit_supernet(get_space(space or subnet.supernet), [subnet], machine).resident(cached, subnet.name)
 
 
 def program_total(

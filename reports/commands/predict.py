@@ -123,17 +123,13 @@ def _drawn(net: SubNet, machine: Machine, cached: str, policy: str, path: Path) 
     """The picture of a SubNet's tensors in the SB; MappingError if none stays there."""
     from arch_model.errors import MappingError
     from arch_model.machine.accelerator import Accelerator
-    from arch_model.spaces import get_space
-    from mapper.search.fitted import fit_supernet
     from mapper.search.policy import fit_for, map_network
+    from mapper.search.predict import resident_of
     from mapper.workload.fusion import steps
     from reports.sb_picture import sb_picture
 
     assert isinstance(machine, Accelerator)  # or it was refused
-    resident = None
-    if cached != "none":
-        resident = fit_supernet(get_space(net.supernet), [net], machine).resident(cached, net.name)
-    mapped = map_network(net, machine, resident, policy, tensors="chip")
+    mapped = map_network(net, machine, resident_of(net, machine, cached), policy, tensors="chip")
     if mapped.placement is None:
         raise MappingError(f"SubNet {net.name}: no tensor in the SB makes it faster on {machine.name}; nothing to draw")
     title = f"{net.name} on {machine.name}: {mapped.cost.cycles:,} cycles"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from io import TextIOWrapper
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.errors import FastSwitchError
-from arch_model.files.csv_file import quoting
-from arch_model.files.question import Question, header
+from arch_model.files.question import Question
 from mapper.serving.batch_costs import BatchCosts
 from mapper.serving.queue_loop import (
     ACCURACY_UNIT,
@@ -34,6 +32,7 @@ from mapper.serving.queue_loop import (
 from mapper.serving.queue_rules import CODES, check_queue_names, named, slackfit_buckets, spread_subgraphs
 from mapper.serving.serving_table import ServingTable
 from sim.serving.executed import Executed, MachineRun
+from sim.serving.query_file import write_queries
 from sim.serving.streams import Stream
 
 Ints = npt.NDArray[np.int64]
@@ -247,11 +246,7 @@ class Queued(Executed):
         file : binary.
         question : what was asked, before the facts.
         """
-        names = (*self.table.sushi.subnets, *self.table.sushi.subgraphs)
-        text = TextIOWrapper(file, encoding="utf-8", newline="")
-        text.write(header({**self.table.facts, **self.stream.facts, **self.facts, **(question or {})}))
-        self.to_frame().to_csv(text, index=False, lineterminator="\r\n", quoting=quoting(names))
-        text.detach()
+        write_queries(file, self.to_frame(), self.table, {**self.stream.facts, **self.facts, **(question or {})})
 
 
 def _busy(found: Ints) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,12 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from arch_model.errors import StreamError
-from arch_model.files.csv_file import quoting
-from arch_model.files.question import Question, header
+from arch_model.files.question import Question
 from arch_model.files.writing import whole_file
 from mapper.serving.policies import Scheduler
 from mapper.serving.serving_table import ServingTable
 from sim.serving.executed import Executed
+from sim.serving.query_file import write_queries
 from sim.serving.streams import Stream
 
 Ints = npt.NDArray[np.int64]
@@ -117,11 +116,7 @@ class Served(Executed):
         file : binary.
         question : what was asked, before the facts.
         """
-        names = (*self.table.sushi.subnets, *self.table.sushi.subgraphs)
-        text = TextIOWrapper(file, encoding="utf-8", newline="")
-        text.write(header({**self.table.facts, **self.stream.facts, **self.facts, **(question or {})}))
-        self.to_frame().to_csv(text, index=False, lineterminator="\r\n", quoting=quoting(names))
-        text.detach()
+        write_queries(file, self.to_frame(), self.table, {**self.stream.facts, **self.facts, **(question or {})})
 
 
 def screen(stream: Stream, table: ServingTable, on_infeasible: str = "error") -> Stream:
